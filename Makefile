@@ -1,0 +1,43 @@
+# Every target works on a fresh clone: `setup` makes .venv and is quick when nothing changed.
+PYTHON ?= python3
+PORT ?= 8787
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup demo test check format bench soak screenshots clean
+
+setup: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vivant needs Python 3.11 or newer; set PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: setup
+	$(BIN)/python -m bot demo --port $(PORT)
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/python -m tests.benchmarks all
+
+soak: setup
+	$(BIN)/python -m pytest -m soak --timeout 0
+
+screenshots: setup
+	$(BIN)/python -m docs.screenshots
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache demo-data

@@ -1,0 +1,163 @@
+"""The operator's settings: config.toml and VIVANT_* environment variables, validated and frozen."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from generator.clip import Framing, Quality
+from generator.variants import BUILT_IN, Variant
+
+MIB = 1024 * 1024
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text says which key and what to do."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class QueueConfig(_Section):
+    """Who may hold how much of the line."""
+
+    max_queued_per_user: int = Field(20, ge=1, le=1000)
+    max_queued_per_server: int = Field(200, ge=0)
+    max_running_per_user: int = Field(0, ge=0)
+    max_attempts: int = Field(3, ge=1, le=10)
+    role_weights: dict[str, int] = Field(default_factory=dict)
+    """role id -> share in percent of one ordinary share"""
+
+    @field_validator("role_weights")
+    @classmethod
+    def _positive(cls, value: dict[str, int]) -> dict[str, int]:
+        for role, weight in value.items():
+            if not role.isdigit() or not 1 <= weight <= 10_000:
+                raise ValueError("role ids are numbers and weights lie between 1 and 10000")
+        return value
+
+
+class PictureConfig(_Section):
+    """What pictures are accepted."""
+
+    max_mib: int = Field(25, ge=1, le=500)
+    max_megapixels: int = Field(100, ge=1, le=400)
+
+
+class GeneratorConfig(_Section):
+    """How clips are rendered."""
+
+    variant: str = "svd-xt"
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    gpus: list[int] = Field(default_factory=list)
+    """one executor for each; empty: one executor on `device`"""
+    pipeline: Literal["lean", "stock"] = "lean"
+    memory: str = Field("auto", pattern=r"^(auto|full|model-offload|lean|minimal|\d+(\.\d+)?\s?GiB)$")
+    quality: Quality = Quality.QUALITY
+    framing: Framing = Framing.CROP
+    compile: bool = False
+    max_steps: int = Field(50, ge=1, le=100)
+    threads: int = Field(0, ge=0)
+
+
+class VariantConfig(_Section):
+    """A variant of the operator's own."""
+
+    source: str
+    revision: str | None = None
+    frames: int = Field(25, ge=2, le=50)
+    turbo: bool = False
+    turbo_unet: str | None = None
+    licence: str = ""
+    licence_url: str = ""
+    description: str = ""
+    landscape: tuple[int, int] = (1024, 576)
+    portrait: tuple[int, int] = (576, 1024)
+    square: tuple[int, int] = (768, 768)
+
+
+class RetentionConfig(_Section):
+    """How long things stay."""
+
+    clip_hours: int = Field(24, ge=1)
+    row_days: int = Field(30, ge=1)
+    min_free_mib: int = Field(1024, ge=0)
+
+
+class Config(BaseSettings):
+    """Everything an operator can set. Environment wins over the file: VIVANT_TOKEN, VIVANT_GENERATOR__DEVICE, ..."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VIVANT_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    token: SecretStr = SecretStr("")
+    data_dir: Path = Path("data")
+    owners: frozenset[int] = frozenset()
+    admins: frozenset[int] = frozenset()
+    allowed_guilds: frozenset[int] = frozenset()
+    proxy: str | None = None
+    privacy_url: str | None = None
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    metrics_port: int = Field(0, ge=0, le=65535)
+    queue: QueueConfig = QueueConfig()
+    picture: PictureConfig = PictureConfig()
+    generator: GeneratorConfig = GeneratorConfig()
+    retention: RetentionConfig = RetentionConfig()
+    variants: dict[str, VariantConfig] = Field(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the environment above the file."""
+        toml = TomlConfigSettingsSource(settings_cls, cls.model_config.get("toml_file"))
+        return init_settings, env_settings, toml
+
+    @model_validator(mode="after")
+    def _variant_exists(self) -> Self:
+        if self.generator.variant not in self.all_variants():
+            names = ", ".join(sorted(self.all_variants()))
+            raise ValueError(f"generator.variant is {self.generator.variant!r}, but the known variants are: {names}")
+        return self
+
+    def all_variants(self) -> dict[str, Variant]:
+        """Give the built-in variants and the operator's own, which may replace one of the same name."""
+        own = {name: Variant(name=name, **item.model_dump()) for name, item in self.variants.items()}
+        return BUILT_IN | own
+
+
+def load_config(path: Path | None = None) -> Config:
+    """Read `path`, else $VIVANT_CONFIG, else config.toml when it exists; raise ConfigError with one clear sentence."""
+    chosen = path or Path(os.environ.get("VIVANT_CONFIG", "config.toml"))
+    if path is not None and not path.is_file():
+        raise ConfigError(f"There is no config file at {path}. Copy config.example.toml there and fill in the token.")
+    try:
+        file_config: type[Config] = type("FileConfig", (Config,), {"model_config": {"toml_file": chosen}})
+        return file_config()
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{chosen} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentence(chosen, item) for item in error.errors())) from error
+
+
+def _sentence(path: Path, item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"]) or "configuration"
+    if item["type"] == "extra_forbidden":
+        return f"{path}: there is no setting {key!r}. config.example.toml lists them all."
+    return f"{path}: {key}: {item['msg'].removeprefix('Value error, ')}."

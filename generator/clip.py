@@ -1,0 +1,153 @@
+"""What a clip shall be: every setting with its bounds, defaults and reason. Pure data, no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from generator.errors import SettingsError
+
+
+class Format(StrEnum):
+    """The clip's container."""
+
+    MP4 = "mp4"
+    GIF = "gif"
+    WEBP = "webp"
+
+
+class Quality(StrEnum):
+    """The sampler: which schedule and how many UNet calls."""
+
+    FAST = "fast"
+    """Align-Your-Steps schedule, 10 calls"""
+    BALANCED = "balanced"
+    """DPM++2M on the EDM schedule, 15 calls"""
+    QUALITY = "quality"
+    """Euler, 25 calls: the reference"""
+
+
+DEFAULT_STEPS = {Quality.FAST: 10, Quality.BALANCED: 15, Quality.QUALITY: 25}
+
+
+class Shape(StrEnum):
+    """The clip's orientation. AUTO follows the picture's own shape."""
+
+    AUTO = "auto"
+    LANDSCAPE = "landscape"
+    PORTRAIT = "portrait"
+    SQUARE = "square"
+
+
+class Framing(StrEnum):
+    """How a picture of another aspect ratio is brought to the clip's: never by stretching."""
+
+    CROP = "crop"
+    """keep the centre"""
+    SMART = "smart"
+    """keep the most salient part"""
+    PAD = "pad"
+    """keep everything, over the blurred picture"""
+
+
+class Loop(StrEnum):
+    """How the clip's end meets its beginning."""
+
+    NONE = "none"
+    BOOMERANG = "boomerang"
+    """forwards then backwards, end frames not doubled"""
+    CROSSFADE = "crossfade"
+    SEAM = "seam"
+    """cut to the stretch whose ends match best"""
+
+
+BOUNDS: dict[str, tuple[float, float]] = {
+    "motion_bucket": (0, 255),  # the range the model was conditioned on
+    "noise_augmentation": (0.0, 1.0),
+    "conditioning_fps": (5, 30),  # Stability's own scripts warn outside 5-30
+    "playback_fps": (1, 60),
+    "frames": (2, 50),
+    "steps": (1, 100),
+    "decode_chunk": (1, 50),
+    "seed": (0, 2**32 - 1),
+    "min_guidance": (1.0, 10.0),
+    "max_guidance": (1.0, 10.0),
+}
+
+
+_CHOICES: dict[str, type[StrEnum]] = {
+    "format": Format,
+    "quality": Quality,
+    "shape": Shape,
+    "framing": Framing,
+    "loop": Loop,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipSettings:
+    """Everything that decides a clip, resolved once and frozen into the job.
+
+    Raises SettingsError on a value out of `BOUNDS`.
+    """
+
+    variant: str = "svd-xt"
+    frames: int = 25
+    motion_bucket: int = 127
+    noise_augmentation: float = 0.02
+    conditioning_fps: int = 7
+    playback_fps: int = 7
+    quality: Quality = Quality.QUALITY
+    steps: int = 25
+    min_guidance: float = 1.0
+    max_guidance: float = 3.0
+    decode_chunk: int | None = None
+    """frames the VAE decodes together; None: the whole clip exactly"""
+    seed: int = 0
+    format: Format = Format.MP4
+    shape: Shape = Shape.AUTO
+    framing: Framing = Framing.CROP
+    loop: Loop = Loop.NONE
+    smooth: bool = False
+    """motion-compensated interpolation to 24 fps"""
+
+    def __post_init__(self) -> None:
+        """Check every bound."""
+        for name, (low, high) in BOUNDS.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise SettingsError(
+                    f"{name} must be between {low:g} and {high:g}, not {value}",
+                    setting=name,
+                    value=value,
+                    low=low,
+                    high=high,
+                )
+        if self.min_guidance > self.max_guidance:
+            raise SettingsError("min_guidance must not exceed max_guidance", setting="min_guidance")
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the settings as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, wire: dict[str, Any]) -> ClipSettings:
+        """Rebuild settings from `to_json`; unknown keys (of a newer version) are ignored."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        values = {key: value for key, value in wire.items() if key in known}
+        for name, kind in (
+            ("format", Format),
+            ("quality", Quality),
+            ("shape", Shape),
+            ("framing", Framing),
+            ("loop", Loop),
+        ):
+            if name in values:
+                try:
+                    values[name] = kind(values[name])
+                except ValueError as error:
+                    allowed = [str(member) for member in kind]
+                    raise SettingsError(f"{name} must be one of {allowed}", setting=name, value=values[name]) from error
+        return cls(**values)

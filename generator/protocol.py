@@ -1,0 +1,171 @@
+"""What crosses the executor's pipe: one JSON object a line, paths only, never pictures. No torch.
+
+To the child (stdin):   {"type": "configure", ...ExecutorConfig}   first line
+                        {"type": "render", ...RenderRequest}
+                        {"type": "cancel", "job": 17, "attempt": 1}
+                        end of file: stop and exit 0
+From the child (stdout): ready, progress, rendered, failed, cancelled, fatal (then it exits)
+
+Unknown keys and unknown types are ignored by both sides, so either may be a little newer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from generator.clip import ClipSettings
+from generator.variants import Variant
+
+PROTOCOL_VERSION = 1
+
+
+class Phase(StrEnum):
+    """Where a render is."""
+
+    LOAD = "load"
+    """weights from disk (or the hub) to memory"""
+    PREPARE = "prepare"
+    """picture to tensors, image encoder, VAE encode"""
+    DENOISE = "denoise"
+    DECODE = "decode"
+    ENCODE = "encode"
+    """what the encoder does after the last frame: loops, the size ladder"""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`step` of `of` in a phase; `of` is 0 where it is not known."""
+
+    phase: Phase
+    step: int = 0
+    of: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the person should be told about their clip: `kind` is a key of `bot.cards`, `data` its facts.
+
+    Kinds: `memory` (rung), `rerun` (why, how), `shrunk` (width, height, from_width, from_height),
+    `frame-rate` (fps, from_fps), `loop-score` (score), `small-picture` (width, height), `first-frame`, `flattened`.
+    """
+
+    kind: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorConfig:
+    """How the child shall work; sent once, before anything else."""
+
+    variants: dict[str, Variant]
+    device: str = "auto"
+    """auto, cpu, mps, cuda or cuda:N"""
+    pipeline: str = "lean"
+    """lean or stock"""
+    memory: str = "auto"
+    """auto, full, model-offload, lean, minimal, or a cap such as "6GiB" """
+    compile: bool = False
+    preload: str | None = None
+    """the variant to load before the first request"""
+    state_folder: Path | None = None
+    """where the rung that worked and compiled code are remembered"""
+    threads: int = 0
+    """CPU threads for torch; 0 leaves torch's own choice"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderRequest:
+    """One clip to render. `picture_path` is a conditioning image made by `generator.image`."""
+
+    job: int
+    attempt: int
+    picture_path: Path
+    clip_path: Path
+    """where the complete clip shall appear: written aside, fsynced, renamed"""
+    settings: ClipSettings
+    max_bytes: int
+    """the place's upload limit in bytes; the clip at `clip_path` never exceeds it"""
+    master_path: Path | None = None
+    """where the full-quality clip is kept when `clip_path` had to be shrunk; None: not kept"""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """extra facts for the clip's metadata; no personal data"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A finished clip: it lies complete at `clip_path`."""
+
+    clip_path: Path
+    bytes: int
+    width: int
+    height: int
+    frames: int
+    playback_fps: float
+    seconds: float
+    """wall-clock seconds this render held the GPU"""
+    phase_seconds: dict[str, float] = field(default_factory=dict)
+    master_path: Path | None = None
+    """the full-quality clip, where one was kept"""
+    notes: tuple[Note, ...] = ()
+
+
+def to_line(kind: str, payload: object = None, **extra: Any) -> bytes:
+    """Give one JSON line, with newline, for a record and extra keys."""
+    body: dict[str, Any] = {"type": kind}
+    if payload is not None:
+        body |= dataclasses.asdict(payload)  # type: ignore[call-overload]
+    return json.dumps(body | extra, default=str, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def from_line(line: bytes) -> dict[str, Any]:
+    """Read one line. Raises ValueError on anything that is not a JSON object with a `type`."""
+    body = json.loads(line)
+    if not isinstance(body, dict) or not isinstance(body.get("type"), str):
+        raise ValueError("not a protocol line")
+    return body
+
+
+def _fields(cls: type, wire: dict[str, Any]) -> dict[str, Any]:
+    known = {item.name for item in dataclasses.fields(cls)}
+    return {key: value for key, value in wire.items() if key in known}
+
+
+def _path(value: str | None) -> Path | None:
+    return None if value is None else Path(value)
+
+
+def config_from_wire(wire: dict[str, Any]) -> ExecutorConfig:
+    """Rebuild the configuration the child was started with."""
+    values = _fields(ExecutorConfig, wire)
+    values["variants"] = {name: Variant.from_json(item) for name, item in values["variants"].items()}
+    values["state_folder"] = _path(values.get("state_folder"))
+    return ExecutorConfig(**values)
+
+
+def request_from_wire(wire: dict[str, Any]) -> RenderRequest:
+    """Rebuild a render request."""
+    values = _fields(RenderRequest, wire)
+    values["picture_path"] = Path(values["picture_path"])
+    values["clip_path"] = Path(values["clip_path"])
+    values["master_path"] = _path(values.get("master_path"))
+    values["settings"] = ClipSettings.from_json(values["settings"])
+    return RenderRequest(**values)
+
+
+def rendered_from_wire(wire: dict[str, Any]) -> Rendered:
+    """Rebuild a finished clip's facts."""
+    values = _fields(Rendered, wire)
+    values["clip_path"] = Path(values["clip_path"])
+    values["master_path"] = _path(values.get("master_path"))
+    values["notes"] = tuple(Note(**_fields(Note, note)) for note in values.get("notes", ()))
+    return Rendered(**values)
+
+
+def progress_from_wire(wire: dict[str, Any]) -> Progress:
+    """Rebuild a progress event."""
+    return Progress(phase=Phase(wire["phase"]), step=int(wire.get("step", 0)), of=int(wire.get("of", 0)))

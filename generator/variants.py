@@ -1,0 +1,101 @@
+"""The model variants: where their weights come from and what they expect. Pure data, no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from generator.clip import Shape
+
+Size = tuple[int, int]
+"""width, height in pixels"""
+
+DEMO_MODEL_FOLDER = Path(__file__).parent / "demo_model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A model checkpoint: `source` is a Hugging Face repository or a local folder, safetensors only."""
+
+    name: str
+    source: str
+    revision: str | None = None
+    """commit of the Hugging Face repository; None for a folder"""
+    frames: int
+    landscape: Size = (1024, 576)
+    portrait: Size = (576, 1024)
+    square: Size = (768, 768)
+    turbo: bool = False
+    """a distilled UNet: few calls, no guidance"""
+    turbo_unet: str | None = None
+    """the distilled UNet's own repository or folder; the other parts come from `source`"""
+    licence: str = ""
+    licence_url: str = ""
+    description: str = ""
+    is_demo: bool = False
+
+    def size(self, shape: Shape) -> Size:
+        """Give width and height for a shape; AUTO must be resolved from the picture first."""
+        sizes = {Shape.LANDSCAPE: self.landscape, Shape.PORTRAIT: self.portrait, Shape.SQUARE: self.square}
+        return sizes[shape]
+
+    @property
+    def is_local(self) -> bool:
+        """Tell whether the source is a folder on this machine."""
+        return Path(self.source).is_dir()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the variant as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, wire: dict[str, Any]) -> Variant:
+        """Rebuild a variant from `to_json`."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        values = {key: value for key, value in wire.items() if key in known}
+        for name in ("landscape", "portrait", "square"):
+            if name in values:
+                width, height = values[name]
+                values[name] = (int(width), int(height))
+        return cls(**values)
+
+
+_STABILITY_LICENCE = "Stability AI Community License"
+_STABILITY_URL = "https://stability.ai/community-license-agreement"
+
+BUILT_IN: dict[str, Variant] = {
+    variant.name: variant
+    for variant in (
+        Variant(
+            name="svd-xt",
+            source="stabilityai/stable-video-diffusion-img2vid-xt",
+            revision="9e43909513c6714f1bc78bcb44d96e733cd242aa",
+            frames=25,
+            description="Stable Video Diffusion XT: 25 frames",
+            licence=_STABILITY_LICENCE,
+            licence_url=_STABILITY_URL,
+        ),
+        Variant(
+            name="svd",
+            source="stabilityai/stable-video-diffusion-img2vid",
+            revision="9cf024d5bfa8f56622af86c884f26a52f6676f2e",
+            frames=14,
+            description="Stable Video Diffusion: 14 frames, about half the time",
+            licence=_STABILITY_LICENCE,
+            licence_url=_STABILITY_URL,
+        ),
+        Variant(
+            name="demo",
+            source=str(DEMO_MODEL_FOLDER),
+            frames=14,
+            landscape=(256, 144),
+            portrait=(144, 256),
+            square=(192, 192),
+            licence="MIT",
+            description="A tiny model that runs on a CPU: small, soft frames",
+            is_demo=True,
+        ),
+    )
+}
