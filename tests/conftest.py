@@ -12,3 +12,12 @@ def _no_operator_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's own VIVANT_* settings out of the tests."""
     for name in [name for name in os.environ if name.startswith("VIVANT_")]:
         monkeypatch.delenv(name)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long fault runs out unless they are asked for with `-m soak`."""
+    if "soak" in str(config.option.markexpr):
+        return
+    soak = [item for item in items if item.get_closest_marker("soak")]
+    config.hook.pytest_deselected(items=soak)
+    items[:] = [item for item in items if item not in soak]
