@@ -1,0 +1,260 @@
+"""What is wrong with this installation, and how to mend it: one check per thing an operator can get wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sqlite3
+import ssl
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from bot.config import MIB, Config
+from generator.variants import Variant
+
+API = "https://discord.com/api/v10"
+
+# View Channel, Send Messages, Send Messages in Threads, Embed Links, Attach Files, Read Message History
+PERMISSIONS = 274878024704
+
+
+class Verdict(StrEnum):
+    """How a check went."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """works, but something will surprise you"""
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding: what was looked at, what was seen, and what to do about it."""
+
+    name: str
+    verdict: Verdict
+    seen: str
+    remedy: str = ""
+
+
+def invite_link(application_id: int | str) -> str:
+    """Give the address that adds the bot to a server with exactly the permissions it needs."""
+    return (
+        f"https://discord.com/oauth2/authorize?client_id={application_id}"
+        f"&permissions={PERMISSIONS}&scope=bot+applications.commands"
+    )
+
+
+async def examine(config: Config) -> list[Check]:
+    """Run every check; none of them changes anything."""
+    checks: list[Callable[[Config], Awaitable[list[Check]]]] = [
+        check_python,
+        check_token,
+        check_ffmpeg,
+        check_torch,
+        check_weights,
+        check_disk,
+    ]
+    found = await asyncio.gather(*(check(config) for check in checks))
+    return [item for group in found for item in group]
+
+
+async def check_python(_config: Config) -> list[Check]:
+    """Look at Python and SQLite."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sqlite3.sqlite_version_info < (3, 37):
+        remedy = "Install a Python built with SQLite 3.37 or newer; the queue needs STRICT tables."
+        return [Check("Python", Verdict.PROBLEM, f"{version}, SQLite {sqlite3.sqlite_version}", remedy)]
+    return [Check("Python", Verdict.OK, f"{version}, SQLite {sqlite3.sqlite_version}")]
+
+
+async def check_token(config: Config) -> list[Check]:
+    """Ask Discord who the token belongs to, and give the invite link."""
+    token = config.token.get_secret_value()
+    if not token:
+        remedy = (
+            "Make an application at https://discord.com/developers/applications, copy the token of its bot, and put it "
+            'into config.toml as token = "..." or into the environment as VIVANT_TOKEN. Or try `make demo`, which needs none.'
+        )
+        return [Check("Discord token", Verdict.PROBLEM, "none is set", remedy)]
+    try:
+        user, application = await _identity(token, config.proxy)
+    except _Unauthorized:
+        remedy = "Reset the token on the application's Bot page and put the new one into the config."
+        return [Check("Discord token", Verdict.PROBLEM, "Discord refuses it", remedy)]
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        remedy = 'Check the connection; behind a firewall set proxy = "http://host:port".'
+        return [Check("Discord token", Verdict.PROBLEM, f"Discord cannot be reached ({type(error).__name__})", remedy)]
+    guilds = application.get("approximate_guild_count")
+    link = invite_link(application["id"])
+    servers = Check("Servers", Verdict.OK, f"in {guilds}; invite link: {link}")
+    if not guilds:
+        servers = Check("Servers", Verdict.WARNING, "the bot is in no server yet", f"Open {link}")
+    return [Check("Discord token", Verdict.OK, f"belongs to {user['username']}"), servers]
+
+
+class _Unauthorized(Exception):
+    pass
+
+
+async def _identity(token: str, proxy: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    headers = {"Authorization": f"Bot {token}"}
+    timeout = aiohttp.ClientTimeout(total=10)
+    connector = aiohttp.TCPConnector(ssl=ssl.create_default_context())
+    async with aiohttp.ClientSession(headers=headers, timeout=timeout, connector=connector) as session:
+        answers = []
+        for path in ("/users/@me", "/applications/@me"):
+            async with session.get(API + path, proxy=proxy) as response:
+                if response.status in (401, 403):
+                    raise _Unauthorized
+                response.raise_for_status()
+                answers.append(await response.json(content_type=None))
+    return answers[0], answers[1]
+
+
+async def check_ffmpeg(_config: Config) -> list[Check]:
+    """Find ffmpeg and see that it can write H.264."""
+    try:
+        import imageio_ffmpeg
+
+        path = imageio_ffmpeg.get_ffmpeg_exe()
+    except (ImportError, RuntimeError):
+        remedy = "pip install imageio-ffmpeg, or install ffmpeg and set IMAGEIO_FFMPEG_EXE to its path."
+        return [Check("ffmpeg", Verdict.PROBLEM, "not found", remedy)]
+    _, text = await _output(path, "-hide_banner", "-encoders")
+    if "libx264" not in text:
+        remedy = "Unset IMAGEIO_FFMPEG_EXE to use the bundled build, or install an ffmpeg with libx264."
+        return [Check("ffmpeg", Verdict.PROBLEM, f"{path} cannot write H.264", remedy)]
+    return [Check("ffmpeg", Verdict.OK, path)]
+
+
+# Runs in a child, so that this process stays free of torch.
+_TORCH_FACTS = """
+import json, torch
+cuda = torch.cuda.is_available()
+mps = bool(getattr(torch.backends, "mps", None) and torch.backends.mps.is_available())
+cards = []
+for number in range(torch.cuda.device_count() if cuda else 0):
+    free, total = torch.cuda.mem_get_info(number)
+    cards.append({"name": torch.cuda.get_device_name(number), "gib": total / 2**30, "free_gib": free / 2**30})
+print(json.dumps({"version": torch.__version__, "cards": cards, "mps": mps}))
+"""
+
+
+async def check_torch(config: Config) -> list[Check]:
+    """See in a child process which torch there is and which GPUs it sees."""
+    code, text = await _output(sys.executable, "-c", _TORCH_FACTS)
+    if code != 0:
+        last = text.strip().splitlines()[-1] if text.strip() else f"exit code {code}"
+        return [
+            Check("torch", Verdict.PROBLEM, last, "pip install torch: see https://pytorch.org/get-started/locally/")
+        ]
+    facts = json.loads(text.strip().splitlines()[-1])
+    found = [Check("torch", Verdict.OK, facts["version"])]
+    demo = config.all_variants()[config.generator.variant].is_demo
+    for card in facts["cards"]:
+        seen = f"{card['name']}, {card['free_gib']:.1f} of {card['gib']:.1f} GiB free"
+        if card["free_gib"] < 3 and not demo:
+            remedy = "Close other programs that use the card; SVD-XT needs a card of 4 GB or more."
+            found.append(Check("GPU", Verdict.WARNING, seen, remedy))
+        else:
+            found.append(Check("GPU", Verdict.OK, seen))
+    if not facts["cards"]:
+        found.append(_no_card(facts["mps"], demo))
+    return found
+
+
+def _no_card(has_mps: bool, demo: bool) -> Check:
+    if demo:
+        return Check("GPU", Verdict.OK, "none, and the demo model needs none")
+    if has_mps:
+        return Check("GPU", Verdict.WARNING, "Apple GPU", "It works, slowly; nothing was measured on Apple hardware.")
+    remedy = (
+        'A clip of SVD-XT takes hours on a CPU. Set generator.variant = "demo" to try the bot without a GPU. With an '
+        "NVIDIA card, install its driver and a CUDA build of torch: https://pytorch.org/get-started/locally/"
+    )
+    return Check("GPU", Verdict.PROBLEM, "torch sees none", remedy)
+
+
+async def check_weights(config: Config) -> list[Check]:
+    """See whether the configured variant's weights are here or can be fetched, and name their licence."""
+    variant = config.all_variants()[config.generator.variant]
+    name = f"Weights of {variant.name}"
+    if _is_folder(variant.source):
+        return [_check_folder(name, variant)]
+    verdict = await asyncio.to_thread(_ask_hub, name, variant)
+    licence = Check(
+        "Licence of the weights", Verdict.OK, f"{variant.licence or 'see the model card'} {variant.licence_url}"
+    )
+    return [verdict, licence]
+
+
+def _is_folder(source: str) -> bool:
+    return source.startswith((".", "/", "~")) or Path(source).exists()
+
+
+def _check_folder(name: str, variant: Variant) -> Check:
+    folder = Path(variant.source).expanduser()
+    if not (folder / "model_index.json").is_file():
+        remedy = "Point the variant's `source` at a folder in diffusers' layout, or at a Hugging Face repository."
+        return Check(name, Verdict.PROBLEM, f"{folder} has no model_index.json", remedy)
+    if not any(folder.glob("unet/*.safetensors")):
+        remedy = "Only safetensors are loaded. Download the repository again with its safetensors files."
+        return Check(name, Verdict.PROBLEM, f"{folder}/unet has no safetensors file", remedy)
+    return Check(name, Verdict.OK, str(folder))
+
+
+def _ask_hub(name: str, variant: Variant) -> Check:
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    if isinstance(try_to_load_from_cache(variant.source, "unet/config.json", revision=variant.revision), str):
+        return Check(name, Verdict.OK, f"{variant.source} is in the cache")
+    page = f"https://huggingface.co/{variant.source}"
+    try:
+        HfApi().auth_check(variant.source)
+    except GatedRepoError:
+        remedy = f"Open {page}, accept the licence, then run `hf auth login` or set HF_TOKEN."
+        return Check(name, Verdict.PROBLEM, "the repository is gated and this machine has no access", remedy)
+    except (RepositoryNotFoundError, RevisionNotFoundError):
+        return Check(
+            name, Verdict.PROBLEM, f"there is no {variant.source}", "Check the variant's `source` and `revision`."
+        )
+    except Exception as error:  # noqa: BLE001 - the hub's client raises whatever its HTTP library of the day raises
+        remedy = (
+            f"Connect once to download about 10 GB, or copy a downloaded {page} here and set `source` to the folder."
+        )
+        return Check(name, Verdict.PROBLEM, f"not here, and the hub cannot be reached ({type(error).__name__})", remedy)
+    return Check(name, Verdict.WARNING, "not downloaded yet", f"The first start fetches about 10 GB from {page}")
+
+
+async def check_disk(config: Config) -> list[Check]:
+    """See that the data folder can be written and has room."""
+    folder = config.data_dir.absolute()
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    seen = f"{folder}, {free / MIB / 1024:.1f} GiB free"
+    if not os.access(existing, os.W_OK):
+        return [
+            Check("Data folder", Verdict.PROBLEM, f"{folder} cannot be written", "Give the bot's user that folder.")
+        ]
+    if free < config.retention.min_free_mib * MIB:
+        remedy = "Free some space or lower retention.min_free_mib; until then /animate is refused."
+        return [Check("Data folder", Verdict.PROBLEM, seen, remedy)]
+    return [Check("Data folder", Verdict.OK, seen)]
+
+
+async def _output(*command: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode(errors="replace")
