@@ -81,8 +81,9 @@ async def check_token(config: Config) -> list[Check]:
     token = config.token.get_secret_value()
     if not token:
         remedy = (
-            "Make an application at https://discord.com/developers/applications, copy the token of its bot, and put it "
-            'into config.toml as token = "..." or into the environment as VIVANT_TOKEN. Or try `make demo`, which needs none.'
+            "Make an application at https://discord.com/developers/applications, copy the token of its bot, and put "
+            'it into config.toml as token = "..." or into the environment as VIVANT_TOKEN. '
+            "Or try `make demo`, which needs none."
         )
         return [Check("Discord token", Verdict.PROBLEM, "none is set", remedy)]
     try:
@@ -214,7 +215,7 @@ def _check_folder(name: str, variant: Variant) -> Check:
 
 def _ask_hub(name: str, variant: Variant) -> Check:
     from huggingface_hub import HfApi, try_to_load_from_cache
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
     if isinstance(try_to_load_from_cache(variant.source, "unet/config.json", revision=variant.revision), str):
         return Check(name, Verdict.OK, f"{variant.source} is in the cache")
@@ -228,7 +229,7 @@ def _ask_hub(name: str, variant: Variant) -> Check:
         return Check(
             name, Verdict.PROBLEM, f"there is no {variant.source}", "Check the variant's `source` and `revision`."
         )
-    except Exception as error:  # noqa: BLE001 - the hub's client raises whatever its HTTP library of the day raises
+    except (OSError, HfHubHTTPError.__bases__[0]) as error:  # the root error of the hub client's HTTP library
         remedy = (
             f"Connect once to download about 10 GB, or copy a downloaded {page} here and set `source` to the folder."
         )
