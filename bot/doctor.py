@@ -220,6 +220,8 @@ def _ask_hub(name: str, variant: Variant) -> Check:
     if isinstance(try_to_load_from_cache(variant.source, "unet/config.json", revision=variant.revision), str):
         return Check(name, Verdict.OK, f"{variant.source} is in the cache")
     page = f"https://huggingface.co/{variant.source}"
+    # The root error of the HTTP library beneath: requests, httpx or another, by the hub client's version.
+    http_error: type[Exception] = HfHubHTTPError.__bases__[0]
     try:
         HfApi().auth_check(variant.source)
     except GatedRepoError:
@@ -229,7 +231,7 @@ def _ask_hub(name: str, variant: Variant) -> Check:
         return Check(
             name, Verdict.PROBLEM, f"there is no {variant.source}", "Check the variant's `source` and `revision`."
         )
-    except (OSError, HfHubHTTPError.__bases__[0]) as error:  # the root error of the hub client's HTTP library
+    except (OSError, http_error) as error:
         remedy = (
             f"Connect once to download about 10 GB, or copy a downloaded {page} here and set `source` to the folder."
         )

@@ -1,0 +1,74 @@
+"""The configuration: every key has a place, and every mistake a sentence."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from bot.config import Config, ConfigError, load_config
+
+ROOT = Path(__file__).parent.parent
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "config.toml"
+    path.write_text(text)
+    return path
+
+
+def test_the_example_lists_every_key_with_its_default(tmp_path: Path) -> None:
+    example = (ROOT / "config.example.toml").read_text()
+    loaded = load_config(write(tmp_path, example))
+    assert loaded == load_config(write(tmp_path, ""))
+    sections = tomllib.loads(example)
+    hidden = {"proxy", "privacy_url", "variants"}
+    assert set(Config.model_fields) - set(sections) == hidden
+    for name in ("queue", "picture", "generator", "retention"):
+        fields = set(Config.model_fields[name].annotation.model_fields)
+        assert fields - set(sections[name]) <= {"role_weights"}
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, 'token = "from-file"\n[generator]\nvariant = "svd"\ndevice = "cpu"\n')
+    monkeypatch.setenv("VIVANT_TOKEN", "from-environment")
+    monkeypatch.setenv("VIVANT_GENERATOR__VARIANT", "demo")
+    config = load_config(path)
+    assert config.token.get_secret_value() == "from-environment"
+    assert config.generator.variant == "demo"
+    assert config.generator.device == "cpu", "a section's other keys stay as the file says"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("tokn = 1", "no setting 'tokn'", id="unknown key"),
+        pytest.param("[generator]\nstepps = 1", "no setting 'generator.stepps'", id="unknown key in a section"),
+        pytest.param("[generator]\ndevice = 'gpu'", "generator.device", id="unknown device"),
+        pytest.param("[generator]\nmemory = 'tiny'", "generator.memory", id="unknown memory plan"),
+        pytest.param("[generator]\nvariant = 'svdxt'", "known variants are: demo, svd, svd-xt", id="unknown variant"),
+        pytest.param("[queue]\nmax_attempts = 0", "queue.max_attempts", id="out of range"),
+        pytest.param("[queue.role_weights]\nvip = 2", "role ids are numbers", id="role by name"),
+        pytest.param("token = ", "not valid TOML", id="broken file"),
+    ],
+)
+def test_a_mistake_gets_a_sentence_with_its_key(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, text))
+    assert says in str(caught.value)
+    assert "config.toml" in str(caught.value)
+
+
+def test_a_named_file_that_is_missing_says_what_to_copy(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"config\.example\.toml"):
+        load_config(tmp_path / "none.toml")
+
+
+def test_the_token_never_shows_in_a_print(tmp_path: Path) -> None:
+    assert "secret-token" not in repr(load_config(write(tmp_path, 'token = "secret-token"')))
+
+
+def test_own_variants_stand_beside_the_built_in_ones(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, '[variants.mine]\nsource = "/models/mine"\nframes = 14\n'))
+    assert {"svd", "svd-xt", "demo", "mine"} <= set(config.all_variants())
+    assert config.all_variants()["mine"].frames == 14
