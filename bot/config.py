@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from generator.clip import Framing, Quality
 from generator.variants import BUILT_IN, Variant
@@ -125,9 +125,8 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the environment above the file."""
-        toml = TomlConfigSettingsSource(settings_cls, cls.model_config.get("toml_file"))
-        return init_settings, env_settings, toml
+        """Put the environment above the file, whose content comes in as keyword arguments."""
+        return env_settings, init_settings
 
     @model_validator(mode="after")
     def _variant_exists(self) -> Self:
@@ -148,8 +147,7 @@ def load_config(path: Path | None = None) -> Config:
     if path is not None and not path.is_file():
         raise ConfigError(f"There is no config file at {path}. Copy config.example.toml there and fill in the token.")
     try:
-        file_config: type[Config] = type("FileConfig", (Config,), {"model_config": {"toml_file": chosen}})
-        return file_config()
+        return Config(**tomllib.loads(chosen.read_text()) if chosen.is_file() else {})
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{chosen} is not valid TOML: {error}") from error
     except ValidationError as error:

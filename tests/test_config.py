@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from bot.config import Config, ConfigError, load_config
 
 ROOT = Path(__file__).parent.parent
