@@ -1,0 +1,145 @@
+"""The demo model's parts: Stable Video Diffusion's own classes, small enough for a CPU.
+
+Sizes are chosen by cost at 14 frames of 256x144: one UNet call is about 20 GFLOP, the decode about 106 GFLOP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKLTemporalDecoder,
+    EulerDiscreteScheduler,
+    StableVideoDiffusionPipeline,
+    UNetSpatioTemporalConditionModel,
+)
+from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
+
+LATENT_CHANNELS = 8
+LATENT_FACTOR = 4
+"""pixels per latent cell; 4 keeps a 256x144 frame's detail, 8 would be four times cheaper and much softer"""
+CONTEXT_CHANNELS = 32
+CLIP_PIXELS = 224
+"""hard-wired in StableVideoDiffusionPipeline"""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The three networks of the demo model."""
+
+    vae: Any
+    unet: Any
+    image_encoder: Any
+
+
+def build_parts(seed: int = 0) -> Parts:
+    """Give the three networks with fresh random weights."""
+    torch.manual_seed(seed)
+    return Parts(vae=_build_vae(), unet=_build_unet(), image_encoder=_build_image_encoder())
+
+
+def load_parts(folder: Path) -> Parts:
+    """Give the three networks of a saved checkpoint, in float32."""
+    return Parts(
+        vae=AutoencoderKLTemporalDecoder.from_pretrained(folder, subfolder="vae"),
+        unet=UNetSpatioTemporalConditionModel.from_pretrained(folder, subfolder="unet"),
+        image_encoder=CLIPVisionModelWithProjection.from_pretrained(folder, subfolder="image_encoder"),
+    )
+
+
+def assemble(parts: Parts) -> Any:
+    """Give the pipeline that diffusers itself would load."""
+    return StableVideoDiffusionPipeline(
+        vae=parts.vae,
+        image_encoder=parts.image_encoder,
+        unet=parts.unet,
+        scheduler=_build_scheduler(),
+        feature_extractor=_build_feature_extractor(),
+    )
+
+
+def save_checkpoint(parts: Parts, folder: Path) -> int:
+    """Write the whole checkpoint in fp16, in the folder layout of SVD-XT; give its size in bytes."""
+    pipeline = assemble(parts).to(dtype=torch.float16)
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    index = folder / "model_index.json"
+    # transformers 5 without torchvision saves its fallback's name, which older versions do not know
+    index.write_text(index.read_text().replace("CLIPImageProcessorPil", "CLIPImageProcessor"))
+    files = [file for file in folder.rglob("*") if file.suffix in {".json", ".safetensors"}]
+    for file in files:
+        file.chmod(0o644)  # safetensors writes 0600
+    return sum(file.stat().st_size for file in files)
+
+
+def _build_vae() -> Any:
+    return AutoencoderKLTemporalDecoder(
+        in_channels=3,
+        out_channels=3,
+        down_block_types=["DownEncoderBlock2D"] * 3,
+        block_out_channels=[32, 32, 64],
+        layers_per_block=1,
+        latent_channels=LATENT_CHANNELS,
+        sample_size=256,
+        scaling_factor=1.0,
+        force_upcast=True,
+    )
+
+
+def _build_unet() -> Any:
+    return UNetSpatioTemporalConditionModel(
+        sample_size=64,
+        in_channels=2 * LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        # Attention only in the middle, on 16x9 positions: on 64x36 it would cost more than all the rest.
+        down_block_types=["DownBlockSpatioTemporal"] * 3,
+        up_block_types=["UpBlockSpatioTemporal"] * 3,
+        block_out_channels=[32, 64, 64],
+        layers_per_block=[1, 2, 1],
+        cross_attention_dim=CONTEXT_CHANNELS,
+        num_attention_heads=2,
+        addition_time_embed_dim=32,
+        projection_class_embeddings_input_dim=96,
+        num_frames=14,
+    )
+
+
+def _build_image_encoder() -> Any:
+    return CLIPVisionModelWithProjection(
+        CLIPVisionConfig(
+            hidden_size=32,
+            intermediate_size=64,
+            projection_dim=CONTEXT_CHANNELS,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            image_size=CLIP_PIXELS,
+            patch_size=16,
+        )
+    )
+
+
+def _build_scheduler() -> Any:
+    """Give the scheduler of stable-video-diffusion-img2vid-xt, setting by setting."""
+    return EulerDiscreteScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        interpolation_type="linear",
+        num_train_timesteps=1000,
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=False,
+        sigma_min=0.002,
+        sigma_max=700.0,
+        steps_offset=1,
+        timestep_spacing="leading",
+        timestep_type="continuous",
+        use_karras_sigmas=True,
+    )
+
+
+def _build_feature_extractor() -> Any:
+    return CLIPImageProcessor(
+        size={"shortest_edge": CLIP_PIXELS}, crop_size={"height": CLIP_PIXELS, "width": CLIP_PIXELS}
+    )
