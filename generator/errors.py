@@ -110,7 +110,8 @@ class DiskFull(RenderError):
 
 
 class ExecutorLost(RenderError):
-    """The child is gone. `data`: cause = exit | signal | stall | garbage, detail."""
+    """The child is gone. `data`: cause = exit | signal | stall | garbage | fatal | version | closed, detail, log,
+    innocent (true when this request had not begun, or another one was at fault: an attempt that need not count)."""
 
     code = "executor-lost"
     retryable = True

@@ -1,10 +1,16 @@
 """What crosses the executor's pipe: one JSON object a line, paths only, never pictures. No torch.
 
-To the child (stdin):   {"type": "configure", ...ExecutorConfig}   first line
+To the child (stdin):   {"type": "configure", "protocol": 1, "parent": pid, ...ExecutorConfig}   first line
                         {"type": "render", ...RenderRequest}
                         {"type": "cancel", "job": 17, "attempt": 1}
-                        end of file: stop and exit 0
-From the child (stdout): ready, progress, rendered, failed, cancelled, fatal (then it exits)
+                        {"type": "preload", "variant": "svd"}
+                        end of file: stop at once
+From the child (stdout): {"type": "hello", "protocol": 1}                         first line
+                        {"type": "loading", "variant": "svd", "step": 1, "of": 4}
+                        {"type": "ready", "facts": {...}}                        loaded; what `describe` gives
+                        {"type": "broken", "error": {...}}                       the variant cannot be loaded
+                        {"type": "progress" | "rendered" | "failed" | "cancelled", "job": 17, "attempt": 1, ...}
+                        {"type": "fatal", "text": "..."}                         then it exits 70
 
 Unknown keys and unknown types are ignored by both sides, so either may be a little newer.
 """

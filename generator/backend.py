@@ -1,0 +1,379 @@
+"""Backend: renders requests somewhere else. LocalBackend does it in a child process on this machine. No torch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from generator.child import Child
+from generator.errors import ExecutorLost, RenderError
+from generator.protocol import (
+    PROTOCOL_VERSION,
+    ExecutorConfig,
+    Phase,
+    Progress,
+    Rendered,
+    RenderRequest,
+    progress_from_wire,
+    rendered_from_wire,
+    to_line,
+)
+from generator.watchdog import StallLimits, StepTimes, cancel_limit, silence_limit
+
+log = logging.getLogger(__name__)
+
+OnProgress = Callable[[Progress], None]
+
+
+class Backend(Protocol):
+    """Renders requests. A backend that takes N at once has `slots` N."""
+
+    slots: int
+
+    async def start(self) -> None:
+        """Begin to get ready; returns at once."""
+
+    async def render(self, request: RenderRequest, on_progress: OnProgress) -> Rendered:
+        """Return once the clip lies complete at `request.clip_path`, else raise exactly one RenderError.
+
+        Cancelling the task that awaits this cancels the render and returns when it has stopped.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Stop everything; renders in flight raise ExecutorLost."""
+
+
+class ExecutorState(StrEnum):
+    """What the executor is doing as a whole."""
+
+    LOADING = "loading"
+    """starting, or reading a variant's weights; facts: variant, step, of"""
+    READY = "ready"
+    """facts: what `describe` gives"""
+    RESTARTING = "restarting"
+    """it is gone and comes again; facts: cause, detail, seconds"""
+    BROKEN = "broken"
+    """it lives but cannot load its variant (facts: error), or hangs in the kernel (facts: pid)"""
+
+
+OnState = Callable[[ExecutorState, dict[str, Any]], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """A request on its way through the child."""
+
+    request: RenderRequest
+    on_progress: OnProgress
+    done: asyncio.Future[Rendered]
+    since: float
+    """loop time of its last sign of life"""
+    phase: Phase | None = None
+    cancelled_at: float | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.request.job, self.request.attempt
+
+    @property
+    def holds_gpu(self) -> bool:
+        return self.phase not in (None, Phase.ENCODE)
+
+
+class LocalBackend:
+    """A child process that holds the model and one GPU; it is watched and started again whenever it goes.
+
+    Call `start` on the main thread's loop: the kernel ties the child to the thread that started it.
+    """
+
+    def __init__(
+        self,
+        config: ExecutorConfig,
+        *,
+        gpu: int | None = None,
+        limits: StallLimits = StallLimits(),  # noqa: B008 - frozen
+        python: str = sys.executable,
+        command: Sequence[str] | None = None,
+        slots: int = 2,
+        on_state: OnState | None = None,
+    ) -> None:
+        self.slots = slots
+        self.ready = asyncio.Event()
+        self._config = config
+        self._gpu = gpu
+        self._limits = limits
+        self._command = command or (python, "-m", "generator.executor")
+        self._on_state = on_state or (lambda state, facts: None)
+        self._free_slots = asyncio.Semaphore(slots)
+        self._flights: dict[tuple[int, int], _Flight] = {}
+        self._steps = StepTimes()
+        self._facts: dict[str, Any] = {}
+        self._child: Child | None = None
+        self._verdict: asyncio.Future[ExecutorLost] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._getting_ready: tuple[str, float] | None = None
+        """what the child does before it can take a request (`start` or `load`), and its last sign of life"""
+        self._crashes = 0
+        self._closing = asyncio.Event()
+        self._supervisor: asyncio.Task[None] | None = None
+
+    # -- what callers use
+
+    async def start(self) -> None:
+        """Start the child and return; the model loads while this process goes on."""
+        if self._supervisor is None:
+            self._supervisor = asyncio.get_running_loop().create_task(self._supervise(), name="executor supervisor")
+            self._supervisor.add_done_callback(self._supervisor_ended)
+
+    async def render(self, request: RenderRequest, on_progress: OnProgress) -> Rendered:
+        """See `Backend.render`. A request given while the child restarts waits for the next child."""
+        async with self._free_slots:
+            if self._closing.is_set():
+                raise _lost("the backend is closed", cause="closed", innocent=True)
+            loop = asyncio.get_running_loop()
+            flight = _Flight(request, on_progress, loop.create_future(), loop.time())
+            self._flights[flight.key] = flight
+            try:
+                self._send(to_line("render", request))
+                self._set_alarm()
+                return await asyncio.shield(flight.done)
+            except asyncio.CancelledError:
+                await self._cancel(flight)
+                raise
+            finally:
+                del self._flights[flight.key]
+                self._set_alarm()
+
+    async def close(self) -> None:
+        """End the child: end of file and SIGTERM, then SIGKILL. Renders in flight raise ExecutorLost."""
+        self._closing.set()
+        if self._verdict is not None and not self._verdict.done():
+            self._verdict.set_result(_lost("the backend is closing", cause="closed"))
+        if self._supervisor is not None:
+            await asyncio.shield(self._supervisor)
+
+    def describe(self) -> dict[str, Any]:
+        """Give what the child said about itself when it got ready: device, memory, versions, variant."""
+        return dict(self._facts)
+
+    def preload(self, variant: str) -> None:
+        """Ask the child to load a variant as soon as it is free; `on_state` tells how it went."""
+        self._send(to_line("preload", variant=variant))
+
+    # -- the child's life
+
+    async def _supervise(self) -> None:
+        while not self._closing.is_set():
+            lost = await self._run_child()
+            if self._closing.is_set():
+                return
+            seconds = min(self._limits.backoff_seconds * 2**self._crashes, self._limits.backoff_max_seconds)
+            self._crashes += 1
+            log.warning("%s (%s); next start in %g s", lost.text, lost.data.get("log", ""), seconds)
+            self._tell(ExecutorState.RESTARTING, lost.data | {"seconds": seconds})
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), seconds)
+
+    def _supervisor_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("the executor's supervisor failed", exc_info=task.exception())
+        self._closing.set()
+        self._fail_flights(_lost("the backend is closed", cause="closed", innocent=True))
+
+    async def _run_child(self) -> ExecutorLost:
+        """Start a child, follow it to its end and fail what it had in flight. Gives the reason."""
+        loop = asyncio.get_running_loop()
+        self._tell(ExecutorState.LOADING, {"variant": self._config.preload})
+        try:
+            child = await Child.spawn(self._command, self._environment(), self._about)
+        except OSError as error:
+            lost = _lost(f"cannot start {self._command[0]}: {error}", cause="exit", detail=str(error), innocent=True)
+            self._fail_flights(lost)
+            return lost
+        self._child, self._verdict = child, loop.create_future()
+        self._getting_ready = "start", loop.time()
+        child.send(to_line("configure", self._config, protocol=PROTOCOL_VERSION, parent=os.getpid()))
+        for flight in self._flights.values():
+            child.send(to_line("render", flight.request))
+        self._set_alarm()
+        reading = loop.create_task(self._follow(child))
+        await asyncio.wait({reading, self._verdict}, return_when=asyncio.FIRST_COMPLETED)
+        lost = self._verdict.result() if self._verdict.done() else reading.result()
+        self._child = self._verdict = self._getting_ready = None
+        self.ready.clear()
+        self._fail_flights(lost)
+        reading.cancel()
+        await child.stop(self._limits, self._report_undead)
+        return lost
+
+    def _environment(self) -> dict[str, str]:
+        env = dict(os.environ, PYTHONUNBUFFERED="1")
+        if self._gpu is not None:
+            env["CUDA_VISIBLE_DEVICES"] = str(self._gpu)
+        return env
+
+    def _about(self) -> str:
+        jobs = [str(flight.request.job) for flight in self._flights.values() if flight.phase is not None]
+        return f"job={','.join(jobs) or '-'}"
+
+    def _report_undead(self, pid: int) -> None:
+        log.critical("executor %d hangs in the kernel and survives SIGKILL; its GPU needs a reboot", pid)
+        self._tell(ExecutorState.BROKEN, {"pid": pid, "why": "undead"})
+
+    # -- what the child says
+
+    async def _follow(self, child: Child) -> ExecutorLost:
+        try:
+            async for event in child.events():
+                lost = self._handle(event)
+                if lost is not None:
+                    return lost
+                self._set_alarm()
+        except (ValueError, KeyError, TypeError) as error:
+            log.warning("the executor spoke garbage", exc_info=True)
+            return _lost("the executor spoke garbage", cause="garbage", detail=f"{type(error).__name__}: {error}")
+        return await child.explain_end()
+
+    def _handle(self, event: dict[str, Any]) -> ExecutorLost | None:
+        match event["type"]:
+            case "hello":
+                if event["protocol"] != PROTOCOL_VERSION:
+                    text = f"the executor speaks protocol {event['protocol']}, this bot {PROTOCOL_VERSION}"
+                    return _lost(text, cause="version", detail=text, innocent=True)
+                self._getting_ready = None
+            case "loading":
+                self._getting_ready = "load", asyncio.get_running_loop().time()
+                self.ready.clear()
+                self._tell(ExecutorState.LOADING, event)
+            case "ready":
+                self._getting_ready = None
+                self._facts = dict(event["facts"])
+                self.ready.set()
+                self._tell(ExecutorState.READY, self.describe())
+            case "broken":
+                self._getting_ready = None
+                self._tell(ExecutorState.BROKEN, event)
+            case "fatal":
+                return _lost(str(event["text"]), cause="fatal", detail=str(event["text"]))
+            case "progress" | "rendered" | "failed" | "cancelled":
+                self._handle_flight(event)
+        return None
+
+    def _handle_flight(self, event: dict[str, Any]) -> None:
+        flight = self._flights.get((int(event["job"]), int(event["attempt"])))
+        if flight is None or flight.done.done():
+            return
+        match event["type"]:
+            case "progress":
+                self._handle_progress(flight, progress_from_wire(event))
+            case "rendered":
+                self._crashes = 0
+                flight.done.set_result(rendered_from_wire(event))
+            case "failed":
+                flight.done.set_exception(RenderError.from_wire(event["error"]))
+            case "cancelled":
+                if flight.cancelled_at is None:
+                    raise ValueError("the executor cancelled a render that nobody cancelled")
+                flight.done.cancel()
+
+    def _handle_progress(self, flight: _Flight, progress: Progress) -> None:
+        now = asyncio.get_running_loop().time()
+        if progress.phase is flight.phase is Phase.DENOISE:
+            self._steps.add(flight.request.settings.variant, now - flight.since)
+        flight.phase, flight.since = progress.phase, now
+        # Not called from here: a caller's mistake must not end the reading of the child.
+        asyncio.get_running_loop().call_soon(flight.on_progress, progress)
+
+    def _tell(self, state: ExecutorState, facts: dict[str, Any]) -> None:
+        asyncio.get_running_loop().call_soon(self._on_state, state, facts)
+
+    # -- what goes to the child
+
+    def _send(self, line: bytes) -> None:
+        if self._child is not None:
+            self._child.send(line)
+
+    async def _cancel(self, flight: _Flight) -> None:
+        """Wait until the child has stopped this render, or until the alarm has stopped the child."""
+        flight.cancelled_at = asyncio.get_running_loop().time()
+        self._send(to_line("cancel", job=flight.request.job, attempt=flight.request.attempt))
+        if self._child is None:
+            return
+        self._set_alarm()
+        await asyncio.wait({flight.done})
+        if not flight.done.cancelled() and flight.done.exception() is None:
+            _remove(flight.request)
+
+    def _fail_flights(self, lost: ExecutorLost) -> None:
+        for flight in self._flights.values():
+            if not flight.done.done():
+                innocent = lost.data.get("innocent", False) or flight.phase is None
+                flight.done.set_exception(ExecutorLost(lost.text, **lost.data | {"innocent": innocent}))
+                flight.done.exception()  # taken, also when the one who waited is gone
+
+    # -- the stall alarm
+
+    def _set_alarm(self) -> None:
+        """Ring at the earliest moment at which silence would mean a stall."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        due = min(self._deadlines(), default=None, key=lambda item: item[0])
+        if due is not None and self._child is not None:
+            self._alarm = asyncio.get_running_loop().call_at(due[0], self._ring, *due)
+
+    def _deadlines(self) -> Iterator[tuple[float, str, _Flight | None]]:
+        """Give each moment of a possible stall, what it would be, and whose."""
+        if self._getting_ready is not None:
+            what, since = self._getting_ready
+            seconds = self._limits.start_seconds if what == "start" else self._limits.load_seconds
+            yield since + seconds, what, None
+            return
+        gpu_taken = any(flight.holds_gpu for flight in self._flights.values())
+        for flight in self._flights.values():
+            median = self._steps.median(flight.request.settings.variant)
+            if flight.cancelled_at is not None:
+                yield flight.cancelled_at + cancel_limit(self._limits, flight.phase, median), "cancel", flight
+            elif flight.phase is not None or not gpu_taken:
+                yield flight.since + silence_limit(self._limits, flight.phase, median), flight.phase or "begin", flight
+
+    def _ring(self, due: float, what: str, culprit: _Flight | None) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - due > 1.0:  # this process was stopped itself: hear first what the child said meanwhile
+            self._count_silence_from(now)
+            self._set_alarm()
+            return
+        job = culprit.request.job if culprit else "-"
+        log.error("job=%s no sign of life in %s; ending the executor", job, what)
+        for flight in self._flights.values():
+            if flight is not culprit and not flight.done.done():
+                flight.done.set_exception(_lost("another job stalled the executor", cause="stall", innocent=True))
+                flight.done.exception()
+        if self._verdict is not None and not self._verdict.done():
+            self._verdict.set_result(_lost(f"the executor stalled in {what}", cause="stall", detail=what))
+
+    def _count_silence_from(self, now: float) -> None:
+        for flight in self._flights.values():
+            flight.since = now
+        if self._getting_ready is not None:
+            self._getting_ready = self._getting_ready[0], now
+
+
+def _lost(text: str, *, cause: str, detail: str = "", innocent: bool = False) -> ExecutorLost:
+    return ExecutorLost(text, cause=cause, detail=detail, innocent=innocent)
+
+
+def _remove(request: RenderRequest) -> None:
+    """Take away the clip of a render that finished while it was being cancelled."""
+    for path in (request.clip_path, request.master_path):
+        if path is not None:
+            Path(path).unlink(missing_ok=True)

@@ -1,0 +1,58 @@
+"""Ties a child process to its parent's life, and the child's own children to the child's. Knows no rendering.
+
+Three nets, because each has a hole: the parent-death signal is Linux only and follows the *thread* that started the
+child (start it from the main thread's loop); end of file on stdin needs a running thread; neither reaches ffmpeg
+processes that read from a file. The guard does: it sits in the child's process group and ends the group with the child.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from typing import BinaryIO
+
+_PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Let the kernel SIGKILL this process when its parent dies; exit now when it is dead already."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent_pid:
+        os._exit(0)
+
+
+def guard_group() -> None:
+    """Fork a guard that kills this process group once this process is gone, whatever ended it.
+
+    Call it first of all: before threads exist and before anything large is in memory. Does nothing unless this process
+    leads its own group, so that a caller's group (a shell, a test run) is never hit.
+    """
+    if os.getpgrp() != os.getpid():
+        return
+    watched, held = os.pipe()  # neither is inheritable: only this process and the guard hold them
+    if os.fork():
+        os.close(watched)
+        return
+    try:
+        os.close(held)
+        for fd in (
+            0,
+            1,
+            2,
+        ):  # the guard must not keep the executor's pipes open: their end of file is what tells the bot
+            os.close(fd)
+        os.read(watched, 1)
+        os.killpg(0, signal.SIGKILL)
+    finally:
+        os._exit(1)
+
+
+def take_stdout() -> BinaryIO:
+    """Give the real stdout for protocol lines alone; whatever prints to stdout goes to stderr from now on."""
+    protocol = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return protocol
