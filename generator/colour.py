@@ -1,0 +1,102 @@
+"""Whatever a picture's pixels are made of, to opaque 8-bit sRGB. Pillow only."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from PIL import Image, ImageCms, ImageStat
+
+_STRIP_PIXELS = 4_000_000
+"""a strip is at most this large while it is converted, so that a huge picture is never there twice"""
+
+_WHITE, _DARK = (255, 255, 255), (32, 32, 32)
+
+
+def reduced(image: Image.Image, factor: int) -> Image.Image:
+    """Give a loaded picture in an 8-bit mode (L, LA, RGB, RGBA, CMYK or LAB), `factor` times smaller each way."""
+    levels = _levels(image)
+    if factor == 1:
+        return _eight_bit(image, levels)
+    rows = max(1, _STRIP_PIXELS // image.width // factor) * factor
+    result: Image.Image | None = None
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        small = _eight_bit(strip, levels).reduce(factor)
+        if result is None:
+            result = Image.new(small.mode, (small.width, -(-image.height // factor)))
+        result.paste(small, (0, top // factor))
+    assert result is not None
+    return result
+
+
+def to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
+    """Give RGB or RGBA in sRGB; a profile that is damaged or of another kind of picture is not used."""
+    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
+    plain = image.convert(image.mode[:-1]) if alpha else image
+    rgb = _through_profile(plain, icc_profile) or plain.convert("RGB")
+    if alpha:
+        rgb.putalpha(alpha)
+    return rgb
+
+
+def flattened(image: Image.Image) -> tuple[Image.Image, bool]:
+    """Give the picture without transparency, and whether it had any.
+
+    The background is white, or dark where what is visible is itself nearly white: a white logo stays visible.
+    """
+    if image.mode != "RGBA":
+        return image, False
+    alpha = image.getchannel("A")
+    if alpha.getextrema() == (255, 255):
+        return image.convert("RGB"), False
+    rgb = image.convert("RGB")
+    visible = alpha.point(lambda level: 255 if level > 127 else 0)
+    luma = rgb.convert("L")
+    bright = bool(visible.getbbox()) and ImageStat.Stat(luma, visible).mean[0] > 200
+    background = Image.new("RGB", image.size, _DARK if bright else _WHITE)
+    background.paste(rgb, mask=alpha)
+    return background, True
+
+
+def _levels(image: Image.Image) -> tuple[float, float] | None:
+    """Give the range of a picture with more than 8 bits a channel, None for the others."""
+    if image.mode.startswith("I;16"):
+        return 0.0, 65535.0
+    if image.mode not in ("I", "F"):
+        return None
+    low, high = (float(value) for value in image.getextrema())  # type: ignore[arg-type]
+    if image.mode == "I" and low >= 0 and 255 < high <= 65535:
+        return 0.0, 65535.0  # 16-bit grey that Pillow reads into 32 bits
+    return low, high
+
+
+def _eight_bit(image: Image.Image, levels: tuple[float, float] | None) -> Image.Image:
+    if levels is not None:
+        return _grey(image, levels)
+    mode = image.mode
+    if image.has_transparency_data and mode not in ("LA", "RGBA"):
+        return image.convert("LA" if mode in ("1", "L", "La") else "RGBA")
+    if mode in ("L", "LA", "RGB", "RGBA", "CMYK", "LAB"):
+        return image
+    return image.convert("L" if mode == "1" else "RGB")
+
+
+def _grey(image: Image.Image, levels: tuple[float, float]) -> Image.Image:
+    low, high = levels
+    scale = 255.0 / (high - low) if high > low else 0.0
+    wide = image.convert("F")
+    return wide.point(lambda level: level * scale + (-low * scale)).convert("L")
+
+
+def _through_profile(image: Image.Image, icc_profile: bytes | None) -> Image.Image | None:
+    profile: Any = io.BytesIO(icc_profile) if icc_profile else None
+    if image.mode == "LAB":
+        profile = profile or ImageCms.createProfile("LAB")
+    if profile is None:
+        return None
+    try:
+        source = ImageCms.getOpenProfile(profile) if icc_profile else profile
+        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
