@@ -1,0 +1,220 @@
+"""Free memory and a clip -> a plan for rendering it, with its predicted peak, and the plan below it. Pure, no torch.
+
+The coefficients come from counting every live tensor of a full-size render on torch's meta device; the tests count
+again and hold the prediction to what they find.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from generator.errors import OutOfMemory, SettingsError
+from generator.variants import Variant
+
+MIB = 1024**2
+GIB = 1024**3
+
+
+class Pipeline(StrEnum):
+    """Whose arithmetic: ours, or diffusers' own pipeline as the reference."""
+
+    LEAN = "lean"
+    STOCK = "stock"
+
+
+class Weights(StrEnum):
+    """Where the UNet's weights are while it denoises."""
+
+    RESIDENT = "resident"
+    """on the device"""
+    STREAMED = "streamed"
+    """in pinned host memory, a few layers at a time on the device"""
+    OFFLOAD = "offload"
+    """stock pipeline only: a whole part at a time, by accelerate's hooks"""
+
+
+class Decode(StrEnum):
+    """How latents become frames."""
+
+    EXACT = "exact"
+    """all frames together, identical to decoding the clip in one go"""
+    WINDOWED = "windowed"
+    """overlapping windows, cross-faded"""
+    CHUNKED = "chunked"
+    """disjoint chunks as diffusers does it; visible seams. Only on a person's or an operator's request"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryPlan:
+    """How one clip is rendered. `rung` names the preset; people read it on the card when a smaller one was taken."""
+
+    rung: str
+    pipeline: Pipeline = Pipeline.LEAN
+    unet: Weights = Weights.RESIDENT
+    keep_parts: bool = False
+    """every part stays on the device between phases and clips"""
+    frames_per_chunk: int = 5
+    """frames a spatial layer takes together at full latent resolution; deeper layers take as many as cost the same"""
+    split_cfg: bool = False
+    """conditional and unconditional halves one after the other"""
+    decode: Decode = Decode.EXACT
+    decode_frames: int = 0
+    """frames per window or chunk; 0: all"""
+    compile: bool = False
+    peak_bytes: int = 0
+    """predicted peak of torch's allocations; the driver's own context (about 0.5 GiB) comes on top"""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSize:
+    """Bytes of a model's parts in half precision, and the widths its activations scale with."""
+
+    unet: int
+    image_encoder: int
+    decoder: int
+    encoder: int
+    """the VAE's encoder in single precision, as it runs"""
+    largest_layer: int
+    unet_width: int = 320
+    decoder_width: int = 128
+    latent_scale: int = 8
+    bytes_per_number: int = 2
+
+
+# Counted from diffusers' classes with svd-xt's configuration; the UNet without the cross-attention that is folded away.
+SVD_SIZE = ModelSize(
+    unet=2527 * MIB,
+    image_encoder=1206 * MIB,
+    decoder=121 * MIB,
+    encoder=131 * MIB,
+    largest_layer=191 * MIB,
+)
+RING_SLOTS = 3
+WINDOW_FRAMES = 8
+WINDOW_OVERLAP = 3
+
+# cuDNN workspace, fragmentation and what else the counting cannot see.
+MARGIN_BYTES = 400 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSize:
+    """What a plan's memory depends on."""
+
+    width: int
+    height: int
+    frames: int
+
+
+def denoise_bytes(plan: MemoryPlan, clip: ClipSize, model: ModelSize = SVD_SIZE) -> int:
+    """Predict the peak of the denoising phase: activations plus the weights held."""
+    area = (clip.width // model.latent_scale) * (clip.height // model.latent_scale)
+    one_map = area * model.unet_width * model.bytes_per_number
+    items = clip.frames * (1 if plan.split_cfg else 2)
+    activations = (5.3 * items + 17.3 * min(plan.frames_per_chunk, items)) * one_map
+    held = model.unet if plan.unet is not Weights.STREAMED else RING_SLOTS * model.largest_layer
+    return int(activations) + held
+
+
+def decode_bytes(plan: MemoryPlan, clip: ClipSize, model: ModelSize = SVD_SIZE) -> int:
+    """Predict the peak of the decoding phase without what other parts hold."""
+    one_map = clip.width * clip.height * model.decoder_width * model.bytes_per_number
+    frames = clip.frames
+    if plan.decode is Decode.WINDOWED:
+        frames = min(frames, plan.decode_frames or WINDOW_FRAMES)
+    return int((frames + 4) * one_map) + model.decoder
+
+
+def predict_peak(plan: MemoryPlan, clip: ClipSize, model: ModelSize = SVD_SIZE) -> int:
+    """Predict the peak of torch's allocations over a whole render."""
+    denoise, decode = denoise_bytes(plan, clip, model), decode_bytes(plan, clip, model)
+    if plan.keep_parts:
+        others = model.image_encoder + model.decoder + model.encoder
+        return max(denoise + others, decode + others - model.decoder + model.unet)
+    encode = model.encoder + clip.width * clip.height * 128 * 4 * 5
+    return max(denoise, decode, encode, model.image_encoder + 64 * MIB)
+
+
+_LADDER = (
+    MemoryPlan(rung="full", keep_parts=True, frames_per_chunk=50),
+    MemoryPlan(rung="large", keep_parts=True, frames_per_chunk=13),
+    MemoryPlan(rung="resident", frames_per_chunk=5),
+    MemoryPlan(rung="split", frames_per_chunk=2, split_cfg=True),
+    MemoryPlan(rung="streamed", unet=Weights.STREAMED, frames_per_chunk=2, split_cfg=True),
+    MemoryPlan(
+        rung="minimal",
+        unet=Weights.STREAMED,
+        frames_per_chunk=2,
+        split_cfg=True,
+        decode=Decode.WINDOWED,
+        decode_frames=WINDOW_FRAMES,
+    ),
+)
+_STOCK_LADDER = (
+    MemoryPlan(rung="stock", pipeline=Pipeline.STOCK, keep_parts=True, decode=Decode.CHUNKED),
+    MemoryPlan(
+        rung="stock-offload", pipeline=Pipeline.STOCK, unet=Weights.OFFLOAD, decode=Decode.CHUNKED, decode_frames=8
+    ),
+)
+_FIRST_RUNG = {"full": "full", "model-offload": "resident", "lean": "split", "minimal": "minimal"}
+_CAP = re.compile(r"^(\d+(?:\.\d+)?)\s?GiB$")
+
+
+def presets(clip: ClipSize, *, stock: bool = False, model: ModelSize = SVD_SIZE) -> list[MemoryPlan]:
+    """Give every rung for a clip, largest first, each with its predicted peak."""
+    rungs = _STOCK_LADDER if stock else _LADDER
+    return [dataclasses.replace(plan, peak_bytes=predict_peak(plan, clip, model)) for plan in rungs]
+
+
+def plan_memory(
+    free_bytes: int | None,
+    variant: Variant,
+    width: int,
+    height: int,
+    frames: int,
+    wish: str = "auto",
+    *,
+    stock: bool = False,
+) -> MemoryPlan:
+    """Choose the largest rung that fits `free_bytes` (None: memory is not the device's own, as on a CPU).
+
+    `wish` is auto, a rung's wish (full, model-offload, lean, minimal) or a cap such as "6GiB".
+    Raises OutOfMemory when not even the smallest rung fits, SettingsError on a wish that is none.
+    """
+    clip = ClipSize(width, height, frames)
+    rungs = presets(clip, stock=stock)
+    cap = _CAP.match(wish)
+    if cap:
+        free_bytes = min(math.inf if free_bytes is None else free_bytes, float(cap[1]) * GIB).__int__()
+    elif wish in _FIRST_RUNG:
+        return _named(rungs, _FIRST_RUNG[wish])
+    elif wish != "auto":
+        raise SettingsError(f"memory must be auto, full, model-offload, lean, minimal or a cap like 6GiB, not {wish!r}")
+    if free_bytes is None or variant.is_demo:
+        return rungs[0]
+    for plan in rungs:
+        if plan.peak_bytes + MARGIN_BYTES <= free_bytes:
+            return plan
+    needed = rungs[-1].peak_bytes + MARGIN_BYTES
+    raise OutOfMemory(
+        f"needs {needed / GIB:.1f} GiB of GPU memory, {free_bytes / GIB:.1f} GiB are free",
+        needed_gib=round(needed / GIB, 2),
+        free_gib=round(free_bytes / GIB, 2),
+    )
+
+
+def _named(rungs: list[MemoryPlan], rung: str) -> MemoryPlan:
+    """Give the rung of that name, or the smallest where this ladder has none."""
+    return next((plan for plan in rungs if plan.rung == rung), rungs[-1])
+
+
+def ladder(plan: MemoryPlan, width: int, height: int, frames: int) -> MemoryPlan | None:
+    """Give the next smaller plan to try after an out-of-memory, or None below the last rung."""
+    rungs = presets(ClipSize(width, height, frames), stock=plan.pipeline is Pipeline.STOCK)
+    names = [rung.rung for rung in rungs]
+    below = names.index(plan.rung) + 1 if plan.rung in names else len(names)
+    return rungs[below] if below < len(rungs) else None

@@ -1,0 +1,62 @@
+"""One conditioning image -> the clip's frames, in order, by the pipeline the memory plan names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from generator import stock
+from generator.clip import ClipSettings
+from generator.errors import WeightsUnavailable
+from generator.memory import MemoryPlan, Pipeline
+from generator.protocol import Progress
+from generator.variants import Variant
+from generator.weights import OnProgress, Parts, load_parts
+
+Frame = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a render tells and asks while it runs: `check` raises Cancelled to leave it."""
+
+    progress: Callable[[Progress], None]
+    check: Callable[[], None]
+
+
+@dataclass(slots=True)
+class LoadedVariant:
+    """A variant's parts in host memory, ready to render on `device`."""
+
+    variant: Variant
+    device: torch.device
+    dtype: torch.dtype
+    parts: Parts
+
+
+def load_variant(variant: Variant, device: torch.device, *, on_progress: OnProgress | None = None) -> LoadedVariant:
+    """Load a variant for a device: half precision on a GPU, single on a CPU.
+
+    Raises WeightsUnavailable with `why` (missing, gated, offline or damaged) and `remedy`.
+    """
+    dtype = torch.float32 if device.type == "cpu" else torch.float16
+    return LoadedVariant(variant, device, dtype, load_parts(variant, dtype, on_progress))
+
+
+def render_frames(
+    loaded: LoadedVariant, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks
+) -> Iterator[Frame]:
+    """Give the clip's frames in order, each uint8 height x width x 3.
+
+    `picture` is RGB of exactly the clip's size. Any exception leaves `loaded` usable.
+    """
+    hooks.check()
+    return stock.render_frames(loaded, picture, settings, plan, hooks)
+
+
+__all__ = ["Frame", "Hooks", "LoadedVariant", "Pipeline", "WeightsUnavailable", "load_variant", "render_frames"]

@@ -1,0 +1,163 @@
+"""From a folder or the Hugging Face hub to modules in host memory. Safetensors only, revision pinned."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from safetensors import SafetensorError
+from transformers import CLIPVisionModelWithProjection
+
+from generator.errors import WeightsUnavailable
+from generator.protocol import Phase, Progress
+from generator.variants import Variant
+
+log = logging.getLogger(__name__)
+OnProgress = Callable[[Progress], None]
+
+WEIGHTED_PARTS: dict[str, Any] = {
+    "unet": UNetSpatioTemporalConditionModel,
+    "vae": AutoencoderKLTemporalDecoder,
+    "image_encoder": CLIPVisionModelWithProjection,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A variant's modules in host memory, in evaluation mode."""
+
+    unet: Any
+    vae: Any
+    image_encoder: Any
+    scheduler: Any
+    folder: Path
+
+
+def fetch_weights(variant: Variant, source: str | None = None) -> Path:
+    """Give the folder that holds the variant's files, downloading them once where the source is a hub repository.
+
+    Raises WeightsUnavailable: `why` is missing, gated or offline.
+    """
+    source = source or variant.source
+    if Path(source).is_dir():
+        return Path(source)
+    if Path(source).is_absolute() or source.startswith("."):
+        raise _unavailable(variant, "missing", f"There is no folder {source}.")
+    revision = variant.revision if source == variant.source else None
+    try:
+        cached = Path(snapshot_download(source, revision=revision, local_files_only=True))
+        if _is_complete(cached):
+            return cached
+    except LocalEntryNotFoundError:
+        pass
+    try:
+        names = HfApi().list_repo_files(source, revision=revision)
+        return Path(snapshot_download(source, revision=revision, allow_patterns=_wanted_files(names)))
+    except GatedRepoError as error:
+        remedy = (
+            f"Accept the licence at https://huggingface.co/{source} and set HF_TOKEN to a token of that account, "
+            "then try again."
+        )
+        raise _unavailable(variant, "gated", remedy) from error
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise _unavailable(variant, "missing", f"There is no {source} at revision {revision} on the hub.") from error
+    except (OfflineModeIsEnabled, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        remedy = f"Connect this machine to huggingface.co once, or point the variant at a folder with {source}."
+        raise _unavailable(variant, "offline", remedy) from error
+
+
+def load_parts(variant: Variant, dtype: torch.dtype, on_progress: OnProgress | None = None) -> Parts:
+    """Load every module of the variant into host memory, with the distilled UNet where it names one.
+
+    Raises WeightsUnavailable: `why` is missing, gated, offline or damaged.
+    """
+    folder = fetch_weights(variant)
+    _check_index(variant, folder)
+    loaded: dict[str, Any] = {}
+    for done, (name, kind) in enumerate(WEIGHTED_PARTS.items()):
+        if on_progress is not None:
+            on_progress(Progress(Phase.LOAD, done, len(WEIGHTED_PARTS)))
+        place = folder / name
+        if name == "unet" and variant.turbo_unet:
+            place = fetch_weights(variant, variant.turbo_unet)
+            place = place / "unet" if (place / "unet").is_dir() else place
+        loaded[name] = _load_part(variant, kind, place, dtype)
+    scheduler = EulerDiscreteScheduler.from_pretrained(folder, subfolder="scheduler")
+    if on_progress is not None:
+        on_progress(Progress(Phase.LOAD, len(WEIGHTED_PARTS), len(WEIGHTED_PARTS)))
+    return Parts(**loaded, scheduler=scheduler, folder=folder)
+
+
+def _load_part(variant: Variant, kind: Any, folder: Path, dtype: torch.dtype) -> torch.nn.Module:
+    half = next(folder.glob("*.fp16.safetensors"), None) if folder.is_dir() else None
+    try:
+        module: torch.nn.Module = kind.from_pretrained(
+            folder,
+            dtype=dtype if kind is CLIPVisionModelWithProjection else None,
+            torch_dtype=dtype if kind is not CLIPVisionModelWithProjection else None,
+            use_safetensors=True,
+            local_files_only=True,
+            variant="fp16" if half else None,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        log.warning("cannot load %s: %s", folder, error)
+        why = "damaged" if any(folder.glob("*.safetensors")) else "missing"
+        remedy = f"Delete {folder} and let it be downloaded again." if why == "damaged" else _NO_FILES.format(folder)
+        raise _unavailable(variant, why, remedy) from error
+    return module.eval().requires_grad_(False)
+
+
+_NO_FILES = "{} holds no safetensors weights. Other formats can run code on loading and are not read."
+
+
+def _check_index(variant: Variant, folder: Path) -> None:
+    try:
+        index = json.loads((folder / "model_index.json").read_text())
+    except FileNotFoundError as error:
+        remedy = f"{folder} holds no model_index.json: it is no Stable Video Diffusion folder."
+        raise _unavailable(variant, "missing", remedy) from error
+    except ValueError as error:
+        raise _unavailable(variant, "damaged", f"{folder / 'model_index.json'} cannot be read.") from error
+    name = index.get("_class_name")
+    if name != "StableVideoDiffusionPipeline":
+        raise _unavailable(variant, "missing", f"{folder} holds a {name}, not a StableVideoDiffusionPipeline.")
+
+
+def _is_complete(folder: Path) -> bool:
+    return (folder / "model_index.json").is_file() and all(
+        any((folder / name).glob("*.safetensors")) and (folder / name / "config.json").is_file()
+        for name in WEIGHTED_PARTS
+    )
+
+
+def _wanted_files(names: list[str]) -> list[str]:
+    """Name the configuration files and, of each part, the half-precision weights where there are such."""
+    wanted = [name for name in names if name.endswith(".json")]
+    folders = sorted({name.rpartition("/")[0] for name in names if name.endswith(".safetensors")})
+    for folder in folders:
+        weights = [name for name in names if name.rpartition("/")[0] == folder and name.endswith(".safetensors")]
+        wanted += [name for name in weights if ".fp16" in name] or weights
+    top = {name for name in wanted if "/" not in name and name.endswith(".safetensors")}
+    has_parts = any(name.startswith("unet/") for name in wanted)
+    return [name for name in wanted if not (has_parts and name in top)]
+
+
+def _unavailable(variant: Variant, why: str, remedy: str) -> WeightsUnavailable:
+    return WeightsUnavailable(
+        f"weights of {variant.name}: {why}. {remedy}", variant=variant.name, why=why, remedy=remedy
+    )
