@@ -99,6 +99,8 @@ class Job:
     failure: dict[str, Any] | None = None
     """a RenderError's wire form"""
     notes: tuple[Note, ...] = ()
+    facts: dict[str, Any] | None = None
+    """the finished clip's bytes, width, height, frames, playback_fps, seconds and phase_seconds"""
     cancel_requested: bool = False
     created_ms: int = 0
     started_ms: int | None = None

@@ -1,0 +1,329 @@
+"""The transactions on jobs: who waits, who is next, how a try ends. Each function is one transaction's inside.
+
+The line is fair in GPU time. Every job gets a finish tag when it is accepted: it starts where its person's last job
+ends, or at the line's virtual time when that is later, and ends its cost later, less for a larger weight. The smallest
+tag is next. Tags never change, so a place in the line moves back only when somebody with less in it arrives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bot import outbox
+from bot.database import Statements, fetch, fetch_one
+from bot.estimates import kind_for, learn
+from bot.job import Job, JobState, Limits, NewJob, Place
+from bot.rows import JOB_COLUMNS, job_from, notes_text, route_text, to_text
+from generator.protocol import Note
+from generator.variants import Variant
+
+
+class QueueFull(Exception):
+    """A limit of the line is reached: `scope` is "user", "guild" or "all", `limit` its number."""
+
+    def __init__(self, scope: str, limit: int) -> None:
+        super().__init__(f"the {scope} limit of {limit} waiting jobs is reached")
+        self.scope = scope
+        self.limit = limit
+
+
+class CancelOutcome(StrEnum):
+    """What a wish to cancel did."""
+
+    NOT_FOUND = "not-found"
+    QUEUED_CANCELLED = "queued-cancelled"
+    RUNNING_REQUESTED = "running-requested"
+    """the worker has to stop the render; it settles the job"""
+    ALREADY_SETTLED = "already-settled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a try ended for good."""
+
+    state: JobState
+    clip: str | None = None
+    master: str | None = None
+    facts: Mapping[str, Any] | None = None
+    notes: tuple[Note, ...] = ()
+    failure: Mapping[str, Any] | None = None
+    took_ms: int = 0
+
+
+# The next job: the person with the smallest head tag who is not at the running limit. One row per person.
+CLAIM_SQL = """
+    select head_id, user_id from lane
+    where head_id is not null and running < :most
+    order by head_tag, head_id limit 1
+"""
+_NO_LIMIT = 2**62
+
+
+def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, Variant], now_ms: int) -> Job:
+    """Accept a request; the same key gives the job it already is. Raises QueueFull."""
+    known = by_key(db, new.key)
+    if known is not None:
+        return known
+    _check_room(db, new, limits)
+    kind_id, cost_ms = kind_for(db, new.settings, variants)
+    cost_ms = new.cost_ms or cost_ms
+    start = _start_tag(db, new.user_id)
+    row = fetch_one(
+        db,
+        f"""
+        insert into job (key, user_id, guild_id, state, start_tag, tag, kind_id, cost_ms, created_ms, picture,
+          route, settings, notes)
+        values (:key, :user, :guild, 'queued', :start, :tag, :kind, :cost, :now, :picture, :route, :settings, :notes)
+        returning {JOB_COLUMNS}
+        """,
+        {
+            "key": new.key,
+            "user": new.user_id,
+            "guild": new.route.guild_id,
+            "start": start,
+            "tag": start + max(1, cost_ms * 100 // new.weight),
+            "kind": kind_id,
+            "cost": cost_ms,
+            "now": now_ms,
+            "picture": new.picture,
+            "route": route_text(new.route),
+            "settings": to_text(new.settings.to_json()),
+            "notes": notes_text(new.notes),
+        },
+    )
+    fetch(db, "insert into lane (user_id) values (?) on conflict do nothing", (new.user_id,))
+    refresh_lane(db, new.user_id)
+    return job_from(row)
+
+
+def _check_room(db: Statements, new: NewJob, limits: Limits) -> None:
+    if new.user_id in limits.owners:
+        return
+    scopes = (
+        ("user", limits.queued_per_user, "user_id = :owner and", new.user_id),
+        ("guild", limits.queued_per_guild, "guild_id = :owner and", new.route.guild_id),
+        ("all", limits.waiting_total, "", 0),
+    )
+    for scope, limit, condition, owner in scopes:
+        if not limit or owner is None:
+            continue
+        # Stops counting at the limit, so a long line costs no more than a full one.
+        sql = f"select count(*) from (select 1 from job where {condition} state = 'queued' limit :limit)"
+        if fetch_one(db, sql, {"owner": owner, "limit": limit})[0] >= limit:
+            raise QueueFull(scope, limit)
+
+
+def _start_tag(db: Statements, user_id: int) -> int:
+    """Give where a new job starts in virtual time: after everything its person was given or waits for."""
+    sql = """
+        select max(
+          (select value from meta where key = 'vtime'),
+          coalesce((select served from lane where user_id = :user), 0),
+          coalesce((select max(tag) from job where user_id = :user and state = 'queued'), 0))
+    """
+    return int(fetch_one(db, sql, {"user": user_id})[0])
+
+
+def refresh_lane(db: Statements, user_id: int) -> None:
+    """Bring one person's lane in line with their jobs; every change to a job ends with this."""
+    sql = """
+        update lane set
+          running = (select count(*) from job where user_id = :user and state = 'running'),
+          (head_tag, head_id) =
+            (select tag, id from job where user_id = :user and state = 'queued' order by tag, id limit 1)
+        where user_id = :user
+    """
+    fetch(db, sql, {"user": user_id})
+
+
+def claim(db: Statements, limits: Limits, now_ms: int) -> Job | None:
+    """Take the next job and start a try."""
+    found = fetch_one(db, CLAIM_SQL, {"most": limits.running_per_user or _NO_LIMIT})
+    if found is None:
+        return None
+    row = fetch_one(
+        db,
+        f"""
+        update job set state = 'running', attempt = attempt + 1, started_ms = :now
+        where id = :id and state = 'queued' returning {JOB_COLUMNS}, start_tag, tag
+        """,
+        {"id": found[0], "now": now_ms},
+    )
+    start_tag, tag = row[-2:]
+    fetch(db, "update meta set value = max(value, ?) where key = 'vtime'", (start_tag,))
+    fetch(db, "update lane set served = max(served, ?) where user_id = ?", (tag, found[1]))
+    refresh_lane(db, found[1])
+    return job_from(row)
+
+
+def settle(db: Statements, job: Job, outcome: Outcome, now_ms: int) -> JobState | None:
+    """End `job`'s try for good and owe its person the answer; None: the try is not the current one, throw it away.
+
+    A clip that was finished after its person asked to cancel is settled as cancelled.
+    """
+    row = fetch_one(
+        db,
+        """
+        update job set
+          state = case when cancel_requested and :state = 'rendered' then 'cancelled' else :state end,
+          finished_ms = :now, clip = :clip, master = :master, facts = :facts, failure = :failure, notes = :notes
+        where id = :id and attempt = :attempt and state = 'running'
+        returning user_id, state, kind_id
+        """,
+        {
+            "state": str(outcome.state),
+            "now": now_ms,
+            "clip": outcome.clip,
+            "master": outcome.master,
+            "facts": None if outcome.facts is None else to_text(outcome.facts),
+            "failure": None if outcome.failure is None else to_text(outcome.failure),
+            "notes": notes_text((*job.notes, *outcome.notes)),
+            "id": job.id,
+            "attempt": job.attempt,
+        },
+    )
+    if row is None:
+        return None
+    user_id, state, kind_id = row
+    outbox.add(db, job.id, now_ms)
+    if outcome.took_ms > 0:
+        learn(db, kind_id, outcome.took_ms)
+    refresh_lane(db, user_id)
+    return JobState(state)
+
+
+def give_back(
+    db: Statements, job: Job, failure: Mapping[str, Any] | None, max_attempts: int, now_ms: int
+) -> JobState | None:
+    """Put a running job back to its old place, or settle it: cancelled if that was asked, failed if it is poison.
+
+    `failure` is what ended the try when that may be the job's own fault, and counts; None does not count.
+    """
+    row = fetch_one(
+        db,
+        """
+        update job set strikes = strikes + :counts
+        where id = :id and attempt = :attempt and state = 'running' returning strikes, cancel_requested
+        """,
+        {"counts": int(failure is not None), "id": job.id, "attempt": job.attempt},
+    )
+    if row is None:
+        return None
+    strikes, cancel_requested = row
+    if cancel_requested:
+        return settle(db, job, Outcome(state=JobState.CANCELLED), now_ms)
+    if failure is not None and strikes >= max_attempts:
+        return settle(db, job, Outcome(state=JobState.FAILED, failure={**failure, "attempts": strikes}), now_ms)
+    _requeue(db, job)
+    return JobState.QUEUED
+
+
+def _requeue(db: Statements, job: Job) -> None:
+    fetch(db, "update job set state = 'queued', started_ms = null where id = ? and state = 'running'", (job.id,))
+    refresh_lane(db, job.user_id)
+
+
+def cancel(db: Statements, job_id: int, now_ms: int) -> CancelOutcome:
+    """Settle a waiting job as cancelled, or note the wish on a running one."""
+    row = fetch_one(db, "select state, user_id from job where id = ?", (job_id,))
+    if row is None:
+        return CancelOutcome.NOT_FOUND
+    if row[0] == JobState.RUNNING:
+        fetch(db, "update job set cancel_requested = 1 where id = ?", (job_id,))
+        return CancelOutcome.RUNNING_REQUESTED
+    if row[0] != JobState.QUEUED:
+        return CancelOutcome.ALREADY_SETTLED
+    sql = "update job set state = 'cancelled', cancel_requested = 1, finished_ms = ? where id = ?"
+    fetch(db, sql, (now_ms, job_id))
+    outbox.add(db, job_id, now_ms)
+    refresh_lane(db, row[1])
+    return CancelOutcome.QUEUED_CANCELLED
+
+
+def recover(db: Statements, now_ms: int) -> list[Job]:
+    """Put back what a dead process was running (no strike: it was not the job's fault), and its unfinished posts."""
+    outbox.recover(db)
+    running = _jobs(db, "where state = 'running' order by tag, id")
+    for job in running:
+        give_back(db, job, None, 0, now_ms)
+    return [found for job in running if (found := by_id(db, job.id)) is not None]
+
+
+def _jobs(db: Statements, tail: str, parameters: Mapping[str, Any] | None = None) -> list[Job]:
+    return [job_from(row) for row in fetch(db, f"select {JOB_COLUMNS} from job {tail}", parameters or {})]
+
+
+def by_id(db: Statements, job_id: int) -> Job | None:
+    """Give one job."""
+    return next(iter(_jobs(db, "where id = :id", {"id": job_id})), None)
+
+
+def by_key(db: Statements, key: str) -> Job | None:
+    """Give the job of one request."""
+    return next(iter(_jobs(db, "where key = :key", {"key": key})), None)
+
+
+def of_user(db: Statements, user_id: int, limit: int) -> list[Job]:
+    """Give a person's jobs, the newest first."""
+    return _jobs(db, "where user_id = :user order by id desc limit :limit", {"user": user_id, "limit": limit})
+
+
+def active(db: Statements) -> list[Job]:
+    """Give the running jobs, then the waiting ones as `waiting` orders them."""
+    return [*_jobs(db, "where state = 'running' order by tag, id"), *waiting(db, _NO_LIMIT)]
+
+
+def waiting(db: Statements, limit: int) -> list[Job]:
+    """Give the line in the order of claims."""
+    return _jobs(db, "where state = 'queued' order by tag, id limit :limit", {"limit": limit})
+
+
+def place(db: Statements, job_id: int, executors: int, now_ms: int) -> Place | None:
+    """Tell a waiting job's place and when it may be done; None when it does not wait."""
+    sql = """
+        select j.state, j.tag, k.low_ms, k.high_ms, (select count(*) from job where state = 'queued')
+        from job j join kind k on k.id = j.kind_id where j.id = ?
+    """
+    row = fetch_one(db, sql, (job_id,))
+    if row is None or row[0] != JobState.QUEUED:
+        return None
+    _, tag, low, high, waiting_total = row
+    ahead, ahead_low, ahead_high = fetch_one(
+        db,
+        """
+        select count(*), coalesce(sum(k.low_ms), 0), coalesce(sum(k.high_ms), 0)
+        from job j join kind k on k.id = j.kind_id where j.state = 'queued' and (j.tag, j.id) < (:tag, :id)
+        """,
+        {"tag": tag, "id": job_id},
+    )
+    running = _remaining(db, now_ms)
+    if ahead + len(running) >= executors:
+        low += (ahead_low + sum(rest for rest, _ in running)) // executors
+        high += (ahead_high + sum(rest for _, rest in running)) // executors
+    return Place(position=ahead + 1, waiting=waiting_total, eta_low_ms=low, eta_high_ms=high)
+
+
+def _remaining(db: Statements, now_ms: int) -> list[tuple[int, int]]:
+    """Give, for each running job, the range of milliseconds it may still take."""
+    sql = """
+        select j.started_ms, k.low_ms, k.high_ms from job j join kind k on k.id = j.kind_id where j.state = 'running'
+    """
+    ranges = []
+    for started, low, high in fetch(db, sql):
+        elapsed = max(0, now_ms - started)  # a clock that was set back
+        ranges.append((max(0, low - elapsed), max(0, high - elapsed)))
+    return ranges
+
+
+def counts(db: Statements) -> dict[JobState, int]:
+    """Count the jobs kept in each state."""
+    found = dict(fetch(db, "select state, count(*) from job group by state"))
+    return {state: int(found.get(str(state), 0)) for state in JobState}
+
+
+def set_card(db: Statements, job_id: int, message_id: int) -> None:
+    """Remember the status card's message."""
+    fetch(db, "update job set card_message_id = ? where id = ?", (message_id, job_id))

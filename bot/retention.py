@@ -1,0 +1,99 @@
+"""The transactions that forget: old clips, old rows, one person, one server. Each gives the file names to delete.
+
+A row lets go of its files before the files go, so a crash between leaves files without a row, which the spool sweeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bot.database import Statements, fetch
+from bot.line import refresh_lane
+
+ROWS_AT_ONCE = 500
+"""bounds how long one sweep keeps the writer"""
+
+
+def release_files(db: Statements, finished_before_ms: int) -> list[str]:
+    """Let settled and answered jobs go of their picture, clip and master. A dead delivery keeps its clip."""
+    rows = fetch(
+        db,
+        """
+        select id, picture, clip, master from job
+        where finished_ms < :before and picture <> ''
+          and exists (select 1 from outbox where job_id = job.id and state = 'sent')
+        order by finished_ms limit :most
+        """,
+        {"before": finished_before_ms, "most": ROWS_AT_ONCE},
+    )
+    marks = [(row[0],) for row in rows]
+    for mark in marks:
+        fetch(db, "update job set picture = '', clip = null, master = null where id = ?", mark)
+    return _unreferenced(db, rows)
+
+
+def delete_rows(db: Statements, finished_before_ms: int) -> list[str]:
+    """Delete old settled jobs; one whose delivery still goes on is never deleted."""
+    rows = fetch(
+        db,
+        """
+        select id, picture, clip, master from job
+        where finished_ms < :before
+          and exists (select 1 from outbox where job_id = job.id and state in ('sent', 'dead'))
+        order by finished_ms limit :most
+        """,
+        {"before": finished_before_ms, "most": ROWS_AT_ONCE},
+    )
+    return _delete(db, rows)
+
+
+def delete_idle_lanes(db: Statements) -> None:
+    """Delete the lanes of people who neither wait nor have an advantage to pay back."""
+    sql = """
+        delete from lane where head_id is null and running = 0
+          and served <= (select value from meta where key = 'vtime')
+    """
+    fetch(db, sql)
+
+
+def forget_user(db: Statements, user_id: int) -> list[str]:
+    """Delete everything about one person, also what waits or runs; a late clip of it is thrown away."""
+    names = _delete(db, _matching(db, "user_id = :who", {"who": user_id}))
+    fetch(db, "delete from lane where user_id = ?", (user_id,))
+    return names
+
+
+def forget_guild(db: Statements, guild_id: int) -> list[str]:
+    """Delete every job of one server, also what waits or runs."""
+    rows = _matching(db, "guild_id = :who", {"who": guild_id})
+    names = _delete(db, rows)
+    for user_id in {row[4] for row in rows}:
+        refresh_lane(db, user_id)
+    return names
+
+
+def known_files(db: Statements) -> set[str]:
+    """Name every file that a row still needs."""
+    rows = fetch(db, "select 0, picture, clip, master from job")
+    return _names(rows)
+
+
+def _matching(db: Statements, condition: str, parameters: Mapping[str, Any]) -> list[Any]:
+    return fetch(db, f"select id, picture, clip, master, user_id from job where {condition}", parameters)
+
+
+def _delete(db: Statements, rows: Sequence[Any]) -> list[str]:
+    for row in rows:
+        fetch(db, "delete from job where id = ?", (row[0],))
+    return _unreferenced(db, rows)
+
+
+def _unreferenced(db: Statements, rows: Iterable[Any]) -> list[str]:
+    """Keep the names that no other row needs: variations share their picture."""
+    used = "select 1 from job where picture = ? limit 1"
+    return sorted(name for name in _names(rows) if not fetch(db, used, (name,)))
+
+
+def _names(rows: Iterable[Any]) -> set[str]:
+    return {name for row in rows for name in row[1:4] if name}
