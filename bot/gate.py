@@ -1,0 +1,56 @@
+"""Whether jobs may be started now: paused by an admin, the disk full, the executor crashing. Knows no jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class HoldCause(StrEnum):
+    """Why no job is started."""
+
+    PAUSED = "paused"
+    """an admin said so, until they say otherwise"""
+    DISK_FULL = "disk-full"
+    """opens by itself when there is room again"""
+    CRASH_STORM = "crash-storm"
+    """the executor died again and again; an admin has to look, then resume"""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One reason why nothing starts; `detail` is an admin's words, or for the log."""
+
+    cause: HoldCause
+    detail: str = ""
+
+
+class Gate:
+    """The switch all workers of one bot share. Closed while any cause holds; running renders go on."""
+
+    def __init__(self) -> None:
+        self._holds: dict[HoldCause, Hold] = {}
+        self._open = asyncio.Event()
+        self._open.set()
+
+    @property
+    def hold(self) -> Hold | None:
+        """Why nothing starts; None while the gate is open. An admin's pause is named first."""
+        return next((self._holds[cause] for cause in HoldCause if cause in self._holds), None)
+
+    def close(self, cause: HoldCause, detail: str = "") -> None:
+        """Start nothing until `open` takes this cause away."""
+        self._holds[cause] = Hold(cause, detail)
+        self._open.clear()
+
+    def open(self, *causes: HoldCause) -> None:
+        """Take causes away; work goes on when none is left."""
+        for cause in causes:
+            self._holds.pop(cause, None)
+        if not self._holds:
+            self._open.set()
+
+    async def wait_open(self) -> None:
+        """Return when jobs may start."""
+        await self._open.wait()

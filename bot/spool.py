@@ -1,0 +1,124 @@
+"""Where pictures and clips lie on disk, one flat folder; rows name them. Knows no jobs' states and no SQL.
+
+incoming-<key>           the picture as uploaded, until it is framed
+picture-<key>.png        the conditioning image
+<job>-<attempt>.<format> the clip; two tries never share a file
+<job>-<attempt>-master.<format>
+.<any of these>.part     being written: see generator.durable
+
+The order is always: write aside, fsync, rename, fsync the folder, and only then commit the row that names it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import re
+import shutil
+import time
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from bot.job import Job
+from generator.durable import written_aside
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class SpoolFull(Exception):
+    """The disk is full or nearly so. `free_bytes` is what is left, `needed_bytes` what should be."""
+
+    def __init__(self, free_bytes: int, needed_bytes: int) -> None:
+        super().__init__(f"{free_bytes} bytes free, {needed_bytes} needed")
+        self.free_bytes = free_bytes
+        self.needed_bytes = needed_bytes
+
+
+class Spool:
+    """A folder of files that appear complete or not at all."""
+
+    def __init__(self, folder: Path, min_free_bytes: int = 1024**3) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._min_free_bytes = min_free_bytes
+
+    # -- names --------------------------------------------------------------------------------------------------
+
+    def incoming_path(self, key: str) -> Path:
+        """Give where the picture of one request is uploaded to."""
+        return self._path(f"incoming-{key}")
+
+    def picture_name(self, key: str) -> str:
+        """Name the conditioning image of one request."""
+        return self._path(f"picture-{key}.png").name
+
+    def picture_path(self, name: str) -> Path:
+        """Give where a conditioning image lies."""
+        return self._path(name)
+
+    def clip_name(self, job: Job) -> str:
+        """Name the clip of one try."""
+        return f"{job.id}-{job.attempt}.{job.settings.format}"
+
+    def master_name(self, job: Job) -> str:
+        """Name the full-quality clip of one try."""
+        return f"{job.id}-{job.attempt}-master.{job.settings.format}"
+
+    def clip_path(self, name: str) -> Path:
+        """Give where a clip or master lies."""
+        return self._path(name)
+
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"not a name in the spool: {name!r}")
+        return self.folder / name
+
+    # -- room ---------------------------------------------------------------------------------------------------
+
+    def free_bytes(self) -> int:
+        """Tell how much the disk still takes."""
+        return shutil.disk_usage(self.folder).free
+
+    def require_room(self, more_bytes: int = 0) -> None:
+        """Raise SpoolFull when `more_bytes` would leave less than the configured minimum."""
+        free, needed = self.free_bytes(), self._min_free_bytes + more_bytes
+        if free < needed:
+            raise SpoolFull(free, needed)
+
+    # -- files --------------------------------------------------------------------------------------------------
+
+    async def save(self, path: Path, data: bytes) -> None:
+        """Write a file of the spool durably. Raises SpoolFull; then nothing is left of it."""
+        with self._no_room_is_spool_full(len(data)):
+            await asyncio.to_thread(_write, path, data)
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Delete files that no row names any more; one that is gone already is fine."""
+        for name in names:
+            self._path(name).unlink(missing_ok=True)
+
+    def sweep(self, known: Collection[str], older_than_seconds: float = 3600.0) -> list[str]:
+        """At start: delete what no row names, left over from a crash between file and row. Give the names."""
+        before = time.time() - older_than_seconds
+        swept = []
+        for path in self.folder.iterdir():
+            if path.name not in known and path.is_file() and path.stat().st_mtime < before:
+                path.unlink(missing_ok=True)
+                swept.append(path.name)
+        return sorted(swept)
+
+    @contextlib.contextmanager
+    def _no_room_is_spool_full(self, needed_bytes: int) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise SpoolFull(self.free_bytes(), needed_bytes) from error
+            raise
+
+
+def _write(path: Path, data: bytes) -> None:
+    with written_aside(path) as aside:
+        aside.write_bytes(data)

@@ -1,0 +1,216 @@
+"""Worker: claim -> render -> settle, one loop for each slot of a backend. Knows no Discord and no SQL."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from bot.gate import Gate, Hold, HoldCause
+from bot.job import Job
+from bot.spool import Spool, SpoolFull
+from bot.store import JobStore, StoreFull
+from generator.backend import Backend
+from generator.errors import DiskFull, ExecutorLost, RenderCrashed, RenderError
+from generator.protocol import Progress, Rendered, RenderRequest
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+STORM_CRASHES = 5
+STORM_SECONDS = 600.0
+SAME_CRASH_SECONDS = 0.5
+"""one executor that dies loses all its jobs at once; the next start is at least a second later"""
+STOP_SECONDS = 3.0
+"""how long a stop waits for a render to leave; the backend's own close ends it for good"""
+
+
+class _Closed(Exception):
+    """The backend is closed: there is nothing more to do here."""
+
+
+class Worker:
+    """Keeps one backend busy with the line's next jobs while `run` is awaited.
+
+    `on_progress` hears every step, `on_change` the id of each job whose state changed, `on_storm` the last of
+    STORM_CRASHES executor losses within STORM_SECONDS, after which nothing is started until `resume`.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        spool: Spool,
+        backend: Backend,
+        *,
+        gate: Gate | None = None,
+        on_progress: Callable[[Job, Progress], None] = lambda job, progress: None,
+        on_change: Callable[[int], None] = lambda job_id: None,
+        on_storm: Callable[[ExecutorLost], None] = lambda error: None,
+        monotonic: Callable[[], float] = time.monotonic,
+        room_check_seconds: float = 30.0,
+    ) -> None:
+        self._store = store
+        self._spool = spool
+        self._backend = backend
+        self._gate = gate or Gate()
+        self._on_progress = on_progress
+        self._on_change = on_change
+        self._on_storm = on_storm
+        self._monotonic = monotonic
+        self._room_check_seconds = room_check_seconds
+        self._renders: dict[int, asyncio.Task[Rendered]] = {}
+        self._crashes: deque[float] = deque(maxlen=STORM_CRASHES)
+
+    # -- what others ask ----------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Work until cancelled, then give the running jobs back; ends by itself when the backend is closed."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._backend.slots):
+                group.create_task(self._serve())
+
+    def cancel(self, job_id: int) -> bool:
+        """Stop a running render, after `JobStore.cancel` noted the wish; False: this worker does not run it."""
+        render = self._renders.get(job_id)
+        return render is not None and render.cancel()
+
+    def pause(self, reason: str) -> None:
+        """Start nothing until `resume`; with a shared gate this holds for all workers."""
+        self._gate.close(HoldCause.PAUSED, reason)
+
+    def resume(self) -> None:
+        """Start jobs again, whatever held them."""
+        self._crashes.clear()
+        self._gate.open(*HoldCause)
+
+    @property
+    def hold(self) -> Hold | None:
+        """Why nothing is started; None while jobs start."""
+        return self._gate.hold
+
+    @property
+    def running(self) -> frozenset[int]:
+        """The jobs this worker renders now."""
+        return frozenset(self._renders)
+
+    # -- one loop -----------------------------------------------------------------------------------------------
+
+    async def _serve(self) -> None:
+        try:
+            while True:
+                await self._gate.wait_open()
+                job = await self._insist(self._store.claim)
+                if job is None:
+                    await self._store.wait_for_work()
+                else:
+                    await self._try(job)
+        except _Closed:
+            return
+
+    async def _try(self, job: Job) -> None:
+        """Render one claimed job and settle it, or give it back; also when this task is cancelled."""
+        render = asyncio.create_task(self._render(job), name=f"render {job.id}")
+        self._renders[job.id] = render
+        self._on_change(job.id)
+        try:
+            await asyncio.wait({render})
+        except asyncio.CancelledError:
+            render.cancel()
+            with contextlib.suppress(StoreFull):  # then `recover` gives it back at the next start
+                await self._store.give_back(job, counts=False)
+            await asyncio.wait({render}, timeout=STOP_SECONDS)
+            raise
+        finally:
+            del self._renders[job.id]
+        try:
+            await self._conclude(job, render)
+        finally:
+            self._on_change(job.id)
+
+    async def _render(self, job: Job) -> Rendered:
+        request = RenderRequest(
+            job=job.id,
+            attempt=job.attempt,
+            picture_path=self._spool.picture_path(job.picture),
+            clip_path=self._spool.clip_path(self._spool.clip_name(job)),
+            master_path=self._spool.clip_path(self._spool.master_name(job)),
+            settings=job.settings,
+            max_bytes=job.route.max_bytes,
+        )
+        return await self._backend.render(request, partial(self._on_progress, job))
+
+    async def _conclude(self, job: Job, render: asyncio.Task[Rendered]) -> None:
+        if render.cancelled():
+            await self._insist(partial(self._store.settle_cancelled, job))
+            return
+        error = render.exception()
+        if error is None:
+            await self._keep(job, render.result())
+        elif isinstance(error, DiskFull):
+            await self._insist(partial(self._store.give_back, job, counts=False))
+            await self._hold_until_room(error)
+        elif isinstance(error, ExecutorLost):
+            await self._lost(job, error)
+        elif isinstance(error, RenderError) and error.retryable:
+            await self._insist(partial(self._store.give_back, job, counts=True, error=error))
+        elif isinstance(error, RenderError):
+            await self._insist(partial(self._store.settle_failed, job, error))
+        elif isinstance(error, Exception):
+            log.error("job=%d the backend raised something else than a RenderError", job.id, exc_info=error)
+            crashed = RenderCrashed(str(error), type=type(error).__name__)
+            await self._insist(partial(self._store.settle_failed, job, crashed))
+        else:
+            raise error
+
+    async def _keep(self, job: Job, rendered: Rendered) -> None:
+        state = await self._insist(partial(self._store.settle_rendered, job, rendered))
+        if state is None:
+            self._spool.delete(path.name for path in (rendered.clip_path, rendered.master_path) if path)
+
+    async def _lost(self, job: Job, error: ExecutorLost) -> None:
+        closed = error.data.get("cause") == "closed"
+        counts = not closed and not error.data.get("innocent", False)
+        log.warning("job=%d executor lost: %s", job.id, error)
+        await self._insist(partial(self._store.give_back, job, counts=counts, error=error))
+        if closed:
+            raise _Closed
+        self._note_crash(error)
+
+    def _note_crash(self, error: ExecutorLost) -> None:
+        now = self._monotonic()
+        if self._crashes and now - self._crashes[-1] < SAME_CRASH_SECONDS:
+            return
+        self._crashes.append(now)
+        if len(self._crashes) == STORM_CRASHES and now - self._crashes[0] <= STORM_SECONDS:
+            self._gate.close(HoldCause.CRASH_STORM, str(error))
+            log.critical("the executor died %d times within %d s; nothing is started", STORM_CRASHES, STORM_SECONDS)
+            self._crashes.clear()
+            self._on_storm(error)
+
+    # -- no room ------------------------------------------------------------------------------------------------
+
+    async def _insist(self, transaction: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a transaction that the full disk refused, so that a finished clip is not lost for it."""
+        while True:
+            try:
+                return await transaction()
+            except StoreFull as error:
+                await self._hold_until_room(error)
+
+    async def _hold_until_room(self, error: Exception) -> None:
+        log.error("no room on the disk, nothing is started: %s", error)
+        self._gate.close(HoldCause.DISK_FULL, str(error))
+        while True:
+            await asyncio.sleep(self._room_check_seconds)  # a disk tells nobody when it has room again
+            try:
+                self._spool.require_room()
+            except SpoolFull:
+                continue
+            self._gate.open(HoldCause.DISK_FULL)
+            return
