@@ -1,0 +1,266 @@
+"""One request to one complete take: the memory ladder, frame health and the one rerun. Knows no pipe and no torch.
+
+A take is all of a clip's frames, handed to a writer that has yet to finish. What a device is, `Device` says.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from generator.clip import ClipSettings
+from generator.durable import written_aside
+from generator.encode import ClipFormat, ClipWriter
+from generator.errors import BadFrames, OutOfMemory, WeightsUnavailable
+from generator.health import Frame, FrameHealth, Trouble
+from generator.memory import GIB, MemoryPlan, ladder, plan_memory
+from generator.protocol import ExecutorConfig, Note, Phase, Progress, RenderRequest
+from generator.recipe import make_recipe
+from generator.variants import Variant
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a render tells and asks while it runs: `check` raises Cancelled to leave it."""
+
+    progress: Callable[[Progress], None]
+    check: Callable[[], None]
+
+
+class Device(Protocol):
+    """A GPU (or CPU) and the one variant that is loaded on it."""
+
+    def load(self, variant: Variant, on_progress: Callable[[Progress], None]) -> None:
+        """Make `variant` the loaded one. Raises WeightsUnavailable."""
+
+    def facts(self) -> dict[str, Any]:
+        """Say what this is: device, name, memory, versions, variant."""
+        ...
+
+    def free_bytes(self) -> int | None:
+        """Give what a plan may use; None where memory is not the limit."""
+        ...
+
+    def frames(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
+        """Give the clip's frames in order. Raises BadFrames(kind="nan") when it notices."""
+        ...
+
+    def make_safer(self) -> str | None:
+        """Go to a precision with more range and name it; None when this is the safest."""
+        ...
+
+    def reclaim(self) -> None:
+        """Give freed memory back to the device."""
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Tell whether a smaller plan may help."""
+        ...
+
+    def is_fatal(self, error: BaseException) -> bool:
+        """Tell whether the device cannot be used by this process any more."""
+        ...
+
+    def canary(self) -> None:
+        """Compute one number on the device; raises when it cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """All frames of a clip, in a writer that has yet to finish."""
+
+    writer: ClipWriter
+    notes: tuple[Note, ...]
+    seconds: float
+    phase_seconds: dict[str, float]
+
+
+class Rungs:
+    """The memory rung that worked, for each GPU and variant, remembered in a file."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._path = folder / "memory.json" if folder else None
+        self._rungs: dict[str, str] = {}
+        if self._path is not None and self._path.is_file():
+            try:
+                self._rungs = dict(json.loads(self._path.read_text()))
+            except ValueError:
+                log.warning("%s cannot be read and is written anew", self._path)
+
+    def get(self, gpu: str, variant: str) -> str | None:
+        """Give the rung to start with, None when no smaller one was ever needed."""
+        return self._rungs.get(f"{gpu}/{variant}")
+
+    def put(self, gpu: str, variant: str, rung: str) -> None:
+        """Remember a rung."""
+        self._rungs[f"{gpu}/{variant}"] = rung
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with written_aside(self._path) as aside:
+                aside.write_text(json.dumps(self._rungs, indent=1))
+
+
+@dataclass(slots=True)
+class _Shot:
+    """A request on its way to a take: what changes from try to try."""
+
+    request: RenderRequest
+    picture: Image.Image
+    settings: ClipSettings
+    plan: MemoryPlan
+    hooks: Hooks
+    memory: Note | None = None
+    rerun: Note | None = None
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        return tuple(note for note in (self.memory, self.rerun) if note is not None)
+
+    def clip_format(self, variant: Variant, facts: dict[str, Any]) -> ClipFormat:
+        """Give what the writer needs to know, the recipe in the clip's metadata among it."""
+        width, height = self.picture.size
+        versions = {name: facts[name] for name in ("torch", "diffusers") if name in facts}
+        recipe = make_recipe(self.settings, variant, memory=self.plan.rung, **versions)
+        return ClipFormat(
+            format=self.settings.format,
+            width=width,
+            height=height,
+            playback_fps=self.settings.playback_fps,
+            max_bytes=self.request.max_bytes,
+            loop=self.settings.loop,
+            smooth=self.settings.smooth,
+            recipe=recipe | self.request.recipe,
+        )
+
+
+@dataclass(slots=True)
+class Studio:
+    """Makes takes on one device, and remembers which memory plan fitted."""
+
+    config: ExecutorConfig
+    device: Device
+    rungs: Rungs
+    loaded: str | None = None
+    """the variant on the device"""
+
+    def load(self, name: str, on_progress: Callable[[Progress], None]) -> None:
+        """Load a variant unless it is the loaded one. Raises WeightsUnavailable."""
+        if self.loaded == name:
+            return
+        if name not in self.config.variants:
+            remedy = f"Choose one of: {', '.join(sorted(self.config.variants))}."
+            raise WeightsUnavailable(f"no variant {name}", variant=name, why="missing", remedy=remedy)
+        self.loaded = None
+        self.device.load(self.config.variants[name], on_progress)
+        self.loaded = name
+
+    def shoot(self, request: RenderRequest, hooks: Hooks) -> Take:
+        """Render a request's frames. Raises Cancelled, a RenderError, or whatever the device raised."""
+        started = since = time.monotonic()
+        phase, seconds = Phase.PREPARE, dict[str, float]()
+
+        def clock(item: Progress) -> None:
+            nonlocal phase, since
+            now = time.monotonic()
+            seconds[phase] = seconds.get(phase, 0.0) + now - since
+            phase, since = item.phase, now
+            hooks.progress(item)
+
+        clock(Progress(Phase.PREPARE))
+        with Image.open(request.picture_path) as image:
+            picture = image.convert("RGB")
+        plan = self._first_plan(request.settings, picture.size)
+        shot = _Shot(request, picture, request.settings, plan, Hooks(clock, hooks.check))
+        writer = self._film(shot)
+        clock(Progress(Phase.ENCODE))
+        return Take(writer, shot.notes, time.monotonic() - started, seconds)
+
+    def _film(self, shot: _Shot) -> ClipWriter:
+        """Try until a take is complete and healthy: a rung down after each out-of-memory, one rerun for bad frames."""
+        while True:
+            try:
+                writer, trouble = self._film_once(shot)
+            except (RuntimeError, MemoryError) as error:  # torch's out-of-memory errors are RuntimeErrors
+                if not self.device.is_out_of_memory(error):
+                    raise
+                reason = str(error)
+            else:
+                if trouble is None:
+                    return writer
+                writer.abort()
+                self._prepare_rerun(shot, trouble)
+                continue
+            self.device.reclaim()  # outside the except block: inside it the traceback still holds the tensors
+            self._step_down(shot, reason)
+
+    def _film_once(self, shot: _Shot) -> tuple[ClipWriter, Trouble | None]:
+        health = FrameHealth(np.asarray(shot.picture))
+        clip = shot.clip_format(self.config.variants[shot.settings.variant], self.device.facts())
+        writer = ClipWriter(shot.request.clip_path, clip, shot.request.master_path)
+        try:
+            for frame in self.device.frames(shot.picture, shot.settings, shot.plan, shot.hooks):
+                health.add(frame)
+                writer.add(frame)
+                shot.hooks.check()
+        except BadFrames:
+            return writer, Trouble.NAN
+        except BaseException:
+            writer.abort()
+            raise
+        return writer, health.verdict()
+
+    def _prepare_rerun(self, shot: _Shot, trouble: Trouble) -> None:
+        """Change what may mend the frames. Raises BadFrames when this was the rerun already."""
+        log.warning("job=%d bad frames: %s", shot.request.job, trouble)
+        if shot.rerun is not None:
+            raise BadFrames(f"the frames are {trouble}, also after a rerun", kind=str(trouble))
+        precision = self.device.make_safer() if trouble in (Trouble.NAN, Trouble.BLACK) else None
+        if precision is None:
+            seed = (shot.settings.seed + 1) % 2**32
+            shot.settings = dataclasses.replace(shot.settings, seed=seed)
+            shot.rerun = Note("rerun", {"why": str(trouble), "how": "seed", "seed": seed})
+        else:
+            shot.rerun = Note("rerun", {"why": str(trouble), "how": "precision", "precision": precision})
+
+    # -- memory
+
+    def _first_plan(self, settings: ClipSettings, size: tuple[int, int]) -> MemoryPlan:
+        """Choose by free memory, then go down to the rung that this GPU needed last time."""
+        variant = self.config.variants[settings.variant]
+        stock = self.config.pipeline == "stock"
+        free = self.device.free_bytes()
+        plan = plan_memory(free, variant, *size, settings.frames, self.config.memory, stock=stock)
+        remembered = self.rungs.get(self._gpu(), settings.variant)
+        below: MemoryPlan | None = plan
+        while below is not None and below.rung != remembered:
+            below = ladder(below, *size, settings.frames)
+        return below or plan
+
+    def _step_down(self, shot: _Shot, reason: str) -> None:
+        """Take the next smaller plan and remember it. Raises OutOfMemory below the last one."""
+        smaller = ladder(shot.plan, *shot.picture.size, shot.settings.frames)
+        if smaller is None:
+            needed, free = shot.plan.peak_bytes / GIB, (self.device.free_bytes() or 0) / GIB
+            raise OutOfMemory(
+                f"out of memory with the smallest plan, {shot.plan.rung}: {reason}",
+                needed_gib=round(needed, 2),
+                free_gib=round(free, 2),
+            )
+        log.warning("job=%d out of memory on rung %s, going on with %s", shot.request.job, shot.plan.rung, smaller.rung)
+        shot.plan = smaller
+        shot.memory = Note("memory", {"rung": smaller.rung})
+        self.rungs.put(self._gpu(), shot.settings.variant, smaller.rung)
+
+    def _gpu(self) -> str:
+        facts = self.device.facts()
+        return f"{facts.get('name')}/{facts.get('vram_gib')}"

@@ -1,0 +1,174 @@
+"""The real executor loop around a device without torch, which plays faults: `python -m tests.fake_executor -h`.
+
+It starts in a tenth of a second, so that most fault tests need no torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from generator import executor
+from generator.clip import ClipSettings
+from generator.errors import BadFrames, WeightsUnavailable
+from generator.health import Frame
+from generator.memory import MemoryPlan
+from generator.protocol import ExecutorConfig, Phase, Progress
+from generator.takes import Hooks
+from generator.variants import Variant
+
+
+class SimulatedFatal(Exception):
+    """Stands for an error after which a device is lost."""
+
+
+class FakeDevice:
+    """Moves a light strip over the picture; plays `--fault` at `--at-step`."""
+
+    def __init__(self, config: ExecutorConfig, options: argparse.Namespace, raw_stdout: int) -> None:
+        self._options = options
+        self._raw_stdout = raw_stdout
+        self._variant: str | None = None
+        self._safe = False
+        self._played = 0
+
+    def load(self, variant: Variant, on_progress: Callable[[Progress], None]) -> None:
+        on_progress(Progress(Phase.LOAD, 0, 1))
+        time.sleep(self._options.load_seconds)
+        if self._options.fault == "no-weights" and self._due():
+            raise WeightsUnavailable("none", variant=variant.name, why="missing", remedy="Put them there.")
+        self._variant = variant.name
+
+    def facts(self) -> dict[str, Any]:
+        return {"device": "fake", "name": "Fake", "vram_gib": 24.0, "variant": self._variant, "pid": os.getpid()}
+
+    def free_bytes(self) -> int | None:
+        return 24 * 1024**3
+
+    def frames(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
+        for step in range(settings.steps):
+            hooks.check()
+            hooks.progress(Progress(Phase.DENOISE, step, settings.steps))
+            time.sleep(self._options.step_seconds)
+            if step == self._options.at_step:
+                self._fault(settings, plan)
+        base = np.asarray(picture).astype(np.int16)
+        for index in range(settings.frames):
+            hooks.progress(Progress(Phase.DECODE, index, settings.frames))
+            yield self._frame(base, index, settings)
+
+    def make_safer(self) -> str | None:
+        if self._options.unsafest or self._safe:
+            return None
+        self._safe = True
+        return "fp32"
+
+    def reclaim(self) -> None:
+        pass
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        return isinstance(error, MemoryError)
+
+    def is_fatal(self, error: BaseException) -> bool:
+        return isinstance(error, SimulatedFatal)
+
+    def canary(self) -> None:
+        if self._options.fault == "dead-canary" and self._played:
+            raise RuntimeError("no sum")
+
+    def _due(self) -> bool:
+        """Tell whether the fault shall be played now: `--times` often, also over several processes by `--marks`."""
+        marks: Path | None = self._options.marks
+        played = len(list(marks.iterdir())) if marks else self._played
+        if played >= self._options.times:
+            return False
+        self._played += 1
+        if marks:
+            (marks / f"{os.getpid()}-{self._played}").touch()
+        return True
+
+    def _fault(self, settings: ClipSettings, plan: MemoryPlan) -> None:
+        if self._options.fault in (None, "no-weights") or not self._due():
+            return
+        match self._options.fault:
+            case "sigkill" | "sigsegv" | "sigstop" as name:
+                os.kill(os.getpid(), getattr(signal, name.upper()))
+            case "garbage":
+                os.write(self._raw_stdout, b"Loading checkpoint shards: 100%\n")
+                time.sleep(60)
+            case "wrong-fields":
+                os.write(self._raw_stdout, b'{"type": "progress", "job": "seventeen"}\n')
+                time.sleep(60)
+            case "exit-0":
+                os._exit(0)
+            case "hang":
+                time.sleep(3600)
+            case "stubborn":
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                while True:
+                    time.sleep(1)
+            case "oom":
+                raise MemoryError(f"simulated on rung {plan.rung}")
+            case "crash" | "dead-canary":
+                raise ZeroDivisionError("simulated")
+            case "fatal":
+                raise SimulatedFatal("CUDA error: an illegal memory access was encountered")
+            case "nan":
+                raise BadFrames("nan", kind="nan")
+            case "prints":
+                print("a stray print")
+                os.write(1, b"a stray write to descriptor 1\n")
+            case "child":  # stands for an ffmpeg that reads from a file
+                child = subprocess.Popen(["sleep", "600"])
+                self._options.pids.write_text(f"{os.getpid()} {child.pid}")
+                time.sleep(600)
+
+    def _frame(self, base: Any, index: int, settings: ClipSettings) -> Frame:
+        bad = self._options.frames if not self._safe or self._options.unsafest else None
+        if bad and self._options.good_seed == settings.seed:
+            bad = None
+        if bad == "black":
+            return np.zeros(base.shape, np.uint8)
+        frame = base // 2
+        if bad == "strobing":
+            frame = frame + 110 * (index % 2)
+        if bad != "frozen":
+            frame[:, index * 3 : index * 3 + 8] += 100
+        return np.clip(frame, 0, 255).astype(np.uint8)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fault")
+    parser.add_argument("--at-step", type=int, default=1)
+    parser.add_argument("--times", type=int, default=10**9, help="play the fault so often")
+    parser.add_argument("--marks", type=Path, help="folder that counts the faults over all processes")
+    parser.add_argument("--step-seconds", type=float, default=0.01)
+    parser.add_argument("--load-seconds", type=float, default=0.0)
+    parser.add_argument("--frames", choices=("black", "frozen", "strobing"))
+    parser.add_argument("--good-seed", type=int, help="the seed with which the frames are good")
+    parser.add_argument("--unsafest", action="store_true", help="there is no safer precision")
+    parser.add_argument("--pids", type=Path, help="where the fault `child` writes its process ids")
+    parser.add_argument("--deaf", action="store_true", help="tied to nothing, hearing nothing: a negative control")
+    options = parser.parse_args()
+    raw_stdout = os.dup(1)
+    if options.deaf:
+        sys.stdin.buffer.readline()
+        os.write(1, b'{"type": "hello", "protocol": 1}\n')
+        options.pids.write_text(str(os.getpid()))
+        time.sleep(600)
+    executor.main(lambda config: FakeDevice(config, options, raw_stdout))
+
+
+if __name__ == "__main__":
+    main()
