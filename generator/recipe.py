@@ -1,0 +1,142 @@
+"""The recipe in a clip's metadata: how it was made, and that it was made by a model. No personal data, no torch.
+
+All three formats carry the same XMP packet: IPTC's mark for generated media, which other programs understand, and our
+recipe as JSON. Reading trusts nothing: the file may be anybody's.
+"""
+
+from __future__ import annotations
+
+import html
+import importlib.metadata
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+from xml.sax.saxutils import quoteattr
+
+from generator.clip import ClipSettings, Format
+from generator.variants import Variant
+
+AI_GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+"""IPTC's digital source type for what a model has made"""
+
+_MAX_PACKET = 256 * 1024
+_MP4_XMP = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
+"""the uuid box that Adobe's XMP specification (part 3) gives to MP4"""
+_GIF_XMP = b"XMP DataXMP"
+_GIF_TRAILER = bytes([1, *range(255, -1, -1), 0])
+"""XMP in GIF is not cut into blocks: read as lengths, these bytes lead from anywhere in it to its end"""
+_RECIPE = re.compile(rb'vivant:recipe="([^"]*)"')
+
+
+def make_recipe(settings: ClipSettings, variant: Variant, **facts: Any) -> dict[str, Any]:
+    """Give a clip's recipe: every setting and the seed, the model and its revision, the program's version.
+
+    Of a model in a local folder only the name is told: its path may hold a person's name.
+    """
+    model = {"variant": variant.name, "revision": variant.revision}
+    if not variant.is_local:
+        model["source"] = variant.source
+    return {"program": program(), "settings": settings.to_json(), "model": model, **facts}
+
+
+def program() -> str:
+    """Give this program's name and version."""
+    return f"Vivant {importlib.metadata.version('vivant')}"
+
+
+def write_recipe(path: Path, format: Format, recipe: dict[str, Any]) -> None:
+    """Add the packet to a finished MP4, GIF or WebP in place; its picture data stays where it is."""
+    packet = _packet({"ai_generated": True, "digital_source_type": AI_GENERATED, **recipe})
+    writer = {Format.MP4: _append_to_mp4, Format.GIF: _append_to_gif, Format.WEBP: _append_to_webp}[format]
+    with path.open("r+b") as file:
+        writer(file, packet)
+
+
+def read_recipe(path: Path) -> dict[str, Any] | None:
+    """Give the recipe of a clip, or None when the file carries none."""
+    try:
+        with path.open("rb") as file:
+            for packet in _packets(file):
+                found = _RECIPE.search(packet)
+                recipe = json.loads(html.unescape(found[1].decode())) if found else None
+                if isinstance(recipe, dict):
+                    return recipe
+    except (OSError, ValueError, RecursionError):
+        return None
+    return None
+
+
+def _packet(recipe: dict[str, Any]) -> bytes:
+    value = quoteattr(json.dumps(recipe, separators=(",", ":"), default=str), {'"': "&quot;"})
+    return (
+        '<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/"'
+        ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:vivant="urn:vivant:recipe:1"'
+        f' xmp:CreatorTool="{program()}" Iptc4xmpExt:DigitalSourceType="{AI_GENERATED}" vivant:recipe={value}/>'
+        '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
+    ).encode("ascii")
+
+
+def _append_to_mp4(file: BinaryIO, packet: bytes) -> None:
+    file.seek(0, 2)
+    file.write((8 + 16 + len(packet)).to_bytes(4, "big") + b"uuid" + _MP4_XMP + packet)
+
+
+def _append_to_gif(file: BinaryIO, packet: bytes) -> None:
+    file.seek(-1, 2)  # the file's last byte ends it
+    file.write(b"\x21\xff\x0b" + _GIF_XMP + packet + _GIF_TRAILER + b"\x3b")
+
+
+def _append_to_webp(file: BinaryIO, packet: bytes) -> None:
+    file.seek(20)
+    flags = file.read(1)[0]
+    file.seek(20)
+    file.write(bytes([flags | 0x04]))  # VP8X: there is XMP
+    size = file.seek(0, 2)
+    padding = b"\0" * (len(packet) % 2)
+    file.write(b"XMP " + len(packet).to_bytes(4, "little") + packet + padding)
+    file.seek(4)
+    file.write((size + len(packet) + len(padding)).to_bytes(4, "little"))
+
+
+def _packets(file: BinaryIO) -> Iterator[bytes]:
+    """Give what may be XMP packets, found by the file's own structure."""
+    head = file.read(12)
+    size = file.seek(0, 2)
+    if head[4:8] == b"ftyp":
+        yield from _mp4_packets(file, size)
+    elif head[:4] == b"RIFF" and head[8:] == b"WEBP":
+        yield from _webp_packets(file, size)
+    elif head[:4] == b"GIF8":
+        file.seek(max(0, size - _MAX_PACKET))  # ours is the last thing in the file
+        yield file.read().rpartition(_GIF_XMP)[2]
+
+
+def _mp4_packets(file: BinaryIO, size: int) -> Iterator[bytes]:
+    at = 0
+    while at + 8 <= size:
+        file.seek(at)
+        header = file.read(24)
+        length = int.from_bytes(header[:4], "big")
+        if header[4:8] == b"uuid" and header[8:] == _MP4_XMP:
+            yield file.read(min(length - 24, _MAX_PACKET)) if length > 24 else b""
+        if length == 1:
+            length = int.from_bytes(header[8:16], "big")
+        if length < 8:
+            return
+        at += length
+
+
+def _webp_packets(file: BinaryIO, size: int) -> Iterator[bytes]:
+    at = 12
+    while at + 8 <= size:
+        file.seek(at)
+        header = file.read(8)
+        length = int.from_bytes(header[4:], "little")
+        if header[:4] == b"XMP ":
+            yield file.read(min(length, _MAX_PACKET))
+        at += 8 + length + length % 2
