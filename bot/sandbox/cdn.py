@@ -1,0 +1,36 @@
+"""The CDN: serves uploads under signed links that expire, with ranges so that a browser can seek in a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from bot.sandbox.world import World
+
+_GONE = "This content is no longer available."
+
+
+def mount_cdn(app: web.Application, world: World, before: Callable[[web.Request], Any] | None = None) -> None:
+    """Serve attachments in `app`; `before` may spoil a request (it gives an answer) or let it pass (None)."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        spoiled = await before(request) if before else None
+        return spoiled or _answer(world, request)
+
+    for kind in ("attachments", "ephemeral-attachments"):
+        app.router.add_get(f"/{kind}/{{folder}}/{{attachment_id}}/{{filename}}", serve)
+
+
+def _answer(world: World, request: web.Request) -> web.Response:
+    upload = world.attachments.read(request.match_info["attachment_id"])
+    if upload is None or not world.attachments.link_is_good(request.path, request.query_string):
+        return web.Response(status=404, text=_GONE)
+    headers = {"Accept-Ranges": "bytes", "Content-Type": upload.content_type or "application/octet-stream"}
+    wanted = request.http_range
+    if wanted.start is None and wanted.stop is None:
+        return web.Response(body=upload.data, headers=headers)
+    start, stop, _ = wanted.indices(len(upload.data))
+    headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(upload.data)}"
+    return web.Response(status=206, body=upload.data[start:stop], headers=headers)

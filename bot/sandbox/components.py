@@ -1,0 +1,170 @@
+"""Message components: which may stand where, and how the server completes them (ids, media)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from typing import Any
+
+from bot.sandbox.refusals import Json, Refusal, invalid_form
+
+
+class Kind(IntEnum):
+    """Discord's component types."""
+
+    ACTION_ROW = 1
+    BUTTON = 2
+    STRING_SELECT = 3
+    TEXT_INPUT = 4
+    USER_SELECT = 5
+    ROLE_SELECT = 6
+    MENTIONABLE_SELECT = 7
+    CHANNEL_SELECT = 8
+    SECTION = 9
+    TEXT_DISPLAY = 10
+    THUMBNAIL = 11
+    MEDIA_GALLERY = 12
+    FILE = 13
+    SEPARATOR = 14
+    CONTAINER = 17
+
+
+SELECTS = {Kind.STRING_SELECT, Kind.USER_SELECT, Kind.ROLE_SELECT, Kind.MENTIONABLE_SELECT, Kind.CHANNEL_SELECT}
+LINK, PREMIUM = 5, 6
+_IN_CONTAINER = {
+    Kind.ACTION_ROW,
+    Kind.SECTION,
+    Kind.TEXT_DISPLAY,
+    Kind.MEDIA_GALLERY,
+    Kind.FILE,
+    Kind.SEPARATOR,
+}
+MAX_V2 = 40
+Media = Callable[[str], Json]
+"""turns a media url (attachment://name or https) into Discord's media object"""
+
+
+def walk(components: list[Json]) -> Iterator[Json]:
+    """Give every component, nested ones and accessories included, in reading order."""
+    for component in components:
+        yield component
+        yield from walk(component.get("components", []))
+        if "accessory" in component:
+            yield from walk([component["accessory"]])
+
+
+def check_components(components: Any, *, v2: bool) -> None:
+    """Refuse what Discord refuses: shape, counts, lengths, repeated custom ids."""
+    if not isinstance(components, list):
+        raise invalid_form("components", "BASE_TYPE_BAD_TYPE", "Only lists are accepted.")
+    top = {Kind.CONTAINER, *_IN_CONTAINER} if v2 else {Kind.ACTION_ROW}
+    for component in components:
+        _check(component, top)
+    everything = list(walk(components))
+    if v2 and len(everything) > MAX_V2:
+        raise _bad("COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED", f"The total number of components exceeds {MAX_V2}")
+    if not v2 and len(components) > 5:
+        raise _bad("BASE_TYPE_MAX_LENGTH", "Must be 5 or fewer in length.")
+    custom_ids = [component["custom_id"] for component in everything if component.get("custom_id")]
+    if len(custom_ids) != len(set(custom_ids)):
+        raise _bad("COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated")
+    if sum(len(item.get("content", "")) for item in everything if item["type"] == Kind.TEXT_DISPLAY) > 4000:
+        raise _bad("COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED", "Total displayable text size exceeds 4000")
+
+
+def _check(component: Json, allowed: set[Kind]) -> None:
+    if component.get("type") not in allowed:
+        raise _bad(
+            "UNION_TYPE_CHOICES", f"Value of field 'type' must be one of {sorted(int(item) for item in allowed)}."
+        )
+    kind = Kind(component["type"])
+    if kind is Kind.CONTAINER:
+        _check_children(component, _IN_CONTAINER, 1, MAX_V2)
+    elif kind is Kind.ACTION_ROW:
+        children = component.get("components") or []
+        one_select = bool(children) and children[0].get("type") in SELECTS
+        _check_children(component, SELECTS if one_select else {Kind.BUTTON}, 1, 1 if one_select else 5)
+    elif kind is Kind.SECTION:
+        _check_children(component, {Kind.TEXT_DISPLAY}, 1, 3)
+        _check(component.get("accessory", {}), {Kind.BUTTON, Kind.THUMBNAIL})
+    elif kind is Kind.BUTTON:
+        _check_button(component)
+    elif kind is Kind.STRING_SELECT:
+        _check_length("options", component.get("options", []), 1, 25)
+    elif kind is Kind.TEXT_DISPLAY:
+        _check_length("content", component.get("content", ""), 1, 4000)
+    elif kind is Kind.MEDIA_GALLERY:
+        _check_length("items", component.get("items", []), 1, 10)
+    if kind in SELECTS:
+        _check_length("custom_id", component.get("custom_id", ""), 1, 100)
+
+
+def _check_children(component: Json, allowed: set[Kind], least: int, most: int) -> None:
+    children = component.get("components") or []
+    _check_length("components", children, least, most)
+    for child in children:
+        _check(child, allowed)
+
+
+def _check_button(button: Json) -> None:
+    if not (button.get("label") or button.get("emoji") or button.get("style") == PREMIUM):
+        raise _bad("BUTTON_COMPONENT_INVALID_LABEL", "A button must have a label or emoji.")
+    if len(button.get("label") or "") > 80:
+        raise _bad("BASE_TYPE_BAD_LENGTH", "Must be between 1 and 80 in length.")
+    if button.get("style") == LINK:
+        if not button.get("url") or button.get("custom_id"):
+            raise _bad("COMPONENT_BUTTON_URL_REQUIRED", "A link button must have a url and no custom id.")
+    elif button.get("style") != PREMIUM:
+        _check_length("custom_id", button.get("custom_id", ""), 1, 100)
+
+
+def _check_length(field: str, value: Any, least: int, most: int) -> None:
+    if not least <= len(value) <= most:
+        raise invalid_form(
+            f"components.{field}", "BASE_TYPE_BAD_LENGTH", f"Must be between {least} and {most} in length."
+        )
+
+
+def _bad(code: str, message: str) -> Refusal:
+    return invalid_form("components", code, message)
+
+
+def complete(components: list[Json], media: Media) -> list[Json]:
+    """Give the components as the server answers them: every one with an id, media resolved, defaults filled in."""
+    done = [_complete(component, media) for component in components]
+    taken = {component["id"] for component in walk(done) if component.get("id")}
+    number = 0
+    for component in walk(done):
+        if not component.get("id"):
+            number += 1
+            while number in taken:
+                number += 1
+            component["id"] = number
+    return done
+
+
+def _complete(component: Json, media: Media) -> Json:
+    done = {"type": component["type"], "id": component.get("id")} | component
+    kind = component["type"]
+    if "components" in component:
+        done["components"] = [_complete(child, media) for child in component["components"]]
+    if "accessory" in component:
+        done["accessory"] = _complete(component["accessory"], media)
+    if kind == Kind.CONTAINER:
+        done = {"accent_color": None, "spoiler": False} | done
+    elif kind == Kind.SEPARATOR:
+        done = {"spacing": 1, "divider": True} | done
+    elif kind in SELECTS:
+        done = {"min_values": 1, "max_values": 1} | done
+    elif kind == Kind.THUMBNAIL:
+        done = {"description": None, "spoiler": False} | done | {"media": media(component["media"]["url"])}
+    elif kind == Kind.MEDIA_GALLERY:
+        done["items"] = [
+            {"description": None, "spoiler": False} | item | {"media": media(item["media"]["url"])}
+            for item in component["items"]
+        ]
+    elif kind == Kind.FILE:
+        resolved = media(component["file"]["url"])
+        facts = {"file": resolved, "name": resolved.pop("name", None), "size": resolved.pop("size", None)}
+        done = {"spoiler": False} | done | facts
+    return done

@@ -1,0 +1,177 @@
+"""What can go wrong between the bot and Discord: rules pick requests, actions spoil them. Deterministic by seed.
+
+    faults = FaultScript(seed=7)
+    faults.add(LoseReply(), "POST", "/channels/*/messages")  # the first post is accepted, its reply lost
+    faults.add(rate_limited(0.2), "PATCH", "/channels/**", times=3, skip=1)
+    faults.add(LoseReply(), times=None, probability=0.05)  # 5 % of all replies
+    faults.add(DropGateway(), "GATEWAY", "INTERACTION_CREATE")  # the socket dies before the event is sent
+
+Paths are without /api/v10; `*` is one segment, `**` any number of them. `played` tells what happened.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot.sandbox.refusals import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Wait before the request is looked at."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """Change the world just before the request is looked at: delete the channel, take a permission away, ..."""
+
+    change: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer with this instead of looking at the request."""
+
+    status: int
+    body: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Reset the connection (errno 104) before anything was accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutUpload:
+    """Reset the connection after `after_bytes` of the body; nothing was accepted."""
+
+    after_bytes: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LoseReply:
+    """Accept the request, then cut the connection instead of answering: with a reset (errno 104) or a plain close."""
+
+    reset: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DropGateway:
+    """Close the bot's gateway socket with this code just before the event is sent; it can be resumed after 4000."""
+
+    code: int = 4000
+
+
+Action = Delay | Do | Refuse | Reset | CutUpload | LoseReply | DropGateway
+
+
+def rate_limited(retry_after: float, *, scope: str = "user") -> Refuse:
+    """Give Discord's own 429, with the Via header without which discord.py takes it for a ban by the edge."""
+    body: Json = {"message": "You are being rate limited.", "retry_after": retry_after, "global": scope == "global"}
+    headers = {"Via": "1.1 google", "Retry-After": str(max(1, round(retry_after))), "X-RateLimit-Scope": scope}
+    return Refuse(429, json.dumps(body), headers | {"Content-Type": "application/json"})
+
+
+def banned_by_edge() -> Refuse:
+    """Give the 429 of the network edge: no JSON, no retry time, no Via."""
+    return Refuse(429, "error code: 1015", {"Content-Type": "text/plain"})
+
+
+def server_error(status: int = 502) -> Refuse:
+    """Give what a failing server (500) or its proxies (502, 503, 504) answer."""
+    if status == 500:
+        return Refuse(500, '{"message": "500: Internal Server Error", "code": 0}', {"Content-Type": "application/json"})
+    return Refuse(status, "upstream connect error", {"Content-Type": "text/plain"})
+
+
+def payload_too_large() -> Refuse:
+    """Give the refusal of a file that is too large for its place."""
+    body = '{"message": "Request entity too large", "code": 40005}'
+    return Refuse(413, body, {"Content-Type": "application/json"})
+
+
+@dataclass
+class Rule:
+    """An action for the requests that match, after `skip` of them, at most `times` (None: always)."""
+
+    action: Action
+    method: str
+    path: str
+    times: int | None = 1
+    skip: int = 0
+    probability: float = 1.0
+
+    def __post_init__(self) -> None:
+        parts = {"**": ".*", "*": "[^/]*"}
+        split = re.split(r"(\*\*|\*)", self.path)
+        self._pattern = re.compile("".join(parts.get(part, re.escape(part)) for part in split))
+
+    def matches(self, method: str, path: str) -> bool:
+        """Tell whether a request is meant."""
+        return self.method in ("*", method) and self._pattern.fullmatch(path) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One fault that happened."""
+
+    method: str
+    path: str
+    action: Action
+
+
+class FaultScript:
+    """Rules in the order they were added; every matching one plays."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+        self._random = random.Random(seed)
+        self._rules: list[Rule] = []
+        self.played: list[Played] = []
+
+    def add(
+        self,
+        action: Action,
+        method: str = "*",
+        path: str = "/**",
+        *,
+        times: int | None = 1,
+        skip: int = 0,
+        probability: float = 1.0,
+    ) -> Rule:
+        """Add a rule and give it, for `remove`."""
+        rule = Rule(action, method, path, times, skip, probability)
+        self._rules.append(rule)
+        return rule
+
+    def remove(self, rule: Rule) -> None:
+        """Take a rule out again."""
+        self._rules.remove(rule)
+
+    def clear(self) -> None:
+        """Take all rules out; what was played stays on record."""
+        self._rules.clear()
+
+    def choose(self, method: str, path: str) -> list[Action]:
+        """Give the actions for one request and note them as played."""
+        return [rule.action for rule in self._rules if rule.matches(method, path) and self._due(rule, method, path)]
+
+    def _due(self, rule: Rule, method: str, path: str) -> bool:
+        if rule.times == 0:
+            return False
+        if rule.skip > 0:
+            rule.skip -= 1
+            return False
+        if rule.probability < 1 and self._random.random() >= rule.probability:
+            return False
+        if rule.times is not None:
+            rule.times -= 1
+        self.played.append(Played(method, path, rule.action))
+        return True

@@ -1,0 +1,276 @@
+"""The gateway: sessions that survive their sockets, with identify, resume and replay, over three transports."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import zlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import zstandard
+from aiohttp import WSMsgType, web
+
+from bot.sandbox.events import Dispatch, Intent
+from bot.sandbox.faults import DropGateway, FaultScript
+from bot.sandbox.record import Record
+from bot.sandbox.refusals import Json
+from bot.sandbox.world import World
+
+URL = "wss://gateway.discord.gg"
+RESUME_URL = "wss://gateway-us-east1-b.discord.gg"
+DAILY_IDENTIFIES = 1000
+_BUFFERED = 500
+"""events kept for a resume"""
+_SESSIONS = 16
+"""sessions kept; the oldest without a socket goes first"""
+_PRIVILEGED = {Intent.GUILD_PRESENCES: 0x3000, Intent.GUILD_MEMBERS: 0xC000, Intent.MESSAGE_CONTENT: 0xC0000}
+"""intent -> the application flags that unlock it"""
+
+
+class Socket:
+    """One bot connection; frames leave in order, compressed as the bot asked."""
+
+    def __init__(self, ws: web.WebSocketResponse, compress: str) -> None:
+        self._ws = ws
+        self._queue: asyncio.Queue[Json | int] = asyncio.Queue()
+        self._encode = _encoder(compress)
+        self.closing = False
+
+    def send(self, frame: Json) -> None:
+        """Queue a frame."""
+        self._queue.put_nowait(frame)
+
+    def close(self, code: int) -> None:
+        """Queue the end of this connection."""
+        self.closing = True
+        self._queue.put_nowait(code)
+
+    async def write(self) -> None:
+        """Send what is queued until closed."""
+        while True:
+            frame = await self._queue.get()
+            if isinstance(frame, int):
+                await self._ws.close(code=frame)
+                return
+            data = self._encode(json.dumps(frame))
+            try:
+                await (self._ws.send_str(data) if isinstance(data, str) else self._ws.send_bytes(data))
+            except ConnectionError:
+                return
+
+
+def _encoder(compress: str) -> Callable[[str], str | bytes]:
+    """Give the transport: one compression context for the whole connection, flushed per frame."""
+    if compress == "zlib-stream":
+        deflate = zlib.compressobj()
+        return lambda text: deflate.compress(text.encode()) + deflate.flush(zlib.Z_SYNC_FLUSH)
+    if compress == "zstd-stream":
+        zstd = zstandard.ZstdCompressor().compressobj()
+        return lambda text: zstd.compress(text.encode()) + zstd.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    return lambda text: text
+
+
+@dataclass
+class Session:
+    """What a bot identified as; outlives its socket so that it can be resumed."""
+
+    shard: tuple[int, int]
+    intents: Intent
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    sequence: int = 0
+    buffer: deque[Json] = field(default_factory=lambda: deque(maxlen=_BUFFERED))
+    socket: Socket | None = None
+
+    def dispatch(self, name: str, data: Json) -> None:
+        """Number an event, keep it for a resume, and send it if a socket is there."""
+        self.sequence += 1
+        frame = {"op": 0, "t": name, "s": self.sequence, "d": data}
+        self.buffer.append(frame)
+        if self.socket and not self.socket.closing:
+            self.socket.send(frame)
+
+    def wants(self, event: Dispatch) -> bool:
+        """Tell whether this session's intents and shard cover an event."""
+        if event.intent and not self.intents & event.intent:
+            return False
+        guild_id = event.data.get("guild_id") or (event.data["id"] if event.name.startswith("GUILD_") else None)
+        return (int(guild_id) >> 22) % self.shard[1] == self.shard[0] if guild_id else self.shard[0] == 0
+
+
+class Gateway:
+    """All sessions of the bot."""
+
+    def __init__(self, world: World, faults: FaultScript, record: Record) -> None:
+        self._world = world
+        self._faults = faults
+        self._record = record
+        self._sessions: dict[str, Session] = {}
+        self._sockets: set[Socket] = set()
+        self.resumes = 0
+        self.online = asyncio.Event()
+        """set while at least one identified bot is connected"""
+        world.events.listen(self._dispatch)
+
+    def drop(self, code: int = 4000) -> None:
+        """Close every socket; sessions can be resumed after 4000."""
+        for socket in self._sockets:
+            socket.close(code)
+
+    def ask_to_reconnect(self) -> None:
+        """Send op 7: the bot should reconnect and resume."""
+        for socket in self._sockets:
+            socket.send({"op": 7, "d": None})
+
+    def invalidate(self, *, resumable: bool = False) -> None:
+        """Send op 9 to everybody; unless resumable their sessions are forgotten and they must identify again."""
+        for session in list(self._sessions.values()):
+            if not resumable:
+                del self._sessions[session.id]
+            if session.socket:
+                session.socket.send({"op": 9, "d": resumable})
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Serve one connection."""
+        ws = web.WebSocketResponse(max_msg_size=4096 * 16)
+        await ws.prepare(request)
+        socket = Socket(ws, request.query.get("compress", ""))
+        self._sockets.add(socket)
+        heartbeat = round(self._world.timing.heartbeat_interval * 1000)
+        socket.send({"op": 10, "s": None, "t": None, "d": {"heartbeat_interval": heartbeat, "_trace": []}})
+        writer = asyncio.create_task(socket.write())
+        try:
+            async for message in ws:
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    self._receive(socket, json.loads(message.data))
+        finally:
+            writer.cancel()
+            self._detach(socket)
+        return ws
+
+    def _receive(self, socket: Socket, frame: Json) -> None:
+        match frame["op"]:
+            case 1:
+                socket.send({"op": 11, "d": None, "s": None, "t": None})
+            case 2:
+                self._identify(socket, frame["d"])
+            case 3:
+                pass  # presence: nobody looks at it here
+            case 6:
+                self._resume(socket, frame["d"])
+            case op:
+                self._record.miss(f"gateway op {op}: {json.dumps(frame)[:200]}")
+                socket.close(4001)
+
+    def _identify(self, socket: Socket, data: Json) -> None:
+        if data["token"].removeprefix("Bot ") != self._world.scene.token:
+            return socket.close(4004)
+        intents = Intent(data["intents"])
+        flags = self._world.scene.application["flags"]
+        if any(intents & intent and not flags & unlock for intent, unlock in _PRIVILEGED.items()):
+            return socket.close(4014)
+        self._world.identifies += 1
+        shard = tuple(data.get("shard") or (0, 1))
+        session = Session((shard[0], shard[1]), intents, socket=socket)
+        self._forget_oldest()
+        self._sessions[session.id] = session
+        self._greet(session)
+        self._set_online()
+        return None
+
+    def _greet(self, session: Session) -> None:
+        scene = self._world.scene
+        guilds = [
+            guild
+            for guild in self._world.places.bot_guilds()
+            if session.wants(Dispatch("GUILD_CREATE", guild, Intent.GUILDS))
+        ]
+        ready: Json = {
+            "v": 10,
+            "user": scene.bot | {"verified": True, "mfa_enabled": False, "email": None},
+            "guilds": [{"id": guild["id"], "unavailable": True} for guild in guilds],
+            "session_id": session.id,
+            "resume_gateway_url": RESUME_URL,
+            "shard": list(session.shard),
+            "application": {"id": scene.application["id"], "flags": scene.application["flags"]},
+        }
+        session.dispatch("READY", ready)
+        for guild in guilds:
+            session.dispatch("GUILD_CREATE", self._guild_create(guild))
+
+    def _guild_create(self, guild: Json) -> Json:
+        channels = self._world.places.channels_of(guild["id"])
+        members = [item for (guild_id, _), item in self._world.scene.members.items() if guild_id == guild["id"]]
+        mine = [item for item in members if item["user"]["id"] == self._world.places.bot_id]
+        return guild | {
+            "channels": [channel for channel in channels if "thread_metadata" not in channel],
+            "threads": [channel for channel in channels if "thread_metadata" in channel],
+            "members": mine,
+            "member_count": len(members),
+            "joined_at": mine[0]["joined_at"],
+            "large": False,
+            "unavailable": False,
+            "voice_states": [],
+            "presences": [],
+            "stage_instances": [],
+            "guild_scheduled_events": [],
+            "soundboard_sounds": [],
+        }
+
+    def _resume(self, socket: Socket, data: Json) -> None:
+        session = self._sessions.get(data["session_id"])
+        missed = session.sequence - data["seq"] if session else 0
+        if session is None or missed > len(session.buffer):
+            return socket.send({"op": 9, "d": False})
+        self.resumes += 1
+        session.socket = socket
+        for frame in list(session.buffer):
+            if frame["s"] > data["seq"]:
+                socket.send(frame)
+        session.dispatch("RESUMED", {"_trace": []})
+        self._set_online()
+        return None
+
+    def _dispatch(self, event: Dispatch) -> None:
+        for action in self._faults.choose("GATEWAY", event.name):
+            if isinstance(action, DropGateway):
+                self.drop(action.code)
+        for session in list(self._sessions.values()):
+            if session.wants(event):
+                session.dispatch(event.name, self._censor(session, event))
+
+    def _censor(self, session: Session, event: Dispatch) -> Json:
+        """Blank what others wrote in guilds unless the bot may read message content."""
+        data: Any = event.data
+        if not event.name.startswith("MESSAGE_") or "author" not in data or "guild_id" not in data:
+            return event.data
+        bot_id = self._world.places.bot_id
+        mine = data["author"]["id"] == bot_id or any(user["id"] == bot_id for user in data["mentions"])
+        if mine or session.intents & Intent.MESSAGE_CONTENT:
+            return event.data
+        return event.data | {"content": "", "attachments": [], "embeds": [], "components": []}
+
+    def _detach(self, socket: Socket) -> None:
+        self._sockets.discard(socket)
+        for session in self._sessions.values():
+            if session.socket is socket:
+                session.socket = None
+        self._set_online()
+
+    def _forget_oldest(self) -> None:
+        idle = [session for session in self._sessions.values() if session.socket is None]
+        while len(self._sessions) >= _SESSIONS and idle:
+            del self._sessions[idle.pop(0).id]
+
+    def _set_online(self) -> None:
+        online = any(session.socket for session in self._sessions.values())
+        if online == self.online.is_set():
+            return
+        self._world.events.show("BOT_STATUS", {"online": online})
+        if online:
+            self.online.set()
+        else:
+            self.online.clear()

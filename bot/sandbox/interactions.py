@@ -1,0 +1,312 @@
+"""Interactions from the bot's side: the three seconds, the fifteen minutes, and every way to answer."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from bot.sandbox.attachments import Upload
+from bot.sandbox.events import Events
+from bot.sandbox.messages import Messages, Origin, Stamps
+from bot.sandbox.places import Places
+from bot.sandbox.refusals import (
+    Json,
+    NotPossible,
+    Refusal,
+    already_acknowledged,
+    invalid_form,
+    invalid_token,
+    too_many_followups,
+    unknown,
+)
+from bot.sandbox.rules import Flag
+from bot.sandbox.scene import Scene
+
+
+class InteractionType(IntEnum):
+    """What the person did."""
+
+    COMMAND = 2
+    COMPONENT = 3
+    AUTOCOMPLETE = 4
+    MODAL_SUBMIT = 5
+
+
+class Callback(IntEnum):
+    """The ways to answer first."""
+
+    MESSAGE = 4
+    DEFERRED_MESSAGE = 5
+    DEFERRED_UPDATE = 6
+    UPDATE_MESSAGE = 7
+    CHOICES = 8
+    MODAL = 9
+
+
+class State(StrEnum):
+    """Where an interaction stands, as the person sees it."""
+
+    WAITING = "waiting"
+    THINKING = "thinking"
+    """deferred: "Vivant is thinking..." """
+    ANSWERED = "answered"
+    MODAL = "modal"
+    FAILED = "failed"
+    """"The application did not respond" """
+
+
+_ALLOWED = {
+    InteractionType.COMMAND: {Callback.MESSAGE, Callback.DEFERRED_MESSAGE, Callback.MODAL},
+    InteractionType.COMPONENT: set(Callback) - {Callback.CHOICES},
+    InteractionType.AUTOCOMPLETE: {Callback.CHOICES},
+    InteractionType.MODAL_SUBMIT: set(Callback) - {Callback.CHOICES, Callback.MODAL},
+}
+MAX_USER_INSTALL_FOLLOWUPS = 5
+
+
+@dataclass
+class Interaction:
+    """One thing a person did with the bot, and what became of it. Moments are seconds since 1970."""
+
+    id: str
+    type: InteractionType
+    actor: Json
+    channel: Json
+    answer_by: float
+    token_until: float
+    payload: Json = field(default_factory=dict)
+    """what the gateway sends"""
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(48))
+    state: State = State.WAITING
+    message_id: str | None = None
+    """the response (@original)"""
+    own_messages: set[str] = field(default_factory=set)
+    """what the token may edit"""
+    followups: int = 0
+    ephemeral: bool = False
+    modal: Json | None = None
+    choices: list[Json] | None = None
+    acknowledged_after: float | None = None
+    """seconds between sending it to the bot and the bot's first answer"""
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def in_guild_with_bot(self) -> bool:
+        """Tell whether the app is installed where this happened (else only for the person)."""
+        return "0" in self.payload["authorizing_integration_owners"]
+
+    async def acknowledged(self, timeout: float = 5.0) -> Interaction:
+        """Wait until the bot answered or the person saw the failure, and give the interaction."""
+        async with asyncio.timeout(timeout):
+            await self.answered.wait()
+        return self
+
+    def public(self) -> Json:
+        """Give what a person's client needs to know, without the token."""
+        return {
+            "id": self.id,
+            "type": int(self.type),
+            "state": str(self.state),
+            "channel_id": self.channel["id"],
+            "message_id": self.message_id,
+            "modal": self.modal,
+        }
+
+
+class Interactions:
+    """All interactions by id and by token."""
+
+    def __init__(self, scene: Scene, places: Places, messages: Messages, events: Events, stamps: Stamps) -> None:
+        self._scene = scene
+        self._places = places
+        self._messages = messages
+        self._events = events
+        self._stamps = stamps
+        self._by_id: dict[str, Interaction] = {}
+        self._by_token: dict[str, Interaction] = {}
+
+    def begin(self, interaction: Interaction) -> None:
+        """Send an interaction to the bot and start its three seconds."""
+        self._by_id[interaction.id] = interaction
+        self._by_token[interaction.token] = interaction
+        self._tell(interaction)
+        self._events.dispatch("INTERACTION_CREATE", interaction.payload)
+        wait = interaction.answer_by - self._stamps.clock.now()
+        asyncio.get_running_loop().call_later(max(wait, 0), self._expire, interaction)
+
+    def get(self, interaction_id: str) -> Interaction:
+        """Give an interaction; Refusal if there is none."""
+        if interaction_id not in self._by_id:
+            raise unknown("Interaction")
+        return self._by_id[interaction_id]
+
+    def all(self) -> list[Interaction]:
+        """Give every interaction so far, oldest first."""
+        return list(self._by_id.values())
+
+    def respond(
+        self, interaction_id: str, token: str, body: Json, uploads: dict[int, Upload]
+    ) -> tuple[Interaction, Json]:
+        """Take the bot's first answer; give the interaction and, where there is one, the message."""
+        interaction = self.get(interaction_id)
+        if interaction.token != token:
+            raise unknown("Interaction")
+        now = self._stamps.clock.now()
+        if interaction.state is State.FAILED or (interaction.state is State.WAITING and now > interaction.answer_by):
+            self._expire(interaction)
+            raise unknown("Interaction")
+        if interaction.state is not State.WAITING:
+            raise already_acknowledged()
+        callback = self._callback(interaction, body)
+        message = self._answer(interaction, callback, body.get("data") or {}, uploads)
+        interaction.acknowledged_after = now - (interaction.answer_by - self._stamps.timing.acknowledge)
+        interaction.answered.set()
+        self._tell(interaction)
+        return interaction, message
+
+    def by_token(self, application_id: str, token: str) -> Interaction:
+        """Give the interaction of a living token; Refusal for a foreign, unanswered or expired one."""
+        if application_id != self._scene.application["id"] or token not in self._by_token:
+            raise unknown("Webhook")
+        interaction = self._by_token[token]
+        if self._stamps.clock.now() > interaction.token_until:
+            raise invalid_token()
+        if interaction.state in (State.WAITING, State.FAILED):
+            raise unknown("Webhook")
+        return interaction
+
+    def get_message(self, interaction: Interaction, message_id: str) -> Json:
+        """Give one of the interaction's messages; "@original" is the response."""
+        return self._messages.get(interaction.channel["id"], self._own(interaction, message_id), by_token=True)
+
+    def edit(self, interaction: Interaction, message_id: str, body: Json, uploads: dict[int, Upload]) -> Json:
+        """Edit one of the interaction's messages."""
+        own = self._own(interaction, message_id)
+        message = self._messages.edit(interaction.channel, own, body, uploads, self._limit(interaction))
+        if own == interaction.message_id and interaction.state is State.THINKING:
+            interaction.state = State.ANSWERED
+            self._tell(interaction)
+        return message
+
+    def delete(self, interaction: Interaction, message_id: str) -> None:
+        """Delete one of the interaction's messages."""
+        self._messages.delete(interaction.channel, self._own(interaction, message_id))
+
+    def follow_up(self, interaction: Interaction, body: Json, uploads: dict[int, Upload]) -> Json:
+        """Post another message; the first one after a defer resolves the defer instead."""
+        if interaction.state is State.THINKING and interaction.message_id:
+            return self.edit(interaction, "@original", body, uploads)
+        if not interaction.in_guild_with_bot and interaction.followups >= MAX_USER_INSTALL_FOLLOWUPS:
+            raise too_many_followups()
+        message = self._post(interaction, body, uploads)
+        interaction.followups += 1
+        return message
+
+    def _callback(self, interaction: Interaction, body: Json) -> Callback:
+        kind = body.get("type")
+        if kind not in set(Callback):
+            raise Refusal(501, 0, f"The sandbox does not implement interaction callback type {kind}")
+        callback = Callback(kind)
+        on_message = "message" in interaction.payload
+        if callback in (Callback.DEFERRED_UPDATE, Callback.UPDATE_MESSAGE) and not on_message:
+            raise invalid_form("type", "INTERACTION_TYPE_INVALID", "There is no message to update.")
+        if callback not in _ALLOWED[interaction.type]:
+            raise invalid_form("type", "INTERACTION_TYPE_INVALID", f"Type {kind} cannot answer this interaction.")
+        return callback
+
+    def _answer(self, interaction: Interaction, callback: Callback, data: Json, uploads: dict[int, Upload]) -> Json:
+        if callback is Callback.MODAL:
+            interaction.modal, interaction.state = data, State.MODAL
+            return {}
+        if callback is Callback.CHOICES:
+            interaction.choices, interaction.state = data.get("choices") or [], State.ANSWERED
+            return {}
+        if callback in (Callback.DEFERRED_UPDATE, Callback.UPDATE_MESSAGE):
+            return self._update(interaction, callback, data, uploads)
+        deferred = callback is Callback.DEFERRED_MESSAGE
+        interaction.ephemeral = bool((data.get("flags") or 0) & Flag.EPHEMERAL)
+        body = {"flags": (data.get("flags") or 0) & Flag.EPHEMERAL} if deferred else data
+        message = self._post(interaction, body, {} if deferred else uploads, Flag.LOADING if deferred else 0)
+        interaction.message_id = message["id"]
+        interaction.state = State.THINKING if deferred else State.ANSWERED
+        return message
+
+    def _update(self, interaction: Interaction, callback: Callback, data: Json, uploads: dict[int, Upload]) -> Json:
+        message_id = interaction.payload["message"]["id"]
+        message: Json = {}
+        if callback is Callback.UPDATE_MESSAGE:
+            message = self._messages.edit(interaction.channel, message_id, data, uploads, self._limit(interaction))
+        interaction.message_id = message_id
+        interaction.own_messages.add(message_id)
+        interaction.state = State.ANSWERED
+        return message
+
+    def _post(self, interaction: Interaction, body: Json, uploads: dict[int, Upload], flags: int = 0) -> Json:
+        ephemeral = bool((body.get("flags") or 0) & Flag.EPHEMERAL)
+        extra = self._provenance(interaction)
+        kind = 0 if interaction.message_id else extra.pop("type")
+        extra.pop("type", None)
+        origin = Origin(
+            author=self._scene.bot,
+            type=kind,
+            seen_by=interaction.actor["id"] if ephemeral else None,
+            extra=extra,
+            max_file_bytes=self._limit(interaction),
+            flags=flags,
+        )
+        message = self._messages.create(interaction.channel, body, uploads, origin)
+        interaction.own_messages.add(message["id"])
+        return message
+
+    def _provenance(self, interaction: Interaction) -> Json:
+        """Give the fields by which a message says what it answers."""
+        payload = interaction.payload
+        metadata: Json = {
+            "id": interaction.id,
+            "type": int(interaction.type),
+            "user": interaction.actor,
+            "authorizing_integration_owners": payload["authorizing_integration_owners"],
+        }
+        kind = {1: 20}.get(payload["data"].get("type"), 23) if interaction.type is InteractionType.COMMAND else 0
+        if interaction.type is InteractionType.COMPONENT:
+            metadata["interacted_message_id"] = payload["message"]["id"]
+        if interaction.message_id:
+            metadata["original_response_message_id"] = interaction.message_id
+        if "target_id" in payload["data"]:
+            metadata["target_message_id"] = payload["data"]["target_id"]
+        application = self._scene.application["id"]
+        return {
+            "type": kind,
+            "application_id": application,
+            "webhook_id": application,
+            "interaction_metadata": metadata,
+        }
+
+    def _own(self, interaction: Interaction, message_id: str) -> str:
+        own = interaction.message_id if message_id == "@original" else message_id
+        if own is None or own not in interaction.own_messages:
+            raise unknown("Message")
+        return own
+
+    def _limit(self, interaction: Interaction) -> int:
+        return int(interaction.payload["attachment_size_limit"])
+
+    def _expire(self, interaction: Interaction) -> None:
+        if interaction.state is State.WAITING:
+            interaction.state = State.FAILED
+            interaction.answered.set()
+            self._tell(interaction)
+
+    def _tell(self, interaction: Interaction) -> None:
+        self._events.show("INTERACTION_STATE", interaction.public(), interaction.actor["id"])
+
+
+def require_modal(interaction: Interaction, custom_id: str) -> Json:
+    """Give the modal that was shown for an interaction; NotPossible if it was another or none."""
+    modal: Any = interaction.modal
+    if not modal or modal["custom_id"] != custom_id:
+        raise NotPossible("This form is no longer open.")
+    return dict(modal)

@@ -1,0 +1,145 @@
+"""Guilds, channels, threads and members: looking them up as the bot or a person may, and changing them."""
+
+from __future__ import annotations
+
+from bot.sandbox.clock import Clock
+from bot.sandbox.events import Events, Intent
+from bot.sandbox.permissions import IN_DIRECT_MESSAGES, Permission, permissions_in
+from bot.sandbox.refusals import Json, missing_access, missing_permissions, thread_archived, unknown
+from bot.sandbox.scene import DIRECT, PUBLIC_THREAD, Scene
+
+MIB = 1024 * 1024
+UPLOAD_LIMITS = {0: 10 * MIB, 1: 10 * MIB, 2: 50 * MIB, 3: 100 * MIB}
+"""bytes per file by boost tier"""
+
+
+class Places:
+    """Where things can be said."""
+
+    def __init__(self, scene: Scene, events: Events, clock: Clock) -> None:
+        self._scene = scene
+        self._events = events
+        self._clock = clock
+        self._closed_to_bot: set[str] = set()
+
+    @property
+    def bot_id(self) -> str:
+        """The bot's (and its application's) id."""
+        return str(self._scene.bot["id"])
+
+    def guild(self, guild_id: str) -> Json:
+        """Give a guild that the bot is in; Refusal otherwise."""
+        if (guild_id, self.bot_id) not in self._scene.members:
+            raise unknown("Guild")
+        return self._scene.guilds[guild_id]
+
+    def bot_guilds(self) -> list[Json]:
+        """Give the guilds that the bot is a member of."""
+        return [guild for guild in self._scene.guilds.values() if self.member(guild["id"], self.bot_id)]
+
+    def member(self, guild_id: str, user_id: str) -> Json | None:
+        """Give a person's membership, or None."""
+        return self._scene.members.get((guild_id, user_id))
+
+    def channel(self, channel_id: str) -> Json:
+        """Give a channel, thread or direct message; Refusal if there is none."""
+        if channel_id not in self._scene.channels:
+            raise unknown("Channel")
+        return self._scene.channels[channel_id]
+
+    def channels_of(self, guild_id: str) -> list[Json]:
+        """Give a guild's channels and threads."""
+        return [channel for channel in self._scene.channels.values() if channel.get("guild_id") == guild_id]
+
+    def permissions(self, user_id: str, channel: Json) -> int:
+        """Give what somebody may do in a channel; 0 where they may not even see it."""
+        if channel["type"] == DIRECT:
+            inside = {self.bot_id, *(user["id"] for user in channel["recipients"])}
+            talk = Permission.VIEW_CHANNEL | Permission.SEND_MESSAGES | Permission.READ_MESSAGE_HISTORY
+            return int(IN_DIRECT_MESSAGES | talk) if user_id in inside else 0
+        member = self.member(channel["guild_id"], user_id)
+        if member is None:
+            return 0
+        parent = self.channel(channel["parent_id"]) if channel["type"] == PUBLIC_THREAD else channel
+        return permissions_in(self._scene.guilds[channel["guild_id"]], member, parent)
+
+    def require_bot(self, channel: Json, wanted: int = 0) -> None:
+        """Refuse unless the bot sees the channel (50001) and has the wanted permissions (50013)."""
+        held = self.permissions(self.bot_id, channel)
+        if not held & Permission.VIEW_CHANNEL:
+            raise missing_access()
+        if held & wanted != wanted:
+            raise missing_permissions()
+
+    def may_speak(self, channel: Json) -> int:
+        """Give the permission that sending in this channel needs."""
+        in_thread = channel["type"] == PUBLIC_THREAD
+        return int(Permission.SEND_MESSAGES_IN_THREADS if in_thread else Permission.SEND_MESSAGES)
+
+    def upload_limit(self, channel: Json) -> int:
+        """Give the bytes that one file of the bot's own posts may have in this channel."""
+        guild_id = channel.get("guild_id")
+        if guild_id is None:
+            return UPLOAD_LIMITS[0]
+        tier = self._scene.guilds[guild_id]["premium_tier"]
+        return self._scene.upload_limits.get(guild_id, UPLOAD_LIMITS[tier])
+
+    def set_upload_limit(self, guild_id: str, max_bytes: int) -> None:
+        """Let a guild take files up to `max_bytes`, whatever its boost tier."""
+        self._scene.upload_limits[guild_id] = max_bytes
+
+    def set_bot_permission(self, channel_id: str, permission: int, *, allowed: bool) -> None:
+        """Give the bot a permission in a channel, or take it away."""
+        channel = self.channel(channel_id)
+        kept = [item for item in channel["permission_overwrites"] if item["id"] != self.bot_id]
+        mine = next((item for item in channel["permission_overwrites"] if item["id"] == self.bot_id), None)
+        allow, deny = (int(mine["allow"]), int(mine["deny"])) if mine else (0, 0)
+        allow = allow | permission if allowed else allow & ~permission
+        deny = deny & ~permission if allowed else deny | permission
+        overwrite = {"id": self.bot_id, "type": 1, "allow": str(allow), "deny": str(deny)}
+        channel["permission_overwrites"] = [*kept, overwrite]
+        self._changed("CHANNEL_UPDATE", channel)
+
+    def delete_channel(self, channel_id: str) -> None:
+        """Remove a channel or thread; what was said there is gone."""
+        channel = self.channel(channel_id)
+        del self._scene.channels[channel_id]
+        is_thread = channel["type"] == PUBLIC_THREAD
+        self._changed("THREAD_DELETE" if is_thread else "CHANNEL_DELETE", channel)
+
+    def archive_thread(self, channel_id: str, *, locked: bool = True) -> None:
+        """Close a thread; a message in an unlocked one opens it again."""
+        self._set_archived(self.channel(channel_id), archived=True, locked=locked)
+
+    def require_open(self, channel: Json, *, reopen: bool) -> None:
+        """Refuse (50083) in an archived thread; a new message (`reopen`) opens one that is not locked."""
+        metadata = channel.get("thread_metadata")
+        if not metadata or not metadata["archived"]:
+            return
+        if not reopen or metadata["locked"]:
+            raise thread_archived()
+        self._set_archived(channel, archived=False, locked=False)
+
+    def refuses_messages(self, user_id: str) -> bool:
+        """Tell whether a person takes no direct messages from the bot."""
+        return user_id in self._closed_to_bot
+
+    def close_direct_messages(self, user_id: str) -> None:
+        """Let a person take no direct messages from the bot any more (50007)."""
+        self._closed_to_bot.add(user_id)
+
+    def remove_bot(self, guild_id: str) -> None:
+        """Let the bot leave (or be thrown out of) a guild."""
+        self.guild(guild_id)
+        del self._scene.members[guild_id, self.bot_id]
+        self._events.dispatch("GUILD_DELETE", {"id": guild_id}, Intent.GUILDS)
+        self._events.show("GUILD_DELETE", {"id": guild_id})
+
+    def _set_archived(self, thread: Json, *, archived: bool, locked: bool) -> None:
+        now = self._clock.timestamp()
+        thread["thread_metadata"] |= {"archived": archived, "locked": locked, "archive_timestamp": now}
+        self._changed("THREAD_UPDATE", thread)
+
+    def _changed(self, name: str, channel: Json) -> None:
+        self._events.dispatch(name, channel, Intent.GUILDS)
+        self._events.show(name, channel)

@@ -1,0 +1,105 @@
+"""REST: channels and their messages, as the bot's own token may touch them."""
+
+from __future__ import annotations
+
+from bot.sandbox.http import Call, Route
+from bot.sandbox.messages import Origin
+from bot.sandbox.permissions import Permission
+from bot.sandbox.refusals import Json, cannot_edit_others, cannot_message_user, invalid_form
+from bot.sandbox.scene import DIRECT
+from bot.sandbox.world import World
+
+
+def get_channel(world: World, call: Call) -> Json:
+    """GET a channel the bot can see."""
+    channel = world.places.channel(call.params["channel_id"])
+    world.places.require_bot(channel)
+    return channel
+
+
+def create_message(world: World, call: Call) -> Json:
+    """POST a message with the bot's token."""
+    channel = world.places.channel(call.params["channel_id"])
+    wanted = world.places.may_speak(channel)
+    if call.uploads:
+        wanted |= Permission.ATTACH_FILES
+    world.places.require_bot(channel, wanted)
+    world.places.require_open(channel, reopen=True)
+    if channel["type"] == DIRECT and world.places.refuses_messages(channel["recipients"][0]["id"]):
+        raise cannot_message_user()
+    origin = Origin(world.scene.bot, max_file_bytes=world.places.upload_limit(channel))
+    return world.messages.create(channel, call.body, call.uploads, origin)
+
+
+def list_messages(world: World, call: Call) -> list[Json]:
+    """GET a channel's history, newest first."""
+    channel = world.places.channel(call.params["channel_id"])
+    world.places.require_bot(channel, Permission.READ_MESSAGE_HISTORY)
+    limit = int(call.query.get("limit", 50))
+    if not 1 <= limit <= 100:
+        raise invalid_form("limit", "NUMBER_TYPE_MAX", "int value should be between 1 and 100.")
+    found = world.messages.seen_by(None, channel["id"])
+    if "after" in call.query:
+        found = [item for item in found if int(item["id"]) > int(call.query["after"])][:limit]
+    elif "before" in call.query:
+        found = [item for item in found if int(item["id"]) < int(call.query["before"])]
+    elif "around" in call.query:
+        found.sort(key=lambda item: abs(int(item["id"]) - int(call.query["around"])))
+        found = sorted(found[:limit], key=lambda item: int(item["id"]))
+    return found[-limit:][::-1]
+
+
+def get_message(world: World, call: Call) -> Json:
+    """GET one message; ephemeral ones do not exist for the bot's token."""
+    channel = get_channel(world, call)
+    world.places.require_bot(channel, Permission.READ_MESSAGE_HISTORY)
+    return world.messages.get(channel["id"], call.params["message_id"])
+
+
+def edit_message(world: World, call: Call) -> Json:
+    """PATCH one of the bot's own messages."""
+    channel = get_channel(world, call)
+    message = world.messages.get(channel["id"], call.params["message_id"])
+    if message["author"]["id"] != world.places.bot_id:
+        raise cannot_edit_others()
+    world.places.require_open(channel, reopen=False)
+    if call.uploads:
+        world.places.require_bot(channel, Permission.ATTACH_FILES)
+    limit = world.places.upload_limit(channel)
+    return world.messages.edit(channel, message["id"], call.body, call.uploads, limit)
+
+
+def delete_message(world: World, call: Call) -> None:
+    """DELETE a message: the bot's own, or anybody's with Manage Messages."""
+    channel = get_channel(world, call)
+    message = world.messages.get(channel["id"], call.params["message_id"])
+    if message["author"]["id"] != world.places.bot_id:
+        world.places.require_bot(channel, Permission.MANAGE_MESSAGES)
+    world.places.require_open(channel, reopen=False)
+    world.messages.delete(channel, message["id"])
+
+
+def start_typing(world: World, call: Call) -> None:
+    """POST the typing indicator."""
+    channel = world.places.channel(call.params["channel_id"])
+    world.places.require_bot(channel, world.places.may_speak(channel))
+    world.events.show("TYPING_START", {"channel_id": channel["id"], "user_id": world.places.bot_id})
+
+
+def open_direct_channel(world: World, call: Call) -> Json:
+    """POST to open (or find) the direct messages with a person."""
+    return world.direct_channel(str(call.body["recipient_id"]))
+
+
+_MESSAGES = "/channels/{channel_id}/messages"
+_MESSAGE = "/channels/{channel_id}/messages/{message_id}"
+ROUTES = [
+    Route("GET", "/channels/{channel_id}", get_channel),
+    Route("POST", _MESSAGES, create_message),
+    Route("GET", _MESSAGES, list_messages),
+    Route("GET", _MESSAGE, get_message),
+    Route("PATCH", _MESSAGE, edit_message),
+    Route("DELETE", _MESSAGE, delete_message),
+    Route("POST", "/channels/{channel_id}/typing", start_typing),
+    Route("POST", "/users/@me/channels", open_direct_channel),
+]

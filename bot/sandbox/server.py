@@ -1,0 +1,141 @@
+"""The running sandbox: World, gateway, REST and CDN behind TLS and a proxy, and the page on an address of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import ssl
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Self
+
+from aiohttp import web
+
+from bot.sandbox import rest_application, rest_interactions, rest_messages
+from bot.sandbox.cdn import mount_cdn
+from bot.sandbox.clock import Timing
+from bot.sandbox.faults import FaultScript
+from bot.sandbox.gateway import Gateway
+from bot.sandbox.http import Api
+from bot.sandbox.proxy import HOSTS, Proxy
+from bot.sandbox.record import Record
+from bot.sandbox.world import World
+
+ROUTES = [*rest_application.ROUTES, *rest_messages.ROUTES, *rest_interactions.ROUTES]
+_MAX_BODY = 256 * 1024 * 1024
+"""what is read at all; Discord's own 25 MiB are refused politely long before"""
+
+
+class SandboxUnavailable(Exception):
+    """The sandbox cannot start; the text says what to install."""
+
+
+class Sandbox:
+    """A local Discord for unmodified bots: `async with Sandbox() as sandbox`, then start one with `environment()`."""
+
+    def __init__(
+        self,
+        data_dir: Path | None = None,
+        port: int = 0,
+        faults: FaultScript | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        if importlib.util.find_spec("trustme") is None:
+            raise SandboxUnavailable(
+                "The local Discord needs trustme for its throw-away certificates: pip install 'vivant[demo]'"
+            )
+        self.world = World(timing)
+        self.faults = faults or FaultScript()
+        self.record = Record()
+        self.proxy = Proxy(self.record)
+        self.gateway = Gateway(self.world, self.faults, self.record)
+        self.token: str = self.world.scene.token
+        self.proxy_url = ""
+        self.page_url = ""
+        self._folder = data_dir
+        self._port = port
+        self._stack = contextlib.AsyncExitStack()
+
+    @property
+    def unimplemented(self) -> list[str]:
+        """Give everything that was asked for and is not there."""
+        return self.record.unimplemented
+
+    @property
+    def ca_path(self) -> Path:
+        """Give the certificate that a bot must trust (SSL_CERT_FILE)."""
+        if self._folder is None:
+            raise RuntimeError("the sandbox has not been started")
+        return self._folder / "sandbox-ca.pem"
+
+    def environment(self) -> dict[str, str]:
+        """Give the environment with which `python -m bot run` lives in this Discord."""
+        return {
+            "VIVANT_TOKEN": self.token,
+            "VIVANT_PROXY": self.proxy_url,
+            "SSL_CERT_FILE": str(self.ca_path),
+        }
+
+    def client_tls(self) -> ssl.SSLContext:
+        """Give a TLS context for a client in this process: aiohttp.TCPConnector(ssl=...)."""
+        return ssl.create_default_context(cafile=self.ca_path)
+
+    @contextlib.asynccontextmanager
+    async def outage(self) -> AsyncIterator[None]:
+        """Reset and refuse every connection while the block runs."""
+        self.proxy.out = True
+        self.proxy.cut_all()
+        try:
+            yield
+        finally:
+            self.proxy.out = False
+
+    async def __aenter__(self) -> Self:
+        if self._folder is None:
+            self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="vivant-sandbox-")))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        tls_port = await self._serve(self._discord(), 0, self._server_tls())
+        self.proxy_url = await self.proxy.start(tls_port)
+        self._stack.push_async_callback(self.proxy.close)
+        self.page_url = f"http://127.0.0.1:{await self._serve(self._page(), self._port, None)}"
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.gateway.drop(1001)
+        await self._stack.aclose()
+
+    def _discord(self) -> web.Application:
+        app = web.Application(client_max_size=_MAX_BODY)
+        app.router.add_get("/", self.gateway.handle)
+        api = Api(self.world, self.faults, self.record, self.proxy)
+        mount_cdn(app, self.world, api.spoil)
+        api.mount(app, ROUTES)
+        return app
+
+    def _page(self) -> web.Application:
+        app = web.Application(client_max_size=_MAX_BODY)
+        mount_cdn(app, self.world)
+        if importlib.util.find_spec("bot.sandbox.page") is not None:
+            page: Any = importlib.import_module("bot.sandbox.page")
+            if hasattr(page, "mount_page"):
+                page.mount_page(app, self.world)
+        return app
+
+    def _server_tls(self) -> ssl.SSLContext:
+        import trustme
+
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(self.ca_path))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(*HOSTS).configure_cert(context)
+        return context
+
+    async def _serve(self, app: web.Application, port: int, tls: ssl.SSLContext | None) -> int:
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls, shutdown_timeout=0.5)
+        await site.start()
+        return int(runner.addresses[0][1])

@@ -1,0 +1,143 @@
+"""The whole local Discord: its state, Discord's rules over it, the people in it. Everything is Discord's own JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.sandbox.attachments import Attachments, Upload
+from bot.sandbox.clock import Clock, Snowflakes, Timing
+from bot.sandbox.commands import Commands
+from bot.sandbox.events import Events, Subscription
+from bot.sandbox.interactions import Interaction, Interactions
+from bot.sandbox.messages import Messages, Stamps
+from bot.sandbox.people import People
+from bot.sandbox.permissions import Permission
+from bot.sandbox.places import Places
+from bot.sandbox.refusals import Json, NotPossible, unknown
+from bot.sandbox.scene import DIRECT, SceneBuilder
+
+__all__ = ["Interaction", "NotPossible", "Upload", "World"]
+
+
+class World:
+    """One Discord. Methods named after what people do act as them and raise NotPossible where their client would."""
+
+    def __init__(self, timing: Timing | None = None) -> None:
+        self.clock = Clock()
+        self.timing = timing or Timing()
+        self.snowflakes = Snowflakes(self.clock)
+        self.scene = SceneBuilder(self.clock).build()
+        self.events = Events()
+        self.identifies = 0
+        """how often a bot identified, of the daily thousand"""
+        stamps = Stamps(self.clock, self.snowflakes, self.timing)
+        self.places = Places(self.scene, self.events, self.clock)
+        self.attachments = Attachments(self.clock, self.snowflakes, self.timing)
+        self.messages = Messages(self.scene, self.places, self.attachments, self.events, stamps)
+        self.interactions = Interactions(self.scene, self.places, self.messages, self.events, stamps)
+        self.commands = Commands(self.scene.application["id"], self.snowflakes)
+        self._people = People(
+            self.scene, self.places, self.attachments, self.messages, self.commands, self.interactions, stamps
+        )
+
+    # Looking
+
+    def actors(self) -> list[Json]:
+        """Give the people one can be: Ada, Ben (members), Mia (moderator), Olga (owner)."""
+        return [user for user in self.scene.users.values() if not user.get("bot")]
+
+    def actor(self, name: str) -> str:
+        """Give the id of the person with that name ("Ada")."""
+        return next(str(user["id"]) for user in self.actors() if user["global_name"] == name)
+
+    def channel(self, name: str) -> str:
+        """Give the id of the channel with that name ("pictures"), or of somebody's direct messages ("@Ada")."""
+        for channel in self.scene.channels.values():
+            direct = channel["type"] == DIRECT and f"@{channel['recipients'][0]['global_name']}" == name
+            if direct or channel.get("name") == name.removeprefix("#"):
+                return str(channel["id"])
+        raise KeyError(name)
+
+    def direct_channel(self, actor_id: str) -> Json:
+        """Give the direct messages between the bot and a person."""
+        for channel in self.scene.channels.values():
+            if channel["type"] == DIRECT and channel["recipients"][0]["id"] == actor_id:
+                return channel
+        raise unknown("User")
+
+    def channels_for(self, actor_id: str) -> list[Json]:
+        """Give the channels, threads and direct messages a person sees."""
+        channels = self.scene.channels.values()
+        return [item for item in channels if self.places.permissions(actor_id, item) & Permission.VIEW_CHANNEL]
+
+    def messages_for(self, actor_id: str, channel_id: str) -> list[Json]:
+        """Give what a person sees in a channel, oldest first: others' ephemeral messages are not there."""
+        return self.messages.seen_by(actor_id, channel_id)
+
+    def commands_for(self, actor_id: str, channel_id: str | None = None) -> list[Json]:
+        """Give the commands a person is offered in a channel (#general when none is named)."""
+        channel = self.places.channel(channel_id or self.channel("general"))
+        return self._people.commands_for(actor_id, channel)
+
+    def attachment_bytes(self, attachment_id: str | int) -> bytes:
+        """Give an uploaded file's content; KeyError if there is none."""
+        upload = self.attachments.read(str(attachment_id))
+        if upload is None:
+            raise KeyError(attachment_id)
+        return upload.data
+
+    def subscribe(self) -> Subscription:
+        """Give an async iterator of events {"t", "d", "visible_to"}; close it (or use `with`) when done."""
+        return self.events.subscribe()
+
+    # Acting as a person
+
+    async def invoke(
+        self,
+        actor_id: str,
+        channel_id: str,
+        command: str,
+        options: Mapping[str, Any] | None = None,
+        files: Mapping[str, Upload] | None = None,
+        *,
+        age_seconds: float = 0,
+    ) -> Interaction:
+        """Run a slash command ("animate", "admin variant"); with `age_seconds` its token is already that old."""
+        channel = self.places.channel(channel_id)
+        return self._people.command(actor_id, channel, command, options or {}, files or {}, age_seconds)
+
+    async def autocomplete(
+        self, actor_id: str, channel_id: str, command: str, options: Mapping[str, Any], focused: str
+    ) -> list[Json]:
+        """Give the suggestions for the option `focused` while it is typed; [] if the bot does not answer."""
+        channel = self.places.channel(channel_id)
+        interaction = self._people.complete(actor_id, channel, command, options, focused)
+        await interaction.acknowledged(self.timing.acknowledge + 2)
+        return interaction.choices or []
+
+    async def invoke_on_message(
+        self, actor_id: str, channel_id: str, message_id: str, command_name: str
+    ) -> Interaction:
+        """Pick an entry of a message's context menu."""
+        return self._people.message_command(actor_id, self.places.channel(channel_id), message_id, command_name)
+
+    async def press(
+        self, actor_id: str, channel_id: str, message_id: str, custom_id: str, values: list[str] | None = None
+    ) -> Interaction:
+        """Press a button, or pick `values` from a select menu."""
+        return self._people.press(actor_id, self.places.channel(channel_id), message_id, custom_id, values)
+
+    async def submit_modal(
+        self, actor_id: str, interaction_id: str, custom_id: str, components: Mapping[str, Any]
+    ) -> Interaction:
+        """Send the form an interaction opened; `components` maps custom id to a text, picks or Uploads."""
+        return self._people.submit(actor_id, interaction_id, custom_id, components)
+
+    def post(self, actor_id: str, channel_id: str, content: str = "", files: list[Upload] | None = None) -> Json:
+        """Write an ordinary message."""
+        return self._people.post(actor_id, self.places.channel(channel_id), content, files or [])
+
+    def delete_message(self, actor_id: str, channel_id: str, message_id: str) -> None:
+        """Delete a message as a person; also dismisses one's own ephemeral one."""
+        self._people.delete_message(actor_id, self.places.channel(channel_id), message_id)
