@@ -1,0 +1,167 @@
+// The form of one slash command: required options first, the others on demand, sent with Enter.
+
+import { h, icon } from "./dom.js";
+import { makeField, Option } from "./options.js";
+
+const SUBCOMMAND = 1;
+const GROUP = 2;
+
+/** Gives every command a person can type as {path, description, options}: subcommands stand on their own. */
+export function typedCommands(commands) {
+  const spread = (node, path) => {
+    const inside = (node.options ?? []).filter((option) => option.type === SUBCOMMAND || option.type === GROUP);
+    if (inside.length) return inside.flatMap((option) => spread(option, `${path} ${option.name}`));
+    return [{ path, description: node.description, options: node.options ?? [] }];
+  };
+  return commands.flatMap((command) => spread(command, command.name));
+}
+
+/** The open form; `done` is called when it was sent or left. */
+export class CommandForm {
+  constructor(session, suggestions, command, done) {
+    Object.assign(this, { session, suggestions, command, done });
+    this.channelId = session.channelId;
+    this.fields = [];
+    this.tray = h("div", { class: "tray" });
+    this.pills = h("div", { class: "pills" });
+    this.more = this.makeMore();
+    this.problem = h("p", { class: "problem", role: "alert", hidden: true });
+    this.element = h(
+      "form",
+      { class: "command", "aria-label": `/${command.path}`, on: { submit: (event) => (event.preventDefault(), this.submit()) } },
+      this.tray,
+      this.problem,
+      h(
+        "div",
+        { class: "command-line" },
+        h("span", { class: "command-name" }, `/${command.path}`),
+        this.pills,
+        this.more,
+        h("button", { type: "button", class: "icon-button", "aria-label": "Leave this command", on: { click: () => this.leave() } }, icon("close")),
+        h("button", { class: "icon-button send", "aria-label": "Send command" }, icon("send")),
+      ),
+    );
+    for (const option of command.options.filter((candidate) => candidate.required)) this.add(option);
+    for (const option of command.options.filter((candidate) => !candidate.required && candidate.type === Option.ATTACHMENT)) this.add(option);
+  }
+
+  makeMore() {
+    return h("input", {
+      type: "text",
+      class: "more-options",
+      role: "combobox",
+      autocomplete: "off",
+      spellcheck: "false",
+      "aria-label": "More options",
+      "aria-controls": "suggestion-list",
+      "aria-expanded": "false",
+      on: { focus: () => this.offer(), input: () => this.offer(), keydown: (event) => this.key(event, null) },
+    });
+  }
+
+  add(option) {
+    const field = makeField(option, this);
+    this.fields.push(field);
+    (option.type === Option.ATTACHMENT ? this.tray : this.pills).append(field.element);
+    this.updateMore();
+    return field;
+  }
+
+  remove(field) {
+    this.fields = this.fields.filter((other) => other !== field);
+    field.element.remove();
+    this.updateMore();
+    this.more.focus();
+  }
+
+  rest() {
+    const used = new Set(this.fields.map((field) => field.option.name));
+    return this.command.options.filter((option) => !used.has(option.name));
+  }
+
+  updateMore() {
+    const { length } = this.rest();
+    this.more.placeholder = length ? `+${length} more` : "";
+    this.more.style.width = length ? "12ch" : "3ch";
+  }
+
+  offer() {
+    const text = this.more.value.trim().toLowerCase();
+    const options = this.rest().filter((option) => option.name.includes(text));
+    const items = options.map((option) => ({ title: option.name, detail: option.description, pick: () => this.addPicked(option) }));
+    const heading = items.length ? "Options" : `/${this.command.path}`;
+    const note = items.length ? "Optional; Enter sends" : "Enter sends the command";
+    this.suggestions.show(this.more, { heading, note, items, first: Boolean(text) && items.length > 0 });
+  }
+
+  addPicked(option) {
+    this.more.value = "";
+    this.add(option).focus();
+  }
+
+  /** Puts a file into the first open attachment option. */
+  attach(file) {
+    const slots = this.fields.filter((field) => field.option.type === Option.ATTACHMENT);
+    const slot = slots.find((field) => field.isEmpty) ?? slots[0];
+    slot?.take(file);
+    return Boolean(slot);
+  }
+
+  focusNext(field = null) {
+    const open = this.fields.find((other) => other !== field && other.isEmpty && other.option.required);
+    (open?.control ?? this.more).focus();
+  }
+
+  key(event, field) {
+    if (this.suggestions.handleKey(event)) return;
+    const input = field ? field.control : this.more;
+    if (event.key === "Escape") this.leave();
+    else if (event.key === "Enter" && input.tagName === "INPUT") this.submit();
+    else if (event.key === "Backspace" && !input.value) this.backspace(field);
+    else return;
+    event.preventDefault();
+  }
+
+  backspace(field) {
+    if (field?.file) return field.take(null);
+    const target = field ?? this.fields.findLast((other) => !other.option.required && other.option.type !== Option.ATTACHMENT);
+    if (target && !target.option.required && target.option.type !== Option.ATTACHMENT) return this.remove(target);
+    return field ? undefined : this.leave();
+  }
+
+  leave() {
+    this.suggestions.hide();
+    this.done();
+  }
+
+  /** Gives what is typed so far as the wire's payload. */
+  draft() {
+    const filled = this.fields.filter((field) => !field.isEmpty && field.option.type !== Option.ATTACHMENT);
+    const options = Object.fromEntries(filled.map((field) => [field.option.name, field.value()]));
+    return { channel: this.channelId, command: this.command.path, options };
+  }
+
+  async submit() {
+    const wrong = this.fields.map((field) => [field, field.showProblem(field.problem())]).find(([, text]) => text);
+    this.say(wrong?.[1]);
+    if (wrong) return wrong[0].focus();
+    if (this.sending) return undefined;
+    this.sending = true;
+    this.element.classList.add("sending");
+    const files = this.fields.filter((field) => field.file).map((field) => [field.option.name, field.file]);
+    try {
+      await this.session.send("/api/invoke", this.draft(), files);
+      this.leave();
+    } catch (error) {
+      this.say(error.message);
+      this.sending = false;
+      this.element.classList.remove("sending");
+    }
+    return undefined;
+  }
+
+  say(text) {
+    this.problem.textContent = text ?? "";
+    this.problem.hidden = !text;
+  }
+}

@@ -1,0 +1,181 @@
+// Where people write: ordinary messages with files, the command picker, and the place of the command form.
+
+import { avatar } from "./avatar.js";
+import { CommandForm, typedCommands } from "./command.js";
+import { formatBytes, h, icon, toast } from "./dom.js";
+import { openMenu } from "./menu.js";
+import { channelTitle } from "./sidebar.js";
+import { Option } from "./options.js";
+import { Suggestions } from "./suggestions.js";
+
+/** The composer at the foot of the channel. */
+export class Composer {
+  constructor(root, session) {
+    this.root = root;
+    this.session = session;
+    this.files = [];
+    this.form = null;
+    this.suggestions = new Suggestions(document.getElementById("suggestions"));
+    this.build();
+    session.on("session", () => this.reset());
+    session.on("channel", () => this.reset());
+    session.on("commands", () => this.offerCommands());
+  }
+
+  build() {
+    this.text = h("textarea", {
+      id: "message-text",
+      rows: 1,
+      maxlength: 2000,
+      role: "combobox",
+      "aria-controls": "suggestion-list",
+      "aria-expanded": "false",
+      on: {
+        input: () => this.typed(),
+        keydown: (event) => this.key(event),
+        blur: () => this.suggestions.hide(),
+        focus: () => this.offerCommands(),
+      },
+    });
+    this.input = h("input", { type: "file", multiple: true, hidden: true, id: "message-files", on: { change: () => this.addFiles([...this.input.files]) } });
+    this.add = h("button", { type: "button", class: "icon-button add", "aria-haspopup": "menu", "aria-label": "Attach a file or use a command", on: { click: () => this.openAdd() } }, icon("plus"));
+    this.tray = h("div", { class: "tray", hidden: true });
+    const send = h("button", { class: "icon-button send", "aria-label": "Send message" }, icon("send"));
+    this.plain = h("form", { class: "plain", on: { submit: (event) => (event.preventDefault(), this.post()) } }, this.tray, h("div", { class: "line" }, this.add, this.text, send), this.input);
+    this.root.replaceChildren(this.plain);
+  }
+
+  reset() {
+    const { session } = this;
+    if (this.form) this.closeForm();
+    const direct = session.channel().type === 1;
+    const place = `Message ${direct ? "@" : "#"}${channelTitle(session.channel(), session)}`;
+    this.text.placeholder = place;
+    this.text.setAttribute("aria-label", place);
+    this.suggestions.hide();
+  }
+
+  grow() {
+    this.text.style.height = "auto";
+    this.text.style.height = `${Math.min(this.text.scrollHeight, innerHeight / 3)}px`;
+  }
+
+  typed() {
+    this.grow();
+    this.offerCommands();
+    if (this.text.value === "/") this.session.loadCommands();
+  }
+
+  openAdd() {
+    openMenu(this.add, [
+      { label: "Attach a file", icon: "file", pick: () => this.input.click() },
+      { label: "Use a command", icon: "slash", hint: "/", pick: () => this.startCommand() },
+    ], { label: "Add" });
+  }
+
+  startCommand() {
+    this.text.value = "/";
+    this.text.focus();
+    this.offerCommands();
+    this.session.loadCommands();
+  }
+
+  offerCommands() {
+    const typed = /^\/([\w -]*)$/.exec(this.text.value);
+    if (!typed || this.form || document.activeElement !== this.text) return this.suggestions.hide();
+    const wanted = typed[1].toLowerCase();
+    const commands = typedCommands(this.session.commandsOfType(1)).filter(({ path }) => path.includes(wanted));
+    commands.sort((a, b) => b.path.startsWith(wanted) - a.path.startsWith(wanted));
+    const items = commands.map((command) => ({
+      title: `/${command.path}`,
+      detail: command.description,
+      hint: command.options.filter((option) => option.required).map((option) => option.name).join(" "),
+      leading: avatar(this.session.bot.user, "avatar-small"),
+      pick: () => this.openCommand(command),
+    }));
+    return this.suggestions.show(this.text, { heading: this.heading(items), items, first: true });
+  }
+
+  heading(items) {
+    if (items.length) return this.session.userName(this.session.bot.user.id);
+    return this.session.commands.length ? "No command matches" : "The bot has no commands yet: it may still be starting";
+  }
+
+  key(event) {
+    if (this.suggestions.handleKey(event)) return;
+    if (event.key === "Escape" && this.suggestions.open) this.suggestions.hide();
+    else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.post();
+    else return;
+    event.preventDefault();
+  }
+
+  /** Opens the form of a command (by its path or itself), with `file` in its attachment option. */
+  openCommand(command, file = null) {
+    const found = typeof command === "string" ? typedCommands(this.session.commandsOfType(1)).find(({ path }) => path === command) : command;
+    if (!found) return toast(`There is no /${command} here: the bot may still be starting.`);
+    this.text.value = "";
+    this.grow();
+    this.form = new CommandForm(this.session, this.suggestions, found, () => this.closeForm());
+    this.root.replaceChildren(this.form.element);
+    if (file) this.form.attach(file);
+    else this.form.focusNext();
+    return undefined;
+  }
+
+  closeForm() {
+    this.form = null;
+    this.root.replaceChildren(this.plain);
+    this.text.focus();
+  }
+
+  /** Puts a picture where it belongs: into the open command, else into /animate (or the first command that takes one). */
+  animate(file) {
+    if (this.form?.attach(file)) return;
+    const takers = typedCommands(this.session.commandsOfType(1)).filter(({ options }) => options.some((option) => option.type === Option.ATTACHMENT));
+    const command = takers.find(({ path }) => path === "animate") ?? takers[0];
+    if (command) this.openCommand(command, file);
+    else this.addFiles([file]);
+  }
+
+  addFiles(files) {
+    this.files.push(...files);
+    this.input.value = "";
+    this.drawTray();
+    this.text.focus();
+  }
+
+  drawTray() {
+    this.tray.hidden = this.files.length === 0;
+    this.tray.replaceChildren(...this.files.map((file) => this.tile(file)));
+  }
+
+  tile(file) {
+    const remove = () => ((this.files = this.files.filter((other) => other !== file)), this.drawTray());
+    const url = file.type.startsWith("image/") ? URL.createObjectURL(file) : null;
+    const preview = url ? h("img", { src: url, alt: "", on: { load: () => URL.revokeObjectURL(url) } }) : icon("file");
+    return h(
+      "div",
+      { class: "tile-box filled" },
+      h("span", { class: "tile" }, h("span", { class: "tile-face" }, preview, h("span", { class: "file-name" }, file.name), h("small", {}, formatBytes(file.size)))),
+      h("button", { type: "button", class: "icon-button tile-clear", "aria-label": `Remove ${file.name}`, on: { click: remove } }, icon("close")),
+    );
+  }
+
+  async post() {
+    const content = this.text.value.trim();
+    const { files } = this;
+    if (!content && files.length === 0) return;
+    this.files = [];
+    this.text.value = "";
+    this.grow();
+    this.drawTray();
+    try {
+      await this.session.send("/api/post", { channel: this.session.channelId, content }, files.map((file, index) => [`files[${index}]`, file]));
+    } catch (error) {
+      toast(error.message);
+      this.text.value = content;
+      this.files = files;
+      this.drawTray();
+    }
+  }
+}

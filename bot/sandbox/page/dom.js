@@ -1,0 +1,96 @@
+// Builds and updates elements. Nothing here parses HTML: text stays text.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Makes an element: h("a", {class: "x", href: "/"}, "text", child, [more]). `on` holds listeners, null leaves out. */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name === "on") for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
+    else if (name === "style") for (const [key, item] of Object.entries(value)) element.style.setProperty(key, item);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+const ICONS = {
+  plus: "M12 4v16M4 12h16",
+  close: "M6 6l12 12M18 6L6 18",
+  more: "M5 12h.01M12 12h.01M19 12h.01",
+  menu: "M4 6h16M4 12h16M4 18h16",
+  people: "M16 19v-1a4 4 0 0 0-4-4H7a4 4 0 0 0-4 4v1M9.5 10a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7M21 19v-1a4 4 0 0 0-3-3.8M16 3.2a3.5 3.5 0 0 1 0 6.6",
+  hash: "M5 9h15M4 15h15M10 4L8 20M16 4l-2 16",
+  thread: "M6 4v9a3 3 0 0 0 3 3h10M15 12l4 4-4 4",
+  at: "M16 12a4 4 0 1 1-8 0 4 4 0 0 1 8 0zm0 0v1.500a2.500 2.500 0 0 0 5 0V12a9 9 0 1 0-3.500 7.100",
+  send: "M4 12l16-8-6 16-3-7-7-1z",
+  sun: "M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM12 2v2M12 20v2M4.900 4.900l1.400 1.400M17.700 17.700l1.400 1.400M2 12h2M20 12h2M4.900 19.100l1.400-1.400M17.700 6.300l1.400-1.400",
+  moon: "M20 14.500A8.500 8.500 0 1 1 9.500 4a7 7 0 0 0 10.500 10.500z",
+  eye: "M2 12s3.500-6.500 10-6.500S22 12 22 12s-3.500 6.500-10 6.500S2 12 2 12zM12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6z",
+  image: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.500 9.500h.01",
+  file: "M6 3h8l5 5v13H6zM14 3v5h5",
+  download: "M12 4v11M7 11l5 5 5-5M5 20h14",
+  external: "M14 4h6v6M20 4l-9 9M18 14v6H4V6h6",
+  reply: "M9 7L4 12l5 5M4 12h10a6 6 0 0 1 6 6v1",
+  trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
+  copy: "M9 9h11v11H9zM5 15H4V4h11v1",
+  check: "M5 13l4 4L19 7",
+  down: "M6 9l6 6 6-6",
+  play: "M8 5.500v13l11-6.500z",
+  lock: "M6 11h12v9H6zM9 11V8a3 3 0 0 1 6 0v3",
+  warning: "M12 4l9 16H3zM12 10v4M12 17h.01",
+  slash: "M14 5l-4 14M4 4h16v16H4z",
+};
+
+/** Draws one of the page's own line icons; decorative, so hidden from assistive technology. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  for (const [key, value] of Object.entries({ viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true" })) {
+    svg.setAttribute(key, value);
+  }
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** Brings `old` to the look of `fresh` in place, so that a playing clip and the focus survive an edited message. */
+export function morph(old, fresh) {
+  if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
+    old.replaceWith(fresh);
+    return;
+  }
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.data !== fresh.data) old.data = fresh.data;
+    return;
+  }
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) === value) continue;
+    if (name === "style") old.style.cssText = value; // the page's policy forbids style attributes, not this
+    else old.setAttribute(name, value);
+  }
+  const before = [...old.childNodes];
+  const after = [...fresh.childNodes];
+  after.forEach((child, index) => (index < before.length ? morph(before[index], child) : old.append(child)));
+  for (const extra of before.slice(after.length)) extra.remove();
+}
+
+/** "1.4 MB" for a number of bytes. */
+export function formatBytes(bytes) {
+  if (bytes < 1024) return `${bytes} bytes`;
+  const kib = bytes / 1024;
+  return kib < 1024 ? `${kib.toFixed(kib < 10 ? 1 : 0)} KB` : `${(kib / 1024).toFixed(2)} MB`;
+}
+
+let counter = 0;
+/** An id for aria references, unique on this page. */
+export const uniqueId = (prefix) => `${prefix}-${++counter}`;
+
+/** Shows a short notice at the bottom of the page for a few seconds. */
+export function toast(text) {
+  const note = h("div", { class: "toast", role: "status" }, text);
+  document.getElementById("toasts").append(note);
+  setTimeout(() => note.remove(), 6000);
+}

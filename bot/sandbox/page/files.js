@@ -1,0 +1,37 @@
+// Pictures dropped on the page or pasted into it go to /animate.
+
+import { toast } from "./dom.js";
+
+const isPicture = (file) => file.type.startsWith("image/") || /\.(heic|heif|avif|tiff?)$/i.test(file.name);
+const carriesFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+
+/** Catches drops and pastes anywhere; a drop on the plain composer's files or an open form's drop zone stays there. */
+export function catchPictures(composer, overlay) {
+  let depth = 0; // dragenter and dragleave come for every element passed
+  const over = (shown) => {
+    if (!shown) depth = 0;
+    overlay.hidden = !shown;
+  };
+  addEventListener("dragenter", (event) => carriesFiles(event) && !document.querySelector("dialog[open]") && (depth += 1, over(true)));
+  addEventListener("dragleave", (event) => carriesFiles(event) && (depth -= 1) <= 0 && over(false));
+  addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
+  addEventListener("drop", (event) => {
+    over(false);
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    if (!document.querySelector("dialog[open]")) take([...event.dataTransfer.files], composer);
+  });
+  addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (!files.length || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    take(files, composer);
+  });
+}
+
+function take(files, composer) {
+  const chosen = files.find(isPicture) ?? files[0];
+  if (!chosen) return;
+  if (files.length > 1) toast(`One picture at a time: took ${chosen.name}.`);
+  composer.animate(chosen);
+}

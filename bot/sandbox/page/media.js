@@ -1,0 +1,108 @@
+// Pictures, clips and files inside messages, and the large view of a picture.
+
+import { formatBytes, h, icon } from "./dom.js";
+import { mediaUrl } from "./session.js";
+
+const VIDEO = /\.(mp4|m4v|mov|webm)$/i;
+const IMAGE = /\.(png|jpe?g|jfif|gif|webp|avif)$/i;
+
+/** "video", "image" or "file": by the name's ending, as Discord judges. */
+export function kindOf(name) {
+  if (VIDEO.test(name)) return "video";
+  return IMAGE.test(name) ? "image" : "file";
+}
+
+const nameOf = (url) => decodeURIComponent(new URL(url, location.origin).pathname.split("/").pop());
+
+/** Turns an attachment or a component's media object into what `drawMedia` takes. */
+export function mediaOf(item) {
+  const media = item.media ?? item.file ?? item;
+  const name = item.filename ?? item.name ?? media.filename ?? nameOf(media.url);
+  return {
+    name,
+    url: mediaUrl(media.url),
+    width: media.width,
+    height: media.height,
+    bytes: item.size ?? media.size,
+    alt: item.description ?? media.description ?? "",
+    spoiler: item.spoiler || name.startsWith("SPOILER_") || Boolean((item.flags ?? 0) & 8),
+    kind: kindOf(name),
+  };
+}
+
+/** Draws one picture, clip or file. */
+export function drawMedia(media) {
+  if (media.kind === "file") return fileCard(media);
+  const shape = media.width ? { "--width": media.width, "--height": media.height } : {};
+  const inner = media.kind === "video" ? video(media) : picture(media);
+  return h("figure", { class: `media media-${media.kind}`, style: shape }, inner, media.spoiler && spoilerCover());
+}
+
+function picture(media) {
+  const animated = /\.gif$/i.test(media.name);
+  return h(
+    "button",
+    { type: "button", class: "picture", "data-action": "enlarge", "data-name": media.name, "aria-label": `Open ${media.alt || media.name}` },
+    h("img", { src: media.url, alt: media.alt, width: media.width, height: media.height, decoding: "async" }),
+    animated && h("span", { class: "badge", "aria-hidden": "true" }, "GIF"),
+  );
+}
+
+function video(media) {
+  return [
+    h("video", {
+      src: `${media.url}#t=0.001`, // the first frame is its own poster
+      controls: true,
+      playsinline: true,
+      preload: "auto",
+      width: media.width,
+      height: media.height,
+      "aria-label": media.alt || `Clip ${media.name}`,
+    }),
+    h("button", { type: "button", class: "play", "data-action": "play", "aria-label": "Play clip" }, icon("play")),
+  ];
+}
+
+function spoilerCover() {
+  return h("button", { type: "button", class: "cover", "data-action": "uncover" }, h("span", {}, "Spoiler"));
+}
+
+function fileCard(media) {
+  return h(
+    "div",
+    { class: "file-card" },
+    icon("file"),
+    h(
+      "div",
+      {},
+      h("a", { href: media.url, download: media.name }, media.name),
+      media.bytes !== undefined && media.bytes !== null && h("small", {}, formatBytes(media.bytes)),
+    ),
+    h("a", { class: "icon-button", href: media.url, download: media.name, "aria-label": `Download ${media.name}` }, icon("download")),
+  );
+}
+
+/** Draws several media as one mosaic, files below. */
+export function drawGallery(items) {
+  const shown = items.filter((media) => media.kind !== "file");
+  const files = items.filter((media) => media.kind === "file");
+  return [
+    shown.length > 0 && h("div", { class: `gallery gallery-${Math.min(shown.length, 4)}` }, shown.map(drawMedia)),
+    files.map(fileCard),
+  ];
+}
+
+/** Opens a picture over the page. */
+export function enlarge(image, name) {
+  const close = () => dialog.close();
+  const dialog = h(
+    "dialog",
+    { class: "lightbox", "aria-label": name, on: { click: (event) => event.target.tagName !== "A" && close() } },
+    h("img", { src: image.src, alt: image.alt }),
+    h("p", {}, h("a", { href: image.src, target: "_blank", rel: "noopener" }, "Open in browser")),
+    h("button", { type: "button", class: "icon-button", "aria-label": "Close" }, icon("close")),
+  );
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}

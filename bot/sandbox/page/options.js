@@ -1,0 +1,199 @@
+// One option of a command being typed: its input, its value, and what is wrong with it.
+
+import { formatBytes, h, icon, uniqueId } from "./dom.js";
+import { displayName } from "./session.js";
+
+export const Option = Object.freeze({ STRING: 3, INTEGER: 4, BOOLEAN: 5, USER: 6, CHANNEL: 7, ROLE: 8, MENTIONABLE: 9, NUMBER: 10, ATTACHMENT: 11 });
+
+/** Makes the field for an option; `form` is the command form around it. */
+export function makeField(option, form) {
+  return option.type === Option.ATTACHMENT ? new AttachmentField(option, form) : new ValueField(option, form);
+}
+
+class Field {
+  constructor(option, form) {
+    this.option = option;
+    this.form = form;
+    this.problemId = uniqueId("problem");
+  }
+
+  showProblem(text) {
+    this.element.classList.toggle("invalid", Boolean(text));
+    this.control.setAttribute("aria-invalid", String(Boolean(text)));
+    this.element.title = text;
+    return text;
+  }
+
+  focus() {
+    this.control.focus();
+  }
+}
+
+/** A typed value: text, a number, or one of a list. */
+class ValueField extends Field {
+  constructor(option, form) {
+    super(option, form);
+    this.chosen = null; // {name, value} picked from the list
+    const listed = this.choices() || option.autocomplete;
+    this.control = h("input", {
+      type: "text",
+      class: "pill-input",
+      autocomplete: "off",
+      spellcheck: "false",
+      inputmode: option.type === Option.INTEGER ? "numeric" : option.type === Option.NUMBER ? "decimal" : null,
+      maxlength: option.max_length,
+      role: listed ? "combobox" : null,
+      "aria-label": `${option.name}: ${option.description}`,
+      "aria-controls": listed ? "suggestion-list" : null,
+      "aria-autocomplete": listed ? "list" : null,
+      "aria-expanded": listed ? "false" : null,
+      "data-option": option.name,
+      on: { focus: () => this.suggest(), input: () => this.typed(), keydown: (event) => this.form.key(event, this) },
+    });
+    this.element = h("label", { class: "pill" }, h("span", { class: "pill-name" }, option.name), this.control);
+    this.resize();
+  }
+
+  choices() {
+    const { option, form } = this;
+    const { session } = form;
+    if (option.choices?.length) return option.choices;
+    if (option.type === Option.BOOLEAN) return [{ name: "True", value: true }, { name: "False", value: false }];
+    const people = session.actors.map((user) => ({ name: displayName(user), value: user.id }));
+    const roles = (session.guild?.roles ?? []).map((role) => ({ name: role.name, value: role.id }));
+    if (option.type === Option.USER) return people;
+    if (option.type === Option.ROLE) return roles;
+    if (option.type === Option.MENTIONABLE) return [...people, ...roles];
+    if (option.type === Option.CHANNEL) return session.channels.filter((channel) => channel.name).map(({ id, name }) => ({ name: `#${name}`, value: id }));
+    return null;
+  }
+
+  typed() {
+    this.chosen = null;
+    this.showProblem("");
+    this.resize();
+    this.suggest();
+  }
+
+  resize() {
+    this.control.style.width = `${Math.max(this.control.value.length, 3) + 1}ch`;
+  }
+
+  async suggest() {
+    const { option, control } = this;
+    const text = this.chosen ? "" : control.value.trim().toLowerCase();
+    let choices = this.choices() ?? [];
+    if (option.autocomplete) choices = await this.askBot();
+    else if (text) choices = choices.filter((choice) => choice.name.toLowerCase().includes(text));
+    if (document.activeElement !== control) return;
+    const items = choices.slice(0, 25).map((choice) => ({ title: choice.name, pick: () => this.choose(choice) }));
+    this.form.suggestions.show(control, { heading: option.name, note: this.note(), items, first: Boolean(text) && items.length > 0 });
+  }
+
+  async askBot() {
+    try {
+      const { options, ...draft } = this.form.draft();
+      const typed = { ...options, [this.option.name]: this.control.value };
+      const answer = await this.form.session.send("/api/autocomplete", { ...draft, options: typed, focused: this.option.name });
+      return answer.choices;
+    } catch {
+      return []; // the bot gave no choices in time: typing goes on without
+    }
+  }
+
+  note() {
+    const { min_value: low, max_value: high, description } = this.option;
+    const bounds = low !== undefined && high !== undefined ? ` (${low} to ${high})` : low !== undefined ? ` (${low} or more)` : high !== undefined ? ` (at most ${high})` : "";
+    return description + bounds;
+  }
+
+  choose(choice) {
+    this.chosen = choice;
+    this.control.value = choice.name;
+    this.showProblem("");
+    this.resize();
+    this.form.focusNext(this);
+  }
+
+  get isEmpty() {
+    return this.control.value.trim() === "";
+  }
+
+  /** Gives what is wrong with the value, or "". */
+  problem() {
+    const { option } = this;
+    if (this.isEmpty) return option.required ? `${option.name} is required.` : "";
+    const value = this.value();
+    if (this.choices() && value === undefined) return `${option.name}: choose one of the list.`;
+    if (option.type === Option.INTEGER && !Number.isInteger(value)) return `${option.name} takes a whole number.`;
+    if (option.type === Option.NUMBER && !Number.isFinite(value)) return `${option.name} takes a number.`;
+    if (value < option.min_value) return `${option.name} must be ${option.min_value} or more.`;
+    if (value > option.max_value) return `${option.name} must be ${option.max_value} or less.`;
+    if (option.min_length && value.length < option.min_length) return `${option.name} takes at least ${option.min_length} characters.`;
+    return "";
+  }
+
+  value() {
+    if (this.chosen) return this.chosen.value;
+    const text = this.control.value.trim();
+    const choices = this.choices();
+    if (choices) return choices.find((choice) => choice.name.toLowerCase() === text.toLowerCase())?.value;
+    return [Option.INTEGER, Option.NUMBER].includes(this.option.type) ? Number(text.replace(",", ".")) : text;
+  }
+}
+
+/** A file: a tile to drop it on, or to press and choose one. */
+class AttachmentField extends Field {
+  constructor(option, form) {
+    super(option, form);
+    this.file = null;
+    this.input = h("input", { type: "file", accept: "image/*", hidden: true, "data-option": option.name, on: { change: () => this.take(this.input.files[0]) } });
+    this.face = h("span", { class: "tile-face" });
+    this.control = h(
+      "button",
+      { type: "button", class: "tile", "aria-label": `${option.name}: ${option.description}`, on: { click: () => this.input.click(), keydown: (event) => this.form.key(event, this), focus: () => this.suggest() } },
+      this.face,
+    );
+    this.clear = h("button", { type: "button", class: "icon-button tile-clear", "aria-label": "Remove the file", hidden: true, on: { click: () => this.take(null) } }, icon("close"));
+    this.element = h("div", { class: "tile-box" }, this.control, this.clear, this.input);
+    this.draw();
+  }
+
+  /** Holds `file` (null: none); focus moves on to what is still open. */
+  take(file) {
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.file = file ?? null;
+    this.url = file?.type.startsWith("image/") ? URL.createObjectURL(file) : null;
+    this.input.value = "";
+    this.showProblem("");
+    this.draw();
+    if (file) this.form.focusNext(this);
+    else this.control.focus();
+  }
+
+  draw() {
+    const { file, option } = this;
+    this.clear.hidden = !file;
+    this.element.classList.toggle("filled", Boolean(file));
+    const name = h("span", { class: "pill-name" }, option.name);
+    if (!file) return this.face.replaceChildren(name, icon("image"), h("span", {}, "Drop, paste or choose a picture"));
+    const preview = this.url ? h("img", { src: this.url, alt: "" }) : icon("file");
+    return this.face.replaceChildren(name, preview, h("span", { class: "file-name" }, file.name || "picture.png"), h("small", {}, formatBytes(file.size)));
+  }
+
+  suggest() {
+    this.form.suggestions.show(this.control, { heading: this.option.name, note: this.option.description, items: [] });
+  }
+
+  get isEmpty() {
+    return !this.file;
+  }
+
+  problem() {
+    return this.isEmpty && this.option.required ? `${this.option.name} is required: drop a picture here.` : "";
+  }
+
+  value() {
+    return this.file;
+  }
+}

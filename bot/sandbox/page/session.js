@@ -1,0 +1,220 @@
+// What this tab knows: who one is, the channels, the messages, and the line to the local Discord that keeps it true.
+
+const LOADING = 1 << 7;
+
+/** One person's view of the local Discord. Listeners registered with `on` hear what changed. */
+export class Session {
+  constructor() {
+    this.listeners = new Map();
+    this.messages = new Map(); // channel id -> messages, oldest first
+    this.dismissed = new Set();
+    this.unread = new Map(); // channel id -> mentions of me
+    this.pressed = new Map(); // interaction id -> [message id, custom id]
+    this.settled = new Set(); // interaction ids: an answer may overtake the reply to the request
+    this.channelId = null;
+    this.commands = [];
+    this.channels = [];
+  }
+
+  on(name, listener) {
+    this.listeners.set(name, [...(this.listeners.get(name) ?? []), listener]);
+  }
+
+  emit(name, detail) {
+    for (const listener of this.listeners.get(name) ?? []) listener(detail);
+  }
+
+  /** Loads everything that `actorId` may see and listens for changes. */
+  async become(actorId) {
+    this.socket?.close();
+    const state = await this.request(`/api/session?${new URLSearchParams(actorId ? { actor: actorId } : {})}`);
+    Object.assign(this, state);
+    this.messages.clear();
+    this.unread.clear();
+    if (!this.channels.some((channel) => channel.id === this.channelId)) this.channelId = this.home().id;
+    this.listen();
+    await this.load();
+    this.emit("session");
+  }
+
+  home() {
+    return this.channels.find((channel) => channel.name === "pictures") ?? this.channels[0];
+  }
+
+  async open(channelId) {
+    this.channelId = channelId;
+    this.unread.delete(channelId);
+    await this.load();
+    this.emit("channel");
+  }
+
+  async load() {
+    const channel = this.channelId;
+    const [messages] = await Promise.all([this.get("/api/messages", { channel }), this.loadCommands()]);
+    this.messages.set(channel, messages);
+  }
+
+  /** Asks for the commands offered here: they differ by person and place, and a bot may register new ones any time. */
+  async loadCommands() {
+    const commands = await this.get("/api/commands", { channel: this.channelId });
+    const changed = JSON.stringify(commands) !== JSON.stringify(this.commands);
+    this.commands = commands;
+    if (changed) this.emit("commands");
+  }
+
+  listen() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}/api/events?actor=${this.me.id}`);
+    this.socket = socket;
+    socket.onopen = () => this.setConnected(true);
+    socket.onmessage = ({ data }) => this.apply(JSON.parse(data));
+    socket.onclose = () => {
+      if (this.socket !== socket) return; // replaced on purpose
+      this.setConnected(false);
+      setTimeout(() => this.socket === socket && this.reconnect(), 1000);
+    };
+  }
+
+  async reconnect() {
+    try {
+      await this.become(this.me.id);
+    } catch {
+      setTimeout(() => this.reconnect(), 2000);
+    }
+  }
+
+  setConnected(connected) {
+    this.connected = connected;
+    this.emit("connection");
+  }
+
+  apply({ t: type, d: data }) {
+    if (type === "MESSAGE_CREATE" || type === "MESSAGE_UPDATE") this.putMessage(data);
+    else if (type === "MESSAGE_DELETE") this.dropMessage(data.channel_id, data.id);
+    else if (type === "INTERACTION_STATE") this.settle(data);
+    else if (type === "BOT_STATUS") this.setOnline(data.online);
+    else if (/^(CHANNEL|THREAD|GUILD)_/.test(type)) this.become(this.me.id); // places changed: look anew
+  }
+
+  putMessage(message) {
+    const known = this.messages.get(message.channel_id);
+    if (message.channel_id !== this.channelId) this.countUnread(message);
+    if (!known) return;
+    const index = known.findIndex((other) => other.id === message.id);
+    if (index < 0) known.push(message);
+    else known[index] = { ...known[index], ...message };
+    if (message.channel_id === this.channelId) this.emit("message", message.id);
+  }
+
+  countUnread(message) {
+    const mine = (message.mentions ?? []).some((user) => user.id === this.me.id);
+    this.unread.set(message.channel_id, (this.unread.get(message.channel_id) ?? 0) + (mine ? 1 : 0));
+    this.emit("unread");
+  }
+
+  dropMessage(channelId, messageId) {
+    const known = this.messages.get(channelId) ?? [];
+    this.messages.set(channelId, known.filter((message) => message.id !== messageId));
+    if (channelId === this.channelId) this.emit("gone", messageId);
+  }
+
+  dismiss(messageId) {
+    this.dismissed.add(messageId);
+    this.emit("gone", messageId);
+  }
+
+  setOnline(online) {
+    this.bot.online = online;
+    this.emit("presence");
+    if (online) this.loadCommands();
+  }
+
+  /** Remembers that a component waits for its answer, so that it can show so. */
+  waitFor(interactionId, messageId, customId) {
+    if (this.settled.has(interactionId)) return;
+    this.pressed.set(interactionId, [messageId, customId]);
+    this.emit("message", messageId);
+  }
+
+  settle(interaction) {
+    if (interaction.state === "waiting") return;
+    const [messageId] = this.pressed.get(interaction.id) ?? [];
+    const news = !this.settled.has(interaction.id);
+    this.pressed.delete(interaction.id);
+    this.settled.add(interaction.id);
+    if (messageId) this.emit("message", messageId);
+    if (news && interaction.state === "failed") this.emit("failure", { ...interaction, messageId });
+    if (news && interaction.state === "modal") this.emit("modal", interaction);
+  }
+
+  isWaiting(messageId, customId) {
+    return [...this.pressed.values()].some((pair) => pair[0] === messageId && pair[1] === customId);
+  }
+
+  visibleMessages() {
+    return (this.messages.get(this.channelId) ?? []).filter((message) => !this.dismissed.has(message.id));
+  }
+
+  message(messageId) {
+    return this.messages.get(this.channelId)?.find((message) => message.id === messageId);
+  }
+
+  channel(id = this.channelId) {
+    return this.channels.find((channel) => channel.id === id);
+  }
+
+  isThinking(message) {
+    return Boolean(message.flags & LOADING);
+  }
+
+  /** The server that the open channel belongs to, or null in direct messages. */
+  get guild() {
+    return this.guilds.find((guild) => guild.id === this.channel()?.guild_id) ?? null;
+  }
+
+  userName(id) {
+    const user = [...this.actors, this.bot.user].find((candidate) => candidate.id === id);
+    return user && displayName(user);
+  }
+
+  roleName(id) {
+    return (this.guild?.roles ?? []).find((role) => role.id === id)?.name;
+  }
+
+  channelName(id) {
+    return this.channel(id)?.name;
+  }
+
+  commandsOfType(type) {
+    return this.commands.filter((command) => (command.type ?? 1) === type);
+  }
+
+  get(path, query) {
+    return this.request(`${path}?${new URLSearchParams({ actor: this.me.id, ...query })}`);
+  }
+
+  /** Sends an action as this person; files travel as parts of a form, named by the caller. */
+  send(path, payload, files = []) {
+    const form = new FormData();
+    form.append("payload_json", JSON.stringify({ actor: this.me.id, ...payload }));
+    for (const [name, file] of files) form.append(name, file, file.name || "picture.png");
+    return this.request(path, { method: "POST", body: form });
+  }
+
+  async request(path, options) {
+    const response = await fetch(path, options);
+    const body = await response.json().catch(() => ({}));
+    if (!response.ok) throw new Error(body.message ?? `The local Discord answered ${response.status}`);
+    return body;
+  }
+}
+
+/** The name that people see. */
+export const displayName = (user) => user.global_name || user.username;
+
+/** Where this page may load a CDN link from: the local Discord serves Discord's CDN paths under /cdn/. */
+export function mediaUrl(url) {
+  const parsed = new URL(url, location.origin);
+  const cdn = ["cdn.discordapp.com", "media.discordapp.net"].includes(parsed.hostname);
+  return cdn ? `/cdn${parsed.pathname}${parsed.search}` : parsed.href;
+}

@@ -1,0 +1,77 @@
+// The list above the composer: commands, options or choices, walked with the arrow keys while the text field keeps the focus.
+
+import { h } from "./dom.js";
+
+/** A listbox that belongs to whichever input showed it last. */
+export class Suggestions {
+  constructor(root) {
+    this.root = root;
+    this.items = [];
+    this.active = -1;
+    root.addEventListener("mousedown", (event) => event.preventDefault()); // the input keeps the focus
+    root.addEventListener("click", (event) => {
+      const index = event.target.closest("[role=option]")?.dataset.index;
+      if (index !== undefined) this.pick(Number(index));
+    });
+  }
+
+  get open() {
+    return !this.root.hidden;
+  }
+
+  /** Shows items of {title, detail, hint, leading, pick} for `input`; `first` marks the first as chosen by Enter. */
+  show(input, { heading, items, note, first = false }) {
+    this.input = input;
+    this.items = items;
+    const rows = items.map((item, index) =>
+      h(
+        "li",
+        { id: `suggestion-${index}`, role: "option", class: "suggestion", "data-index": index, "aria-selected": "false" },
+        item.leading,
+        h("span", { class: "suggestion-text" }, h("strong", {}, item.title), item.detail && h("small", {}, item.detail)),
+        item.hint && h("span", { class: "suggestion-hint" }, item.hint),
+      ),
+    );
+    this.root.replaceChildren(
+      h("p", { class: "suggestions-heading" }, heading, note && h("span", {}, note)),
+      items.length > 0 && h("ul", { id: "suggestion-list", role: "listbox", "aria-label": heading }, rows),
+    );
+    this.root.lastElementChild.tagName === "UL" || this.root.lastChild.remove?.();
+    this.root.hidden = !heading && items.length === 0;
+    input.setAttribute("aria-expanded", String(items.length > 0));
+    this.mark(first && items.length ? 0 : -1);
+  }
+
+  hide() {
+    this.root.hidden = true;
+    this.items = [];
+    this.active = -1;
+    this.input?.setAttribute("aria-expanded", "false");
+    this.input?.removeAttribute("aria-activedescendant");
+  }
+
+  mark(index) {
+    this.active = index;
+    const rows = this.root.querySelectorAll("[role=option]");
+    rows.forEach((row, at) => row.setAttribute("aria-selected", String(at === index)));
+    if (index < 0) return this.input?.removeAttribute("aria-activedescendant");
+    rows[index].scrollIntoView({ block: "nearest" });
+    this.input.setAttribute("aria-activedescendant", rows[index].id);
+  }
+
+  pick(index) {
+    this.items[index]?.pick();
+  }
+
+  /** Takes a key press; true when it was used up. */
+  handleKey(event) {
+    if (!this.open || event.isComposing) return false;
+    const { length } = this.items;
+    if (event.key === "ArrowDown" && length) this.mark((this.active + 1) % length);
+    else if (event.key === "ArrowUp" && length) this.mark((Math.max(this.active, 0) - 1 + length) % length);
+    else if ((event.key === "Enter" || (event.key === "Tab" && !event.shiftKey)) && this.active >= 0) this.pick(this.active);
+    else return false;
+    event.preventDefault();
+    return true;
+  }
+}

@@ -1,0 +1,56 @@
+// Dates as Discord shows them, in the reader's own locale and time zone.
+
+const format = (date, options) => new Intl.DateTimeFormat(undefined, options).format(date);
+
+const STYLES = {
+  t: { timeStyle: "short" },
+  T: { timeStyle: "medium" },
+  d: { dateStyle: "short" },
+  D: { dateStyle: "long" },
+  f: { dateStyle: "long", timeStyle: "short" },
+  F: { dateStyle: "full", timeStyle: "short" },
+  s: { dateStyle: "short", timeStyle: "short" },
+  S: { dateStyle: "short", timeStyle: "medium" },
+};
+
+const UNITS = [
+  ["year", 31536000],
+  ["month", 2592000],
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+  ["second", 1],
+];
+
+/** Gives the date in one of the styles of `<t:...:style>` but R. */
+export const stamp = (date, style) => format(date, STYLES[style]);
+
+/** "in 2 minutes", "5 seconds ago". */
+export function relativeTime(date) {
+  const seconds = Math.round((date.getTime() - Date.now()) / 1000);
+  const [unit, size] = UNITS.find(([, candidate]) => Math.abs(seconds) >= candidate) ?? UNITS.at(-1);
+  return new Intl.RelativeTimeFormat(undefined, { numeric: "auto" }).format(Math.trunc(seconds / size), unit);
+}
+
+export const fullDate = (date) => format(date, STYLES.F);
+export const clock = (date) => format(date, STYLES.t);
+export const day = (date) => format(date, STYLES.D);
+
+/** "18:50" today, "Yesterday at 18:50", else the date: how a message is stamped. */
+export function messageTime(date) {
+  const today = new Date();
+  if (date.toDateString() === today.toDateString()) return clock(date);
+  today.setDate(today.getDate() - 1);
+  if (date.toDateString() === today.toDateString()) return `Yesterday at ${clock(date)}`;
+  return stamp(date, "s");
+}
+
+/** Keeps every relative time stamp on the page true. */
+export function keepTimeStamps(root) {
+  setInterval(() => {
+    for (const element of root.querySelectorAll('time[data-style="R"]')) {
+      const text = relativeTime(new Date(element.dateTime));
+      if (element.textContent !== text) element.textContent = text;
+    }
+  }, 1000);
+}
