@@ -7,30 +7,18 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
 from generator.child import Child
-from generator.errors import ExecutorLost, RenderError
-from generator.protocol import (
-    PROTOCOL_VERSION,
-    ExecutorConfig,
-    Phase,
-    Progress,
-    Rendered,
-    RenderRequest,
-    progress_from_wire,
-    rendered_from_wire,
-    to_line,
-)
-from generator.watchdog import StallLimits, StepTimes, cancel_limit, silence_limit
+from generator.errors import ExecutorLost
+from generator.flights import Deadline, Flight, Flights, OnProgress
+from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, Rendered, RenderRequest, to_line
+from generator.watchdog import StallLimits
 
 log = logging.getLogger(__name__)
-
-OnProgress = Callable[[Progress], None]
 
 
 class Backend(Protocol):
@@ -68,27 +56,6 @@ class ExecutorState(StrEnum):
 OnState = Callable[[ExecutorState, dict[str, Any]], None]
 
 
-@dataclass(slots=True, eq=False)
-class _Flight:
-    """A request on its way through the child."""
-
-    request: RenderRequest
-    on_progress: OnProgress
-    done: asyncio.Future[Rendered]
-    since: float
-    """loop time of its last sign of life"""
-    phase: Phase | None = None
-    cancelled_at: float | None = None
-
-    @property
-    def key(self) -> tuple[int, int]:
-        return self.request.job, self.request.attempt
-
-    @property
-    def holds_gpu(self) -> bool:
-        return self.phase not in (None, Phase.ENCODE)
-
-
 class LocalBackend:
     """A child process that holds the model and one GPU; it is watched and started again whenever it goes.
 
@@ -114,14 +81,13 @@ class LocalBackend:
         self._command = command or (python, "-m", "generator.executor")
         self._on_state = on_state or (lambda state, facts: None)
         self._free_slots = asyncio.Semaphore(slots)
-        self._flights: dict[tuple[int, int], _Flight] = {}
-        self._steps = StepTimes()
+        self._flights = Flights(limits)
         self._facts: dict[str, Any] = {}
         self._child: Child | None = None
         self._verdict: asyncio.Future[ExecutorLost] | None = None
         self._alarm: asyncio.TimerHandle | None = None
-        self._getting_ready: tuple[str, float] | None = None
-        """what the child does before it can take a request (`start` or `load`), and its last sign of life"""
+        self._getting_ready: Deadline | None = None
+        """until the child can take a request: when its start or its load counts as stalled"""
         self._crashes = 0
         self._closing = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
@@ -139,9 +105,7 @@ class LocalBackend:
         async with self._free_slots:
             if self._closing.is_set():
                 raise _lost("the backend is closed", cause="closed", innocent=True)
-            loop = asyncio.get_running_loop()
-            flight = _Flight(request, on_progress, loop.create_future(), loop.time())
-            self._flights[flight.key] = flight
+            flight = self._flights.add(request, on_progress)
             try:
                 self._send(to_line("render", request))
                 self._set_alarm()
@@ -150,7 +114,7 @@ class LocalBackend:
                 await self._cancel(flight)
                 raise
             finally:
-                del self._flights[flight.key]
+                self._flights.remove(flight)
                 self._set_alarm()
 
     async def close(self) -> None:
@@ -187,22 +151,23 @@ class LocalBackend:
         if not task.cancelled() and task.exception() is not None:
             log.critical("the executor's supervisor failed", exc_info=task.exception())
         self._closing.set()
-        self._fail_flights(_lost("the backend is closed", cause="closed", innocent=True))
+        self._flights.fail_all(_lost("the backend is closed", cause="closed", innocent=True))
 
     async def _run_child(self) -> ExecutorLost:
         """Start a child, follow it to its end and fail what it had in flight. Gives the reason."""
         loop = asyncio.get_running_loop()
         self._tell(ExecutorState.LOADING, {"variant": self._config.preload})
         try:
-            child = await Child.spawn(self._command, self._environment(), self._about)
+            child = await Child.spawn(self._command, self._environment(), lambda: f"job={self._flights}")
         except OSError as error:
             lost = _lost(f"cannot start {self._command[0]}: {error}", cause="exit", detail=str(error), innocent=True)
-            self._fail_flights(lost)
+            self._flights.fail_all(lost)
             return lost
         self._child, self._verdict = child, loop.create_future()
-        self._getting_ready = "start", loop.time()
+        self._expect_ready_within("start", self._limits.start_seconds)
+        self._flights.count_silence_from(loop.time())
         child.send(to_line("configure", self._config, protocol=PROTOCOL_VERSION, parent=os.getpid()))
-        for flight in self._flights.values():
+        for flight in self._flights:
             child.send(to_line("render", flight.request))
         self._set_alarm()
         reading = loop.create_task(self._follow(child))
@@ -210,7 +175,7 @@ class LocalBackend:
         lost = self._verdict.result() if self._verdict.done() else reading.result()
         self._child = self._verdict = self._getting_ready = None
         self.ready.clear()
-        self._fail_flights(lost)
+        self._flights.fail_all(lost)
         reading.cancel()
         await child.stop(self._limits, self._report_undead)
         return lost
@@ -220,10 +185,6 @@ class LocalBackend:
         if self._gpu is not None:
             env["CUDA_VISIBLE_DEVICES"] = str(self._gpu)
         return env
-
-    def _about(self) -> str:
-        jobs = [str(flight.request.job) for flight in self._flights.values() if flight.phase is not None]
-        return f"job={','.join(jobs) or '-'}"
 
     def _report_undead(self, pid: int) -> None:
         log.critical("executor %d hangs in the kernel and survives SIGKILL; its GPU needs a reboot", pid)
@@ -249,49 +210,26 @@ class LocalBackend:
                 if event["protocol"] != PROTOCOL_VERSION:
                     text = f"the executor speaks protocol {event['protocol']}, this bot {PROTOCOL_VERSION}"
                     return _lost(text, cause="version", detail=text, innocent=True)
-                self._getting_ready = None
+                self._got_ready()
             case "loading":
-                self._getting_ready = "load", asyncio.get_running_loop().time()
+                self._expect_ready_within("load", self._limits.load_seconds)
                 self.ready.clear()
                 self._tell(ExecutorState.LOADING, event)
             case "ready":
-                self._getting_ready = None
+                self._got_ready()
                 self._facts = dict(event["facts"])
                 self.ready.set()
                 self._tell(ExecutorState.READY, self.describe())
             case "broken":
-                self._getting_ready = None
+                self._got_ready()
                 self._tell(ExecutorState.BROKEN, event)
             case "fatal":
                 return _lost(str(event["text"]), cause="fatal", detail=str(event["text"]))
-            case "progress" | "rendered" | "failed" | "cancelled":
-                self._handle_flight(event)
+            case "progress" | "rendered" | "failed" | "cancelled" as kind:
+                self._flights.hear(event)
+                if kind == "rendered":
+                    self._crashes = 0
         return None
-
-    def _handle_flight(self, event: dict[str, Any]) -> None:
-        flight = self._flights.get((int(event["job"]), int(event["attempt"])))
-        if flight is None or flight.done.done():
-            return
-        match event["type"]:
-            case "progress":
-                self._handle_progress(flight, progress_from_wire(event))
-            case "rendered":
-                self._crashes = 0
-                flight.done.set_result(rendered_from_wire(event))
-            case "failed":
-                flight.done.set_exception(RenderError.from_wire(event["error"]))
-            case "cancelled":
-                if flight.cancelled_at is None:
-                    raise ValueError("the executor cancelled a render that nobody cancelled")
-                flight.done.cancel()
-
-    def _handle_progress(self, flight: _Flight, progress: Progress) -> None:
-        now = asyncio.get_running_loop().time()
-        if progress.phase is flight.phase is Phase.DENOISE:
-            self._steps.add(flight.request.settings.variant, now - flight.since)
-        flight.phase, flight.since = progress.phase, now
-        # Not called from here: a caller's mistake must not end the reading of the child.
-        asyncio.get_running_loop().call_soon(flight.on_progress, progress)
 
     def _tell(self, state: ExecutorState, facts: dict[str, Any]) -> None:
         asyncio.get_running_loop().call_soon(self._on_state, state, facts)
@@ -302,7 +240,7 @@ class LocalBackend:
         if self._child is not None:
             self._child.send(line)
 
-    async def _cancel(self, flight: _Flight) -> None:
+    async def _cancel(self, flight: Flight) -> None:
         """Wait until the child has stopped this render, or until the alarm has stopped the child."""
         flight.cancelled_at = asyncio.get_running_loop().time()
         self._send(to_line("cancel", job=flight.request.job, attempt=flight.request.attempt))
@@ -313,13 +251,6 @@ class LocalBackend:
         if not flight.done.cancelled() and flight.done.exception() is None:
             _remove(flight.request)
 
-    def _fail_flights(self, lost: ExecutorLost) -> None:
-        for flight in self._flights.values():
-            if not flight.done.done():
-                innocent = lost.data.get("innocent", False) or flight.phase is None
-                flight.done.set_exception(ExecutorLost(lost.text, **lost.data | {"innocent": innocent}))
-                flight.done.exception()  # taken, also when the one who waited is gone
-
     # -- the stall alarm
 
     def _set_alarm(self) -> None:
@@ -327,45 +258,34 @@ class LocalBackend:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        due = min(self._deadlines(), default=None, key=lambda item: item[0])
-        if due is not None and self._child is not None:
-            self._alarm = asyncio.get_running_loop().call_at(due[0], self._ring, *due)
-
-    def _deadlines(self) -> Iterator[tuple[float, str, _Flight | None]]:
-        """Give each moment of a possible stall, what it would be, and whose."""
-        if self._getting_ready is not None:
-            what, since = self._getting_ready
-            seconds = self._limits.start_seconds if what == "start" else self._limits.load_seconds
-            yield since + seconds, what, None
+        if self._child is None:
             return
-        gpu_taken = any(flight.holds_gpu for flight in self._flights.values())
-        for flight in self._flights.values():
-            median = self._steps.median(flight.request.settings.variant)
-            if flight.cancelled_at is not None:
-                yield flight.cancelled_at + cancel_limit(self._limits, flight.phase, median), "cancel", flight
-            elif flight.phase is not None or not gpu_taken:
-                yield flight.since + silence_limit(self._limits, flight.phase, median), flight.phase or "begin", flight
+        deadlines = [self._getting_ready] if self._getting_ready else list(self._flights.deadlines())
+        if deadlines:
+            earliest = min(deadlines, key=lambda deadline: deadline.due)
+            self._alarm = asyncio.get_running_loop().call_at(earliest.due, self._ring, earliest)
 
-    def _ring(self, due: float, what: str, culprit: _Flight | None) -> None:
+    def _expect_ready_within(self, what: str, seconds: float) -> None:
+        self._getting_ready = Deadline(asyncio.get_running_loop().time() + seconds, what)
+
+    def _got_ready(self) -> None:
+        self._getting_ready = None
+        self._flights.count_silence_from(asyncio.get_running_loop().time())
+
+    def _ring(self, deadline: Deadline) -> None:
         now = asyncio.get_running_loop().time()
-        if now - due > 1.0:  # this process was stopped itself: hear first what the child said meanwhile
-            self._count_silence_from(now)
+        if now - deadline.due > 1.0:  # this process was stopped itself: hear first what the child said meanwhile
+            self._flights.count_silence_from(now)
+            if self._getting_ready:
+                self._expect_ready_within(deadline.what, self._limits.start_seconds)
             self._set_alarm()
             return
-        job = culprit.request.job if culprit else "-"
-        log.error("job=%s no sign of life in %s; ending the executor", job, what)
-        for flight in self._flights.values():
-            if flight is not culprit and not flight.done.done():
-                flight.done.set_exception(_lost("another job stalled the executor", cause="stall", innocent=True))
-                flight.done.exception()
+        job = deadline.flight.request.job if deadline.flight else "-"
+        log.error("job=%s no sign of life in %s; ending the executor", job, deadline.what)
+        lost = _lost(f"the executor stalled in {deadline.what}", cause="stall", detail=deadline.what)
+        self._flights.fail_all(lost, deadline.flight)
         if self._verdict is not None and not self._verdict.done():
-            self._verdict.set_result(_lost(f"the executor stalled in {what}", cause="stall", detail=what))
-
-    def _count_silence_from(self, now: float) -> None:
-        for flight in self._flights.values():
-            flight.since = now
-        if self._getting_ready is not None:
-            self._getting_ready = self._getting_ready[0], now
+            self._verdict.set_result(lost)
 
 
 def _lost(text: str, *, cause: str, detail: str = "", innocent: bool = False) -> ExecutorLost:

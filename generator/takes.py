@@ -172,7 +172,8 @@ class Studio:
         def clock(item: Progress) -> None:
             nonlocal phase, since
             now = time.monotonic()
-            seconds[phase] = seconds.get(phase, 0.0) + now - since
+            spent_in = item.phase if item.step else phase  # progress tells of finished steps, step 0 of none
+            seconds[spent_in] = seconds.get(spent_in, 0.0) + now - since
             phase, since = item.phase, now
             hooks.progress(item)
 

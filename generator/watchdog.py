@@ -6,7 +6,7 @@ import statistics
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
-from generator.protocol import Phase
+from generator.protocol import Phase, Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,28 +53,37 @@ class StepTimes:
         return statistics.median(seconds) if seconds else None
 
 
-def silence_limit(limits: StallLimits, phase: Phase | None, median_step: float | None) -> float:
-    """Give the seconds that may pass without progress in `phase`; None is a request the child has not begun."""
-    if phase is Phase.DENOISE:
-        if median_step is None:
-            return limits.first_step_seconds
-        return max(limits.step_floor_seconds, limits.step_factor * median_step)
+def silence_limit(limits: StallLimits, progress: Progress | None, median_step: float | None) -> float:
+    """Give the seconds that may pass after `progress`; None is a request that the child has not begun.
+
+    Progress tells of finished steps. So the silence after `prepare` may be the first step's, and the silence after the
+    last step is the decoder's.
+    """
+    if progress is None:
+        return limits.prepare_seconds
+    decodes = progress.phase is Phase.DENOISE and progress.step >= progress.of
     return {
-        None: limits.prepare_seconds,
         Phase.LOAD: limits.load_seconds,
-        Phase.PREPARE: limits.prepare_seconds,
+        Phase.PREPARE: max(limits.prepare_seconds, _step_limit(limits, median_step)),
+        Phase.DENOISE: limits.decode_seconds if decodes else _step_limit(limits, median_step),
         Phase.DECODE: limits.decode_seconds,
         Phase.ENCODE: limits.encode_seconds,
-    }[phase]
+    }[progress.phase]
 
 
-def cancel_limit(limits: StallLimits, phase: Phase | None, median_step: float | None) -> float:
+def cancel_limit(limits: StallLimits, progress: Progress | None, median_step: float | None) -> float:
     """Give the seconds the child may take to answer a cancel: two steps and a grace while denoising.
 
     The other phases look at the cancel only between their parts, so there the phase's own limit counts.
     """
-    if phase is None:
+    if progress is None:
         return limits.cancel_grace_seconds
-    if phase is Phase.DENOISE and median_step is not None:
+    if progress.phase is Phase.DENOISE and progress.step < progress.of and median_step is not None:
         return limits.cancel_grace_seconds + 2 * median_step
-    return silence_limit(limits, phase, median_step)
+    return silence_limit(limits, progress, median_step)
+
+
+def _step_limit(limits: StallLimits, median_step: float | None) -> float:
+    if median_step is None:
+        return limits.first_step_seconds
+    return max(limits.step_floor_seconds, limits.step_factor * median_step)
