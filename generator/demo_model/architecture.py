@@ -5,6 +5,7 @@ Sizes are chosen by cost at 14 frames of 256x144: one UNet call is about 20 GFLO
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def assemble(parts: Parts) -> Any:
 
 def save_checkpoint(parts: Parts, folder: Path) -> int:
     """Write the whole checkpoint in fp16, in the folder layout of SVD-XT; give its size in bytes."""
-    pipeline = assemble(parts).to(dtype=torch.float16)
+    pipeline = assemble(copy.deepcopy(parts)).to(dtype=torch.float16)
     pipeline.save_pretrained(folder, safe_serialization=True)
     index = folder / "model_index.json"
     # transformers 5 without torchvision saves its fallback's name, which older versions do not know
