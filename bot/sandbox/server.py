@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import importlib.util
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web
 
@@ -19,6 +18,7 @@ from bot.sandbox.clock import Timing
 from bot.sandbox.faults import FaultScript
 from bot.sandbox.gateway import Gateway
 from bot.sandbox.http import Api
+from bot.sandbox.page import page_application
 from bot.sandbox.proxy import HOSTS, Proxy
 from bot.sandbox.record import Record
 from bot.sandbox.world import World
@@ -99,7 +99,8 @@ class Sandbox:
         tls_port = await self._serve(self._discord(), 0, self._server_tls())
         self.proxy_url = await self.proxy.start(tls_port)
         self._stack.push_async_callback(self.proxy.close)
-        self.page_url = f"http://127.0.0.1:{await self._serve(self._page(), self._port, None)}"
+        page = page_application(self.world, self.gateway.online)
+        self.page_url = f"http://127.0.0.1:{await self._serve(page, self._port, None)}"
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -112,15 +113,6 @@ class Sandbox:
         api = Api(self.world, self.faults, self.record, self.proxy)
         mount_cdn(app, self.world, api.spoil)
         api.mount(app, ROUTES)
-        return app
-
-    def _page(self) -> web.Application:
-        app = web.Application(client_max_size=_MAX_BODY)
-        mount_cdn(app, self.world)
-        if importlib.util.find_spec("bot.sandbox.page") is not None:
-            page: Any = importlib.import_module("bot.sandbox.page")
-            if hasattr(page, "mount_page"):
-                page.mount_page(app, self.world)
         return app
 
     def _server_tls(self) -> ssl.SSLContext:
