@@ -1,0 +1,66 @@
+"""What the buttons under cards and clips do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+import discord
+
+from bot.cards import Action
+from bot.commands.about import forget
+from bot.commands.answers import acknowledge, answer, may_end
+from bot.commands.line import cancel_job
+from bot.commands.recipe import describe_job_recipe
+from bot.commands.submit import submit_again
+from bot.commands.wish import MOTION_STEP, vary
+from bot.sentences import forgotten_text, not_yours_text
+
+if TYPE_CHECKING:
+    from bot.client import VivantClient
+
+    Interaction = discord.Interaction[VivantClient]
+
+log = logging.getLogger(__name__)
+
+
+async def press(interaction: Interaction, action: Action, number: int) -> None:
+    """Do what a button says; `number` is its job's id."""
+    if action is Action.AGAIN:
+        await submit_again(interaction, number, vary)
+    elif action is Action.MORE:
+        await submit_again(interaction, number, partial(vary, motion=MOTION_STEP))
+    elif action is Action.LESS:
+        await submit_again(interaction, number, partial(vary, motion=-MOTION_STEP))
+    elif action is Action.FORGET:
+        await _forget(interaction, number)
+    elif action is Action.DELETE:
+        await _delete(interaction, number)
+    elif await acknowledge(interaction, private=True) is not None:
+        act = cancel_job if action is Action.CANCEL else describe_job_recipe
+        await interaction.edit_original_response(content=await act(interaction, number))
+
+
+async def _forget(interaction: Interaction, user_id: int) -> None:
+    if interaction.user.id != user_id:
+        await answer(interaction, not_yours_text())
+    elif await acknowledge(interaction, private=True) is not None:
+        await interaction.edit_original_response(content=forgotten_text(await forget(interaction)))
+
+
+async def _delete(interaction: Interaction, job_id: int) -> None:
+    """Delete the message that holds the clip, and the clip."""
+    await interaction.response.defer()
+    services = interaction.client.services
+    job = await services.store.job(job_id)
+    if job is None or not may_end(interaction, job):
+        await answer(interaction, not_yours_text())
+        return
+    with contextlib.suppress(discord.NotFound):
+        await interaction.delete_original_response()  # of a component: the message it sits on
+    names = [name for name in (job.clip, job.master) if name]
+    await asyncio.to_thread(services.spool.delete, names)
+    log.info("job=%d clip deleted", job_id)

@@ -1,0 +1,27 @@
+"""Streams an attachment into the spool, never more than its limit. Attachment links expire, so this is done at once."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+
+from generator.errors import PictureError, PictureReason
+
+CHUNK_BYTES = 256 * 1024
+DOWNLOAD_SECONDS = 60.0
+
+
+async def download(
+    session: aiohttp.ClientSession, url: str, target: Path, max_bytes: int, *, proxy: str | None = None
+) -> None:
+    """Write `url` to `target`. Raises PictureError past `max_bytes`, else what aiohttp raises."""
+    async with asyncio.timeout(DOWNLOAD_SECONDS), session.get(url, proxy=proxy, raise_for_status=True) as response:
+        written = 0
+        with await asyncio.to_thread(target.open, "wb") as file:
+            async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+                written += len(chunk)
+                if written > max_bytes:
+                    raise PictureError(PictureReason.TOO_MANY_BYTES, "more bytes than announced", limit=max_bytes)
+                await asyncio.to_thread(file.write, chunk)

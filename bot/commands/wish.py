@@ -1,0 +1,97 @@
+"""What a person asked for, and the clip settings it resolves to. Pure; knows no Discord."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeVar
+
+from bot.config import GeneratorConfig
+from generator.clip import BOUNDS, DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
+from generator.variants import Variant
+
+T = TypeVar("T")
+
+
+class Motion(StrEnum):
+    """How much shall move: a name for a motion bucket."""
+
+    GENTLE = "gentle"
+    MEDIUM = "medium"
+    STRONG = "strong"
+    WILD = "wild"
+
+
+MOTION_BUCKETS = {Motion.GENTLE: 60, Motion.MEDIUM: 127, Motion.STRONG: 185, Motion.WILD: 230}
+"""below 100 the camera hardly moves, 127 is the model's middle, from 180 on it is dramatic"""
+WILD_NOISE = 0.1
+"""with more noise on the picture the model departs further from it: what cures nearly static clips"""
+MOTION_STEP = 50
+"""how far "More motion" and "Less motion" go"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """The options of one /animate; None leaves the choice to the bot."""
+
+    motion: Motion = Motion.MEDIUM
+    format: Format = Format.MP4
+    quality: Quality | None = None
+    shape: Shape = Shape.AUTO
+    framing: Framing | None = None
+    loop: Loop = Loop.NONE
+    smooth: bool = False
+    seed: int | None = None
+    motion_bucket: int | None = None
+    noise_augmentation: float | None = None
+    conditioning_fps: int | None = None
+    playback_fps: int | None = None
+    steps: int | None = None
+    frames: int | None = None
+    decode_chunk: int | None = None
+    guidance: float | None = None
+
+
+def resolve(wish: Wish, variant: Variant, config: GeneratorConfig, shape: Shape) -> ClipSettings:
+    """Give the frozen settings of a wish, seed included. Raises SettingsError on a value out of bounds."""
+    quality = wish.quality or config.quality
+    wild = WILD_NOISE if wish.motion is Motion.WILD else None
+    noise = _first(wish.noise_augmentation, wild)
+    plain = ClipSettings()
+    steps = _first(wish.steps, min(DEFAULT_STEPS[quality], config.max_steps))
+    return ClipSettings(
+        variant=variant.name,
+        frames=_first(wish.frames, variant.frames),
+        motion_bucket=_first(wish.motion_bucket, MOTION_BUCKETS[wish.motion]),
+        noise_augmentation=_first(noise, plain.noise_augmentation),
+        conditioning_fps=_first(wish.conditioning_fps, plain.conditioning_fps),
+        playback_fps=_first(wish.playback_fps, plain.playback_fps),
+        quality=quality,
+        steps=steps,
+        max_guidance=_first(wish.guidance, plain.max_guidance),
+        decode_chunk=wish.decode_chunk,
+        seed=_first(wish.seed, new_seed()),
+        format=wish.format,
+        shape=shape,
+        framing=wish.framing or config.framing,
+        loop=wish.loop,
+        smooth=wish.smooth,
+    )
+
+
+def vary(settings: ClipSettings, *, motion: int = 0) -> ClipSettings:
+    """Give the settings of a variation: a new seed, or the same seed with more or less motion."""
+    if motion == 0:
+        return replace(settings, seed=new_seed())
+    low, high = BOUNDS["motion_bucket"]
+    return replace(settings, motion_bucket=int(max(low, min(high, settings.motion_bucket + motion))))
+
+
+def new_seed() -> int:
+    """Choose a seed."""
+    return secrets.randbelow(int(BOUNDS["seed"][1]) + 1)
+
+
+def _first(wanted: T | None, otherwise: T) -> T:
+    return otherwise if wanted is None else wanted

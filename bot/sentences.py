@@ -1,0 +1,480 @@
+"""What the bot says when something is in the way: errors, notes and refusals as plain sentences. Knows no Discord.
+
+Exception texts never get here: a sentence is chosen by an error's class and filled from its `data`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bot.gate import Hold, HoldCause
+from bot.line import CancelOutcome
+from generator.errors import PictureError, PictureReason, RenderError, SettingsError
+from generator.protocol import Note, Phase
+from generator.variants import Variant
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """What happened, what it means for the person's clip, and what to do next."""
+
+    what: str
+    means: str
+    todo: str
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.what, self.means, self.todo) if part)
+
+
+_NOT_QUEUED = "Nothing was queued."
+_NO_CLIP = "There is no clip this time, and it does not count against you."
+
+_PICTURE: dict[PictureReason, tuple[str, str]] = {
+    PictureReason.NOT_A_PICTURE: (
+        "That file is not a picture.",
+        "Please attach a JPEG, PNG, WebP, GIF, AVIF or HEIC picture.",
+    ),
+    PictureReason.UNSUPPORTED_FORMAT: (
+        "That kind of picture cannot be read here.",
+        "Please save it as JPEG, PNG, WebP, GIF, AVIF or HEIC and try again.",
+    ),
+    PictureReason.TOO_MANY_BYTES: ("That file is too big.", "Please send a smaller one; a JPEG is usually enough."),
+    PictureReason.TOO_MANY_PIXELS: (
+        "That picture has too many pixels.",
+        "Please scale it down; 2000 pixels on the long side is plenty.",
+    ),
+    PictureReason.CORRUPT: (
+        "That picture is damaged or incomplete.",
+        "Please open it, save it again, and send the new file.",
+    ),
+    PictureReason.EMPTY: ("That file is empty.", "Please attach the picture again."),
+    PictureReason.TOO_SLOW: (
+        "That picture takes too much time or memory to open.",
+        "Please save it as an ordinary JPEG or PNG and try again.",
+    ),
+}
+
+
+def explain_picture(error: PictureError) -> Sentences:
+    """Say why a picture cannot be used."""
+    what, todo = _PICTURE[error.reason]
+    limit, value = error.data.get("limit"), error.data.get("value")
+    if error.reason is PictureReason.TOO_MANY_BYTES and isinstance(limit, int):
+        what = f"That file is too big: the limit is {limit / MIB:.0f} MiB."
+    if error.reason is PictureReason.TOO_MANY_PIXELS and isinstance(limit, int):
+        size = f"{value / 1e6:.0f} million pixels; " if isinstance(value, int) else ""
+        what = f"That picture has too many pixels: {size}the limit is {limit / 1e6:.0f} million."
+    return Sentences(what, _NOT_QUEUED, todo)
+
+
+_PICTURE_SUFFIXES = frozenset(
+    {"jpg", "jpeg", "jfif", "png", "webp", "gif", "avif", "heic", "heif", "bmp", "tif", "tiff"}
+)
+
+
+def explain_source(file_name: str, content_type: str | None, size: int, max_bytes: int) -> str | None:
+    """Say why a file cannot be a usable picture, from its name and size alone; None when it may be one."""
+    suffix = file_name.rpartition(".")[2].lower()
+    if size == 0:
+        return str(explain_picture(PictureError(PictureReason.EMPTY, "")))
+    if size > max_bytes:
+        return str(explain_picture(PictureError(PictureReason.TOO_MANY_BYTES, "", limit=max_bytes)))
+    if suffix not in _PICTURE_SUFFIXES and not (content_type or "").startswith("image/"):
+        return str(explain_picture(PictureError(PictureReason.NOT_A_PICTURE, "")))
+    return None
+
+
+_OPTIONS = {"min_guidance": "guidance", "max_guidance": "guidance"}
+
+
+def explain_settings(error: SettingsError) -> str:
+    """Say which option is out of range."""
+    name = str(error.data.get("setting", "one option"))
+    low, high = error.data.get("low"), error.data.get("high")
+    allowed = f" It goes from {low:g} to {high:g} here." if low is not None and high is not None else ""
+    return f"The option `{_OPTIONS.get(name, name)}` is out of range.{allowed} {_NOT_QUEUED}"
+
+
+def explain_full(scope: str, limit: int) -> str:
+    """Say which limit of the line is reached."""
+    if scope == "user":
+        return (
+            f"You have {limit} pictures waiting, which is the most for one person. {_NOT_QUEUED} "
+            "Wait for one to be done, or give one up with /cancel."
+        )
+    whose = "This server's" if scope == "guild" else "The"
+    return f"{whose} line is full: {limit} pictures are waiting. {_NOT_QUEUED} Please try again in a while."
+
+
+def paused_text(reason: str) -> str:
+    """Say that the bot takes nothing now."""
+    return f"The bot is paused: {reason} {_NOT_QUEUED} Please try again later; what was waiting stays in the line."
+
+
+def explain_hold(hold: Hold) -> str:
+    """Say why nothing is started."""
+    return {
+        HoldCause.PAUSED: f"The bot is paused: {hold.detail}",
+        HoldCause.DISK_FULL: "The bot's disk is full; it goes on by itself once there is room.",
+        HoldCause.CRASH_STORM: "The renderer keeps breaking down; whoever runs this bot has to look at it.",
+    }[hold.cause]
+
+
+def no_room_text() -> str:
+    """Say that the disk is nearly full."""
+    return f"The bot's disk is nearly full. {_NOT_QUEUED} Please tell whoever runs this bot; nothing waiting is lost."
+
+
+def not_fetched_text() -> str:
+    """Say that Discord did not hand over the picture."""
+    return f"I could not fetch your picture from Discord. {_NOT_QUEUED} Please try again in a moment."
+
+
+def too_long_text(wait_ms: int) -> str:
+    """Say that an answer would come too late in a place where the bot is no member."""
+    return (
+        f"The line is {format_minutes(wait_ms)} long, but here I can only answer for 15 minutes, because I am no "
+        f"member of this place. {_NOT_QUEUED} Use me in a server where I am a member, or in a direct message to me."
+    )
+
+
+def _out_of_memory(data: Mapping[str, Any]) -> Sentences:
+    return Sentences(
+        "The graphics card ran out of memory, also with every saving switched on.",
+        _NO_CLIP,
+        "Try fewer frames. If it happens again, tell whoever runs this bot.",
+    )
+
+
+_BAD_FRAMES = {
+    "nan": "The model's numbers broke down on this picture, twice.",
+    "black": "The model gave only black frames, twice.",
+    "frozen": "The clip did not move at all, twice.",
+    "strobing": "The clip only flickered, twice.",
+}
+
+
+def _bad_frames(data: Mapping[str, Any]) -> Sentences:
+    what = _BAD_FRAMES.get(str(data.get("kind")), "The model's frames were broken, twice.")
+    todo = "Try another seed, or a picture with one clear subject."
+    if data.get("kind") == "frozen":
+        todo = "Try the Strong motion; a clear subject on a simple background moves more."
+    return Sentences(what, _NO_CLIP, todo)
+
+
+_WEIGHTS = {
+    "missing": "This bot's model is not installed completely.",
+    "gated": "This bot's model needs its licence accepted before it can be used.",
+    "offline": "This bot could not download its model.",
+    "damaged": "This bot's model files are damaged.",
+}
+
+
+def _weights(data: Mapping[str, Any]) -> Sentences:
+    what = _WEIGHTS.get(str(data.get("why")), "This bot's model cannot be loaded.")
+    return Sentences(
+        what, _NO_CLIP, "Only whoever runs this bot can mend that: `python -m bot doctor` names the remedy."
+    )
+
+
+def _encoding(data: Mapping[str, Any]) -> Sentences:
+    if data.get("why") == "budget":
+        return Sentences("The clip is too big for this place in every size tried.", _NO_CLIP, "Try MP4 instead.")
+    if data.get("why") == "ffmpeg-missing":
+        todo = "Whoever runs this bot has to install ffmpeg: `python -m bot doctor` says how."
+        return Sentences("The bot has nothing to write videos with.", _NO_CLIP, todo)
+    return Sentences(
+        "The frames were made, but writing the clip failed.", _NO_CLIP, "Please try again, or try another format."
+    )
+
+
+def _disk_full(data: Mapping[str, Any]) -> Sentences:
+    return Sentences(
+        "The bot's disk is full.", _NO_CLIP, "Please tell whoever runs this bot, and try again once there is room."
+    )
+
+
+def _executor_lost(data: Mapping[str, Any]) -> Sentences:
+    what = "The renderer stopped answering" if data.get("cause") == "stall" else "The renderer broke down"
+    return Sentences(
+        f"{what} on this picture each time it was tried.", _NO_CLIP, "Try other settings or another picture."
+    )
+
+
+def _crashed(data: Mapping[str, Any]) -> Sentences:
+    return Sentences(
+        "Something in the renderer went wrong that nobody planned for.",
+        _NO_CLIP,
+        "Please try again. If it happens again, tell whoever runs this bot; the log has the details.",
+    )
+
+
+_RENDER: dict[str, Callable[[Mapping[str, Any]], Sentences]] = {
+    "render": _crashed,
+    "out-of-memory": _out_of_memory,
+    "bad-frames": _bad_frames,
+    "weights": _weights,
+    "encoding": _encoding,
+    "disk-full": _disk_full,
+    "executor-lost": _executor_lost,
+    "crashed": _crashed,
+}
+
+
+def explain_failure(wire: Mapping[str, Any]) -> Sentences:
+    """Say why a render gave no clip; `wire` is a RenderError's wire form."""
+    error = RenderError.from_wire(dict(wire))
+    return _RENDER.get(error.code, _crashed)(error.data)
+
+
+def no_picture_text() -> str:
+    """Say that a message holds nothing to animate."""
+    return "There is no picture attached to that message. Choose one with a picture, or use /animate."
+
+
+def picture_gone_text() -> str:
+    """Say that an earlier job's picture has been deleted."""
+    return f"That picture is no longer kept here. {_NOT_QUEUED} Please use /animate with it again."
+
+
+def no_job_text(job_id: int) -> str:
+    """Say that there is no such job."""
+    return f"There is no job {job_id} here. /queue lists yours."
+
+
+def not_yours_text() -> str:
+    """Say who may do that."""
+    return "Only the person who asked for it, or a moderator, can do that."
+
+
+def no_clip_text() -> str:
+    """Say that there is nothing to hand over."""
+    return "I have no such clip of yours any more. Please use /animate again."
+
+
+def still_coming_text() -> str:
+    """Say that a clip is not done yet."""
+    return "That one is not done yet. /queue tells how far it is."
+
+
+def explain_cancel(outcome: CancelOutcome, job_id: int) -> str:
+    """Say what a wish to cancel did."""
+    return {
+        CancelOutcome.NOT_FOUND: no_job_text(job_id),
+        CancelOutcome.QUEUED_CANCELLED: "Cancelled. It never reached the graphics card.",
+        CancelOutcome.RUNNING_REQUESTED: "Cancelled. It stops within a step.",
+        CancelOutcome.ALREADY_SETTLED: "Too late: that one is done already.",
+    }[outcome]
+
+
+def which_recipe_text() -> str:
+    """Ask for what /recipe needs."""
+    return "Which clip? Attach one that I made, or give its job number."
+
+
+def no_recipe_text() -> str:
+    """Say that a file carries no recipe."""
+    return "There is no recipe in that file. Either I did not make it, or another program has saved it since."
+
+
+def not_here_text() -> str:
+    """Say that the bot does not serve this server."""
+    return "I do not work in this server: whoever runs me has chosen others."
+
+
+def failed_text() -> str:
+    """Say that a command failed for a reason nobody planned for."""
+    return (
+        "Something went wrong on my side. What you had in the line is still there. "
+        "Please try again; if it happens again, tell whoever runs this bot."
+    )
+
+
+def not_admin_text() -> str:
+    """Say who may use /admin."""
+    return "Only the people who run this bot can use /admin."
+
+
+def not_operator_text() -> str:
+    """Say who may switch the variant."""
+    return "Only the bot's owners can switch the variant: it changes the clips of every server."
+
+
+def no_variant_text(name: str, variants: Iterable[str]) -> str:
+    """Say which variants there are."""
+    return f"There is no variant called {name[:50]}. There are: {', '.join(sorted(variants))}."
+
+
+def switched_text(variant: Variant) -> str:
+    """Say that the variant was switched."""
+    licence = f" Its licence: {variant.licence} {variant.licence_url}".rstrip() if variant.licence else ""
+    return f"New pictures are made with {variant.name} now; those in the line keep what they were asked for.{licence}"
+
+
+def now_paused_text(reason: str) -> str:
+    """Say that the bot is paused now."""
+    return f"Paused: {reason} What is being made goes on to its end; the line keeps its order. /admin resume ends it."
+
+
+def resumed_text() -> str:
+    """Say that the bot works again."""
+    return "Working again."
+
+
+def forget_text() -> str:
+    """Ask before forgetting somebody."""
+    return (
+        "This deletes everything I keep about you: your pictures, your clips, your place in the line. "
+        "Messages in Discord stay; delete those in Discord. Are you sure?"
+    )
+
+
+def forgotten_text(files: int) -> str:
+    """Say that somebody was forgotten."""
+    return f"Done. I know nothing about you any more ({files} files deleted)."
+
+
+def privacy_text(clip_hours: int, row_days: int, url: str | None) -> str:
+    """Say what is kept, for how long, and how to have it deleted."""
+    lines = [
+        "**What I keep**",
+        f"Your picture as framed for the model, and the clip: {clip_hours} hours after it was posted.",
+        f"Your user id, the channel, the settings and times of each request: {row_days} days.",
+        "The picture as you sent it is deleted as soon as it has been framed. I read no other messages.",
+        "Nothing is used for training, and nothing is given to anybody else.",
+        "`/forget-me` deletes all of it at once. Clips say in their metadata that a model made them.",
+    ]
+    return "\n".join(lines + ([f"The operator's own notice: {url}"] if url else []))
+
+
+def help_text(variant: Variant) -> str:
+    """Explain what the bot does."""
+    lines = [
+        "**I bring pictures to life.** `/animate` with a picture gives a short clip, or right-click any message with a "
+        "picture: Apps, Animate this image.",
+        "Best is one clear subject on a simple background. Faces and text distort; that is a limit of the model.",
+        "Too little motion? Try Strong or Wild. Too much? Gentle. The buttons under a clip make variations.",
+        "`/queue` your place in the line · `/cancel` give one up · `/result` a finished clip again · "
+        "`/recipe` how a clip was made · `/privacy` what I keep · `/forget-me` delete it",
+        f"-# {variant.description or variant.name}. {variant.licence} {variant.licence_url}".rstrip(),
+    ]
+    return "\n".join(lines)
+
+
+_PHASES = {
+    Phase.LOAD: "Loading the model",
+    Phase.PREPARE: "Looking at the picture",
+    Phase.DENOISE: "Dreaming up the motion",
+    Phase.DECODE: "Painting the frames",
+    Phase.ENCODE: "Writing the clip",
+}
+
+
+def name_phase(phase: Phase) -> str:
+    """Name what a render is doing, in plain words."""
+    return _PHASES[phase]
+
+
+_RUNGS = {
+    "model-offload": "keeping parts of the model off the graphics card",
+    "lean": "working in smaller pieces",
+    "minimal": "working in the smallest pieces",
+}
+_RERUN = {"nan": "its numbers broke down", "black": "it came out black", "frozen": "it did not move"}
+
+
+def _memory(data: Mapping[str, Any]) -> str:
+    how = _RUNGS.get(str(data.get("rung")), "working in smaller pieces")
+    return f"The graphics card was short of memory, so this took longer: {how}. The picture quality is the same."
+
+
+def _rerun(data: Mapping[str, Any]) -> str:
+    why = _RERUN.get(str(data.get("why")), "it came out broken")
+    return f"The first try was thrown away because {why}; this is the second."
+
+
+def _shrunk(data: Mapping[str, Any]) -> str:
+    size, full = _size(data, ""), _size(data, "from_")
+    if size and full:
+        return f"Scaled from {full} to {size} to fit this place's upload limit."
+    return "Made smaller to fit this place's upload limit."
+
+
+def _size(data: Mapping[str, Any], prefix: str) -> str:
+    width, height = data.get(f"{prefix}width"), data.get(f"{prefix}height")
+    return f"{width}x{height}" if isinstance(width, int) and isinstance(height, int) else ""
+
+
+def _frame_rate(data: Mapping[str, Any]) -> str:
+    fps = data.get("fps")
+    return f"Played at {fps:g} frames a second to fit." if isinstance(fps, int | float) else "Fewer frames to fit."
+
+
+def _loop_score(data: Mapping[str, Any]) -> str:
+    score = data.get("score")
+    return f"Loop score: {score:.0%}." if isinstance(score, int | float) else "The ends were matched for looping."
+
+
+def _small_picture(data: Mapping[str, Any]) -> str:
+    size = _size(data, "")
+    return f"The picture is small{f' ({size})' if size else ''}, so the clip may look soft."
+
+
+_NOTES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "memory": _memory,
+    "rerun": _rerun,
+    "shrunk": _shrunk,
+    "frame-rate": _frame_rate,
+    "loop-score": _loop_score,
+    "small-picture": _small_picture,
+    "first-frame": lambda data: "The picture is animated; its first frame was used.",
+    "flattened": lambda data: "The transparent parts were filled in.",
+}
+
+
+def explain_notes(notes: tuple[Note, ...]) -> list[str]:
+    """Give one sentence for each note that has one, without repeats; kinds of a newer version are left out."""
+    return list(dict.fromkeys(_NOTES[note.kind](note.data) for note in notes if note.kind in _NOTES))
+
+
+class DeadReason(StrEnum):
+    """Why a settled job could not be told in its place; stored in the outbox row."""
+
+    CHANNEL_GONE = "channel-gone"
+    NO_PERMISSION = "no-permission"
+    TOO_LARGE = "too-large"
+    REFUSED = "refused"
+    """Discord turned the message itself down: AutoMod, a content filter"""
+    EXPIRED = "expired"
+    """no lasting right to post here, and the interaction's 15 minutes are over"""
+    CLIP_GONE = "clip-gone"
+
+
+_DEAD: dict[str, str] = {
+    DeadReason.CHANNEL_GONE: "The channel it was meant for is gone.",
+    DeadReason.NO_PERMISSION: "I am not allowed to post files in that channel any more.",
+    DeadReason.TOO_LARGE: "It is too large for that channel in every size tried.",
+    DeadReason.REFUSED: "Discord or this server's AutoMod turned the message down.",
+    DeadReason.EXPIRED: "Discord's 15 minutes for answering there were over.",
+    DeadReason.CLIP_GONE: "The clip was not fetched in time and has been deleted.",
+}
+
+
+def explain_dead(reason: str | None) -> str:
+    """Say why a clip could not be posted."""
+    return _DEAD.get(reason or "", "It could not be posted there.")
+
+
+def format_minutes(milliseconds: int) -> str:
+    """Give a duration in words a person would use."""
+    seconds = max(0, round(milliseconds / 1000))
+    if seconds < 60:
+        return f"{max(seconds, 1)} s"
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,201 @@
+"""Status cards: one writer per card, the latest state wins. Edits only; new messages are `bot.delivery`'s."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import discord
+
+from bot.cards import CardView, status_card
+from bot.job import SETTLED, Job, JobState, Route
+from bot.verdicts import NETWORK_ERRORS
+from generator.protocol import Progress
+
+if TYPE_CHECKING:
+    from bot.services import Switches
+    from bot.store import JobStore
+
+log = logging.getLogger(__name__)
+
+EDIT_SECONDS = 4.0
+"""between two edits of one card: five edits in 2 s were enough to make a card end on an old step"""
+LINE_SECONDS = 10.0
+"""between two refreshes of the cards that wait"""
+VISIBLE_CARDS = 25
+"""how many waiting cards follow their position at once: those nearest to their turn"""
+
+FINISH_SECONDS = 10.0
+"""how long an edit under way may hold up the final one"""
+
+
+def wall_clock_ms() -> int:
+    """Give the time in UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def token_is_alive(route: Route, now_ms: int, *, spare_ms: int = 60_000) -> bool:
+    """Tell whether the interaction can still be answered, with a minute to spare for the upload."""
+    return bool(route.interaction_token) and (route.token_expires_ms or 0) - now_ms > spare_ms
+
+
+async def edit_card(client: discord.Client, job: Job, view: discord.ui.LayoutView, *, now_ms: int, bare: bool) -> None:
+    """Edit a job's card by the route it was accepted on; `bare` also removes its preview. Raises discord's errors."""
+    if job.card_message_id is None:
+        return
+    route, message_id = job.route, job.card_message_id
+    attachments: list[discord.Attachment] = [] if bare else discord.utils.MISSING
+    nobody = discord.AllowedMentions.none()
+    if route.can_post:
+        place = client.get_partial_messageable(route.channel_id, guild_id=route.guild_id)
+        # a PartialMessage edits with the bot token: an interaction's own message dies with its token
+        message = place.get_partial_message(message_id)
+        await message.edit(view=view, attachments=attachments, allowed_mentions=nobody)
+    elif token_is_alive(route, now_ms, spare_ms=0):
+        webhook = discord.Webhook.partial(route.application_id, str(route.interaction_token), client=client)
+        await webhook.edit_message(message_id, view=view, attachments=attachments, allowed_mentions=nobody)
+
+
+@dataclass
+class _Card:
+    job_id: int
+    dirty: asyncio.Event = field(default_factory=asyncio.Event)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    progress: Progress | None = None
+    written: object = None
+    has_preview: bool = True
+    task: asyncio.Task[None] | None = None
+
+
+class StatusCards:
+    """Keeps every card true: `progress` and `changed` are cheap and may be called at any rate."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        switches: Switches,
+        *,
+        now_ms: Callable[[], int] = wall_clock_ms,
+        edit_seconds: float = EDIT_SECONDS,
+        line_seconds: float = LINE_SECONDS,
+    ) -> None:
+        self._store = store
+        self._switches = switches
+        self._now_ms = now_ms
+        self._edit_seconds = edit_seconds
+        self._line_seconds = line_seconds
+        self._cards: dict[int, _Card] = {}
+        self._line_moved = asyncio.Event()
+        self._client: discord.Client | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+
+    async def run(self, client: discord.Client) -> None:
+        """Write cards until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            self._client, self._tasks = client, tasks
+            try:
+                for job in await self._store.active_jobs():
+                    self.changed(job.id)
+                for card in list(self._cards.values()):
+                    self._start(card)
+                await self._follow_line()
+            finally:
+                self._tasks = None
+
+    def progress(self, job: Job, progress: Progress) -> None:
+        """Note how far a render is."""
+        card = self._card(job.id)
+        card.progress = progress
+        card.dirty.set()
+
+    def changed(self, job_id: int) -> None:
+        """Note that a job's state changed, and with it perhaps everybody's place."""
+        self._card(job_id).dirty.set()
+        self._line_moved.set()
+
+    def line_changed(self) -> None:
+        """Note that every waiting card may be out of date: a pause, a resume."""
+        self._line_moved.set()
+
+    async def finish(self, job_id: int) -> None:
+        """Stop a card's writer, so that the next edit is the last; call before the final edit."""
+        card = self._cards.pop(job_id, None)
+        if card is None or card.task is None:
+            return
+        # an edit under way is left to end: cancelled, it could still reach Discord after the final one
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_SECONDS), card.writing:
+                card.task.cancel()
+        card.task.cancel()
+        await asyncio.wait([card.task])
+
+    def _card(self, job_id: int) -> _Card:
+        card = self._cards.get(job_id)
+        if card is None:
+            card = self._cards[job_id] = _Card(job_id)
+            self._start(card)
+        return card
+
+    def _start(self, card: _Card) -> None:
+        if self._tasks is not None and card.task is None:
+            card.task = self._tasks.create_task(self._write(card), name=f"card-{card.job_id}")
+
+    async def _write(self, card: _Card) -> None:
+        while True:
+            await card.dirty.wait()
+            card.dirty.clear()
+            job = await self._store.job(card.job_id)
+            if job is None or job.state in SETTLED:
+                self._cards.pop(card.job_id, None)
+                return  # the last word is delivery's
+            if job.card_message_id is None:
+                continue
+            async with card.writing:
+                edited = await self._edit(card, job)
+            if edited:
+                await asyncio.sleep(self._edit_seconds)
+
+    async def describe(self, job: Job) -> CardView:
+        """Give what a job's card shows now."""
+        card = self._cards.get(job.id)
+        waits = job.state is JobState.QUEUED
+        return CardView(
+            job=job,
+            place=await self._store.place(job.id) if waits else None,
+            progress=card.progress if card and not waits else None,
+            now_ms=self._now_ms(),
+            is_demo=self._switches.is_demo(job.settings.variant),
+            hold=self._switches.hold,
+            has_preview=card is None or card.has_preview,
+        )
+
+    async def _edit(self, card: _Card, job: Job) -> bool:
+        view = await self.describe(job)
+        # the times are left out: Discord counts them down by itself
+        shown = (job.state, job.attempt, job.cancel_requested, view.place and view.place.position, view.hold)
+        if (shown, view.progress) == card.written or self._client is None:
+            return False
+        card.written = (shown, view.progress)
+        try:
+            await edit_card(self._client, job, status_card(view), now_ms=self._now_ms(), bare=False)
+        except NETWORK_ERRORS as error:
+            # a card is a courtesy: the next change writes it again
+            log.info("job=%d card not written: %s", job.id, type(error).__name__)
+            card.written = None
+            if isinstance(error, discord.HTTPException) and error.status == 400 and card.has_preview:
+                card.has_preview = False  # the upload of the preview failed, and with it every mention of it
+                card.dirty.set()
+        return True
+
+    async def _follow_line(self) -> None:
+        while True:
+            await self._line_moved.wait()
+            self._line_moved.clear()
+            for job in (await self._store.line())[:VISIBLE_CARDS]:
+                self._card(job.id).dirty.set()
+            await asyncio.sleep(self._line_seconds)
