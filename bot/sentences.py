@@ -232,6 +232,11 @@ def explain_failure(wire: Mapping[str, Any]) -> Sentences:
     return _RENDER.get(error.code, _crashed)(error.data)
 
 
+def taken_back_text() -> str:
+    """Fill in a public answer that is about to be deleted."""
+    return "I could not take that one; the reason is in a private note."
+
+
 def no_picture_text() -> str:
     """Say that a message holds nothing to animate."""
     return "There is no picture attached to that message. Choose one with a picture, or use /animate."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
+from bot.sentences import taken_back_text
 from bot.verdicts import NETWORK_ERRORS
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from bot.job import Job
 
 log = logging.getLogger(__name__)
-
-Interaction = discord.Interaction["VivantClient"]
 
 
 async def answer(interaction: discord.Interaction[Any], text: str, **more: Any) -> None:
@@ -39,14 +38,17 @@ async def acknowledge(interaction: discord.Interaction[Any], *, private: bool) -
 async def take_back(interaction: discord.Interaction[Any], text: str) -> None:
     """Replace the public "thinking" by a private answer.
 
-    A deferred answer cannot become private, and the first followup would fill it in: so it is deleted first.
+    A deferred answer cannot become private, the first followup would fill it in, and after its deletion followups fail
+    with Unknown Message (discord-api-docs#2739, #3087). So it is filled in, answered privately, then deleted.
     """
+    await interaction.edit_original_response(content=taken_back_text())
     try:
-        await interaction.delete_original_response()
         await interaction.followup.send(text, ephemeral=True)
     except NETWORK_ERRORS as error:
         log.info("interaction=%d refusal fell back to the public answer: %s", interaction.id, type(error).__name__)
         await interaction.edit_original_response(content=text)
+    else:
+        await interaction.delete_original_response()
 
 
 def is_operator(interaction: discord.Interaction[VivantClient]) -> bool:

@@ -1,0 +1,248 @@
+"""The whole bot but for the model, in this process, against the local Discord over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from PIL import Image, ImageDraw
+
+from bot.client import VivantClient
+from bot.config import Config
+from bot.delivery import Poster
+from bot.gate import Gate
+from bot.job import Job, Limits
+from bot.sandbox.refusals import Json
+from bot.sandbox.scene import ADA, PICTURES
+from bot.sandbox.server import Sandbox
+from bot.sandbox.world import Upload
+from bot.services import Services, Switches
+from bot.spool import Spool
+from bot.status import StatusCards
+from bot.store import JobStore
+from bot.worker import Worker
+from generator.intake import PictureChild
+from generator.shrink import shrink
+from tests.fakes import Act, FakeBackend
+
+
+def picture(width: int = 320, height: int = 180, kind: str = "PNG") -> bytes:
+    """Give a small picture."""
+    image = Image.new("RGB", (width, height), (40, 90, 160))
+    ImageDraw.Draw(image).ellipse((width // 4, height // 4, width // 2, height // 2), fill=(240, 180, 60))
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def png(name: str = "photo.png") -> Upload:
+    """Give a picture as a person attaches it."""
+    return Upload(name, "image/png", picture())
+
+
+async def until(condition: Callable[[], Any], what: str, timeout: float = 15.0) -> Any:
+    """Wait until a condition holds, and give its value."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if isinstance(value, Awaitable):
+            value = await value
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {timeout} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+@dataclass
+class Clock:
+    """The bot's wall clock, which a test may move."""
+
+    ahead_ms: int = 0
+
+    def __call__(self) -> int:
+        return time.time_ns() // 1_000_000 + self.ahead_ms
+
+
+@dataclass
+class Edge:
+    """Everything a test touches."""
+
+    sandbox: Sandbox
+    store: JobStore
+    spool: Spool
+    backend: FakeBackend
+    switches: Switches
+    cards: StatusCards
+    clock: Clock
+    services: Services
+    client: VivantClient
+    rests: list[float] = field(default_factory=list)
+    """the poster's pauses in seconds, as they would have been"""
+
+    @property
+    def world(self) -> Any:
+        return self.sandbox.world
+
+    async def invoke(
+        self,
+        command: str,
+        options: dict[str, Any] | None = None,
+        *,
+        actor: str = ADA,
+        channel: str = PICTURES,
+        **more: Any,
+    ) -> Any:
+        """Run a command as a person and wait for the acknowledgement."""
+        interaction = await self.world.invoke(actor, channel, command, options or {}, **more)
+        return await interaction.acknowledged()
+
+    async def animate(
+        self, *, actor: str = ADA, channel: str = PICTURES, file: Upload | None = None, **options: Any
+    ) -> Any:
+        """Run /animate with a picture."""
+        return await self.invoke("animate", options, actor=actor, channel=channel, files={"image": file or png()})
+
+    def seen(self, *, actor: str = ADA, channel: str = PICTURES) -> list[Json]:
+        """Give the messages a person sees."""
+        return self.world.messages_for(actor, channel)
+
+    def clips(self, *, actor: str = ADA, channel: str = PICTURES) -> list[Json]:
+        """Give the messages with a clip."""
+        return [item for item in self.seen(actor=actor, channel=channel) if clip_of(item)]
+
+    async def answer(self, interaction: Any, *, actor: str = ADA, channel: str = PICTURES) -> str:
+        """Wait for the text of a private answer to an interaction."""
+
+        def found() -> str | None:
+            for item in self.seen(actor=actor, channel=channel):
+                mine = (item.get("interaction_metadata") or {}).get("id") == interaction.id
+                if mine and item["flags"] & 64 and not item["flags"] & 128:
+                    return words(item)
+            return None
+
+        return str(await until(found, "a private answer"))
+
+    async def clip(self, *, channel: str = PICTURES, actor: str = ADA, count: int = 1) -> Json:
+        """Wait for a clip and give its message."""
+        found = await until(
+            lambda: (clips := self.clips(actor=actor, channel=channel)) and len(clips) >= count and clips, "a clip"
+        )
+        return dict(found[-1])
+
+    async def job(self, number: int = 1) -> Job:
+        job = await self.store.job(number)
+        assert job is not None
+        return job
+
+    async def delivered(self, number: int = 1, state: str = "sent", timeout: float = 15.0) -> Any:
+        """Wait until a job's delivery has that state, and give it."""
+
+        async def reached() -> Any:
+            delivery = await self.store.delivery(number)
+            return delivery if delivery and delivery.state == state else None
+
+        return await until(reached, f"job {number} {state}", timeout)
+
+
+def clip_of(message: Json) -> Json | None:
+    """Give a message's clip attachment."""
+    for item in message["attachments"]:
+        if item["filename"].removeprefix("SPOILER_").startswith("vivant-"):
+            return dict(item)
+    return None
+
+
+def words(node: Any) -> str:
+    """Give every text in a message, whatever its layout."""
+    if isinstance(node, list):
+        return "\n".join(filter(None, map(words, node)))
+    if isinstance(node, dict):
+        texts = (words(node.get(key)) for key in ("components", "accessory", "component"))
+        return "\n".join(filter(None, [node.get("content", "") or "", *texts]))
+    return ""
+
+
+def buttons(node: Any) -> dict[str, str]:
+    """Give the custom ids of a message's buttons by label."""
+    if isinstance(node, list):
+        return {label: custom for item in node for label, custom in buttons(item).items()}
+    if not isinstance(node, dict):
+        return {}
+    own = {node["label"]: node["custom_id"]} if node.get("type") == 2 else {}
+    return own | buttons(node.get("components", []))
+
+
+@contextlib.asynccontextmanager
+async def running_edge(
+    folder: Path,
+    sandbox: Sandbox,
+    *,
+    backend: FakeBackend | None = None,
+    config: dict[str, Any] | None = None,
+    limits: Limits | None = None,
+    poster: type[Poster] = Poster,
+    pause_scale: float = 0.01,
+    connected: bool = True,
+) -> AsyncIterator[Edge]:
+    """Run store, worker, poster, cards and the real discord.py until the block ends."""
+    clock = Clock()
+    settings = Config(
+        data_dir=folder,
+        proxy=sandbox.proxy_url,
+        generator={"variant": "demo"},
+        retention={"min_free_mib": 1},
+        **(config or {}),
+    )
+    store = await JobStore.open(folder, limits=limits or Limits(), variants=settings.all_variants(), now_ms=clock)
+    rests: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        rests.append(seconds)
+        await asyncio.sleep(seconds * pause_scale)
+
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(store.close)
+        await store.recover()
+        gate = Gate()
+        switches = Switches(settings, store, gate)
+        await switches.load()
+        spool = Spool(folder / "spool", min_free_bytes=1)
+        fake = backend or FakeBackend(usual=Act(steps=2))
+        cards = StatusCards(store, switches, now_ms=clock, edit_seconds=0.05, line_seconds=0.05)
+        worker = Worker(store, spool, fake, gate=gate, on_progress=cards.progress, on_change=cards.changed)
+        pictures = await stack.enter_async_context(PictureChild(children=1))
+        services = Services(
+            config=settings,
+            store=store,
+            spool=spool,
+            pictures=pictures,
+            switches=switches,
+            cards=cards,
+            workers=(worker,),
+        )
+        connector = aiohttp.TCPConnector(ssl=sandbox.client_tls())
+        client = await stack.enter_async_context(VivantClient(services, connector=connector, now_ms=clock))
+        await client.login(sandbox.token)
+        posting = poster(store, spool, switches, cards, shrink, now_ms=clock, pause=pause)
+        tasks = [
+            asyncio.create_task(loop)
+            for loop in (client.connect(), cards.run(client), posting.run(client), worker.run())
+        ]
+        edge = Edge(sandbox, store, spool, fake, switches, cards, clock, services, client, rests)
+        await sandbox.gateway.online.wait()
+        try:
+            yield edge
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            for result in ended:
+                if isinstance(result, Exception):
+                    raise result
