@@ -1,0 +1,117 @@
+"""The command line: run, demo, doctor and the container's health check."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bot.config import Config, ConfigError, load_config
+from bot.doctor import Check, Verdict, examine
+
+EX_CONFIG = 78
+"""sysexits.h: nothing a restart could mend; a service manager should not try again"""
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The config file; config.toml by default.")]
+
+
+@app.command()
+def run(config: ConfigOption = None) -> None:
+    """Run the bot."""
+    from bot.app import StartError, run_bot
+
+    settings = _load(config)
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    try:
+        asyncio.run(run_bot(settings))
+    except StartError as error:
+        errors.print(str(error), style="red", soft_wrap=True)
+        raise typer.Exit(EX_CONFIG) from error
+
+
+@app.command()
+def demo(
+    picture: Annotated[Path | None, typer.Option(help="Animate this picture without a browser.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the clip and transcript.json go.")] = Path("demo-out"),
+    port: Annotated[int, typer.Option(help="The page's port; 0 takes a free one.")] = 8787,
+    data_dir: Annotated[Path, typer.Option(help="Where the demo keeps its queue.")] = Path("demo-data"),
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the clip, with --picture.")] = 300,
+) -> None:
+    """Try everything in a local Discord: no token, no GPU, nothing leaves this machine."""
+    try:
+        from bot.sandbox.demo import DemoError, animate_once, serve
+    except ImportError as error:
+        errors.print(f"The demo needs {error.name}: pip install 'vivant[demo]'", style="red")
+        raise typer.Exit(1) from error
+    logging.basicConfig(level="WARNING", format="%(levelname)-7s %(name)s: %(message)s")
+    try:
+        if picture is None:
+            asyncio.run(serve(port, data_dir))
+        else:
+            clip = asyncio.run(animate_once(picture, out, timeout))
+            console.print(f"{clip}\n{out / 'transcript.json'}", soft_wrap=True)
+    except DemoError as error:
+        errors.print(str(error), style="red", soft_wrap=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def doctor(
+    config: ConfigOption = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False
+) -> None:
+    """Say what is wrong with this installation and how to mend it."""
+    checks = asyncio.run(examine(_load(config)))
+    if as_json:
+        sys.stdout.write(json.dumps({"checks": [asdict(check) for check in checks]}) + "\n")
+    else:
+        console.print(_as_table(checks))
+    if any(check.verdict is Verdict.PROBLEM for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def healthy(config: ConfigOption = None) -> None:
+    """Exit 0 while the running bot is connected: the container's health check."""
+    from bot.app import is_healthy
+
+    raise typer.Exit(0 if is_healthy(_load(config)) else 1)
+
+
+def _as_table(checks: list[Check]) -> Table:
+    colours = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "red"}
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in checks:
+        colour = colours[check.verdict]
+        table.add_row(f"[{colour}]{check.verdict}[/]", check.name, check.seen)
+        if check.remedy:
+            table.add_row("", "", f"[{colour}]→[/] {check.remedy}")
+    return table
+
+
+def _load(path: Path | None) -> Config:
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        errors.print(str(error), style="red", soft_wrap=True)
+        raise typer.Exit(EX_CONFIG) from error
+
+
+if __name__ == "__main__":
+    app()

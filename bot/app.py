@@ -1,0 +1,214 @@
+"""The composition root: builds everything from a Config, starts it in order and stops it in the reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import discord
+
+from bot.client import VivantClient
+from bot.config import MIB, Config
+from bot.database import StoreError
+from bot.delivery import Poster
+from bot.gate import Gate, HoldCause
+from bot.job import Limits
+from bot.metrics import Metrics
+from bot.services import Services, Switches
+from bot.spool import Spool
+from bot.status import StatusCards
+from bot.store import JobStore
+from bot.worker import Worker
+from generator.backend import ExecutorState, LocalBackend
+from generator.intake import PictureChild
+from generator.limits import PictureLimits
+from generator.protocol import ExecutorConfig
+from generator.shrink import shrink
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 10.0
+HEALTHY_SECONDS = 30.0
+SWEEP_SECONDS = 3600.0
+
+
+class StartError(Exception):
+    """The bot cannot start, and starting it again will not help; the text says what to do."""
+
+
+async def run_bot(config: Config) -> None:
+    """Run until SIGTERM, SIGINT or the gateway's end. Raises StartError when something must be mended first."""
+    if not config.token.get_secret_value():
+        raise StartError("There is no token. Put it into config.toml or VIVANT_TOKEN; `python -m bot doctor` says how.")
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(_open_store(config))
+        spool = Spool(config.data_dir / "spool", config.retention.min_free_mib * MIB)
+        spool.sweep(await store.known_files())
+        for job in await store.recover():
+            log.info("job=%d queued again: the last run ended while it was rendered", job.id)
+        switches = Switches(config, store)
+        await switches.load()
+        backends = [LocalBackend(_executor(config, switches), gpu=gpu, on_state=_log_state) for gpu in _gpus(config)]
+        for backend in backends:
+            await backend.start()
+            stack.push_async_callback(backend.close)
+        pictures = await stack.enter_async_context(PictureChild(_picture_limits(config)))
+        cards = StatusCards(store, switches)
+        workers = _workers(store, spool, backends, cards, switches)
+        services = Services(
+            config=config,
+            store=store,
+            spool=spool,
+            pictures=pictures,
+            switches=switches,
+            cards=cards,
+            workers=workers,
+            shrink=shrink,
+        )
+        client = await stack.enter_async_context(VivantClient(services))
+        await _log_in(client, config.token.get_secret_value())
+        await _run_until_stopped(services, client, Poster(store, spool, switches, cards, shrink))
+
+
+@asynccontextmanager
+async def _open_store(config: Config) -> AsyncIterator[JobStore]:
+    limits = Limits(
+        queued_per_user=config.queue.max_queued_per_user,
+        queued_per_guild=config.queue.max_queued_per_server,
+        running_per_user=config.queue.max_running_per_user,
+        max_attempts=config.queue.max_attempts,
+    )
+    try:
+        executors = len(_gpus(config))
+        store = await JobStore.open(config.data_dir, limits=limits, variants=config.all_variants(), executors=executors)
+    except StoreError as error:
+        raise StartError(str(error)) from error
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _gpus(config: Config) -> list[int | None]:
+    return list(config.generator.gpus) or [None]
+
+
+def _executor(config: Config, switches: Switches) -> ExecutorConfig:
+    settings = config.generator
+    return ExecutorConfig(
+        variants=config.all_variants(),
+        device=settings.device,
+        pipeline=settings.pipeline,
+        memory=settings.memory,
+        compile=settings.compile,
+        preload=switches.variant.name,
+        state_folder=config.data_dir / "executor",
+        threads=settings.threads,
+    )
+
+
+def _picture_limits(config: Config) -> PictureLimits:
+    return PictureLimits(max_bytes=config.picture.max_mib * MIB, max_pixels=config.picture.max_megapixels * 1_000_000)
+
+
+def _log_state(state: ExecutorState, facts: dict[str, Any]) -> None:
+    log.info("executor %s %s", state, {key: value for key, value in facts.items() if value is not None})
+
+
+def _workers(
+    store: JobStore, spool: Spool, backends: list[LocalBackend], cards: StatusCards, switches: Switches
+) -> list[Worker]:
+    gate = Gate()
+    if switches.paused:
+        gate.close(HoldCause.PAUSED, switches.paused)
+    return [
+        Worker(store, spool, backend, gate=gate, on_progress=cards.progress, on_change=cards.changed)
+        for backend in backends
+    ]
+
+
+async def _log_in(client: VivantClient, token: str) -> None:
+    """Log in, however long Discord or the network takes to come up."""
+    rest_seconds = 1.0
+    while True:
+        try:
+            return await client.login(token)
+        except discord.LoginFailure as error:
+            raise StartError("Discord refuses the token. Reset it on the application's Bot page.") from error
+        except (aiohttp.ClientError, OSError, discord.DiscordServerError) as error:
+            log.warning("Discord cannot be reached (%s); again in %g s", type(error).__name__, rest_seconds)
+        await asyncio.sleep(rest_seconds)
+        rest_seconds = min(2 * rest_seconds, 60.0)
+
+
+async def _run_until_stopped(services: Services, client: VivantClient, poster: Poster) -> None:
+    """Keep every loop running until a signal; the first one that fails ends them all."""
+    config = services.config
+    loops = [
+        client.connect(),
+        services.cards.run(client),
+        poster.run(client),
+        *(worker.run() for worker in services.workers),
+        _beat(client, _heartbeat_path(config)),
+        _sweep(services),
+    ]
+    if config.metrics_port:
+        loops.append(Metrics(services.store).run(config.metrics_port))
+    with _stop_signals() as stopped:
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(loop) for loop in loops]
+            ended = asyncio.create_task(stopped.wait())
+            await asyncio.wait([ended, *running], return_when=asyncio.FIRST_COMPLETED)
+            ended.cancel()
+            log.info("stopping: running jobs go back into the line")
+            for task in running:
+                task.cancel()
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[asyncio.Event]:
+    # discord.py handles Ctrl-C only; a container is stopped by SIGTERM.
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        yield stopped
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _sweep(services: Services) -> None:
+    retention = services.config.retention
+    while True:
+        names = await services.store.sweep(clip_hours=retention.clip_hours, row_days=retention.row_days)
+        services.spool.delete(names)
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+def _heartbeat_path(config: Config) -> Path:
+    return config.data_dir / "connected"
+
+
+async def _beat(client: VivantClient, path: Path) -> None:
+    """Touch a file while the gateway answers: `python -m bot healthy` looks at its age."""
+    while True:
+        if client.is_ready() and not client.is_closed():
+            path.touch()
+        await asyncio.sleep(HEARTBEAT_SECONDS)
+
+
+def is_healthy(config: Config) -> bool:
+    """Tell whether the bot that holds this data folder was connected within the last half minute."""
+    with contextlib.suppress(FileNotFoundError):
+        return time.time() - _heartbeat_path(config).stat().st_mtime < HEALTHY_SECONDS
+    return False

@@ -1,0 +1,54 @@
+"""What an operator's Prometheus may read, and how late the event loop runs. Knows no Discord."""
+
+from __future__ import annotations
+
+import asyncio
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram, start_http_server
+
+from bot.job import JobState
+from bot.store import JobStore
+
+TICK_SECONDS = 0.05
+COUNT_SECONDS = 5.0
+
+
+class Metrics:
+    """Counts jobs by state and measures the event loop's delay while `run` is awaited."""
+
+    def __init__(self, store: JobStore) -> None:
+        self.registry = CollectorRegistry()
+        self._store = store
+        self._jobs = Gauge("vivant_jobs", "Jobs by state", ["state"], registry=self.registry)
+        self._delay = Histogram(
+            "vivant_event_loop_delay_seconds",
+            "How much later than asked the event loop woke up",
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 3),
+            registry=self.registry,
+        )
+
+    async def run(self, port: int) -> None:
+        """Serve on 127.0.0.1 at `port` until cancelled."""
+        server, thread = start_http_server(port, addr="127.0.0.1", registry=self.registry)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._measure_delay())
+                tasks.create_task(self._count_jobs())
+        finally:
+            await asyncio.to_thread(server.shutdown)
+            server.server_close()
+            thread.join()
+
+    async def _measure_delay(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            asked = loop.time() + TICK_SECONDS
+            await asyncio.sleep(TICK_SECONDS)
+            self._delay.observe(max(0.0, loop.time() - asked))
+
+    async def _count_jobs(self) -> None:
+        while True:
+            counts = await self._store.counts()
+            for state in JobState:
+                self._jobs.labels(state).set(counts.get(state, 0))
+            await asyncio.sleep(COUNT_SECONDS)

@@ -1,0 +1,170 @@
+"""The demo: a local Discord and the real bot beside it, in a browser or for one picture without one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import mimetypes
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from rich.console import Console
+
+from bot.sandbox.attachments import Upload
+from bot.sandbox.events import Subscription
+from bot.sandbox.refusals import Json, NotPossible
+from bot.sandbox.scene import ADA, OLGA, PICTURES, VIVANT
+from bot.sandbox.server import Sandbox, SandboxUnavailable
+
+STOP_SECONDS = 15.0
+RESTART_SECONDS = 2.0
+
+console = Console(stderr=True, highlight=False)
+
+
+class DemoError(Exception):
+    """The demo did not get to its clip; the text says how far it came."""
+
+
+async def serve(port: int, data_dir: Path) -> None:
+    """Serve the page until Ctrl-C; a bot that dies is started again, as a service manager would."""
+    async with _local_discord(port) as sandbox:
+        console.print(f"\n  Vivant's demo is at  [bold]{sandbox.page_url}[/]\n  Ctrl-C ends it.\n")
+        while True:
+            async with running_bot(sandbox, data_dir) as bot:
+                code = await bot.wait()
+            console.print(f"  The bot ended with exit code {code}; it starts again in {RESTART_SECONDS:g} s.")
+            await asyncio.sleep(RESTART_SECONDS)
+
+
+async def animate_once(picture: Path, out: Path, timeout_seconds: float) -> Path:
+    """Invoke /animate as a person would and wait for the clip; give its path in `out`, beside transcript.json.
+
+    Raises DemoError when no playable clip arrives in time.
+    """
+    if not picture.is_file():
+        raise DemoError(f"There is no picture at {picture}.")
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="vivant-demo-") as folder:
+        async with _local_discord(0) as sandbox, running_bot(sandbox, Path(folder)) as bot:
+            try:
+                attachment = await _animate(sandbox, bot, picture, timeout_seconds)
+            finally:
+                seen = sandbox.world.messages_for(ADA, PICTURES)
+                (out / "transcript.json").write_text(json.dumps(seen, indent=2, ensure_ascii=False))
+            clip = out / str(attachment["filename"])
+            clip.write_bytes(sandbox.world.attachment_bytes(attachment["id"]))
+    await _require_playable(clip)
+    return clip
+
+
+@asynccontextmanager
+async def running_bot(sandbox: Sandbox, data_dir: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Start `python -m bot run` in the local Discord with the demo model; stop it politely at the end."""
+    environment = {
+        "VIVANT_CONFIG": os.devnull,  # the operator's own config.toml is for their own bot
+        "VIVANT_DATA_DIR": str(data_dir),
+        "VIVANT_GENERATOR__VARIANT": "demo",
+        "VIVANT_OWNERS": f"[{OLGA}]",
+        "VIVANT_LOG_LEVEL": "WARNING",
+    }
+    bot = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "run"),
+        env=os.environ | environment | sandbox.environment(),
+        start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the bot in order
+    )
+    try:
+        yield bot
+    finally:
+        with suppress(ProcessLookupError):
+            bot.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(bot.wait(), STOP_SECONDS)
+        except TimeoutError:
+            bot.kill()
+            await bot.wait()
+
+
+@asynccontextmanager
+async def _local_discord(port: int) -> AsyncIterator[Sandbox]:
+    try:
+        async with Sandbox(port=port) as sandbox:
+            yield sandbox
+    except SandboxUnavailable as error:
+        raise DemoError(str(error)) from error
+    except OSError as error:
+        raise DemoError(
+            f"Port {port} cannot be used ({error.strerror}); choose another with PORT= or --port."
+        ) from error
+
+
+async def _animate(sandbox: Sandbox, bot: asyncio.subprocess.Process, picture: Path, timeout_seconds: float) -> Json:
+    """Give the clip's attachment, or raise DemoError as soon as it is clear that none will come."""
+    ended = asyncio.create_task(bot.wait())
+    clip = asyncio.create_task(_wait_for_clip(sandbox, picture))
+    try:
+        done, _ = await asyncio.wait({ended, clip}, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+        if clip in done:
+            return await clip
+        if ended in done:
+            raise DemoError(f"The bot ended with exit code {ended.result()} before the clip came.")
+        raise DemoError(f"No clip came within {timeout_seconds:g} s; transcript.json has what a person saw.")
+    finally:
+        ended.cancel()
+        clip.cancel()
+        await asyncio.gather(ended, clip, return_exceptions=True)
+
+
+async def _wait_for_clip(sandbox: Sandbox, picture: Path) -> Json:
+    await sandbox.gateway.online.wait()
+    kind = mimetypes.guess_type(picture.name)[0] or "application/octet-stream"
+    upload = Upload(picture.name, kind, picture.read_bytes())
+    with sandbox.world.subscribe() as events:
+        try:
+            await sandbox.world.invoke(ADA, PICTURES, "animate", {}, {"image": upload})
+        except NotPossible as error:
+            raise DemoError(f"Discord would not send that: {error}") from error
+        return await _clip_among(events)
+
+
+async def _clip_among(events: Subscription) -> Json:
+    async for event in events:
+        message = event["d"]
+        if event["t"] == "INTERACTION_STATE" and message.get("state") == "failed":
+            raise DemoError("The bot did not answer within Discord's three seconds.")
+        if event["t"] != "MESSAGE_CREATE" or message["author"]["id"] != VIVANT:
+            continue
+        clips = [item for item in message["attachments"] if item["filename"].endswith((".mp4", ".gif", ".webp"))]
+        if clips:
+            return dict(clips[0])
+        if event["visible_to"] == ADA or "message_reference" in message:
+            raise DemoError(f"The bot answered without a clip: {_words(message)}")
+    raise DemoError("The local Discord ended.")
+
+
+def _words(node: object) -> str:
+    """Give every text in a message, whatever its layout."""
+    if isinstance(node, list):
+        return " ".join(filter(None, map(_words, node)))
+    if isinstance(node, dict):
+        return " ".join(filter(None, [node.get("content", ""), _words(node.get("components", []))]))
+    return ""
+
+
+async def _require_playable(clip: Path) -> None:
+    """Decode the whole clip. Raises DemoError with what ffmpeg says."""
+    import imageio_ffmpeg
+
+    ffmpeg = await asyncio.create_subprocess_exec(
+        *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-xerror", "-i", str(clip), "-f", "null", "-"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, complaint = await ffmpeg.communicate()
+    if ffmpeg.returncode != 0 or complaint:
+        raise DemoError(f"{clip} does not play: {complaint.decode(errors='replace').strip()}")

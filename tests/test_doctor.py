@@ -1,0 +1,104 @@
+"""doctor: each thing an operator can get wrong is seen, and has a remedy."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.config import Config
+from bot.doctor import Check, Verdict, check_disk, check_ffmpeg, check_token, check_torch, check_weights, invite_link
+
+
+def only(checks: list[Check]) -> Check:
+    assert len(checks) == 1, checks
+    return checks[0]
+
+
+def config(**settings: object) -> Config:
+    return Config(**{"generator": {"variant": "demo"}} | settings)
+
+
+async def test_a_missing_token_names_the_page_where_it_is_made() -> None:
+    check = only(await check_token(config()))
+    assert check.verdict is Verdict.PROBLEM
+    assert "discord.com/developers" in check.remedy
+
+
+async def test_an_unreachable_discord_is_not_blamed_on_the_token() -> None:
+    check = only(await check_token(config(token="x.y.z", proxy="http://127.0.0.1:9")))
+    assert check.verdict is Verdict.PROBLEM
+    assert "cannot be reached" in check.seen
+    assert "proxy" in check.remedy
+
+
+def test_the_invite_link_asks_for_no_more_than_the_bot_needs() -> None:
+    assert "permissions=274878024704" in invite_link(7)
+    assert 274878024704 == 1 << 10 | 1 << 11 | 1 << 38 | 1 << 14 | 1 << 15 | 1 << 16
+
+
+async def test_the_bundled_ffmpeg_is_found() -> None:
+    assert only(await check_ffmpeg(config())).verdict is Verdict.OK
+
+
+async def test_an_ffmpeg_without_h264_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = tmp_path / "ffmpeg"
+    fake.write_text("#!/bin/sh\necho ' V..... mpeg4'\n")
+    fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(fake))
+    check = only(await check_ffmpeg(config()))
+    assert check.verdict is Verdict.PROBLEM
+    assert "IMAGEIO_FFMPEG_EXE" in check.remedy
+
+
+async def test_torch_is_looked_at_in_a_child() -> None:
+    checks = {check.name: check for check in await check_torch(config())}
+    assert checks["torch"].verdict is Verdict.OK
+    assert checks["GPU"].verdict is Verdict.OK, "the demo model needs no GPU"
+
+
+@pytest.mark.parametrize("missing", ["model_index.json", "unet/diffusion_pytorch_model.safetensors"])
+async def test_a_folder_without_a_part_of_the_weights_is_a_problem(tmp_path: Path, missing: str) -> None:
+    (tmp_path / "unet").mkdir()
+    for name in ("model_index.json", "unet/diffusion_pytorch_model.safetensors"):
+        (tmp_path / name).touch()
+    settings = config(generator={"variant": "mine"}, variants={"mine": {"source": str(tmp_path)}})
+    assert only(await check_weights(settings)).verdict is Verdict.OK
+    (tmp_path / missing).unlink()
+    check = only(await check_weights(settings))
+    assert check.verdict is Verdict.PROBLEM
+    assert check.remedy
+
+
+async def test_a_nearly_full_disk_is_a_problem(tmp_path: Path) -> None:
+    assert only(await check_disk(config(data_dir=tmp_path / "new"))).verdict is Verdict.OK
+    settings = config(data_dir=tmp_path, retention={"min_free_mib": 10**9})
+    check = only(await check_disk(settings))
+    assert check.verdict is Verdict.PROBLEM
+    assert "min_free_mib" in check.remedy
+
+
+def test_the_command_prints_a_remedy_for_each_problem_and_exits_1(tmp_path: Path) -> None:
+    settings = tmp_path / "config.toml"
+    settings.write_text('[generator]\nvariant = "demo"\n')
+    command = [sys.executable, "-m", "bot", "doctor", "--json", "--config", str(settings)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stderr
+    checks = json.loads(done.stdout)["checks"]
+    problems = [check for check in checks if check["verdict"] == "problem"]
+    assert [check["name"] for check in problems] == ["Discord token"]
+    assert all(check["remedy"] for check in problems)
+
+
+def test_a_config_mistake_ends_the_command_with_its_sentence(tmp_path: Path) -> None:
+    settings = tmp_path / "config.toml"
+    settings.write_text("tokn = 1\n")
+    command = [sys.executable, "-m", "bot", "run", "--config", str(settings)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 78, "a service manager must not try again"
+    assert "no setting 'tokn'" in done.stderr
+    assert "Traceback" not in done.stderr
