@@ -1,4 +1,4 @@
-"""A plain discord.py bot for the sandbox's tests, run as a process of its own: `python -m tests.ping_bot PROXY TOKEN`."""
+"""A plain discord.py bot for the sandbox tests, a process of its own: `python -m tests.ping_bot PROXY TOKEN`."""
 
 from __future__ import annotations
 

@@ -157,10 +157,10 @@ def _complete(component: Json, media: Media) -> Json:
     elif kind in SELECTS:
         done = {"min_values": 1, "max_values": 1} | done
     elif kind == Kind.THUMBNAIL:
-        done = {"description": None, "spoiler": False} | done | {"media": media(component["media"]["url"])}
+        done = {"description": None, "spoiler": False} | done | {"media": _picture(component["media"]["url"], media)}
     elif kind == Kind.MEDIA_GALLERY:
         done["items"] = [
-            {"description": None, "spoiler": False} | item | {"media": media(item["media"]["url"])}
+            {"description": None, "spoiler": False} | item | {"media": _picture(item["media"]["url"], media)}
             for item in component["items"]
         ]
     elif kind == Kind.FILE:
@@ -168,3 +168,8 @@ def _complete(component: Json, media: Media) -> Json:
         facts = {"file": resolved, "name": resolved.pop("name", None), "size": resolved.pop("size", None)}
         done = {"spoiler": False} | done | facts
     return done
+
+
+def _picture(url: str, media: Media) -> Json:
+    """Give the media object alone; name and size are facts of the file component."""
+    return {key: value for key, value in media(url).items() if key not in ("name", "size")}

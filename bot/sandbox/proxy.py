@@ -101,5 +101,5 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 def _reset_on_close(writer: asyncio.StreamWriter) -> None:
     """Let the kernel answer with RST instead of FIN: linger on, zero seconds."""
     sock = writer.get_extra_info("socket")
-    if sock is not None:
+    with contextlib.suppress(OSError):  # closed by the bot in this very moment
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

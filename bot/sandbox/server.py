@@ -93,6 +93,18 @@ class Sandbox:
             self.proxy.out = False
 
     async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.gateway.drop(1001)
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
         if self._folder is None:
             self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="vivant-sandbox-")))
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -101,11 +113,6 @@ class Sandbox:
         self._stack.push_async_callback(self.proxy.close)
         page = page_application(self.world, self.gateway.online)
         self.page_url = f"http://127.0.0.1:{await self._serve(page, self._port, None)}"
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        self.gateway.drop(1001)
-        await self._stack.aclose()
 
     def _discord(self) -> web.Application:
         app = web.Application(client_max_size=_MAX_BODY)
@@ -125,9 +132,9 @@ class Sandbox:
         return context
 
     async def _serve(self, app: web.Application, port: int, tls: ssl.SSLContext | None) -> int:
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls, shutdown_timeout=0.5)
+        site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)
         await site.start()
         return int(runner.addresses[0][1])
