@@ -17,10 +17,12 @@ from discord import ui
 from bot.gate import Hold
 from bot.job import Job, JobState, Place
 from bot.sentences import (
+    DeadReason,
     explain_dead,
     explain_failure,
     explain_hold,
     explain_notes,
+    format_minutes,
     name_phase,
 )
 from generator.clip import ClipSettings, Format, Framing, Loop
@@ -219,7 +221,8 @@ def sent_card(job: Job, url: str, *, is_demo: bool) -> ui.LayoutView:
     """Lay out the card of a job whose clip or failure has been posted at `url`."""
     if job.state is JobState.FAILED:
         return _layout([f"No clip this time: [why, and what to do]({url})."], [], _FAILED, [])
-    took = f" in {(job.finished_ms - job.started_ms) / 1000:.0f} s" if job.finished_ms and job.started_ms else ""
+    took_ms = job.finished_ms - job.started_ms if job.finished_ms and job.started_ms else 0
+    took = f" in {format_minutes(took_ms)}" if took_ms >= 1000 else ""
     small = [f"-# {describe_settings(job.settings)}"] + ([f"-# {DEMO_LABEL}"] if is_demo else [])
     return _layout([f"Done{took}: [here is the clip]({url})."], small, _DONE, [])
 
@@ -241,15 +244,12 @@ def clip_layout(job: Job, file_name: str, *, is_demo: bool, spoiler: bool) -> ui
 
 def dead_card(job: Job, reason: str | None) -> ui.LayoutView:
     """Lay out the card of a job whose clip or failure could not be posted in its place."""
+    if job.state is not JobState.RENDERED:
+        return status_card(CardView(job=job))
     lines = ["### Your clip is ready, but not here", explain_dead(reason)]
-    if job.state is JobState.RENDERED:
+    if reason != DeadReason.CLIP_GONE:
         lines.append(f"Use `/result job:{job.id}` wherever you can see me, and I will hand it to you.")
     return _layout(lines, [], _FAILED, [])
-
-
-def notice_card(title: str, lines: list[str], *, bad: bool = False) -> ui.LayoutView:
-    """Lay out a short private answer."""
-    return _layout([f"### {title}", *lines] if title else lines, [], _FAILED if bad else _QUIET, [])
 
 
 def clip_text(job: Job, *, is_demo: bool) -> str:
@@ -299,28 +299,39 @@ def describe_recipe(settings: ClipSettings, *, source: str) -> str:
 
 
 def describe_line(
-    mine: list[tuple[Job, Place | None]], line: list[Job], running: int, *, now_ms: int, hold: Hold | None
+    own: list[tuple[Job, Place | None]],
+    active: list[Job],
+    *,
+    guild_id: int | None,
+    now_ms: int,
+    hold: Hold | None,
 ) -> str:
-    """Give a person's own jobs and the whole line."""
+    """Give a person's own jobs and the whole line; people of other servers stay unnamed."""
     rows = [] if hold is None else [explain_hold(hold), ""]
-    rows += ["**Your pictures**"] if mine else ["You have nothing in the line. `/animate` puts a picture there."]
-    rows += [f"`{job.id}` {_describe_job(job, place, now_ms)}" for job, place in mine]
-    if not line and not running:
+    rows += ["**Your pictures**"] if own else ["You have nothing in the line. `/animate` puts a picture there."]
+    rows += [f"`{job.id}` {_describe_place_of(job, place, now_ms)}" for job, place in own[:LINE_SHOWN]]
+    rows += _and_more(len(own))
+    waiting = [job for job in active if job.state is JobState.QUEUED]
+    if not active:
         return "\n".join([*rows, "", "The line is empty."])
-    rows += ["", f"**The line**: {running} being made, {len(line)} waiting"]
-    rows += [
-        f"{number}. <@{job.user_id}> · {describe_settings(job.settings)}"
-        for number, job in enumerate(line[:LINE_SHOWN], 1)
-    ]
-    if len(line) > LINE_SHOWN:
-        rows.append(f"… and {len(line) - LINE_SHOWN} more. The order is fair: each person's share of the time counts.")
+    rows += ["", f"**The line**: {len(active) - len(waiting)} being made, {len(waiting)} waiting"]
+    for number, job in enumerate(waiting[:LINE_SHOWN], 1):
+        same_place = guild_id is not None and job.route.guild_id == guild_id
+        rows.append(f"{number}. {f'<@{job.user_id}>' if same_place else 'somebody elsewhere'}")
+    rows += _and_more(len(waiting))
+    rows.append("-# The order is fair: whoever has used less of the graphics card's time comes first.")
     return "\n".join(rows)
 
 
-def _describe_job(job: Job, place: Place | None, now_ms: int) -> str:
-    if place is not None:
-        return f"number {place.position} in line, ready {_moment(now_ms + place.eta_high_ms)} at the latest"
-    return "waiting" if job.state is JobState.QUEUED else "being made now"
+def _and_more(count: int) -> list[str]:
+    return [f"… and {count - LINE_SHOWN} more"] if count > LINE_SHOWN else []
+
+
+def _describe_place_of(job: Job, place: Place | None, now_ms: int) -> str:
+    if place is None:
+        return "waiting" if job.state is JobState.QUEUED else "being made now"
+    low, high = _moment(now_ms + place.eta_low_ms), _moment(now_ms + place.eta_high_ms)
+    return f"number {place.position} in line, ready {low} to {high}"
 
 
 def describe_variants(variants: dict[str, Variant], current: str) -> str:

@@ -35,16 +35,11 @@ async def queue(interaction: discord.Interaction[VivantClient]) -> None:
     """Show the line, privately."""
     if await acknowledge(interaction, private=True) is None:
         return
-    store = interaction.client.services.store
-    active = await store.active_jobs()
-    mine = [(job, await store.place(job.id)) for job in active if job.user_id == interaction.user.id]
-    waiting = [job for job in active if job.state is JobState.QUEUED]
+    services = interaction.client.services
+    active = await services.store.active_jobs()
+    own = [(job, await services.store.place(job.id)) for job in active if job.user_id == interaction.user.id]
     text = describe_line(
-        mine,
-        waiting,
-        len(active) - len(waiting),
-        now_ms=wall_clock_ms(),
-        hold=interaction.client.services.switches.hold,
+        own, active, guild_id=interaction.guild_id, now_ms=wall_clock_ms(), hold=services.switches.hold
     )
     await interaction.edit_original_response(content=text, allowed_mentions=discord.AllowedMentions.none())
 
