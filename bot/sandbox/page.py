@@ -20,6 +20,7 @@ FOLDER = Path(__file__).with_name("page")
 MAX_UPLOAD_BYTES = 200 * 1024 * 1024
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 SUBCOMMANDS = {1, 2}
+ROLES = ["Member", "Moderator", "Owner"]
 INLINE = {
     "image/png",
     "image/jpeg",
@@ -115,7 +116,7 @@ class Page:
         world = self._world
         wanted = request.query.get("actor")
         actors = [actor | {"role": self._role(actor["id"])} for actor in world.actors()]
-        actors.sort(key=lambda actor: ["member", "moderator", "owner"].index(actor["role"]))
+        actors.sort(key=lambda actor: ROLES.index(actor["role"]))
         me = next((actor for actor in actors if actor["id"] == wanted), actors[0])
         if wanted and me["id"] != wanted:
             raise NotPossible("There is nobody with this id.")
@@ -191,9 +192,9 @@ class Page:
     def _role(self, actor: str) -> str:
         guild = self._world.places.bot_guilds()[0] if self._world.places.bot_guilds() else {}
         if guild.get("owner_id") == actor:
-            return "owner"
+            return "Owner"
         member = self._world.places.member(guild.get("id", ""), actor) or {}
-        return "moderator" if member.get("roles") else "member"
+        return "Moderator" if member.get("roles") else "Member"
 
     def _named(self, data: Json) -> Json:
         """Add the command's name, which Discord's own client shows above an answer but its bot API leaves out."""

@@ -129,5 +129,6 @@ export class Actions {
 }
 
 function markPlaying(video) {
+  if (!video.paused) video.controls = true; // from the first play on: over the still picture they would hide it
   video.parentElement?.classList.toggle("playing", !video.paused && !video.ended);
 }

@@ -2,7 +2,7 @@
 
 import { Actions } from "./actions.js";
 import { Composer } from "./composer.js";
-import { h, icon, toast } from "./dom.js";
+import { fill, h, icon, toast } from "./dom.js";
 import { catchPictures } from "./files.js";
 import { MessageList } from "./messages.js";
 import { displayName, Session } from "./session.js";
@@ -29,7 +29,8 @@ function drawHeader() {
   const title = channelTitle(channel, session);
   const { online } = session.bot;
   const toggle = (name) => () => document.body.classList.toggle(name);
-  byId("channel-header").replaceChildren(
+  fill(
+    byId("channel-header"),
     h("button", { type: "button", class: "icon-button only-narrow", "aria-label": "Channels", on: { click: toggle("menu-open") } }, icon("menu")),
     icon(channel.type === 1 ? "at" : [10, 11, 12].includes(channel.type) ? "thread" : "hash"),
     h("h2", {}, title),

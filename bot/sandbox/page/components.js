@@ -118,6 +118,15 @@ function container(item, context) {
   );
 }
 
+/** Gives the first text among components, or "". */
+export function firstText(components) {
+  for (const item of components ?? []) {
+    const text = item.content ?? firstText(item.components);
+    if (text) return text;
+  }
+  return "";
+}
+
 /** Finds the component with this custom id among a message's components. */
 export function findComponent(components, customId) {
   for (const item of components ?? []) {

@@ -11,8 +11,13 @@ export function h(tag, attributes = {}, ...children) {
     else if (name === "style") for (const [key, item] of Object.entries(value)) element.style.setProperty(key, item);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  fill(element, ...children);
   return element;
+}
+
+/** Replaces what is in an element; null, undefined and false leave nothing. */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
 }
 
 const ICONS = {
@@ -55,12 +60,13 @@ export function icon(name) {
   return svg;
 }
 
-/** Brings `old` to the look of `fresh` in place, so that a playing clip and the focus survive an edited message. */
+/** Brings `old` to the look of `fresh` in place, so that the focus survives an edit; same `data-keep`: left alone. */
 export function morph(old, fresh) {
   if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
     old.replaceWith(fresh);
     return;
   }
+  if (old.dataset?.keep && old.dataset.keep === fresh.dataset.keep) return;
   if (old.nodeType !== Node.ELEMENT_NODE) {
     if (old.data !== fresh.data) old.data = fresh.data;
     return;

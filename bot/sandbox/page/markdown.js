@@ -91,7 +91,7 @@ function blocks(text, session) {
     paragraph = [];
   };
   while (lines.length) {
-    const run = takeRun(lines, /^>(?: |$)/) ?? takeRun(lines, /^\s*(?:[-*]|\d{1,9}\.) +\S/);
+    const run = takeRun(lines, /^>(?: |$)/) ?? takeRun(lines, /^\s*[-*] +\S/) ?? takeRun(lines, /^\s*\d{1,9}\. +\S/);
     if (run) {
       flush();
       nodes.push(run[0].startsWith(">") ? quote(run, session) : list(run, session));

@@ -35,7 +35,9 @@ export function drawMedia(media) {
   if (media.kind === "file") return fileCard(media);
   const shape = media.width ? { "--width": media.width, "--height": media.height } : {};
   const inner = media.kind === "video" ? video(media) : picture(media);
-  return h("figure", { class: `media media-${media.kind}`, style: shape }, inner, media.spoiler && spoilerCover());
+  const attributes = { class: `media media-${media.kind}`, style: shape };
+  const keep = new URL(media.url, location.origin).pathname; // the same file, also under a newly signed link
+  return h("figure", { ...attributes, "data-keep": keep }, inner, media.spoiler && spoilerCover());
 }
 
 function picture(media) {
@@ -52,7 +54,6 @@ function video(media) {
   return [
     h("video", {
       src: `${media.url}#t=0.001`, // the first frame is its own poster
-      controls: true,
       playsinline: true,
       preload: "auto",
       width: media.width,

@@ -1,7 +1,7 @@
 // The channel's messages: draws them, keeps them current, and turns clicks inside them into actions.
 
 import { appBadge, avatar } from "./avatar.js";
-import { drawComponent, drawEmbed } from "./components.js";
+import { drawComponent, drawEmbed, firstText } from "./components.js";
 import { h, icon, morph } from "./dom.js";
 import { markdown, plainText } from "./markdown.js";
 import { drawGallery, mediaOf } from "./media.js";
@@ -66,8 +66,13 @@ export class MessageList {
     if (old) morph(old, fresh);
     else if (index === entries.length - 1) this.list.append(fresh);
     else this.drawAll();
-    if (this.atEnd || entries[index].author?.id === this.session.me.id) this.scrollToEnd();
-    else this.jump.hidden = false;
+    if (!old && this.isMine(entries[index])) this.atEnd = true;
+    if (this.atEnd) this.scrollToEnd();
+    else if (!old) this.jump.hidden = false;
+  }
+
+  isMine({ author, interaction_metadata: metadata }) {
+    return [author?.id, metadata?.user.id].includes(this.session.me.id);
   }
 
   remove(id) {
@@ -110,14 +115,15 @@ export class MessageList {
   drawMessage(message, before) {
     const joined = this.joins(message, before);
     const mine = (message.mentions ?? []).some((user) => user.id === this.session.me.id);
-    const classes = ["message", joined && "joined", mine && "mentions-me", message.flags & EPHEMERAL && "ephemeral"];
+    const secret = Boolean(message.flags & EPHEMERAL);
+    const classes = ["message", joined && "joined", mine && "mentions-me", secret && "ephemeral"];
     const sent = new Date(message.timestamp);
     return h(
       "article",
       { class: classes.filter(Boolean).join(" "), "data-message": message.id, tabindex: "-1" },
       this.context(message),
       joined ? h("time", { class: "gutter", datetime: message.timestamp, title: fullDate(sent) }, clock(sent)) : avatar(message.author),
-      h("div", { class: "message-body" }, !joined && head(message, sent), this.content(message), message.flags & EPHEMERAL && onlyYou(message.id)),
+      h("div", { class: "message-body" }, !joined && head(message, sent), this.content(message), secret && onlyYou(message.id)),
       this.toolbar(message),
     );
   }
@@ -143,7 +149,8 @@ export class MessageList {
   }
 
   reply(original) {
-    const preview = original.content ? plainText(original.content, this.session) : "Click to see the message";
+    const text = original.content || firstText(original.components);
+    const preview = text ? plainText(text, this.session) : "Click to see the message";
     return h(
       "button",
       { type: "button", class: "context", "data-action": "show", "data-target": original.id },

@@ -24,6 +24,11 @@ class Field {
     return text;
   }
 
+  forgive() {
+    this.showProblem("");
+    this.form.say("");
+  }
+
   focus() {
     this.control.focus();
   }
@@ -70,7 +75,7 @@ class ValueField extends Field {
 
   typed() {
     this.chosen = null;
-    this.showProblem("");
+    this.forgive();
     this.resize();
     this.suggest();
   }
@@ -110,7 +115,7 @@ class ValueField extends Field {
   choose(choice) {
     this.chosen = choice;
     this.control.value = choice.name;
-    this.showProblem("");
+    this.forgive();
     this.resize();
     this.form.focusNext(this);
   }
@@ -165,7 +170,7 @@ class AttachmentField extends Field {
     this.file = file ?? null;
     this.url = file?.type.startsWith("image/") ? URL.createObjectURL(file) : null;
     this.input.value = "";
-    this.showProblem("");
+    this.forgive();
     this.draw();
     if (file) this.form.focusNext(this);
     else this.control.focus();
