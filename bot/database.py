@@ -28,6 +28,7 @@ PRAGMAS = (
     "pragma foreign_keys = on",
     "pragma busy_timeout = 5000",
     "pragma journal_size_limit = 67108864",
+    "pragma cache_size = -16384",  # 16 MiB
     "pragma wal_autocheckpoint = 4000",  # 16 MiB: fewer commits that also pay for a checkpoint
 )
 

@@ -16,7 +16,7 @@ from bot import outbox
 from bot.database import Statements, fetch, fetch_one
 from bot.estimates import kind_for, learn
 from bot.job import Job, JobState, Limits, NewJob, Place
-from bot.rows import JOB_COLUMNS, job_from, notes_text, route_text, to_text
+from bot.rows import JOB_COLUMNS, job_from, notes_text, route_text, settings_text, to_text
 from generator.protocol import Note
 from generator.variants import Variant
 
@@ -62,81 +62,86 @@ CLAIM_SQL = """
 _NO_LIMIT = 2**62
 
 
+# Everything that decides about a request, in one statement. The counts stop at their limits, so that a long line
+# costs no more than a full one. A new job starts after all its person was given or waits for, or now in virtual time.
+_ADMIT_SQL = """
+    select
+      (select id from job where key = :key),
+      (select count(*) from (select 1 from job where user_id = :user and state = 'queued' limit :user_limit)),
+      (select count(*) from (select 1 from job where guild_id = :guild and state = 'queued' limit :guild_limit)),
+      (select count(*) from (select 1 from job where state = 'queued' limit :all_limit)),
+      max(
+        (select value from meta where key = 'vtime'),
+        coalesce((select served from lane where user_id = :user), 0),
+        coalesce((select max(tag) from job where user_id = :user and state = 'queued'), 0))
+"""
+
+_INSERT_SQL = """
+    insert into job (key, user_id, guild_id, state, start_tag, tag, kind_id, cost_ms, created_ms, picture,
+      route, settings, notes)
+    values (:key, :user, :guild, 'queued', :start, :tag, :kind, :cost, :now, :picture, :route, :settings, :notes)
+    returning id
+"""
+
+_JOIN_LANE_SQL = """
+    insert into lane (user_id, head_tag, head_id) values (?, ?, ?)
+    on conflict do update set head_tag = excluded.head_tag, head_id = excluded.head_id where head_id is null
+"""
+
+
 def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, Variant], now_ms: int) -> Job:
     """Accept a request; the same key gives the job it already is. Raises QueueFull."""
-    known = by_key(db, new.key)
+    free = new.user_id in limits.owners
+    scopes = (
+        ("user", 0 if free else limits.queued_per_user),
+        ("guild", 0 if free else limits.queued_per_guild),
+        ("all", 0 if free else limits.waiting_total),
+    )
+    values: dict[str, Any] = {"key": new.key, "user": new.user_id, "guild": new.route.guild_id}
+    known, *waiting, start = fetch_one(db, _ADMIT_SQL, values | {f"{scope}_limit": limit for scope, limit in scopes})
     if known is not None:
-        return known
-    _check_room(db, new, limits)
+        return _known(db, known)
+    for (scope, limit), count in zip(scopes, waiting, strict=True):
+        if limit and count >= limit:
+            raise QueueFull(scope, limit)
     kind_id, cost_ms = kind_for(db, new.settings, variants)
     cost_ms = new.cost_ms or cost_ms
-    start = _start_tag(db, new.user_id)
-    row = fetch_one(
-        db,
-        f"""
-        insert into job (key, user_id, guild_id, state, start_tag, tag, kind_id, cost_ms, created_ms, picture,
-          route, settings, notes)
-        values (:key, :user, :guild, 'queued', :start, :tag, :kind, :cost, :now, :picture, :route, :settings, :notes)
-        returning {JOB_COLUMNS}
-        """,
-        {
-            "key": new.key,
-            "user": new.user_id,
-            "guild": new.route.guild_id,
-            "start": start,
-            "tag": start + max(1, cost_ms * 100 // new.weight),
-            "kind": kind_id,
-            "cost": cost_ms,
-            "now": now_ms,
-            "picture": new.picture,
-            "route": route_text(new.route),
-            "settings": to_text(new.settings.to_json()),
-            "notes": notes_text(new.notes),
-        },
+    tag = start + max(1, cost_ms * 100 // new.weight)
+    values |= {"start": start, "tag": tag, "kind": kind_id, "cost": cost_ms, "now": now_ms, "picture": new.picture}
+    values |= {"route": route_text(new.route), "settings": settings_text(new.settings), "notes": notes_text(new.notes)}
+    [job_id] = fetch_one(db, _INSERT_SQL, values)
+    fetch(db, _JOIN_LANE_SQL, (new.user_id, tag, job_id))
+    return Job(
+        id=job_id,
+        key=new.key,
+        user_id=new.user_id,
+        route=new.route,
+        settings=new.settings,
+        picture=new.picture,
+        state=JobState.QUEUED,
+        attempt=0,
+        cost_ms=cost_ms,
+        notes=new.notes,
+        created_ms=now_ms,
     )
-    fetch(db, "insert into lane (user_id) values (?) on conflict do nothing", (new.user_id,))
-    refresh_lane(db, new.user_id)
-    return job_from(row)
 
 
-def _check_room(db: Statements, new: NewJob, limits: Limits) -> None:
-    if new.user_id in limits.owners:
-        return
-    scopes = (
-        ("user", limits.queued_per_user, "user_id = :owner and", new.user_id),
-        ("guild", limits.queued_per_guild, "guild_id = :owner and", new.route.guild_id),
-        ("all", limits.waiting_total, "", 0),
-    )
-    for scope, limit, condition, owner in scopes:
-        if not limit or owner is None:
-            continue
-        # Stops counting at the limit, so a long line costs no more than a full one.
-        sql = f"select count(*) from (select 1 from job where {condition} state = 'queued' limit :limit)"
-        if fetch_one(db, sql, {"owner": owner, "limit": limit})[0] >= limit:
-            raise QueueFull(scope, limit)
+def _known(db: Statements, job_id: int) -> Job:
+    [job] = _jobs(db, "where id = :id", {"id": job_id})
+    return job
 
 
-def _start_tag(db: Statements, user_id: int) -> int:
-    """Give where a new job starts in virtual time: after everything its person was given or waits for."""
-    sql = """
-        select max(
-          (select value from meta where key = 'vtime'),
-          coalesce((select served from lane where user_id = :user), 0),
-          coalesce((select max(tag) from job where user_id = :user and state = 'queued'), 0))
-    """
-    return int(fetch_one(db, sql, {"user": user_id})[0])
-
-
-def refresh_lane(db: Statements, user_id: int) -> None:
+def refresh_lane(db: Statements, user_id: int, served: int = 0) -> None:
     """Bring one person's lane in line with their jobs; every change to a job ends with this."""
     sql = """
         update lane set
+          served = max(served, :served),
           running = (select count(*) from job where user_id = :user and state = 'running'),
           (head_tag, head_id) =
             (select tag, id from job where user_id = :user and state = 'queued' order by tag, id limit 1)
         where user_id = :user
     """
-    fetch(db, sql, {"user": user_id})
+    fetch(db, sql, {"user": user_id, "served": served})
 
 
 def claim(db: Statements, limits: Limits, now_ms: int) -> Job | None:
@@ -153,9 +158,8 @@ def claim(db: Statements, limits: Limits, now_ms: int) -> Job | None:
         {"id": found[0], "now": now_ms},
     )
     start_tag, tag = row[-2:]
-    fetch(db, "update meta set value = max(value, ?) where key = 'vtime'", (start_tag,))
-    fetch(db, "update lane set served = max(served, ?) where user_id = ?", (tag, found[1]))
-    refresh_lane(db, found[1])
+    fetch(db, "update meta set value = ? where key = 'vtime' and value < ?", (start_tag, start_tag))
+    refresh_lane(db, found[1], served=tag)
     return job_from(row)
 
 

@@ -17,7 +17,8 @@ JOB_COLUMNS = (
 )
 DELIVERY_COLUMNS = "job_id, state, attempts, next_ms, first_try_ms, message_id, error"
 
-_ROUTE_FIELDS = frozenset(field.name for field in dataclasses.fields(Route))
+_ROUTE_FIELDS = tuple(field.name for field in dataclasses.fields(Route))
+_SETTINGS_FIELDS = tuple(field.name for field in dataclasses.fields(ClipSettings))
 
 
 def to_text(value: Any) -> str:
@@ -27,7 +28,13 @@ def to_text(value: Any) -> str:
 
 def route_text(route: Route) -> str:
     """Give a route's column."""
-    return to_text(dataclasses.asdict(route))
+    return to_text({name: getattr(route, name) for name in _ROUTE_FIELDS})
+
+
+def settings_text(settings: ClipSettings) -> str:
+    """Give the settings' column."""
+    # Not to_json, whose asdict copies every value: a third of an enqueue's time. All values are plain here.
+    return to_text({name: getattr(settings, name) for name in _SETTINGS_FIELDS})
 
 
 def notes_text(notes: Iterable[Note]) -> str:

@@ -65,7 +65,8 @@ create table job (
   check ((finished_ms is null) = (state in ('queued', 'running')))
 ) strict;
 
-create index job_live on job (state, tag, id, kind_id) where state in ('queued', 'running');
+-- Written with "or" because SQLite then sees that state = 'queued' lies within it.
+create index job_live on job (state, tag, id, kind_id) where state = 'queued' or state = 'running';
 create index job_user on job (user_id, state, tag);
 create index job_guild on job (guild_id) where state = 'queued';
 create index job_picture on job (picture) where picture <> '';
