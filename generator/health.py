@@ -40,6 +40,7 @@ _FLASH_DARKER = 0.80
 _FLASH_AREA = 0.25
 _FLASH_CHANGES = 6
 _FLASH_WINDOW = 7
+_SAMPLED_SIDE = 144
 _GRID = 8
 """cells per side in which luminance is averaged, so that moving texture is no flash"""
 
@@ -83,9 +84,11 @@ def _differ(before: Frame, after: Frame) -> bool:
 
 
 def _cell_luminance(frame: Frame) -> _Floats:
-    """Give the relative luminance (0-1) of a grid of cells, flat."""
-    height, width = (side // _GRID * _GRID for side in frame.shape[:2])
-    linear = _LINEAR[frame[:height, :width]] @ np.array([0.2126, 0.7152, 0.0722])
+    """Give the relative luminance (0-1) of a grid of cells, flat; of large frames from every few pixels."""
+    stride = max(1, min(frame.shape[:2]) // _SAMPLED_SIDE)
+    sample = frame[::stride, ::stride]
+    height, width = (side // _GRID * _GRID for side in sample.shape[:2])
+    linear = _LINEAR[sample[:height, :width]] @ np.array([0.2126, 0.7152, 0.0722])
     cells: _Floats = linear.reshape(_GRID, height // _GRID, _GRID, width // _GRID).mean(axis=(1, 3))
     return cells.ravel()
 
