@@ -13,6 +13,7 @@ from PIL import Image
 from generator import stock
 from generator.clip import ClipSettings
 from generator.errors import WeightsUnavailable
+from generator.lean.render import LeanPipeline
 from generator.memory import MemoryPlan, Pipeline
 from generator.protocol import Progress
 from generator.variants import Variant
@@ -37,6 +38,8 @@ class LoadedVariant:
     device: torch.device
     dtype: torch.dtype
     parts: Parts
+    lean: LeanPipeline | None = None
+    """packed at the first lean render"""
 
 
 def load_variant(variant: Variant, device: torch.device, *, on_progress: OnProgress | None = None) -> LoadedVariant:
@@ -56,7 +59,11 @@ def render_frames(
     `picture` is RGB of exactly the clip's size. Any exception leaves `loaded` usable.
     """
     hooks.check()
-    return stock.render_frames(loaded, picture, settings, plan, hooks)
+    if plan.pipeline is Pipeline.STOCK:
+        return stock.render_frames(loaded, picture, settings, plan, hooks)
+    if loaded.lean is None:
+        loaded.lean = LeanPipeline(loaded.parts, loaded.device, turbo=loaded.variant.turbo)
+    return loaded.lean.render(picture, settings, plan, hooks)
 
 
 __all__ = ["Frame", "Hooks", "LoadedVariant", "Pipeline", "WeightsUnavailable", "load_variant", "render_frames"]

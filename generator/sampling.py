@@ -1,6 +1,6 @@
 """The denoising loop and its schedules: plain functions on tensors, in single precision whatever the model's.
 
-A denoiser is any function of (noisy latents, sigma) that gives the clean latents it expects.
+A denoiser is any function of (noisy latents, sigma, step) that gives the clean latents it expects.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from diffusers.schedulers.scheduling_utils import AysSchedules
 
 from generator.clip import Quality
 
-Denoise = Callable[[torch.Tensor, float], torch.Tensor]
+Denoise = Callable[[torch.Tensor, float, int], torch.Tensor]
 OnStep = Callable[[int, int], None]
 
 SIGMA_MIN, SIGMA_MAX = 0.002, 700.0
@@ -128,7 +128,7 @@ def sample(
     before: torch.Tensor | None = None
     on_step(0, schedule.calls)
     for index in range(schedule.calls):
-        clean = denoise(latents, sigmas[index])
+        clean = denoise(latents, sigmas[index], index)
         latents = _step(schedule, index, latents, clean, before, rng)
         before = clean
         on_step(index + 1, schedule.calls)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from generator.clip import ClipSettings
 from generator.errors import Cancelled
-from generator.memory import MemoryPlan, Pipeline
+from generator.memory import ClipSize, MemoryPlan, Pipeline, presets
 from generator.pipeline import Hooks, LoadedVariant, load_variant, render_frames
 from generator.protocol import Phase, Progress
 from generator.variants import Variant
@@ -67,3 +67,10 @@ def test_stock_render_gives_every_frame_with_progress_through_the_phases(loaded:
     phases = [progress.phase for progress in recorder.seen]
     assert phases == sorted(phases, key=[Phase.LOAD, Phase.PREPARE, Phase.DENOISE, Phase.DECODE].index)
     assert recorder.seen[-1] == Progress(Phase.DECODE, 5, 5)
+
+
+@pytest.mark.parametrize("plan", presets(ClipSize(128, 64, 5)), ids=lambda plan: plan.rung)
+def test_every_lean_plan_gives_the_stock_pipelines_frames(loaded: LoadedVariant, plan: MemoryPlan) -> None:
+    expected = list(render_frames(loaded, picture(), settings(), STOCK, Recorder().hooks))
+    frames = list(render_frames(loaded, picture(), settings(), plan, Recorder().hooks))
+    assert np.abs(np.stack(frames).astype(int) - np.stack(expected)).max() <= 1

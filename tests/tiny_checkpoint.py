@@ -47,7 +47,7 @@ def tiny_unet(frames: int = 5, levels: int = 4, layers: int = 1, latents: int = 
     )
 
 
-def tiny_vae(levels: int = 4, layers: int = 1, latents: int = 4) -> AutoencoderKLTemporalDecoder:
+def tiny_vae(levels: int = 4, layers: int = 2, latents: int = 4) -> AutoencoderKLTemporalDecoder:
     """Give a small random VAE whose temporal decoder really mixes frames."""
     return _mixing(
         AutoencoderKLTemporalDecoder(

@@ -1,0 +1,181 @@
+"""The layers' arithmetic as functions of one chunk and its weights. Maps are frames x height x width x channels.
+
+Spatial layers treat frames one by one and temporal layers pixels one by one, so either may be given any part of a
+clip; what spans it, a temporal group norm's statistics, comes in as an argument. Each is one unit of compilation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own custom
+from torch import Tensor
+
+GROUPS = 32
+"""Group norm's groups everywhere in the UNet and the VAE of diffusers' SVD classes."""
+
+# Where no fused attention kernel exists the score matrix is real: 25 frames at once would be 39 GB.
+MAX_SCORE_BYTES = 512 * 1024 * 1024
+
+LayerWeights = Mapping[str, Tensor]
+Sums = tuple[Tensor, Tensor]
+"""Per item and channel: the sum and the sum of squares, single precision"""
+
+
+def channel_sums(rows: Tensor) -> Sums:
+    """Sum `rows` (items x positions x channels) and their squares over the positions."""
+    squares = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float32).square()
+    return rows.sum(1, dtype=torch.float32), squares
+
+
+def norm_factors(sums: Sums, count: int, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Turn sums over `count` positions into a group norm's factor and offset (items x channels)."""
+    total, squares = (part.unflatten(-1, (GROUPS, -1)).sum(-1) for part in sums)
+    count *= weight.numel() // GROUPS
+    mean = total / count
+    spread = torch.rsqrt((squares / count - mean.square()).clamp_min(0) + eps)
+    width = weight.numel() // GROUPS
+    factor = spread.repeat_interleave(width, -1) * weight.float()
+    offset = bias.float() - mean.repeat_interleave(width, -1) * factor
+    return factor.to(weight.dtype), offset.to(weight.dtype)
+
+
+def _group_norm(rows: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    factor, offset = norm_factors(channel_sums(rows), rows.shape[1], weight, bias, eps)
+    return torch.addcmul(offset[:, None], rows, factor[:, None])
+
+
+def _norm_silu(maps: Tensor, weights: LayerWeights, name: str, eps: float) -> Tensor:
+    rows = _group_norm(maps.flatten(1, 2), weights[f"{name}.weight"], weights[f"{name}.bias"], eps)
+    return F.silu(rows, inplace=True).view_as(maps)
+
+
+def conv(maps: Tensor, weights: LayerWeights, name: str, *, stride: int = 1, padding: int = 1) -> Tensor:
+    """Convolve maps in space."""
+    out = F.conv2d(
+        maps.permute(0, 3, 1, 2), weights[f"{name}.weight"], weights[f"{name}.bias"], stride=stride, padding=padding
+    )
+    return out.permute(0, 2, 3, 1).contiguous()
+
+
+def _linear(rows: Tensor, weights: LayerWeights, name: str) -> Tensor:
+    return F.linear(rows, weights[f"{name}.weight"], weights.get(f"{name}.bias"))
+
+
+def spatial_resnet(
+    maps: Tensor, skip: Tensor | None, time: Tensor | None, weights: LayerWeights, eps: float, upscale: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run the upsampler before it where `upscale`, the skip's concatenation and a spatial resnet.
+
+    Gives the maps and their channel sums per frame, which the temporal resnet's first norm needs.
+    """
+    if upscale:
+        size = (2 * maps.shape[1], 2 * maps.shape[2]) if skip is None else tuple(skip.shape[1:3])
+        maps = F.interpolate(maps.permute(0, 3, 1, 2), size=size, mode="nearest").permute(0, 2, 3, 1)
+        maps = conv(maps, weights, "upsampler")
+    if skip is not None:
+        maps = torch.cat([maps, skip], -1)
+    out = conv(_norm_silu(maps, weights, "norm1", eps), weights, "conv1")
+    if time is not None:
+        out += time
+    out = conv(_norm_silu(out, weights, "norm2", eps), weights, "conv2")
+    out += conv(maps, weights, "conv_shortcut", padding=0) if "conv_shortcut.weight" in weights else maps
+    return out, *channel_sums(out.flatten(1, 2))
+
+
+def _temporal_conv(maps: Tensor, weights: LayerWeights, name: str) -> Tensor:
+    """Convolve items x frames x pixels x channels over three frames."""
+    out = F.conv2d(
+        maps.permute(0, 3, 1, 2), weights[f"{name}.weight"], weights[f"{name}.bias"], stride=1, padding=(1, 0)
+    )
+    return out.permute(0, 2, 3, 1)
+
+
+def temporal_first(
+    maps: Tensor, factor: Tensor, offset: Tensor, time: Tensor | None, weights: LayerWeights
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run the first half of a temporal resnet on items x frames x pixels x channels; also give its channel sums."""
+    rows = torch.addcmul(offset[:, None, None], maps, factor[:, None, None])
+    out = _temporal_conv(F.silu(rows, inplace=True), weights, "temporal.conv1")
+    if time is not None:
+        out = out + time
+    return out, *channel_sums(out.flatten(1, 2))
+
+
+def temporal_second(maps: Tensor, inner: Tensor, factor: Tensor, offset: Tensor, weights: LayerWeights) -> Tensor:
+    """Run the second half of a temporal resnet on the first half's `inner` and blend it into `maps`."""
+    rows = torch.addcmul(offset[:, None, None], inner, factor[:, None, None])
+    out = _temporal_conv(F.silu(rows, inplace=True), weights, "temporal.conv2")
+    return torch.addcmul(maps, out, weights["mix"])
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, max_score_bytes: int = MAX_SCORE_BYTES) -> Tensor:
+    """Scaled dot-product attention (batch x heads x tokens x width) that never builds a huge score matrix."""
+    if query.device.type in ("cuda", "cpu", "meta"):
+        return F.scaled_dot_product_attention(query, key, value)
+    per_query = query.shape[0] * query.shape[1] * key.shape[2] * 4
+    together = max(1, max_score_bytes // per_query)
+    parts = [F.scaled_dot_product_attention(part, key, value) for part in query.split(together, dim=2)]
+    return torch.cat(parts, dim=2)
+
+
+def _self_attention(rows: Tensor, weights: LayerWeights, name: str, heads: int) -> Tensor:
+    joint = _linear(rows, weights, f"{name}.to_qkv").unflatten(-1, (3, heads, -1))
+    query, key, value = (part.transpose(1, 2) for part in joint.unbind(2))
+    out = attend(query, key, value).transpose(1, 2).flatten(2)
+    return _linear(out, weights, f"{name}.to_out")
+
+
+def _feed_forward(rows: Tensor, weights: LayerWeights, name: str) -> Tensor:
+    value, gate = _linear(rows, weights, f"{name}.in").chunk(2, -1)
+    return _linear(F.gelu(gate).mul_(value), weights, f"{name}.out")
+
+
+def _layer_norm(rows: Tensor, weights: LayerWeights, name: str) -> Tensor:
+    return F.layer_norm(rows, rows.shape[-1:], weights[f"{name}.weight"], weights[f"{name}.bias"])
+
+
+def _transformer_block(rows: Tensor, cross: Tensor, weights: LayerWeights, name: str, heads: int) -> Tensor:
+    """Self-attention, the constant that cross-attention over one token is, and the feed-forward."""
+    rows = rows + _self_attention(_layer_norm(rows, weights, f"{name}.norm1"), weights, f"{name}.attn1", heads)
+    rows += cross
+    rows += _feed_forward(_layer_norm(rows, weights, f"{name}.norm3"), weights, f"{name}.ff")
+    return rows
+
+
+def spatial_transformer(maps: Tensor, cross: Tensor, weights: LayerWeights, heads: int) -> Tensor:
+    """Run the spatial half of a transformer; `cross` is frames x 1 x channels. Gives frames x pixels x channels."""
+    rows = _group_norm(maps.flatten(1, 2), weights["norm.weight"], weights["norm.bias"], 1e-6)
+    return _transformer_block(_linear(rows, weights, "proj_in"), cross, weights, "spatial", heads)
+
+
+def temporal_transformer(
+    maps: Tensor, inner: Tensor, places: Tensor, cross: Tensor, weights: LayerWeights, heads: int
+) -> Tensor:
+    """Run the temporal half of a transformer on `inner` and add both halves to `maps`.
+
+    Both are items x frames x pixels x channels; `places` (frames x channels) embeds the frames' numbers, `cross` is
+    items x 1 x channels.
+    """
+    items, frames, pixels, _ = inner.shape
+    spatial = inner.transpose(1, 2).flatten(0, 1)
+    rows = spatial + places
+    rows = rows + _feed_forward(_layer_norm(rows, weights, "temporal.norm_in"), weights, "temporal.ff_in")
+    cross = cross.expand(items, pixels, -1).reshape(items * pixels, 1, -1)
+    rows = _transformer_block(rows, cross, weights, "temporal", heads)
+    blended = torch.lerp(spatial, rows, weights["mix"])
+    out = _linear(blended, weights, "proj_out").view(items, pixels, frames, -1)
+    return maps + out.transpose(1, 2)
+
+
+def pixel_attention(maps: Tensor, weights: LayerWeights) -> Tensor:
+    """Run the VAE's one-head attention over a frame's pixels, residual included."""
+    rows = maps.flatten(1, 2)
+    normed = _group_norm(rows, weights["group_norm.weight"], weights["group_norm.bias"], 1e-6)
+    return (_self_attention(normed, weights, "attention", 1) + rows).view_as(maps)
+
+
+def project_out(maps: Tensor, weights: LayerWeights, eps: float) -> Tensor:
+    """Run the closing norm, activation and convolution."""
+    return conv(_norm_silu(maps, weights, "norm_out", eps), weights, "conv_out")
