@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import zlib
 from typing import Any, Self
@@ -38,7 +39,7 @@ class RawBot:
             data = aiohttp.FormData()
             data.add_field("payload_json", json.dumps(body or {}), content_type="application/json")
             for index, (name, content) in enumerate(files.items()):
-                data.add_field(f"files[{index}]", content, filename=name)
+                data.add_field(f"files[{index}]", io.BytesIO(content), filename=name)
         elif body is not None:
             data, headers["Content-Type"] = json.dumps(body), "application/json"
         async with self._session.request(
