@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import median, quantiles
+from statistics import median
 from typing import Any
 
 from bot.database import Statements, fetch, fetch_one
@@ -14,6 +14,9 @@ from generator.variants import BUILT_IN, Variant
 
 KEPT = 32
 """durations remembered per kind of render"""
+
+_SETTLED_AFTER = 8
+"""durations of one kind after which they tell nothing new about its variant's other kinds"""
 
 # Before anything was measured: 25 steps of 25 frames at 1024x576 with guidance took 50.9 s on an A100
 # (OneDiff pull request 514); other GPUs lie between a third and several times that.
@@ -50,9 +53,9 @@ def model_ms(settings: ClipSettings, variants: Mapping[str, Variant] = BUILT_IN)
 def estimate(recent: list[int], model: int, ratio: float | None) -> Estimate:
     """Give the range for one kind: from its own durations, else its variant's, else the model's."""
     if len(recent) >= 3:
-        middle = int(median(recent))
-        tenths = quantiles(recent, n=10, method="inclusive")
-        return Estimate(middle, min(int(tenths[0]), middle * 9 // 10), max(int(tenths[-1]), middle * 11 // 10))
+        ordered = sorted(recent)
+        middle, tenth = ordered[len(ordered) // 2], len(ordered) // 10
+        return Estimate(middle, min(ordered[tenth], middle * 9 // 10), max(ordered[-1 - tenth], middle * 11 // 10))
     if recent:
         middle = int(median(recent))
         return Estimate(middle, min(middle * 7 // 10, *recent), max(middle * 14 // 10, *recent))
@@ -80,11 +83,12 @@ def learn(db: Statements, kind_id: int, took_ms: int) -> None:
     variant, model, text = fetch_one(db, "select variant, model_ms, recent from kind where id = ?", (kind_id,))
     recent = [*json.loads(text), took_ms][-KEPT:]
     _write(db, kind_id, recent, estimate(recent, model, None))
+    if len(recent) > _SETTLED_AFTER:
+        return
     unmeasured = fetch(db, "select id, model_ms from kind where variant = ? and recent = '[]'", (variant,))
-    if unmeasured:
-        ratio = _ratio(db, variant)
-        for other_id, other_model in unmeasured:
-            _write(db, other_id, [], estimate([], other_model, ratio))
+    ratio = _ratio(db, variant) if unmeasured else None
+    for other_id, other_model in unmeasured:
+        _write(db, other_id, [], estimate([], other_model, ratio))
 
 
 def _write(db: Statements, kind_id: int, recent: list[int], found: Estimate) -> None:

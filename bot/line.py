@@ -195,7 +195,8 @@ def settle(db: Statements, job: Job, outcome: Outcome, now_ms: int) -> JobState 
     outbox.add(db, job.id, now_ms)
     if outcome.took_ms > 0:
         learn(db, kind_id, outcome.took_ms)
-    refresh_lane(db, user_id)
+    # Who is first in the lane has not changed, so its index is left alone.
+    fetch(db, "update lane set running = running - 1 where user_id = ?", (user_id,))
     return JobState(state)
 
 

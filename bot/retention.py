@@ -15,37 +15,46 @@ ROWS_AT_ONCE = 500
 """bounds how long one sweep keeps the writer"""
 
 
-def release_files(db: Statements, finished_before_ms: int) -> list[str]:
-    """Let settled and answered jobs go of their picture, clip and master. A dead delivery keeps its clip."""
-    rows = fetch(
-        db,
-        """
-        select id, picture, clip, master from job
-        where finished_ms < :before and picture <> ''
-          and exists (select 1 from outbox where job_id = job.id and state = 'sent')
-        order by finished_ms limit :most
-        """,
-        {"before": finished_before_ms, "most": ROWS_AT_ONCE},
-    )
-    marks = [(row[0],) for row in rows]
-    for mark in marks:
-        fetch(db, "update job set picture = '', clip = null, master = null where id = ?", mark)
+def answered_before(db: Statements, finished_before_ms: int) -> list[int]:
+    """Name the oldest jobs that were answered, or never can be, and whose time has come.
+
+    It walks over all rows, so that no index has to be written for it; run it on the reader.
+    """
+    sql = """
+        select id from job join outbox on job_id = id
+        where finished_ms < :before and outbox.state in ('sent', 'dead') order by id limit :most
+    """
+    return [row[0] for row in fetch(db, sql, {"before": finished_before_ms, "most": ROWS_AT_ONCE})]
+
+
+def holding_files_before(db: Statements, finished_before_ms: int) -> list[int]:
+    """Name the oldest answered jobs that still hold files. A dead delivery keeps its clip for its person."""
+    sql = """
+        select id from job join outbox on job_id = id
+        where finished_ms < :before and picture <> '' and outbox.state = 'sent' order by id limit :most
+    """
+    return [row[0] for row in fetch(db, sql, {"before": finished_before_ms, "most": ROWS_AT_ONCE})]
+
+
+def release_files(db: Statements, job_ids: Sequence[int]) -> list[str]:
+    """Let settled jobs go of their picture, clip and master."""
+    rows = _by_ids(db, job_ids)
+    for row in rows:
+        fetch(db, "update job set picture = '', clip = null, master = null where id = ?", (row[0],))
     return _unreferenced(db, rows)
 
 
-def delete_rows(db: Statements, finished_before_ms: int) -> list[str]:
-    """Delete old settled jobs; one whose delivery still goes on is never deleted."""
-    rows = fetch(
-        db,
-        """
+def delete_rows(db: Statements, job_ids: Sequence[int]) -> list[str]:
+    """Delete settled jobs and their deliveries, unless a delivery was revived meanwhile."""
+    return _delete(db, _by_ids(db, job_ids))
+
+
+def _by_ids(db: Statements, job_ids: Sequence[int]) -> list[Any]:
+    sql = """
         select id, picture, clip, master from job
-        where finished_ms < :before
-          and exists (select 1 from outbox where job_id = job.id and state in ('sent', 'dead'))
-        order by finished_ms limit :most
-        """,
-        {"before": finished_before_ms, "most": ROWS_AT_ONCE},
-    )
-    return _delete(db, rows)
+        where id = ? and exists (select 1 from outbox where job_id = id and state in ('sent', 'dead'))
+    """
+    return [row for job_id in job_ids for row in fetch(db, sql, (job_id,))]
 
 
 def delete_idle_lanes(db: Statements) -> None:

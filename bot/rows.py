@@ -17,13 +17,14 @@ JOB_COLUMNS = (
 )
 DELIVERY_COLUMNS = "job_id, state, attempts, next_ms, first_try_ms, message_id, error"
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 _ROUTE_FIELDS = tuple(field.name for field in dataclasses.fields(Route))
 _SETTINGS_FIELDS = tuple(field.name for field in dataclasses.fields(ClipSettings))
 
 
 def to_text(value: Any) -> str:
     """Give compact JSON for a column."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return _ENCODER.encode(value)
 
 
 def route_text(route: Route) -> str:

@@ -70,7 +70,6 @@ create index job_live on job (state, tag, id, kind_id) where state = 'queued' or
 create index job_user on job (user_id, state, tag);
 create index job_guild on job (guild_id) where state = 'queued';
 create index job_picture on job (picture) where picture <> '';
-create index job_finished on job (finished_ms) where finished_ms is not null;
 
 create table outbox (
   job_id integer primary key references job (id) on delete cascade,

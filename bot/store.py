@@ -279,8 +279,10 @@ class JobStore:
     async def sweep(self, now_ms: int | None = None, *, clip_hours: int = 24, row_days: int = 30) -> list[str]:
         """Apply retention, a bounded part at a time; give the spool's files to delete."""
         now = self._now_ms() if now_ms is None else now_ms
-        names = await self._database.write(retention.release_files, now - clip_hours * _HOUR_MS)
-        names += await self._database.write(retention.delete_rows, now - row_days * 24 * _HOUR_MS)
+        holding = await self._database.read(retention.holding_files_before, now - clip_hours * _HOUR_MS)
+        answered = await self._database.read(retention.answered_before, now - row_days * 24 * _HOUR_MS)
+        names = await self._database.write(retention.release_files, holding)
+        names += await self._database.write(retention.delete_rows, answered)
         await self._database.write(retention.delete_idle_lanes)
         await self._database.checkpoint()
         return sorted(set(names))

@@ -98,8 +98,12 @@ class Workload:
             self._run(outbox.mark_sending, delivery.job_id, self._now_ms)
             self._sending.append(delivery.job_id)
 
+    @staticmethod
+    def _release(db: Any, before_ms: int) -> None:
+        retention.release_files(db, retention.holding_files_before(db, before_ms))
+
     def _forget(self) -> None:
-        self._run(retention.release_files, self._now_ms - 20_000)
+        self._run(self._release, self._now_ms - 20_000)
 
 
 def contents(db: sqlite3.Connection | apsw.Connection) -> str:
