@@ -50,7 +50,8 @@ class FakeDevice:
         self._variant = variant.name
 
     def facts(self) -> dict[str, Any]:
-        return {"device": "fake", "name": "Fake", "vram_gib": 24.0, "variant": self._variant, "pid": os.getpid()}
+        gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
+        return {"name": "Fake", "vram_gib": 24.0, "variant": self._variant, "pid": os.getpid(), "gpu": gpu}
 
     def free_bytes(self) -> int | None:
         return 24 * 1024**3

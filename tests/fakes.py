@@ -10,10 +10,13 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
+from PIL import Image
+from skimage import data
 
-from generator.clip import Format
+from generator.clip import ClipSettings, Format
 from generator.errors import ExecutorLost, RenderError
 from generator.protocol import Note, Phase, Progress, Rendered, RenderRequest
 
@@ -34,6 +37,25 @@ def tiny_clip(format: Format = Format.MP4) -> bytes:
             [*command, "-pix_fmt", "yuv420p", str(path)] if format is Format.MP4 else [*command, str(path)], check=True
         )
         return path.read_bytes()
+
+
+def a_request(
+    folder: Path, job: int = 1, *, attempt: int = 1, max_bytes: int = 10_000_000, **settings: Any
+) -> RenderRequest:
+    """Give a request for a small, quick clip of a real conditioning image in `folder`."""
+    wanted = {"variant": "demo", "frames": 8, "steps": 4} | settings
+    picture = folder / "conditioning.png"
+    if not picture.exists():
+        Image.fromarray(data.astronaut()[100:388:2, 0:512:2]).save(picture)
+    clip = ClipSettings(**wanted)
+    return RenderRequest(
+        job=job,
+        attempt=attempt,
+        picture_path=picture,
+        clip_path=folder / f"{job}-{attempt}.{clip.format}",
+        settings=clip,
+        max_bytes=max_bytes,
+    )
 
 
 @dataclass(frozen=True, slots=True)
