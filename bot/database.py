@@ -113,9 +113,11 @@ class Database:
         lock = _lock(folder)
         path = folder / "vivant.db"
         try:
-            writer = await _connect(partial(_open_writer, path))
+            uri = path.absolute().as_uri()
+            writer = await _connect(uri, partial(_prepare_writer, path))
             try:
-                reader = await _connect(partial(_open_reader, path))
+                # Read-only connections never checkpoint: that keeps clear of the WAL-reset bug before SQLite 3.51.3.
+                reader = await _connect(f"{uri}?mode=ro", _prepare_reader)
             except BaseException:
                 await writer.close()
                 raise
@@ -193,35 +195,33 @@ async def _in_thread(connection: aiosqlite.Connection, function: Callable[[sqlit
     return result
 
 
-async def _connect(opener: Callable[[], sqlite3.Connection]) -> aiosqlite.Connection:
-    connection = aiosqlite.Connection(opener, iter_chunk_size=64)
+async def _connect(path: str, prepare: Callable[[sqlite3.Connection], None]) -> aiosqlite.Connection:
+    connection = aiosqlite.connect(path, uri=True, isolation_level=None, cached_statements=256)
     connection._thread.daemon = True  # else a start that fails half-way hangs at exit instead of ending
-    return await connection
-
-
-def _open_writer(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+    await connection
     try:
-        steps = scripts()
-        found = version_of(connection)
-        if found > len(steps):
-            raise StoreTooNew(
-                f"{path} was written by a newer version (schema {found}; this one knows {len(steps)}). "
-                "Install that version again, or move the file away to start anew."
-            )
-        for pragma in PRAGMAS:
-            connection.execute(pragma).fetchall()
-        migrate(connection, steps, path)
+        await _in_thread(connection, prepare)
     except BaseException:
-        connection.close()
+        await connection.close()
         raise
     return connection
 
 
-def _open_reader(path: Path) -> sqlite3.Connection:
-    # Read-only connections never checkpoint, which keeps clear of the WAL-reset bug of SQLite before 3.51.3.
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, cached_statements=256)
+def _prepare_writer(path: Path, connection: sqlite3.Connection) -> None:
+    steps = scripts()
+    found = version_of(connection)
+    if found > len(steps):
+        raise StoreTooNew(
+            f"{path} was written by a newer version (schema {found}; this one knows {len(steps)}). "
+            "Install that version again, or move the file away to start anew."
+        )
+    for pragma in PRAGMAS:
+        connection.execute(pragma).fetchall()
+    migrate(connection, steps, path)
+
+
+def _prepare_reader(connection: sqlite3.Connection) -> None:
+    connection.execute("pragma busy_timeout = 5000").fetchall()
 
 
 def _lock(folder: Path) -> int:

@@ -286,6 +286,12 @@ def waiting(db: Statements, limit: int) -> list[Job]:
     return _jobs(db, "where state = 'queued' order by tag, id limit :limit", {"limit": limit})
 
 
+AHEAD_SQL = """
+    select count(*), coalesce(sum(k.low_ms), 0), coalesce(sum(k.high_ms), 0)
+    from job j join kind k on k.id = j.kind_id where j.state = 'queued' and (j.tag, j.id) < (:tag, :id)
+"""
+
+
 def place(db: Statements, job_id: int, executors: int, now_ms: int) -> Place | None:
     """Tell a waiting job's place and when it may be done; None when it does not wait."""
     sql = """
@@ -296,14 +302,7 @@ def place(db: Statements, job_id: int, executors: int, now_ms: int) -> Place | N
     if row is None or row[0] != JobState.QUEUED:
         return None
     _, tag, low, high, waiting_total = row
-    ahead, ahead_low, ahead_high = fetch_one(
-        db,
-        """
-        select count(*), coalesce(sum(k.low_ms), 0), coalesce(sum(k.high_ms), 0)
-        from job j join kind k on k.id = j.kind_id where j.state = 'queued' and (j.tag, j.id) < (:tag, :id)
-        """,
-        {"tag": tag, "id": job_id},
-    )
+    ahead, ahead_low, ahead_high = fetch_one(db, AHEAD_SQL, {"tag": tag, "id": job_id})
     running = _remaining(db, now_ms)
     if ahead + len(running) >= executors:
         low += (ahead_low + sum(rest for rest, _ in running)) // executors
