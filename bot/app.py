@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,10 @@ class StartError(Exception):
     """The bot cannot start, and starting it again will not help; the text says what to do."""
 
 
-async def run_bot(config: Config) -> None:
-    """Run until SIGTERM, SIGINT or the gateway's end. Raises StartError when something must be mended first."""
+async def run_bot(
+    config: Config, make_backend: Callable[..., LocalBackend] = LocalBackend, make_poster: type[Poster] = Poster
+) -> None:
+    """Run until SIGTERM or SIGINT. Raises StartError when something must be mended first."""
     if not config.token.get_secret_value():
         raise StartError("There is no token. Put it into config.toml or VIVANT_TOKEN; `python -m bot doctor` says how.")
     async with AsyncExitStack() as stack:
@@ -56,7 +58,7 @@ async def run_bot(config: Config) -> None:
             log.info("job=%d queued again: the last run ended while it was rendered", job.id)
         switches = Switches(config, store)
         await switches.load()
-        backends = [LocalBackend(_executor(config, switches), gpu=gpu, on_state=_log_state) for gpu in _gpus(config)]
+        backends = [make_backend(_executor(config, switches), gpu=gpu, on_state=_log_state) for gpu in _gpus(config)]
         for backend in backends:
             await backend.start()
             stack.push_async_callback(backend.close)
@@ -75,7 +77,7 @@ async def run_bot(config: Config) -> None:
         )
         client = await stack.enter_async_context(VivantClient(services))
         await _log_in(client, config.token.get_secret_value())
-        await _run_until_stopped(services, client, Poster(store, spool, switches, cards, shrink))
+        await _run_until_stopped(services, client, make_poster(store, spool, switches, cards, shrink))
 
 
 @asynccontextmanager
