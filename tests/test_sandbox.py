@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from bot.sandbox import server
-from bot.sandbox.interactions import State
+from bot.sandbox.interaction import State
 from bot.sandbox.scene import ADA, BEN, PICTURES
 from bot.sandbox.server import Sandbox, SandboxUnavailable
 from bot.sandbox.world import Interaction, Upload

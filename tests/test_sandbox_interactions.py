@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.interactions import State
+from bot.sandbox.interaction import State
 from bot.sandbox.permissions import Permission
 from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, ELSEWHERE, LOBBY, MIA, NO_FILES, OLGA, PICTURES, TABLEAUX, VIVANT
 from bot.sandbox.server import Sandbox

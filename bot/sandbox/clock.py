@@ -64,3 +64,12 @@ class Timing:
     """the documentation says "the past few minutes" """
     link_life: float = 24 * 3600.0
     heartbeat_interval: float = 41.25
+
+
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """What new things are stamped with: time, ids, and how long each lasts."""
+
+    clock: Clock
+    snowflakes: Snowflakes
+    timing: Timing

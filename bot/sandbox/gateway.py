@@ -1,104 +1,27 @@
-"""The gateway: sessions that survive their sockets, with identify, resume and replay, over three transports."""
+"""The gateway: hello, identify, resume with replay, and every way to be thrown out."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import secrets
-import zlib
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-import zstandard
 from aiohttp import WSMsgType, web
 
 from bot.sandbox.events import Dispatch, Intent
 from bot.sandbox.faults import DropGateway, FaultScript
 from bot.sandbox.record import Record
 from bot.sandbox.refusals import Json
+from bot.sandbox.session import Session, Socket
 from bot.sandbox.world import World
 
 URL = "wss://gateway.discord.gg"
 RESUME_URL = "wss://gateway-us-east1-b.discord.gg"
 DAILY_IDENTIFIES = 1000
-_BUFFERED = 500
-"""events kept for a resume"""
 _SESSIONS = 16
 """sessions kept; the oldest without a socket goes first"""
 _PRIVILEGED = {Intent.GUILD_PRESENCES: 0x3000, Intent.GUILD_MEMBERS: 0xC000, Intent.MESSAGE_CONTENT: 0xC0000}
 """intent -> the application flags that unlock it"""
-
-
-class Socket:
-    """One bot connection; frames leave in order, compressed as the bot asked."""
-
-    def __init__(self, ws: web.WebSocketResponse, compress: str) -> None:
-        self._ws = ws
-        self._queue: asyncio.Queue[Json | int] = asyncio.Queue()
-        self._encode = _encoder(compress)
-        self.closing = False
-
-    def send(self, frame: Json) -> None:
-        """Queue a frame."""
-        self._queue.put_nowait(frame)
-
-    def close(self, code: int) -> None:
-        """Queue the end of this connection."""
-        self.closing = True
-        self._queue.put_nowait(code)
-
-    async def write(self) -> None:
-        """Send what is queued until closed."""
-        while True:
-            frame = await self._queue.get()
-            if isinstance(frame, int):
-                await self._ws.close(code=frame)
-                return
-            data = self._encode(json.dumps(frame))
-            try:
-                await (self._ws.send_str(data) if isinstance(data, str) else self._ws.send_bytes(data))
-            except ConnectionError:
-                return
-
-
-def _encoder(compress: str) -> Callable[[str], str | bytes]:
-    """Give the transport: one compression context for the whole connection, flushed per frame."""
-    if compress == "zlib-stream":
-        deflate = zlib.compressobj()
-        return lambda text: deflate.compress(text.encode()) + deflate.flush(zlib.Z_SYNC_FLUSH)
-    if compress == "zstd-stream":
-        zstd = zstandard.ZstdCompressor().compressobj()
-        return lambda text: zstd.compress(text.encode()) + zstd.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
-    return lambda text: text
-
-
-@dataclass
-class Session:
-    """What a bot identified as; outlives its socket so that it can be resumed."""
-
-    shard: tuple[int, int]
-    intents: Intent
-    id: str = field(default_factory=lambda: secrets.token_hex(16))
-    sequence: int = 0
-    buffer: deque[Json] = field(default_factory=lambda: deque(maxlen=_BUFFERED))
-    socket: Socket | None = None
-
-    def dispatch(self, name: str, data: Json) -> None:
-        """Number an event, keep it for a resume, and send it if a socket is there."""
-        self.sequence += 1
-        frame = {"op": 0, "t": name, "s": self.sequence, "d": data}
-        self.buffer.append(frame)
-        if self.socket and not self.socket.closing:
-            self.socket.send(frame)
-
-    def wants(self, event: Dispatch) -> bool:
-        """Tell whether this session's intents and shard cover an event."""
-        if event.intent and not self.intents & event.intent:
-            return False
-        guild_id = event.data.get("guild_id") or (event.data["id"] if event.name.startswith("GUILD_") else None)
-        return (int(guild_id) >> 22) % self.shard[1] == self.shard[0] if guild_id else self.shard[0] == 0
 
 
 class Gateway:

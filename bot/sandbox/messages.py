@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bot.sandbox.attachments import Attachments, Upload
-from bot.sandbox.clock import Clock, Snowflakes, Timing
+from bot.sandbox.clock import Stamps
 from bot.sandbox.components import Kind, Media, complete, walk
 from bot.sandbox.events import Events, Intent
 from bot.sandbox.places import Places
@@ -233,15 +233,6 @@ class Messages:
 
     def _copy(self, message: Json) -> Json:
         return message | {"attachments": [self._attachments.refresh(item) for item in message["attachments"]]}
-
-
-@dataclass(frozen=True, slots=True)
-class Stamps:
-    """What new things are stamped with: time, ids, and how long each lasts."""
-
-    clock: Clock
-    snowflakes: Snowflakes
-    timing: Timing
 
 
 def _intent(channel: Json) -> Intent:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import BodyPartReader, WSMsgType, web
 
-from bot.sandbox.interactions import Interaction, InteractionType
+from bot.sandbox.interaction import Interaction, InteractionType
 from bot.sandbox.refusals import Json, NotPossible, Refusal
 from bot.sandbox.world import Upload, World
 

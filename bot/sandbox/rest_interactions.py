@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.sandbox.http import Call, Route
-from bot.sandbox.interactions import Callback
+from bot.sandbox.interaction import Callback
 from bot.sandbox.refusals import Json
 from bot.sandbox.rules import Flag
 from bot.sandbox.world import World

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.sandbox.attachments import Attachments, Upload
-from bot.sandbox.clock import Clock, Snowflakes, Timing
+from bot.sandbox.clock import Clock, Snowflakes, Stamps, Timing
 from bot.sandbox.commands import Commands
 from bot.sandbox.events import Events, Subscription
-from bot.sandbox.interactions import Interaction, Interactions
-from bot.sandbox.messages import Messages, Stamps
+from bot.sandbox.interaction import Interaction
+from bot.sandbox.interactions import Interactions
+from bot.sandbox.messages import Messages
 from bot.sandbox.people import People
 from bot.sandbox.permissions import Permission
 from bot.sandbox.places import Places
@@ -38,7 +39,13 @@ class World:
         self.interactions = Interactions(self.scene, self.places, self.messages, self.events, stamps)
         self.commands = Commands(self.scene.application["id"], self.snowflakes)
         self._people = People(
-            self.scene, self.places, self.attachments, self.messages, self.commands, self.interactions, stamps
+            scene=self.scene,
+            places=self.places,
+            attachments=self.attachments,
+            messages=self.messages,
+            commands=self.commands,
+            interactions=self.interactions,
+            stamps=stamps,
         )
 
     # Looking

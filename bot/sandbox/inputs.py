@@ -1,0 +1,96 @@
+"""What a person put into a command or form, checked and sent as their client would: values, picks and uploads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.sandbox.attachments import Attachments, Upload
+from bot.sandbox.commands import Option, check_value
+from bot.sandbox.components import SELECTS, Kind
+from bot.sandbox.places import Places
+from bot.sandbox.refusals import Json, NotPossible
+from bot.sandbox.scene import Scene
+
+
+class Inputs:
+    """The inputs of one interaction; `resolved` collects what they refer to."""
+
+    def __init__(self, scene: Scene, places: Places, attachments: Attachments, channel: Json) -> None:
+        self._scene = scene
+        self._places = places
+        self._attachments = attachments
+        self._channel = channel
+        self.resolved: Json = {}
+
+    def options(self, known: list[Json], given: Mapping[str, Any]) -> list[Json]:
+        """Give the given values as the options of an interaction, each checked against its definition."""
+        by_name = {item["name"]: item for item in known}
+        unknown = [name for name in given if name not in by_name]
+        if unknown:
+            raise NotPossible(f"There is no option {', '.join(unknown)}.")
+        filled = []
+        for name, value in given.items():
+            option = by_name[name]
+            if option["type"] == Option.ATTACHMENT:
+                sent: Any = self._upload(value)
+            else:
+                sent = check_value(option, value)
+                self._resolve(option, sent)
+            filled.append({"type": option["type"], "name": name, "value": sent})
+        return filled
+
+    def _upload(self, upload: Any) -> str:
+        if not isinstance(upload, Upload):
+            raise NotPossible("Choose a file for this option.")
+        if len(upload.data) > self._places.upload_limit(self._channel):
+            raise NotPossible("Your files are too powerful. They are over the upload limit here.")
+        attachment = self._attachments.add(upload, self._places.bot_id, ephemeral=True)
+        self.resolved.setdefault("attachments", {})[attachment["id"]] = attachment
+        return str(attachment["id"])
+
+    def _resolve(self, option: Json, value: Any) -> None:
+        if option["type"] == Option.USER:
+            if value not in self._scene.users:
+                raise NotPossible("There is no such person.")
+            self.resolved.setdefault("users", {})[value] = self._scene.users[value]
+            member = self._places.member(self._channel.get("guild_id", ""), value)
+            if member:
+                shown = {key: item for key, item in member.items() if key not in ("user", "deaf", "mute")}
+                shown["permissions"] = str(self._places.permissions(value, self._channel))
+                self.resolved.setdefault("members", {})[value] = shown
+        elif option["type"] == Option.CHANNEL:
+            self.resolved.setdefault("channels", {})[value] = self._places.channel(value)
+        elif option["type"] in (Option.ROLE, Option.MENTIONABLE):
+            raise NotPossible("The sandbox does not implement role and mentionable options.")
+
+    def row(self, row: Json, values: Mapping[str, Any]) -> Json:
+        """Give one row of a form, filled from values by custom id: a text, picks, or Uploads."""
+        if row["type"] == Kind.ACTION_ROW:
+            return {
+                "type": int(Kind.ACTION_ROW),
+                "components": [self._field(item, values) for item in row["components"]],
+            }
+        if row["type"] == Kind.LABEL:
+            return {"type": int(Kind.LABEL), "component": self._field(row["component"], values)}
+        return {"type": row["type"]}
+
+    def _field(self, item: Json, values: Mapping[str, Any]) -> Json:
+        value = values.get(item["custom_id"])
+        if value in (None, "", []) and item.get("required", True):
+            raise NotPossible("This field is required.")
+        filled = {"type": item["type"], "custom_id": item["custom_id"]}
+        if isinstance(value, list):
+            chosen = [self._upload(one) if isinstance(one, Upload) else one for one in value]
+            return filled | {"values": chosen}
+        return filled | ({"values": []} if item["type"] in {*SELECTS, Kind.FILE_UPLOAD} else {"value": value})
+
+
+def pick(select: Json, values: list[str]) -> list[str]:
+    """Give the picks in a select menu; NotPossible for too few, too many or others than offered."""
+    if not select["min_values"] <= len(values) <= select["max_values"]:
+        raise NotPossible(f"Pick {select['min_values']} to {select['max_values']}.")
+    offered = [option["value"] for option in select.get("options", [])]
+    if offered and not set(values) <= set(offered):
+        raise NotPossible("Pick one of the options.")
+    return values
