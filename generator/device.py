@@ -32,7 +32,7 @@ class TorchDevice:
 
     def __init__(self, config: ExecutorConfig) -> None:
         self._config = config
-        self._unusable = _refusal(config.device)
+        self._unusable = _refusal(config.device, torch.__version__)
         self._device = torch.device("cpu" if self._unusable else _choose(config.device))
         self._variant: Variant | None = None
         self._loaded: Any = None
@@ -86,8 +86,18 @@ class TorchDevice:
         )
 
     def make_safer(self) -> str | None:
-        """See `Device.make_safer`."""
-        return None
+        """See `Device.make_safer`. Half precision overflows above 65504; bfloat16 and single precision do not."""
+        from generator.pipeline import LoadedVariant
+        from generator.weights import load_parts
+
+        if self._variant is None or self._loaded.dtype is not torch.float16:
+            return None
+        bfloat = self._device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        dtype = torch.bfloat16 if bfloat else torch.float32
+        self._loaded = None
+        self.reclaim()
+        self._loaded = LoadedVariant(self._variant, self._device, dtype, load_parts(self._variant, dtype))
+        return str(dtype).removeprefix("torch.")
 
     def reclaim(self) -> None:
         """See `Device.reclaim`."""
@@ -123,11 +133,11 @@ def _choose(wish: str) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _refusal(wish: str) -> str | None:
+def _refusal(wish: str, version: str) -> str | None:
     """Say why this torch cannot serve the wished device, and what to do; None when it can."""
-    release = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
+    release = tuple(int(part) for part in version.split("+")[0].split(".")[:2])
     if release < OLDEST_TORCH:
-        return f"torch {torch.__version__} is too old: install torch 2.0 or newer."
+        return f"torch {version} is too old: install torch 2.0 or newer."
     if wish.startswith("cuda") and not torch.cuda.is_available():
         built_for = torch.version.cuda or torch.version.hip
         if built_for is None:

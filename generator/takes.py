@@ -123,6 +123,10 @@ class _Shot:
     rerun: Note | None = None
 
     @property
+    def is_safer(self) -> bool:
+        return self.rerun is not None and self.rerun.data["how"] == "precision"
+
+    @property
     def notes(self) -> tuple[Note, ...]:
         return tuple(note for note in (self.memory, self.rerun) if note is not None)
 
@@ -182,7 +186,11 @@ class Studio:
             picture = image.convert("RGB")
         plan = self._first_plan(request.settings, picture.size)
         shot = _Shot(request, picture, request.settings, plan, Hooks(clock, hooks.check))
-        writer = self._film(shot)
+        try:
+            writer = self._film(shot)
+        finally:
+            if shot.is_safer:
+                self.loaded = None  # slower and larger: the next clip loads the ordinary precision again
         clock(Progress(Phase.ENCODE))
         return Take(writer, shot.notes, time.monotonic() - started, seconds)
 
@@ -260,7 +268,8 @@ class Studio:
         log.warning("job=%d out of memory on rung %s, going on with %s", shot.request.job, shot.plan.rung, smaller.rung)
         shot.plan = smaller
         shot.memory = Note("memory", {"rung": smaller.rung})
-        self.rungs.put(self._gpu(), shot.settings.variant, smaller.rung)
+        if not shot.is_safer:
+            self.rungs.put(self._gpu(), shot.settings.variant, smaller.rung)
 
     def _gpu(self) -> str:
         facts = self.device.facts()

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from generator.clip import ClipSettings
 from generator.errors import BadFrames, WeightsUnavailable
 from generator.health import Frame
 from generator.memory import MemoryPlan
-from generator.protocol import ExecutorConfig, Phase, Progress
+from generator.protocol import Phase, Progress
 from generator.takes import Hooks
 from generator.variants import Variant
 
@@ -35,12 +35,12 @@ class SimulatedFatal(Exception):
 class FakeDevice:
     """Moves a light strip over the picture; plays `--fault` at `--at-step`."""
 
-    def __init__(self, config: ExecutorConfig, options: argparse.Namespace, raw_stdout: int) -> None:
+    def __init__(self, options: argparse.Namespace, raw_stdout: int = 1) -> None:
         self._options = options
         self._raw_stdout = raw_stdout
         self._variant: str | None = None
         self._safe = False
-        self._played = 0
+        self._played = self._skipped = 0
 
     def load(self, variant: Variant, on_progress: Callable[[Progress], None]) -> None:
         on_progress(Progress(Phase.LOAD, 0, 1))
@@ -90,6 +90,9 @@ class FakeDevice:
     def _due(self) -> bool:
         """Tell whether the fault shall be played now: `--times` often, also over several processes by `--marks`."""
         marks: Path | None = self._options.marks
+        if self._skipped < self._options.skip:
+            self._skipped += 1
+            return False
         played = len(list(marks.iterdir())) if marks else self._played
         if played >= self._options.times:
             return False
@@ -148,11 +151,12 @@ class FakeDevice:
         return np.clip(frame, 0, 255).astype(np.uint8)
 
 
-def main() -> None:
+def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fault")
     parser.add_argument("--at-step", type=int, default=1)
     parser.add_argument("--times", type=int, default=10**9, help="play the fault so often")
+    parser.add_argument("--skip", type=int, default=0, help="do not play it the first so many times")
     parser.add_argument("--marks", type=Path, help="folder that counts the faults over all processes")
     parser.add_argument("--step-seconds", type=float, default=0.01)
     parser.add_argument("--load-seconds", type=float, default=0.0)
@@ -161,14 +165,18 @@ def main() -> None:
     parser.add_argument("--unsafest", action="store_true", help="there is no safer precision")
     parser.add_argument("--pids", type=Path, help="where the fault `child` writes its process ids")
     parser.add_argument("--deaf", action="store_true", help="tied to nothing, hearing nothing: a negative control")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    options = read_options(sys.argv[1:])
     raw_stdout = os.dup(1)
     if options.deaf:
         sys.stdin.buffer.readline()
         os.write(1, b'{"type": "hello", "protocol": 1}\n')
         options.pids.write_text(str(os.getpid()))
         time.sleep(600)
-    executor.main(lambda config: FakeDevice(config, options, raw_stdout))
+    executor.main(lambda config: FakeDevice(options, raw_stdout))
 
 
 if __name__ == "__main__":

@@ -97,6 +97,10 @@ def with_the_demo_model() -> LocalBackend:
     return LocalBackend(CONFIG, limits=PATIENT)
 
 
+FEW_FRAMES = {"frames": 3}
+"""a real model on two busy cores takes its time"""
+
+
 @pytest.mark.parametrize("make", [fake, without_torch, with_the_demo_model])
 async def test_every_backend_keeps_the_promises_of_the_protocol(make: Callable[[], Any], tmp_path: Path) -> None:
     backend = make()
@@ -112,7 +116,7 @@ async def test_every_backend_keeps_the_promises_of_the_protocol(make: Callable[[
 
 
 async def a_render_gives_a_playable_clip_and_tells_its_steps(backend: Backend, folder: Path) -> None:
-    request, told = a_request(folder, 1), list[Progress]()
+    request, told = a_request(folder, 1, **FEW_FRAMES), list[Progress]()
     rendered = await backend.render(request, told.append)
     assert rendered.clip_path == request.clip_path
     assert request.clip_path.stat().st_size == rendered.bytes
@@ -133,17 +137,17 @@ async def a_failure_is_one_render_error(backend: Backend, folder: Path) -> None:
 
 
 async def a_cancelled_render_leaves_nothing(backend: Backend, folder: Path) -> None:
-    request = a_request(folder, 3, steps=30)
+    request = a_request(folder, 3, steps=30, **FEW_FRAMES)
     task = await start_render(backend, request)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, 10)
     assert not request.clip_path.exists()
-    assert (await backend.render(a_request(folder, 4), ignore)).clip_path.exists()
+    assert (await backend.render(a_request(folder, 4, **FEW_FRAMES), ignore)).clip_path.exists()
 
 
 async def ends_a_render_in_flight(backend: Backend, folder: Path) -> None:
-    task = await start_render(backend, a_request(folder, 5, steps=30))
+    task = await start_render(backend, a_request(folder, 5, steps=30, **FEW_FRAMES))
     await backend.close()
     with pytest.raises(ExecutorLost) as caught:
         await task
