@@ -253,7 +253,7 @@ class Studio:
         below: MemoryPlan | None = plan
         while below is not None and below.rung != remembered:
             below = ladder(below, *size, settings.frames)
-        return below or plan
+        return dataclasses.replace(below or plan, compile=self.config.compile)
 
     def _step_down(self, shot: _Shot, reason: str) -> None:
         """Take the next smaller plan and remember it. Raises OutOfMemory below the last one."""

@@ -1,0 +1,85 @@
+"""What torch says when things go wrong, and which device is chosen."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from generator.device import TorchDevice, _refusal
+from generator.errors import WeightsUnavailable
+from generator.protocol import ExecutorConfig
+from generator.variants import BUILT_IN
+
+
+def device(wish: str = "cpu") -> TorchDevice:
+    return TorchDevice(ExecutorConfig(variants=BUILT_IN, device=wish))
+
+
+def test_a_real_allocation_that_fails_on_the_cpu_is_out_of_memory() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**55, dtype=torch.uint8)
+    assert device().is_out_of_memory(caught.value)
+    assert not device().is_fatal(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 7.73 GiB."),
+        RuntimeError("MPS backend out of memory (MPS allocated: 8.00 GB)"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        MemoryError(),
+    ],
+)
+def test_every_way_of_saying_out_of_memory_is_known(error: Exception) -> None:
+    assert device().is_out_of_memory(error)
+    assert not device().is_fatal(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("CUDA error: unspecified launch failure"),
+        RuntimeError("HIP error: the operation cannot be performed in the present state"),
+    ],
+)
+def test_errors_after_which_the_device_is_lost_are_fatal(error: Exception) -> None:
+    assert device().is_fatal(error)
+    assert not device().is_out_of_memory(error)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shape '[3]' is invalid"), ValueError("CUDA error: said in a picture")])
+def test_an_ordinary_mistake_is_neither(error: Exception) -> None:
+    assert not device().is_fatal(error)
+    assert not device().is_out_of_memory(error)
+
+
+def test_the_cpu_computes() -> None:
+    device().canary()
+    assert device().facts()["device"] == "cpu"
+    free = device().free_bytes()
+    assert free is None or free > 2**28
+
+
+@pytest.mark.parametrize(
+    ("version", "fits"), [("1.13.1", False), ("2.0.0", True), ("2.13.0+cpu", True), ("10.0", True)]
+)
+def test_a_torch_without_fast_attention_is_refused(version: str, fits: bool) -> None:
+    refusal = _refusal("cpu", version)
+    assert (refusal is None) == fits
+    assert fits or "install torch 2.0" in str(refusal)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_a_sentence_when_a_variant_is_to_be_loaded() -> None:
+    wished = device("cuda")
+    with pytest.raises(WeightsUnavailable) as caught:
+        wished.load(BUILT_IN["demo"], lambda progress: None)
+    assert 'device = "cpu"' in caught.value.data["remedy"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_auto_is_the_cpu_where_there_is_nothing_else() -> None:
+    assert device("auto").facts()["device"] in {"cpu", "mps"}
