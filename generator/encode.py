@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import numpy as np
 from PIL import Image
 
-from generator.budget import Rung, rungs, rungs_below
+from generator.budget import Rung, ladder, next_try
 from generator.clip import Format, Loop
 from generator.clipfile import ClipFormat, EncodedClip
 from generator.durable import publish
@@ -70,9 +70,10 @@ class ClipWriter:
         self._path, self._clip, self._master_path = path, clip, master_path
         self._aside = path.with_name(f".{path.name}.part")
         self._smaller = path.with_name(f".{path.name}.smaller.part")
+        self._trial = path.with_name(f".{path.name}.trial.part")
         self._base = base_size(clip)
         self._frames: list[Frame] = []
-        self._first = next(rungs(clip.format))
+        self._first = ladder(clip.format, frames=1)[0]
         self._encoder: _Encoder | None = None
         if clip.loop in (Loop.NONE, Loop.BOOMERANG) and not clip.smooth:
             with _disk_watched():
@@ -101,12 +102,14 @@ class ClipWriter:
         if self._encoder is not None:
             self._encoder.kill()
             self._encoder = None
-        for path in (self._aside, self._smaller):
+        for path in (self._aside, self._smaller, self._trial):
             path.unlink(missing_ok=True)
         self._frames.clear()
 
     def finish(self) -> EncodedClip:
         """Give the clip once it lies complete at its path, within its budget. Raises EncodingFailed or DiskFull."""
+        if not self._frames:
+            raise ValueError("a clip has at least one frame")
         try:
             with _disk_watched():
                 return self._finish()
@@ -114,21 +117,17 @@ class ClipWriter:
             self.abort()
 
     def _finish(self) -> EncodedClip:
-        if not self._frames:
-            raise EncodingFailed("no frames came", why="no-frames")
         frames, notes = looped(self._frames, self._clip.loop)
-        fps = self._clip.playback_fps
+        fps = float(self._clip.playback_fps)
         if self._clip.smooth:
-            frames, fps = smoothed(frames, fps), SMOOTH_FPS
+            frames, fps = smoothed(frames, fps, self._clip.loop), SMOOTH_FPS
         self._write_first(frames, fps)
         rung, master = self._first, None
         if self._aside.stat().st_size > self._clip.max_bytes:
             rung = self._shrink(frames, fps)
             master = self._keep_master()
             self._smaller.replace(self._aside)
-        size = _scaled(self._base, rung.scale)
-        kept = frames[:: rung.every]
-        notes += _told(self._base, size, fps, rung)
+        size, kept = _scaled(self._base, rung.scale), frames[:: rung.every]
         encoded = EncodedClip(
             path=self._path,
             bytes=self._aside.stat().st_size,
@@ -137,7 +136,7 @@ class ClipWriter:
             frames=len(kept),
             playback_fps=fps / rung.every,
             seconds=len(kept) * rung.every / fps,
-            notes=notes,
+            notes=notes + _told(self._base, size, fps, rung),
             master_path=master,
         )
         publish(self._aside, self._path)
@@ -148,25 +147,33 @@ class ClipWriter:
         missing = frames[len(self._frames) :]
         if self._encoder is None:
             self._encoder, missing = self._open(self._first, fps, self._aside), frames
-        for frame in missing:
+        self._encode(missing, self._aside)
+
+    def _shrink(self, frames: Sequence[Frame], fps: float) -> Rung:
+        """Search the ladder for the best rung that fits and leave its file in `_smaller`. Raises EncodingFailed."""
+        max_bytes = self._clip.max_bytes
+        rungs = ladder(self._clip.format, len(frames))
+        tried, best = {0: self._aside.stat().st_size}, None
+        while (index := next_try(rungs, tried, max_bytes)) is not None:
+            rung = rungs[index]
+            self._encoder = self._open(rung, fps / rung.every, self._trial)
+            self._encode(frames[:: rung.every], self._trial)
+            tried[index] = self._trial.stat().st_size
+            if tried[index] <= max_bytes:
+                best = rung
+                self._trial.replace(self._smaller)
+        if best is None:
+            raise EncodingFailed(f"no rung fits into {max_bytes} bytes", why="budget", max_bytes=max_bytes)
+        return best
+
+    def _encode(self, frames: Sequence[Frame], path: Path) -> None:
+        """Give the open encoder its last frames and finish its file, recipe included."""
+        assert self._encoder is not None
+        for frame in frames:
             self._encoder.add(frame)
         self._encoder.finish()
         self._encoder = None
-        write_recipe(self._aside, self._clip.format, self._clip.recipe)
-
-    def _shrink(self, frames: Sequence[Frame], fps: float) -> Rung:
-        """Go down the ladder until a rung fits."""
-        clip = self._clip
-        for rung in rungs_below(clip.format, self._aside.stat().st_size, clip.max_bytes, len(frames)):
-            self._encoder = self._open(rung, fps / rung.every, self._smaller)
-            for frame in frames[:: rung.every]:
-                self._encoder.add(frame)
-            self._encoder.finish()
-            self._encoder = None
-            write_recipe(self._smaller, clip.format, clip.recipe)
-            if self._smaller.stat().st_size <= clip.max_bytes:
-                return rung
-        raise EncodingFailed(f"no rung fits into {clip.max_bytes} bytes", why="budget", max_bytes=clip.max_bytes)
+        write_recipe(path, self._clip.format, self._clip.recipe)
 
     def _keep_master(self) -> Path | None:
         if self._master_path is not None:
@@ -213,13 +220,15 @@ def resized(frame: Frame, size: Size) -> Frame:
     return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))
 
 
-def smoothed(frames: Sequence[Frame], fps: float) -> list[Frame]:
-    """Give the same motion at 24 frames a second, the ones between estimated by ffmpeg."""
+def smoothed(frames: Sequence[Frame], fps: float, loop: Loop) -> list[Frame]:
+    """Give the same motion at 24 frames a second, the ones between estimated by ffmpeg; a loop's seam included."""
     height, width = frames[0].shape[:2]
-    # the last frame twice: the filter ends at the last one's beginning and would play it not at all
-    filters = f"tpad=stop_mode=clone:stop=1,minterpolate=fps={SMOOTH_FPS}:scd=none"
+    last, second = frames[-1], frames[1 % len(frames)]
+    beyond = (last, last) if loop is Loop.NONE else (frames[0], second)  # the filter stops short of its end
+    count = max(1, round(len(frames) / fps * SMOOTH_FPS))
+    filters = ["-vf", f"minterpolate=fps={SMOOTH_FPS}:scd=none", "-frames:v", str(count)]
     raw = through_ffmpeg(
-        raw_input((width, height), fps), frames, ["-vf", filters, "-f", "rawvideo", "-pix_fmt", "rgb24"]
+        raw_input((width, height), fps), (*frames, *beyond), [*filters, "-f", "rawvideo", "-pix_fmt", "rgb24"]
     )
     return list(np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3))
 

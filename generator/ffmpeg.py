@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import subprocess
 import tempfile
@@ -55,12 +56,11 @@ class FramePipe:
 
     def _feed(self) -> None:
         assert self._process.stdin is not None
-        try:
+        with contextlib.suppress(OSError):  # ffmpeg is gone; finish() sees why
             while (frame := self._queue.get()) is not None:
                 self._process.stdin.write(frame.data)
+        with contextlib.suppress(OSError):
             self._process.stdin.close()
-        except OSError:
-            return  # ffmpeg is gone; finish() sees why
 
     def add(self, frame: Frame) -> None:
         """Hand over a contiguous frame; it must not change until `finish`."""

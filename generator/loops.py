@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from generator.clip import Loop
 from generator.protocol import Note
@@ -54,23 +55,31 @@ def crossfade(frames: Sequence[Frame]) -> list[Frame]:
 def best_seam(frames: Sequence[Frame]) -> tuple[int, int, float]:
     """Give start, end (not included) and a score for the stretch whose end leads best into its start.
 
-    The last frame, moved on by the start's own first step, should give the start: place and direction both fit.
     The score is 1 when the seam jumps no further than an ordinary step, 0.25 when it jumps four times as far.
     """
     if len(frames) < 4:
         return 0, len(frames), 0.0
     small = np.stack([_thumbnail(frame) for frame in frames])
-    steps = np.abs(np.diff(small, axis=0)).mean(axis=1)
+    step = float(np.median(np.abs(np.diff(small, axis=0)).mean(axis=1)))
     shortest = max(3, round(len(frames) * _SHORTEST_SEAM))
-    last = len(frames) - 1
-    jumps = {
-        (start, end): float(np.abs(small[end - 1] + (small[start + 1] - small[start]) - small[start]).mean())
-        for start in range(last - shortest + 1)
-        for end in range(start + shortest, last + 2)
-    }
-    step = float(np.median(steps))
-    start, end = min(jumps, key=lambda pair: (jumps[pair], pair[0] - pair[1]))
+    stretches = [
+        (start, end) for start in range(len(frames) - shortest + 1) for end in range(start + shortest, len(frames) + 1)
+    ]
+    jumps = {stretch: _jump(small, *stretch) for stretch in stretches}
+    start, end = min(stretches, key=lambda stretch: (round(jumps[stretch], 3), stretch[0] - stretch[1]))
     return start, end, score_of(jumps[start, end], step)
+
+
+def _jump(small: NDArray[np.float32], start: int, end: int) -> float:
+    """Tell how far what would follow `end` is from what follows `start`, in the frames around both.
+
+    Place alone is not enough: a swing passes its middle in both directions.
+    """
+    around = [k for k in (-2, -1, 0, 1) if start + k >= 0 and end + k < len(small)]
+    if around:
+        return float(np.mean([np.abs(small[end + k] - small[start + k]).mean() for k in around]))
+    step = (small[1] - small[0] + small[-1] - small[-2]) / 2  # the whole clip: nothing lies beyond to compare
+    return float(np.abs(small[-1] + step - small[0]).mean())
 
 
 def score_of(jump: float, step: float) -> float:
@@ -78,11 +87,11 @@ def score_of(jump: float, step: float) -> float:
     return 1.0 if jump <= step else step / jump
 
 
-def _thumbnail(frame: Frame) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+def _thumbnail(frame: Frame) -> NDArray[np.float32]:
     """Give about 32 x 18 block means, flat; blocks forgive noise, which no seam can hide or mend."""
     block = max(1, max(frame.shape[:2]) // 32)
     rows, columns = frame.shape[0] // block, frame.shape[1] // block
     cut = frame[: rows * block, : columns * block].astype(np.float32)
     means = cut.reshape(rows, block, columns, block, 3).mean(axis=(1, 3))
-    flat: np.ndarray[tuple[int], np.dtype[np.float32]] = means.ravel()
+    flat: NDArray[np.float32] = means.ravel()
     return flat

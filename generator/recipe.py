@@ -47,9 +47,9 @@ def program() -> str:
 
 
 def write_recipe(path: Path, format: Format, recipe: dict[str, Any]) -> None:
-    """Add the packet to a finished MP4, GIF or WebP in place; its picture data stays where it is."""
+    """Add the packet to a finished MP4, GIF or WebP that has none, in place."""
     packet = _packet({"ai_generated": True, "digital_source_type": AI_GENERATED, **recipe})
-    writer = {Format.MP4: _append_to_mp4, Format.GIF: _append_to_gif, Format.WEBP: _append_to_webp}[format]
+    writer = {Format.MP4: _append_to_mp4, Format.GIF: _insert_in_gif, Format.WEBP: _append_to_webp}[format]
     with path.open("r+b") as file:
         writer(file, packet)
 
@@ -86,9 +86,15 @@ def _append_to_mp4(file: BinaryIO, packet: bytes) -> None:
     file.write((8 + 16 + len(packet)).to_bytes(4, "big") + b"uuid" + _MP4_XMP + packet)
 
 
-def _append_to_gif(file: BinaryIO, packet: bytes) -> None:
-    file.seek(-1, 2)  # the file's last byte ends it
-    file.write(b"\x21\xff\x0b" + _GIF_XMP + packet + _GIF_TRAILER + b"\x3b")
+def _insert_in_gif(file: BinaryIO, packet: bytes) -> None:
+    """Put it before the first frame, where readers that do not decode the whole file look."""
+    file.seek(10)
+    flags = file.read(1)[0]
+    start = 13 + (3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0)  # behind the header and the palette
+    file.seek(start)
+    rest = file.read()
+    file.seek(start)
+    file.write(b"\x21\xff\x0b" + _GIF_XMP + packet + _GIF_TRAILER + rest)
 
 
 def _append_to_webp(file: BinaryIO, packet: bytes) -> None:
@@ -112,8 +118,8 @@ def _packets(file: BinaryIO) -> Iterator[bytes]:
     elif head[:4] == b"RIFF" and head[8:] == b"WEBP":
         yield from _webp_packets(file, size)
     elif head[:4] == b"GIF8":
-        file.seek(max(0, size - _MAX_PACKET))  # ours is the last thing in the file
-        yield file.read().rpartition(_GIF_XMP)[2]
+        file.seek(0)
+        yield file.read(_MAX_PACKET).partition(_GIF_XMP)[2]
 
 
 def _mp4_packets(file: BinaryIO, size: int) -> Iterator[bytes]:
