@@ -160,7 +160,7 @@ def buttons() -> list[ui.Button[Parts]]:
     return [
         Count(),
         ui.Button(label="Done", style=style.success, emoji="✅", custom_id="done"),
-        ui.Button(label="Never answers", style=style.danger, custom_id="never"),
+        Never(label="Never answers", style=style.danger),
         ui.Button(label="Off", style=style.secondary, custom_id="off", disabled=True),
         ui.Button(label="Site", url="https://example.com"),
     ]
@@ -175,6 +175,11 @@ class Count(ui.Button[Parts]):
         self.times += 1
         self.label = f"Pressed {self.times}"
         await interaction.response.edit_message(view=self.view)
+
+
+class Never(ui.Button[Parts]):
+    async def callback(self, interaction: discord.Interaction) -> None:
+        await asyncio.sleep(5)  # when it ends, discord.py answers by itself, and too late
 
 
 class Pick(ui.Select[Parts]):
@@ -193,8 +198,7 @@ class People(ui.UserSelect[Parts]):
         super().__init__(placeholder="People", max_values=2)
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        names = sorted(user.display_name for user in self.values)
-        await interaction.response.send_message(f"People {', '.join(names)}", ephemeral=True)
+        await interaction.response.send_message(f"Picked {len(self.values)} people", ephemeral=True)
 
 
 @app_commands.command(description="Only you see the answer")

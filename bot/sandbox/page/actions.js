@@ -16,7 +16,7 @@ export class Actions {
     list.addEventListener("click", (event) => this.click(event));
     list.addEventListener("contextmenu", (event) => this.contextMenu(event));
     list.addEventListener("keydown", (event) => this.key(event));
-    for (const type of ["play", "pause", "ended"]) list.addEventListener(type, (event) => markPlaying(event.target), true);
+    list.addEventListener("play", ({ target }) => giveControls(target), true);
     session.on("modal", (interaction) => openModal(session, interaction));
   }
 
@@ -128,7 +128,8 @@ export class Actions {
   }
 }
 
-function markPlaying(video) {
-  if (!video.paused) video.controls = true; // from the first play on: over the still picture they would hide it
-  video.parentElement?.classList.toggle("playing", !video.paused && !video.ended);
+/** From its first play on a clip has controls; over the still picture they would hide it. */
+function giveControls(video) {
+  video.controls = true;
+  video.parentElement.querySelector(".play")?.remove();
 }

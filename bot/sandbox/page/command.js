@@ -28,7 +28,14 @@ export class CommandForm {
     this.problem = h("p", { class: "problem", role: "alert", hidden: true });
     this.element = h(
       "form",
-      { class: "command", "aria-label": `/${command.path}`, on: { submit: (event) => (event.preventDefault(), this.submit()) } },
+      {
+        class: "command",
+        "aria-label": `/${command.path}`,
+        on: {
+          submit: (event) => (event.preventDefault(), this.submit()),
+          focusout: ({ relatedTarget }) => this.element.contains(relatedTarget) || this.suggestions.hide(),
+        },
+      },
       this.tray,
       this.problem,
       h(

@@ -1,6 +1,6 @@
 // The list above the composer: commands, options or choices, walked with the arrow keys while the text field keeps the focus.
 
-import { h } from "./dom.js";
+import { fill, h } from "./dom.js";
 
 /** A listbox that belongs to whichever input showed it last. */
 export class Suggestions {
@@ -32,11 +32,11 @@ export class Suggestions {
         item.hint && h("span", { class: "suggestion-hint" }, item.hint),
       ),
     );
-    this.root.replaceChildren(
+    fill(
+      this.root,
       h("p", { class: "suggestions-heading" }, heading, note && h("span", {}, note)),
       items.length > 0 && h("ul", { id: "suggestion-list", role: "listbox", "aria-label": heading }, rows),
     );
-    this.root.lastElementChild.tagName === "UL" || this.root.lastChild.remove?.();
     this.root.hidden = !heading && items.length === 0;
     input.setAttribute("aria-expanded", String(items.length > 0));
     this.mark(first && items.length ? 0 : -1);
