@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -20,9 +21,11 @@ from bot.sandbox.events import Subscription
 from bot.sandbox.refusals import Json, NotPossible
 from bot.sandbox.scene import ADA, OLGA, PICTURES, VIVANT
 from bot.sandbox.server import Sandbox, SandboxUnavailable
+from generator.lifeline import die_with_parent
 
 STOP_SECONDS = 15.0
 RESTART_SECONDS = 2.0
+TIDY_SECONDS = 5.0
 
 console = Console(stderr=True, highlight=False)
 
@@ -77,6 +80,7 @@ async def running_bot(sandbox: Sandbox, data_dir: Path) -> AsyncIterator[asyncio
         *(sys.executable, "-m", "bot", "run"),
         env=os.environ | environment | sandbox.environment(),
         start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the bot in order
+        preexec_fn=partial(die_with_parent, os.getpid()),
     )
     try:
         yield bot
@@ -141,10 +145,19 @@ async def _clip_among(events: Subscription) -> Json:
             continue
         clips = [item for item in message["attachments"] if item["filename"].endswith((".mp4", ".gif", ".webp"))]
         if clips:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(_next_edit(events), TIDY_SECONDS)
             return dict(clips[0])
         if event["visible_to"] == ADA or "message_reference" in message:
             raise DemoError(f"The bot answered without a clip: {_words(message)}")
     raise DemoError("The local Discord ended.")
+
+
+async def _next_edit(events: Subscription) -> None:
+    """Wait for the card to say where the clip is, so that the transcript ends as it does for a person."""
+    async for event in events:
+        if event["t"] == "MESSAGE_UPDATE" and event["d"]["author"]["id"] == VIVANT:
+            return
 
 
 def _words(node: object) -> str:
