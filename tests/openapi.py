@@ -34,7 +34,10 @@ class OpenApi:
     """Discord's description, asked about one exchange at a time."""
 
     def __init__(self, document: dict[str, Any]) -> None:
-        self._answers = _Side(document)
+        answers = copy.deepcopy(document)
+        # The documentation's own examples of field errors carry codes like "BASE_TYPE_REQUIRED", not numbers.
+        answers["components"]["schemas"]["InnerErrors"]["properties"]["_errors"]["items"] = {"type": "object"}
+        self._answers = _Side(answers)
         requests = copy.deepcopy(document)
         # The documentation says "snowflake or number", and discord.py sends numbers.
         requests["components"]["schemas"]["SnowflakeType"] = {"type": ["string", "integer"]}

@@ -15,6 +15,7 @@ from aiohttp import BodyPartReader, web
 
 from bot.sandbox.attachments import Upload
 from bot.sandbox.faults import Action, CutUpload, Delay, Do, FaultScript, LoseReply, Refuse, Reset
+from bot.sandbox.limits import Buckets
 from bot.sandbox.proxy import Proxy
 from bot.sandbox.record import Exchange, Record
 from bot.sandbox.refusals import Refusal, invalid_form, too_large, unauthorized
@@ -52,11 +53,14 @@ class Route:
 class Api:
     """Serves routes over a World."""
 
-    def __init__(self, world: World, faults: FaultScript, record: Record, proxy: Proxy) -> None:
+    def __init__(
+        self, world: World, faults: FaultScript, record: Record, proxy: Proxy, buckets: Buckets | None = None
+    ) -> None:
         self._world = world
         self._faults = faults
         self._record = record
         self._proxy = proxy
+        self._buckets = buckets
 
     def mount(self, app: web.Application, routes: list[Route]) -> None:
         """Add the routes, and a loud 501 for every other path of the API."""
@@ -104,9 +108,9 @@ class Api:
                     await asyncio.sleep(seconds)
                 case Do(change):
                     change()
-                case Refuse(status, body, headers):
+                case Refuse():
                     await request.read()
-                    return web.Response(status=status, body=body.encode(), headers=headers)
+                    return _played(action)
                 case Reset():
                     self._cut(request, reset=True)
                     return web.Response()
@@ -123,13 +127,20 @@ class Api:
             return json_response(501, {"message": f"The sandbox does not implement {what}", "code": 0})
         if route.needs_token and request.headers.get("Authorization") != f"Bot {self._world.scene.token}":
             raise unauthorized()
+        headers: dict[str, str] = {}
+        if self._buckets:
+            headers, refused = self._buckets.take(request.method, route.path, call.params)
+            if refused:
+                return _played(refused, headers)
         try:
             answer = route.answer(self._world, call)
         except Refusal as refusal:
             if refusal.status == 501:
                 self._record.miss(refusal.message)
             raise
-        return web.Response(status=204) if answer is None else json_response(200, answer)
+        response = web.Response(status=204) if answer is None else json_response(200, answer)
+        response.headers.update(headers)
+        return response
 
     def _note(
         self, request: web.Request, route: Route | None, call: Call, response: web.Response, seconds: float
@@ -153,6 +164,10 @@ class Api:
         if request.transport is not None:
             self._proxy.cut(request.transport.get_extra_info("peername")[1], reset=reset)
             request.transport.abort()
+
+
+def _played(refuse: Refuse, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(status=refuse.status, body=refuse.body.encode(), headers=(headers or {}) | refuse.headers)
 
 
 def json_response(status: int, data: Any) -> web.Response:

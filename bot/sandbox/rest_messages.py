@@ -44,8 +44,9 @@ def list_messages(world: World, call: Call) -> list[Json]:
     elif "before" in call.query:
         found = [item for item in found if int(item["id"]) < int(call.query["before"])]
     elif "around" in call.query:
-        found.sort(key=lambda item: abs(int(item["id"]) - int(call.query["around"])))
-        found = sorted(found[:limit], key=lambda item: int(item["id"]))
+        older = sum(int(item["id"]) < int(call.query["around"]) for item in found)
+        first = max(older - limit // 2, 0)
+        found = found[first : first + limit]
     return found[-limit:][::-1]
 
 

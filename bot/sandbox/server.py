@@ -18,6 +18,7 @@ from bot.sandbox.clock import Timing
 from bot.sandbox.faults import FaultScript
 from bot.sandbox.gateway import Gateway
 from bot.sandbox.http import Api
+from bot.sandbox.limits import Buckets
 from bot.sandbox.page import page_application
 from bot.sandbox.proxy import HOSTS, Proxy
 from bot.sandbox.record import Record
@@ -41,6 +42,8 @@ class Sandbox:
         port: int = 0,
         faults: FaultScript | None = None,
         timing: Timing | None = None,
+        *,
+        rate_limits: bool = False,
     ) -> None:
         if importlib.util.find_spec("trustme") is None:
             raise SandboxUnavailable(
@@ -56,6 +59,7 @@ class Sandbox:
         self.page_url = ""
         self._folder = data_dir
         self._port = port
+        self._buckets = Buckets(self.world.clock) if rate_limits else None
         self._stack = contextlib.AsyncExitStack()
 
     @property
@@ -117,7 +121,7 @@ class Sandbox:
     def _discord(self) -> web.Application:
         app = web.Application(client_max_size=_MAX_BODY)
         app.router.add_get("/", self.gateway.handle)
-        api = Api(self.world, self.faults, self.record, self.proxy)
+        api = Api(self.world, self.faults, self.record, self.proxy, self._buckets)
         mount_cdn(app, self.world, api.spoil)
         api.mount(app, ROUTES)
         return app

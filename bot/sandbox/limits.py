@@ -1,0 +1,49 @@
+"""Rate limit buckets as Discord keeps them: stated in headers, per route and place, refused with 429 when empty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.sandbox.clock import Clock
+from bot.sandbox.faults import Refuse, rate_limited
+
+
+@dataclass
+class _Bucket:
+    left: int
+    refills_at: float
+
+
+class Buckets:
+    """`requests` per `window_seconds` for each route and place; interaction callbacks have none."""
+
+    def __init__(self, clock: Clock, requests: int = 5, window_seconds: float = 5.0) -> None:
+        self._clock = clock
+        self._requests = requests
+        self._window = window_seconds
+        self._buckets: dict[tuple[str, str, str], _Bucket] = {}
+
+    def take(self, method: str, template: str, params: Mapping[str, str]) -> tuple[dict[str, str], Refuse | None]:
+        """Count a request; give the headers for its answer, and the 429 when the bucket is empty."""
+        if template.startswith("/interactions/"):
+            return {}, None
+        place = params.get("channel_id") or params.get("webhook_token") or params.get("guild_id") or ""
+        key = (method, template, place)
+        now = self._clock.now()
+        bucket = self._buckets.get(key)
+        if bucket is None or bucket.refills_at <= now:
+            bucket = self._buckets[key] = _Bucket(self._requests, now + self._window)
+        refused = rate_limited(round(bucket.refills_at - now, 3)) if bucket.left == 0 else None
+        bucket.left = max(bucket.left - 1, 0)
+        return self._headers(key, bucket, now), refused
+
+    def _headers(self, key: tuple[str, str, str], bucket: _Bucket, now: float) -> dict[str, str]:
+        return {
+            "Via": "1.1 google",
+            "X-RateLimit-Bucket": format(hash(key[:2]) & 0xFFFFFFFFFFFFFFFF, "016x"),
+            "X-RateLimit-Limit": str(self._requests),
+            "X-RateLimit-Remaining": str(bucket.left),
+            "X-RateLimit-Reset": f"{bucket.refills_at:.3f}",
+            "X-RateLimit-Reset-After": f"{bucket.refills_at - now:.3f}",
+        }
