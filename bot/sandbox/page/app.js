@@ -91,4 +91,4 @@ async function start(actorId) {
 }
 
 start(sessionStorage.getItem(WHO));
-export { actions, sidebar };
+export { actions, session, sidebar };
