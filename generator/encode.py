@@ -25,7 +25,7 @@ from generator.ffmpeg import FramePipe, raw_input, read_frames, through_ffmpeg
 from generator.gif import write_gif
 from generator.loops import looped
 from generator.protocol import Note
-from generator.recipe import read_recipe, write_recipe
+from generator.recipe import ai_comment, read_recipe, write_recipe
 
 if TYPE_CHECKING:
     from generator.ffmpeg import Frame
@@ -191,9 +191,10 @@ class ClipWriter:
 def _mp4_arguments(size: Size, crf: int, *, live: bool) -> list[str]:
     """H.264 as every Discord client plays it inline; live, without the lookahead that would hold frames back."""
     bt709 = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
+    told = ["-metadata", f"comment={ai_comment()}"]
     scale = f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd+full_chroma_int:out_color_matrix=bt709:out_range=tv"
     x264 = ["-c:v", "libx264", "-preset", "medium", "-crf", str(crf), *(("-tune", "zerolatency") if live else ())]
-    return ["-vf", f"{scale},format=yuv420p", *x264, *bt709, "-movflags", "+faststart", "-f", "mp4"]
+    return ["-vf", f"{scale},format=yuv420p", *x264, *bt709, *told, "-movflags", "+faststart", "-f", "mp4"]
 
 
 def _webp_arguments(size: Size, quality: int, *, live: bool) -> list[str]:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from generator.recipe import ai_comment
+
 if TYPE_CHECKING:
     from generator.ffmpeg import Frame
 
@@ -37,7 +39,7 @@ def write_gif(frames: Sequence[Frame], fps: float, colours: int, path: Path) -> 
     flat = [Image.fromarray(nearest[code]) for code in codes]
     for picture in flat:
         picture.putpalette(palette)
-    timing = {"duration": delays(len(flat), fps), "loop": 0}
+    timing = {"duration": delays(len(flat), fps), "loop": 0, "comment": ai_comment()}
     with path.open("wb") as file:
         # optimize would give each frame a palette of its own, and larger differences to code
         flat[0].save(file, "GIF", save_all=True, append_images=flat[1:], optimize=False, **timing)

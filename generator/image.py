@@ -121,7 +121,7 @@ def _opened(path: Path, limits: PictureLimits) -> Iterator[Image.Image]:
                 _check_pixels(image, limits)
                 yield image
     except UnidentifiedImageError as error:
-        raise _not_accepted(path) from error
+        raise _not_opened(path) from error
     except Image.DecompressionBombError as error:
         raise PictureError(PictureReason.TOO_MANY_PIXELS, str(error), max_pixels=limits.max_pixels) from error
     except MemoryError as error:
@@ -142,7 +142,9 @@ def _check_pixels(image: Image.Image, limits: PictureLimits) -> None:
         )
 
 
-_KNOWN_REFUSED = (
+_OURS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")
+_OUR_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+_OTHERS = (
     (0, b"%PDF", "PDF"),
     (0, b"%!PS", "PostScript"),
     (0, b"8BPS", "Photoshop"),
@@ -157,17 +159,21 @@ _KNOWN_REFUSED = (
 )
 
 
-def _not_accepted(path: Path) -> PictureError:
-    """Tell a file of a known other kind from one that is no picture, or a broken one."""
+def _not_opened(path: Path) -> PictureError:
+    """Tell a damaged picture from one of another kind and from what is none."""
     with path.open("rb") as file:
         head = file.read(16)
-    for offset, magic, name in _KNOWN_REFUSED:
+    if head.startswith(_OURS) or head[8:12] in (*_OUR_BRANDS, b"WEBP"):
+        return PictureError(PictureReason.CORRUPT, "the file begins like a picture but cannot be opened")
+    for offset, magic, name in _OTHERS:
         if head[offset:].startswith(magic):
             return PictureError(PictureReason.UNSUPPORTED_FORMAT, f"{name} is not accepted", format=name)
     return PictureError(PictureReason.NOT_A_PICTURE, "no accepted format recognises the file")
 
 
 def _orientation(image: Image.Image) -> int:
+    if image.format == "TIFF":
+        return 1  # Pillow turns this one itself, and tells the upright size beforehand
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except (*DAMAGED, MemoryError):

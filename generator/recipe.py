@@ -46,6 +46,11 @@ def program() -> str:
     return f"Vivant {importlib.metadata.version('vivant')}"
 
 
+def ai_comment() -> str:
+    """Give the one line for the formats' own comment field, which plain viewers show."""
+    return f"AI-generated with {program()}"
+
+
 def write_recipe(path: Path, format: Format, recipe: dict[str, Any]) -> None:
     """Add the packet to a finished MP4, GIF or WebP that has none, in place."""
     packet = _packet({"ai_generated": True, "digital_source_type": AI_GENERATED, **recipe})
@@ -93,6 +98,8 @@ def _insert_in_gif(file: BinaryIO, packet: bytes) -> None:
     start = 13 + (3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0)  # behind the header and the palette
     file.seek(start)
     rest = file.read()
+    if rest.startswith(b"\x21\xff\x0bNETSCAPE2.0"):  # the loop count: old readers look for it here and nowhere else
+        start, rest = start + 19, rest[19:]
     file.seek(start)
     file.write(b"\x21\xff\x0b" + _GIF_XMP + packet + _GIF_TRAILER + rest)
 

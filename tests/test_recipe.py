@@ -61,7 +61,9 @@ def test_the_mark_of_generated_media_is_one_that_others_read(bare: Path) -> None
     assert found["ai_generated"] is True
     assert found["digital_source_type"] == AI_GENERATED
     assert b'Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org' in bare.read_bytes()
-    if bare.suffix == ".webp":
+    if bare.suffix != ".webp":
+        assert b"AI-generated with Vivant" in bare.read_bytes(), "for people who look without an XMP reader"
+    else:
         with Image.open(bare) as image:  # Pillow finds the packet by itself, as any XMP reader would
             assert AI_GENERATED.encode() in image.info["xmp"]
 
