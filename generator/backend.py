@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import sys
@@ -130,7 +131,8 @@ class LocalBackend:
         return dict(self._facts)
 
     def preload(self, variant: str) -> None:
-        """Ask the child to load a variant as soon as it is free; `on_state` tells how it went."""
+        """Load a variant as soon as the child is free, and first of all in every child after it; `on_state` tells."""
+        self._config = dataclasses.replace(self._config, preload=variant)
         self._send(to_line("preload", variant=variant))
 
     # -- the child's life

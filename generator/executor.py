@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from generator.encode import EncodedClip
@@ -36,6 +37,8 @@ from generator.takes import Device, Hooks, Rungs, Studio, Take
 
 log = logging.getLogger(__name__)
 
+_PULSE_BYTES = 64 * 1024
+"""more than looking at the counters moves"""
 FATAL_STATUS = 70  # EX_SOFTWARE: the device is unusable in this process, a new one may mend it
 
 
@@ -84,9 +87,10 @@ class Executor:
 
     _studio: Studio
 
-    def __init__(self, config: ExecutorConfig, voice: Voice) -> None:
+    def __init__(self, config: ExecutorConfig, voice: Voice, *, pulse_seconds: float = 20.0) -> None:
         self._config = config
         self._voice = voice
+        self._pulse_seconds = pulse_seconds
         self._lock = threading.Lock()
         self._orders: dict[tuple[int, int], _Order] = {}
         self._line: queue.SimpleQueue[_Order | str] = queue.SimpleQueue()
@@ -168,12 +172,25 @@ class Executor:
 
         if variant is not None:
             tell(Progress(Phase.LOAD))
+            loaded = threading.Event()
+            threading.Thread(target=self._pulse, args=(loaded, tell), name="pulse", daemon=True).start()
             try:
                 self._studio.load(variant, tell)
             except BaseException as error:
                 self._voice.say("broken", error=_failure(error))
                 raise
+            finally:
+                loaded.set()
         self._voice.say("ready", facts=self._studio.device.facts())
+
+    def _pulse(self, loaded: threading.Event, tell: Callable[[Progress], None]) -> None:
+        """Show that a long load lives, as long as bytes move: the first download of a variant may take an hour."""
+        before = _bytes_moved()
+        while not loaded.wait(self._pulse_seconds):
+            now = _bytes_moved()
+            if now - before > _PULSE_BYTES:
+                tell(Progress(Phase.LOAD))
+            before = now
 
     def _shoot(self, order: _Order) -> None:
         """Render an order's frames and hand the take to the muxer."""
@@ -239,6 +256,15 @@ class Executor:
             self._orders.pop(order.key, None)
 
 
+def _bytes_moved() -> int:
+    """Give the bytes this process has read and written so far, as Linux counts them; 0 where nobody does."""
+    counters = Path("/proc/self/io")
+    if not counters.is_file():
+        return 0
+    fields = dict(line.split(": ") for line in counters.read_text().splitlines())
+    return sum(int(fields[name]) for name in ("rchar", "wchar", "read_bytes"))
+
+
 def _failure(error: BaseException) -> dict[str, Any]:
     if not isinstance(error, RenderError):
         error = RenderCrashed(str(error), type=type(error).__name__)
@@ -266,7 +292,7 @@ def _torch_device(config: ExecutorConfig) -> Device:
     return TorchDevice(config)
 
 
-def main(make_device: Callable[[ExecutorConfig], Device] = _torch_device) -> None:
+def main(make_device: Callable[[ExecutorConfig], Device] = _torch_device, *, pulse_seconds: float = 20.0) -> None:
     """Be the child: speak the protocol on stdin and stdout until stdin ends."""
     guard_group()
     voice = Voice(take_stdout())
@@ -279,7 +305,7 @@ def main(make_device: Callable[[ExecutorConfig], Device] = _torch_device) -> Non
     faulthandler.enable()
     config = config_from_wire(wire)
     voice.say("hello", protocol=PROTOCOL_VERSION)
-    executor = Executor(config, voice)
+    executor = Executor(config, voice, pulse_seconds=pulse_seconds)
     threading.Thread(target=executor.listen, args=(sys.stdin.buffer,), name="reader", daemon=True).start()
     executor.run(make_device)
 

@@ -44,7 +44,11 @@ class FakeDevice:
 
     def load(self, variant: Variant, on_progress: Callable[[Progress], None]) -> None:
         on_progress(Progress(Phase.LOAD, 0, 1))
-        time.sleep(self._options.load_seconds)
+        loaded_at = time.monotonic() + self._options.load_seconds
+        while time.monotonic() < loaded_at:
+            if self._options.load_moves_bytes:
+                Path(os.devnull).write_bytes(bytes(1024 * 1024))
+            time.sleep(0.05)
         if self._options.fault == "no-weights" and self._due():
             raise WeightsUnavailable("none", variant=variant.name, why="missing", remedy="Put them there.")
         self._variant = variant.name
@@ -160,6 +164,7 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--marks", type=Path, help="folder that counts the faults over all processes")
     parser.add_argument("--step-seconds", type=float, default=0.01)
     parser.add_argument("--load-seconds", type=float, default=0.0)
+    parser.add_argument("--load-moves-bytes", action="store_true", help="as a download does")
     parser.add_argument("--frames", choices=("black", "frozen", "strobing"))
     parser.add_argument("--good-seed", type=int, help="the seed with which the frames are good")
     parser.add_argument("--unsafest", action="store_true", help="there is no safer precision")
@@ -176,7 +181,7 @@ def main() -> None:
         os.write(1, b'{"type": "hello", "protocol": 1}\n')
         options.pids.write_text(str(os.getpid()))
         time.sleep(600)
-    executor.main(lambda config: FakeDevice(options, raw_stdout))
+    executor.main(lambda config: FakeDevice(options, raw_stdout), pulse_seconds=0.2)
 
 
 if __name__ == "__main__":

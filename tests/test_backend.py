@@ -284,6 +284,16 @@ async def test_a_child_that_never_says_hello_is_replaced(tmp_path: Path) -> None
     await backend.close()
 
 
+@pytest.mark.parametrize(("moves_bytes", "survives"), [(("--load-moves-bytes",), True), ((), False)])
+async def test_a_long_download_is_no_stall_but_a_dead_one_is(moves_bytes: tuple[str, ...], survives: bool) -> None:
+    states: list[ExecutorState] = []
+    limits = replace(PATIENT, load_seconds=1.0)
+    options = ("--load-seconds", "2.5", *moves_bytes)
+    async with running(*options, limits=limits, on_state=lambda state, facts: states.append(state)):
+        await eventually(lambda: states[-1:] == [ExecutorState.READY if survives else ExecutorState.RESTARTING])
+    assert (ExecutorState.RESTARTING in states) is not survives
+
+
 async def test_a_child_that_outlives_sigkill_is_reported_and_has_no_successor_until_it_is_gone(tmp_path: Path) -> None:
     told: list[tuple[ExecutorState, dict[str, Any]]] = []
     limits = replace(IMPATIENT, term_seconds=0.0, kill_seconds=0.0)
@@ -484,6 +494,10 @@ async def test_it_says_what_it_loads_and_what_it_is(tmp_path: Path) -> None:
         assert backend.describe()["gpu"] == "3", "CUDA_VISIBLE_DEVICES is not set"
         backend.preload("svd")
         await eventually(lambda: backend.describe()["variant"] == "svd")
+        os.kill(backend.describe()["pid"], signal.SIGKILL)
+        await eventually(lambda: not backend.ready.is_set())
+        await asyncio.wait_for(backend.ready.wait(), 20)
+        assert backend.describe()["variant"] == "svd", "the next child loads the variant that was chosen last"
     states = [state for state, _facts in told]
     assert states[0] is ExecutorState.LOADING
     assert states.index(ExecutorState.READY) > 0
