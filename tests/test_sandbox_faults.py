@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import aiohttp
 import discord
@@ -195,7 +196,9 @@ async def test_discord_py_does_not_retry_503_nor_a_reset_on_linux(library: disco
     assert posted(sandbox) == 1
 
 
-async def test_discord_py_resumes_after_a_drop_and_hears_the_command_it_missed(sandbox: Sandbox) -> None:
+@asynccontextmanager
+async def listening(sandbox: Sandbox) -> AsyncIterator[asyncio.Queue[int]]:
+    """Run discord.py with its gateway, and give the interactions it hears."""
     heard: asyncio.Queue[int] = asyncio.Queue()
 
     class Client(discord.AutoShardedClient):
@@ -203,19 +206,43 @@ async def test_discord_py_resumes_after_a_drop_and_hears_the_command_it_missed(s
             await heard.put(interaction.id)
 
     connector = aiohttp.TCPConnector(ssl=sandbox.client_tls())
-    client = Client(
-        intents=discord.Intents(guilds=True), proxy=sandbox.proxy_url, connector=connector, guild_ready_timeout=0.1
-    )
+    intents = discord.Intents(guilds=True)
+    client = Client(intents=intents, proxy=sandbox.proxy_url, connector=connector, guild_ready_timeout=0.1)
+    sandbox.world.commands.overwrite(None, [{"name": "ping", "description": "x"}])
     async with client, asyncio.timeout(20):
         running = asyncio.create_task(client.start(sandbox.token))
         await client.wait_until_ready()
-        sandbox.world.commands.overwrite(None, [{"name": "ping", "description": "x"}])
-        sandbox.gateway.drop()
+        yield heard
+        await client.close()
+        await running
+
+
+INTERRUPTIONS: dict[str, Callable[[Sandbox], None]] = {
+    "a drop": lambda sandbox: sandbox.gateway.drop(),
+    "a reset": lambda sandbox: sandbox.proxy.cut_all(),
+    "op 7": lambda sandbox: sandbox.gateway.ask_to_reconnect(),
+}
+
+
+@pytest.mark.parametrize("interrupt", INTERRUPTIONS.values(), ids=INTERRUPTIONS.keys())
+async def test_discord_py_resumes_and_hears_the_command_it_missed(
+    sandbox: Sandbox, interrupt: Callable[[Sandbox], None]
+) -> None:
+    async with listening(sandbox) as heard:
+        interrupt(sandbox)
         interaction = await sandbox.world.invoke(ADA, PICTURES, "ping")
         assert await heard.get() == int(interaction.id)
         assert (sandbox.world.identifies, sandbox.gateway.resumes) == (1, 1)
-        await client.close()
-        await running
+
+
+async def test_discord_py_identifies_again_after_an_invalid_session(sandbox: Sandbox) -> None:
+    async with listening(sandbox) as heard:
+        sandbox.gateway.invalidate()
+        while sandbox.world.identifies < 2:
+            await asyncio.sleep(0.01)
+        interaction = await sandbox.world.invoke(ADA, PICTURES, "ping")
+        assert await heard.get() == int(interaction.id)
+        assert sandbox.gateway.resumes == 0
 
 
 async def test_buckets_refuse_the_sixth_request_and_a_library_that_reads_headers_never_meets_that() -> None:

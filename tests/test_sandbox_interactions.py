@@ -75,6 +75,7 @@ async def test_the_payload_carries_what_discord_promises(ready: Sandbox) -> None
     assert not int(there.payload["app_permissions"]) & Permission.ATTACH_FILES
     direct = await animate(ready, DIRECT_ADA)
     assert (direct.payload["context"], direct.payload["user"]["id"]) == (1, ADA)
+    assert direct.payload["authorizing_integration_owners"] == {"0": "0"}
 
 
 NOT_POSSIBLE = {
@@ -280,6 +281,13 @@ async def test_a_form_opens_is_filled_and_answered(ready: Sandbox, bot: RawBot) 
     assert rows[0]["components"][0]["value"] == "so"
     assert rows[1]["component"]["values"][0] in sent.payload["data"]["resolved"]["attachments"]
     assert (await bot.answer(sent.payload, MESSAGE, {"content": "thanks"}))[0] == 200
+
+
+async def test_a_form_too_large_is_refused_and_the_interaction_stays_open(ready: Sandbox, bot: RawBot) -> None:
+    interaction = await animate(ready)
+    form = {"custom_id": "form", "title": "x" * 46, "components": [{"type": 18}]}
+    assert (await bot.answer(interaction.payload, MODAL, form))[1]["code"] == 50035
+    assert (await bot.answer(interaction.payload, MESSAGE, {"content": "x"}))[0] == 200
 
 
 async def test_suggestions_come_while_typing(ready: Sandbox, bot: RawBot) -> None:

@@ -74,6 +74,13 @@ def check_components(components: Any, *, v2: bool) -> None:
         raise _bad("COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED", "Total displayable text size exceeds 4000")
 
 
+def check_modal(modal: Json) -> None:
+    """Refuse a form that Discord refuses: title, custom id, one to five rows."""
+    for field, most in (("title", 45), ("custom_id", 100), ("components", 5)):
+        if not 1 <= len(modal.get(field) or "") <= most:
+            raise invalid_form(field, "BASE_TYPE_BAD_LENGTH", f"Must be between 1 and {most} in length.")
+
+
 def _check(component: Json, allowed: set[Kind]) -> None:
     if component.get("type") not in allowed:
         raise _bad(

@@ -6,6 +6,7 @@ import asyncio
 
 from bot.sandbox.attachments import Upload
 from bot.sandbox.clock import Stamps
+from bot.sandbox.components import check_modal
 from bot.sandbox.events import Events
 from bot.sandbox.interaction import Callback, Interaction, InteractionType, State
 from bot.sandbox.messages import Messages, Origin
@@ -134,10 +135,14 @@ class Interactions:
 
     def _answer(self, interaction: Interaction, callback: Callback, data: Json, uploads: dict[int, Upload]) -> Json:
         if callback is Callback.MODAL:
+            check_modal(data)
             interaction.modal, interaction.state = data, State.MODAL
             return {}
         if callback is Callback.CHOICES:
-            interaction.choices, interaction.state = data.get("choices") or [], State.ANSWERED
+            choices = data.get("choices") or []
+            if len(choices) > 25:
+                raise invalid_form("choices", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
+            interaction.choices, interaction.state = choices, State.ANSWERED
             return {}
         if callback in (Callback.DEFERRED_UPDATE, Callback.UPDATE_MESSAGE):
             return self._update(interaction, callback, data, uploads)

@@ -142,10 +142,13 @@ class People:
         return Inputs(self.scene, self.places, self.attachments, channel)
 
     def _owners(self, actor_id: str, channel: Json) -> dict[str, str]:
-        """Say who installed the app for this place: {"0": guild id} the server, {"1": user id} the person."""
+        """Say who installed the app for this place: {"0": guild id} its server, {"1": user id} only the person.
+
+        In the bot's direct messages Discord writes "0" for the guild.
+        """
         guild_id = channel.get("guild_id")
         if guild_id is None:
-            return {"0": "0", "1": actor_id}
+            return {"0": "0"}
         if self.places.member(guild_id, self.places.bot_id):
             return {"0": guild_id}
         return {"1": actor_id}
