@@ -54,6 +54,9 @@ class Tree(app_commands.CommandTree["VivantClient"]):
         """Log the whole error by the interaction's id, never its token; say a plain sentence."""
         if isinstance(error, app_commands.CheckFailure):
             return  # the check has answered
+        if self.client.is_closed():
+            log.info("interaction=%d was cut short by the stop", interaction.id)
+            return
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         name = interaction.command.qualified_name if interaction.command else "button"
         log.error("interaction=%d %s failed", interaction.id, name, exc_info=cause)

@@ -51,6 +51,7 @@ class Poster:
         cards: StatusCards,
         shrink: Shrink,
         *,
+        posting: type[Posting] = Posting,
         now_ms: Callable[[], int] = wall_clock_ms,
         pause: Pause = asyncio.sleep,
     ) -> None:
@@ -59,6 +60,7 @@ class Poster:
         self._switches = switches
         self._cards = cards
         self._shrink = shrink
+        self._posting = posting
         self._now_ms = now_ms
         self._pause = pause
         self._held: set[int] = set()
@@ -67,7 +69,7 @@ class Poster:
 
     async def run(self, client: discord.Client) -> None:
         """Deliver until cancelled; what an earlier run left unfinished comes first."""
-        posting = Posting(client, self._spool, self._switches, self._shrink)
+        posting = self._posting(client, self._spool, self._switches, self._shrink)
         async with asyncio.TaskGroup() as tasks:
             while True:
                 # not `now`: a delivery that rests is held in memory, and a clock set back must not hide the others
@@ -104,7 +106,7 @@ class Poster:
         await self._cards.finish(job.id)
         if not await self._store.mark_sending(job.id):
             return Verdict(Next.SENT), None  # forgotten meanwhile
-        url = None
+        url, message_id = None, None
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 if job.state is JobState.CANCELLED:
@@ -112,12 +114,13 @@ class Poster:
                 else:
                     url = await posting.post(job, delivery, self._now_ms())
             verdict = Verdict(Next.SENT)
+            message_id = int(url.rpartition("/")[2]) if url else job.card_message_id
         except Unposted as error:
             verdict = Verdict(Next.DEAD, error.reason)
         except NETWORK_ERRORS as error:
             verdict = judge(error)
         if verdict.next is Next.SENT:
-            await self._store.mark_sent(job.id, int(url.rpartition("/")[2]) if url else job.card_message_id)
+            await self._store.mark_sent(job.id, message_id)
         elif verdict.next is not Next.LATER:
             verdict = Verdict(Next.DEAD, verdict.reason)
             await self._store.mark_dead(job.id, verdict.reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from bot.cards import (
 )
 from bot.job import Delivery, Job, JobState
 from bot.sentences import DeadReason
-from bot.status import token_is_alive
+from bot.status import answer_webhook, token_is_alive
 from bot.verdicts import Next, judge, needs_look_up
 from generator.clip import Format
 from generator.errors import GeneratorError
@@ -37,8 +38,8 @@ LOOK_BEFORE_MS = 60_000
 LOOK_MESSAGES = 5_000
 """how much history is searched at most: 50 requests"""
 MIB = 1024 * 1024
-SHRINK_TO = (10 * MIB, 8 * MIB, 4 * MIB)
-"""budgets tried in turn when Discord finds a clip too large: its default limit, the one before, then half"""
+SHRINK_TO = (10 * MIB, 8 * MIB)
+"""budgets tried first when Discord finds a clip too large: its default limit, and the one before"""
 
 Shrink = Callable[[Path, Path, Format, int], Awaitable[object]]
 """source, target, format, max_bytes; raises GeneratorError"""
@@ -74,12 +75,14 @@ class Posting:
             return (await self._send(place, job, delivery.nonce)).jump_url
         except discord.HTTPException as error:
             verdict = judge(error)
-            if verdict.next not in (Next.ELSEWHERE, Next.UNARCHIVE):
+            if verdict.next not in (Next.ELSEWHERE, Next.PARENT):
                 raise
-        if verdict.next is Next.UNARCHIVE and (message := await self._send_past_archive(job, delivery.nonce)):
+        if verdict.next is Next.PARENT and (message := await self._send_to_parent(job, delivery.nonce)):
             return message.jump_url
         if delivery.attempts and (found := await self.find(place, job, delivery)):
             return found.jump_url  # an earlier attempt got through before the door was shut
+        if verdict.reason == DeadReason.CHANNEL_GONE:
+            raise Unposted(verdict.reason)  # and the interaction's answer went with it
         return await self._answer(job, delivery.nonce, now_ms, verdict.reason)
 
     async def find(self, place: discord.PartialMessageable, job: Job, delivery: Delivery) -> discord.Message | None:
@@ -135,27 +138,22 @@ class Posting:
                     raise
         raise Unposted(DeadReason.TOO_LARGE)
 
-    async def _send_past_archive(self, job: Job, nonce: str) -> discord.Message | None:
-        """Open an archived thread again and send; where that is not allowed, send to its parent channel."""
+    async def _send_to_parent(self, job: Job, nonce: str) -> discord.Message | None:
+        """Send to the channel of a locked thread; one that is only archived was opened again by the attempt itself."""
         try:
             thread = await self._client.fetch_channel(job.route.channel_id)
-            if not isinstance(thread, discord.Thread):
-                return None
-            try:
-                await thread.edit(archived=False)
-                return await self._send(thread, job, nonce)
-            except discord.Forbidden:
-                parent = self._client.get_partial_messageable(thread.parent_id, guild_id=job.route.guild_id)
-                return await self._send(parent, job, nonce)
+            if isinstance(thread, discord.Thread):
+                place = self._client.get_partial_messageable(thread.parent_id, guild_id=job.route.guild_id)
+                return await self._send(place, replace(job, card_message_id=None), nonce)
         except (discord.Forbidden, discord.NotFound):
-            return None
+            log.info("job=%d the thread's channel is closed too", job.id)
+        return None
 
     async def _answer(self, job: Job, nonce: str, now_ms: int, reason: str) -> str | None:
         """Put the outcome into the interaction's own answer: an edit, so that a repeat does no harm."""
         if job.card_message_id is None or not token_is_alive(job.route, now_ms):
             raise Unposted(reason)
-        route = job.route
-        webhook = discord.Webhook.partial(route.application_id, str(route.interaction_token), client=self._client)
+        webhook = answer_webhook(self._client, job.route)
         nobody = discord.AllowedMentions.none()
         try:
             if job.state is JobState.FAILED:
@@ -185,14 +183,16 @@ class Posting:
         """Give the clip, then smaller ones for as long as the caller asks."""
         clip = clip_of(self._spool, job)
         yield clip
-        for budget in SHRINK_TO:
-            if budget < clip.stat().st_size:
+        size = clip.stat().st_size
+        for budget in (*SHRINK_TO, size // 2, size // 4):
+            if budget < size:
                 try:
                     smaller = await fit_clip(self._spool, job, budget, self._shrink)
                 except GeneratorError as error:
                     log.warning("job=%d could not be made to fit %d bytes: %s", job.id, budget, error.code)
                     return
                 yield smaller
+                size = budget
 
     @staticmethod
     def _file(job: Job, nonce: str, path: Path) -> discord.File:

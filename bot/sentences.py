@@ -63,12 +63,12 @@ _PICTURE: dict[PictureReason, tuple[str, str]] = {
 def explain_picture(error: PictureError) -> Sentences:
     """Say why a picture cannot be used."""
     what, todo = _PICTURE[error.reason]
-    limit, value = error.data.get("limit"), error.data.get("value")
-    if error.reason is PictureReason.TOO_MANY_BYTES and isinstance(limit, int):
-        what = f"That file is too big: the limit is {limit / MIB:.0f} MiB."
-    if error.reason is PictureReason.TOO_MANY_PIXELS and isinstance(limit, int):
-        size = f"{value / 1e6:.0f} million pixels; " if isinstance(value, int) else ""
-        what = f"That picture has too many pixels: {size}the limit is {limit / 1e6:.0f} million."
+    data = error.data
+    if isinstance(max_bytes := data.get("max_bytes"), int) and error.reason is PictureReason.TOO_MANY_BYTES:
+        what = f"That file is too big: the limit is {max_bytes / MIB:.0f} MiB."
+    if isinstance(max_pixels := data.get("max_pixels"), int) and error.reason is PictureReason.TOO_MANY_PIXELS:
+        size = f"{data['pixels'] / 1e6:.0f} million; " if isinstance(data.get("pixels"), int) else ""
+        what = f"That picture has too many pixels: {size}the limit is {max_pixels / 1e6:.0f} million."
     return Sentences(what, _NOT_QUEUED, todo)
 
 
@@ -83,7 +83,7 @@ def explain_source(file_name: str, content_type: str | None, size: int, max_byte
     if size == 0:
         return str(explain_picture(PictureError(PictureReason.EMPTY, "")))
     if size > max_bytes:
-        return str(explain_picture(PictureError(PictureReason.TOO_MANY_BYTES, "", limit=max_bytes)))
+        return str(explain_picture(PictureError(PictureReason.TOO_MANY_BYTES, "", max_bytes=max_bytes)))
     if suffix not in _PICTURE_SUFFIXES and not (content_type or "").startswith("image/"):
         return str(explain_picture(PictureError(PictureReason.NOT_A_PICTURE, "")))
     return None
@@ -386,16 +386,19 @@ def name_phase(phase: Phase) -> str:
 
 
 _RUNGS = {
-    "model-offload": "keeping parts of the model off the graphics card",
-    "lean": "working in smaller pieces",
-    "minimal": "working in the smallest pieces",
+    "large": "it was decoded in a few pieces",
+    "resident": "it was decoded in pieces",
+    "split": "it was made in halves",
+    "streamed": "the model was streamed through it piece by piece",
+    "minimal": "everything was done in the smallest pieces",
+    "stock-offload": "parts of the model were kept off it",
 }
 _RERUN = {"nan": "its numbers broke down", "black": "it came out black", "frozen": "it did not move"}
 
 
 def _memory(data: Mapping[str, Any]) -> str:
-    how = _RUNGS.get(str(data.get("rung")), "working in smaller pieces")
-    return f"The graphics card was short of memory, so this took longer: {how}. The picture quality is the same."
+    how = _RUNGS.get(str(data.get("rung")), "the work was done in smaller pieces")
+    return f"The graphics card was short of memory, so {how}. That takes longer and looks the same."
 
 
 def _rerun(data: Mapping[str, Any]) -> str:

@@ -44,6 +44,13 @@ def token_is_alive(route: Route, now_ms: int, *, spare_ms: int = 60_000) -> bool
     return bool(route.interaction_token) and (route.token_expires_ms or 0) - now_ms > spare_ms
 
 
+def answer_webhook(client: discord.Client, route: Route) -> discord.Webhook:
+    """Give the webhook that edits an interaction's answer."""
+    webhook = discord.Webhook.partial(route.application_id, str(route.interaction_token), client=client)
+    webhook.proxy = client.http.proxy  # which discord.py 2.7.1 forgets here
+    return webhook
+
+
 async def edit_card(client: discord.Client, job: Job, view: discord.ui.LayoutView, *, now_ms: int, bare: bool) -> None:
     """Edit a job's card by the route it was accepted on; `bare` also removes its preview. Raises discord's errors."""
     if job.card_message_id is None:
@@ -57,8 +64,9 @@ async def edit_card(client: discord.Client, job: Job, view: discord.ui.LayoutVie
         message = place.get_partial_message(message_id)
         await message.edit(view=view, attachments=attachments, allowed_mentions=nobody)
     elif token_is_alive(route, now_ms, spare_ms=0):
-        webhook = discord.Webhook.partial(route.application_id, str(route.interaction_token), client=client)
-        await webhook.edit_message(message_id, view=view, attachments=attachments, allowed_mentions=nobody)
+        await answer_webhook(client, route).edit_message(
+            message_id, view=view, attachments=attachments, allowed_mentions=nobody
+        )
 
 
 @dataclass

@@ -25,7 +25,8 @@ class Next(StrEnum):
     LATER = "later"
     """nothing is known about the attempt, or Discord asks for patience"""
     SHRINK = "shrink"
-    UNARCHIVE = "unarchive"
+    PARENT = "parent"
+    """a thread that is locked: its channel may still take the message"""
     ELSEWHERE = "elsewhere"
     """this channel is closed to us"""
     SENT = "sent"
@@ -50,7 +51,7 @@ def judge(error: Exception) -> Verdict:
     if error.status == 401:
         return Verdict(Next.LATER, "the bot token is not accepted")
     if error.code == 50083:
-        return Verdict(Next.UNARCHIVE, DeadReason.CHANNEL_GONE)
+        return Verdict(Next.PARENT, DeadReason.CHANNEL_GONE)
     if error.code == 10008:  # the nonce matched a message that has been deleted since
         return Verdict(Next.SENT)
     if error.status == 404:

@@ -15,10 +15,11 @@ import aiohttp
 from PIL import Image, ImageDraw
 
 from bot.client import VivantClient
-from bot.config import Config
+from bot.config import MIB, Config
 from bot.delivery import Poster
 from bot.gate import Gate
 from bot.job import Job, Limits
+from bot.posting import Posting
 from bot.sandbox.refusals import Json
 from bot.sandbox.scene import ADA, PICTURES
 from bot.sandbox.server import Sandbox
@@ -29,6 +30,7 @@ from bot.status import StatusCards
 from bot.store import JobStore
 from bot.worker import Worker
 from generator.intake import PictureChild
+from generator.limits import PictureLimits
 from generator.shrink import shrink
 from tests.fakes import Act, FakeBackend
 
@@ -56,7 +58,7 @@ async def until(condition: Callable[[], Any], what: str, timeout: float = 15.0) 
             value = await value
         if value:
             return value
-        assert time.monotonic() < end, f"not within {timeout} s: {what}"
+        assert time.monotonic() < end, f"not within {timeout:g} s: {what}"
         await asyncio.sleep(0.01)
 
 
@@ -109,6 +111,16 @@ class Edge:
         """Run /animate with a picture."""
         return await self.invoke("animate", options, actor=actor, channel=channel, files={"image": file or png()})
 
+    async def queued(self, *, actor: str = ADA, channel: str = PICTURES, **options: Any) -> Job:
+        """Run /animate and wait until its job is in the line with its card."""
+        interaction = await self.animate(actor=actor, channel=channel, **options)
+
+        async def accepted() -> Job | None:
+            job = await self.store.job_by_key(interaction.id)
+            return job if job and job.card_message_id else None
+
+        return await until(accepted, "an accepted job")
+
     def seen(self, *, actor: str = ADA, channel: str = PICTURES) -> list[Json]:
         """Give the messages a person sees."""
         return self.world.messages_for(actor, channel)
@@ -151,6 +163,10 @@ class Edge:
         return await until(reached, f"job {number} {state}", timeout)
 
 
+def _limits(config: Config) -> PictureLimits:
+    return PictureLimits(max_bytes=config.picture.max_mib * MIB, max_pixels=config.picture.max_megapixels * 1_000_000)
+
+
 def clip_of(message: Json) -> Json | None:
     """Give a message's clip attachment."""
     for item in message["attachments"]:
@@ -188,18 +204,14 @@ async def running_edge(
     config: dict[str, Any] | None = None,
     limits: Limits | None = None,
     poster: type[Poster] = Poster,
+    posting: type[Posting] = Posting,
     pause_scale: float = 0.01,
-    connected: bool = True,
+    ahead_ms: int = 0,
 ) -> AsyncIterator[Edge]:
     """Run store, worker, poster, cards and the real discord.py until the block ends."""
-    clock = Clock()
-    settings = Config(
-        data_dir=folder,
-        proxy=sandbox.proxy_url,
-        generator={"variant": "demo"},
-        retention={"min_free_mib": 1},
-        **(config or {}),
-    )
+    clock = Clock(ahead_ms)
+    values = {"generator": {"variant": "demo"}, "retention": {"min_free_mib": 1}} | (config or {})
+    settings = Config(data_dir=folder, proxy=sandbox.proxy_url, **values)
     store = await JobStore.open(folder, limits=limits or Limits(), variants=settings.all_variants(), now_ms=clock)
     rests: list[float] = []
 
@@ -217,7 +229,7 @@ async def running_edge(
         fake = backend or FakeBackend(usual=Act(steps=2))
         cards = StatusCards(store, switches, now_ms=clock, edit_seconds=0.05, line_seconds=0.05)
         worker = Worker(store, spool, fake, gate=gate, on_progress=cards.progress, on_change=cards.changed)
-        pictures = await stack.enter_async_context(PictureChild(children=1))
+        pictures = await stack.enter_async_context(PictureChild(_limits(settings), children=1))
         services = Services(
             config=settings,
             store=store,
@@ -230,7 +242,7 @@ async def running_edge(
         connector = aiohttp.TCPConnector(ssl=sandbox.client_tls())
         client = await stack.enter_async_context(VivantClient(services, connector=connector, now_ms=clock))
         await client.login(sandbox.token)
-        posting = poster(store, spool, switches, cards, shrink, now_ms=clock, pause=pause)
+        posting = poster(store, spool, switches, cards, shrink, posting=posting, now_ms=clock, pause=pause)
         tasks = [
             asyncio.create_task(loop)
             for loop in (client.connect(), cards.run(client), posting.run(client), worker.run())

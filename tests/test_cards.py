@@ -107,16 +107,16 @@ def test_an_error_of_a_newer_version_still_gets_a_sentence() -> None:
 
 @pytest.mark.parametrize("reason", PictureReason)
 def test_every_picture_reason_says_what_to_do_and_that_nothing_was_queued(reason: PictureReason) -> None:
-    sentences = explain_picture(PictureError(reason, SECRET, limit=25 * 1024**2, value=300_000_000))
+    sentences = explain_picture(PictureError(reason, SECRET, max_bytes=25 * 1024**2, max_pixels=100_000_000))
     assert all((sentences.what, sentences.todo))
     assert sentences.means == "Nothing was queued."
     assert "exploded" not in str(sentences)
 
 
 def test_picture_limits_are_told_in_numbers() -> None:
-    assert "25 MiB" in str(explain_picture(PictureError(PictureReason.TOO_MANY_BYTES, "", limit=25 * 1024**2)))
+    assert "25 MiB" in str(explain_picture(PictureError(PictureReason.TOO_MANY_BYTES, "", max_bytes=25 * 1024**2)))
     assert "100 million" in str(
-        explain_picture(PictureError(PictureReason.TOO_MANY_PIXELS, "", limit=100_000_000, value=144_000_000))
+        explain_picture(PictureError(PictureReason.TOO_MANY_PIXELS, "", max_pixels=100_000_000, pixels=144_000_000))
     )
 
 

@@ -23,5 +23,5 @@ async def download(
             async for chunk in response.content.iter_chunked(CHUNK_BYTES):
                 written += len(chunk)
                 if written > max_bytes:
-                    raise PictureError(PictureReason.TOO_MANY_BYTES, "more bytes than announced", limit=max_bytes)
+                    raise PictureError(PictureReason.TOO_MANY_BYTES, "more bytes than announced", max_bytes=max_bytes)
                 await asyncio.to_thread(file.write, chunk)

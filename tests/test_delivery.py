@@ -1,0 +1,445 @@
+"""Exactly one clip, or a dead letter with its reason, under every fault of Discord; over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import discord
+import imageio_ffmpeg
+import pytest
+
+from bot.delivery import Poster
+from bot.job import Delivery, DeliveryState, Job
+from bot.posting import Posting
+from bot.sandbox.faults import (
+    CutUpload,
+    Delay,
+    Do,
+    DropGateway,
+    LoseReply,
+    Refuse,
+    Reset,
+    banned_by_edge,
+    payload_too_large,
+    rate_limited,
+    server_error,
+)
+from bot.sandbox.permissions import Permission
+from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, GENERAL, LOBBY, MIA, PICTURES, THREAD
+from bot.sandbox.server import Sandbox
+from bot.sentences import DeadReason
+from bot.verdicts import LONGEST_WAIT_MS, Next, Verdict, judge, needs_look_up, wait_ms
+from generator.protocol import Progress, Rendered, RenderRequest
+from tests.edge import Edge, clip_of, running_edge, until, words
+from tests.fakes import Act, FakeBackend
+
+POSTS = ("POST", "/channels/*/messages")
+MINUTES = 60.0
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+async def edge(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Edge]:
+    async with running_edge(tmp_path, sandbox) as running:
+        yield running
+
+
+async def require_one_clip(edge: Edge, channel: str = PICTURES) -> None:
+    """Hold what every fault must leave true: one clip for the job, told to its person once."""
+    await edge.delivered(timeout=30)
+    await asyncio.wait_for(_quiet(edge), 10)
+    assert len(edge.clips(channel=channel)) == 1
+    assert [person for person, _ in edge.world.messages.notified] == [ADA]
+
+
+async def _quiet(edge: Edge) -> None:
+    """Wait until nothing is owed any more."""
+    while await edge.store.due_deliveries():
+        await asyncio.sleep(0.01)
+
+
+# -- one clip under every fault ------------------------------------------------------------------------------------
+
+FAULTS: dict[str, list[Any]] = {
+    "reply lost by a reset": [LoseReply()],
+    "reply lost by a close": [LoseReply(reset=False)],
+    "reply lost again and again": [LoseReply()] * 4,
+    "rate limited": [rate_limited(0.05)] * 2,
+    "rate limited by the edge, without headers": [banned_by_edge()] * 2,
+    "500": [server_error(500)],
+    "502": [server_error(502)],
+    "503": [server_error(503)] * 3,
+    "reset before it was accepted": [Reset()] * 2,
+    "upload cut": [CutUpload()] * 2,
+    "503, then the reply lost": [server_error(503), LoseReply()],
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_a_fault_at_the_post_leaves_one_clip(edge: Edge, name: str) -> None:
+    for fault in FAULTS[name]:
+        edge.sandbox.faults.add(fault, *POSTS)
+    await edge.animate()
+    await require_one_clip(edge)
+    assert edge.sandbox.faults.played
+    assert edge.sandbox.unimplemented == []
+
+
+async def test_a_gateway_that_drops_at_the_command_is_resumed_and_the_clip_comes(edge: Edge) -> None:
+    edge.sandbox.faults.add(DropGateway(), "GATEWAY", "INTERACTION_CREATE")
+    await edge.animate()
+    await require_one_clip(edge)
+    assert edge.world.identifies == 1
+
+
+async def test_a_session_that_is_declared_invalid_is_begun_anew_and_the_clip_comes(edge: Edge) -> None:
+    edge.backend.usual = Act(steps=2, step_seconds=0.2)
+    await edge.queued()
+    edge.sandbox.gateway.invalidate()
+    await require_one_clip(edge)
+
+
+async def test_a_deleted_card_does_not_stop_the_clip(edge: Edge) -> None:
+    edge.backend.usual = Act(steps=2, step_seconds=0.2)
+    job = await edge.queued()
+    edge.world.delete_message(MIA, PICTURES, str(job.card_message_id))
+    await require_one_clip(edge)
+    assert "message_reference" not in edge.clips()[0] or edge.clips()[0]["message_reference"] is not None
+
+
+async def test_an_outage_longer_than_the_nonce_window_leaves_one_clip(edge: Edge) -> None:
+    await _long_outage(edge)
+    await require_one_clip(edge)
+
+
+async def test_a_clip_that_somebody_deleted_meanwhile_is_not_posted_again(edge: Edge) -> None:
+    edge.sandbox.faults.add(LoseReply(), *POSTS)
+    edge.sandbox.faults.add(Do(lambda: _delete_clips(edge)), *POSTS, skip=1)
+    unknown = '{"message": "Unknown Message", "code": 10008}'  # what Discord answers to the nonce of a deleted message
+    edge.sandbox.faults.add(Refuse(404, unknown, {"Content-Type": "application/json"}), *POSTS, skip=1)
+    await edge.animate()
+    delivery = await edge.delivered()
+    assert edge.clips() == []
+    assert delivery.message_id is None
+
+
+def _delete_clips(edge: Edge) -> None:
+    for clip in edge.clips():
+        edge.world.delete_message(MIA, PICTURES, clip["id"])
+
+
+async def _long_outage(edge: Edge) -> None:
+    """Lose the reply to an accepted post, and come back ten minutes later."""
+    edge.sandbox.faults.add(LoseReply(), *POSTS)
+    edge.sandbox.faults.add(Do(lambda: _pass_time(edge, 10 * MINUTES)), *POSTS, skip=1)
+    edge.sandbox.faults.add(Reset(), *POSTS, skip=1)
+    await edge.animate()
+
+
+def _pass_time(edge: Edge, seconds: float) -> None:
+    edge.world.clock.advance(seconds)
+    edge.clock.ahead_ms += int(seconds * 1000)
+
+
+async def test_a_restart_between_the_post_and_its_answer_leaves_one_clip(sandbox: Sandbox, tmp_path: Path) -> None:
+    await _crash_after_posting(sandbox, tmp_path)
+    async with running_edge(tmp_path, sandbox) as edge:
+        await require_one_clip(edge)
+        assert (await edge.delivered()).attempts == 2
+
+
+async def test_a_restart_long_after_the_post_leaves_one_clip(sandbox: Sandbox, tmp_path: Path) -> None:
+    await _crash_after_posting(sandbox, tmp_path)
+    async with running_edge(tmp_path, sandbox, ahead_ms=3_600_000) as edge:
+        sandbox.world.clock.advance(3600)
+        await require_one_clip(edge)
+
+
+async def _crash_after_posting(sandbox: Sandbox, folder: Path, **more: Any) -> None:
+    """Stop everything once the post is accepted and its reply withheld."""
+    sandbox.faults.add(LoseReply(), *POSTS)
+    async with running_edge(folder, sandbox, pause_scale=1000, **more) as edge:
+        await edge.animate()
+        await until(edge.clips, "an accepted post")
+
+
+async def test_one_slow_upload_holds_up_no_other_channel(edge: Edge) -> None:
+    edge.sandbox.faults.add(Delay(2.0), "POST", f"/channels/{PICTURES}/messages")
+    await edge.queued()
+    await edge.queued(channel=GENERAL, actor=BEN)
+    await edge.delivered(2)
+    assert edge.clips() == []
+    await edge.delivered(1)
+
+
+async def test_an_outage_is_waited_out_with_longer_and_longer_rests(edge: Edge) -> None:
+    edge.sandbox.faults.add(server_error(503), *POSTS, times=8)
+    await edge.animate()
+    await require_one_clip(edge)
+    longest = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]
+    rests = edge.rests[: len(longest)]
+    assert all(0.75 * most <= rest <= most for rest, most in zip(rests, longest, strict=True))
+    assert edge.world.identifies == 1
+
+
+# -- negative controls: what the same check catches -----------------------------------------------------------------
+
+
+class WithoutNonce(Posting):
+    async def _send(self, place: discord.abc.Messageable, job: Job, nonce: str) -> discord.Message:
+        return await super()._send(place, job, secrets.token_hex(8))
+
+
+class WithoutLookUp(Posting):
+    async def find(self, place: discord.PartialMessageable, job: Job, delivery: Delivery) -> discord.Message | None:
+        return None
+
+
+class MarksThenPosts(Poster):
+    async def _attempt(self, client: Any, posting: Posting, job: Job, delivery: Delivery) -> tuple[Verdict, str | None]:
+        await self._store.mark_sending(job.id)
+        await self._store.mark_sent(job.id, None)
+        return (await super()._attempt(client, posting, job, delivery))[0], None
+
+
+async def test_without_the_nonce_a_lost_reply_is_a_second_clip(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.faults.add(LoseReply(), *POSTS)
+    async with running_edge(tmp_path, sandbox, posting=WithoutNonce) as edge:
+        await edge.animate()
+        with pytest.raises(AssertionError):
+            await require_one_clip(edge)
+        assert len(edge.clips()) == 2
+
+
+async def test_without_the_look_up_a_long_outage_is_a_second_clip(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, posting=WithoutLookUp) as edge:
+        await _long_outage(edge)
+        with pytest.raises(AssertionError):
+            await require_one_clip(edge)
+        assert len(edge.clips()) == 2
+
+
+async def test_marked_before_it_is_posted_a_clip_is_lost(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, poster=MarksThenPosts) as edge:
+        sandbox.faults.add(Reset(), *POSTS)
+        await edge.animate()
+        with pytest.raises(AssertionError):
+            await require_one_clip(edge)
+        assert edge.clips() == []
+
+
+# -- other ways, and dead letters -----------------------------------------------------------------------------------
+
+
+async def test_without_the_right_to_post_the_answer_itself_becomes_the_clip(edge: Edge) -> None:
+    _forbid_posting(edge)
+    interaction = await edge.animate()
+    await edge.delivered()
+    [clip] = edge.clips()
+    assert clip["id"] == interaction.message_id
+
+
+async def test_when_no_way_is_left_the_clip_is_kept_and_handed_over_later(edge: Edge) -> None:
+    _forbid_posting(edge)
+    edge.sandbox.faults.add(Do(lambda: _pass_time(edge, 16 * MINUTES)), *POSTS)
+    await edge.animate()
+    assert (await edge.delivered(state="dead")).error == DeadReason.NO_PERMISSION
+    assert edge.clips() == []
+    await until(lambda: "/result job:1" in words(edge.seen()), "the card says how to get it")
+    handed = await edge.invoke("result", {"job": 1}, channel=GENERAL)
+    await edge.answer(handed, channel=GENERAL)
+    assert [clip_of(item) is not None for item in edge.seen(channel=GENERAL)] == [True]
+
+
+def _forbid_posting(edge: Edge) -> None:
+    places = edge.world.places
+    edge.sandbox.faults.add(
+        Do(lambda: places.set_bot_permission(PICTURES, Permission.SEND_MESSAGES, allowed=False)), *POSTS
+    )
+
+
+async def test_a_deleted_channel_gives_a_dead_letter(edge: Edge) -> None:
+    edge.sandbox.faults.add(Do(lambda: edge.world.places.delete_channel(PICTURES)), *POSTS)
+    await edge.animate()
+    assert (await edge.delivered(state="dead")).error == DeadReason.CHANNEL_GONE
+    handed = await edge.invoke("result", channel=GENERAL)
+    await edge.answer(handed, channel=GENERAL)
+    assert len(edge.clips(channel=GENERAL)) == 1
+
+
+async def test_a_permission_that_was_taken_after_the_clip_got_through_changes_nothing(edge: Edge) -> None:
+    edge.sandbox.faults.add(LoseReply(), *POSTS)
+    places = edge.world.places
+    taken = Do(lambda: places.set_bot_permission(PICTURES, Permission.SEND_MESSAGES, allowed=False))
+    edge.sandbox.faults.add(taken, *POSTS, skip=1)
+    await edge.animate()
+    await require_one_clip(edge)
+
+
+@pytest.mark.parametrize("locked", [False, True])
+async def test_an_archived_thread_is_opened_and_a_locked_ones_channel_takes_the_clip(edge: Edge, locked: bool) -> None:
+    archive = Do(lambda: edge.world.places.archive_thread(THREAD, locked=locked))
+    edge.sandbox.faults.add(archive, *POSTS)
+    await edge.animate(channel=THREAD)
+    await require_one_clip(edge, channel=PICTURES if locked else THREAD)
+
+
+async def test_where_the_bot_is_no_member_the_answer_dies_with_its_token(edge: Edge) -> None:
+    edge.sandbox.faults.add(Do(lambda: _pass_time(edge, 16 * MINUTES)), "PATCH", "/webhooks/**", skip=1)
+    edge.sandbox.faults.add(server_error(503), "PATCH", "/webhooks/**", skip=1, times=6)
+    await edge.animate(channel=LOBBY)
+    assert (await edge.delivered(state="dead", timeout=40)).error == DeadReason.EXPIRED
+
+
+async def test_a_message_that_automod_turns_down_is_a_dead_letter(edge: Edge) -> None:
+    body = '{"message": "Message was blocked by automatic moderation", "code": 200000}'
+    edge.sandbox.faults.add(Refuse(400, body, {"Content-Type": "application/json"}), *POSTS, times=None)
+    await edge.animate()
+    assert (await edge.delivered(state="dead")).error == DeadReason.REFUSED
+
+
+async def test_a_clip_that_was_deleted_from_the_disk_is_a_dead_letter(edge: Edge) -> None:
+    edge.sandbox.faults.add(Do(lambda: edge.spool.delete(["1-1.mp4"])), *POSTS)
+    edge.sandbox.faults.add(server_error(503), *POSTS)
+    await edge.animate()
+    assert (await edge.delivered(state="dead")).error == DeadReason.CLIP_GONE
+
+
+class NoisyBackend(FakeBackend):
+    """Writes clips that are worth shrinking."""
+
+    async def render(self, request: RenderRequest, on_progress: Any) -> Rendered:
+        rendered = await super().render(request, on_progress)
+        source = "testsrc2=size=640x360:rate=7:duration=2,noise=alls=40:allf=t"
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-f", "lavfi", "-i", source]
+        clip = ["-pix_fmt", "yuv420p", "-crf", "12", str(request.clip_path)]
+        await asyncio.to_thread(subprocess.run, [*command, *clip], check=True)
+        return rendered
+
+
+async def test_a_clip_too_large_for_its_place_is_made_smaller(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.faults.add(payload_too_large(), *POSTS)
+    async with running_edge(tmp_path, sandbox, backend=NoisyBackend()) as edge:
+        await edge.animate()
+        await require_one_clip(edge)
+        attachment = clip_of(edge.clips()[0])
+        assert attachment
+        assert 0 < attachment["size"] <= (tmp_path / "spool" / "1-1.mp4").stat().st_size / 2
+
+
+async def test_a_clip_too_large_in_every_size_is_a_dead_letter(edge: Edge) -> None:
+    edge.sandbox.faults.add(payload_too_large(), *POSTS, times=None)
+    await edge.animate()
+    assert (await edge.delivered(state="dead")).error == DeadReason.TOO_LARGE
+
+
+# -- the card --------------------------------------------------------------------------------------------------------
+
+
+async def test_the_card_ends_on_the_last_word_after_a_storm_of_progress(sandbox: Sandbox, tmp_path: Path) -> None:
+    backend = FakeBackend(usual=Act(steps=200, step_seconds=0.002))
+    async with running_edge(tmp_path, sandbox, backend=backend) as edge:
+        job = await edge.queued()
+        await edge.delivered()
+        await until(lambda: "here is the clip" in words(edge.seen()[0]), "the last word")
+        for step in range(50):
+            edge.cards.progress(job, Progress(phase=_denoise(), step=step, of=50))
+        await asyncio.sleep(0.2)
+        assert "here is the clip" in words(edge.seen()[0])
+        edits = edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}")
+        assert len(edits) < 20
+
+
+def _denoise() -> Any:
+    from generator.protocol import Phase
+
+    return Phase.DENOISE
+
+
+async def test_waiting_cards_follow_their_place_without_flooding(sandbox: Sandbox, tmp_path: Path) -> None:
+    backend = FakeBackend(usual=Act(hangs=True))
+    async with running_edge(tmp_path, sandbox, backend=backend) as edge:
+        for _ in range(4):
+            await edge.queued()
+        await until(lambda: "Number 3" in words(edge.seen()[3]), "the last one's place")
+        await edge.invoke("cancel", {"job": 1})
+        await until(lambda: "Number 2" in words(edge.seen()[3]), "the last one moved up")
+        edits = len(edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}"))
+        for _ in range(20):
+            edge.cards.line_changed()
+        await asyncio.sleep(0.3)
+        assert len(edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}")) == edits
+
+
+async def test_a_card_follows_its_job_after_a_restart(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True))) as edge:
+        await edge.queued(channel=DIRECT_ADA)
+        await until(lambda: edge.backend.requests, "the job runs")
+    async with running_edge(tmp_path, sandbox) as edge:
+        await edge.clip(channel=DIRECT_ADA)
+        await until(lambda: "here is the clip" in words(edge.seen(channel=DIRECT_ADA)[0]), "the tidy card")
+
+
+# -- decisions -------------------------------------------------------------------------------------------------------
+
+
+def refusal(status: int, code: int = 0) -> discord.HTTPException:
+    class Response:
+        reason = ""
+
+    Response.status = status  # type: ignore[attr-defined]
+    kind = {403: discord.Forbidden, 404: discord.NotFound}.get(status, discord.HTTPException)
+    return kind(Response(), {"code": code, "message": ""})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ConnectionResetError(104, "reset"), Next.LATER),
+        (TimeoutError(), Next.LATER),
+        (discord.RateLimited(400.0), Next.LATER),
+        (refusal(429), Next.LATER),
+        (refusal(503), Next.LATER),
+        (refusal(401), Next.LATER),
+        (refusal(413), Next.SHRINK),
+        (refusal(400, 40005), Next.SHRINK),
+        (refusal(400, 50083), Next.PARENT),
+        (refusal(404, 10003), Next.ELSEWHERE),
+        (refusal(403, 50001), Next.ELSEWHERE),
+        (refusal(403, 50013), Next.ELSEWHERE),
+        (refusal(404, 10008), Next.SENT),
+        (refusal(400, 200000), Next.DEAD),
+        (refusal(400, 50035), Next.DEAD),
+    ],
+    ids=lambda value: str(getattr(value, "code", value)),
+)
+def test_each_refusal_has_its_consequence(error: Exception, expected: Next) -> None:
+    assert judge(error).next is expected
+
+
+def test_rests_grow_to_five_minutes_and_stay_there() -> None:
+    assert [wait_ms(attempts, 0.0) for attempts in (0, 1, 2)] == [1000, 2000, 4000]
+    assert wait_ms(10**6, 0.0) == LONGEST_WAIT_MS
+    assert wait_ms(3, 1.0) == 6000
+
+
+@pytest.mark.parametrize(
+    ("age_seconds", "look"), [(None, False), (0, False), (100, False), (110, True), (10**6, True), (-5, True)]
+)
+def test_the_history_is_searched_once_the_nonce_may_be_forgotten_or_the_clock_was_set_back(
+    age_seconds: int | None, look: bool
+) -> None:
+    now = 10**12
+    first = None if age_seconds is None else now - age_seconds * 1000
+    delivery = Delivery(job_id=1, state=DeliveryState.PENDING, nonce="a-1", first_try_ms=first)
+    assert needs_look_up(delivery, now) is look
