@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from PIL import Image
 from generator import stock
 from generator.clip import ClipSettings
 from generator.errors import WeightsUnavailable
+from generator.lean.compiled import Compiler
 from generator.lean.render import LeanPipeline
 from generator.memory import MemoryPlan, Pipeline
 from generator.protocol import Progress
@@ -38,17 +41,28 @@ class LoadedVariant:
     device: torch.device
     dtype: torch.dtype
     parts: Parts
+    compiler: Compiler | None = None
     lean: LeanPipeline | None = None
     """packed at the first lean render"""
 
 
-def load_variant(variant: Variant, device: torch.device, *, on_progress: OnProgress | None = None) -> LoadedVariant:
-    """Load a variant for a device: half precision on a GPU, single on a CPU.
+def load_variant(
+    variant: Variant,
+    device: torch.device,
+    *,
+    on_progress: OnProgress | None = None,
+    dtype: torch.dtype | None = None,
+    compile: bool = False,
+    state_folder: Path | None = None,
+) -> LoadedVariant:
+    """Load a variant for a device: half precision on a GPU, single on a CPU, unless `dtype` says otherwise.
 
-    Raises WeightsUnavailable with `why` (missing, gated, offline or damaged) and `remedy`.
+    `compile` has chunk functions compiled beside rendering, where the plan has room for it; the code is kept in
+    `state_folder`. Raises WeightsUnavailable with `why` (missing, gated, offline or damaged) and `remedy`.
     """
-    dtype = torch.float32 if device.type == "cpu" else torch.float16
-    return LoadedVariant(variant, device, dtype, load_parts(variant, dtype, on_progress))
+    dtype = dtype or (torch.float32 if device.type == "cpu" else torch.float16)
+    parts = load_parts(variant, dtype, on_progress)
+    return LoadedVariant(variant, device, dtype, parts, Compiler(state_folder) if compile else None)
 
 
 def render_frames(
@@ -62,7 +76,10 @@ def render_frames(
     if plan.pipeline is Pipeline.STOCK:
         return stock.render_frames(loaded, picture, settings, plan, hooks)
     if loaded.lean is None:
-        loaded.lean = LeanPipeline(loaded.parts, loaded.device, turbo=loaded.variant.turbo)
+        turbo = loaded.variant.turbo
+        loaded.lean = LeanPipeline(loaded.parts, loaded.device, turbo=turbo, compiler=loaded.compiler)
+    # Compiling takes memory of its own beside the rendering: only where everything fits anyway.
+    plan = dataclasses.replace(plan, compile=loaded.compiler is not None and plan.keep_parts)
     return loaded.lean.render(picture, settings, plan, hooks)
 
 

@@ -127,6 +127,7 @@ class LeanDecoder:
             blended = self.functions.temporal_second(clip, inner, *inner_factors, weights)
             for frame, new in zip(pixels, blended[0], strict=True):
                 frame[part] = new
+            del clip, inner, blended, frame, new
 
     def _close(self, maps: list[Tensor], ends: LayerWeights) -> Iterator[Tensor]:
         """Run the closing layers, giving each frame once the one behind it is there."""

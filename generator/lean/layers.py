@@ -71,9 +71,7 @@ def spatial_resnet(
     Gives the maps and their channel sums per frame, which the temporal resnet's first norm needs.
     """
     if upscale:
-        size = (2 * maps.shape[1], 2 * maps.shape[2]) if skip is None else tuple(skip.shape[1:3])
-        maps = F.interpolate(maps.permute(0, 3, 1, 2), size=size, mode="nearest").permute(0, 2, 3, 1)
-        maps = conv(maps, weights, "upsampler")
+        maps = conv(_upscale(maps, skip), weights, "upsampler")
     if skip is not None:
         maps = torch.cat([maps, skip], -1)
     out = conv(_norm_silu(maps, weights, "norm1", eps), weights, "conv1")
@@ -82,6 +80,15 @@ def spatial_resnet(
     out = conv(_norm_silu(out, weights, "norm2", eps), weights, "conv2")
     out += conv(maps, weights, "conv_shortcut", padding=0) if "conv_shortcut.weight" in weights else maps
     return out, *channel_sums(out.flatten(1, 2))
+
+
+def _upscale(maps: Tensor, skip: Tensor | None) -> Tensor:
+    """Double the maps to the nearest neighbour, or bring them to the skip's size where a level above was odd."""
+    frames, height, width, channels = maps.shape
+    if skip is None or skip.shape[1:3] == (2 * height, 2 * width):
+        doubled = maps[:, :, None, :, None].expand(-1, -1, 2, -1, 2, -1)
+        return doubled.reshape(frames, 2 * height, 2 * width, channels)
+    return F.interpolate(maps.permute(0, 3, 1, 2), size=skip.shape[1:3], mode="nearest").permute(0, 2, 3, 1)
 
 
 def _temporal_conv(maps: Tensor, weights: LayerWeights, name: str) -> Tensor:

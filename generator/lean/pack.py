@@ -108,6 +108,7 @@ def _layout(sources: tuple[Tensor, ...]) -> tuple[tuple[int, ...], tuple[int, ..
     return shape, tuple(torch.empty(shape, device="meta").stride())
 
 
+@torch.no_grad()
 def _fill(packed: Packed) -> None:
     for index, stretch in enumerate(packed.stretches):
         views = stretch.views(packed.host(index))

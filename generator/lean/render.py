@@ -13,6 +13,7 @@ from torch import Tensor
 
 from generator.errors import BadFrames
 from generator.lean.chunks import ChunkFunctions
+from generator.lean.compiled import Compiler
 from generator.lean.decoder import LeanDecoder, decode_windows, pack_decoder
 from generator.lean.parts import PackedPart, VaeEncoder, pack_part
 from generator.lean.unet import ClipConstants, LeanUNet, pack_unet
@@ -63,7 +64,9 @@ class Conditioning:
 class LeanPipeline:
     """A variant's parts packed in host memory, and what a plan keeps of them on the device between clips."""
 
-    def __init__(self, parts: Parts, device: torch.device, *, turbo: bool = False) -> None:
+    def __init__(
+        self, parts: Parts, device: torch.device, *, turbo: bool = False, compiler: Compiler | None = None
+    ) -> None:
         self.unet = pack_unet(parts.unet, device)
         self.decoder = pack_decoder(parts.vae.decoder, device)
         self.image_encoder = pack_part(parts.image_encoder, device)
@@ -73,7 +76,7 @@ class LeanPipeline:
         self._device = device
         self._turbo = turbo
         self._kept: dict[str, Any] = {}
-        self.functions = ChunkFunctions()
+        self._compiler = compiler
 
     @property
     def dtype(self) -> torch.dtype:
@@ -93,6 +96,11 @@ class LeanPipeline:
         latents = self.denoise(picture, settings, plan, hooks)
         self._clear_cache(plan)
         yield from self.decode(latents, settings, plan, hooks)
+        if plan.compile and self._compiler is not None:
+            self._compiler.start()
+
+    def _functions(self, plan: MemoryPlan) -> ChunkFunctions:
+        return self._compiler.functions if plan.compile and self._compiler is not None else ChunkFunctions()
 
     def denoise(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Tensor:
         """Give the clip's clean latents, frames x height x width x channels, single precision."""
@@ -107,7 +115,7 @@ class LeanPipeline:
         picture_noise, noise, rng = draw_noise(settings.seed, (1, 3, picture.height, picture.width), shape)
         conditioning = self._condition(picture, picture_noise, settings, plan, hooks)
         self._clear_cache(plan)
-        unet = self._hold(plan, f"unet-{plan.frames_per_chunk}", lambda: self._place_unet(plan))
+        unet = self._hold(plan, f"unet-{plan.frames_per_chunk}-{plan.compile}", lambda: self._place_unet(plan))
         ids = (settings.conditioning_fps - 1, settings.motion_bucket, settings.noise_augmentation)
         times = [timestep_of(sigma) for sigma in schedule.sigmas[:-1]]
         constants = unet.prepare(conditioning.context, ids, times, settings.frames)
@@ -170,7 +178,7 @@ class LeanPipeline:
         if not torch.isfinite(latents).all():
             raise BadFrames("the latents are not finite", kind="nan")
         hooks.progress(Progress(Phase.DECODE, 0, settings.frames))
-        decoder = self._hold(plan, "decoder", self._place_decoder)
+        decoder = self._hold(plan, f"decoder-{plan.compile}", lambda: self._place_decoder(plan))
         scaled = (latents / self._vae.scaling_factor).to(self.dtype)
         for index, pixels in enumerate(_decoded(decoder, scaled, settings, plan, hooks)):
             hooks.check()
@@ -184,10 +192,10 @@ class LeanPipeline:
             weights = StreamedWeights(self.unet.body, self._device, RING_SLOTS)
         else:
             weights = ResidentWeights(self.unet.body, self._device)
-        return LeanUNet(self.unet, weights, self._device, plan.frames_per_chunk, self.functions)
+        return LeanUNet(self.unet, weights, self._device, plan.frames_per_chunk, self._functions(plan))
 
-    def _place_decoder(self) -> LeanDecoder:
-        return LeanDecoder(self.decoder, ResidentWeights(self.decoder.body, self._device), self.functions)
+    def _place_decoder(self, plan: MemoryPlan) -> LeanDecoder:
+        return LeanDecoder(self.decoder, ResidentWeights(self.decoder.body, self._device), self._functions(plan))
 
     def _place(self, part: PackedPart, dtype: torch.dtype) -> dict[str, Tensor]:
         return part.on_device(self._device, dtype)

@@ -1,0 +1,78 @@
+"""Random parts of Stable Video Diffusion's real size, or small ones of the same classes, without any download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
+from torch import nn
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+from generator.weights import Parts
+from tests.tiny_checkpoint import SCHEDULER, tiny_image_encoder, tiny_unet, tiny_vae
+
+
+def full_unet(frames: int = 25) -> Any:
+    """Give svd-xt's UNet, whose configuration is the class's own default, on the meta device."""
+    with torch.device("meta"):
+        return UNetSpatioTemporalConditionModel(sample_size=96, num_frames=frames).eval()
+
+
+def full_vae() -> Any:
+    """Give SVD's VAE on the meta device."""
+    with torch.device("meta"):
+        return AutoencoderKLTemporalDecoder(
+            block_out_channels=(128, 256, 512, 512),
+            layers_per_block=2,
+            latent_channels=4,
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            sample_size=768,
+        ).eval()
+
+
+def full_image_encoder() -> Any:
+    """Give SVD's CLIP ViT-H/14 on the meta device."""
+    config = CLIPVisionConfig(
+        hidden_size=1280,
+        intermediate_size=5120,
+        num_hidden_layers=32,
+        num_attention_heads=16,
+        patch_size=14,
+        projection_dim=1024,
+        hidden_act="gelu",
+    )
+    with torch.device("meta"):
+        return CLIPVisionModelWithProjection(config).eval()
+
+
+def random_parts(dtype: torch.dtype, *, tiny: bool = False) -> Parts:
+    """Give every part in host memory with random weights of a scale that keeps half precision finite."""
+    torch.manual_seed(0)
+    if tiny:
+        modules: list[Any] = [tiny_unet(), tiny_vae(), tiny_image_encoder()]
+        unet, vae, image_encoder = (module.to(dtype).requires_grad_(False) for module in modules)
+    else:
+        noise = torch.randn(2**22).to(dtype)
+        unet, vae, image_encoder = (_fill(part, noise) for part in (full_unet(), full_vae(), full_image_encoder()))
+    return Parts(unet, vae, image_encoder, EulerDiscreteScheduler(**SCHEDULER), Path())
+
+
+@torch.no_grad()
+def _fill(module: nn.Module, noise: torch.Tensor) -> nn.Module:
+    """Give a meta module memory, its norms at identity and its matrices with unit gain, from repeated noise."""
+    position_ids = {name: buffer.shape for name, buffer in module.named_buffers()}
+    module.to_empty(device="cpu").to(noise.dtype).requires_grad_(False)
+    for name, parameter in module.named_parameters():
+        if parameter.ndim <= 1:
+            value = 0.3 if "mix_factor" in name else float(name.endswith("weight"))
+            parameter.fill_(value)
+            continue
+        fan_in = parameter[0].numel()
+        scaled = noise * (0.5 / fan_in**0.5)
+        for part in parameter.view(-1).split(len(noise)):
+            part.copy_(scaled[: len(part)])
+    for name, shape in position_ids.items():
+        module.get_buffer(name).copy_(torch.arange(shape[-1]).expand(shape))
+    return module
