@@ -13,7 +13,6 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.sandbox import server
 from bot.sandbox.interaction import State
 from bot.sandbox.scene import ADA, BEN, PICTURES
 from bot.sandbox.server import Sandbox, SandboxUnavailable
@@ -119,6 +118,6 @@ async def test_a_wrong_token_is_refused() -> None:
 
 
 def test_without_trustme_the_sandbox_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "trustme", None)
     with pytest.raises(SandboxUnavailable, match=r"pip install 'vivant\[demo\]'"):
         Sandbox()

@@ -9,7 +9,20 @@ import pytest
 
 from bot.sandbox.interaction import State
 from bot.sandbox.permissions import Permission
-from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, ELSEWHERE, LOBBY, MIA, NO_FILES, OLGA, PICTURES, TABLEAUX, VIVANT
+from bot.sandbox.scene import (
+    ADA,
+    BEN,
+    DIRECT_ADA,
+    ELSEWHERE,
+    LOBBY,
+    MIA,
+    NO_FILES,
+    OLGA,
+    PICTURES,
+    TABLEAUX,
+    THREAD,
+    VIVANT,
+)
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world import Interaction, NotPossible, Upload
 from tests.openapi import discord_description
@@ -136,6 +149,27 @@ async def test_a_followup_after_a_defer_edits_it_and_the_next_one_is_new(ready: 
     assert [item["content"] for item in ready.world.messages_for(ADA, PICTURES)] == ["one", "two"]
     assert (await bot.call("DELETE", webhook(interaction, second["id"])))[0] == 204
     assert len(ready.world.messages_for(ADA, PICTURES)) == 1
+
+
+async def test_a_followup_after_the_deferred_message_was_deleted_stands_alone(ready: Sandbox, bot: RawBot) -> None:
+    interaction = await animate(ready)
+    await bot.answer(interaction.payload, DEFER)
+    assert (await bot.call("DELETE", webhook(interaction, "@original")))[0] == 204
+    _, message = await bot.call("POST", webhook(interaction), {"content": "psst", "flags": EPHEMERAL})
+    assert message["flags"] == EPHEMERAL
+    assert ready.world.messages_for(BEN, PICTURES) == []
+    assert (await bot.call("GET", webhook(interaction, "@original")))[1]["code"] == 10008
+
+
+async def test_a_token_does_not_reach_into_a_closed_thread_or_a_deleted_channel(ready: Sandbox, bot: RawBot) -> None:
+    inside, outside = await animate(ready, THREAD), await animate(ready)
+    for interaction in (inside, outside):
+        await bot.answer(interaction.payload, MESSAGE, {"content": "x"})
+    ready.world.places.archive_thread(THREAD)
+    ready.world.places.delete_channel(PICTURES)
+    for interaction, code in ((inside, 50083), (outside, 10003)):
+        assert (await bot.call("PATCH", webhook(interaction, "@original"), {"content": "y"}))[1]["code"] == code
+        assert (await bot.call("POST", webhook(interaction), {"content": "y"}))[1]["code"] == code
 
 
 async def test_after_three_seconds_the_interaction_is_unknown_and_the_person_sees_it(

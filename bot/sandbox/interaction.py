@@ -50,6 +50,7 @@ class Interaction:
     type: InteractionType
     actor: Json
     channel: Json
+    sent_at: float
     answer_by: float
     token_until: float
     payload: Json = field(default_factory=dict)

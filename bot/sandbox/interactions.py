@@ -78,7 +78,7 @@ class Interactions:
             raise already_acknowledged()
         callback = self._callback(interaction, body)
         message = self._answer(interaction, callback, body.get("data") or {}, uploads)
-        interaction.acknowledged_after = now - (interaction.answer_by - self._stamps.timing.acknowledge)
+        interaction.acknowledged_after = now - interaction.sent_at
         interaction.answered.set()
         self._tell(interaction)
         return interaction, message
@@ -100,6 +100,7 @@ class Interactions:
 
     def edit(self, interaction: Interaction, message_id: str, body: Json, uploads: dict[int, Upload]) -> Json:
         """Edit one of the interaction's messages."""
+        self._places.require_open(self._places.channel(interaction.channel["id"]), reopen=False)
         own = self._own(interaction, message_id)
         message = self._messages.edit(interaction.channel, own, body, uploads, self._limit(interaction))
         if own == interaction.message_id and interaction.state is State.THINKING:
@@ -108,15 +109,20 @@ class Interactions:
         return message
 
     def delete(self, interaction: Interaction, message_id: str) -> None:
-        """Delete one of the interaction's messages."""
-        self._messages.delete(interaction.channel, self._own(interaction, message_id))
+        """Delete one of the interaction's messages; without its "thinking" one, a followup is a message of its own."""
+        own = self._own(interaction, message_id)
+        self._messages.delete(interaction.channel, own)
+        if own == interaction.message_id and interaction.state is State.THINKING:
+            interaction.state = State.ANSWERED
+            self._tell(interaction)
 
     def follow_up(self, interaction: Interaction, body: Json, uploads: dict[int, Upload]) -> Json:
         """Post another message; the first one after a defer resolves the defer instead."""
-        if interaction.state is State.THINKING and interaction.message_id:
+        if interaction.state is State.THINKING:
             return self.edit(interaction, "@original", body, uploads)
         if not interaction.in_guild_with_bot and interaction.followups >= MAX_USER_INSTALL_FOLLOWUPS:
             raise too_many_followups()
+        self._places.require_open(self._places.channel(interaction.channel["id"]), reopen=True)
         message = self._post(interaction, body, uploads)
         interaction.followups += 1
         return message

@@ -172,6 +172,7 @@ class People:
             type=kind,
             actor=self.scene.users[actor_id],
             channel=channel,
+            sent_at=now,
             answer_by=now + timing.acknowledge,
             token_until=now - age_seconds + timing.token_life,
         )
