@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib.metadata
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ class TorchDevice:
     def facts(self) -> dict[str, Any]:
         """See `Device.facts`."""
         facts: dict[str, Any] = {
+            "pid": os.getpid(),
             "device": str(self._device),
             "name": self._device.type.upper(),
             "vram_gib": None,

@@ -41,6 +41,8 @@ class FakeDevice:
         self._variant: str | None = None
         self._safe = False
         self._played = self._skipped = 0
+        if options.fault == "stubborn":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     def load(self, variant: Variant, on_progress: Callable[[Progress], None]) -> None:
         on_progress(Progress(Phase.LOAD, 0, 1))
@@ -119,12 +121,8 @@ class FakeDevice:
                 time.sleep(60)
             case "exit-0":
                 os._exit(0)
-            case "hang":
+            case "hang" | "stubborn":
                 time.sleep(3600)
-            case "stubborn":
-                signal.signal(signal.SIGTERM, signal.SIG_IGN)
-                while True:
-                    time.sleep(1)
             case "oom":
                 raise MemoryError(f"simulated on rung {plan.rung}")
             case "crash" | "dead-canary":
