@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
@@ -76,14 +76,14 @@ def fetch_one(db: Statements, sql: str, parameters: Sequence[Any] | Mapping[str,
     return rows[0] if rows else None
 
 
-def in_transaction(db: Any, function: Callable[[], T], begin: str = "begin immediate") -> T:
-    """Run `function` as one transaction: all of it, or nothing.
+def in_transaction(db: Any, function: Callable[[Any], T], begin: str = "begin immediate") -> T:
+    """Run `function(db)` as one transaction: all of it, or nothing.
 
     SQLite has already rolled back after some errors (a full disk), so the rollback is guarded.
     """
     db.execute(begin)
     try:
-        result = function()
+        result = function(db)
         db.execute("commit")
     except BaseException:
         if db.in_transaction:
@@ -102,7 +102,8 @@ class Database:
         self._writer = writer
         self._reader = reader
         self._lock = lock
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running: set[asyncio.Future[Any]] = set()
+        self._closed = False
 
     @classmethod
     async def open(cls, folder: Path) -> Self:
@@ -130,6 +131,9 @@ class Database:
         """Finish the transactions under way, close both connections, free the folder."""
         while self._running:
             await asyncio.wait(self._running)
+        if self._closed:
+            return
+        self._closed = True
         await self._reader.close()
         await self._writer.close()
         os.close(self._lock)
@@ -140,59 +144,70 @@ class Database:
 
     def start_write(
         self, function: Callable[Concatenate[Statements, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> asyncio.Task[T]:
-        """Start a transaction that ends whoever awaits it; `close` waits for it."""
-        return self._start(self._writer, "begin immediate", function, args, kwargs)
+    ) -> asyncio.Future[T]:
+        """Start a transaction that goes to its end whoever awaits it; `close` waits for it too."""
+
+        def transaction(connection: sqlite3.Connection) -> T:
+            return in_transaction(connection, lambda db: function(db, *args, **kwargs))
+
+        return self.track(self._in_thread(self._writer, transaction))
 
     async def read(self, function: Callable[Concatenate[Statements, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function(db, ...)` on one snapshot of the reader."""
-        return await asyncio.shield(self._start(self._reader, "begin", function, args, kwargs))
+
+        def transaction(connection: sqlite3.Connection) -> T:
+            return in_transaction(connection, lambda db: function(db, *args, **kwargs), begin="begin")
+
+        return await asyncio.shield(self.track(self._in_thread(self._reader, transaction)))
 
     async def checkpoint(self) -> None:
         """Bring the write-ahead log into the database and give freed pages back to the disk."""
 
         def tidy(connection: sqlite3.Connection) -> None:
             connection.execute("pragma incremental_vacuum(200)").fetchall()
-            connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+            connection.execute("pragma wal_checkpoint(passive)").fetchall()
 
-        await asyncio.shield(self.track(_in_thread(self._writer, tidy)))
+        await asyncio.shield(self.track(self._in_thread(self._writer, tidy)))
 
-    def track(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run `work` to its end whoever awaits it; `close` waits for it."""
-        task = asyncio.create_task(work)
-        self._running.add(task)  # the loop itself keeps only weak references
-        task.add_done_callback(self._ended)
-        return task
+    def track(self, work: asyncio.Future[T]) -> asyncio.Future[T]:
+        """Let `close` wait for `work`, whoever else does."""
+        self._running.add(work)
+        work.add_done_callback(self._ended)
+        return work
 
-    def _start(
-        self,
-        connection: aiosqlite.Connection,
-        begin: str,
-        function: Callable[..., T],
-        args: Iterable[Any],
-        kwargs: Mapping[str, Any],
-    ) -> asyncio.Task[T]:
-        def transaction(db: sqlite3.Connection) -> T:
-            try:
-                return in_transaction(db, partial(function, db, *args, **kwargs), begin)
-            except sqlite3.OperationalError as error:
-                if _disk_refused(error):
-                    raise StoreFull("The disk under the data folder takes no more writes. Free some space.") from error
-                raise
+    def _ended(self, work: asyncio.Future[Any]) -> None:
+        self._running.discard(work)
+        if not work.cancelled():
+            work.exception()  # marks it as seen when the awaiting task is gone
 
-        return self.track(_in_thread(connection, transaction))
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # marks it as seen when the awaiting task is gone
+    def _in_thread(
+        self, connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T]
+    ) -> asyncio.Future[T]:
+        if self._closed:
+            raise StoreError("The database is closed.")
+        return _in_thread(connection, function)
 
 
-async def _in_thread(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T]) -> T:
-    # _execute is aiosqlite's only door for a whole function (0.22.1); every public method is one statement, and a
-    # task cancelled between two of them leaves a transaction open.
-    result: T = await connection._execute(function, connection._conn)  # type: ignore[no-untyped-call]
-    return result
+def _in_thread(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+    """Run a whole function in a connection's thread, after what was given to it before.
+
+    Every public method of aiosqlite is one statement, and a task cancelled between two of them leaves a transaction
+    open. So this is its own queue (0.22.x; pyproject.toml keeps to that): what its `_execute` uses, without a
+    coroutine that a cancelled caller would have to be kept from cancelling.
+    """
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    connection._tx.put_nowait((future, partial(_refusing_full_disk, function, connection._conn)))
+    return future
+
+
+def _refusing_full_disk(function: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
+    try:
+        return function(connection)
+    except sqlite3.OperationalError as error:
+        name = getattr(error, "sqlite_errorname", "")
+        if name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR"):
+            raise StoreFull("The disk under the data folder takes no more writes. Free some space.") from error
+        raise
 
 
 async def _connect(path: str, prepare: Callable[[sqlite3.Connection], None]) -> aiosqlite.Connection:
@@ -234,7 +249,3 @@ def _lock(folder: Path) -> int:
             f"Another bot is running on {folder}. Stop it first, or give this one its own data_dir."
         ) from error
     return lock
-
-
-def _disk_refused(error: sqlite3.OperationalError) -> bool:
-    return error.sqlite_errorname == "SQLITE_FULL" or error.sqlite_errorname.startswith("SQLITE_IOERR")

@@ -91,14 +91,14 @@ class JobStore:
         try:
             job = await asyncio.shield(claiming)
         except asyncio.CancelledError:
-            self._database.track(self._return_claim(claiming))
+            self._database.track(asyncio.create_task(self._return_claim(claiming)))
             raise
         if job is not None:
             self._work.set()
             log.info("job=%d running attempt=%d", job.id, job.attempt)
         return job
 
-    async def _return_claim(self, claiming: asyncio.Task[Job | None]) -> None:
+    async def _return_claim(self, claiming: asyncio.Future[Job | None]) -> None:
         job = await claiming
         if job is not None:
             await self.give_back(job, counts=False)
@@ -277,15 +277,22 @@ class JobStore:
         return await self._database.read(retention.known_files)
 
     async def sweep(self, now_ms: int | None = None, *, clip_hours: int = 24, row_days: int = 30) -> list[str]:
-        """Apply retention, a bounded part at a time; give the spool's files to delete."""
+        """Apply retention, a bounded part at a time; give the spool's files to delete.
+
+        A sweep that the full disk refuses is left for the next time.
+        """
         now = self._now_ms() if now_ms is None else now_ms
         holding = await self._database.read(retention.holding_files_before, now - clip_hours * _HOUR_MS)
         answered = await self._database.read(retention.answered_before, now - row_days * 24 * _HOUR_MS)
-        names = await self._database.write(retention.release_files, holding)
-        names += await self._database.write(retention.delete_rows, answered)
-        await self._database.write(retention.delete_idle_lanes)
-        await self._database.checkpoint()
-        return sorted(set(names))
+        names: set[str] = set()
+        try:
+            names.update(await self._database.write(retention.release_files, holding))
+            names.update(await self._database.write(retention.delete_rows, answered))
+            await self._database.write(retention.delete_idle_lanes)
+            await self._database.checkpoint()
+        except StoreFull as error:
+            log.warning("the sweep waits for room: %s", error)
+        return sorted(names)
 
 
 def _get_setting(db: Statements, key: str) -> str | None:

@@ -9,7 +9,6 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,7 @@ class Workload:
         getattr(self, f"_{self._rng.choice(names)}")()
 
     def _run(self, function: Any, *args: Any) -> Any:
-        return in_transaction(self._db, partial(function, self._db, *args))
+        return in_transaction(self._db, lambda db: function(db, *args))
 
     def _enqueue(self) -> None:
         self._accepted += 1
@@ -161,7 +160,7 @@ def judge(folder: Path, files: dict[str, bytes], states: list[str], acked: int, 
         elif found not in states[acked : acked + 2]:  # the transaction under way may be there or not
             verdicts.lost += 1
         else:
-            in_transaction(db, partial(line.recover, db, 2_000_000))
+            in_transaction(db, lambda db: line.recover(db, 2_000_000))
     except sqlite3.DatabaseError:
         verdicts.corrupt += 1
     finally:

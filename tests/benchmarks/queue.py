@@ -206,7 +206,7 @@ def fill(folder: Path, user_of: Callable[[int], int]) -> None:
     migrate(db, scripts(), None)
     limits = Limits(queued_per_user=0)
 
-    def enqueue_all() -> None:
+    def enqueue_all(db: sqlite3.Connection) -> None:
         for number in range(WAITING):
             line.enqueue(db, new_job(number, user_of(number)), limits, BUILT_IN, number)
 
