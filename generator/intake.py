@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from generator.clip import Framing, Shape
 from generator.errors import PictureError, PictureReason
@@ -49,10 +49,10 @@ class PictureChild:
         self._limits = limits or PictureLimits()
         self._children = [_Child(self._limits) for _ in range(children)]
         self._free: asyncio.LifoQueue[_Child] = asyncio.LifoQueue()
-
-    async def __aenter__(self) -> Self:
         for child in self._children:
             self._free.put_nowait(child)
+
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -85,30 +85,39 @@ class _Child:
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request and give the answer; a child that dies or does not answer in time is a PictureError."""
+        fresh = not self._alive
         try:
-            process = await self._running()
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(json.dumps(request).encode() + b"\n")
-            async with asyncio.timeout(self._limits.seconds):
-                line = await process.stdout.readline()
-        except TimeoutError:
-            await self.stop()
-            raise PictureError(
-                PictureReason.TOO_SLOW, "the decoder took too long", what="time", seconds=self._limits.seconds
-            ) from None
+            line = await self._line(request)
         except BaseException:
-            await self.stop()  # a cancelled wait: its late answer must not reach the next picture
+            await self.stop()  # also when cancelled: the late answer must not reach the next picture
             raise
-        if not line.endswith(b"\n"):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), 1)  # so that the status is its own and not our kill
-            status = await self.stop()
-            raise PictureError(PictureReason.CORRUPT, f"the decoder died ({status})", what="crash")
-        return dict(json.loads(line))
+        if line.endswith(b"\n"):
+            return dict(json.loads(line))
+        status = await self.stop()
+        if not fresh:
+            return await self.ask(request)  # it may have died while idle: only a fresh one's death is the picture's
+        raise PictureError(PictureReason.CORRUPT, f"the decoder died ({status})", what="crash")
+
+    async def _line(self, request: dict[str, Any]) -> bytes:
+        process = await self._running()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(request).encode() + b"\n")
+        seconds = self._limits.seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await process.stdout.readline()
+        except TimeoutError:
+            raise PictureError(
+                PictureReason.TOO_SLOW, f"not decoded in {seconds} s", what="time", seconds=seconds
+            ) from None
+
+    @property
+    def _alive(self) -> bool:
+        return self._process is not None and self._process.returncode is None
 
     async def _running(self) -> asyncio.subprocess.Process:
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and self._alive:
             return self._process
         self._process = process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "generator.intake", json.dumps(dataclasses.asdict(self._limits))),
@@ -123,20 +132,28 @@ class _Child:
         return process
 
     async def stop(self) -> int | None:
-        """Kill the process, if there is one, and give its exit status."""
+        """End the process, if there is one, and give its exit status."""
         process, self._process = self._process, None
         if process is None:
             return None
-        if process.returncode is None:
+        assert process.stdout is not None
+        if process.returncode is None and not process.stdout.at_eof():
             process.kill()
-        await asyncio.shield(process.wait())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(process.wait()), 1)
+        if process.returncode is None:
+            process.kill()  # it closed its pipe but lives on
+            await asyncio.shield(process.wait())
         return process.returncode
 
 
 def _child_environment() -> dict[str, str]:
-    """Give the child no secrets, and one malloc arena: each further thread's costs 64 MiB of address space."""
+    """Give the child no secrets, and a malloc that keeps little address space.
+
+    One arena, as each costs 64 MiB; large blocks always mapped, so that they leave no holes when they go.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VIVANT_")}
-    return kept | {"MALLOC_ARENA_MAX": "1"}
+    return kept | {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(1024 * 1024)}
 
 
 def _prepared(answer: dict[str, Any]) -> Prepared:
@@ -158,8 +175,7 @@ def _serve(limits: PictureLimits) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     image.allow_formats(max_pixels=limits.max_pixels)
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library's stray print must not look like an answer
+    answers = _keep_libraries_quiet()
     answers.write(b"{}\n")
     for line in sys.stdin.buffer:
         # The parent watches the time too. This one also ends a child whose parent is gone.
@@ -167,6 +183,16 @@ def _serve(limits: PictureLimits) -> None:
         answer = _answer(json.loads(line), limits)
         signal.setitimer(signal.ITIMER_REAL, 0)
         answers.write(json.dumps(answer).encode() + b"\n")
+
+
+def _keep_libraries_quiet() -> BinaryIO:
+    """Give the pipe for answers; a C library's own words must not look like one, nor fill the bot's log."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)  # Python's own tracebacks stay visible
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    return answers
 
 
 def _answer(request: dict[str, Any], limits: PictureLimits) -> dict[str, Any]:
