@@ -1,4 +1,3 @@
-# ruff: noqa: E402 - torch is imported only where there is a GPU
 """What only a real GPU can show: running out of its memory, losing it, giving it back. Skipped without one.
 
 Written without pytest-asyncio, so that it runs on a bare GPU machine.
@@ -73,13 +72,16 @@ def shoot(made: Studio, request: RenderRequest) -> Take:
 def test_real_out_of_memory_goes_on_with_smaller_plans_to_the_same_clip(tiny: Variant, tmp_path: Path) -> None:
     shoot(studio(tiny, tmp_path / "a"), full_size_request(tmp_path, 1)).writer.finish()
     needed = torch.cuda.max_memory_reserved()
-    torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(0).total_memory
-    torch.cuda.set_per_process_memory_fraction(0.5 * needed / total)
-    take = shoot(studio(tiny, tmp_path / "b"), full_size_request(tmp_path, 2))
-    print(f"full needs {needed / 2**30:.2f} GiB; with half of that: {take.notes}")
+    for share in (0.9, 0.8, 0.7, 0.6):  # the allocator's rounding decides which of them is too little
+        torch.cuda.empty_cache()
+        torch.cuda.set_per_process_memory_fraction(share * needed / total)
+        take = shoot(studio(tiny, tmp_path / f"{share}"), full_size_request(tmp_path, 2))
+        print(f"the largest plan takes {needed / 2**30:.2f} GiB; with {share:.0%} of that: {take.notes}")
+        assert take.writer.finish().frames == FRAMES
+        if take.notes:
+            break
     assert [note.kind for note in take.notes] == ["memory"]
-    assert take.writer.finish().frames == FRAMES
 
 
 def test_an_overflow_is_rendered_again_in_bfloat16(tiny: Variant, tmp_path: Path) -> None:
@@ -182,9 +184,7 @@ def test_the_gpu_hardly_idles_between_two_jobs(tiny: Variant, tmp_path: Path) ->
         rendered = [await job for job in asyncio.as_completed(jobs)]
         wall, busy = time.monotonic() - began, sum(item.seconds for item in rendered)
         tail = rendered[-1]
-        print(
-            f"4 jobs in {wall:.2f} s, {busy:.2f} s of it on the GPU; the last: {tail.seconds:.2f} s {tail.phase_seconds}"
-        )
+        print(f"4 jobs in {wall:.2f} s, {busy:.2f} s on the GPU; the last: {tail.seconds:.2f} s {tail.phase_seconds}")
         assert busy / wall > 0.9
 
     with_backend(tiny, work)
