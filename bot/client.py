@@ -128,10 +128,17 @@ class VivantClient(discord.AutoShardedClient):
     async def connect(self, *, reconnect: bool = True) -> None:
         """Stay connected to the gateway, with the presence kept up to date beside it."""
         await paced_start(self.services.store, self._now_ms)
-        async with asyncio.TaskGroup() as tasks:
-            presence = tasks.create_task(self._keep_presence())
-            await super().connect(reconnect=reconnect)
+        presence = asyncio.create_task(self._keep_presence())
+        connection = asyncio.create_task(super().connect(reconnect=reconnect))
+        try:
+            await asyncio.wait({connection})
+            connection.result()
+        finally:
             presence.cancel()
+            # discord.py swallows a cancellation while it identifies anew, and would wait for ever: close it first
+            await self.close()
+            connection.cancel()
+            await asyncio.wait({presence, connection})
 
     async def on_shard_ready(self, shard_id: int) -> None:
         """Note how long the first start took."""
@@ -160,6 +167,9 @@ class VivantClient(discord.AutoShardedClient):
             waiting = len(await services.store.line(limit=1000))
             text = describe_presence(services.switches.variant, waiting, services.switches.hold)
             if text != self._shown:
-                await self.change_presence(activity=discord.CustomActivity(text))
-                self._shown = text
+                try:
+                    await self.change_presence(activity=discord.CustomActivity(text))
+                    self._shown = text
+                except (*NETWORK_ERRORS, discord.ConnectionClosed) as error:
+                    log.info("presence not updated: %s", type(error).__name__)
             await asyncio.sleep(PRESENCE_SECONDS)

@@ -18,9 +18,9 @@ import discord
 from bot.cards import PREVIEW_NAME, status_card
 from bot.commands.answers import acknowledge, answer, take_back
 from bot.commands.download import download
-from bot.commands.place import ANSWER_WITHIN_MS, MIB, can_post, refuse_place, route_of, weight_of
+from bot.commands.place import ANSWER_WITHIN_MS, MIB, refuse_place, route_of, weight_of
 from bot.commands.wish import Wish, resolve
-from bot.job import NewJob, Route
+from bot.job import Job, NewJob, Route
 from bot.sentences import (
     explain_full,
     explain_picture,
@@ -68,7 +68,6 @@ async def submit(interaction: Interaction, source: discord.Attachment, wish: Wis
     if message_id is None:
         return
     try:
-        await _refuse_long_wait(interaction)
         new = await _take_picture(interaction, source, wish)
         await _accept(interaction, new, message_id)
     except Refused as refused:
@@ -87,7 +86,6 @@ async def submit_again(
     if message_id is None:
         return
     try:
-        await _refuse_long_wait(interaction)
         job = await services.store.job(job_id)
         if job is None or not job.picture or not services.spool.picture_path(job.picture).is_file():
             raise Refused(picture_gone_text())
@@ -128,17 +126,6 @@ def _refuse_wish(services: Services, wish: Wish) -> str | None:
     except SettingsError as error:
         return explain_settings(error)
     return None
-
-
-async def _refuse_long_wait(interaction: Interaction) -> None:
-    """Where the bot can only answer for 15 minutes, do not take what will surely last longer."""
-    if can_post(interaction):
-        return
-    store = interaction.client.services.store
-    line = await store.line()
-    last = await store.place(line[-1].id) if line else None
-    if last is not None and last.eta_low_ms > ANSWER_WITHIN_MS:
-        raise Refused(too_long_text(last.eta_low_ms))
 
 
 async def _take_picture(interaction: Interaction, source: discord.Attachment, wish: Wish) -> NewJob:
@@ -191,6 +178,7 @@ async def _accept(interaction: Interaction, new: NewJob, message_id: int) -> Non
         raise Refused(explain_full(error.scope, error.limit)) from error
     except StoreFull as error:
         raise Refused(no_room_text()) from error
+    await _refuse_long_wait(services, job)
     await services.store.set_card(job.id, message_id)
     job = replace(job, card_message_id=message_id)
     view = await services.cards.describe(job)
@@ -200,3 +188,13 @@ async def _accept(interaction: Interaction, new: NewJob, message_id: int) -> Non
     except NETWORK_ERRORS as error:
         log.info("job=%d card not opened: %s", job.id, type(error).__name__)
     services.cards.changed(job.id)
+
+
+async def _refuse_long_wait(services: Services, job: Job) -> None:
+    """Where the bot can only answer for 15 minutes, give up what will surely last longer: only its place tells."""
+    if job.route.can_post:
+        return
+    place = await services.store.place(job.id)
+    if place is not None and place.eta_low_ms > ANSWER_WITHIN_MS:
+        await services.store.cancel(job.id)
+        raise Refused(too_long_text(place.eta_low_ms))
