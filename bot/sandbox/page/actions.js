@@ -35,6 +35,7 @@ export class Actions {
       uncover: () => target.remove(),
       enlarge: () => enlarge(target.querySelector("img"), target.dataset.name),
       play: () => target.parentElement.querySelector("video").play(),
+      go: () => this.go(target.dataset.channel, target.dataset.target),
       channel: () => this.session.open(target.dataset.channel),
       command: () => this.composer.openCommand(target.dataset.command),
     };
@@ -116,6 +117,12 @@ export class Actions {
     } catch (error) {
       toast(error.message);
     }
+  }
+
+  async go(channelId, messageId) {
+    if (!this.session.channel(channelId)) return toast("You cannot see that channel.");
+    if (channelId !== this.session.channelId) await this.session.open(channelId);
+    return messageId && this.show(messageId);
   }
 
   show(messageId) {

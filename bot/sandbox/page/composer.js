@@ -52,7 +52,7 @@ export class Composer {
     const place = `Message ${direct ? "@" : "#"}${channelTitle(session.channel(), session)}`;
     this.text.placeholder = place;
     this.text.setAttribute("aria-label", place);
-    this.suggestions.hide();
+    this.offerCommands();
   }
 
   grow() {

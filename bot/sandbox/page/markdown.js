@@ -25,7 +25,16 @@ const INLINE = [
   [/^@(everyone|here)\b/, (m) => mention("@", m[1])],
 ];
 
-const link = (href, children) => h("a", { href, target: "_blank", rel: "noopener noreferrer" }, children);
+const MESSAGE_LINK = /^https:\/\/(?:\w+\.)?discord\.com\/channels\/(?:@me|\d+)\/(\d+)(?:\/(\d+))?$/;
+
+/** A link; one to a message or channel stays on this page, as Discord's own client keeps it. */
+function link(href, children) {
+  const place = MESSAGE_LINK.exec(href);
+  if (!place) return h("a", { href, target: "_blank", rel: "noopener noreferrer" }, children);
+  const target = { "data-action": "go", "data-channel": place[1], "data-target": place[2] };
+  return h("button", { type: "button", class: "link", ...target }, children);
+}
+
 const mention = (sign, name) => h("span", { class: "mention" }, sign + name);
 
 function channelMention(id, session) {

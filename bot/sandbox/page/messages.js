@@ -63,6 +63,7 @@ export class MessageList {
     if (index < 0) return;
     const fresh = this.draw(entries[index], entries[index - 1]);
     const old = document.getElementById(fresh.id);
+    for (const entry of entries) if (entry.referenced_message?.id === id) this.drawOne(entry.id);
     if (old) morph(old, fresh);
     else if (index === entries.length - 1) this.list.append(fresh);
     else this.drawAll();
@@ -148,7 +149,8 @@ export class MessageList {
     return h("div", { class: "context" }, avatar(user, "avatar-small"), h("strong", {}, displayName(user)), " used ", shown ?? "a command");
   }
 
-  reply(original) {
+  reply({ id, ...sent }) {
+    const original = this.session.message(id) ?? { id, ...sent }; // as it reads now
     const text = original.content || firstText(original.components);
     const preview = text ? plainText(text, this.session) : "Click to see the message";
     return h(

@@ -50,8 +50,10 @@ export class Session {
 
   async load() {
     const channel = this.channelId;
-    const [messages] = await Promise.all([this.get("/api/messages", { channel }), this.loadCommands()]);
+    const wanted = ["/api/messages", "/api/commands"].map((path) => this.get(path, { channel }));
+    const [messages, commands] = await Promise.all(wanted);
     this.messages.set(channel, messages);
+    this.commands = commands;
   }
 
   /** Asks for the commands offered here: they differ by person and place, and a bot may register new ones any time. */
