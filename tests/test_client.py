@@ -1,0 +1,112 @@
+"""The connection: commands registered once, starts paced, servers forgotten, nothing heavy in the process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from bot.pacing import BURST, INTERVAL_MS, pace
+from bot.sandbox.scene import ADA, MIA, PICTURES, TABLEAUX
+from bot.sandbox.server import Sandbox
+from tests.edge import running_edge, until, words
+from tests.fakes import Act, FakeBackend
+
+DAY_MS = 24 * 3600 * 1000
+
+
+async def test_commands_are_registered_once_and_again_only_when_they_changed(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        for _ in range(2):
+            async with running_edge(tmp_path, sandbox):
+                pass
+        registered = sandbox.record.asked("PUT", "/applications/{application_id}/commands")
+        assert len(registered) == 1
+        async with running_edge(tmp_path, sandbox) as edge:
+            await edge.store.set_setting("commands_hash", "of an older version")
+        async with running_edge(tmp_path, sandbox):
+            pass
+        assert len(sandbox.record.asked("PUT", "/applications/{application_id}/commands")) == 2
+
+
+async def test_every_command_and_option_is_described_in_plain_words(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox):
+        commands = {item["name"]: item for item in sandbox.world.commands_for(MIA)}
+        assert {"animate", "queue", "cancel", "result", "recipe", "help", "privacy", "forget-me"} <= commands.keys()
+        slash = [item for item in commands.values() if item["type"] == 1]
+        for option in (option for item in slash for option in item.get("options", [])):
+            assert len(option["description"]) > 10
+        animate = commands["animate"]["options"]
+        assert animate[0]["name"] == "image"
+        assert [item["name"] for item in animate if item.get("required")] == ["image"]
+
+
+async def test_admin_commands_are_hidden_from_members(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox):
+        assert "admin" not in {item["name"] for item in sandbox.world.commands_for(ADA)}
+
+
+async def test_it_asks_for_no_privileged_intent_and_mentions_nobody_by_itself(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
+        assert edge.client.intents.value == 1
+        assert edge.client.allowed_mentions is not None
+        assert edge.client.allowed_mentions.to_dict() == {"parse": []}
+
+
+async def test_a_server_that_sends_the_bot_away_is_forgotten(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
+        await edge.queued()
+        await edge.delivered()
+        sandbox.world.places.remove_bot(TABLEAUX)
+
+        async def forgotten() -> bool:
+            return not await edge.store.jobs_of(int(ADA))
+
+        await until(forgotten, "the server's rows are gone")
+        await until(lambda: list(edge.spool.folder.iterdir()) == [], "its files are gone")
+
+
+async def test_a_button_still_works_after_a_restart(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True))) as edge:
+            job = await edge.queued()
+            await until(lambda: edge.backend.requests, "the job runs")
+        async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True))) as edge:
+            await until(lambda: edge.backend.requests, "the job runs again")
+            await edge.world.press(ADA, PICTURES, str(job.card_message_id), "vivant:cancel:1")
+            await until(lambda: "Cancelled" in words(edge.seen()[0]), "the card says so")
+
+
+async def test_starts_are_counted_and_paced(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        for _ in range(2):
+            async with running_edge(tmp_path, sandbox) as edge:
+                due = int(await edge.store.get_setting("identifies") or 0)
+        assert due > edge.clock() + INTERVAL_MS
+        assert sandbox.world.identifies == 2
+
+
+def test_a_crash_loop_stays_below_a_thousand_starts_a_day() -> None:
+    now = due = starts = 0
+    while now < DAY_MS:
+        wait, due = pace(due, now)
+        now += wait + 50  # dies at once
+        starts += 1
+    assert BURST <= starts < 900
+
+
+def test_a_few_starts_in_a_row_do_not_wait_and_a_clock_set_back_costs_little() -> None:
+    due = 0
+    for number in range(BURST):
+        wait, due = pace(due, 10**9 + number)
+        assert wait == 0
+    wait, _ = pace(due, 10**9 + BURST)
+    assert 0 < wait <= INTERVAL_MS
+    assert pace(10**15, 0)[0] <= INTERVAL_MS
+
+
+def test_the_discord_edge_loads_neither_torch_nor_numpy_nor_a_picture_library() -> None:
+    heavy = ("torch", "numpy", "PIL", "diffusers")
+    code = f"import sys, bot.client, bot.delivery; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
