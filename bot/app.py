@@ -19,7 +19,6 @@ from bot.client import VivantClient
 from bot.config import MIB, Config
 from bot.database import StoreError
 from bot.delivery import Poster
-from bot.gate import Gate, HoldCause
 from bot.job import Limits
 from bot.metrics import Metrics
 from bot.services import Services, Switches
@@ -74,7 +73,10 @@ async def run_bot(
             cards=cards,
             workers=workers,
             shrink=shrink,
+            preload=lambda variant: [backend.preload(variant) for backend in backends],
+            describe_backends=lambda: [backend.describe() for backend in backends],
         )
+        _expect_no_voice()
         client = await stack.enter_async_context(VivantClient(services))
         await _log_in(client, config.token.get_secret_value())
         await _run_until_stopped(services, client, make_poster(store, spool, switches, cards, shrink))
@@ -128,13 +130,16 @@ def _log_state(state: ExecutorState, facts: dict[str, Any]) -> None:
 def _workers(
     store: JobStore, spool: Spool, backends: list[LocalBackend], cards: StatusCards, switches: Switches
 ) -> list[Worker]:
-    gate = Gate()
-    if switches.paused:
-        gate.close(HoldCause.PAUSED, switches.paused)
     return [
-        Worker(store, spool, backend, gate=gate, on_progress=cards.progress, on_change=cards.changed)
+        Worker(store, spool, backend, gate=switches.gate, on_progress=cards.progress, on_change=cards.changed)
         for backend in backends
     ]
+
+
+def _expect_no_voice() -> None:
+    # discord.py warns at every start about voice libraries that nothing here uses
+    discord.VoiceClient.warn_nacl = False
+    discord.VoiceClient.warn_dave = False
 
 
 async def _log_in(client: VivantClient, token: str) -> None:

@@ -18,6 +18,7 @@ from bot.sandbox.world import World
 URL = "wss://gateway.discord.gg"
 RESUME_URL = "wss://gateway-us-east1-b.discord.gg"
 DAILY_IDENTIFIES = 1000
+ACKNOWLEDGE_SECONDS = 0.02
 _SESSIONS = 16
 """sessions kept; the oldest without a socket goes first"""
 _PRIVILEGED = {Intent.GUILD_PRESENCES: 0x3000, Intent.GUILD_MEMBERS: 0xC000, Intent.MESSAGE_CONTENT: 0xC0000}
@@ -77,7 +78,10 @@ class Gateway:
     def _receive(self, socket: Socket, frame: Json) -> None:
         match frame["op"]:
             case 1:
-                socket.send({"op": 11, "d": None, "s": None, "t": None})
+                # discord.py notes the time of a beat only after sending it: an answer quicker than any network's would
+                # make it measure from the beat before
+                acknowledge = {"op": 11, "d": None, "s": None, "t": None}
+                asyncio.get_running_loop().call_later(ACKNOWLEDGE_SECONDS, socket.send, acknowledge)
             case 2:
                 self._identify(socket, frame["d"])
             case 3:
