@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ async def run_bot(
             cards=cards,
             workers=workers,
             shrink=shrink,
-            preload=lambda variant: [backend.preload(variant) for backend in backends],
+            preload=partial(_preload, backends),
             describe_backends=lambda: [backend.describe() for backend in backends],
         )
         _expect_no_voice()
@@ -117,6 +118,11 @@ def _executor(config: Config, switches: Switches) -> ExecutorConfig:
         state_folder=config.data_dir / "executor",
         threads=settings.threads,
     )
+
+
+def _preload(backends: list[LocalBackend], variant: str) -> None:
+    for backend in backends:
+        backend.preload(variant)
 
 
 def _picture_limits(config: Config) -> PictureLimits:
