@@ -6,6 +6,7 @@ of one job while the main thread is at the next. End of file on stdin ends the p
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import functools
 import logging
@@ -13,7 +14,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -172,25 +173,34 @@ class Executor:
 
         if variant is not None:
             tell(Progress(Phase.LOAD))
-            loaded = threading.Event()
-            threading.Thread(target=self._pulse, args=(loaded, tell), name="pulse", daemon=True).start()
             try:
-                self._studio.load(variant, tell)
+                with self._pulse(tell):
+                    self._studio.load(variant, tell)
             except BaseException as error:
                 self._voice.say("broken", error=_failure(error))
                 raise
-            finally:
-                loaded.set()
         self._voice.say("ready", facts=self._studio.device.facts())
 
-    def _pulse(self, loaded: threading.Event, tell: Callable[[Progress], None]) -> None:
+    @contextlib.contextmanager
+    def _pulse(self, tell: Callable[[Progress], None]) -> Iterator[None]:
         """Show that a long load lives, as long as bytes move: the first download of a variant may take an hour."""
-        before = _bytes_moved()
-        while not loaded.wait(self._pulse_seconds):
-            now = _bytes_moved()
-            if now - before > _PULSE_BYTES:
-                tell(Progress(Phase.LOAD))
-            before = now
+        loaded = threading.Event()
+
+        def beat() -> None:
+            before = _bytes_moved()
+            while not loaded.wait(self._pulse_seconds):
+                now = _bytes_moved()
+                if now - before > _PULSE_BYTES:
+                    tell(Progress(Phase.LOAD))
+                before = now
+
+        beating = threading.Thread(target=beat, name="pulse", daemon=True)
+        beating.start()
+        try:
+            yield
+        finally:
+            loaded.set()
+            beating.join()  # its last word must come before `ready` or `broken`
 
     def _shoot(self, order: _Order) -> None:
         """Render an order's frames and hand the take to the muxer."""
@@ -229,7 +239,7 @@ class Executor:
             kind = "cancelled"
         except Exception as error:
             kind, answer = "failed", {"error": _failure(error)}
-            log.warning("job=%d failed", order.request.job, exc_info=not isinstance(error, RenderError))
+            log.warning("job=%d failed: %s", order.request.job, error, exc_info=not isinstance(error, RenderError))
             if self._studio.device.is_fatal(error):
                 self._die(f"{type(error).__name__}: {error}")
         if threading.current_thread() is threading.main_thread():

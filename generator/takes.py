@@ -105,9 +105,12 @@ class Rungs:
         """Remember a rung."""
         self._rungs[f"{gpu}/{variant}"] = rung
         if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with written_aside(self._path) as aside:
-                aside.write_text(json.dumps(self._rungs, indent=1))
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                with written_aside(self._path) as aside:
+                    aside.write_text(json.dumps(self._rungs, indent=1))
+            except OSError as error:  # a full disk must not cost the clip, only the next start a try
+                log.warning("cannot remember the memory rung in %s: %s", self._path, error)
 
 
 @dataclass(slots=True)
