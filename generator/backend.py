@@ -166,6 +166,8 @@ class LocalBackend:
             self._flights.fail_all(lost)
             return lost
         self._child, self._verdict = child, loop.create_future()
+        if self._closing.is_set():  # while it started
+            self._verdict.set_result(_lost("the backend is closing", cause="closed"))
         self._expect_ready_within("start", self._limits.start_seconds)
         self._flights.count_silence_from(loop.time())
         child.send(to_line("configure", self._config, protocol=PROTOCOL_VERSION, parent=os.getpid()))
@@ -183,7 +185,8 @@ class LocalBackend:
         return lost
 
     def _environment(self) -> dict[str, str]:
-        env = dict(os.environ, PYTHONUNBUFFERED="1")
+        env = {name: value for name, value in os.environ.items() if not name.startswith("VIVANT_")}  # the token is one
+        env["PYTHONUNBUFFERED"] = "1"
         if self._gpu is not None:
             env["CUDA_VISIBLE_DEVICES"] = str(self._gpu)
         return env

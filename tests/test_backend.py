@@ -547,6 +547,25 @@ async def test_a_closed_backend_refuses(tmp_path: Path) -> None:
         await backend.render(a_request(tmp_path), ignore)
 
 
+@pytest.mark.parametrize("loops", [0, 1, 2, 5, 20])
+async def test_close_ends_a_child_that_has_only_just_been_started(loops: int) -> None:
+    backend = LocalBackend(CONFIG, command=FAKE_EXECUTOR, limits=PATIENT)
+    await backend.start()
+    for _ in range(loops):
+        await asyncio.sleep(0)
+    await asyncio.wait_for(backend.close(), 5)
+
+
+async def test_the_child_does_not_see_the_bots_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIVANT_TOKEN", "secret")
+    monkeypatch.setenv("HF_TOKEN", "needed for gated weights")
+    async with running() as backend:
+        await asyncio.wait_for(backend.ready.wait(), 20)
+        names = psutil.Process(backend.describe()["pid"]).environ().keys()
+    assert "VIVANT_TOKEN" not in names
+    assert "HF_TOKEN" in names
+
+
 async def test_close_is_quick_also_with_a_stubborn_child(tmp_path: Path) -> None:
     async with running("--fault", "stubborn", limits=replace(PATIENT, term_seconds=0.3)) as backend:
         task = await start_render(backend, a_request(tmp_path))
