@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,9 @@ from torch.nn import functional
 Report = Callable[[str, float, dict[str, float]], None]
 """called with the stage, the share done (0..1) and its latest figures"""
 
-SAVE_EVERY_SECONDS = 60.0
+SAVE_EVERY_SECONDS = 40.0
+BLOWN_UP = 1.6
+"""a mean loss so many times the best so far is no noise"""
 
 
 class Clock:
@@ -48,47 +49,83 @@ class Clock:
 
 def learning_rate(progress: float, peak: float) -> float:
     """Give the rate after `progress` of the stage: a short rise, then half a cosine down to almost nothing."""
-    rise = min(1.0, progress / 0.03 + 0.01)
+    rise = min(1.0, progress / 0.05 + 0.01)
     return peak * rise * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-6
 
 
-@dataclass
+LossOf = Callable[[dict[str, Tensor]], Tensor]
+
+
 class Stage:
-    """One stage's networks with their optimiser, averaged weights and counters."""
+    """One stage's networks with their optimiser, averaged weights and counters.
 
-    networks: list[nn.Module]
-    peak_rate: float
-    decay: float = 0.999
-    step: int = 0
+    The networks compute in their own type (bfloat16 on a GPU); the optimiser works on float32 copies.
+    """
 
-    def __post_init__(self) -> None:
-        """Start the optimiser and the average from the networks as they are."""
-        self.weights: list[Tensor] = [weight for network in self.networks for weight in network.parameters()]
-        self.average: list[Tensor] = [weight.detach().clone() for weight in self.weights]
-        self.optimiser = torch.optim.AdamW(self.weights, lr=1e-6, betas=(0.9, 0.99), weight_decay=1e-3)
+    def __init__(self, networks: list[nn.Module], loss_of: LossOf, peak_rate: float, decay: float = 0.999) -> None:
+        self._loss_of, self._peak_rate, self._decay = loss_of, peak_rate, decay
+        self.weights: list[Tensor] = [weight for network in networks for weight in network.parameters()]
+        self.master = [weight.detach().float().clone() for weight in self.weights]
+        self.average = [weight.clone() for weight in self.master]
+        for weight in self.master:
+            weight.grad = torch.zeros_like(weight)
+        self._device = self.master[0].device
+        self._rate = torch.zeros((), device=self._device)
+        on_gpu = self._device.type == "cuda"
+        self.optimiser = torch.optim.AdamW(
+            self.master, lr=self._rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=on_gpu, capturable=on_gpu
+        )
+        self._recordings: dict[str, Recording] | None = {} if on_gpu else None
+        self.step = 0
+        self._best = float("inf")
+        self._good: list[Tensor] = []
 
-    def descend(self, loss: Tensor, progress: float) -> None:
-        """Take one optimiser step and move the average along."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(progress, self.peak_rate)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.weights, 1.0)
-        self.optimiser.step()
+    def descend(self, kind: str, inputs: dict[str, Tensor], progress: float) -> Tensor:
+        """Take one optimiser step and give its loss; inputs of one kind have the same shapes each time."""
+        self._rate.fill_(learning_rate(progress, self._peak_rate))
+        loss = self._descend(inputs) if self._recordings is None else self._replay(self._recordings, kind, inputs)
         self.step += 1
-        decay = min(self.decay, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(self.average, [weight.detach() for weight in self.weights], 1 - decay)
+        decay = min(self._decay, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(self.average, self.master, 1 - decay)
+        return loss
 
-    def use_average(self) -> None:
-        """Put the averaged weights into the networks."""
+    def _replay(self, recordings: dict[str, Recording], kind: str, inputs: dict[str, Tensor]) -> Tensor:
+        if kind not in recordings:
+            recordings[kind] = Recording(self._descend, inputs)
+        return recordings[kind].play(inputs)
+
+    def _descend(self, inputs: dict[str, Tensor]) -> Tensor:
+        for weight in self.weights:
+            weight.grad = None
+        loss = self._loss_of(inputs)
+        loss.backward()
+        # the decoder's attention is never called when its middle block has one layer: no gradient there
+        pairs = [(copy.grad, weight.grad) for copy, weight in zip(self.master, self.weights, strict=True)]
+        used = [(copy, gradient) for copy, gradient in pairs if copy is not None and gradient is not None]
+        torch._foreach_copy_([copy for copy, _ in used], [gradient for _, gradient in used])
+        nn.utils.clip_grad_norm_(self.master, 0.5)
+        self.optimiser.step()
         with torch.no_grad():
-            for weight, average in zip(self.weights, self.average, strict=True):
-                weight.copy_(average)
+            torch._foreach_copy_(self.weights, self.master)
+        return loss.detach()
+
+    def watch(self, mean_loss: float) -> None:
+        """Keep this point if training goes well; if it has blown up, go back to the last one at half the rate."""
+        moments = [entry[name] for entry in self.optimiser.state.values() for name in ("exp_avg", "exp_avg_sq")]
+        everything = [*self.master, *self.average, *moments]
+        with torch.no_grad():
+            if mean_loss < BLOWN_UP * self._best or not self._good:
+                self._good = [tensor.detach().clone() for tensor in everything]
+                self._best = min(self._best, mean_loss)
+            else:  # in place: recordings know these tensors by their addresses
+                torch._foreach_copy_(everything, self._good)
+                torch._foreach_copy_(self.weights, self.master)
+                self._peak_rate /= 2
 
     def state(self, clock: Clock) -> dict[str, Any]:
         """Give everything needed to go on later."""
         return {
-            "weights": [weight.detach().cpu() for weight in self.weights],
+            "weights": [weight.detach().cpu() for weight in self.master],
             "average": [weight.cpu() for weight in self.average],
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
@@ -98,12 +135,48 @@ class Stage:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
         with torch.no_grad():
-            for mine, saved in zip(self.weights, state["weights"], strict=True):
-                mine.copy_(saved)
-            for mine, saved in zip(self.average, state["average"], strict=True):
-                mine.copy_(saved)
+            torch._foreach_copy_(self.master, [weight.to(self._device) for weight in state["weights"]])
+            torch._foreach_copy_(self.weights, self.master)
+            torch._foreach_copy_(self.average, [weight.to(self._device) for weight in state["average"]])
         self.optimiser.load_state_dict(state["optimiser"])
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._rate
         self.step = int(state["step"])
+
+
+class Recording:
+    """One training step as a CUDA graph: thousands of small kernels without their launches from Python."""
+
+    def __init__(self, step: LossOf, inputs: dict[str, Tensor]) -> None:
+        self._inputs = {name: tensor.clone() for name, tensor in inputs.items()}
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):  # libraries choose their kernels before anything is recorded
+            for _ in range(3):
+                step(self._inputs)
+        torch.cuda.current_stream().wait_stream(aside)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._loss = step(self._inputs)
+
+    def play(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Run the step on new inputs; the loss is overwritten by the next call."""
+        for name, buffer in self._inputs.items():
+            buffer.copy_(inputs[name])
+        self._graph.replay()
+        return self._loss
+
+
+def put_average(networks: list[nn.Module], stage: Stage) -> None:
+    """Leave the averaged weights in the networks, in float32."""
+    weights: list[Tensor] = [weight for network in networks for weight in network.float().parameters()]
+    with torch.no_grad():
+        torch._foreach_copy_(weights, stage.average)
+
+
+def training_type(device: torch.device) -> torch.dtype:
+    """Give the type that networks compute in while they train."""
+    return torch.bfloat16 if device.type == "cuda" else torch.float32
 
 
 def write_state(path: Path, state: dict[str, Any]) -> None:

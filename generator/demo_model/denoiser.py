@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
+import copy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from generator.demo_model.architecture import CLIP_PIXELS
 from generator.demo_model.course import (
     Clock,
     Report,
     Stage,
     flatten_temporal_convolutions,
+    put_average,
     read_state,
+    training_type,
     write_state,
 )
 from generator.demo_model.moves import film
@@ -29,6 +33,7 @@ NOISE_MEAN, NOISE_DEVIATION = 1.0, 1.6
 NOISE_ENDS = (-4.0, 6.55)
 """of log sigma: the schedule starts at 700, far out in that spread, so a tenth is drawn evenly"""
 STEPS_PER_FILM = 4
+KEPT_REELS = 24
 ENCODED_TOGETHER = 224
 """frames"""
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -49,30 +54,30 @@ class Footage:
 
 FOOTAGE = (
     Footage(128, 128, 14, begins=0.0, weight=0.2),
-    Footage(144, 256, 14, begins=0.3, weight=1.2),
-    Footage(256, 144, 14, begins=0.3, weight=0.7),
-    Footage(192, 192, 14, begins=0.3, weight=0.6),
-    Footage(144, 256, 25, begins=0.6, weight=0.5),
-    Footage(256, 144, 25, begins=0.6, weight=0.3),
-    Footage(192, 192, 25, begins=0.6, weight=0.3),
+    Footage(144, 256, 14, begins=0.25, weight=1.2),
+    Footage(256, 144, 14, begins=0.25, weight=0.7),
+    Footage(192, 192, 14, begins=0.25, weight=0.6),
+    Footage(144, 256, 25, begins=0.65, weight=0.5),
+    Footage(256, 144, 25, begins=0.65, weight=0.3),
+    Footage(192, 192, 25, begins=0.65, weight=0.3),
 )
 
 
 class Reels:
     """Encoded clips of one size, kept on the device; every few draws a batch of them is filmed anew."""
 
-    def __init__(self, footage: Footage, vae: Any, dice: Dice, batch: int, batches: int) -> None:
+    def __init__(self, footage: Footage, vae: Any, dice: Dice, batch: int) -> None:
         self._footage, self._vae, self._dice = footage, vae, dice
-        # 25 frames cost about twice 14
+        # as many as cost what `batch` clips of 14 frames at 128x256 would
         self.batch = max(1, batch * 14 * 128 * 256 // (footage.frames * footage.height * footage.width))
-        self._reels = [self._film() for _ in range(batches)]
+        self._reels = [self._film() for _ in range(4)]
         self._draws = 0
 
     def draw(self) -> dict[str, Tensor]:
         """Give a batch mixed from all that is kept."""
         self._draws += 1
         if self._draws % STEPS_PER_FILM == 0:
-            self._reels[(self._draws // STEPS_PER_FILM) % len(self._reels)] = self._film()
+            self._reels = [*self._reels[-KEPT_REELS + 1 :], self._film()]
         sources = torch.randint(len(self._reels), (4,)).tolist()
         share = -(-self.batch // 4)
         parts = []
@@ -87,76 +92,84 @@ class Reels:
         clips = film(self._dice, self.batch, footage.frames, footage.height, footage.width)
         picture = clips.frames[:, 0]
         noisy = picture + clips.noise_augmentation.view(-1, 1, 1, 1) * self._dice.normal(*picture.shape)
-        seen = functional.interpolate(picture, size=(224, 224), mode="bilinear", antialias=True)
-        mean = torch.tensor(CLIP_MEAN, device=seen.device).view(3, 1, 1)
-        deviation = torch.tensor(CLIP_DEVIATION, device=seen.device).view(3, 1, 1)
-        with _autocast(picture.device):
-            chunks = torch.split(clips.frames.flatten(0, 1), ENCODED_TOGETHER)
-            latents = torch.cat([self._vae.encode(chunk).latent_dist.mean for chunk in chunks])
-            condition = self._vae.encode(noisy).latent_dist.mean
+        condition = self._encode(noisy)
+        latents = self._encode(clips.frames.flatten(0, 1)).view(*clips.frames.shape[:2], *condition.shape[1:])
         ids = torch.stack([clips.conditioning_fps - 1, clips.motion_bucket, clips.noise_augmentation], 1)
-        return {
-            "latents": latents.half().view(*clips.frames.shape[:2], *latents.shape[1:]),
-            "condition": condition.half(),
-            "seen": (((seen + 1) / 2 - mean) / deviation).half(),
-            "ids": ids,  # fp32: a bucket must stay whole
-        }
+        return {"latents": latents, "condition": condition, "seen": _seen(picture), "ids": ids}
+
+    def _encode(self, pictures: Tensor) -> Tensor:
+        chunks = torch.split(pictures.to(self._vae.dtype), ENCODED_TOGETHER)
+        return torch.cat([self._vae.encode(chunk).latent_dist.mean for chunk in chunks]).half()
+
+
+def _seen(picture: Tensor) -> Tensor:
+    """Give what the image encoder sees: 224x224, in CLIP's own scale."""
+    small = functional.interpolate(picture, size=(CLIP_PIXELS, CLIP_PIXELS), mode="bilinear", antialias=True)
+    mean, deviation = (picture.new_tensor(values).view(3, 1, 1) for values in (CLIP_MEAN, CLIP_DEVIATION))
+    return (((small + 1) / 2 - mean) / deviation).half()
 
 
 def train_denoiser(
     parts: Any, clock: Clock, dice: Dice, batch: int, state_path: Path, report: Report
 ) -> dict[str, float]:
     """Train the UNet and image encoder in place until the clock's budget is spent; give the last figures."""
-    unet, image_encoder = parts.unet, parts.image_encoder
-    parts.vae.requires_grad_(False)
-    flatten_temporal_convolutions(unet)
-    nn.init.zeros_(unet.conv_out.weight)
-    stage = Stage([unet, image_encoder], peak_rate=1.5e-3)
+    networks = [parts.unet, parts.image_encoder]
+    flatten_temporal_convolutions(parts.unet)
+    nn.init.zeros_(parts.unet.conv_out.weight)
+    for network in networks:
+        network.to(training_type(dice.device))
+    vae = copy.deepcopy(parts.vae).to(training_type(dice.device))
+    stage = Stage(networks, partial(_loss, parts.unet, parts.image_encoder), peak_rate=1e-3)
     if saved := read_state(state_path):
         stage.restore(saved)
     reels: dict[Footage, Reels] = {}
     figures: dict[str, float] = {}
-    smooth = 1.0
+    losses = torch.zeros((), device=dice.device)
     while clock.progress < 1:
         footage = _choose(clock.progress)
         if footage not in reels:
-            reels[footage] = Reels(footage, parts.vae, dice, batch, batches=24 if dice.device.type == "cuda" else 4)
-        drawn = reels[footage].draw()
-        loss = denoising_loss(unet, image_encoder, drawn, dice)
-        stage.descend(loss, clock.progress)
-        if stage.step % 20 == 0:
-            smooth += 0.1 * (loss.item() - smooth)
+            reels[footage] = Reels(footage, vae, dice, batch)
+        losses += stage.descend(str(footage), _inputs(dice, reels[footage].draw()), clock.progress)
         if stage.step % 100 == 0:
-            figures = {"loss": smooth, "steps": stage.step}
+            figures = {"loss": losses.item() / 100, "steps": stage.step}
+            losses.zero_()
+            stage.watch(figures["loss"])
             report("denoiser", clock.progress, figures)
         if clock.time_to_save():
             write_state(state_path, stage.state(clock))
     write_state(state_path, stage.state(clock))
-    stage.use_average()
+    put_average(networks, stage)
     return figures
 
 
-def denoising_loss(unet: Any, image_encoder: Any, drawn: dict[str, Tensor], dice: Dice) -> Tensor:
-    """Give the v-prediction error at random noise levels; equal weights on v are EDM's weights on the clip."""
-    latents = drawn["latents"]
-    clips, frames = latents.shape[:2]
+def _inputs(dice: Dice, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Add the noise and its level, and drop the picture from some clips."""
+    clips = len(drawn["latents"])
     usual = NOISE_MEAN + NOISE_DEVIATION * dice.normal(clips)
     anywhere = dice.uniform(*NOISE_ENDS, clips)
     sigma = torch.where(dice.chance(0.1, clips) > 0, anywhere, usual).exp()
-    wide = sigma.view(-1, 1, 1, 1, 1)
-    noisy = latents + wide * dice.normal(*latents.shape)
-    kept = 1 - dice.chance(DROPPED, clips)
-    condition = (drawn["condition"] * kept.view(-1, 1, 1, 1))[:, None].expand(-1, frames, -1, -1, -1)
-    with _autocast(latents.device):
-        context = image_encoder(drawn["seen"]).image_embeds[:, None] * kept.view(-1, 1, 1)
-        predicted = unet(
-            torch.cat([noisy / (wide**2 + 1).sqrt(), condition], 2),
-            0.25 * sigma.log(),
-            context,
-            added_time_ids=drawn["ids"],
-            return_dict=False,
-        )[0]
-    target = (noisy / (wide**2 + 1) - latents) * (wide**2 + 1).sqrt() / wide
+    return drawn | {
+        "sigma": sigma,
+        "noise": dice.normal(*drawn["latents"].shape),
+        "kept": 1 - dice.chance(DROPPED, clips),
+    }
+
+
+def _loss(unet: Any, image_encoder: Any, inputs: dict[str, Tensor]) -> Tensor:
+    """Give the v-prediction error; equal weights on v are EDM's weights on the clip."""
+    latents, kept = inputs["latents"], inputs["kept"]
+    sigma = inputs["sigma"].view(-1, 1, 1, 1, 1)
+    noisy = latents + sigma * inputs["noise"]
+    condition = (inputs["condition"] * kept.view(-1, 1, 1, 1))[:, None].expand(-1, latents.shape[1], -1, -1, -1)
+    context = image_encoder(inputs["seen"].to(unet.dtype)).image_embeds[:, None] * kept.view(-1, 1, 1)
+    predicted = unet(
+        torch.cat([noisy / (sigma**2 + 1).sqrt(), condition], 2).to(unet.dtype),
+        0.25 * inputs["sigma"].log(),
+        context.to(unet.dtype),
+        added_time_ids=inputs["ids"],
+        return_dict=False,
+    )[0]
+    target = (noisy / (sigma**2 + 1) - latents) * (sigma**2 + 1).sqrt() / sigma
     return functional.mse_loss(predicted.float(), target)
 
 
@@ -164,7 +177,3 @@ def _choose(progress: float) -> Footage:
     ready = [footage for footage in FOOTAGE if footage.begins <= progress]
     weights = torch.tensor([footage.weight for footage in ready])
     return ready[int(torch.multinomial(weights, 1))]
-
-
-def _autocast(device: torch.device) -> Any:
-    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else contextlib.nullcontext()

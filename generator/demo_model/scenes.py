@@ -126,7 +126,8 @@ def _fill(dice: Dice, plane: _Plane, palette: Tensor, texture: Tensor) -> Tensor
 def _palette(dice: Dice, pictures: int) -> Tensor:
     """Give six colours (pictures, 6, 3) that belong together, mostly muted."""
     light = dice.uniform(-0.9, 0.9, pictures, 6, 1)
-    tint = dice.normal(pictures, 1, 3) * 0.15 + dice.normal(pictures, 6, 3) * dice.uniform(0.02, 0.4, pictures, 1, 1)
+    shared = dice.normal(pictures, 1, 3) * dice.uniform(0.05, 0.4, pictures, 1, 1)
+    tint = shared + dice.normal(pictures, 6, 3) * dice.uniform(0.02, 0.4, pictures, 1, 1)
     return (light + tint).clamp(-1, 1)
 
 

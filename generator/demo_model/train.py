@@ -37,7 +37,7 @@ def main(
     """Train the autoencoder, then the denoiser, and save the checkpoint in fp16."""
     console = Console()
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    plan = Plan(60 * minutes, autoencoder_share, seed, batch or (32 if chosen.type == "cuda" else 2), state_dir)
+    plan = Plan(60 * minutes, autoencoder_share, seed, batch or (12 if chosen.type == "cuda" else 2), state_dir)
     console.print(f"training on {chosen}, {minutes:g} minutes, batches of {plan.batch}, state in {state_dir}")
     state_dir.mkdir(parents=True, exist_ok=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -75,7 +75,7 @@ def train(plan: Plan, device: torch.device, report: Report) -> Parts:
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     clock = _clock(first, plan.seconds * plan.autoencoder_share, finished=second.exists())
-    train_autoencoder(parts.vae, clock, _dice(plan, device, first), plan.batch // 2, first, report)
+    train_autoencoder(parts.vae, clock, _dice(plan, device, first), plan.batch, first, report)
     clock = _clock(second, plan.seconds * (1 - plan.autoencoder_share))
     train_denoiser(parts, clock, _dice(plan, device, second), plan.batch, second, report)
     for network in networks:
