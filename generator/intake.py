@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import logging
 import os
 import signal
 import sys
@@ -188,6 +189,7 @@ def _serve(limits: PictureLimits) -> None:
 def _keep_libraries_quiet() -> BinaryIO:
     """Give the pipe for answers; a C library's own words must not look like one, nor fill the bot's log."""
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    logging.disable()  # Pillow's words on damaged files
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)  # Python's own tracebacks stay visible
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
