@@ -11,6 +11,7 @@ class PictureLimits:
 
     max_bytes: int = 25 * 1024 * 1024
     max_pixels: int = 100_000_000
-    seconds: float = 5.0
+    seconds: float = 4.5
+    """for the decoding; with the start of a fresh child a picture is answered within about 5"""
     memory_bytes: int = 512 * 1024 * 1024
     """of address space for the whole child, its libraries included"""
