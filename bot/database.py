@@ -110,9 +110,15 @@ class Database:
         """Lock `folder`, open and migrate its database. Raises StoreLocked, StoreTooNew, StoreError."""
         if sqlite3.sqlite_version_info < SQLITE_NEEDED:
             raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; 3.37 or newer is needed.")
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = _lock(folder)
         path = folder / "vivant.db"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return await cls._open_locked(path, _lock(folder))
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"{path} cannot be opened: {error}. Restore a copy of it, or move it away.") from error
+
+    @classmethod
+    async def _open_locked(cls, path: Path, lock: int) -> Self:
         try:
             uri = path.absolute().as_uri()
             writer = await _connect(uri, partial(_prepare_writer, path))

@@ -294,8 +294,11 @@ AHEAD_SQL = """
 """
 
 
-def place(db: Statements, job_id: int, executors: int, now_ms: int) -> Place | None:
-    """Tell a waiting job's place and when it may be done; None when it does not wait."""
+def place(db: Statements, job_id: int, executors: int, now_ms: int, settled_ms: int = 0) -> Place | None:
+    """Tell a waiting job's place and when it may be done; None when it does not wait.
+
+    `settled_ms` is when a job last left an executor.
+    """
     sql = """
         select j.state, j.tag, k.low_ms, k.high_ms,
           (select count(*) from (select 1 from job where state = 'queued' limit :most))
@@ -306,21 +309,27 @@ def place(db: Statements, job_id: int, executors: int, now_ms: int) -> Place | N
         return None
     _, tag, low, high, waiting_total = row
     ahead, ahead_low, ahead_high = fetch_one(db, AHEAD_SQL, {"tag": tag, "id": job_id})
-    running = _remaining(db, now_ms)
+    running = _remaining(db, executors, now_ms, settled_ms)
     if ahead + len(running) >= executors:
         low += (ahead_low + sum(rest for rest, _ in running)) // executors
         high += (ahead_high + sum(rest for _, rest in running)) // executors
     return Place(position=ahead + 1, waiting=max(waiting_total, ahead + 1), eta_low_ms=low, eta_high_ms=high)
 
 
-def _remaining(db: Statements, now_ms: int) -> list[tuple[int, int]]:
-    """Give, for each running job, the range of milliseconds it may still take."""
+def _remaining(db: Statements, executors: int, now_ms: int, settled_ms: int) -> list[tuple[int, int]]:
+    """Give, for each running job, the range of milliseconds it may still take.
+
+    A backend takes one job more than it renders, so the later ones have not begun; and with one executor none began
+    before the last one left. The wall clock is good enough for this: a jump only blurs what is shown for a while.
+    """
     sql = """
-        select j.started_ms, k.low_ms, k.high_ms from job j join kind k on k.id = j.kind_id where j.state = 'running'
+        select j.started_ms, k.low_ms, k.high_ms from job j join kind k on k.id = j.kind_id
+        where j.state = 'running' order by j.started_ms, j.id
     """
     ranges = []
-    for started, low, high in fetch(db, sql):
-        elapsed = max(0, now_ms - started)  # a clock that was set back
+    for number, (started, low, high) in enumerate(fetch(db, sql)):
+        began = max(started, settled_ms) if executors == 1 else started
+        elapsed = max(0, now_ms - began) if number < executors else 0
         ranges.append((max(0, low - elapsed), max(0, high - elapsed)))
     return ranges
 

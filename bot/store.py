@@ -48,6 +48,7 @@ class JobStore:
         self._now_ms = now_ms
         self._work = asyncio.Event()
         self._deliveries = asyncio.Event()
+        self._settled_ms = 0
         self.executors = 1
 
     @classmethod
@@ -152,6 +153,7 @@ class JobStore:
 
     def _changed(self, job: Job, state: JobState | None) -> None:
         log.info("job=%d %s attempt=%d", job.id, state or "late, thrown away", job.attempt)
+        self._settled_ms = self._now_ms()
         self._work.set()
         self._deliveries.set()
 
@@ -196,7 +198,7 @@ class JobStore:
 
     async def place(self, job_id: int) -> Place | None:
         """Tell a waiting job's place and when it may be done; None when it does not wait."""
-        return await self._database.read(line.place, job_id, self.executors, self._now_ms())
+        return await self._database.read(line.place, job_id, self.executors, self._now_ms(), self._settled_ms)
 
     async def counts(self) -> dict[JobState, int]:
         """Count the jobs kept in each state."""

@@ -14,7 +14,7 @@ import pytest
 
 from bot import line
 from bot.job import DeliveryState, JobState, Limits
-from bot.store import CancelOutcome, JobStore, QueueFull, StoreLocked, StoreTooNew
+from bot.store import CancelOutcome, JobStore, QueueFull, StoreError, StoreLocked, StoreTooNew
 from generator.errors import ExecutorLost, OutOfMemory
 from generator.protocol import Note
 from tests.jobs import Clock, new_job, opened, rendered
@@ -303,6 +303,25 @@ async def test_the_place_learns_from_what_renders_took(store: JobStore, clock: C
     assert await store.place(running.id) is None
 
 
+async def test_a_job_that_waits_inside_the_backend_has_not_begun(store: JobStore, clock: Clock) -> None:
+    for _ in range(3):
+        await store.enqueue(new_job(1))
+        job = await store.claim()
+        await store.settle_rendered(job, rendered(job, 20.0))
+    for user_id in (1, 2, 3):
+        await store.enqueue(new_job(user_id))
+    first, _ = await store.claim(), await store.claim()
+    [last] = await store.line()
+
+    clock.now_ms += 20_000
+    behind_both = await store.place(last.id)
+    await store.settle_rendered(first, rendered(first, 20.0))
+    behind_one = await store.place(last.id)
+
+    assert 36_000 <= behind_both.eta_low_ms <= 40_000 <= behind_both.eta_high_ms <= 46_000
+    assert 36_000 <= behind_one.eta_low_ms <= 40_000 <= behind_one.eta_high_ms <= 44_000
+
+
 async def test_another_kind_is_estimated_from_the_variants_measured_kinds(store: JobStore) -> None:
     await store.enqueue(new_job(steps=10))
     job = await store.claim()
@@ -397,6 +416,21 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path:
     db = sqlite3.connect(tmp_path / "vivant.db")
     assert db.execute("select count(*) from job").fetchall() == [(1,)]
     db.close()
+
+
+async def test_a_file_that_is_no_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "vivant.db").write_bytes(b"holiday pictures" * 1000)
+
+    for _ in range(2):  # the folder is free again after the first
+        with pytest.raises(StoreError, match="cannot be opened: file is not a database"):
+            await JobStore.open(tmp_path)
+
+
+async def test_a_folder_that_cannot_be_made_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StoreError, match="cannot be opened"):
+        await JobStore.open(tmp_path / "file" / "data")
 
 
 async def test_the_database_syncs_every_commit(store: JobStore) -> None:
