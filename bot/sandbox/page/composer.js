@@ -2,7 +2,8 @@
 
 import { avatar } from "./avatar.js";
 import { CommandForm, typedCommands } from "./command.js";
-import { formatBytes, h, icon, toast } from "./dom.js";
+import { h, icon, toast } from "./dom.js";
+import { drawFile } from "./media.js";
 import { openMenu } from "./menu.js";
 import { channelTitle } from "./sidebar.js";
 import { Option } from "./options.js";
@@ -151,12 +152,10 @@ export class Composer {
 
   tile(file) {
     const remove = () => ((this.files = this.files.filter((other) => other !== file)), this.drawTray());
-    const url = file.type.startsWith("image/") ? URL.createObjectURL(file) : null;
-    const preview = url ? h("img", { src: url, alt: "", on: { load: () => URL.revokeObjectURL(url) } }) : icon("file");
     return h(
       "div",
       { class: "tile-box filled" },
-      h("span", { class: "tile" }, h("span", { class: "tile-face" }, preview, h("span", { class: "file-name" }, file.name), h("small", {}, formatBytes(file.size)))),
+      h("span", { class: "tile" }, h("span", { class: "tile-face" }, drawFile(file))),
       h("button", { type: "button", class: "icon-button tile-clear", "aria-label": `Remove ${file.name}`, on: { click: remove } }, icon("close")),
     );
   }

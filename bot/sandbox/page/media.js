@@ -83,6 +83,18 @@ function fileCard(media) {
   );
 }
 
+/** Draws a file that waits to be sent: its picture where the browser can show it, its name and size. */
+export function drawFile(file) {
+  const name = file.name || "picture.png";
+  const facts = [h("span", { class: "file-name" }, name), h("small", {}, formatBytes(file.size))];
+  if (!file.type.startsWith("image/")) return [icon("file"), facts];
+  const url = URL.createObjectURL(file);
+  const image = h("img", { src: url, alt: "" });
+  image.addEventListener("load", () => URL.revokeObjectURL(url));
+  image.addEventListener("error", () => (URL.revokeObjectURL(url), image.replaceWith(icon("image")))); // HEIC, say
+  return [image, facts];
+}
+
 /** Draws several media as one mosaic, files below. */
 export function drawGallery(items) {
   const shown = items.filter((media) => media.kind !== "file");

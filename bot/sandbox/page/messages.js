@@ -17,16 +17,17 @@ export class MessageList {
   constructor(root, session) {
     this.root = root;
     this.session = session;
-    this.list = h("ol", { class: "messages", role: "log", "aria-live": "polite", "aria-label": "Messages" });
+    this.list = h("ol", { class: "messages" });
     this.intro = h("div", { class: "intro" });
     this.root.append(this.intro, this.list);
     this.failures = [];
     this.atEnd = true;
+    this.lastTop = 0;
     this.jump = document.getElementById("jump");
     this.jump.addEventListener("click", () => this.scrollToEnd());
     root.addEventListener("scroll", () => this.noticeScroll(), { passive: true });
-    new ResizeObserver(() => this.atEnd && this.scrollToEnd()).observe(this.list);
-    new ResizeObserver(() => this.atEnd && this.scrollToEnd()).observe(root);
+    const stay = new ResizeObserver(() => this.atEnd && this.scrollToEnd());
+    for (const part of [this.intro, this.list, root]) stay.observe(part);
     session.on("session", () => this.drawAll());
     session.on("channel", () => this.drawAll());
     session.on("message", (id) => this.drawOne(id));
@@ -35,7 +36,10 @@ export class MessageList {
   }
 
   noticeScroll() {
-    this.atEnd = this.root.scrollHeight - this.root.scrollTop - this.root.clientHeight < 80;
+    const { scrollHeight, scrollTop, clientHeight } = this.root;
+    if (scrollHeight - scrollTop - clientHeight < 80) this.atEnd = true;
+    else if (scrollTop < this.lastTop) this.atEnd = false; // only a person scrolls up: what grows pushes down
+    this.lastTop = scrollTop;
     this.jump.hidden = this.atEnd;
   }
 
@@ -121,7 +125,7 @@ export class MessageList {
     const sent = new Date(message.timestamp);
     return h(
       "article",
-      { class: classes.filter(Boolean).join(" "), "data-message": message.id, tabindex: "-1" },
+      { class: classes.filter(Boolean).join(" "), "data-message": message.id, tabindex: "-1", "aria-label": displayName(message.author) },
       this.context(message),
       joined ? h("time", { class: "gutter", datetime: message.timestamp, title: fullDate(sent) }, clock(sent)) : avatar(message.author),
       h("div", { class: "message-body" }, !joined && head(message, sent), this.content(message), secret && onlyYou(message.id)),

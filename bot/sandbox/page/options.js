@@ -1,6 +1,7 @@
 // One option of a command being typed: its input, its value, and what is wrong with it.
 
-import { formatBytes, h, icon, uniqueId } from "./dom.js";
+import { fill, h, icon, uniqueId } from "./dom.js";
+import { drawFile } from "./media.js";
 import { displayName } from "./session.js";
 
 export const Option = Object.freeze({ STRING: 3, INTEGER: 4, BOOLEAN: 5, USER: 6, CHANNEL: 7, ROLE: 8, MENTIONABLE: 9, NUMBER: 10, ATTACHMENT: 11 });
@@ -166,9 +167,7 @@ class AttachmentField extends Field {
 
   /** Holds `file` (null: none); focus moves on to what is still open. */
   take(file) {
-    if (this.url) URL.revokeObjectURL(this.url);
     this.file = file ?? null;
-    this.url = file?.type.startsWith("image/") ? URL.createObjectURL(file) : null;
     this.input.value = "";
     this.forgive();
     this.draw();
@@ -182,8 +181,7 @@ class AttachmentField extends Field {
     this.element.classList.toggle("filled", Boolean(file));
     const name = h("span", { class: "pill-name" }, option.name);
     if (!file) return this.face.replaceChildren(name, icon("image"), h("span", {}, "Drop, paste or choose a picture"));
-    const preview = this.url ? h("img", { src: this.url, alt: "" }) : icon("file");
-    return this.face.replaceChildren(name, preview, h("span", { class: "file-name" }, file.name || "picture.png"), h("small", {}, formatBytes(file.size)));
+    return fill(this.face, name, drawFile(file));
   }
 
   suggest() {

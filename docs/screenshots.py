@@ -1,0 +1,102 @@
+"""Take the README's screenshots from the running demo: `python -m docs.screenshots`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import tempfile
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from playwright.async_api import Browser, Page, expect
+
+from bot.sandbox.demo import running_bot
+from bot.sandbox.scene import BEN, PICTURES
+from bot.sandbox.server import Sandbox
+from bot.sandbox.world import Upload
+from tests.browser import SAMPLE, chromium, drop_picture, messages, newest, open_page
+
+FOLDER = Path(__file__).with_name("screenshots")
+WIDE = {"width": 1180, "height": 720}
+PHONE = {"width": 390, "height": 780}
+RENDER_MS = 600_000
+
+
+async def save(page: Page, name: str) -> None:
+    """Write the page as PNG of few colours: sharp text in a small file."""
+    await page.mouse.move(0, 0)
+    await page.evaluate("document.fonts.ready")
+    picture = Image.open(BytesIO(await page.screenshot()))
+    path = FOLDER / f"{name}.png"
+    palette = picture.convert("RGB").quantize(256, kmeans=4, dither=Image.Dither.FLOYDSTEINBERG)
+    palette.save(path, optimize=True)
+    sys.stdout.write(f"{path} {path.stat().st_size // 1024} KiB\n")
+
+
+def say_hello(sandbox: Sandbox) -> None:
+    """Let Ben post a picture, so that the channel is not empty."""
+    balloon = SAMPLE.with_name("sample-balloon.webp")
+    upload = Upload("balloons.webp", "image/webp", balloon.read_bytes())
+    sandbox.world.post(BEN, PICTURES, "Look what I found! Somebody make this one fly.", [upload])
+
+
+async def type_command(page: Page) -> None:
+    """Fill /animate up to its choices."""
+    await drop_picture(page)
+    await page.keyboard.type("motion")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("option", name="Strong")).to_be_visible()
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("ArrowDown")
+
+
+async def render(page: Page) -> None:
+    """Send the command and take the card while it moves and the clip when it is there."""
+    await page.keyboard.press("Enter")
+    await page.keyboard.type("quality")
+    await page.keyboard.press("Enter")
+    await page.keyboard.type("Fast")
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Enter")
+    card = await newest(page, "used /animate")
+    await expect(card).to_contain_text(re.compile(r"step [3-9]"), timeout=RENDER_MS)
+    await save(page, "progress")
+    clip = messages(page).filter(has=page.locator("video"))
+    await expect(clip).to_be_visible(timeout=RENDER_MS)
+    await expect(card).to_contain_text("Done", timeout=RENDER_MS)
+    await page.wait_for_function("document.querySelector('video').readyState >= 2")
+    await save(page, "clip")
+
+
+async def tour(browser: Browser, sandbox: Sandbox) -> None:
+    """Walk through the page and take every picture."""
+    page = await open_page(browser, sandbox, viewport=WIDE, color_scheme="dark", device_scale_factor=1.5)
+    await expect(page.locator("#bot-state")).to_contain_text("is online", timeout=60_000)
+    await save(page, "channel")
+    say_hello(sandbox)
+    await expect(messages(page)).to_have_count(1)
+    await type_command(page)
+    await save(page, "command")
+    await render(page)
+    for name, options in (
+        ("light", {"viewport": WIDE, "color_scheme": "light", "device_scale_factor": 1.5}),
+        ("phone", {"viewport": PHONE, "color_scheme": "dark", "device_scale_factor": 1.5, "has_touch": True}),
+    ):
+        other = await open_page(browser, sandbox, **options)
+        await other.wait_for_function("document.querySelector('video').readyState >= 2")
+        await save(other, name)
+
+
+async def main() -> None:
+    """Start everything, take the pictures, stop everything."""
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as data:
+        async with chromium() as browser, Sandbox() as sandbox, running_bot(sandbox, Path(data)):
+            await tour(browser, sandbox)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
