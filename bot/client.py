@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CONNECTIONS = 12
+"""to one host: a burst of commands shares them, because a TLS handshake for each costs more than the waiting"""
+KEEP_CONNECTION_SECONDS = 60.0
 PRESENCE_SECONDS = 60.0
 """Discord allows five presence updates in 20 s; nobody needs more than one a minute"""
 
@@ -76,19 +79,21 @@ class VivantClient(discord.AutoShardedClient):
         connector: aiohttp.BaseConnector | None = None,
         now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
+        self._connector = connector or aiohttp.TCPConnector(
+            limit_per_host=CONNECTIONS, keepalive_timeout=KEEP_CONNECTION_SECONDS
+        )
         super().__init__(
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             guild_ready_timeout=0.2,  # on_ready is all that waits for it, and nothing waits for on_ready
             proxy=services.config.proxy,
-            connector=connector,
+            connector=self._connector,
         )
         self.services = services
         self.tree = Tree(self)
         self.ready_seconds: float | None = None
         """from the object's making to the first gateway READY"""
-        self._own_connector = connector
         self._now_ms = now_ms
         self._made = time.monotonic()
         self._downloads: aiohttp.ClientSession | None = None
@@ -99,8 +104,7 @@ class VivantClient(discord.AutoShardedClient):
     def downloads(self) -> aiohttp.ClientSession:
         """The session that fetches attachments."""
         if self._downloads is None:
-            owned = self._own_connector is None
-            self._downloads = aiohttp.ClientSession(connector=self._own_connector, connector_owner=owned)
+            self._downloads = aiohttp.ClientSession(connector=self._connector, connector_owner=False)
         return self._downloads
 
     async def close(self) -> None:

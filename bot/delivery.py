@@ -33,6 +33,8 @@ SEND_SECONDS = 180.0
 """one attempt's limit, upload included"""
 AT_ONCE = 1000
 """deliveries held in memory, most of them waiting for their next attempt"""
+UPLOADS_AT_ONCE = 6
+"""half of the client's connections: slow uploads must leave room for answering commands"""
 TIDY_TRIES = 3
 TIDY_SECONDS = 30.0
 EVER_MS = 2**62
@@ -65,6 +67,7 @@ class Poster:
         self._pause = pause
         self._held: set[int] = set()
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
         self._channels: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def run(self, client: discord.Client) -> None:
@@ -85,7 +88,7 @@ class Poster:
     async def _deliver(self, client: discord.Client, posting: Posting, delivery: Delivery) -> None:
         try:
             while job := await self._store.job(delivery.job_id):
-                async with self._channels.setdefault(job.route.channel_id, asyncio.Lock()):
+                async with self._channels.setdefault(job.route.channel_id, asyncio.Lock()), self._uploads:
                     verdict, url = await self._attempt(client, posting, job, delivery)
                 if verdict.next is not Next.LATER:
                     await self._tidy(client, job, verdict, url)

@@ -1,0 +1,96 @@
+"""How well clips arrive: speed of the outbox over real sockets, and what is lost or doubled when replies are lost."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+
+from bot.posting import Posting
+from bot.sandbox.faults import Delay, LoseReply
+from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, DIRECT_BEN, GENERAL, PICTURES, THREAD
+from bot.sandbox.server import Sandbox
+from tests.benchmarks.loop import percentile
+from tests.benchmarks.report import Report
+from tests.edge import Edge, running_edge, until
+from tests.fakes import Act, FakeBackend
+from tests.test_delivery import POSTS, WithoutNonce
+
+CLIPS = 60
+PLACES = ((PICTURES, ADA), (GENERAL, BEN), (THREAD, ADA), (DIRECT_ADA, ADA), (DIRECT_BEN, BEN))
+LOST_REPLIES = 0.2
+SEED = 20261123
+
+
+async def _deliver(posting: type[Posting], *, lost: float) -> tuple[list[int], list[float], int]:
+    """Give how many clips each job got, the seconds from settled to posted, and how many replies were lost."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with Sandbox() as sandbox:
+            sandbox.faults._random.seed(SEED)
+            if lost:
+                sandbox.faults.add(LoseReply(), *POSTS, times=None, probability=lost)
+            backend = FakeBackend(usual=Act(steps=1))
+            async with running_edge(Path(folder), sandbox, backend=backend, posting=posting) as edge:
+                for number in range(CLIPS):
+                    channel, actor = PLACES[number % len(PLACES)]
+                    await edge.queued(channel=channel, actor=actor)
+                seconds = []
+                for number in range(1, CLIPS + 1):
+                    await edge.delivered(number, timeout=60)
+                    seconds.append(await _took(edge, number))
+                names = [name for channel, actor in PLACES for name in _names(edge, channel, actor)]
+                counts = [sum(f"-{number}." in name for name in names) for number in range(1, CLIPS + 1)]
+                return counts, seconds, len(sandbox.faults.played)
+
+
+def _names(edge: Edge, channel: str, actor: str) -> list[str]:
+    return [item["filename"] for clip in edge.clips(channel=channel, actor=actor) for item in clip["attachments"]]
+
+
+async def _took(edge: Edge, number: int) -> float:
+    job, delivery = await edge.job(number), await edge.store.delivery(number)
+    assert delivery and delivery.message_id and job.finished_ms
+    posted_ms = (delivery.message_id >> 22) + 1_420_070_400_000
+    return max(0.0, (posted_ms - job.finished_ms) / 1000)
+
+
+async def _beside_a_slow_upload(slow_seconds: float) -> float:
+    """Give the seconds that a clip takes while another channel's upload hangs."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with Sandbox() as sandbox, running_edge(Path(folder), sandbox) as edge:
+            sandbox.faults.add(Delay(slow_seconds), "POST", f"/channels/{PICTURES}/messages")
+            await edge.queued()
+            begun = time.monotonic()
+            await edge.queued(channel=GENERAL, actor=BEN)
+            await until(lambda: edge.clips(channel=GENERAL), "the other channel's clip")
+            return time.monotonic() - begun
+
+
+def run() -> Report:
+    """Measure the outbox, then the same without its nonce: what the check would have caught."""
+    calm, seconds, _ = asyncio.run(_deliver(Posting, lost=0.0))
+    stormy, _, replies_lost = asyncio.run(_deliver(Posting, lost=LOST_REPLIES))
+    naive, _, _ = asyncio.run(_deliver(WithoutNonce, lost=LOST_REPLIES))
+    return Report(
+        name="delivery",
+        figures={
+            "clips": CLIPS,
+            "seed": SEED,
+            "settled_to_posted_p50_ms": percentile(seconds, 0.5) * 1000,
+            "settled_to_posted_p99_ms": percentile(seconds, 0.99) * 1000,
+            "replies_lost": replies_lost,
+            "clips_lost": calm.count(0) + stormy.count(0),
+            "clips_doubled": sum(count > 1 for count in calm + stormy),
+            "clips_doubled_without_nonce": sum(count > 1 for count in naive),
+            "other_channel_beside_5_s_upload_s": asyncio.run(_beside_a_slow_upload(5.0)),
+        },
+        targets={
+            "clips_lost": "== 0",
+            "clips_doubled": "== 0",
+            "replies_lost": ">= 1",
+            "clips_doubled_without_nonce": ">= 1",
+            "other_channel_beside_5_s_upload_s": "< 5",
+        },
+        libraries=("discord.py", "aiohttp", "aiosqlite"),
+    )
