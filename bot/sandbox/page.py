@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import BodyPartReader, WSMsgType, web
 
+from bot.sandbox.events import Subscription
 from bot.sandbox.interaction import Interaction, InteractionType
 from bot.sandbox.refusals import Json, NotPossible, Refusal
 from bot.sandbox.world import Upload, World
@@ -21,16 +22,8 @@ MAX_UPLOAD_BYTES = 200 * 1024 * 1024
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 SUBCOMMANDS = {1, 2}
 ROLES = ["Member", "Moderator", "Owner"]
-INLINE = {
-    "image/png",
-    "image/jpeg",
-    "image/gif",
-    "image/webp",
-    "image/avif",
-    "video/mp4",
-    "video/quicktime",
-    "video/webm",
-}
+INLINE = {f"image/{kind}" for kind in ("png", "jpeg", "gif", "webp", "avif")}
+INLINE |= {"video/mp4", "video/quicktime", "video/webm"}
 """what may be shown as itself; any other upload is only ever downloaded, so none can run as a page of ours"""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
@@ -75,6 +68,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await handler(request)
     except NotPossible as error:
         response = web.json_response({"message": str(error)}, status=400)
+    except KeyError as error:
+        response = web.json_response({"message": f"The request lacks {error}."}, status=400)
     except Refusal as error:
         response = web.json_response({"message": error.message}, status=error.status)
     if not response.prepared:
@@ -170,9 +165,10 @@ class Page:
                 if message.type is WSMsgType.ERROR:
                     break
             sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)  # it may have met the closed socket first
         return socket
 
-    async def _send_events(self, socket: web.WebSocketResponse, actor: str, subscription: Any) -> None:
+    async def _send_events(self, socket: web.WebSocketResponse, actor: str, subscription: Subscription) -> None:
         async for event in subscription:
             if event["visible_to"] in (None, actor) and self._concerns(actor, event["d"]):
                 data = self._named(event["d"])

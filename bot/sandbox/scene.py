@@ -54,7 +54,7 @@ class SceneBuilder:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        bot = _user(VIVANT, "vivant", "Vivant", bot=True)
+        bot = _user(VIVANT, "Vivant", "Vivant", bot=True)
         names = {ADA: "Ada", BEN: "Ben", MIA: "Mia", OLGA: "Olga"}
         people = {user_id: _user(user_id, name.lower(), name) for user_id, name in names.items()}
         token = base64.b64encode(VIVANT.encode()).decode().rstrip("=") + ".sand.box"
