@@ -213,7 +213,10 @@ class JobStore:
     async def due_deliveries(self, now_ms: int | None = None, limit: int = 25) -> list[Delivery]:
         """Give the deliveries to try now; one that is being sent is not among them."""
         self._deliveries.clear()
-        return await self._database.read(outbox.due, self._now_ms() if now_ms is None else now_ms, limit)
+        found = await self._database.read(outbox.due, self._now_ms() if now_ms is None else now_ms, limit)
+        if len(found) == limit:
+            self._deliveries.set()  # there may be more than this look gave
+        return found
 
     async def delivery(self, job_id: int) -> Delivery | None:
         """Give one job's delivery; None while it is not settled."""

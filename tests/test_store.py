@@ -241,6 +241,24 @@ async def test_a_delivery_goes_from_pending_to_sent(store: JobStore, clock: Cloc
     assert await store.next_delivery_ms() is None
 
 
+async def test_deliveries_that_one_look_had_no_room_for_are_not_forgotten(store: JobStore) -> None:
+    for user_id in range(3):
+        await store.enqueue(new_job(user_id))
+        await store.settle_cancelled(await store.claim())
+    sent = []
+
+    async with asyncio.timeout(5):
+        while len(sent) < 3:
+            for delivery in await store.due_deliveries(limit=1):
+                await store.mark_sending(delivery.job_id)
+                await store.mark_sent(delivery.job_id, 1)
+                sent.append(delivery.job_id)
+            if len(sent) < 3:
+                await store.wait_for_delivery()
+
+    assert sent == [1, 2, 3]
+
+
 async def test_a_dead_delivery_can_be_revived(store: JobStore) -> None:
     await store.enqueue(new_job())
     await store.settle_cancelled(await store.claim())
