@@ -19,6 +19,7 @@ from bot.commands import add_commands
 from bot.commands.answers import answer, is_operator
 from bot.commands.buttons import press
 from bot.pacing import paced_start
+from bot.redact import hide_tokens_in_logs
 from bot.sentences import failed_text, not_here_text
 from bot.status import wall_clock_ms
 from bot.verdicts import NETWORK_ERRORS
@@ -115,6 +116,7 @@ class VivantClient(discord.AutoShardedClient):
 
     async def setup_hook(self) -> None:
         """Register buttons, and the commands where they differ from those registered last."""
+        hide_tokens_in_logs()
         self.add_dynamic_items(JobButton)
         await self._sync_changed_commands()
 

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bot.pacing import BURST, INTERVAL_MS, pace
+from bot.redact import hide_tokens
+from bot.sandbox.faults import rate_limited
 from bot.sandbox.scene import ADA, MIA, PICTURES, TABLEAUX
 from bot.sandbox.server import Sandbox
 from tests.edge import running_edge, until, words
@@ -84,6 +88,18 @@ async def test_starts_are_counted_and_paced(tmp_path: Path) -> None:
                 due = int(await edge.store.get_setting("identifies") or 0)
         assert due > edge.clock() + INTERVAL_MS
         assert sandbox.world.identifies == 2
+
+
+async def test_no_interaction_token_reaches_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
+        sandbox.faults.add(rate_limited(0.01), "PATCH", "/webhooks/**")
+        interaction = await edge.invoke("queue")
+        await edge.answer(interaction)
+        assert "rate limited" in caplog.text
+        assert interaction.token not in caplog.text
+    assert hide_tokens("PATCH https://discord.com/api/v10/webhooks/1/abc.def/messages/2") == (
+        "PATCH https://discord.com/api/v10/webhooks/1/…/messages/2"
+    )
 
 
 def test_a_crash_loop_stays_below_a_thousand_starts_a_day() -> None:

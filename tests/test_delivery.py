@@ -21,6 +21,7 @@ from bot.sandbox.faults import (
     Delay,
     Do,
     DropGateway,
+    FaultScript,
     LoseReply,
     Refuse,
     Reset,
@@ -35,7 +36,7 @@ from bot.sandbox.server import Sandbox
 from bot.sentences import DeadReason
 from bot.verdicts import LONGEST_WAIT_MS, Next, Verdict, judge, needs_look_up, wait_ms
 from generator.protocol import Progress, Rendered, RenderRequest
-from tests.edge import Edge, clip_of, running_edge, until, words
+from tests.edge import Edge, clip_of, count_clips, running_edge, until, words
 from tests.fakes import Act, FakeBackend
 
 POSTS = ("POST", "/channels/*/messages")
@@ -190,6 +191,35 @@ async def test_an_outage_is_waited_out_with_longer_and_longer_rests(edge: Edge) 
     rests = edge.rests[: len(longest)]
     assert all(0.75 * most <= rest <= most for rest, most in zip(rests, longest, strict=True))
     assert edge.world.identifies == 1
+
+
+async def _storm(folder: Path, jobs: int, seed: int, posting: type[Posting] = Posting) -> tuple[list[int], int]:
+    """Give how many clips each job got while faults of all kinds fall at random, and how many fell."""
+    async with Sandbox(faults=FaultScript(seed)) as sandbox:
+        for fault in (LoseReply(), LoseReply(reset=False), Reset(), CutUpload(), server_error(503), rate_limited(0.02)):
+            sandbox.faults.add(fault, *POSTS, times=None, probability=0.1)
+        async with running_edge(folder, sandbox, posting=posting) as edge:
+            for number in range(jobs):
+                await edge.queued(channel=(PICTURES, GENERAL, THREAD)[number % 3])
+            for number in range(1, jobs + 1):
+                await edge.delivered(number, timeout=60)
+            clips = [clip for place in (PICTURES, GENERAL, THREAD) for clip in edge.clips(channel=place)]
+            counts = count_clips(clips, jobs)
+            return counts, len(sandbox.faults.played)
+
+
+@pytest.mark.parametrize("jobs", [25, pytest.param(500, marks=pytest.mark.soak)])
+async def test_faults_at_random_leave_one_clip_each(tmp_path: Path, jobs: int) -> None:
+    seed = secrets.randbits(32)
+    counts, faults = await _storm(tmp_path, jobs, seed)
+    print(f"seed {seed}: {jobs} jobs, {faults} faults, lost {counts.count(0)}, doubled {sum(n > 1 for n in counts)}")
+    assert faults > jobs // 4
+    assert counts == [1] * jobs
+
+
+async def test_the_same_storm_without_the_nonce_doubles_clips(tmp_path: Path) -> None:
+    counts, _ = await _storm(tmp_path, 25, seed=7, posting=WithoutNonce)
+    assert max(counts) > 1
 
 
 # -- negative controls: what the same check catches -----------------------------------------------------------------

@@ -56,11 +56,18 @@ async def _delete(interaction: Interaction, job_id: int) -> None:
     await interaction.response.defer()
     services = interaction.client.services
     job = await services.store.job(job_id)
-    if job is None or not may_end(interaction, job):
+    if not (may_end(interaction, job) if job else _may_delete_orphan(interaction)):
         await answer(interaction, not_yours_text())
         return
     with contextlib.suppress(discord.NotFound):
         await interaction.delete_original_response()  # of a component: the message it sits on
-    names = [name for name in (job.clip, job.master) if name]
+    names = [name for name in (job.clip, job.master) if name] if job else []
     await asyncio.to_thread(services.spool.delete, names)
     log.info("job=%d clip deleted", job_id)
+
+
+def _may_delete_orphan(interaction: Interaction) -> bool:
+    """Tell who may delete a clip whose job is no longer kept: the person it mentions, a moderator."""
+    mentioned = interaction.message.mentions if interaction.message else []
+    in_guild = interaction.guild_id is not None
+    return interaction.user in mentioned or (in_guild and interaction.permissions.manage_messages)

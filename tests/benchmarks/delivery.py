@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 from bot.posting import Posting
-from bot.sandbox.faults import Delay, LoseReply
+from bot.sandbox.faults import Delay, FaultScript, LoseReply
 from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, DIRECT_BEN, GENERAL, PICTURES, THREAD
 from bot.sandbox.server import Sandbox
 from tests.benchmarks.loop import percentile
 from tests.benchmarks.report import Report
-from tests.edge import Edge, running_edge, until
+from tests.edge import Edge, count_clips, running_edge, until
 from tests.fakes import Act, FakeBackend
 from tests.test_delivery import POSTS, WithoutNonce
 
@@ -26,8 +26,7 @@ SEED = 20261123
 async def _deliver(posting: type[Posting], *, lost: float) -> tuple[list[int], list[float], int]:
     """Give how many clips each job got, the seconds from settled to posted, and how many replies were lost."""
     with tempfile.TemporaryDirectory() as folder:
-        async with Sandbox() as sandbox:
-            sandbox.faults._random.seed(SEED)
+        async with Sandbox(faults=FaultScript(SEED)) as sandbox:
             if lost:
                 sandbox.faults.add(LoseReply(), *POSTS, times=None, probability=lost)
             backend = FakeBackend(usual=Act(steps=1))
@@ -39,13 +38,9 @@ async def _deliver(posting: type[Posting], *, lost: float) -> tuple[list[int], l
                 for number in range(1, CLIPS + 1):
                     await edge.delivered(number, timeout=60)
                     seconds.append(await _took(edge, number))
-                names = [name for channel, actor in PLACES for name in _names(edge, channel, actor)]
-                counts = [sum(f"-{number}." in name for name in names) for number in range(1, CLIPS + 1)]
+                clips = [clip for channel, actor in PLACES for clip in edge.clips(channel=channel, actor=actor)]
+                counts = count_clips(clips, CLIPS)
                 return counts, seconds, len(sandbox.faults.played)
-
-
-def _names(edge: Edge, channel: str, actor: str) -> list[str]:
-    return [item["filename"] for clip in edge.clips(channel=channel, actor=actor) for item in clip["attachments"]]
 
 
 async def _took(edge: Edge, number: int) -> float:
