@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -56,6 +58,11 @@ async def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> No
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+def kill(pid: int, how: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, how)
 
 
 def is_gone(pid: int) -> bool:
@@ -240,6 +247,32 @@ async def test_a_child_of_another_version_is_refused(tmp_path: Path) -> None:
         await backend.render(a_request(tmp_path), ignore)
     assert caught.value.data["innocent"]
     await backend.close()
+
+
+@pytest.mark.parametrize("kills", [8, pytest.param(300, marks=pytest.mark.soak)])
+async def test_kills_at_random_moments_end_in_a_clip_or_one_lost_attempt_and_no_orphan(
+    kills: int, tmp_path: Path
+) -> None:
+    seed = random.randrange(2**32)
+    rng = random.Random(seed)
+    pids, outcomes = set[int](), list[str]()
+    async with running("--step-seconds", "0.03", limits=replace(IMPATIENT, backoff_seconds=0.01)) as backend:
+        for attempt in range(kills):
+            await asyncio.wait_for(backend.ready.wait(), 30)
+            request, pid = a_request(tmp_path, attempt=attempt), backend.describe()["pid"]
+            pids.add(pid)
+            task = asyncio.create_task(backend.render(request, ignore))
+            await asyncio.sleep(rng.uniform(0, 0.4))
+            kill(pid, rng.choice([signal.SIGKILL, signal.SIGSEGV, signal.SIGSTOP, signal.SIGTERM]))
+            outcome = (await asyncio.gather(task, return_exceptions=True))[0]
+            assert isinstance(outcome, Rendered | ExecutorLost), outcome
+            if isinstance(outcome, Rendered):
+                assert request.clip_path.exists()
+                kill(pid, signal.SIGKILL)  # stopped after its work, it would be noticed only with the next job
+            outcomes.append(outcome.data["cause"] if isinstance(outcome, ExecutorLost) else "rendered")
+            await eventually(lambda pid=pid: not backend.ready.is_set() or backend.describe()["pid"] != pid)
+    print(f"seed {seed}: {dict(Counter(outcomes))}")
+    await eventually(lambda: all(map(is_gone, pids)))
 
 
 # -- the child hangs
@@ -427,14 +460,15 @@ async def test_a_waiting_request_is_cancelled_at_once_and_does_not_disturb_the_r
         assert (await first).frames == 8
 
 
-async def test_cancels_at_random_moments_leave_no_clip_and_a_working_child(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pairs", [20, pytest.param(500, marks=pytest.mark.soak)])
+async def test_cancels_at_random_moments_leave_no_clip_and_a_working_child(pairs: int, tmp_path: Path) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     rng = random.Random(seed)
     async with running("--step-seconds", "0.02") as backend:
         await backend.ready.wait()
         pid = backend.describe()["pid"]
-        for job in range(0, 40, 2):
+        for job in range(0, 2 * pairs, 2):
             requests = [a_request(tmp_path, job + offset, smooth=rng.random() < 0.3) for offset in (0, 1)]
             tasks = [asyncio.create_task(backend.render(request, ignore)) for request in requests]
             for task in tasks:
@@ -447,7 +481,7 @@ async def test_cancels_at_random_moments_leave_no_clip_and_a_working_child(tmp_p
                 else:
                     assert isinstance(outcome, asyncio.CancelledError), outcome
                     assert not request.clip_path.exists()
-        assert (await backend.render(a_request(tmp_path, 99), ignore)).frames == 8
+        assert (await backend.render(a_request(tmp_path, 10**6), ignore)).frames == 8
         assert backend.describe()["pid"] == pid
     assert not list(tmp_path.glob(".*.part"))
 
