@@ -73,7 +73,7 @@ async def render(page: Page) -> None:
 
 async def tour(browser: Browser, sandbox: Sandbox) -> None:
     """Walk through the page and take every picture."""
-    page = await open_page(browser, sandbox, viewport=WIDE, color_scheme="dark", device_scale_factor=1.5)
+    page = await open_page(browser, sandbox, viewport=WIDE, color_scheme="dark", device_scale_factor=1.25)
     await expect(page.locator("#bot-state")).to_contain_text("is online", timeout=60_000)
     await save(page, "channel")
     say_hello(sandbox)
@@ -82,8 +82,8 @@ async def tour(browser: Browser, sandbox: Sandbox) -> None:
     await save(page, "command")
     await render(page)
     for name, options in (
-        ("light", {"viewport": WIDE, "color_scheme": "light", "device_scale_factor": 1.5}),
-        ("phone", {"viewport": PHONE, "color_scheme": "dark", "device_scale_factor": 1.5, "has_touch": True}),
+        ("light", {"viewport": WIDE, "color_scheme": "light", "device_scale_factor": 1.25}),
+        ("phone", {"viewport": PHONE, "color_scheme": "dark", "device_scale_factor": 1.25, "has_touch": True}),
     ):
         other = await open_page(browser, sandbox, **options)
         await other.wait_for_function("document.querySelector('video').readyState >= 2")

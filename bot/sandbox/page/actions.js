@@ -45,9 +45,11 @@ export class Actions {
   key(event) {
     const message = event.target.closest("[data-message]");
     if (!message || event.target.closest("video, input, textarea")) return;
-    if (event.key === "ContextMenu" || (event.shiftKey && event.key === "F10")) this.openMenu(message.dataset.message, event.target);
+    if (event.key === "ContextMenu" || (event.shiftKey && event.key === "F10"))
+      this.openMenu(message.dataset.message, event.target);
     else if (event.key === "Enter" && event.target.dataset.action === "reveal") event.target.click();
-    else if (event.target === message && (event.key === "ArrowUp" || event.key === "ArrowDown")) this.walk(message, event.key);
+    else if (event.target === message && (event.key === "ArrowUp" || event.key === "ArrowDown"))
+      this.walk(message, event.key);
     else return;
     event.preventDefault();
   }
@@ -67,7 +69,12 @@ export class Actions {
   async press(messageId, customId, values = null) {
     const { session } = this;
     try {
-      const interaction = await session.send("/api/press", { channel: session.channelId, message: messageId, custom_id: customId, values });
+      const interaction = await session.send("/api/press", {
+        channel: session.channelId,
+        message: messageId,
+        custom_id: customId,
+        values,
+      });
       session.waitFor(interaction.id, messageId, customId);
     } catch (error) {
       toast(error.message);
@@ -78,17 +85,27 @@ export class Actions {
     const { session } = this;
     const item = findComponent(session.message(messageId).components, button.dataset.customId);
     const limits = { min: item.min_values ?? 1, max: item.max_values ?? 1, label: item.placeholder ?? "Choices" };
-    openChoices(button, selectChoices(item, session), limits, (values) => this.press(messageId, item.custom_id, values));
+    openChoices(button, selectChoices(item, session), limits, (values) =>
+      this.press(messageId, item.custom_id, values),
+    );
   }
 
   openMenu(messageId, anchor) {
     const message = this.session.message(messageId);
     if (!message) return;
-    const apps = this.session.commandsOfType(MESSAGE_COMMAND).map((command) => ({ label: command.name, icon: "slash", pick: () => this.invokeOn(message, command) }));
+    const apps = this.session
+      .commandsOfType(MESSAGE_COMMAND)
+      .map((command) => ({ label: command.name, icon: "slash", pick: () => this.invokeOn(message, command) }));
     const items = [
-      message.content && { label: "Copy text", icon: "copy", pick: () => navigator.clipboard.writeText(message.content) },
+      message.content && {
+        label: "Copy text",
+        icon: "copy",
+        pick: () => navigator.clipboard.writeText(message.content),
+      },
       ...(apps.length ? ["-", { heading: "Apps" }, ...apps] : []),
-      ...(this.mayDelete(message) ? ["-", { label: "Delete message", icon: "trash", danger: true, pick: () => this.delete(message) }] : []),
+      ...(this.mayDelete(message)
+        ? ["-", { label: "Delete message", icon: "trash", danger: true, pick: () => this.delete(message) }]
+        : []),
     ];
     openMenu(anchor, items.filter(Boolean), { label: "Message" });
   }
@@ -105,7 +122,11 @@ export class Actions {
 
   async invokeOn(message, command) {
     try {
-      await this.session.send("/api/message-command", { channel: message.channel_id, message: message.id, command: command.name });
+      await this.session.send("/api/message-command", {
+        channel: message.channel_id,
+        message: message.id,
+        command: command.name,
+      });
     } catch (error) {
       toast(error.message);
     }

@@ -2,10 +2,10 @@
 
 import { Actions } from "./actions.js";
 import { Composer } from "./composer.js";
-import { fill, h, icon, toast } from "./dom.js";
+import { fill, h, icon, iconButton, toast } from "./dom.js";
 import { catchPictures } from "./files.js";
 import { MessageList } from "./messages.js";
-import { displayName, Session } from "./session.js";
+import { displayName, isDirect, isThread, Session } from "./session.js";
 import { channelTitle, Sidebar } from "./sidebar.js";
 import { followTheme } from "./theme.js";
 import { keepTimeStamps } from "./time.js";
@@ -31,14 +31,18 @@ function drawHeader() {
   const toggle = (name) => () => document.body.classList.toggle(name);
   fill(
     byId("channel-header"),
-    h("button", { type: "button", class: "icon-button only-narrow", "aria-label": "Channels", on: { click: toggle("menu-open") } }, icon("menu")),
-    icon(channel.type === 1 ? "at" : [10, 11, 12].includes(channel.type) ? "thread" : "hash"),
+    iconButton("menu", "Channels", { class: "only-narrow", on: { click: toggle("menu-open") } }),
+    icon(isDirect(channel) ? "at" : isThread(channel) ? "thread" : "hash"),
     h("h2", {}, title),
     channel.topic && h("p", { class: "topic" }, channel.topic),
-    h("span", { class: `bot-state${online ? " online" : ""}`, id: "bot-state", role: "status" }, `${displayName(session.bot.user)} is ${online ? "online" : "offline"}`),
-    h("button", { type: "button", class: "icon-button", "aria-label": "Show or hide members", on: { click: toggle("no-members") } }, icon("people")),
+    h(
+      "span",
+      { class: `bot-state${online ? " online" : ""}`, id: "bot-state", role: "status" },
+      `${displayName(session.bot.user)} is ${online ? "online" : "offline"}`,
+    ),
+    iconButton("people", "Show or hide members", { on: { click: toggle("no-members") } }),
   );
-  document.title = `${channel.type === 1 ? "@" : "#"}${title} · Vivant, in a local Discord`;
+  document.title = `${isDirect(channel) ? "@" : "#"}${title} · Vivant, in a local Discord`;
 }
 
 function drawIntro() {
@@ -46,11 +50,21 @@ function drawIntro() {
   const title = channelTitle(channel, session);
   const name = displayName(session.bot.user);
   messages.intro.replaceChildren(
-    h("span", { class: "intro-icon" }, icon(channel.type === 1 ? "at" : "hash")),
-    h("h2", {}, channel.type === 1 ? title : `Welcome to #${title}`),
-    h("p", {}, "Drop a picture anywhere, or type ", h("kbd", {}, "/animate"), `. ${name} makes a short clip of it and posts it here.`),
+    h("span", { class: "intro-icon" }, icon(isDirect(channel) ? "at" : "hash")),
+    h("h2", {}, isDirect(channel) ? title : `Welcome to #${title}`),
+    h(
+      "p",
+      {},
+      "Drop a picture anywhere, or type ",
+      h("kbd", {}, "/animate"),
+      `. ${name} makes a short clip of it and posts it here.`,
+    ),
     h("p", {}, "No picture at hand? Take one of these:"),
-    h("div", { class: "samples" }, SAMPLES.map(([file, alt]) => sample(file, alt))),
+    h(
+      "div",
+      { class: "samples" },
+      SAMPLES.map(([file, alt]) => sample(file, alt)),
+    ),
   );
 }
 
@@ -59,12 +73,18 @@ function sample(file, alt) {
     const answer = await fetch(`/page/${file}`);
     composer.animate(new File([await answer.blob()], file.replace("sample-", ""), { type: "image/webp" }));
   };
-  return h("button", { type: "button", class: "sample", "aria-label": `Animate: ${alt}`, on: { click: take } }, h("img", { src: `/page/${file}`, alt: "" }));
+  return h(
+    "button",
+    { type: "button", class: "sample", "aria-label": `Animate: ${alt}`, on: { click: take } },
+    h("img", { src: `/page/${file}`, alt: "" }),
+  );
 }
 
 function showConnection() {
   byId("banner").classList.toggle("offline", !session.connected);
-  byId("banner").textContent = session.connected ? "Local Discord: nothing here leaves this machine" : "Connection lost. Trying again…";
+  byId("banner").textContent = session.connected
+    ? "Local Discord: nothing here leaves this machine"
+    : "Connection lost. Trying again…";
 }
 
 session.on("session", () => sessionStorage.setItem(WHO, session.me.id));

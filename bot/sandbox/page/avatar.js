@@ -7,10 +7,15 @@ const HUES = { ada: 335, ben: 200, mia: 150, olga: 38 };
 
 /** Draws a user's avatar; the bot's is a picture frame in motion. Decorative: the name stands beside it. */
 export function avatar(user, className = "") {
-  if (user.bot) return h("span", { class: `avatar avatar-bot ${className}`, "aria-hidden": "true" }, h("span", { class: "frame" }));
+  if (user.bot)
+    return h("span", { class: `avatar avatar-bot ${className}`, "aria-hidden": "true" }, h("span", { class: "frame" }));
   const name = displayName(user);
   const hue = HUES[name.toLowerCase()] ?? [...user.id].reduce((sum, digit) => (sum * 7 + Number(digit)) % 360, 0);
-  return h("span", { class: `avatar ${className}`, style: { "--hue": hue }, "aria-hidden": "true" }, [...name][0].toUpperCase());
+  return h(
+    "span",
+    { class: `avatar ${className}`, style: { "--hue": hue }, "aria-hidden": "true" },
+    [...name][0].toUpperCase(),
+  );
 }
 
 /** Draws "APP" beside a bot's name. */

@@ -1,6 +1,6 @@
 // The form of one slash command: required options first, the others on demand, sent with Enter.
 
-import { h, icon } from "./dom.js";
+import { h, iconButton } from "./dom.js";
 import { makeField, Option } from "./options.js";
 
 const SUBCOMMAND = 1;
@@ -44,12 +44,12 @@ export class CommandForm {
         h("span", { class: "command-name" }, `/${command.path}`),
         this.pills,
         this.more,
-        h("button", { type: "button", class: "icon-button", "aria-label": "Leave this command", on: { click: () => this.leave() } }, icon("close")),
-        h("button", { class: "icon-button send", "aria-label": "Send command" }, icon("send")),
+        iconButton("close", "Leave this command", { on: { click: () => this.leave() } }),
+        iconButton("send", "Send command", { type: "submit", class: "send" }),
       ),
     );
-    for (const option of command.options.filter((candidate) => candidate.required)) this.add(option);
-    for (const option of command.options.filter((candidate) => !candidate.required && candidate.type === Option.ATTACHMENT)) this.add(option);
+    const shown = ({ required, type }) => required || type === Option.ATTACHMENT;
+    for (const option of command.options.filter(shown)) this.add(option);
   }
 
   makeMore() {
@@ -95,7 +95,11 @@ export class CommandForm {
   offer() {
     const text = this.more.value.trim().toLowerCase();
     const options = this.rest().filter((option) => option.name.includes(text));
-    const items = options.map((option) => ({ title: option.name, detail: option.description, pick: () => this.addPicked(option) }));
+    const items = options.map((option) => ({
+      title: option.name,
+      detail: option.description,
+      pick: () => this.addPicked(option),
+    }));
     const heading = items.length ? "Options" : `/${this.command.path}`;
     const note = items.length ? "Optional; Enter sends" : "Enter sends the command";
     this.suggestions.show(this.more, { heading, note, items, first: Boolean(text) && items.length > 0 });
@@ -131,7 +135,8 @@ export class CommandForm {
 
   backspace(field) {
     if (field?.file) return field.take(null);
-    const target = field ?? this.fields.findLast((other) => !other.option.required && other.option.type !== Option.ATTACHMENT);
+    const target =
+      field ?? this.fields.findLast((other) => !other.option.required && other.option.type !== Option.ATTACHMENT);
     if (target && !target.option.required && target.option.type !== Option.ATTACHMENT) return this.remove(target);
     return field ? undefined : this.leave();
   }

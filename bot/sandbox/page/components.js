@@ -4,16 +4,22 @@ import { h, icon } from "./dom.js";
 import { markdown } from "./markdown.js";
 import { drawGallery, drawMedia, mediaOf } from "./media.js";
 
+// prettier-ignore
 export const Kind = Object.freeze({
   ROW: 1, BUTTON: 2, STRING_SELECT: 3, TEXT_INPUT: 4, USER_SELECT: 5, ROLE_SELECT: 6, MENTIONABLE_SELECT: 7,
   CHANNEL_SELECT: 8, SECTION: 9, TEXT: 10, THUMBNAIL: 11, GALLERY: 12, FILE: 13, SEPARATOR: 14, CONTAINER: 17,
   LABEL: 18, FILE_UPLOAD: 19, RADIO_GROUP: 21, CHECKBOX_GROUP: 22, CHECKBOX: 23,
-}); // prettier-ignore
+});
 
 const BUTTON_STYLES = { 1: "primary", 2: "secondary", 3: "success", 4: "danger", 5: "link" };
 
 const DRAW = {
-  [Kind.ROW]: (row, context) => h("div", { class: "row" }, row.components.map((item) => drawComponent(item, context))),
+  [Kind.ROW]: (row, context) =>
+    h(
+      "div",
+      { class: "row" },
+      row.components.map((item) => drawComponent(item, context)),
+    ),
   [Kind.BUTTON]: button,
   [Kind.SECTION]: section,
   [Kind.TEXT]: (text, context) => h("div", { class: "markup" }, markdown(text.content, context.session)),
@@ -23,14 +29,22 @@ const DRAW = {
   [Kind.SEPARATOR]: separator,
   [Kind.CONTAINER]: container,
 };
-for (const kind of [Kind.STRING_SELECT, Kind.USER_SELECT, Kind.ROLE_SELECT, Kind.MENTIONABLE_SELECT, Kind.CHANNEL_SELECT]) {
+for (const kind of [
+  Kind.STRING_SELECT,
+  Kind.USER_SELECT,
+  Kind.ROLE_SELECT,
+  Kind.MENTIONABLE_SELECT,
+  Kind.CHANNEL_SELECT,
+]) {
   DRAW[kind] = select;
 }
 
 /** Draws one component; `context` holds the session and the message. A kind that this page lacks says so. */
 export function drawComponent(component, context) {
   const draw = DRAW[component.type];
-  return draw ? draw(component, context) : h("p", { class: "problem" }, `This page cannot show component type ${component.type}.`);
+  return draw
+    ? draw(component, context)
+    : h("p", { class: "problem" }, `This page cannot show component type ${component.type}.`);
 }
 
 function button(item, { session, message }) {
@@ -70,7 +84,11 @@ function select(item, { session, message }) {
       "data-action": "select",
       "data-custom-id": item.custom_id,
     },
-    h("span", { class: chosen.length ? null : "placeholder" }, chosen.join(", ") || item.placeholder || "Make a selection"),
+    h(
+      "span",
+      { class: chosen.length ? null : "placeholder" },
+      chosen.join(", ") || item.placeholder || "Make a selection",
+    ),
     icon("down"),
   );
 }
@@ -83,7 +101,8 @@ export function selectChoices(item, session) {
   const picked = new Set((item.default_values ?? []).map((value) => value.id));
   const people = () => session.actors.map((user) => ({ value: user.id, label: session.userName(user.id) }));
   const roles = () => (session.guild?.roles ?? []).map((role) => ({ value: role.id, label: role.name }));
-  const channels = () => session.channels.filter((channel) => channel.name).map(({ id, name }) => ({ value: id, label: `#${name}` }));
+  const channels = () =>
+    session.channels.filter((channel) => channel.name).map(({ id, name }) => ({ value: id, label: `#${name}` }));
   const sources = {
     [Kind.USER_SELECT]: people,
     [Kind.ROLE_SELECT]: roles,
@@ -97,7 +116,11 @@ function section(item, context) {
   return h(
     "div",
     { class: "section" },
-    h("div", { class: "section-text" }, item.components.map((child) => drawComponent(child, context))),
+    h(
+      "div",
+      { class: "section-text" },
+      item.components.map((child) => drawComponent(child, context)),
+    ),
     h("div", { class: "accessory" }, drawComponent(item.accessory, context)),
   );
 }
@@ -149,9 +172,18 @@ export function drawEmbed(embed, session) {
     embed.title && h("strong", { class: "embed-title" }, text(embed.title)),
     embed.description && h("div", { class: "markup" }, text(embed.description)),
     embed.fields?.length > 0 &&
-      h("dl", { class: "embed-fields" }, embed.fields.map((field) =>
-        h("div", { class: field.inline ? "inline" : null }, h("dt", {}, text(field.name)), h("dd", {}, text(field.value))),
-      )),
+      h(
+        "dl",
+        { class: "embed-fields" },
+        embed.fields.map((field) =>
+          h(
+            "div",
+            { class: field.inline ? "inline" : null },
+            h("dt", {}, text(field.name)),
+            h("dd", {}, text(field.value)),
+          ),
+        ),
+      ),
     embed.image && drawMedia(mediaOf(embed.image)),
     embed.footer && h("small", { class: "subtext" }, embed.footer.text),
   );

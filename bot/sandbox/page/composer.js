@@ -2,11 +2,12 @@
 
 import { avatar } from "./avatar.js";
 import { CommandForm, typedCommands } from "./command.js";
-import { h, icon, toast } from "./dom.js";
+import { h, iconButton, toast } from "./dom.js";
 import { drawFile } from "./media.js";
 import { openMenu } from "./menu.js";
-import { channelTitle } from "./sidebar.js";
 import { Option } from "./options.js";
+import { isDirect } from "./session.js";
+import { channelTitle } from "./sidebar.js";
 import { Suggestions } from "./suggestions.js";
 
 /** The composer at the foot of the channel. */
@@ -38,19 +39,35 @@ export class Composer {
         focus: () => this.offerCommands(),
       },
     });
-    this.input = h("input", { type: "file", multiple: true, hidden: true, id: "message-files", on: { change: () => this.addFiles([...this.input.files]) } });
-    this.add = h("button", { type: "button", class: "icon-button add", "aria-haspopup": "menu", "aria-label": "Attach a file or use a command", on: { click: () => this.openAdd() } }, icon("plus"));
+    this.input = h("input", {
+      type: "file",
+      multiple: true,
+      hidden: true,
+      id: "message-files",
+      on: { change: () => this.addFiles([...this.input.files]) },
+    });
+    this.add = iconButton("plus", "Attach a file or use a command", {
+      class: "add",
+      "aria-haspopup": "menu",
+      on: { click: () => this.openAdd() },
+    });
     this.tray = h("div", { class: "tray", hidden: true });
-    const send = h("button", { class: "icon-button send", "aria-label": "Send message" }, icon("send"));
-    this.plain = h("form", { class: "plain", on: { submit: (event) => (event.preventDefault(), this.post()) } }, this.tray, h("div", { class: "line" }, this.add, this.text, send), this.input);
+    const send = iconButton("send", "Send message", { type: "submit", class: "send" });
+    this.plain = h(
+      "form",
+      { class: "plain", on: { submit: (event) => (event.preventDefault(), this.post()) } },
+      this.tray,
+      h("div", { class: "line" }, this.add, this.text, send),
+      this.input,
+    );
     this.root.replaceChildren(this.plain);
   }
 
   reset() {
     const { session } = this;
     if (this.form) this.closeForm();
-    const direct = session.channel().type === 1;
-    const place = `Message ${direct ? "@" : "#"}${channelTitle(session.channel(), session)}`;
+    const channel = session.channel();
+    const place = `Message ${isDirect(channel) ? "@" : "#"}${channelTitle(channel, session)}`;
     this.text.placeholder = place;
     this.text.setAttribute("aria-label", place);
     this.offerCommands();
@@ -68,10 +85,14 @@ export class Composer {
   }
 
   openAdd() {
-    openMenu(this.add, [
-      { label: "Attach a file", icon: "file", pick: () => this.input.click() },
-      { label: "Use a command", icon: "slash", hint: "/", pick: () => this.startCommand() },
-    ], { label: "Add" });
+    openMenu(
+      this.add,
+      [
+        { label: "Attach a file", icon: "file", pick: () => this.input.click() },
+        { label: "Use a command", icon: "slash", hint: "/", pick: () => this.startCommand() },
+      ],
+      { label: "Add" },
+    );
   }
 
   startCommand() {
@@ -90,7 +111,10 @@ export class Composer {
     const items = commands.map((command) => ({
       title: `/${command.path}`,
       detail: command.description,
-      hint: command.options.filter((option) => option.required).map((option) => option.name).join(" "),
+      hint: command.options
+        .filter((option) => option.required)
+        .map((option) => option.name)
+        .join(" "),
       leading: avatar(this.session.bot.user, "avatar-small"),
       pick: () => this.openCommand(command),
     }));
@@ -99,7 +123,9 @@ export class Composer {
 
   heading(items) {
     if (items.length) return this.session.userName(this.session.bot.user.id);
-    return this.session.commands.length ? "No command matches" : "The bot has no commands yet: it may still be starting";
+    return this.session.commands.length
+      ? "No command matches"
+      : "The bot has no commands yet: it may still be starting";
   }
 
   key(event) {
@@ -112,7 +138,10 @@ export class Composer {
 
   /** Opens the form of a command (by its path or itself), with `file` in its attachment option. */
   openCommand(command, file = null) {
-    const found = typeof command === "string" ? typedCommands(this.session.commandsOfType(1)).find(({ path }) => path === command) : command;
+    const found =
+      typeof command === "string"
+        ? typedCommands(this.session.commandsOfType(1)).find(({ path }) => path === command)
+        : command;
     if (!found) return toast(`There is no /${command} here: the bot may still be starting.`);
     this.text.value = "";
     this.grow();
@@ -132,7 +161,9 @@ export class Composer {
   /** Puts a picture where it belongs: into the open command, else into /animate (or the first command that takes one). */
   animate(file) {
     if (this.form?.attach(file)) return;
-    const takers = typedCommands(this.session.commandsOfType(1)).filter(({ options }) => options.some((option) => option.type === Option.ATTACHMENT));
+    const takers = typedCommands(this.session.commandsOfType(1)).filter(({ options }) =>
+      options.some((option) => option.type === Option.ATTACHMENT),
+    );
     const command = takers.find(({ path }) => path === "animate") ?? takers[0];
     if (command) this.openCommand(command, file);
     else this.addFiles([file]);
@@ -156,7 +187,7 @@ export class Composer {
       "div",
       { class: "tile-box filled" },
       h("span", { class: "tile" }, h("span", { class: "tile-face" }, drawFile(file))),
-      h("button", { type: "button", class: "icon-button tile-clear", "aria-label": `Remove ${file.name}`, on: { click: remove } }, icon("close")),
+      iconButton("close", `Remove ${file.name}`, { class: "tile-clear", on: { click: remove } }),
     );
   }
 
@@ -169,7 +200,11 @@ export class Composer {
     this.grow();
     this.drawTray();
     try {
-      await this.session.send("/api/post", { channel: this.session.channelId, content }, files.map((file, index) => [`files[${index}]`, file]));
+      await this.session.send(
+        "/api/post",
+        { channel: this.session.channelId, content },
+        files.map((file, index) => [`files[${index}]`, file]),
+      );
     } catch (error) {
       toast(error.message);
       this.text.value = content;

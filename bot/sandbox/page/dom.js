@@ -17,7 +17,9 @@ export function h(tag, attributes = {}, ...children) {
 
 /** Replaces what is in an element; null, undefined and false leave nothing. */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
 }
 
 const ICONS = {
@@ -25,7 +27,8 @@ const ICONS = {
   close: "M6 6l12 12M18 6L6 18",
   more: "M5 12h.01M12 12h.01M19 12h.01",
   menu: "M4 6h16M4 12h16M4 18h16",
-  people: "M16 19v-1a4 4 0 0 0-4-4H7a4 4 0 0 0-4 4v1M9.5 10a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7M21 19v-1a4 4 0 0 0-3-3.8M16 3.2a3.5 3.5 0 0 1 0 6.6",
+  people:
+    "M16 19v-1a4 4 0 0 0-4-4H7a4 4 0 0 0-4 4v1M9.5 10a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7M21 19v-1a4 4 0 0 0-3-3.8M16 3.2a3.5 3.5 0 0 1 0 6.6",
   hash: "M5 9h15M4 15h15M10 4L8 20M16 4l-2 16",
   thread: "M6 4v9a3 3 0 0 0 3 3h10M15 12l4 4-4 4",
   at: "M16 12a4 4 0 1 1-8 0 4 4 0 0 1 8 0zm0 0v1.500a2.500 2.500 0 0 0 5 0V12a9 9 0 1 0-3.500 7.100",
@@ -43,7 +46,6 @@ const ICONS = {
   check: "M5 13l4 4L19 7",
   down: "M6 9l6 6 6-6",
   play: "M8 5.500v13l11-6.500z",
-  lock: "M6 11h12v9H6zM9 11V8a3 3 0 0 1 6 0v3",
   warning: "M12 4l9 16H3zM12 10v4M12 17h.01",
   slash: "M14 5l-4 14M4 4h16v16H4z",
 };
@@ -60,6 +62,12 @@ export function icon(name) {
   return svg;
 }
 
+/** Makes a button that shows an icon and is called `label`; `attributes` as for `h`. */
+export function iconButton(name, label, { class: className = "", ...attributes } = {}) {
+  const classes = `icon-button ${className}`.trim();
+  return h("button", { type: "button", class: classes, "aria-label": label, ...attributes }, icon(name));
+}
+
 /** Brings `old` to the look of `fresh` in place, so that the focus survives an edit; same `data-keep`: left alone. */
 export function morph(old, fresh) {
   if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
@@ -74,7 +82,8 @@ export function morph(old, fresh) {
   for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) {
     if (old.getAttribute(name) === value) continue;
-    if (name === "style") old.style.cssText = value; // the page's policy forbids style attributes, not this
+    if (name === "style")
+      old.style.cssText = value; // the page's policy forbids style attributes, not this
     else old.setAttribute(name, value);
   }
   const before = [...old.childNodes];

@@ -12,7 +12,10 @@ export function catchPictures(composer, overlay) {
     if (!shown) depth = 0;
     overlay.hidden = !shown;
   };
-  addEventListener("dragenter", (event) => carriesFiles(event) && !document.querySelector("dialog[open]") && (depth += 1, over(true)));
+  addEventListener(
+    "dragenter",
+    (event) => carriesFiles(event) && !document.querySelector("dialog[open]") && ((depth += 1), over(true)),
+  );
   addEventListener("dragleave", (event) => carriesFiles(event) && (depth -= 1) <= 0 && over(false));
   addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
   addEventListener("drop", (event) => {

@@ -12,7 +12,10 @@ const INLINE = [
   [/^\*(?!\s)([^*]+?)\*/, (m, s) => h("em", {}, inline(m[1], s))],
   [/^_(?!\s)([^_]+?)_(?![A-Za-z0-9])/, (m, s) => h("em", {}, inline(m[1], s))],
   [/^~~([^]+?)~~/, (m, s) => h("s", {}, inline(m[1], s))],
-  [/^\|\|([^]+?)\|\|/, (m, s) => h("span", { class: "spoiler", role: "button", tabindex: "0", "data-action": "reveal" }, inline(m[1], s))],
+  [
+    /^\|\|([^]+?)\|\|/,
+    (m, s) => h("span", { class: "spoiler", role: "button", tabindex: "0", "data-action": "reveal" }, inline(m[1], s)),
+  ],
   [/^\[([^\]]+)\]\(<?(https?:\/\/[^\s)>]+)>?\)/, (m, s) => link(m[2], inline(m[1], s))],
   [/^<(https?:\/\/[^\s>]+)>/, (m) => link(m[1], m[1])],
   [/^https?:\/\/[^\s<>]+[^\s<>.,:;"')\]]/, (m) => link(m[0], m[0])],
@@ -20,7 +23,11 @@ const INLINE = [
   [/^<@!?(\d+)>/, (m, s) => mention("@", s.userName(m[1]) ?? "unknown-user")],
   [/^<@&(\d+)>/, (m, s) => mention("@", s.roleName(m[1]) ?? "unknown-role")],
   [/^<#(\d+)>/, (m, s) => channelMention(m[1], s)],
-  [/^<\/([-\w ]{1,98}):(\d+)>/, (m) => h("button", { class: "mention", type: "button", "data-action": "command", "data-command": m[1] }, `/${m[1]}`)],
+  [
+    /^<\/([-\w ]{1,98}):(\d+)>/,
+    (m) =>
+      h("button", { class: "mention", type: "button", "data-action": "command", "data-command": m[1] }, `/${m[1]}`),
+  ],
   [/^<a?:(\w+):\d+>/, (m) => `:${m[1]}:`],
   [/^@(everyone|here)\b/, (m) => mention("@", m[1])],
 ];
@@ -77,7 +84,10 @@ export function inline(text, session) {
 }
 
 const BLOCKS = [
-  [/^(#{1,3}) +(\S.*)$/, (m, s) => h(`h${m[1].length + 2}`, { class: `heading heading-${m[1].length}` }, inline(m[2], s))],
+  [
+    /^(#{1,3}) +(\S.*)$/,
+    (m, s) => h(`h${m[1].length + 2}`, { class: `heading heading-${m[1].length}` }, inline(m[2], s)),
+  ],
   [/^-# +(\S.*)$/, (m, s) => h("small", { class: "subtext" }, inline(m[1], s))],
 ];
 

@@ -1,6 +1,6 @@
 // Pictures, clips and files inside messages, and the large view of a picture.
 
-import { formatBytes, h, icon } from "./dom.js";
+import { formatBytes, h, icon, iconButton } from "./dom.js";
 import { mediaUrl } from "./session.js";
 
 const VIDEO = /\.(mp4|m4v|mov|webm)$/i;
@@ -44,7 +44,13 @@ function picture(media) {
   const animated = /\.gif$/i.test(media.name);
   return h(
     "button",
-    { type: "button", class: "picture", "data-action": "enlarge", "data-name": media.name, "aria-label": `Open ${media.alt || media.name}` },
+    {
+      type: "button",
+      class: "picture",
+      "data-action": "enlarge",
+      "data-name": media.name,
+      "aria-label": `Open ${media.alt || media.name}`,
+    },
     h("img", { src: media.url, alt: media.alt, width: media.width, height: media.height, decoding: "async" }),
     animated && h("span", { class: "badge", "aria-hidden": "true" }, "GIF"),
   );
@@ -79,7 +85,11 @@ function fileCard(media) {
       h("a", { href: media.url, download: media.name }, media.name),
       media.bytes !== undefined && media.bytes !== null && h("small", {}, formatBytes(media.bytes)),
     ),
-    h("a", { class: "icon-button", href: media.url, download: media.name, "aria-label": `Download ${media.name}` }, icon("download")),
+    h(
+      "a",
+      { class: "icon-button", href: media.url, download: media.name, "aria-label": `Download ${media.name}` },
+      icon("download"),
+    ),
   );
 }
 
@@ -113,7 +123,7 @@ export function enlarge(image, name) {
     { class: "lightbox", "aria-label": name, on: { click: (event) => event.target.tagName !== "A" && close() } },
     h("img", { src: image.src, alt: image.alt }),
     h("p", {}, h("a", { href: image.src, target: "_blank", rel: "noopener" }, "Open in browser")),
-    h("button", { type: "button", class: "icon-button", "aria-label": "Close" }, icon("close")),
+    iconButton("close", "Close"),
   );
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);

@@ -5,7 +5,9 @@ import { h, icon } from "./dom.js";
 /** Opens a menu of {label, description, icon, emoji, danger, checked, hint, pick} or "-" beside `anchor`, an element or a point. */
 export function openMenu(anchor, items, { label, role = "menu" } = {}) {
   const itemRole = role === "menu" ? "menuitem" : "option";
-  const rows = items.map((item) => (item === "-" ? h("hr") : item.heading ? h("p", { class: "menu-heading" }, item.heading) : row(item, itemRole)));
+  const rows = items.map((item) =>
+    item === "-" ? h("hr") : item.heading ? h("p", { class: "menu-heading" }, item.heading) : row(item, itemRole),
+  );
   const menu = show(anchor, h("div", { class: "menu", role, "aria-label": label }, rows));
   for (const [index, item] of items.entries()) {
     if (item.pick) rows[index].addEventListener("click", () => (menu.hidePopover(), item.pick()));
@@ -42,7 +44,10 @@ export function openChoices(anchor, choices, { min, max, label }, done) {
   const picked = new Set(choices.filter((choice) => choice.selected).map((choice) => choice.value));
   const rows = choices.map((choice) => row({ ...choice, checked: picked.has(choice.value) }, "option"));
   const confirm = h("button", { type: "button", class: "button button-primary" }, "Done");
-  const menu = show(anchor, h("div", { class: "menu", role: "listbox", "aria-multiselectable": "true", "aria-label": label }, rows, confirm));
+  const menu = show(
+    anchor,
+    h("div", { class: "menu", role: "listbox", "aria-multiselectable": "true", "aria-label": label }, rows, confirm),
+  );
   const toggle = (index) => {
     const { value } = choices[index];
     if (!picked.delete(value) && picked.size < max) picked.add(value);
@@ -74,7 +79,10 @@ function show(anchor, menu) {
 }
 
 function place(menu, anchor) {
-  const box = anchor instanceof Element ? anchor.getBoundingClientRect() : { left: anchor.x, top: anchor.y, bottom: anchor.y, width: 0 };
+  const box =
+    anchor instanceof Element
+      ? anchor.getBoundingClientRect()
+      : { left: anchor.x, top: anchor.y, bottom: anchor.y, width: 0 };
   menu.style.minWidth = `${Math.max(box.width, 188)}px`;
   const { width, height } = menu.getBoundingClientRect();
   const below = box.bottom + 4 + height <= innerHeight - 8;

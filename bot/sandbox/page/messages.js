@@ -2,7 +2,7 @@
 
 import { appBadge, avatar } from "./avatar.js";
 import { drawComponent, drawEmbed, firstText } from "./components.js";
-import { h, icon, morph } from "./dom.js";
+import { h, icon, iconButton, morph } from "./dom.js";
 import { markdown, plainText } from "./markdown.js";
 import { drawGallery, mediaOf } from "./media.js";
 import { displayName } from "./session.js";
@@ -50,7 +50,9 @@ export class MessageList {
 
   entries() {
     const { session } = this;
-    const failures = this.failures.filter((failure) => failure.channel_id === session.channelId && failure.actor === session.me.id);
+    const failures = this.failures.filter(
+      (failure) => failure.channel_id === session.channelId && failure.actor === session.me.id,
+    );
     return [...session.visibleMessages(), ...failures].sort((a, b) => timeOf(a) - timeOf(b));
   }
 
@@ -109,7 +111,9 @@ export class MessageList {
       { class: "message message-failed", "data-message": id },
       name && !on && this.invocation({ user: me, name }),
       avatar(bot.user),
-      h("div", { class: "message-body" },
+      h(
+        "div",
+        { class: "message-body" },
         h("header", {}, h("strong", { class: "author" }, displayName(bot.user)), appBadge()),
         h("p", { class: "problem" }, icon("warning"), reason),
         onlyYou(id),
@@ -125,23 +129,38 @@ export class MessageList {
     const sent = new Date(message.timestamp);
     return h(
       "article",
-      { class: classes.filter(Boolean).join(" "), "data-message": message.id, tabindex: "-1", "aria-label": displayName(message.author) },
+      {
+        class: classes.filter(Boolean).join(" "),
+        "data-message": message.id,
+        tabindex: "-1",
+        "aria-label": displayName(message.author),
+      },
       this.context(message),
-      joined ? h("time", { class: "gutter", datetime: message.timestamp, title: fullDate(sent) }, clock(sent)) : avatar(message.author),
-      h("div", { class: "message-body" }, !joined && head(message, sent), this.content(message), secret && onlyYou(message.id)),
+      joined
+        ? h("time", { class: "gutter", datetime: message.timestamp, title: fullDate(sent) }, clock(sent))
+        : avatar(message.author),
+      h(
+        "div",
+        { class: "message-body" },
+        !joined && head(message, sent),
+        this.content(message),
+        secret && onlyYou(message.id),
+      ),
       this.toolbar(message),
     );
   }
 
   joins(message, before) {
     if (!before || before.reason || before.author.id !== message.author.id) return false;
-    if (message.interaction_metadata || message.referenced_message || (message.flags ^ before.flags) & EPHEMERAL) return false;
+    if (message.interaction_metadata || message.referenced_message || (message.flags ^ before.flags) & EPHEMERAL)
+      return false;
     return timeOf(message) - timeOf(before) < GROUP_MS;
   }
 
   context(message) {
     if (message.referenced_message) return this.reply(message.referenced_message);
-    if (message.message_reference && message.type === 19) return h("div", { class: "context" }, icon("reply"), h("em", {}, "Original message was deleted"));
+    if (message.message_reference && message.type === 19)
+      return h("div", { class: "context" }, icon("reply"), h("em", {}, "Original message was deleted"));
     const metadata = message.interaction_metadata;
     if (!metadata || metadata.type !== 2) return null;
     return this.invocation({ user: metadata.user, name: metadata.name ?? message.interaction?.name });
@@ -150,7 +169,14 @@ export class MessageList {
   invocation({ user, name }) {
     const slash = this.session.commandsOfType(1).some((command) => command.name === name?.split(" ")[0]);
     const shown = name && h("span", { class: "mention" }, slash ? `/${name}` : name);
-    return h("div", { class: "context" }, avatar(user, "avatar-small"), h("strong", {}, displayName(user)), " used ", shown ?? "a command");
+    return h(
+      "div",
+      { class: "context" },
+      avatar(user, "avatar-small"),
+      h("strong", {}, displayName(user)),
+      " used ",
+      shown ?? "a command",
+    );
   }
 
   reply({ id, ...sent }) {
@@ -169,7 +195,12 @@ export class MessageList {
   content(message) {
     const { session } = this;
     if (session.isThinking(message)) {
-      return h("p", { class: "thinking" }, h("span", { class: "dots", "aria-hidden": "true" }), `${displayName(message.author)} is thinking…`);
+      return h(
+        "p",
+        { class: "thinking" },
+        h("span", { class: "dots", "aria-hidden": "true" }),
+        `${displayName(message.author)} is thinking…`,
+      );
     }
     const scope = { session, message };
     const parts = (message.components ?? []).map((component) => drawComponent(component, scope));
@@ -188,7 +219,7 @@ export class MessageList {
     return h(
       "div",
       { class: "toolbar" },
-      h("button", { type: "button", class: "icon-button", "data-action": "menu", "aria-haspopup": "menu", "aria-label": "More actions" }, icon("more")),
+      iconButton("more", "More actions", { "data-action": "menu", "aria-haspopup": "menu" }),
     );
   }
 }

@@ -1,11 +1,17 @@
 // The bot's forms (modals): text, menus, files, radio buttons and check boxes.
 
 import { Kind, selectChoices } from "./components.js";
-import { formatBytes, h, icon, toast, uniqueId } from "./dom.js";
+import { formatBytes, h, icon, iconButton, toast, uniqueId } from "./dom.js";
 import { markdown } from "./markdown.js";
 import { openChoices } from "./menu.js";
 
-const SELECTS = new Set([Kind.STRING_SELECT, Kind.USER_SELECT, Kind.ROLE_SELECT, Kind.MENTIONABLE_SELECT, Kind.CHANNEL_SELECT]);
+const SELECTS = new Set([
+  Kind.STRING_SELECT,
+  Kind.USER_SELECT,
+  Kind.ROLE_SELECT,
+  Kind.MENTIONABLE_SELECT,
+  Kind.CHANNEL_SELECT,
+]);
 
 /** Shows the form of a modal answer and submits what was filled in. */
 export function openModal(session, { id, modal }) {
@@ -18,10 +24,27 @@ export function openModal(session, { id, modal }) {
   const form = h(
     "form",
     { method: "dialog" },
-    h("header", {}, h("h2", { id: titleId }, title), h("button", { type: "button", class: "icon-button", "aria-label": "Close", on: { click: () => dialog.close() } }, icon("close"))),
-    h("p", { class: "modal-note" }, "This form will be submitted to ", h("strong", {}, session.userName(session.bot.user.id)), "."),
+    h(
+      "header",
+      {},
+      h("h2", { id: titleId }, title),
+      iconButton("close", "Close", { on: { click: () => dialog.close() } }),
+    ),
+    h(
+      "p",
+      { class: "modal-note" },
+      "This form will be submitted to ",
+      h("strong", {}, session.userName(session.bot.user.id)),
+      ".",
+    ),
     h("div", { class: "modal-fields" }, body),
-    h("footer", {}, problem, h("button", { type: "button", class: "button button-secondary", on: { click: () => dialog.close() } }, "Cancel"), submit),
+    h(
+      "footer",
+      {},
+      problem,
+      h("button", { type: "button", class: "button button-secondary", on: { click: () => dialog.close() } }, "Cancel"),
+      submit,
+    ),
   );
   const dialog = h("dialog", { class: "modal", "aria-labelledby": titleId }, form);
   form.addEventListener("submit", async (event) => {
@@ -44,8 +67,12 @@ export function openModal(session, { id, modal }) {
 }
 
 function send(session, interaction, customId, fields) {
-  const values = Object.fromEntries(fields.filter((field) => !field.files).map((field) => [field.item.custom_id, field.value()]));
-  const files = fields.flatMap(({ item, files: list }) => (list?.() ?? []).map((file, index) => [`${item.custom_id}#${index}`, file]));
+  const values = Object.fromEntries(
+    fields.filter((field) => !field.files).map((field) => [field.item.custom_id, field.value()]),
+  );
+  const files = fields.flatMap(({ item, files: list }) =>
+    (list?.() ?? []).map((file, index) => [`${item.custom_id}#${index}`, file]),
+  );
   return session.send("/api/modal", { interaction, custom_id: customId, values }, files);
 }
 
@@ -66,17 +93,29 @@ function drawField(item, label, description, session, fields) {
   return h(
     "div",
     { class: "field" },
-    h("span", { class: "field-label", id: labelId }, label, required && h("span", { class: "required", "aria-hidden": "true" }, " *")),
+    h(
+      "span",
+      { class: "field-label", id: labelId },
+      label,
+      required && h("span", { class: "required", "aria-hidden": "true" }, " *"),
+    ),
     description && h("small", {}, description),
     field.element,
   );
 }
 
 function textField(item, _session, labelId) {
-  const attributes = { "aria-labelledby": labelId, placeholder: item.placeholder, maxlength: item.max_length ?? 4000, "data-custom-id": item.custom_id };
-  const element = item.style === 2 ? h("textarea", { rows: 4, ...attributes }) : h("input", { type: "text", ...attributes });
+  const attributes = {
+    "aria-labelledby": labelId,
+    placeholder: item.placeholder,
+    maxlength: item.max_length ?? 4000,
+    "data-custom-id": item.custom_id,
+  };
+  const element =
+    item.style === 2 ? h("textarea", { rows: 4, ...attributes }) : h("input", { type: "text", ...attributes });
   element.value = item.value ?? "";
-  const short = () => element.value && element.value.length < (item.min_length ?? 0) && `At least ${item.min_length} characters, please.`;
+  const short = () =>
+    element.value && element.value.length < (item.min_length ?? 0) && `At least ${item.min_length} characters, please.`;
   return { element, empty: () => !element.value, check: short, value: () => element.value };
 }
 
@@ -85,29 +124,59 @@ function menuField(item, session, labelId) {
   let values = choices.filter((choice) => choice.selected).map((choice) => choice.value);
   const text = h("span");
   const show = () => {
-    text.textContent = choices.filter((choice) => values.includes(choice.value)).map((choice) => choice.label).join(", ") || item.placeholder || "Make a selection";
+    text.textContent =
+      choices
+        .filter((choice) => values.includes(choice.value))
+        .map((choice) => choice.label)
+        .join(", ") ||
+      item.placeholder ||
+      "Make a selection";
     text.classList.toggle("placeholder", values.length === 0);
   };
   const open = () => {
     const current = choices.map((choice) => ({ ...choice, selected: values.includes(choice.value) }));
-    openChoices(element, current, { min: item.min_values ?? 1, max: item.max_values ?? 1, label: "Choices" }, (picked) => {
-      values = picked;
-      show();
-    });
+    openChoices(
+      element,
+      current,
+      { min: item.min_values ?? 1, max: item.max_values ?? 1, label: "Choices" },
+      (picked) => {
+        values = picked;
+        show();
+      },
+    );
   };
-  const element = h("button", { type: "button", class: "select", "aria-haspopup": "listbox", "aria-labelledby": labelId, "data-custom-id": item.custom_id, on: { click: open } }, text, icon("down"));
+  const element = h(
+    "button",
+    {
+      type: "button",
+      class: "select",
+      "aria-haspopup": "listbox",
+      "aria-labelledby": labelId,
+      "data-custom-id": item.custom_id,
+      on: { click: open },
+    },
+    text,
+    icon("down"),
+  );
   show();
   return { element, empty: () => values.length === 0, value: () => values };
 }
 
 function fileField(item, _session, labelId) {
   let files = [];
-  const input = h("input", { type: "file", multiple: (item.max_values ?? 1) > 1, class: "visually-hidden", "aria-labelledby": labelId, "data-custom-id": item.custom_id });
+  const input = h("input", {
+    type: "file",
+    multiple: (item.max_values ?? 1) > 1,
+    class: "visually-hidden",
+    "aria-labelledby": labelId,
+    "data-custom-id": item.custom_id,
+  });
   const names = h("span", {}, "Drop a file here or choose one");
   const take = (list) => {
     files = [...list].slice(0, item.max_values ?? 1);
     if (list.length > files.length) toast(`Only ${files.length} of these files fit here.`);
-    names.textContent = files.map((file) => `${file.name} (${formatBytes(file.size)})`).join(", ") || "Drop a file here or choose one";
+    names.textContent =
+      files.map((file) => `${file.name} (${formatBytes(file.size)})`).join(", ") || "Drop a file here or choose one";
   };
   input.addEventListener("change", () => take(input.files));
   const over = (event) => (event.preventDefault(), event.stopPropagation());
@@ -120,11 +189,20 @@ function optionsField(type, item, value) {
   const name = uniqueId("options");
   const inputs = item.options.map((option) => h("input", { type, name, value: option.value, checked: option.default }));
   const rows = item.options.map((option, index) =>
-    h("label", { class: "option" }, inputs[index], h("span", {}, option.label, option.description && h("small", {}, option.description))),
+    h(
+      "label",
+      { class: "option" },
+      inputs[index],
+      h("span", {}, option.label, option.description && h("small", {}, option.description)),
+    ),
   );
   const picked = () => inputs.filter((input) => input.checked).map((input) => input.value);
   const role = type === "radio" ? "radiogroup" : "group";
-  return { element: h("div", { class: "options", role }, rows), empty: () => picked().length === 0, value: () => value(picked()) };
+  return {
+    element: h("div", { class: "options", role }, rows),
+    empty: () => picked().length === 0,
+    value: () => value(picked()),
+  };
 }
 
 function radioField(item) {
@@ -139,7 +217,11 @@ function checksField(item) {
 
 function checkField(item, _session, labelId) {
   const input = h("input", { type: "checkbox", checked: item.default, "aria-labelledby": labelId });
-  return { element: h("div", { class: "options" }, h("label", { class: "option" }, input, "Yes")), empty: () => false, value: () => input.checked };
+  return {
+    element: h("div", { class: "options" }, h("label", { class: "option" }, input, "Yes")),
+    empty: () => false,
+    value: () => input.checked,
+  };
 }
 
 const FIELDS = {

@@ -1,10 +1,20 @@
 // One option of a command being typed: its input, its value, and what is wrong with it.
 
-import { fill, h, icon, uniqueId } from "./dom.js";
+import { fill, h, icon, iconButton, uniqueId } from "./dom.js";
 import { drawFile } from "./media.js";
 import { displayName } from "./session.js";
 
-export const Option = Object.freeze({ STRING: 3, INTEGER: 4, BOOLEAN: 5, USER: 6, CHANNEL: 7, ROLE: 8, MENTIONABLE: 9, NUMBER: 10, ATTACHMENT: 11 });
+export const Option = Object.freeze({
+  STRING: 3,
+  INTEGER: 4,
+  BOOLEAN: 5,
+  USER: 6,
+  CHANNEL: 7,
+  ROLE: 8,
+  MENTIONABLE: 9,
+  NUMBER: 10,
+  ATTACHMENT: 11,
+});
 
 /** Makes the field for an option; `form` is the command form around it. */
 export function makeField(option, form) {
@@ -60,18 +70,22 @@ class ValueField extends Field {
     this.resize();
   }
 
+  /** Gives the list to choose from as {name, value}, or null where any value may be typed. */
   choices() {
     const { option, form } = this;
-    const { session } = form;
+    const { actors, channels, guild } = form.session;
     if (option.choices?.length) return option.choices;
-    if (option.type === Option.BOOLEAN) return [{ name: "True", value: true }, { name: "False", value: false }];
-    const people = session.actors.map((user) => ({ name: displayName(user), value: user.id }));
-    const roles = (session.guild?.roles ?? []).map((role) => ({ name: role.name, value: role.id }));
-    if (option.type === Option.USER) return people;
-    if (option.type === Option.ROLE) return roles;
-    if (option.type === Option.MENTIONABLE) return [...people, ...roles];
-    if (option.type === Option.CHANNEL) return session.channels.filter((channel) => channel.name).map(({ id, name }) => ({ name: `#${name}`, value: id }));
-    return null;
+    const people = actors.map((user) => ({ name: displayName(user), value: user.id }));
+    const roles = (guild?.roles ?? []).map((role) => ({ name: role.name, value: role.id }));
+    const places = channels.filter(({ name }) => name).map(({ id, name }) => ({ name: `#${name}`, value: id }));
+    const lists = {
+      [Option.BOOLEAN]: [true, false].map((value) => ({ name: value ? "True" : "False", value })),
+      [Option.USER]: people,
+      [Option.ROLE]: roles,
+      [Option.MENTIONABLE]: [...people, ...roles],
+      [Option.CHANNEL]: places,
+    };
+    return lists[option.type] ?? null;
   }
 
   typed() {
@@ -93,14 +107,20 @@ class ValueField extends Field {
     else if (text) choices = choices.filter((choice) => choice.name.toLowerCase().includes(text));
     if (document.activeElement !== control) return;
     const items = choices.slice(0, 25).map((choice) => ({ title: choice.name, pick: () => this.choose(choice) }));
-    this.form.suggestions.show(control, { heading: option.name, note: this.note(), items, first: Boolean(text) && items.length > 0 });
+    this.form.suggestions.show(control, {
+      heading: option.name,
+      note: this.note(),
+      items,
+      first: Boolean(text) && items.length > 0,
+    });
   }
 
   async askBot() {
+    const { name } = this.option;
+    const draft = this.form.draft();
+    const options = { ...draft.options, [name]: this.control.value };
     try {
-      const { options, ...draft } = this.form.draft();
-      const typed = { ...options, [this.option.name]: this.control.value };
-      const answer = await this.form.session.send("/api/autocomplete", { ...draft, options: typed, focused: this.option.name });
+      const answer = await this.form.session.send("/api/autocomplete", { ...draft, options, focused: name });
       return answer.choices;
     } catch {
       return []; // the bot gave no choices in time: typing goes on without
@@ -109,8 +129,8 @@ class ValueField extends Field {
 
   note() {
     const { min_value: low, max_value: high, description } = this.option;
-    const bounds = low !== undefined && high !== undefined ? ` (${low} to ${high})` : low !== undefined ? ` (${low} or more)` : high !== undefined ? ` (at most ${high})` : "";
-    return description + bounds;
+    if (low === undefined && high === undefined) return description;
+    return `${description} (${low ?? "any"} to ${high ?? "any"})`;
   }
 
   choose(choice) {
@@ -135,7 +155,8 @@ class ValueField extends Field {
     if (option.type === Option.NUMBER && !Number.isFinite(value)) return `${option.name} takes a number.`;
     if (value < option.min_value) return `${option.name} must be ${option.min_value} or more.`;
     if (value > option.max_value) return `${option.name} must be ${option.max_value} or less.`;
-    if (option.min_length && value.length < option.min_length) return `${option.name} takes at least ${option.min_length} characters.`;
+    if (option.min_length && value.length < option.min_length)
+      return `${option.name} takes at least ${option.min_length} characters.`;
     return "";
   }
 
@@ -153,14 +174,33 @@ class AttachmentField extends Field {
   constructor(option, form) {
     super(option, form);
     this.file = null;
-    this.input = h("input", { type: "file", accept: "image/*", hidden: true, "data-option": option.name, on: { change: () => this.take(this.input.files[0]) } });
+    this.input = h("input", {
+      type: "file",
+      accept: "image/*",
+      hidden: true,
+      "data-option": option.name,
+      on: { change: () => this.take(this.input.files[0]) },
+    });
     this.face = h("span", { class: "tile-face" });
     this.control = h(
       "button",
-      { type: "button", class: "tile", "aria-label": `${option.name}: ${option.description}`, on: { click: () => this.input.click(), keydown: (event) => this.form.key(event, this), focus: () => this.suggest() } },
+      {
+        type: "button",
+        class: "tile",
+        "aria-label": `${option.name}: ${option.description}`,
+        on: {
+          click: () => this.input.click(),
+          keydown: (event) => this.form.key(event, this),
+          focus: () => this.suggest(),
+        },
+      },
       this.face,
     );
-    this.clear = h("button", { type: "button", class: "icon-button tile-clear", "aria-label": "Remove the file", hidden: true, on: { click: () => this.take(null) } }, icon("close"));
+    this.clear = iconButton("close", "Remove the file", {
+      class: "tile-clear",
+      hidden: true,
+      on: { click: () => this.take(null) },
+    });
     this.element = h("div", { class: "tile-box" }, this.control, this.clear, this.input);
     this.draw();
   }

@@ -116,7 +116,10 @@ export class Session {
 
   dropMessage(channelId, messageId) {
     const known = this.messages.get(channelId) ?? [];
-    this.messages.set(channelId, known.filter((message) => message.id !== messageId));
+    this.messages.set(
+      channelId,
+      known.filter((message) => message.id !== messageId),
+    );
     if (channelId === this.channelId) this.emit("gone", messageId);
   }
 
@@ -210,6 +213,12 @@ export class Session {
     return body;
   }
 }
+
+const DIRECT = 1;
+const THREADS = new Set([10, 11, 12]);
+
+export const isDirect = (channel) => channel.type === DIRECT;
+export const isThread = (channel) => THREADS.has(channel.type);
 
 /** The name that people see. */
 export const displayName = (user) => user.global_name || user.username;

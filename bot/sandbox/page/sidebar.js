@@ -3,10 +3,7 @@
 import { appBadge, avatar } from "./avatar.js";
 import { h, icon } from "./dom.js";
 import { openMenu } from "./menu.js";
-import { displayName } from "./session.js";
-
-const DIRECT = 1;
-const THREADS = new Set([10, 11, 12]);
+import { displayName, isDirect, isThread } from "./session.js";
 
 /** Draws the columns and keeps them current. */
 export class Sidebar {
@@ -42,23 +39,34 @@ export class Sidebar {
     const { session } = this;
     const { guild } = session;
     const inside = session.channels.filter((channel) => (channel.guild_id ?? null) === (guild?.id ?? null));
-    const top = inside.filter((channel) => !THREADS.has(channel.type));
+    const top = inside.filter((channel) => !isThread(channel));
     document.getElementById("server-name").textContent = guild?.name ?? "Direct messages";
     this.nav.replaceChildren(
       h("h2", {}, guild ? "Text channels" : "Apps"),
-      h("ul", {}, top.map((channel) => h("li", {}, this.entry(channel), this.threadsOf(channel)))),
+      h(
+        "ul",
+        {},
+        top.map((channel) => h("li", {}, this.entry(channel), this.threadsOf(channel))),
+      ),
     );
   }
 
   threadsOf(parent) {
-    const threads = this.session.channels.filter((channel) => THREADS.has(channel.type) && channel.parent_id === parent.id);
-    return threads.length > 0 && h("ul", { class: "threads" }, threads.map((channel) => h("li", {}, this.entry(channel))));
+    const threads = this.session.channels.filter((channel) => isThread(channel) && channel.parent_id === parent.id);
+    return (
+      threads.length > 0 &&
+      h(
+        "ul",
+        { class: "threads" },
+        threads.map((channel) => h("li", {}, this.entry(channel))),
+      )
+    );
   }
 
   entry(channel) {
     const { session } = this;
     const unread = session.unread.get(channel.id);
-    const direct = channel.type === DIRECT;
+    const direct = isDirect(channel);
     return h(
       "button",
       {
@@ -68,7 +76,7 @@ export class Sidebar {
         "data-channel": channel.id,
         on: { click: () => (document.body.classList.remove("menu-open"), session.open(channel.id)) },
       },
-      direct ? avatar(session.bot.user, "avatar-small") : icon(THREADS.has(channel.type) ? "thread" : "hash"),
+      direct ? avatar(session.bot.user, "avatar-small") : icon(isThread(channel) ? "thread" : "hash"),
       h("span", { class: "channel-name" }, channelTitle(channel, session)),
       unread > 0 && h("span", { class: "count", "aria-label": `${unread} mentions` }, unread),
     );
@@ -78,7 +86,14 @@ export class Sidebar {
     const { me } = this.session;
     const button = h(
       "button",
-      { type: "button", class: "who", id: "who", "aria-haspopup": "menu", "aria-label": `You are ${displayName(me)}, ${me.role}. Switch person`, on: { click: () => this.switchPerson() } },
+      {
+        type: "button",
+        class: "who",
+        id: "who",
+        "aria-haspopup": "menu",
+        "aria-label": `You are ${displayName(me)}, ${me.role}. Switch person`,
+        on: { click: () => this.switchPerson() },
+      },
       h("span", { class: "presence online" }, avatar(me)),
       h("span", { class: "who-text" }, h("strong", {}, displayName(me)), h("small", {}, me.role)),
       icon("down"),
@@ -106,19 +121,33 @@ export class Sidebar {
         "li",
         { class: online ? null : "away" },
         h("span", { class: `presence${online ? " online" : ""}` }, avatar(user)),
-        h("span", { class: "member-text" }, h("span", {}, displayName(user), user.bot && appBadge()), note && h("small", {}, note)),
+        h(
+          "span",
+          { class: "member-text" },
+          h("span", {}, displayName(user), user.bot && appBadge()),
+          note && h("small", {}, note),
+        ),
       );
     const botNote = bot.online ? null : "not connected";
     this.members.replaceChildren(
       h("h2", {}, `App — ${bot.online ? "online" : "offline"}`),
       h("ul", {}, person(bot.user, botNote, bot.online)),
       h("h2", {}, `Online — ${actors.length}`),
-      h("ul", {}, actors.map((actor) => person(actor, actor.role))),
+      h(
+        "ul",
+        {},
+        actors.map((actor) => person(actor, actor.role)),
+      ),
     );
   }
 }
 
-const initials = (name) => name.split(/\s+/).map((word) => word[0]).join("").slice(0, 3);
+const initials = (name) =>
+  name
+    .split(/\s+/)
+    .map((word) => word[0])
+    .join("")
+    .slice(0, 3);
 
 /** A channel's name as the page shows it. */
-export const channelTitle = (channel, session) => (channel.type === DIRECT ? displayName(session.bot.user) : channel.name);
+export const channelTitle = (channel, session) => (isDirect(channel) ? displayName(session.bot.user) : channel.name);

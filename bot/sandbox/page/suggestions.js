@@ -26,9 +26,20 @@ export class Suggestions {
     const rows = items.map((item, index) =>
       h(
         "li",
-        { id: `suggestion-${index}`, role: "option", class: "suggestion", "data-index": index, "aria-selected": "false" },
+        {
+          id: `suggestion-${index}`,
+          role: "option",
+          class: "suggestion",
+          "data-index": index,
+          "aria-selected": "false",
+        },
         item.leading,
-        h("span", { class: "suggestion-text" }, h("strong", {}, item.title), item.detail && h("small", {}, item.detail)),
+        h(
+          "span",
+          { class: "suggestion-text" },
+          h("strong", {}, item.title),
+          item.detail && h("small", {}, item.detail),
+        ),
         item.hint && h("span", { class: "suggestion-hint" }, item.hint),
       ),
     );
@@ -69,7 +80,8 @@ export class Suggestions {
     const { length } = this.items;
     if (event.key === "ArrowDown" && length) this.mark((this.active + 1) % length);
     else if (event.key === "ArrowUp" && length) this.mark((Math.max(this.active, 0) - 1 + length) % length);
-    else if ((event.key === "Enter" || (event.key === "Tab" && !event.shiftKey)) && this.active >= 0) this.pick(this.active);
+    else if ((event.key === "Enter" || (event.key === "Tab" && !event.shiftKey)) && this.active >= 0)
+      this.pick(this.active);
     else return false;
     event.preventDefault();
     return true;
