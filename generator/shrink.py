@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -28,7 +30,7 @@ async def shrink(source: Path, target: Path, format: Format, max_bytes: int) -> 
         line, _ = await process.communicate()
     finally:
         if process.returncode is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # with the ffmpeg it may be running
             await asyncio.shield(process.wait())
     if process.returncode != 0:
         raise RenderCrashed(f"the shrinking child ended with {process.returncode}")
@@ -40,7 +42,9 @@ async def shrink(source: Path, target: Path, format: Format, max_bytes: int) -> 
 
 def _serve(source: str, target: str, format: str, max_bytes: str) -> None:
     from generator.encode import shrink_clip
+    from generator.lifeline import die_with_parent
 
+    die_with_parent(os.getppid())
     try:
         answer = shrink_clip(Path(source), Path(target), Format(format), int(max_bytes)).to_json()
     except RenderError as error:
