@@ -20,7 +20,7 @@ from bot.commands.answers import answer, is_operator
 from bot.commands.buttons import press
 from bot.pacing import paced_start
 from bot.redact import hide_tokens_in_logs
-from bot.sentences import failed_text, not_here_text
+from bot.replies import failed_text, not_here_text
 from bot.status import wall_clock_ms
 from bot.verdicts import NETWORK_ERRORS
 

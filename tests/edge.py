@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from PIL import Image, ImageDraw
@@ -264,3 +264,26 @@ async def running_edge(
             for result in ended:
                 if isinstance(result, Exception):
                     raise result
+
+
+class Start(Protocol):
+    """Starts the local Discord and the bot in one; asks at the end that nothing was unimplemented."""
+
+    def __call__(self, **more: Any) -> contextlib.AbstractAsyncContextManager[Edge]: ...
+
+
+def starter(folder: Path) -> Start:
+    """Give a Start whose bots share a data folder."""
+
+    @contextlib.asynccontextmanager
+    async def started(**more: Any) -> AsyncIterator[Edge]:
+        async with Sandbox() as sandbox, running_edge(folder, sandbox, **more) as edge:
+            yield edge
+            assert sandbox.unimplemented == []
+
+    return started
+
+
+def hanging() -> FakeBackend:
+    """Give a backend whose renders never end."""
+    return FakeBackend(usual=Act(steps=1, hangs=True))

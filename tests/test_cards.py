@@ -26,9 +26,9 @@ from bot.cards import (
 from bot.gate import Hold, HoldCause
 from bot.job import Job, JobState, Place, Route
 from bot.line import CancelOutcome
+from bot.replies import explain_cancel, help_text, privacy_text
 from bot.sentences import (
     DeadReason,
-    explain_cancel,
     explain_dead,
     explain_failure,
     explain_full,
@@ -38,9 +38,7 @@ from bot.sentences import (
     explain_settings,
     explain_source,
     format_minutes,
-    help_text,
     name_phase,
-    privacy_text,
 )
 from generator.clip import BOUNDS, ClipSettings, Format
 from generator.errors import (

@@ -14,7 +14,7 @@ import imageio_ffmpeg
 import pytest
 
 from bot.delivery import Poster
-from bot.job import Delivery, DeliveryState, Job
+from bot.job import Delivery, Job
 from bot.posting import Posting
 from bot.sandbox.faults import (
     CutUpload,
@@ -31,11 +31,11 @@ from bot.sandbox.faults import (
     server_error,
 )
 from bot.sandbox.permissions import Permission
-from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, GENERAL, LOBBY, MIA, PICTURES, THREAD
+from bot.sandbox.scene import ADA, BEN, GENERAL, LOBBY, MIA, PICTURES, THREAD
 from bot.sandbox.server import Sandbox
 from bot.sentences import DeadReason
-from bot.verdicts import LONGEST_WAIT_MS, Next, Verdict, judge, needs_look_up, wait_ms
-from generator.protocol import Progress, Rendered, RenderRequest
+from bot.verdicts import Verdict
+from generator.protocol import Rendered, RenderRequest
 from tests.edge import Edge, clip_of, count_clips, running_edge, until, words
 from tests.fakes import Act, FakeBackend
 
@@ -370,105 +370,3 @@ async def test_a_clip_too_large_in_every_size_is_a_dead_letter(edge: Edge) -> No
     edge.sandbox.faults.add(payload_too_large(), *POSTS, times=None)
     await edge.animate()
     assert (await edge.delivered(state="dead")).error == DeadReason.TOO_LARGE
-
-
-# -- the card --------------------------------------------------------------------------------------------------------
-
-
-async def test_the_card_ends_on_the_last_word_after_a_storm_of_progress(sandbox: Sandbox, tmp_path: Path) -> None:
-    backend = FakeBackend(usual=Act(steps=200, step_seconds=0.002))
-    async with running_edge(tmp_path, sandbox, backend=backend) as edge:
-        job = await edge.queued()
-        await edge.delivered()
-        await until(lambda: "here is the clip" in words(edge.seen()[0]), "the last word")
-        for step in range(50):
-            edge.cards.progress(job, Progress(phase=_denoise(), step=step, of=50))
-        await asyncio.sleep(0.2)
-        assert "here is the clip" in words(edge.seen()[0])
-        edits = edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}")
-        assert len(edits) < 20
-
-
-def _denoise() -> Any:
-    from generator.protocol import Phase
-
-    return Phase.DENOISE
-
-
-async def test_waiting_cards_follow_their_place_without_flooding(sandbox: Sandbox, tmp_path: Path) -> None:
-    backend = FakeBackend(usual=Act(hangs=True))
-    async with running_edge(tmp_path, sandbox, backend=backend) as edge:
-        for _ in range(4):
-            await edge.queued()
-        await until(lambda: "Number 3" in words(edge.seen()[3]), "the last one's place")
-        await edge.invoke("cancel", {"job": 1})
-        await until(lambda: "Number 2" in words(edge.seen()[3]), "the last one moved up")
-        edits = len(edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}"))
-        for _ in range(20):
-            edge.cards.line_changed()
-        await asyncio.sleep(0.3)
-        assert len(edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}")) == edits
-
-
-async def test_a_card_follows_its_job_after_a_restart(sandbox: Sandbox, tmp_path: Path) -> None:
-    async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True))) as edge:
-        await edge.queued(channel=DIRECT_ADA)
-        await until(lambda: edge.backend.requests, "the job runs")
-    async with running_edge(tmp_path, sandbox) as edge:
-        await edge.clip(channel=DIRECT_ADA)
-        await until(lambda: "here is the clip" in words(edge.seen(channel=DIRECT_ADA)[0]), "the tidy card")
-
-
-# -- decisions -------------------------------------------------------------------------------------------------------
-
-
-def refusal(status: int, code: int = 0) -> discord.HTTPException:
-    class Response:
-        reason = ""
-
-    Response.status = status  # type: ignore[attr-defined]
-    kind = {403: discord.Forbidden, 404: discord.NotFound}.get(status, discord.HTTPException)
-    return kind(Response(), {"code": code, "message": ""})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (ConnectionResetError(104, "reset"), Next.LATER),
-        (TimeoutError(), Next.LATER),
-        (discord.RateLimited(400.0), Next.LATER),
-        (refusal(429), Next.LATER),
-        (refusal(503), Next.LATER),
-        (refusal(401), Next.LATER),
-        (refusal(413), Next.SHRINK),
-        (refusal(400, 40005), Next.SHRINK),
-        (refusal(400, 50083), Next.PARENT),
-        (refusal(404, 10003), Next.ELSEWHERE),
-        (refusal(403, 50001), Next.ELSEWHERE),
-        (refusal(403, 50013), Next.ELSEWHERE),
-        (refusal(404, 10008), Next.SENT),
-        (refusal(400, 200000), Next.DEAD),
-        (refusal(400, 50035), Next.DEAD),
-    ],
-    ids=lambda value: str(getattr(value, "code", value)),
-)
-def test_each_refusal_has_its_consequence(error: Exception, expected: Next) -> None:
-    assert judge(error).next is expected
-
-
-def test_rests_grow_to_five_minutes_and_stay_there() -> None:
-    assert [wait_ms(attempts, 0.0) for attempts in (0, 1, 2)] == [1000, 2000, 4000]
-    assert wait_ms(10**6, 0.0) == LONGEST_WAIT_MS
-    assert wait_ms(3, 1.0) == 6000
-
-
-@pytest.mark.parametrize(
-    ("age_seconds", "look"), [(None, False), (0, False), (100, False), (110, True), (10**6, True), (-5, True)]
-)
-def test_the_history_is_searched_once_the_nonce_may_be_forgotten_or_the_clock_was_set_back(
-    age_seconds: int | None, look: bool
-) -> None:
-    now = 10**12
-    first = None if age_seconds is None else now - age_seconds * 1000
-    delivery = Delivery(job_id=1, state=DeliveryState.PENDING, nonce="a-1", first_try_ms=first)
-    assert needs_look_up(delivery, now) is look

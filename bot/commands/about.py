@@ -11,7 +11,7 @@ from discord import app_commands, ui
 from bot.cards import Action, JobButton
 from bot.commands.answers import answer
 from bot.job import SETTLED
-from bot.sentences import forget_text, help_text, privacy_text
+from bot.replies import forget_text, help_text, privacy_text
 
 if TYPE_CHECKING:
     from bot.client import VivantClient

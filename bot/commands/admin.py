@@ -10,14 +10,7 @@ from discord import app_commands
 
 from bot.cards import describe_status, describe_variants
 from bot.commands.answers import acknowledge, answer, is_admin, is_operator
-from bot.sentences import (
-    no_variant_text,
-    not_admin_text,
-    not_operator_text,
-    now_paused_text,
-    resumed_text,
-    switched_text,
-)
+from bot.replies import no_variant_text, not_admin_text, not_operator_text, now_paused_text, resumed_text, switched_text
 
 if TYPE_CHECKING:
     from bot.client import VivantClient

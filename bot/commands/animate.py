@@ -10,7 +10,7 @@ from discord import app_commands
 from bot.commands.answers import answer
 from bot.commands.submit import submit
 from bot.commands.wish import Motion, Wish
-from bot.sentences import no_picture_text
+from bot.replies import no_picture_text
 from generator.clip import Format, Framing, Loop, Quality, Shape
 
 if TYPE_CHECKING:

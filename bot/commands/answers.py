@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
-from bot.sentences import taken_back_text
+from bot.alarm import owner_ids
+from bot.replies import taken_back_text
 from bot.verdicts import NETWORK_ERRORS
 
 if TYPE_CHECKING:
@@ -53,10 +54,7 @@ async def take_back(interaction: discord.Interaction[Any], text: str) -> None:
 
 def is_operator(interaction: discord.Interaction[VivantClient]) -> bool:
     """Tell whether the person owns this bot: listed in `owners`, or the application's owner or in its team."""
-    application = interaction.client.application
-    owners = set(interaction.client.services.config.owners)
-    if application is not None:
-        owners |= {member.id for member in application.team.members} if application.team else {application.owner.id}
+    owners = owner_ids(interaction.client, interaction.client.services.config.owners)
     return interaction.user.id in owners
 
 

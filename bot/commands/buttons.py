@@ -17,7 +17,7 @@ from bot.commands.line import cancel_job
 from bot.commands.recipe import describe_job_recipe
 from bot.commands.submit import submit_again
 from bot.commands.wish import MOTION_STEP, vary
-from bot.sentences import forgotten_text, not_yours_text
+from bot.replies import forgotten_text, not_yours_text
 
 if TYPE_CHECKING:
     from bot.client import VivantClient

@@ -13,7 +13,8 @@ from bot.commands.answers import acknowledge, is_admin, may_end
 from bot.commands.place import LARGEST_POST
 from bot.job import SETTLED, Job, JobState
 from bot.posting import Unposted, fit_clip
-from bot.sentences import explain_cancel, explain_failure, no_clip_text, no_job_text, not_yours_text, still_coming_text
+from bot.replies import explain_cancel, no_clip_text, no_job_text, not_yours_text, still_coming_text
+from bot.sentences import explain_failure
 from bot.status import wall_clock_ms
 from bot.store import CancelOutcome
 from generator.errors import GeneratorError

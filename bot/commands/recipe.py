@@ -13,7 +13,7 @@ from bot.cards import describe_recipe
 from bot.commands.answers import acknowledge, answer
 from bot.commands.download import download
 from bot.commands.place import LARGEST_POST
-from bot.sentences import no_job_text, no_recipe_text, not_fetched_text, which_recipe_text
+from bot.replies import no_job_text, no_recipe_text, not_fetched_text, which_recipe_text
 from generator.clip import ClipSettings
 from generator.errors import GeneratorError
 from generator.recipe import read_recipe

@@ -21,17 +21,8 @@ from bot.commands.download import download
 from bot.commands.place import ANSWER_WITHIN_MS, MIB, refuse_place, route_of, weight_of
 from bot.commands.wish import Wish, resolve
 from bot.job import Job, NewJob, Route
-from bot.sentences import (
-    explain_full,
-    explain_picture,
-    explain_settings,
-    explain_source,
-    no_room_text,
-    not_fetched_text,
-    paused_text,
-    picture_gone_text,
-    too_long_text,
-)
+from bot.replies import no_room_text, not_fetched_text, paused_text, picture_gone_text, too_long_text
+from bot.sentences import explain_full, explain_picture, explain_settings, explain_source
 from bot.spool import SpoolFull
 from bot.status import wall_clock_ms
 from bot.store import QueueFull, StoreFull

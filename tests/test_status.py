@@ -1,0 +1,59 @@
+"""Status cards over real sockets: the last word is the right one, and nobody is flooded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox.scene import DIRECT_ADA
+from bot.sandbox.server import Sandbox
+from generator.protocol import Phase, Progress
+from tests.edge import running_edge, until, words
+from tests.fakes import Act, FakeBackend
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as running:
+        yield running
+
+
+async def test_the_card_ends_on_the_last_word_after_a_storm_of_progress(sandbox: Sandbox, tmp_path: Path) -> None:
+    backend = FakeBackend(usual=Act(steps=200, step_seconds=0.002))
+    async with running_edge(tmp_path, sandbox, backend=backend) as edge:
+        job = await edge.queued()
+        await edge.delivered()
+        await until(lambda: "here is the clip" in words(edge.seen()[0]), "the last word")
+        for step in range(50):
+            edge.cards.progress(job, Progress(Phase.DENOISE, step, 50))
+        await asyncio.sleep(0.2)
+        assert "here is the clip" in words(edge.seen()[0])
+        edits = edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}")
+        assert len(edits) < 20
+
+
+async def test_waiting_cards_follow_their_place_without_flooding(sandbox: Sandbox, tmp_path: Path) -> None:
+    backend = FakeBackend(usual=Act(hangs=True))
+    async with running_edge(tmp_path, sandbox, backend=backend) as edge:
+        for _ in range(4):
+            await edge.queued()
+        await until(lambda: "Number 3" in words(edge.seen()[3]), "the last one's place")
+        await edge.invoke("cancel", {"job": 1})
+        await until(lambda: "Number 2" in words(edge.seen()[3]), "the last one moved up")
+        edits = len(edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}"))
+        for _ in range(20):
+            edge.cards.line_changed()
+        await asyncio.sleep(0.3)
+        assert len(edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}")) == edits
+
+
+async def test_a_card_follows_its_job_after_a_restart(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True))) as edge:
+        await edge.queued(channel=DIRECT_ADA)
+        await until(lambda: edge.backend.requests, "the job runs")
+    async with running_edge(tmp_path, sandbox) as edge:
+        await edge.clip(channel=DIRECT_ADA)
+        await until(lambda: "here is the clip" in words(edge.seen(channel=DIRECT_ADA)[0]), "the tidy card")

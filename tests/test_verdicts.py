@@ -1,0 +1,61 @@
+"""What each refusal of Discord means, and when to try again."""
+
+from __future__ import annotations
+
+import discord
+import pytest
+
+from bot.job import Delivery, DeliveryState
+from bot.verdicts import LONGEST_WAIT_MS, Next, judge, needs_look_up, wait_ms
+
+
+def refusal(status: int, code: int = 0) -> discord.HTTPException:
+    class Response:
+        reason = ""
+
+    Response.status = status  # type: ignore[attr-defined]
+    kind = {403: discord.Forbidden, 404: discord.NotFound}.get(status, discord.HTTPException)
+    return kind(Response(), {"code": code, "message": ""})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ConnectionResetError(104, "reset"), Next.LATER),
+        (TimeoutError(), Next.LATER),
+        (discord.RateLimited(400.0), Next.LATER),
+        (refusal(429), Next.LATER),
+        (refusal(503), Next.LATER),
+        (refusal(401), Next.LATER),
+        (refusal(413), Next.SHRINK),
+        (refusal(400, 40005), Next.SHRINK),
+        (refusal(400, 50083), Next.PARENT),
+        (refusal(404, 10003), Next.ELSEWHERE),
+        (refusal(403, 50001), Next.ELSEWHERE),
+        (refusal(403, 50013), Next.ELSEWHERE),
+        (refusal(404, 10008), Next.SENT),
+        (refusal(400, 200000), Next.DEAD),
+        (refusal(400, 50035), Next.DEAD),
+    ],
+    ids=lambda value: str(getattr(value, "code", value)),
+)
+def test_each_refusal_has_its_consequence(error: Exception, expected: Next) -> None:
+    assert judge(error).next is expected
+
+
+def test_rests_grow_to_five_minutes_and_stay_there() -> None:
+    assert [wait_ms(attempts, 0.0) for attempts in (0, 1, 2)] == [1000, 2000, 4000]
+    assert wait_ms(10**6, 0.0) == LONGEST_WAIT_MS
+    assert wait_ms(3, 1.0) == 6000
+
+
+@pytest.mark.parametrize(
+    ("age_seconds", "look"), [(None, False), (0, False), (100, False), (110, True), (10**6, True), (-5, True)]
+)
+def test_the_history_is_searched_once_the_nonce_may_be_forgotten_or_the_clock_was_set_back(
+    age_seconds: int | None, look: bool
+) -> None:
+    now = 10**12
+    first = None if age_seconds is None else now - age_seconds * 1000
+    delivery = Delivery(job_id=1, state=DeliveryState.PENDING, nonce="a-1", first_try_ms=first)
+    assert needs_look_up(delivery, now) is look
