@@ -7,8 +7,8 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot.alarm import Alarm
 from bot.client import VivantClient
 from bot.config import MIB, Config
 from bot.database import StoreError
@@ -51,11 +52,9 @@ async def run_bot(
     if not config.token.get_secret_value():
         raise StartError("There is no token. Put it into config.toml or VIVANT_TOKEN; `python -m bot doctor` says how.")
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(_open_store(config))
+        store = await _open_store(config, stack)
         spool = Spool(config.data_dir / "spool", config.retention.min_free_mib * MIB)
         spool.sweep(await store.known_files())
-        for job in await store.recover():
-            log.info("job=%d queued again: the last run ended while it was rendered", job.id)
         switches = Switches(config, store)
         await switches.load()
         backends = [make_backend(_executor(config, switches), gpu=gpu, on_state=_log_state) for gpu in _gpus(config)]
@@ -64,7 +63,9 @@ async def run_bot(
             stack.push_async_callback(backend.close)
         pictures = await stack.enter_async_context(PictureChild(_picture_limits(config)))
         cards = StatusCards(store, switches)
-        workers = _workers(store, spool, backends, cards, switches)
+        alarm = Alarm()
+        worker = partial(Worker, store, spool, gate=switches.gate, on_progress=cards.progress, on_change=cards.changed)
+        workers = [worker(backend, on_storm=alarm.storm) for backend in backends]
         services = Services(
             config=config,
             store=store,
@@ -80,11 +81,11 @@ async def run_bot(
         _expect_no_voice()
         client = await stack.enter_async_context(VivantClient(services))
         await _log_in(client, config.token.get_secret_value())
-        await _run_until_stopped(services, client, make_poster(store, spool, switches, cards, shrink))
+        poster = make_poster(store, spool, switches, cards, shrink)
+        await _run_until_stopped(services, client, poster.run(client), alarm.run(client, config.owners))
 
 
-@asynccontextmanager
-async def _open_store(config: Config) -> AsyncIterator[JobStore]:
+async def _open_store(config: Config, stack: AsyncExitStack) -> JobStore:
     limits = Limits(
         queued_per_user=config.queue.max_queued_per_user,
         queued_per_guild=config.queue.max_queued_per_server,
@@ -94,12 +95,11 @@ async def _open_store(config: Config) -> AsyncIterator[JobStore]:
     try:
         executors = len(_gpus(config))
         store = await JobStore.open(config.data_dir, limits=limits, variants=config.all_variants(), executors=executors)
+        stack.push_async_callback(store.close)
+        await store.recover()
     except StoreError as error:
         raise StartError(str(error)) from error
-    try:
-        yield store
-    finally:
-        await store.close()
+    return store
 
 
 def _gpus(config: Config) -> list[int | None]:
@@ -133,15 +133,6 @@ def _log_state(state: ExecutorState, facts: dict[str, Any]) -> None:
     log.info("executor %s %s", state, {key: value for key, value in facts.items() if value is not None})
 
 
-def _workers(
-    store: JobStore, spool: Spool, backends: list[LocalBackend], cards: StatusCards, switches: Switches
-) -> list[Worker]:
-    return [
-        Worker(store, spool, backend, gate=switches.gate, on_progress=cards.progress, on_change=cards.changed)
-        for backend in backends
-    ]
-
-
 def _expect_no_voice() -> None:
     # discord.py warns at every start about voice libraries that nothing here uses
     discord.VoiceClient.warn_nacl = False
@@ -162,13 +153,13 @@ async def _log_in(client: VivantClient, token: str) -> None:
         rest_seconds = min(2 * rest_seconds, 60.0)
 
 
-async def _run_until_stopped(services: Services, client: VivantClient, poster: Poster) -> None:
+async def _run_until_stopped(services: Services, client: VivantClient, *more: Coroutine[Any, Any, None]) -> None:
     """Keep every loop running until a signal; the first one that fails ends them all."""
     config = services.config
     loops = [
         client.connect(),
         services.cards.run(client),
-        poster.run(client),
+        *more,
         *(worker.run() for worker in services.workers),
         _beat(client, _heartbeat_path(config)),
         _sweep(services),

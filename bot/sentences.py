@@ -120,12 +120,12 @@ def explain_hold(hold: Hold) -> str:
 
 def storm_text(error: ExecutorLost) -> str:
     """Tell the owners that the line stands still, and what to do."""
-    how = {"signal": "was killed", "stall": "hung", "garbage": "spoke garbage"}.get(
-        error.data.get("cause", ""), "ended"
-    )
+    ways = {"signal": "was killed", "stall": "hung", "garbage": "spoke garbage"}
+    how = ways.get(error.data.get("cause", ""), "ended")
     return (
-        f"The process that renders clips has died again and again (the last one {how}), so nothing is started any more. "
-        "Everything in the line is kept. Look at the bot's log and run `python -m bot doctor`; then use `/admin resume`."
+        f"The process that renders clips has died again and again (the last one {how}), "
+        "so nothing is started any more. Everything in the line is kept. "
+        "Look at the bot's log and run `python -m bot doctor`; then use `/admin resume`."
     )
 
 
