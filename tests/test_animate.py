@@ -237,6 +237,7 @@ async def test_a_full_line_and_a_full_disk_are_refused_and_keep_what_was_accepte
         refused = await edge.animate()
         assert "most for one person" in await edge.answer(refused)
         await until(lambda: len(edge.seen(actor=BEN)) == 2, "nothing public is left")
+        assert len(list(edge.spool.folder.iterdir())) == 2
         edge.spool._min_free_bytes = 2**62
         refused = await edge.animate(actor=BEN)
         assert "disk is nearly full" in await edge.answer(refused, actor=BEN)

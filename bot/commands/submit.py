@@ -58,10 +58,13 @@ async def submit(interaction: Interaction, source: discord.Attachment, wish: Wis
     message_id = await acknowledge(interaction, private=False)
     if message_id is None:
         return
+    new = None
     try:
         new = await _take_picture(interaction, source, wish)
         await _accept(interaction, new, message_id)
     except Refused as refused:
+        if new is not None:
+            services.spool.delete([new.picture])
         await take_back(interaction, refused.text)
 
 
