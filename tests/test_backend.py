@@ -255,8 +255,10 @@ async def test_kills_at_random_moments_end_in_a_clip_or_one_lost_attempt_and_no_
 ) -> None:
     seed = random.randrange(2**32)
     rng = random.Random(seed)
+    print(f"seed {seed}")
     pids, outcomes = set[int](), list[str]()
-    async with running("--step-seconds", "0.03", limits=replace(IMPATIENT, backoff_seconds=0.01)) as backend:
+    limits = replace(IMPATIENT, backoff_seconds=0.01, backoff_max_seconds=0.05)
+    async with running("--step-seconds", "0.03", limits=limits) as backend:
         for attempt in range(kills):
             await asyncio.wait_for(backend.ready.wait(), 30)
             request, pid = a_request(tmp_path, attempt=attempt), backend.describe()["pid"]
@@ -271,7 +273,7 @@ async def test_kills_at_random_moments_end_in_a_clip_or_one_lost_attempt_and_no_
                 kill(pid, signal.SIGKILL)  # stopped after its work, it would be noticed only with the next job
             outcomes.append(outcome.data["cause"] if isinstance(outcome, ExecutorLost) else "rendered")
             await eventually(lambda pid=pid: not backend.ready.is_set() or backend.describe()["pid"] != pid)
-    print(f"seed {seed}: {dict(Counter(outcomes))}")
+    print(dict(Counter(outcomes)))
     await eventually(lambda: all(map(is_gone, pids)))
 
 
