@@ -28,6 +28,9 @@ from tests.scenes import blobs
 MIB = 1024 * 1024
 DEMO = BUILT_IN["demo"]
 
+BUSY_SECONDS = 15
+"""what a machine under many times its load may add: the start of a fresh child, and this process's own turn"""
+
 
 @pytest.fixture
 async def pictures() -> AsyncIterator[PictureChild]:
@@ -294,7 +297,7 @@ def assert_within_limits(tally: Tally, count: int) -> None:
     assert tally.outcomes["accepted"] > count * 0.05, "mutations that leave nothing to decode would test nothing"
     assert tally.outcomes["corrupt"] > count * 0.1
     assert tally.address_space_kib * 1024 <= limits.memory_bytes
-    assert tally.slowest <= limits.seconds + 1.5, "the limit, the kill and the start of a new child"
+    assert tally.slowest <= limits.seconds + BUSY_SECONDS
 
 
 async def test_hostile_files_are_accepted_or_refused_within_the_limits(tmp_path: Path) -> None:
@@ -310,7 +313,7 @@ async def test_bombs_are_accepted_or_refused_within_the_limits(pictures: Picture
 
     await attack(tmp_path, files(), pictures, tally, "bomb")
     print(tally)
-    assert tally.slowest <= PictureLimits().seconds + 1.5
+    assert tally.slowest <= PictureLimits().seconds + BUSY_SECONDS
     assert not [name for name in tally.outcomes if "crash" in name]
     assert not [note for note in tally.outcomes if note == "not-a-picture"], "every bomb is a picture at first sight"
 
