@@ -113,8 +113,6 @@ class Page:
         actors = [actor | {"role": self._role(actor["id"])} for actor in world.actors()]
         actors.sort(key=lambda actor: ROLES.index(actor["role"]))
         me = next((actor for actor in actors if actor["id"] == wanted), actors[0])
-        if wanted and me["id"] != wanted:
-            raise NotPossible("There is nobody with this id.")
         channels = [self._channel(me["id"], channel) for channel in world.channels_for(me["id"])]
         here = {channel.get("guild_id") for channel in channels}
         guilds = [guild for guild in world.scene.guilds.values() if guild["id"] in here]
@@ -158,8 +156,8 @@ class Page:
         """Tell the person's page what happens, until it goes away."""
         actor = request.query["actor"]
         socket = web.WebSocketResponse(heartbeat=30)
-        await socket.prepare(request)
-        with self._world.subscribe() as subscription:
+        with self._world.subscribe() as subscription:  # before the page hears that it is connected
+            await socket.prepare(request)
             sender = asyncio.create_task(self._send_events(socket, actor, subscription))
             async for message in socket:
                 if message.type is WSMsgType.ERROR:

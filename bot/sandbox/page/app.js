@@ -2,7 +2,7 @@
 
 import { Actions } from "./actions.js";
 import { Composer } from "./composer.js";
-import { fill, h, icon, iconButton, toast } from "./dom.js";
+import { fill, h, icon, iconButton } from "./dom.js";
 import { catchPictures } from "./files.js";
 import { MessageList } from "./messages.js";
 import { displayName, isDirect, isThread, Session } from "./session.js";
@@ -97,18 +97,5 @@ followTheme(byId("theme"));
 keepTimeStamps(document.body);
 catchPictures(composer, byId("drop-target"));
 
-/** Starts as whoever this tab was, and waits for a local Discord that is still starting. */
-async function start(actorId) {
-  try {
-    await session.become(actorId);
-    document.body.classList.add("ready");
-  } catch (error) {
-    if (actorId) return start(null); // a new local Discord has new people
-    toast(error.message);
-    setTimeout(() => start(null), 2000);
-  }
-  return undefined;
-}
-
-start(sessionStorage.getItem(WHO));
+session.stayAs(sessionStorage.getItem(WHO)).then(() => document.body.classList.add("ready"));
 export { actions, session, sidebar };

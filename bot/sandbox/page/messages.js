@@ -1,4 +1,4 @@
-// The channel's messages: draws them, keeps them current, and turns clicks inside them into actions.
+// The channel's messages: draws them and keeps them, and the place in them, current.
 
 import { appBadge, avatar } from "./avatar.js";
 import { drawComponent, drawEmbed, firstText } from "./components.js";
@@ -69,10 +69,10 @@ export class MessageList {
     if (index < 0) return;
     const fresh = this.draw(entries[index], entries[index - 1]);
     const old = document.getElementById(fresh.id);
-    for (const entry of entries) if (entry.referenced_message?.id === id) this.drawOne(entry.id);
     if (old) morph(old, fresh);
     else if (index === entries.length - 1) this.list.append(fresh);
     else this.drawAll();
+    for (const entry of entries) if (entry.referenced_message?.id === id) this.drawOne(entry.id);
     if (!old && this.isMine(entries[index])) this.atEnd = true;
     if (this.atEnd) this.scrollToEnd();
     else if (!old) this.jump.hidden = false;

@@ -101,11 +101,12 @@ class ValueField extends Field {
 
   async suggest() {
     const { option, control } = this;
-    const text = this.chosen ? "" : control.value.trim().toLowerCase();
+    const asked = control.value;
+    const text = this.chosen ? "" : asked.trim().toLowerCase();
     let choices = this.choices() ?? [];
     if (option.autocomplete) choices = await this.askBot();
     else if (text) choices = choices.filter((choice) => choice.name.toLowerCase().includes(text));
-    if (document.activeElement !== control) return;
+    if (document.activeElement !== control || control.value !== asked) return; // answers may overtake each other
     const items = choices.slice(0, 25).map((choice) => ({ title: choice.name, pick: () => this.choose(choice) }));
     this.form.suggestions.show(control, {
       heading: option.name,

@@ -7,7 +7,7 @@ export class Session {
   constructor() {
     this.listeners = new Map();
     this.messages = new Map(); // channel id -> messages, oldest first
-    this.dismissed = new Set();
+    this.gone = new Set(); // ids of deleted messages: a list fetched meanwhile may still hold them
     this.unread = new Map(); // channel id -> mentions of me
     this.pressed = new Map(); // interaction id -> [message id, custom id]
     this.settled = new Set(); // interaction ids: an answer may overtake the reply to the request
@@ -24,15 +24,25 @@ export class Session {
     for (const listener of this.listeners.get(name) ?? []) listener(detail);
   }
 
-  /** Loads everything that `actorId` may see and listens for changes. */
+  /** Becomes `actorId` (null: anybody), and keeps trying until the local Discord is there. */
+  async stayAs(actorId) {
+    try {
+      await this.become(actorId);
+    } catch {
+      this.setConnected(false);
+      await new Promise((done) => setTimeout(done, 1000));
+      await this.stayAs(actorId);
+    }
+  }
+
   async become(actorId) {
-    this.socket?.close();
+    this.hangUp();
     const state = await this.request(`/api/session?${new URLSearchParams(actorId ? { actor: actorId } : {})}`);
     Object.assign(this, state);
     this.messages.clear();
     this.unread.clear();
     if (!this.channels.some((channel) => channel.id === this.channelId)) this.channelId = this.home().id;
-    this.listen();
+    await this.listen(); // first, so that nothing falls between the list and the events
     await this.load();
     this.emit("session");
   }
@@ -50,10 +60,13 @@ export class Session {
 
   async load() {
     const channel = this.channelId;
+    this.messages.set(channel, []); // takes what comes while we ask
     const wanted = ["/api/messages", "/api/commands"].map((path) => this.get(path, { channel }));
     const [messages, commands] = await Promise.all(wanted);
-    this.messages.set(channel, messages);
-    this.commands = commands;
+    const newer = this.messages.get(channel);
+    const byId = new Map([...messages, ...newer].map((message) => [message.id, message]));
+    this.messages.set(channel, [...byId.values()]);
+    if (channel === this.channelId) this.commands = commands;
   }
 
   /** Asks for the commands offered here: they differ by person and place, and a bot may register new ones any time. */
@@ -65,24 +78,25 @@ export class Session {
   }
 
   listen() {
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/api/events?actor=${this.me.id}`);
+    const socket = new WebSocket(`ws://${location.host}/api/events?actor=${this.me.id}`);
     this.socket = socket;
-    socket.onopen = () => this.setConnected(true);
     socket.onmessage = ({ data }) => this.apply(JSON.parse(data));
-    socket.onclose = () => {
-      if (this.socket !== socket) return; // replaced on purpose
-      this.setConnected(false);
-      setTimeout(() => this.socket === socket && this.reconnect(), 1000);
-    };
+    return new Promise((resolve, reject) => {
+      socket.onopen = () => (this.setConnected(true), resolve());
+      socket.onclose = () => {
+        reject(new Error("The local Discord does not answer."));
+        if (!this.connected || this.socket !== socket) return; // hung up, or never there
+        this.setConnected(false);
+        setTimeout(() => this.stayAs(this.me.id), 500);
+      };
+    });
   }
 
-  async reconnect() {
-    try {
-      await this.become(this.me.id);
-    } catch {
-      setTimeout(() => this.reconnect(), 2000);
-    }
+  hangUp() {
+    const { socket } = this;
+    this.socket = null;
+    this.connected = false;
+    socket?.close();
   }
 
   setConnected(connected) {
@@ -91,16 +105,21 @@ export class Session {
   }
 
   apply({ t: type, d: data }) {
-    if (type === "MESSAGE_CREATE" || type === "MESSAGE_UPDATE") this.putMessage(data);
+    if (type === "MESSAGE_CREATE") this.addMessage(data);
+    else if (type === "MESSAGE_UPDATE") this.putMessage(data);
     else if (type === "MESSAGE_DELETE") this.dropMessage(data.channel_id, data.id);
     else if (type === "INTERACTION_STATE") this.settle(data);
     else if (type === "BOT_STATUS") this.setOnline(data.online);
-    else if (/^(CHANNEL|THREAD|GUILD)_/.test(type)) this.become(this.me.id); // places changed: look anew
+    else if (/^(CHANNEL|THREAD|GUILD)_/.test(type)) this.stayAs(this.me.id); // places changed: look anew
+  }
+
+  addMessage(message) {
+    if (message.channel_id !== this.channelId) this.countUnread(message);
+    this.putMessage(message);
   }
 
   putMessage(message) {
     const known = this.messages.get(message.channel_id);
-    if (message.channel_id !== this.channelId) this.countUnread(message);
     if (!known) return;
     const index = known.findIndex((other) => other.id === message.id);
     if (index < 0) known.push(message);
@@ -115,17 +134,8 @@ export class Session {
   }
 
   dropMessage(channelId, messageId) {
-    const known = this.messages.get(channelId) ?? [];
-    this.messages.set(
-      channelId,
-      known.filter((message) => message.id !== messageId),
-    );
+    this.gone.add(messageId);
     if (channelId === this.channelId) this.emit("gone", messageId);
-  }
-
-  dismiss(messageId) {
-    this.dismissed.add(messageId);
-    this.emit("gone", messageId);
   }
 
   setOnline(online) {
@@ -157,7 +167,7 @@ export class Session {
   }
 
   visibleMessages() {
-    return (this.messages.get(this.channelId) ?? []).filter((message) => !this.dismissed.has(message.id));
+    return (this.messages.get(this.channelId) ?? []).filter((message) => !this.gone.has(message.id));
   }
 
   message(messageId) {

@@ -109,7 +109,7 @@ export class Sidebar {
       leading: avatar(actor),
       checked: actor.id === session.me.id,
       current: actor.id === session.me.id,
-      pick: () => session.become(actor.id).then(() => document.getElementById("who").focus()),
+      pick: () => session.stayAs(actor.id).then(() => document.getElementById("who").focus()),
     }));
     openMenu(document.getElementById("who"), [{ heading: "Be somebody else" }, ...items], { label: "Switch person" });
   }
