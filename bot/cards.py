@@ -223,7 +223,7 @@ def sent_card(job: Job, url: str, *, is_demo: bool) -> ui.LayoutView:
         return _layout([f"No clip this time: [why, and what to do]({url})."], [], _FAILED, [])
     took_ms = job.finished_ms - job.started_ms if job.finished_ms and job.started_ms else 0
     took = f" in {format_minutes(took_ms)}" if took_ms >= 1000 else ""
-    small = [f"-# {describe_settings(job.settings)}"] + ([f"-# {DEMO_LABEL}"] if is_demo else [])
+    small = [f"-# {DEMO_LABEL}"] if is_demo else []  # the settings are on the clip
     return _layout([f"Done{took}: [here is the clip]({url})."], small, _DONE, [])
 
 
