@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pillow_heif
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from generator.clip import Framing, Shape
 from generator.errors import PictureError, PictureReason
-from generator.framing import NARROWEST_PAD, cover_box, pad_fit, resolve_shape
 from generator.image import allow_formats, frame_picture, probe
 from generator.limits import PictureLimits
 from generator.variants import BUILT_IN
@@ -25,8 +24,6 @@ from tests.scenes import blobs
 LIMITS = PictureLimits()
 SIZES = [variant.size(shape) for variant in BUILT_IN.values() for shape in Shape if shape is not Shape.AUTO]
 SMALL = (128, 72)
-sides = st.integers(1, 20_000)
-sizes = st.sampled_from(sorted(set(SIZES)))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,60 +62,6 @@ def assert_markers(picture: np.ndarray, tolerance: int = 40) -> None:
         (0.8, 0.8, (255,) * 3),
     ):
         assert np.abs(picture[int(height * y), int(width * x)] - colour).max() < tolerance, (y, x)
-
-
-# -- geometry, over the whole range
-
-
-@given(sides, sides, sizes, st.floats(0, 1), st.floats(0, 1))
-@example(1, 1, (1024, 576), 0.0, 1.0)
-@example(20_000, 1, (576, 1024), 1.0, 0.5)
-@example(1, 20_000, (1024, 576), 0.5, 1.0)
-def test_a_crop_lies_in_the_picture_and_stretches_nothing(
-    width: int, height: int, size: tuple[int, int], x: float, y: float
-) -> None:
-    left, top, right, bottom = cover_box((width, height), size, (x, y))
-    assert 0 <= left < right <= width
-    assert 0 <= top < bottom <= height
-    assert (right - left) / (bottom - top) == pytest.approx(size[0] / size[1], rel=1e-6)
-    assert right - left == pytest.approx(width) or bottom - top == pytest.approx(height)
-
-
-@given(sides, sides, sizes)
-@example(20_000, 1, (1024, 576))
-@example(1, 20_000, (576, 1024))
-def test_padding_stretches_nothing_and_keeps_the_picture_whole(width: int, height: int, size: tuple[int, int]) -> None:
-    (fitted_width, fitted_height), (left, top, right, bottom) = pad_fit((width, height), size)
-    assert 1 <= fitted_width <= size[0]
-    assert 1 <= fitted_height <= size[1]
-    assert (right - left) / (bottom - top) == pytest.approx(fitted_width / fitted_height, rel=1e-6)
-    assert fitted_width == size[0] or fitted_height == size[1]
-    thinness = max(width * size[1], height * size[0]) / min(width * size[1], height * size[0])
-    if thinness < 1 / NARROWEST_PAD:
-        lost = 1 - (right - left) * (bottom - top) / (width * height)
-        assert lost <= 1 / min(fitted_width, fitted_height), "less than one pixel of the result"
-
-
-@given(sides, sides)
-def test_the_chosen_shape_is_that_of_the_picture(width: int, height: int) -> None:
-    shape = resolve_shape(width, height, Shape.AUTO)
-    turned = {Shape.LANDSCAPE: Shape.PORTRAIT, Shape.PORTRAIT: Shape.LANDSCAPE, Shape.SQUARE: Shape.SQUARE}
-    assert resolve_shape(height, width, Shape.AUTO) == turned[shape]
-    assert resolve_shape(width, width, Shape.AUTO) is Shape.SQUARE
-    assert resolve_shape(width, height, Shape.PORTRAIT) is Shape.PORTRAIT
-
-
-@pytest.mark.parametrize(
-    ("width", "height", "shape"),
-    [
-        (4032, 3024, Shape.LANDSCAPE),
-        (3024, 4032, Shape.PORTRAIT),
-        (1920, 1080, Shape.LANDSCAPE),
-        (1080, 1350, Shape.SQUARE),
-    ],
-)
-def test_common_photos_get_the_shape_one_expects(width: int, height: int, shape: Shape) -> None:
-    assert resolve_shape(width, height, Shape.AUTO) is shape
 
 
 # -- real pictures
@@ -299,6 +242,9 @@ def test_of_an_animation_the_first_frame_is_taken_and_said_so(tmp_path: Path, fo
 def test_pages_and_bursts_are_no_animation(tmp_path: Path) -> None:
     pages = [markers(320, 180), Image.new("RGB", (320, 180))]
     pages[0].save(path := tmp_path / "p.tiff", save_all=True, append_images=pages[1:])
+    assert_markers(framed(path))
+    assert not notes_of(path)
+    pages[0].save(path := tmp_path / "p.jpg", format="MPO", save_all=True, append_images=pages[1:])  # many phones' JPEG
     assert_markers(framed(path))
     assert not notes_of(path)
     burst = pillow_heif.from_pillow(pages[1])

@@ -71,7 +71,8 @@ def test_the_mark_of_generated_media_is_one_that_others_read(bare: Path) -> None
 def test_the_packet_does_not_harm_the_clip(bare: Path, tmp_path: Path) -> None:
     assert inspect_clip(with_recipe(bare, tmp_path / bare.name, RECIPE)).frames == 4
     if bare.suffix == ".mp4":
-        assert boxes(bare) == ["ftyp", "moov", "free", "mdat", "uuid"]
+        order = boxes(bare)
+        assert order.index("moov") < order.index("mdat") < order.index("uuid")
 
 
 @settings(max_examples=60, deadline=None)
