@@ -77,7 +77,7 @@ class Posting:
             verdict = judge(error)
             if verdict.next not in (Next.ELSEWHERE, Next.PARENT):
                 raise
-        if verdict.next is Next.PARENT and (message := await self._send_to_parent(job, delivery.nonce)):
+        if verdict.next is Next.PARENT and (message := await self._send_to_parent(job, delivery, now_ms)):
             return message.jump_url
         if delivery.attempts and (found := await self.find(place, job, delivery)):
             return found.jump_url  # an earlier attempt got through before the door was shut
@@ -138,13 +138,14 @@ class Posting:
                     raise
         raise Unposted(DeadReason.TOO_LARGE)
 
-    async def _send_to_parent(self, job: Job, nonce: str) -> discord.Message | None:
+    async def _send_to_parent(self, job: Job, delivery: Delivery, now_ms: int) -> discord.Message | None:
         """Send to the channel of a locked thread; one that is only archived was opened again by the attempt itself."""
         try:
             thread = await self._client.fetch_channel(job.route.channel_id)
             if isinstance(thread, discord.Thread):
                 place = self._client.get_partial_messageable(thread.parent_id, guild_id=job.route.guild_id)
-                return await self._send(place, replace(job, card_message_id=None), nonce)
+                found = await self.find(place, job, delivery) if needs_look_up(delivery, now_ms) else None
+                return found or await self._send(place, replace(job, card_message_id=None), delivery.nonce)
         except (discord.Forbidden, discord.NotFound):
             log.info("job=%d the thread's channel is closed too", job.id)
         return None
