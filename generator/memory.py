@@ -142,7 +142,7 @@ def predict_peak(plan: MemoryPlan, clip: ClipSize, model: ModelSize = SVD_SIZE) 
 _LADDER = (
     MemoryPlan(rung="full", keep_parts=True, frames_per_chunk=50),
     MemoryPlan(rung="large", keep_parts=True, frames_per_chunk=13),
-    MemoryPlan(rung="resident", frames_per_chunk=5),
+    MemoryPlan(rung="resident", frames_per_chunk=10),
     MemoryPlan(rung="split", frames_per_chunk=2, split_cfg=True),
     MemoryPlan(rung="streamed", unet=Weights.STREAMED, frames_per_chunk=2, split_cfg=True),
     MemoryPlan(

@@ -135,8 +135,13 @@ def _self_attention(rows: Tensor, weights: LayerWeights, name: str, heads: int) 
 
 
 def _feed_forward(rows: Tensor, weights: LayerWeights, name: str) -> Tensor:
-    value, gate = _linear(rows, weights, f"{name}.in").chunk(2, -1)
-    return _linear(F.gelu(gate).mul_(value), weights, f"{name}.out")
+    # Value and gate as two products: each is dense then, which elementwise kernels want, and a third less is alive.
+    (to_value, to_gate), (value_bias, gate_bias) = (
+        weights[f"{name}.in.{part}"].chunk(2) for part in ("weight", "bias")
+    )
+    gate = torch.ops.aten.gelu_(F.linear(rows, to_gate, gate_bias))
+    gate *= F.linear(rows, to_value, value_bias)
+    return _linear(gate, weights, f"{name}.out")
 
 
 def _layer_norm(rows: Tensor, weights: LayerWeights, name: str) -> Tensor:

@@ -76,6 +76,7 @@ class LeanPipeline:
         self._device = device
         self._turbo = turbo
         self._kept: dict[str, Any] = {}
+        self._kept_for: MemoryPlan | None = None
         self._compiler = compiler
 
     @property
@@ -91,13 +92,19 @@ class LeanPipeline:
     @torch.no_grad()
     def render(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
         """Give the clip's frames in order, each uint8 height x width x 3. Raises BadFrames(kind="nan")."""
-        if not plan.keep_parts:
+        if plan != self._kept_for:
             self._kept.clear()
+            self._kept_for = plan
         latents = self.denoise(picture, settings, plan, hooks)
         self._clear_cache(plan)
         yield from self.decode(latents, settings, plan, hooks)
         if plan.compile and self._compiler is not None:
             self._compiler.start()
+
+    def release(self) -> None:
+        """Let go of what is kept on the device between clips."""
+        self._kept.clear()
+        self._kept_for = None
 
     def _functions(self, plan: MemoryPlan) -> ChunkFunctions:
         return self._compiler.functions if plan.compile and self._compiler is not None else ChunkFunctions()
@@ -115,7 +122,7 @@ class LeanPipeline:
         picture_noise, noise, rng = draw_noise(settings.seed, (1, 3, picture.height, picture.width), shape)
         conditioning = self._condition(picture, picture_noise, settings, plan, hooks)
         self._clear_cache(plan)
-        unet = self._hold(plan, f"unet-{plan.frames_per_chunk}-{plan.compile}", lambda: self._place_unet(plan))
+        unet = self._hold(plan, "unet", lambda: self._place_unet(plan))
         ids = (settings.conditioning_fps - 1, settings.motion_bucket, settings.noise_augmentation)
         times = [timestep_of(sigma) for sigma in schedule.sigmas[:-1]]
         constants = unet.prepare(conditioning.context, ids, times, settings.frames)
@@ -178,7 +185,7 @@ class LeanPipeline:
         if not torch.isfinite(latents).all():
             raise BadFrames("the latents are not finite", kind="nan")
         hooks.progress(Progress(Phase.DECODE, 0, settings.frames))
-        decoder = self._hold(plan, f"decoder-{plan.compile}", lambda: self._place_decoder(plan))
+        decoder = self._hold(plan, "decoder", lambda: self._place_decoder(plan))
         scaled = (latents / self._vae.scaling_factor).to(self.dtype)
         for index, pixels in enumerate(_decoded(decoder, scaled, settings, plan, hooks)):
             hooks.check()

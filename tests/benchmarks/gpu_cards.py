@@ -1,0 +1,102 @@
+"""Smaller cards imitated by a cap on torch's memory pool: `python -m tests.benchmarks.gpu_cards --out FOLDER`.
+
+Each card and recipe runs in a fresh process, forked from one that has made the weights but never touched CUDA.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from generator.lean import pack
+from generator.memory import GIB, plan_memory
+from generator.pipeline import load_variant  # noqa: F401 - imported before the fork, for every child
+from generator.variants import BUILT_IN
+from tests.benchmarks.gpu import Bench, Models
+from tests.benchmarks.gpu_clips import build_recipe, clip, run_recipe
+
+CARDS_GIB = (24, 16, 12, 8, 6, 4)
+RECIPES = ("ours", "offload", "savers")
+STEPS = 3
+
+# The driver's context and a display: what a cap on torch's pool cannot count.
+BESIDE_TORCH_GIB = 0.9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--together", type=int, default=6)
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)  # OpenMP's threads do not survive a fork
+    device = torch.device(chosen.device)
+    bench = Bench(torch.device("cpu"), chosen.tiny, chosen.out)
+    models = Models(bench, torch.float16 if device.type == "cuda" else torch.float32)
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    bench.device = device
+    running: list[int] = []
+    for recipe in RECIPES:
+        for card in CARDS_GIB:
+            if len(running) >= chosen.together:
+                os.waitpid(running.pop(0), 0)
+            child = os.fork()
+            if child == 0:
+                _run_child(bench, models, recipe, card)
+            running.append(child)
+    for child in running:
+        os.waitpid(child, 0)
+
+
+def _run_child(bench: Bench, models: Models, recipe: str, card: int) -> None:
+    found: dict[str, Any] = {"recipe": recipe, "card_gib": card}
+    try:
+        with torch.no_grad():
+            found |= _try(bench, models, recipe, card)
+    except RuntimeError as error:
+        found |= {"fits": False, "error": str(error)[:120]}
+    finally:
+        (bench.out / f"{recipe}-{card}.json").write_text(json.dumps(found))
+        os._exit(0)
+
+
+def _try(bench: Bench, models: Models, recipe: str, card: int) -> dict[str, Any]:
+    """Render a short clip under the card's cap; torch raises where it does not fit."""
+    free = int((card - BESIDE_TORCH_GIB) * GIB)
+    if bench.on_gpu:
+        total = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, free / total))
+    begun = time.perf_counter()
+    found: dict[str, Any] = {"fits": True}
+    if recipe == "ours":
+        plan = plan_memory(free, BUILT_IN["svd-xt"], *bench.size, bench.frames)
+        found["rung"] = plan.rung
+        _move_masters(models, bench)
+        clip(bench, models, plan, steps=STEPS)
+    else:
+        run_recipe(bench, build_recipe(models, recipe), recipe, STEPS)
+    found["seconds"] = time.perf_counter() - begun
+    if bench.on_gpu:
+        found["allocated_gib"] = torch.cuda.max_memory_allocated() / GIB
+        found["reserved_gib"] = torch.cuda.max_memory_reserved() / GIB
+    return found
+
+
+def _move_masters(models: Models, bench: Bench) -> None:
+    """Pin what was packed before the fork, as packing for this device would have done."""
+    lean = models.lean
+    lean._device = models.loaded.device = bench.device
+    if bench.on_gpu:
+        for packed in (lean.unet.body, lean.unet.ends, lean.unet.folded, lean.decoder.body):
+            pack._pin(packed.flat)
+
+
+if __name__ == "__main__":
+    main()
