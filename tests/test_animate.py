@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from bot.commands.animate import animate
+from bot.config import MIB
 from bot.job import Job, Limits, NewJob
 from bot.sandbox.faults import Refuse
 from bot.sandbox.interaction import State
-from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, GENERAL, LOBBY, NO_FILES, PICTURES, READ_ONLY, THREAD
+from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, GENERAL, LOBBY, NO_FILES, PICTURES, READ_ONLY, TABLEAUX, THREAD
 from bot.sandbox.world import Upload
 from bot.sentences import explain_picture
 from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality
@@ -160,6 +161,15 @@ async def test_a_spoilered_picture_gives_a_spoilered_clip(start: Start) -> None:
         attachment = clip_of(await edge.clip())
         assert attachment
         assert attachment["filename"].startswith("SPOILER_vivant-")
+
+
+@pytest.mark.parametrize(("stated", "used"), [(5 * MIB, 5 * MIB), (500 * MIB, 10 * MIB)], ids=["small", "Nitro"])
+async def test_a_clip_is_made_for_what_the_bot_itself_may_post_there(start: Start, stated: int, used: int) -> None:
+    async with start() as edge:
+        edge.world.places.set_upload_limit(TABLEAUX, stated)
+        await edge.animate()
+        await edge.clip()
+        assert edge.backend.requests[0].max_bytes == used
 
 
 # -- bad input --------------------------------------------------------------------------------------------------
