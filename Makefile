@@ -19,7 +19,7 @@ demo: setup
 	$(BIN)/python -m bot demo --port $(PORT)
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .
@@ -34,7 +34,7 @@ bench: setup
 	$(BIN)/python -m tests.benchmarks all
 
 soak: setup
-	$(BIN)/python -m pytest -m soak --timeout 0
+	$(BIN)/python -m pytest -m soak --timeout 0 -s
 
 screenshots: setup
 	$(BIN)/python -m docs.screenshots
