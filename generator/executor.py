@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from generator.encode import EncodedClip
 from generator.errors import Cancelled, RenderCrashed, RenderError
-from generator.lifeline import die_with_parent, guard_group, take_stdout
+from generator.lifeline import die_with_parent, guard_group, step_back, take_stdout
 from generator.protocol import (
     PROTOCOL_VERSION,
     ExecutorConfig,
@@ -305,6 +305,7 @@ def _torch_device(config: ExecutorConfig) -> Device:
 def main(make_device: Callable[[ExecutorConfig], Device] = _torch_device, *, pulse_seconds: float = 20.0) -> None:
     """Be the child: speak the protocol on stdin and stdout until stdin ends."""
     guard_group()
+    step_back()
     voice = Voice(take_stdout())
     first = sys.stdin.buffer.readline()
     if not first:
