@@ -277,7 +277,7 @@ def steps(bench: Bench, models: Models, *, brief: bool) -> None:
     bench.note(stock_step_s=stock_step.seconds)
     best = add("lean whole", measure(bench, models.lean_step(plan(50))))
     bench.note(lean_step_s=best.seconds, lean_step_gain=stock_step.seconds / best.seconds)
-    for frames in (5,) if brief else (1, 2, 4, 5, 13, 25):
+    for frames in (10,) if brief else (1, 2, 4, 5, 13, 25):
         for split in (False,) if brief else (False, True):
             name = f"lean {frames} frames{' split' if split else ''}"
             add(name, measure(bench, models.lean_step(plan(frames, split=split)), runs=3, warm=1))
