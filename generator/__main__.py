@@ -79,7 +79,9 @@ def render(
     noise_augmentation: Annotated[float, typer.Option(help="0-1: how far the clip may leave the picture.")] = 0.02,
     conditioning_fps: Annotated[int, typer.Option(help="5-30: the frame rate that the model is told.")] = 7,
     playback_fps: Annotated[int, typer.Option(help="1-60: the frame rate that is written.")] = 7,
-    quality: Annotated[Quality, typer.Option(help="Which schedule.")] = Quality.QUALITY,
+    quality: Annotated[
+        Quality | None, typer.Option(help="Which schedule; by default the variant's own, else quality.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="1-100; by default what the quality asks for.")] = None,
     decode_chunk: Annotated[int | None, typer.Option(help="Frames decoded together; by default all, exactly.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same clip; random by default.")] = None,
@@ -102,6 +104,7 @@ def render(
     """Animate one picture."""
     logging.basicConfig(level="INFO" if verbose else "CRITICAL", format="%(message)s")
     chosen = _variant(variant, model, size)
+    schedule = quality or chosen.quality or Quality.QUALITY
     settings = _settings(
         variant=chosen.name,
         frames=frames or chosen.frames,
@@ -109,8 +112,9 @@ def render(
         noise_augmentation=noise_augmentation,
         conditioning_fps=conditioning_fps,
         playback_fps=playback_fps,
-        quality=quality,
-        steps=steps or DEFAULT_STEPS[quality],
+        quality=schedule,
+        steps=steps or DEFAULT_STEPS[schedule],
+        max_guidance=chosen.max_guidance or ClipSettings().max_guidance,
         decode_chunk=decode_chunk,
         seed=random.randrange(2**32) if seed is None else seed,
         format=format or _format_of(out),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.clip import Shape
+from generator.clip import Quality, Shape
 
 Size = tuple[int, int]
 """width, height in pixels"""
@@ -35,6 +35,10 @@ class Variant:
     licence_url: str = ""
     description: str = ""
     is_demo: bool = False
+    quality: Quality | None = None
+    """the schedule when the person names none; None: the operator's choice"""
+    max_guidance: float | None = None
+    """likewise the guidance; 1.0 asks the UNet once per step instead of twice"""
 
     def size(self, shape: Shape) -> Size:
         """Give width and height for a shape; AUTO must be resolved from the picture first."""
@@ -59,6 +63,8 @@ class Variant:
             if name in values:
                 width, height = values[name]
                 values[name] = (int(width), int(height))
+        if values.get("quality"):
+            values["quality"] = Quality(values["quality"])
         return cls(**values)
 
 
@@ -96,6 +102,8 @@ BUILT_IN: dict[str, Variant] = {
             licence="MIT",
             description="A tiny model that runs on a CPU: small, soft frames",
             is_demo=True,
+            quality=Quality.FAST,
+            max_guidance=1.0,
         ),
     )
 }

@@ -55,7 +55,7 @@ class Wish:
 
 def resolve(wish: Wish, variant: Variant, config: GeneratorConfig, shape: Shape) -> ClipSettings:
     """Give the frozen settings of a wish, seed included. Raises SettingsError on a value out of bounds."""
-    quality = wish.quality or config.quality
+    quality = wish.quality or variant.quality or config.quality
     wild = WILD_NOISE if wish.motion is Motion.WILD else None
     noise = _first(wish.noise_augmentation, wild)
     plain = ClipSettings()
@@ -69,7 +69,7 @@ def resolve(wish: Wish, variant: Variant, config: GeneratorConfig, shape: Shape)
         playback_fps=_first(wish.playback_fps, plain.playback_fps),
         quality=quality,
         steps=steps,
-        max_guidance=_first(wish.guidance, plain.max_guidance),
+        max_guidance=_first(wish.guidance, _first(variant.max_guidance, plain.max_guidance)),
         decode_chunk=wish.decode_chunk,
         seed=_first(wish.seed, new_seed()),
         format=wish.format,

@@ -1,0 +1,34 @@
+"""A variant's own defaults: what is used when the person names nothing."""
+
+from __future__ import annotations
+
+import json
+
+from bot.commands.wish import Wish, resolve
+from bot.config import GeneratorConfig
+from generator.clip import Quality, Shape
+from generator.variants import BUILT_IN, Variant
+
+
+def test_the_demo_model_chooses_the_short_schedule_without_guidance() -> None:
+    settings = resolve(Wish(), BUILT_IN["demo"], GeneratorConfig(), Shape.LANDSCAPE)
+    assert (settings.quality, settings.steps, settings.max_guidance) == (Quality.FAST, 10, 1.0)
+
+
+def test_what_the_person_names_goes_before_the_variants_own_defaults() -> None:
+    wish = Wish(quality=Quality.BALANCED, guidance=2.5)
+    settings = resolve(wish, BUILT_IN["demo"], GeneratorConfig(), Shape.LANDSCAPE)
+    assert (settings.quality, settings.steps, settings.max_guidance) == (Quality.BALANCED, 15, 2.5)
+
+
+def test_a_variant_without_defaults_leaves_the_choice_to_the_operator() -> None:
+    config = GeneratorConfig(quality=Quality.BALANCED)
+    settings = resolve(Wish(), BUILT_IN["svd-xt"], config, Shape.LANDSCAPE)
+    assert (settings.quality, settings.max_guidance) == (Quality.BALANCED, 3.0)
+
+
+def test_a_variant_survives_the_wire_whole() -> None:
+    for variant in BUILT_IN.values():
+        again = Variant.from_json(json.loads(json.dumps(variant.to_json())))
+        assert again == variant
+        assert again.quality is None or isinstance(again.quality, Quality)
