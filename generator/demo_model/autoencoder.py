@@ -59,7 +59,7 @@ def train_autoencoder(
             write_state(state_path, stage.state(clock))
     write_state(state_path, stage.state(clock))
     put_average([vae], stage)
-    _scale_latents(vae, Dice(dice.device, seed=0))
+    _scale_latents(vae, Dice(torch.device("cpu"), seed=0))  # the same numbers wherever it trained
     return figures
 
 
@@ -114,7 +114,7 @@ def _moved(maps: Tensor, move: Tensor) -> Tensor:
 @torch.no_grad()
 def _scale_latents(vae: Any, dice: Dice) -> None:
     """Move the latents' scale into the weights, so that each channel has unit deviation and scaling_factor is 1."""
-    frames = film(dice, 32, 1, CROP, CROP).frames[:, 0]
+    frames = film(dice, 64, 1, CROP, CROP).frames[:, 0].to(vae.device)
     deviation = vae.encode(frames).latent_dist.mean.std((0, 2, 3))
     channels = len(deviation)
     vae.quant_conv.weight[:channels] /= deviation.view(-1, 1, 1, 1)

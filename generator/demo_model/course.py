@@ -62,7 +62,7 @@ class Stage:
     The networks compute in their own type (bfloat16 on a GPU); the optimiser works on float32 copies.
     """
 
-    def __init__(self, networks: list[nn.Module], loss_of: LossOf, peak_rate: float, decay: float = 0.999) -> None:
+    def __init__(self, networks: list[nn.Module], loss_of: LossOf, peak_rate: float, decay: float = 0.998) -> None:
         self._loss_of, self._peak_rate, self._decay = loss_of, peak_rate, decay
         self.weights: list[Tensor] = [weight for network in networks for weight in network.parameters()]
         self.master = [weight.detach().float().clone() for weight in self.weights]
@@ -102,6 +102,8 @@ class Stage:
         # the decoder's attention is never called when its middle block has one layer: no gradient there
         pairs = [(copy.grad, weight.grad) for copy, weight in zip(self.master, self.weights, strict=True)]
         used = [(copy, gradient) for copy, gradient in pairs if copy is not None and gradient is not None]
+        for _, gradient in used:  # one overflow must not reach every weight through the common norm
+            gradient.nan_to_num_(0.0, 0.0, 0.0)
         torch._foreach_copy_([copy for copy, _ in used], [gradient for _, gradient in used])
         nn.utils.clip_grad_norm_(self.master, 0.5)
         self.optimiser.step()
