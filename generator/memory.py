@@ -85,13 +85,13 @@ class ModelSize:
     bytes_per_number: int = 2
 
 
-# Counted from diffusers' classes with svd-xt's configuration; the UNet without the cross-attention that is folded away.
+# Counted from diffusers' classes with svd-xt's configuration; the UNet without what folds away.
 SVD_SIZE = ModelSize(
     unet=2527 * MIB,
     image_encoder=1206 * MIB,
     decoder=121 * MIB,
     encoder=131 * MIB,
-    largest_layer=191 * MIB,
+    largest_layer=144 * MIB,
 )
 RING_SLOTS = 3
 WINDOW_FRAMES = 8
@@ -115,7 +115,7 @@ def denoise_bytes(plan: MemoryPlan, clip: ClipSize, model: ModelSize = SVD_SIZE)
     area = (clip.width // model.latent_scale) * (clip.height // model.latent_scale)
     one_map = area * model.unet_width * model.bytes_per_number
     items = clip.frames * (1 if plan.split_cfg else 2)
-    activations = (5.3 * items + 17.3 * min(plan.frames_per_chunk, items)) * one_map
+    activations = (5.0 * items + 11.6 * min(plan.frames_per_chunk, items)) * one_map
     held = model.unet if plan.unet is not Weights.STREAMED else RING_SLOTS * model.largest_layer
     return int(activations) + held
 
@@ -126,7 +126,7 @@ def decode_bytes(plan: MemoryPlan, clip: ClipSize, model: ModelSize = SVD_SIZE) 
     frames = clip.frames
     if plan.decode is Decode.WINDOWED:
         frames = min(frames, plan.decode_frames or WINDOW_FRAMES)
-    return int((frames + 4) * one_map) + model.decoder
+    return (frames + 5) * one_map + model.decoder
 
 
 def predict_peak(plan: MemoryPlan, clip: ClipSize, model: ModelSize = SVD_SIZE) -> int:
@@ -189,7 +189,7 @@ def plan_memory(
     rungs = presets(clip, stock=stock)
     cap = _CAP.match(wish)
     if cap:
-        free_bytes = min(math.inf if free_bytes is None else free_bytes, float(cap[1]) * GIB).__int__()
+        free_bytes = int(min(math.inf if free_bytes is None else free_bytes, float(cap[1]) * GIB))
     elif wish in _FIRST_RUNG:
         return _named(rungs, _FIRST_RUNG[wish])
     elif wish != "auto":

@@ -17,19 +17,21 @@ from tests.tiny_checkpoint import SCHEDULER, tiny_image_encoder, tiny_unet, tiny
 def full_unet(frames: int = 25) -> Any:
     """Give svd-xt's UNet, whose configuration is the class's own default, on the meta device."""
     with torch.device("meta"):
-        return UNetSpatioTemporalConditionModel(sample_size=96, num_frames=frames).eval()
+        unet = UNetSpatioTemporalConditionModel(sample_size=96, num_frames=frames)
+    return unet.to("meta").eval()  # the mixing factors are made where torch.device has no say
 
 
 def full_vae() -> Any:
     """Give SVD's VAE on the meta device."""
     with torch.device("meta"):
-        return AutoencoderKLTemporalDecoder(
+        vae = AutoencoderKLTemporalDecoder(
             block_out_channels=(128, 256, 512, 512),
             layers_per_block=2,
             latent_channels=4,
             down_block_types=("DownEncoderBlock2D",) * 4,
             sample_size=768,
-        ).eval()
+        )
+    return vae.to("meta").eval()
 
 
 def full_image_encoder() -> Any:

@@ -1,0 +1,127 @@
+"""Memory plans: chosen by free memory, stepped down, and true to what a full-size render really holds."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from generator.errors import OutOfMemory, SettingsError
+from generator.memory import (
+    GIB,
+    ClipSize,
+    Decode,
+    MemoryPlan,
+    Pipeline,
+    Weights,
+    decode_bytes,
+    denoise_bytes,
+    ladder,
+    plan_memory,
+    presets,
+)
+from generator.variants import BUILT_IN
+from tests.benchmarks import counting
+
+XT, SVD = BUILT_IN["svd-xt"], BUILT_IN["svd"]
+CLIP = ClipSize(1024, 576, 25)
+SHORT = ClipSize(1024, 576, 14)
+BESIDE_TORCH_GIB = 0.9
+"""The driver's context and a display, on a real card"""
+
+
+def rung(name: str, clip: ClipSize = CLIP) -> MemoryPlan:
+    return next(plan for plan in presets(clip) if plan.rung == name)
+
+
+def plan_for(card_gib: float, wish: str = "auto") -> MemoryPlan:
+    return plan_memory(int((card_gib - BESIDE_TORCH_GIB) * GIB), XT, 1024, 576, 25, wish)
+
+
+@pytest.mark.parametrize("card_gib", [4, 6, 8, 12, 16, 24, 48, 80])
+def test_every_card_gets_a_plan_that_fits_it(card_gib: int) -> None:
+    plan = plan_for(card_gib)
+    print(f"{card_gib} GB: {plan.rung}, {plan.peak_bytes / GIB:.2f} GiB")
+    assert plan.peak_bytes < (card_gib - BESIDE_TORCH_GIB) * GIB
+
+
+def test_larger_cards_get_larger_plans_and_large_ones_decode_exactly() -> None:
+    peaks = [plan_for(card).peak_bytes for card in (4, 6, 8, 12, 16, 24, 48)]
+    assert peaks == sorted(peaks)
+    assert plan_for(4).unet is Weights.STREAMED
+    assert all(plan_for(card).decode is Decode.EXACT for card in (6, 8, 12, 16, 24))
+    assert plan_for(24).rung == "full"
+
+
+def test_the_ladder_goes_down_to_the_last_rung_and_ends() -> None:
+    plan: MemoryPlan | None = presets(CLIP)[0]
+    peaks = []
+    while plan is not None:
+        peaks.append(plan.peak_bytes)
+        plan = ladder(plan, 1024, 576, 25)
+    assert len(peaks) == len(presets(CLIP))
+    assert peaks == sorted(peaks, reverse=True)
+
+
+def test_wishes_choose_their_rung_and_a_cap_bounds_the_peak() -> None:
+    assert plan_for(80, "minimal").rung == "minimal"
+    assert plan_for(80, "lean").rung == "split"
+    assert plan_for(80, "model-offload").rung == "resident"
+    assert plan_for(4, "full").rung == "full"
+    assert plan_for(80, "5 GiB").peak_bytes <= 5 * GIB
+    assert plan_for(3.5, "6GiB").peak_bytes <= 2.6 * GIB
+    with pytest.raises(SettingsError):
+        plan_for(80, "plenty")
+
+
+def test_too_little_memory_says_how_much_is_needed() -> None:
+    with pytest.raises(OutOfMemory) as caught:
+        plan_memory(GIB, XT, 1024, 576, 25)
+    assert caught.value.data["free_gib"] == 1.0
+    assert caught.value.data["needed_gib"] > 1.0
+
+
+def test_a_cpu_and_the_demo_model_are_not_limited() -> None:
+    assert plan_memory(None, XT, 1024, 576, 25).rung == "full"
+    assert plan_memory(GIB, BUILT_IN["demo"], 256, 144, 14).rung == "full"
+
+
+def test_the_stock_pipeline_has_a_ladder_of_its_own() -> None:
+    plan = plan_memory(80 * GIB, XT, 1024, 576, 25, stock=True)
+    assert plan.pipeline is Pipeline.STOCK
+    below = ladder(plan, 1024, 576, 25)
+    assert below is not None and below.pipeline is Pipeline.STOCK and below.unet is Weights.OFFLOAD
+
+
+@pytest.mark.parametrize(
+    ("name", "clip", "most_gib"), [("resident", CLIP, 4.5), ("streamed", CLIP, 1.6), ("resident", SHORT, 4.0)]
+)
+def test_a_full_size_step_holds_what_was_predicted(name: str, clip: ClipSize, most_gib: float) -> None:
+    plan = rung(name, clip)
+    counted = counting.count_step(plan, clip.frames)
+    predicted = denoise_bytes(plan, clip)
+    print(f"{name}, {clip.frames} frames: {counted.gib:.2f} GiB counted, {predicted / GIB:.2f} predicted")
+    assert counted.gib <= most_gib
+    assert counted.peak_bytes <= predicted * 1.02
+    assert predicted <= counted.peak_bytes * 1.15
+
+
+@pytest.mark.parametrize(("clip", "most_gib"), [(CLIP, 4.3), (SHORT, 2.8)])
+def test_a_full_size_exact_decode_holds_what_was_predicted(clip: ClipSize, most_gib: float) -> None:
+    plan = rung("resident", clip)
+    counted = counting.count_decode(plan, clip.frames)
+    stock = counting.count_stock_decode(clip.frames)
+    predicted = decode_bytes(plan, clip)
+    print(f"decode of {clip.frames}: {counted.gib:.2f} GiB, predicted {predicted / GIB:.2f}, stock {stock.gib:.2f}")
+    assert counted.gib <= most_gib
+    assert counted.peak_bytes <= predicted <= counted.peak_bytes * 1.1
+    assert stock.gib > 5 * most_gib
+
+
+def test_a_clip_takes_no_more_operations_than_stock() -> None:
+    plan = dataclasses.replace(rung("full"))
+    step, decode = counting.count_step(plan, 25), counting.count_decode(plan, 25)
+    stock_step, stock_decode = counting.count_stock_step(25), counting.count_stock_decode(25)
+    ours, theirs = (25 * one.tflop + two.tflop for one, two in ((step, decode), (stock_step, stock_decode)))
+    print(f"{ours:.0f} TFLOP, stock {theirs:.0f}; step peak {step.gib:.2f} GiB, stock {stock_step.gib:.2f}")
+    assert ours <= 1.01 * theirs
