@@ -97,6 +97,7 @@ def _maps(*shape: int) -> torch.Tensor:
     return torch.empty(shape, dtype=HALF, device=META)
 
 
+@cache
 def count_step(plan: MemoryPlan, frames: int) -> Count:
     """Count one guided UNet step of a 1024 x 576 clip, its weights on the device included.
 
@@ -117,6 +118,7 @@ def count_step(plan: MemoryPlan, frames: int) -> Count:
     return Count(counted.peak_bytes + held, counted.tflop * (2 if plan.split_cfg else 1))
 
 
+@cache
 def count_decode(plan: MemoryPlan, frames: int) -> Count:
     """Count the decode of a 1024 x 576 clip, the decoder's weights included."""
 
@@ -147,6 +149,7 @@ def count_stock_step(frames: int) -> Count:
     return Count(counted.peak_bytes + weights, counted.tflop)
 
 
+@cache
 def count_stock_decode(frames: int) -> Count:
     """Count diffusers' decode of `frames` together, the decoder's weights included."""
     vae = full_vae().to(HALF)

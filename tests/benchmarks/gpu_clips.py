@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -83,17 +84,20 @@ def build_recipe(models: Models, recipe: str) -> Any:
 
 
 def run_recipe(bench: Bench, pipe: Any, recipe: str, steps: int) -> None:
+    """Render one clip as the article does."""
     width, height = bench.size
-    chunk = {"offload": 8, "savers": 2, "default": None}[recipe]
-    pipe(
-        bench.picture(),
-        height=height,
-        width=width,
-        num_frames=bench.frames,
-        num_inference_steps=steps,
-        decode_chunk_size=chunk,
-        generator=torch.Generator().manual_seed(1),
-    )
+    with warnings.catch_warnings():
+        # diffusers' scheduler hands numpy a tensor in a way numpy 2 is about to refuse.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pipe(
+            bench.picture(),
+            height=height,
+            width=width,
+            num_frames=bench.frames,
+            num_inference_steps=steps,
+            decode_chunk_size={"offload": 8, "savers": 2, "default": None}[recipe],
+            generator=torch.Generator().manual_seed(1),
+        )
 
 
 def clip(bench: Bench, models: Models, plan: MemoryPlan, **changes: Any) -> None:
