@@ -48,7 +48,13 @@ class TorchDevice:
 
         self._loaded = self._variant = None
         self.reclaim()
-        self._loaded = load_variant(variant, self._device, on_progress=on_progress)
+        self._loaded = load_variant(
+            variant,
+            self._device,
+            on_progress=on_progress,
+            compile=self._config.compile,
+            state_folder=self._config.state_folder,
+        )
         self._variant = variant
 
     def facts(self) -> dict[str, Any]:
