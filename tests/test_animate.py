@@ -144,7 +144,7 @@ async def test_where_the_bot_is_no_member_a_long_line_is_refused(start: Start) -
         for _ in range(2):
             await edge.queued(steps=50, frames=50, shape="square")
         await until(lambda: len(edge.backend.requests) == 1, "the first job runs")
-        for number in range(230):
+        for number in range(600):
             await edge.store.enqueue(_copy(await edge.job(2), number))
         refused = await edge.animate(channel=LOBBY)
         assert "only answer for 15 minutes" in await edge.answer(refused, channel=LOBBY)
