@@ -196,7 +196,8 @@ def _describe_place(view: CardView) -> list[str]:
         return ["It is in the line."]
     place = view.place
     where = "Next in line." if place.position == 1 else f"Number {place.position} in line."
-    lines = [where, f"Ready {_moment(view.now_ms + place.eta_low_ms)} to {_moment(view.now_ms + place.eta_high_ms)}."]
+    soonest, latest = (_moment(view.now_ms + eta_ms) for eta_ms in (place.eta_low_ms, place.eta_high_ms))
+    lines = [where, f"Ready {soonest}, or {latest} if it takes long."]
     if view.job.attempt:
         lines.append("It was interrupted and starts over on its own.")
     return lines

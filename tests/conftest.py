@@ -6,6 +6,9 @@ import os
 
 import pytest
 
+# The tests run side by side on the machine's cores: torch taking all of them in each process would only slow it down.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(autouse=True)
 def _no_operator_settings(monkeypatch: pytest.MonkeyPatch) -> None:

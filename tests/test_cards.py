@@ -203,7 +203,7 @@ async def test_a_waiting_card_shows_place_times_settings_and_a_cancel_button() -
     view = CardView(job=make_job(), place=Place(position=3, waiting=7, eta_low_ms=60_000, eta_high_ms=120_000))
     layout = status_card(view).to_components()
     assert "Number 3 in line." in words(layout)
-    assert "<t:60:R> to <t:120:R>" in words(layout)
+    assert "<t:60:R>, or <t:120:R>" in words(layout)
     assert "seed 7" in words(layout)
     assert buttons(layout) == {"Cancel": "vivant:cancel:17"}
 

@@ -42,7 +42,11 @@ async def test_waiting_cards_follow_their_place_without_flooding(sandbox: Sandbo
             await edge.queued()
         await until(lambda: "Number 3" in words(edge.seen()[3]), "the last one's place")
         await edge.invoke("cancel", {"job": 1})
-        await until(lambda: "Number 2" in words(edge.seen()[3]), "the last one moved up")
+        moved = ("Cancelled", "Bringing it to life", "Next in line", "Number 2")
+        await until(
+            lambda: all(place in words(card) for place, card in zip(moved, edge.seen()[:4], strict=True)),
+            "all moved up",
+        )
         edits = len(edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}"))
         for _ in range(20):
             edge.cards.line_changed()
