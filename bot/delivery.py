@@ -12,11 +12,13 @@ import logging
 import random
 import weakref
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import discord
 
 from bot.cards import CardView, dead_card, sent_card, status_card
+from bot.database import StoreFull
 from bot.job import Delivery, Job, JobState
 from bot.posting import Posting, Shrink, Unposted
 from bot.status import StatusCards, edit_card, wall_clock_ms
@@ -35,6 +37,8 @@ AT_ONCE = 1000
 """deliveries held in memory, most of them waiting for their next attempt"""
 UPLOADS_AT_ONCE = 6
 """half of the client's connections: slow uploads must leave room for answering commands"""
+ROOM_SECONDS = 30.0
+"""between looks whether a full disk has room again; it tells nobody"""
 TIDY_TRIES = 3
 TIDY_SECONDS = 30.0
 EVER_MS = 2**62
@@ -95,7 +99,8 @@ class Poster:
                     return
                 rest_ms = wait_ms(delivery.attempts, random.random())
                 log.info("job=%d delivery again in %.1f s: %s", job.id, rest_ms / 1000, verdict.reason)
-                await self._store.mark_later(job.id, self._now_ms() + rest_ms, verdict.reason)
+                later_ms = self._now_ms() + rest_ms
+                await self._insist(partial(self._store.mark_later, job.id, later_ms, verdict.reason))
                 await self._pause(rest_ms / 1000)
                 delivery = await self._store.delivery(job.id) or delivery
         finally:
@@ -107,7 +112,7 @@ class Poster:
     ) -> tuple[Verdict, str | None]:
         """Try once, and write down what came of it unless it is to be tried again; the address is the post's."""
         await self._cards.finish(job.id)
-        if not await self._store.mark_sending(job.id):
+        if not await self._insist(partial(self._store.mark_sending, job.id)):
             return Verdict(Next.SENT), None  # forgotten meanwhile
         url, message_id = None, None
         try:
@@ -123,11 +128,20 @@ class Poster:
         except NETWORK_ERRORS as error:
             verdict = judge(error)
         if verdict.next is Next.SENT:
-            await self._store.mark_sent(job.id, message_id)
+            await self._insist(partial(self._store.mark_sent, job.id, message_id))
         elif verdict.next is not Next.LATER:
             verdict = Verdict(Next.DEAD, verdict.reason)
-            await self._store.mark_dead(job.id, verdict.reason)
+            await self._insist(partial(self._store.mark_dead, job.id, verdict.reason))
         return verdict, url
+
+    async def _insist(self, write: Callable[[], Awaitable[bool]]) -> bool:
+        """Repeat a write that the full disk refused: what was posted must not be forgotten for it."""
+        while True:
+            try:
+                return await write()
+            except StoreFull as error:
+                log.error("no room on the disk to note a delivery: %s", error)
+                await self._pause(ROOM_SECONDS)
 
     async def _close_cancelled(self, client: discord.Client, job: Job) -> None:
         view = status_card(CardView(job=job, is_demo=self._switches.is_demo(job.settings.variant)))

@@ -13,7 +13,8 @@ import discord
 import imageio_ffmpeg
 import pytest
 
-from bot.delivery import Poster
+from bot.database import StoreFull
+from bot.delivery import ROOM_SECONDS, Poster
 from bot.job import Delivery, Job
 from bot.posting import Posting
 from bot.sandbox.faults import (
@@ -34,6 +35,7 @@ from bot.sandbox.permissions import Permission
 from bot.sandbox.scene import ADA, BEN, GENERAL, LOBBY, MIA, PICTURES, THREAD
 from bot.sandbox.server import Sandbox
 from bot.sentences import DeadReason
+from bot.store import JobStore
 from bot.verdicts import Verdict
 from generator.protocol import Rendered, RenderRequest
 from tests.edge import Edge, clip_of, count_clips, running_edge, until, words
@@ -370,3 +372,32 @@ async def test_a_clip_too_large_in_every_size_is_a_dead_letter(edge: Edge) -> No
     edge.sandbox.faults.add(payload_too_large(), *POSTS, times=None)
     await edge.animate()
     assert (await edge.delivered(state="dead")).error == DeadReason.TOO_LARGE
+
+
+class FullDisk:
+    """A store whose disk is full for the first two notes that a post arrived."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._refusals = 2
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def mark_sent(self, job_id: int, message_id: int | None) -> bool:
+        if self._refusals:
+            self._refusals -= 1
+            raise StoreFull("database or disk is full")
+        return await self._store.mark_sent(job_id, message_id)
+
+
+class OnFullDisk(Poster):
+    def __init__(self, store: Any, *others: Any, **more: Any) -> None:
+        super().__init__(FullDisk(store), *others, **more)
+
+
+async def test_a_full_disk_costs_neither_the_poster_nor_a_second_post(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, poster=OnFullDisk) as edge:
+        await edge.animate()
+        await require_one_clip(edge)
+        assert edge.rests.count(ROOM_SECONDS) == 2
