@@ -67,10 +67,10 @@ async def animate(page: Page, **options: str) -> Locator:
 
 async def test_a_dropped_picture_comes_back_as_a_clip_that_plays(ada: Page, browser: Browser, sandbox: Sandbox) -> None:
     ben = await open_page(browser, sandbox, "Ben")
-    card = await animate(ada, quality="Fast", steps="3", frames="4")
+    card = await animate(ada, quality="Fast", steps="40")
     await expect(card.locator(".thumbnail img")).to_be_visible()
     await expect(card.get_by_role("button", name="Cancel")).to_be_visible()
-    await expect(card).to_contain_text(re.compile(r"step \d+ of 3"), timeout=RENDER_MS)
+    await expect(card).to_contain_text(re.compile(r"step \d+ of 40"), timeout=RENDER_MS)
     clip = messages(ada).filter(has=ada.locator("video"))
     await expect(clip).to_contain_text("@Ada", timeout=RENDER_MS)
     await expect(clip).to_contain_text("Demo model")

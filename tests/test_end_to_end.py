@@ -39,7 +39,7 @@ def cards(sandbox: Sandbox) -> str:
 
 async def animate(sandbox: Sandbox) -> None:
     await asyncio.wait_for(sandbox.gateway.online.wait(), 30)
-    await sandbox.world.invoke(ADA, PICTURES, "animate", {"quality": "fast"}, {"image": png()})
+    await sandbox.world.invoke(ADA, PICTURES, "animate", {"steps": 40}, {"image": png()})
 
 
 def test_the_demo_animates_one_picture_without_a_browser(tmp_path: Path) -> None:
