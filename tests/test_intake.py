@@ -28,6 +28,8 @@ from tests.scenes import blobs
 MIB = 1024 * 1024
 DEMO = BUILT_IN["demo"]
 
+NO_HANG_SECONDS = 5.0
+"""what nobody may wait for longer, on a machine that does nothing else: the long form holds it"""
 BUSY_SECONDS = 15
 """what a machine under many times its load may add: the start of a fresh child, and this process's own turn"""
 
@@ -291,17 +293,17 @@ async def attacked(folder: Path, count: int, seed: int) -> Tally:
     return tally
 
 
-def assert_within_limits(tally: Tally, count: int) -> None:
+def assert_within_limits(tally: Tally, count: int, seconds: float) -> None:
     limits = PictureLimits()
     assert tally.outcomes.total() == count
     assert tally.outcomes["accepted"] > count * 0.05, "mutations that leave nothing to decode would test nothing"
     assert tally.outcomes["corrupt"] > count * 0.1
     assert tally.address_space_kib * 1024 <= limits.memory_bytes
-    assert tally.slowest <= limits.seconds + BUSY_SECONDS
+    assert tally.slowest <= seconds
 
 
 async def test_hostile_files_are_accepted_or_refused_within_the_limits(tmp_path: Path) -> None:
-    assert_within_limits(await attacked(tmp_path, 300, seed=1), 300)
+    assert_within_limits(await attacked(tmp_path, 300, seed=1), 300, NO_HANG_SECONDS + BUSY_SECONDS)
 
 
 async def test_bombs_are_accepted_or_refused_within_the_limits(pictures: PictureChild, tmp_path: Path) -> None:
@@ -313,7 +315,7 @@ async def test_bombs_are_accepted_or_refused_within_the_limits(pictures: Picture
 
     await attack(tmp_path, files(), pictures, tally, "bomb")
     print(tally)
-    assert tally.slowest <= PictureLimits().seconds + BUSY_SECONDS
+    assert tally.slowest <= NO_HANG_SECONDS + BUSY_SECONDS
     assert not [name for name in tally.outcomes if "crash" in name]
     assert not [note for note in tally.outcomes if note == "not-a-picture"], "every bomb is a picture at first sight"
 
@@ -321,4 +323,4 @@ async def test_bombs_are_accepted_or_refused_within_the_limits(pictures: Picture
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 async def test_twenty_thousand_hostile_files_are_accepted_or_refused_within_the_limits(tmp_path: Path) -> None:
-    assert_within_limits(await attacked(tmp_path, 20_000, seed=2), 20_000)
+    assert_within_limits(await attacked(tmp_path, 20_000, seed=2), 20_000, NO_HANG_SECONDS)
