@@ -40,4 +40,4 @@ screenshots: setup
 	$(BIN)/python -m docs.screenshots
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache demo-data
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache demo-data demo-out

@@ -19,7 +19,7 @@ import discord
 from bot.alarm import Alarm
 from bot.client import VivantClient
 from bot.config import MIB, Config
-from bot.database import StoreError
+from bot.database import StoreError, StoreFull
 from bot.delivery import Poster
 from bot.job import Limits
 from bot.metrics import Metrics
@@ -54,7 +54,7 @@ async def run_bot(
     async with AsyncExitStack() as stack:
         store = await _open_store(config, stack)
         spool = Spool(config.data_dir / "spool", config.retention.min_free_mib * MIB)
-        spool.sweep(await store.known_files())
+        spool.sweep(await store.known_files(), older_than_seconds=0)  # the lock is ours: nobody else writes here
         switches = Switches(config, store)
         await switches.load()
         backends = [make_backend(_executor(config, switches), gpu=gpu, on_state=_log_state) for gpu in _gpus(config)]
@@ -97,6 +97,8 @@ async def _open_store(config: Config, stack: AsyncExitStack) -> JobStore:
         store = await JobStore.open(config.data_dir, limits=limits, variants=config.all_variants(), executors=executors)
         stack.push_async_callback(store.close)
         await store.recover()
+    except StoreFull:
+        raise  # mended by making room, so a later start may work
     except StoreError as error:
         raise StartError(str(error)) from error
     return store
@@ -171,6 +173,8 @@ async def _run_until_stopped(services: Services, client: VivantClient, *more: Co
             running = [tasks.create_task(loop) for loop in loops]
             ended = asyncio.create_task(stopped.wait())
             await asyncio.wait([ended, *running], return_when=asyncio.FIRST_COMPLETED)
+            if not stopped.is_set():  # a loop that returns is as bad as one that raises: only a signal ends the bot
+                raise RuntimeError("one of the bot's loops ended by itself")
             ended.cancel()
             log.info("stopping: running jobs go back into the line")
             for task in running:
@@ -196,6 +200,7 @@ async def _sweep(services: Services) -> None:
     while True:
         names = await services.store.sweep(clip_hours=retention.clip_hours, row_days=retention.row_days)
         services.spool.delete(names)
+        services.spool.sweep(await services.store.known_files())
         await asyncio.sleep(SWEEP_SECONDS)
 
 

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 CONNECTIONS = 12
 """to one host: a burst of commands shares them, because a TLS handshake for each costs more than the waiting"""
 KEEP_CONNECTION_SECONDS = 60.0
+ALWAYS_OPEN = ("privacy", "forget-me")
+"""also where the bot does not work: what it holds of a person is theirs to ask about"""
 PRESENCE_SECONDS = 60.0
 """Discord allows five presence updates in 20 s; nobody needs more than one a minute"""
 
@@ -43,6 +45,8 @@ class Tree(app_commands.CommandTree["VivantClient"]):
         """Serve only the servers that the operator allows."""
         allowed = interaction.client.services.config.allowed_guilds
         if not allowed or interaction.guild_id in allowed or is_operator(interaction):
+            return True
+        if interaction.command is not None and interaction.command.name in ALWAYS_OPEN:
             return True
         if interaction.type is not discord.InteractionType.autocomplete:
             await answer(interaction, not_here_text())

@@ -137,8 +137,17 @@ class Config(BaseSettings):
 
     def all_variants(self) -> dict[str, Variant]:
         """Give the built-in variants and the operator's own, which may replace one of the same name."""
-        own = {name: Variant(name=name, **item.model_dump()) for name, item in self.variants.items()}
+        own = {name: _variant(name, item) for name, item in self.variants.items()}
         return BUILT_IN | own
+
+
+def _variant(name: str, item: VariantConfig) -> Variant:
+    values = item.model_dump()
+    if item.source.startswith("~"):
+        values["source"] = str(Path(item.source).expanduser())
+    if item.turbo:  # a distilled UNet wants few calls and no guidance
+        values |= {"quality": Quality.FAST, "max_guidance": 1.0}
+    return Variant(name=name, **values)
 
 
 def load_config(path: Path | None = None) -> Config:

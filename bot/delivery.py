@@ -127,6 +127,9 @@ class Poster:
             verdict = Verdict(Next.DEAD, error.reason)
         except NETWORK_ERRORS as error:
             verdict = judge(error)
+        except Exception as error:
+            log.error("job=%d delivery failed", job.id, exc_info=error)
+            verdict = Verdict(Next.LATER, type(error).__name__)
         if verdict.next is Next.SENT:
             await self._insist(partial(self._store.mark_sent, job.id, message_id))
         elif verdict.next is not Next.LATER:

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from bot.database import StoreFull
+
 if TYPE_CHECKING:
     from bot.store import JobStore
 
@@ -33,7 +35,10 @@ async def paced_start(store: JobStore, now_ms: Callable[[], int]) -> None:
     """Wait for as long as the budget says; the start is counted before it happens."""
     text = await store.get_setting("identifies")
     wait_ms, due_ms = pace(int(text) if text and text.isdigit() else 0, now_ms())
-    await store.set_setting("identifies", str(due_ms))
+    try:
+        await store.set_setting("identifies", str(due_ms))
+    except StoreFull:
+        log.error("no room on the disk to count this start")
     if wait_ms:
         log.warning("too many starts in a row: waiting %.0f s, to spare Discord's daily budget", wait_ms / 1000)
         await asyncio.sleep(wait_ms / 1000)

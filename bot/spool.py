@@ -97,7 +97,10 @@ class Spool:
     def delete(self, names: Iterable[str]) -> None:
         """Delete files that no row names any more; one that is gone already is fine."""
         for name in names:
-            self._path(name).unlink(missing_ok=True)
+            path = self._path(name)
+            path.unlink(missing_ok=True)
+            for smaller in self.folder.glob(f"{path.stem}-[0-9]*{path.suffix}"):  # made for places that take less
+                smaller.unlink(missing_ok=True)
 
     def sweep(self, known: Collection[str], older_than_seconds: float = 3600.0) -> list[str]:
         """At start: delete what no row names, left over from a crash between file and row. Give the names."""

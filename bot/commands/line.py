@@ -9,7 +9,7 @@ import discord
 from discord import app_commands
 
 from bot.cards import clip_name, describe_line, describe_settings
-from bot.commands.answers import acknowledge, is_admin, may_end
+from bot.commands.answers import acknowledge, may_end
 from bot.commands.place import LARGEST_POST
 from bot.job import SETTLED, Job, JobState
 from bot.posting import Unposted, fit_clip
@@ -92,7 +92,7 @@ async def result(interaction: discord.Interaction[VivantClient], job: int | None
         found = next((item for item in jobs if item.state is JobState.RENDERED and item.clip), None)
     else:
         found = await services.store.job(job)
-    if found is None or (found.user_id != interaction.user.id and not is_admin(interaction)):
+    if found is None or (found.user_id != interaction.user.id):
         await interaction.edit_original_response(content=no_clip_text())
     elif found.state is JobState.FAILED:
         await interaction.edit_original_response(content=str(explain_failure(found.failure or {})))
