@@ -36,6 +36,7 @@ PASTE = """([name, bytes]) => {
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """Start Chromium; skip, saying so loudly, where none can be had."""
+    expect.set_options(timeout=20_000)  # a page beside a render on the same two cores
     async with async_playwright() as playwright:
         found = next(filter(None, map(shutil.which, NAMES)), playwright.chromium.executable_path)
         if not Path(found).exists():
