@@ -1,8 +1,8 @@
-"""The records that the store keeps, and which state may follow which. Knows no Discord and no SQL."""
+"""The records that the store keeps. Knows no Discord and no SQL."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -21,14 +21,6 @@ class JobState(StrEnum):
 
 
 SETTLED = frozenset({JobState.RENDERED, JobState.FAILED, JobState.CANCELLED})
-
-ALLOWED: dict[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
-    JobState.RUNNING: frozenset({JobState.QUEUED, *SETTLED}),
-    JobState.RENDERED: frozenset(),
-    JobState.FAILED: frozenset(),
-    JobState.CANCELLED: frozenset(),
-}
 
 
 class DeliveryState(StrEnum):
@@ -57,7 +49,6 @@ class Route:
     max_bytes: int = 10 * 1024 * 1024
     """the place's upload limit for the bot's own posts"""
     spoiler: bool = False
-    locale: str = "en-US"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +128,7 @@ class Delivery:
 class Limits:
     """What one person and one server may hold in the queue; 0 means no limit."""
 
-    queued_per_user: int = 50
+    queued_per_user: int = 20
     queued_per_guild: int = 0
     running_per_user: int = 0
-    waiting_total: int = 0
     max_attempts: int = 3
-    owners: frozenset[int] = field(default_factory=frozenset)

@@ -22,7 +22,7 @@ from generator.variants import Variant
 
 
 class QueueFull(Exception):
-    """A limit of the line is reached: `scope` is "user", "guild" or "all", `limit` its number."""
+    """A limit of the line is reached: `scope` is "user" or "guild", `limit` its number."""
 
     def __init__(self, scope: str, limit: int) -> None:
         super().__init__(f"the {scope} limit of {limit} waiting jobs is reached")
@@ -71,7 +71,6 @@ _ADMIT_SQL = """
       (select id from job where key = :key),
       (select count(*) from (select 1 from job where user_id = :user and state = 'queued' limit :user_limit)),
       (select count(*) from (select 1 from job where guild_id = :guild and state = 'queued' limit :guild_limit)),
-      (select count(*) from (select 1 from job where state = 'queued' limit :all_limit)),
       max(
         (select value from meta where key = 'vtime'),
         coalesce((select served from lane where user_id = :user), 0),
@@ -93,12 +92,7 @@ _JOIN_LANE_SQL = """
 
 def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, Variant], now_ms: int) -> Job:
     """Accept a request; the same key gives the job it already is. Raises QueueFull."""
-    free = new.user_id in limits.owners
-    scopes = (
-        ("user", 0 if free else limits.queued_per_user),
-        ("guild", 0 if free else limits.queued_per_guild),
-        ("all", 0 if free else limits.waiting_total),
-    )
+    scopes = (("user", limits.queued_per_user), ("guild", limits.queued_per_guild))
     values: dict[str, Any] = {"key": new.key, "user": new.user_id, "guild": new.route.guild_id}
     known, *waiting, start = fetch_one(db, _ADMIT_SQL, values | {f"{scope}_limit": limit for scope, limit in scopes})
     if known is not None:
@@ -266,11 +260,6 @@ def _jobs(db: Statements, tail: str, parameters: Mapping[str, Any] | None = None
 def by_id(db: Statements, job_id: int) -> Job | None:
     """Give one job."""
     return next(iter(_jobs(db, "where id = :id", {"id": job_id})), None)
-
-
-def by_key(db: Statements, key: str) -> Job | None:
-    """Give the job of one request."""
-    return next(iter(_jobs(db, "where key = :key", {"key": key})), None)
 
 
 def of_user(db: Statements, user_id: int, limit: int) -> list[Job]:

@@ -36,12 +36,6 @@ def of_job(db: Statements, job_id: int) -> Delivery | None:
     return None if row is None else delivery_from(row, _instance(db))
 
 
-def next_ms(db: Statements, now_ms: int) -> int | None:
-    """Tell when the next delivery is due, never more than the longest back-off ahead."""
-    row = fetch_one(db, "select min(next_ms) from outbox where state = 'pending'")
-    return None if row[0] is None else min(int(row[0]), now_ms + LONGEST_WAIT_MS)
-
-
 def mark_sending(db: Statements, job_id: int, now_ms: int) -> bool:
     """Note that the request is about to go out; False: somebody else has this delivery."""
     sql = """
@@ -77,15 +71,6 @@ def mark_dead(db: Statements, job_id: int, error: str) -> bool:
         where job_id = :job and state in ('pending', 'sending') returning job_id
     """
     return bool(fetch(db, sql, {"job": job_id, "error": error}))
-
-
-def revive(db: Statements, job_id: int, now_ms: int) -> bool:
-    """Try a dead delivery again, as a new post."""
-    sql = """
-        update outbox set state = 'pending', next_ms = :now, attempts = 0, first_try_ms = null, error = null
-        where job_id = :job and state = 'dead' returning job_id
-    """
-    return bool(fetch(db, sql, {"job": job_id, "now": now_ms}))
 
 
 def recover(db: Statements) -> int:

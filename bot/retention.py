@@ -45,7 +45,7 @@ def release_files(db: Statements, job_ids: Sequence[int]) -> list[str]:
 
 
 def delete_rows(db: Statements, job_ids: Sequence[int]) -> list[str]:
-    """Delete settled jobs and their deliveries, unless a delivery was revived meanwhile."""
+    """Delete settled jobs and their deliveries."""
     return _delete(db, _by_ids(db, job_ids))
 
 

@@ -105,8 +105,7 @@ def explain_full(scope: str, limit: int) -> str:
             f"You have {limit} pictures waiting, which is the most for one person. {NOTHING_QUEUED} "
             "Wait for one to be done, or give one up with /cancel."
         )
-    whose = "This server's" if scope == "guild" else "The"
-    return f"{whose} line is full: {limit} pictures are waiting. {NOTHING_QUEUED} Please try again in a while."
+    return f"This server's line is full: {limit} pictures are waiting. {NOTHING_QUEUED} Please try again in a while."
 
 
 def explain_hold(hold: Hold) -> str:

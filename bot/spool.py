@@ -11,20 +11,15 @@ The order is always: write aside, fsync, rename, fsync the folder, and only then
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import errno
 import re
 import shutil
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from bot.job import Job
-from generator.durable import written_aside
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class SpoolFull(Exception):
@@ -89,11 +84,6 @@ class Spool:
 
     # -- files --------------------------------------------------------------------------------------------------
 
-    async def save(self, path: Path, data: bytes) -> None:
-        """Write a file of the spool durably. Raises SpoolFull; then nothing is left of it."""
-        with self._no_room_is_spool_full(len(data)):
-            await asyncio.to_thread(_write, path, data)
-
     def delete(self, names: Iterable[str]) -> None:
         """Delete files that no row names any more; one that is gone already is fine."""
         for name in names:
@@ -111,17 +101,3 @@ class Spool:
                 path.unlink(missing_ok=True)
                 swept.append(path.name)
         return sorted(swept)
-
-    @contextlib.contextmanager
-    def _no_room_is_spool_full(self, needed_bytes: int) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if error.errno in _NO_ROOM:
-                raise SpoolFull(self.free_bytes(), needed_bytes) from error
-            raise
-
-
-def _write(path: Path, data: bytes) -> None:
-    with written_aside(path) as aside:
-        aside.write_bytes(data)

@@ -180,10 +180,6 @@ class JobStore:
         """Give one job."""
         return await self._database.read(line.by_id, job_id)
 
-    async def job_by_key(self, key: str) -> Job | None:
-        """Give the job of one request."""
-        return await self._database.read(line.by_key, key)
-
     async def jobs_of(self, user_id: int, limit: int = 10) -> list[Job]:
         """Give a person's jobs, the newest first."""
         return await self._database.read(line.of_user, user_id, limit)
@@ -222,10 +218,6 @@ class JobStore:
         """Give one job's delivery; None while it is not settled."""
         return await self._database.read(outbox.of_job, job_id)
 
-    async def next_delivery_ms(self) -> int | None:
-        """Tell when the next delivery is due, never more than five minutes ahead; None: nothing is owed."""
-        return await self._database.read(outbox.next_ms, self._now_ms())
-
     async def wait_for_delivery(self) -> None:
         """Return when a delivery was added or changed since `due_deliveries` last looked."""
         await self._deliveries.wait()
@@ -248,16 +240,10 @@ class JobStore:
         return later
 
     async def mark_dead(self, job_id: int, error: str) -> bool:
-        """Give the delivery up; its clip stays, and `revive` tries again."""
+        """Give the delivery up; its clip stays for its person to fetch."""
         dead = await self._database.write(outbox.mark_dead, job_id, error)
         log.warning("job=%d delivery dead: %s", job_id, error)
         return dead
-
-    async def revive(self, job_id: int) -> bool:
-        """Try a dead delivery again; False: it is not dead."""
-        revived = await self._database.write(outbox.revive, job_id, self._now_ms())
-        self._deliveries.set()
-        return revived
 
     # -- settings and retention ---------------------------------------------------------------------------------
 

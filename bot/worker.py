@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
-from bot.gate import Gate, Hold, HoldCause
+from bot.gate import Gate, HoldCause
 from bot.job import Job
 from bot.spool import Spool, SpoolFull
 from bot.store import JobStore, StoreFull
@@ -80,24 +80,10 @@ class Worker:
         render = self._renders.get(job_id)
         return render is not None and render.cancel()
 
-    def pause(self, reason: str) -> None:
-        """Start nothing until `resume`; with a shared gate this holds for all workers."""
-        self._gate.close(HoldCause.PAUSED, reason)
-
     def resume(self) -> None:
         """Start jobs again, whatever held them."""
         self._crashes.clear()
         self._gate.open(*HoldCause)
-
-    @property
-    def hold(self) -> Hold | None:
-        """Why nothing is started; None while jobs start."""
-        return self._gate.hold
-
-    @property
-    def running(self) -> frozenset[int]:
-        """The jobs this worker renders now."""
-        return frozenset(self._renders)
 
     # -- one loop -----------------------------------------------------------------------------------------------
 

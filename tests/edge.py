@@ -116,8 +116,8 @@ class Edge:
         interaction = await self.animate(actor=actor, channel=channel, **options)
 
         async def accepted() -> Job | None:
-            job = await self.store.job_by_key(interaction.id)
-            return job if job and job.card_message_id else None
+            jobs = await self.store.jobs_of(int(actor))
+            return next((job for job in jobs if job.key == interaction.id and job.card_message_id), None)
 
         return await until(accepted, "an accepted job")
 

@@ -1,4 +1,4 @@
-"""A store and a spool on a disk that is full: run as a child, since the limit holds for a whole process.
+"""A store on a disk that is full: run as a child, since the limit holds for a whole process.
 
 `python -m tests.full_disk FOLDER limit|tmpfs`; with `limit` the kernel refuses to let any file grow (SQLite then says
 IOERR), with `tmpfs` FOLDER is a small file system of its own (SQLite says FULL). Prints one JSON line.
@@ -20,7 +20,6 @@ from typing import Any
 
 from bot.database import StoreFull
 from bot.job import JobState, Limits
-from bot.spool import Spool, SpoolFull
 from bot.store import JobStore
 from tests.jobs import new_job, rendered
 
@@ -66,7 +65,6 @@ async def one_life(folder: Path, how: str) -> dict[str, Any]:
     accepted: list[str] = []
     found: dict[str, Any] = {}
     store = await JobStore.open(folder, limits=Limits(queued_per_user=0))
-    spool = Spool(folder / "spool", min_free_bytes=0)
 
     async def accept() -> None:
         accepted.append((await store.enqueue(new_job())).key)
@@ -82,9 +80,6 @@ async def one_life(folder: Path, how: str) -> dict[str, Any]:
     found["give_back"] = await refused(lambda: store.give_back(rendering, counts=True), StoreFull, 1)
     found["mark_sending"] = await refused(lambda: store.mark_sending(running.id), StoreFull, 1)
     found["read"] = len(await store.line(1)) == 1
-    big = bytes(8 * 1024 * 1024)
-    found["spool"] = await refused(lambda: spool.save(spool.picture_path("picture-a.png"), big), SpoolFull, 1)
-    found["spool_left"] = [path.name for path in spool.folder.iterdir()]
     disk.free()
     found["settled_after"] = await store.settle_rendered(rendering, rendered(rendering))
     found["sending_after"] = await store.mark_sending(running.id)

@@ -13,6 +13,7 @@ import secrets
 import sys
 from pathlib import Path
 
+from bot.database import Statements, fetch_one
 from bot.job import Limits
 from bot.store import JobStore
 from tests.jobs import new_job, rendered
@@ -63,6 +64,10 @@ async def deliver(store: JobStore, journal: Journal) -> None:
         await store.wait_for_delivery()
 
 
+def owed(db: Statements) -> int:
+    return int(fetch_one(db, "select count(*) from outbox where state <> 'sent'")[0])
+
+
 async def main(folder: Path, log: Path, mode: str) -> None:
     journal = Journal(log)
     store = await JobStore.open(folder, limits=Limits(queued_per_user=0))
@@ -71,7 +76,7 @@ async def main(folder: Path, log: Path, mode: str) -> None:
     if mode == "drain":
         async with asyncio.timeout(60):
             workers = [asyncio.create_task(work(store, journal)), asyncio.create_task(deliver(store, journal))]
-            while await store.active_jobs() or await store.next_delivery_ms() is not None:
+            while await store.active_jobs() or await store._database.read(owed):
                 await asyncio.sleep(0.02)
             for worker in workers:
                 worker.cancel()

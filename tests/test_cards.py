@@ -160,7 +160,7 @@ def test_every_closed_set_has_its_sentence() -> None:
     assert len({explain_dead(reason) for reason in DeadReason}) == len(DeadReason)
     assert all(explain_hold(Hold(cause, "a reason")) for cause in HoldCause)
     assert all(explain_cancel(outcome, 1) for outcome in CancelOutcome)
-    assert all(explain_full(scope, 20) for scope in ("user", "guild", "all"))
+    assert all(explain_full(scope, 20) for scope in ("user", "guild"))
     assert explain_dead(None)
 
 

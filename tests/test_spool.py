@@ -1,4 +1,4 @@
-"""Files in the spool: complete or absent, named safely, swept, refused when the disk is nearly full."""
+"""Files in the spool: named safely, swept, refused when the disk is nearly full."""
 
 from __future__ import annotations
 
@@ -17,15 +17,6 @@ from tests.jobs import new_job, opened
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
     return Spool(tmp_path / "spool", min_free_bytes=0)
-
-
-async def test_a_saved_file_is_there_and_nothing_else(spool: Spool) -> None:
-    path = spool.picture_path(spool.picture_name("123"))
-
-    await spool.save(path, b"picture")
-
-    assert path.read_bytes() == b"picture"
-    assert [item.name for item in spool.folder.iterdir()] == ["picture-123.png"]
 
 
 async def test_two_tries_never_share_a_file(spool: Spool, tmp_path: Path) -> None:

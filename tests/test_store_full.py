@@ -18,8 +18,6 @@ PROMISED = {
     "give_back": True,
     "mark_sending": True,
     "read": True,
-    "spool": True,
-    "spool_left": [],
     "settled_after": "rendered",
     "sending_after": True,
     "lost": 0,

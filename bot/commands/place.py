@@ -67,7 +67,6 @@ def route_of(interaction: discord.Interaction[VivantClient], *, spoiler: bool, n
         can_post=posts,
         max_bytes=min(limit, LARGEST_POST),
         spoiler=spoiler,
-        locale=str(interaction.locale),
     )
 
 

@@ -7,24 +7,12 @@ flat regions, fine grain and shading. Values are in -1..1.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 LEAVES = 36
 """shapes in a background; a picture of fewer looks like a poster, of more like gravel"""
-SUBJECTS = 3
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A batch of pictures in two layers, larger than the frame so that a camera can move over them."""
-
-    background: Tensor
-    """(pictures, 3, height, width)"""
-    subject: Tensor
-    """(pictures, 4, height, width), colour already multiplied by alpha"""
 
 
 class Dice:
@@ -51,28 +39,20 @@ class Dice:
         return torch.randint(high, shape, generator=self.rng, device=self.device)
 
 
-def paint_scene(dice: Dice, pictures: int, height: int, width: int) -> Scene:
-    """Paint a batch of scenes of the given size."""
+def paint_pictures(dice: Dice, pictures: int, height: int, width: int) -> Tensor:
+    """Paint a batch of pictures (pictures, 3, height, width)."""
     texture = _texture(dice, pictures, height, width)
     palette = _palette(dice, pictures)
-    background = (_colour(dice, palette) + dice.uniform(0.1, 0.5, pictures, 1, 1, 1) * texture).tanh()
+    painted = (_colour(dice, palette) + dice.uniform(0.1, 0.5, pictures, 1, 1, 1) * texture).tanh()
     plane = _Plane(height, width, dice.device)
     for leaf in range(LEAVES):
         mask = plane.shape(dice, pictures, smallest=0.03, largest=0.6)
-        paint = _fill(dice, plane, palette, texture.roll(leaf + 1, 0))
-        background = background + mask * (paint - background)
+        painted = painted + mask * (_fill(dice, plane, palette, texture.roll(leaf + 1, 0)) - painted)
     lettering = _lettering(dice, pictures, height, width)
-    background = background + lettering * (_colour(dice, palette) - background)
-    subject = torch.zeros(pictures, 4, height, width, device=dice.device)
-    for number in range(SUBJECTS):
-        mask = plane.shape(dice, pictures, smallest=0.15, largest=0.5) * dice.chance(0.6, pictures, 1, 1, 1)
-        paint = _fill(dice, plane, palette, texture.roll(-number - 1, 0))
-        subject = subject * (1 - mask) + torch.cat([paint * mask, mask], 1)
+    painted = painted + lettering * (_colour(dice, palette) - painted)
     contrast = dice.uniform(0.6, 1.3, pictures, 1, 1, 1)
     light = dice.uniform(-0.2, 0.2, pictures, 1, 1, 1)
-    alpha = subject[:, 3:]
-    subject = torch.cat([(subject[:, :3] * contrast + light * alpha).clamp(-1, 1), alpha], 1)
-    return Scene(background=(background * contrast + light).clamp(-1, 1), subject=subject)
+    return (painted * contrast + light).clamp(-1, 1)
 
 
 class _Plane:
