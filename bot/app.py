@@ -53,6 +53,7 @@ async def run_bot(
         raise StartError("There is no token. Put it into config.toml or VIVANT_TOKEN; `python -m bot doctor` says how.")
     async with AsyncExitStack() as stack:
         store = await _open_store(config, stack)
+        metrics = _open_metrics(config, store, stack)
         spool = Spool(config.data_dir / "spool", config.retention.min_free_mib * MIB)
         spool.sweep(await store.known_files(), older_than_seconds=0)  # the lock is ours: nobody else writes here
         switches = Switches(config, store)
@@ -82,7 +83,8 @@ async def run_bot(
         client = await stack.enter_async_context(VivantClient(services))
         await _log_in(client, config.token.get_secret_value())
         poster = make_poster(store, spool, switches, cards, shrink)
-        await _run_until_stopped(services, client, poster.run(client), alarm.run(client, config.owners))
+        loops = [poster.run(client), alarm.run(client, config.owners), *(item.run() for item in metrics)]
+        await _run_until_stopped(services, client, *loops)
 
 
 async def _open_store(config: Config, stack: AsyncExitStack) -> JobStore:
@@ -102,6 +104,22 @@ async def _open_store(config: Config, stack: AsyncExitStack) -> JobStore:
     except StoreError as error:
         raise StartError(str(error)) from error
     return store
+
+
+def _open_metrics(config: Config, store: JobStore, stack: AsyncExitStack) -> list[Metrics]:
+    """Give one Metrics, or none where the operator wants none."""
+    if not config.metrics_port:
+        return []
+    metrics = Metrics(store)
+    try:
+        metrics.listen(config.metrics_port)
+    except OSError as error:
+        raise StartError(
+            f"Port {config.metrics_port} cannot be used for the metrics ({error.strerror}). "
+            "Set metrics_port to a free one, or to 0 for no metrics."
+        ) from error
+    stack.push_async_callback(metrics.close)
+    return [metrics]
 
 
 def _gpus(config: Config) -> list[int | None]:
@@ -166,8 +184,6 @@ async def _run_until_stopped(services: Services, client: VivantClient, *more: Co
         _beat(client, _heartbeat_path(config)),
         _sweep(services),
     ]
-    if config.metrics_port:
-        loops.append(Metrics(services.store).run(config.metrics_port))
     with _stop_signals() as stopped:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(loop) for loop in loops]

@@ -65,6 +65,19 @@ class GeneratorConfig(_Section):
     max_steps: int = Field(50, ge=1, le=100)
     threads: int = Field(0, ge=0)
 
+    @field_validator("gpus")
+    @classmethod
+    def _each_once(cls, value: list[int]) -> list[int]:
+        if min(value, default=0) < 0 or len(set(value)) < len(value):
+            raise ValueError("list each GPU once, by its number from 0 on")
+        return value
+
+    @model_validator(mode="after")
+    def _gpus_fit_the_device(self) -> Self:
+        if self.gpus and self.device not in ("auto", "cuda"):  # each GPU process sees one card only, as cuda:0
+            raise ValueError(f'gpus is for CUDA cards: set device to "auto" instead of "{self.device}", or empty gpus')
+        return self
+
 
 class VariantConfig(_Section):
     """A variant of the operator's own."""

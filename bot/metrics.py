@@ -14,7 +14,7 @@ COUNT_SECONDS = 5.0
 
 
 class Metrics:
-    """Counts jobs by state and measures the event loop's delay while `run` is awaited."""
+    """Counts jobs by state and measures the event loop's delay while `run` is awaited, between `listen` and `close`."""
 
     def __init__(self, store: JobStore) -> None:
         self.registry = CollectorRegistry()
@@ -27,17 +27,21 @@ class Metrics:
             registry=self.registry,
         )
 
-    async def run(self, port: int) -> None:
-        """Serve on 127.0.0.1 at `port` until cancelled."""
-        server, thread = start_http_server(port, addr="127.0.0.1", registry=self.registry)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._measure_delay())
-                tasks.create_task(self._count_jobs())
-        finally:
-            await asyncio.to_thread(server.shutdown)
-            server.server_close()
-            thread.join()
+    def listen(self, port: int) -> None:
+        """Answer on 127.0.0.1 at `port`. Raises OSError when it is taken."""
+        self._server, self._thread = start_http_server(port, addr="127.0.0.1", registry=self.registry)
+
+    async def close(self) -> None:
+        """Answer no more."""
+        await asyncio.to_thread(self._server.shutdown)
+        self._server.server_close()
+        self._thread.join()
+
+    async def run(self) -> None:
+        """Measure until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._measure_delay())
+            tasks.create_task(self._count_jobs())
 
     async def _measure_delay(self) -> None:
         loop = asyncio.get_running_loop()

@@ -48,6 +48,9 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         pytest.param("[generator]\ndevice = 'gpu'", "generator.device", id="unknown device"),
         pytest.param("[generator]\nmemory = 'tiny'", "generator.memory", id="unknown memory plan"),
         pytest.param("[generator]\nvariant = 'svdxt'", "known variants are: demo, svd, svd-xt", id="unknown variant"),
+        pytest.param("[generator]\ngpus = [0, -1]", "generator.gpus: list each GPU once", id="negative GPU"),
+        pytest.param("[generator]\ngpus = [1, 1]", "generator.gpus: list each GPU once", id="one GPU twice"),
+        pytest.param("[generator]\ndevice = 'cpu'\ngpus = [0, 1]", 'set device to "auto"', id="GPUs of a CPU"),
         pytest.param("[queue]\nmax_attempts = 0", "queue.max_attempts", id="out of range"),
         pytest.param("[queue.role_weights]\nvip = 2", "role ids are numbers", id="role by name"),
         pytest.param("token = ", "not valid TOML", id="broken file"),
@@ -58,6 +61,13 @@ def test_a_mistake_gets_a_sentence_with_its_key(tmp_path: Path, text: str, says:
         load_config(write(tmp_path, text))
     assert says in str(caught.value)
     assert "config.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["gpus = [1, 0]", "device = 'cuda'\ngpus = [0]", "device = 'cuda:1'", "device = 'cpu'"]
+)
+def test_devices_and_gpus_that_fit_are_taken(tmp_path: Path, text: str) -> None:
+    load_config(write(tmp_path, f"[generator]\n{text}"))
 
 
 def test_a_named_file_that_is_missing_says_what_to_copy(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -17,6 +18,8 @@ import psutil
 import pytest
 from PIL import Image
 
+from bot.app import StartError, run_bot
+from bot.config import Config
 from bot.sandbox.demo import running_bot
 from bot.sandbox.refusals import Json
 from bot.sandbox.scene import ADA, PICTURES, VIVANT
@@ -120,6 +123,13 @@ async def test_a_second_bot_on_the_same_data_is_refused_with_a_sentence(tmp_path
         assert second.returncode == 78
         assert b"another" in said.lower()
         assert b"Traceback" not in said
+
+
+async def test_a_metrics_port_that_is_taken_is_told_with_its_setting(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(StartError, match=rf"Port {port} .*metrics_port"):
+            await run_bot(Config(token="x", data_dir=tmp_path, metrics_port=port))
 
 
 @pytest.mark.parametrize("module", ["bot.app", "bot.client", "bot.doctor", "bot.__main__", "bot.sandbox.demo"])
