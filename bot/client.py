@@ -18,6 +18,7 @@ from bot.cards import Action, JobButton, describe_presence
 from bot.commands import add_commands
 from bot.commands.answers import answer, is_operator
 from bot.commands.buttons import press
+from bot.job import JobState
 from bot.pacing import paced_start
 from bot.redact import hide_tokens_in_logs
 from bot.replies import failed_text, not_here_text
@@ -174,7 +175,7 @@ class VivantClient(discord.AutoShardedClient):
         await self.wait_until_ready()
         while True:
             services = self.services
-            waiting = len(await services.store.line(limit=1000))
+            waiting = (await services.store.counts())[JobState.QUEUED]
             text = describe_presence(services.switches.variant, waiting, services.switches.hold)
             if text != self._shown:
                 try:
