@@ -55,7 +55,8 @@ async def run_bot(
         store = await _open_store(config, stack)
         metrics = _open_metrics(config, store, stack)
         spool = Spool(config.data_dir / "spool", config.retention.min_free_mib * MIB)
-        spool.sweep(await store.known_files(), older_than_seconds=0)  # the lock is ours: nobody else writes here
+        known = await store.known_files()
+        await asyncio.to_thread(spool.sweep, known, 0)  # of any age: the lock is ours, so nobody else writes here
         switches = Switches(config, store)
         await switches.load()
         backends = [make_backend(_executor(config, switches), gpu=gpu, on_state=_log_state) for gpu in _gpus(config)]
@@ -215,8 +216,9 @@ async def _sweep(services: Services) -> None:
     retention = services.config.retention
     while True:
         names = await services.store.sweep(clip_hours=retention.clip_hours, row_days=retention.row_days)
-        services.spool.delete(names)
-        services.spool.sweep(await services.store.known_files())
+        await asyncio.to_thread(services.spool.delete, names)
+        known = await services.store.known_files()
+        await asyncio.to_thread(services.spool.sweep, known)
         await asyncio.sleep(SWEEP_SECONDS)
 
 

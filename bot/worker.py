@@ -157,7 +157,8 @@ class Worker:
     async def _keep(self, job: Job, rendered: Rendered) -> None:
         state = await self._insist(partial(self._store.settle_rendered, job, rendered))
         if state is None:
-            self._spool.delete(path.name for path in (rendered.clip_path, rendered.master_path) if path)
+            names = [path.name for path in (rendered.clip_path, rendered.master_path) if path]
+            await asyncio.to_thread(self._spool.delete, names)
 
     async def _lost(self, job: Job, error: ExecutorLost) -> None:
         closed = error.data.get("cause") == "closed"

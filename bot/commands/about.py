@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,6 @@ async def forget(interaction: Interaction) -> int:
             for worker in services.workers:
                 worker.cancel(job.id)
     names = await services.store.forget_user(interaction.user.id)
-    services.spool.delete(names)
+    await asyncio.to_thread(services.spool.delete, names)
     log.info("forgot one person: %d files", len(names))
     return len(names)

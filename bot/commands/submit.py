@@ -64,7 +64,7 @@ async def submit(interaction: Interaction, source: discord.Attachment, wish: Wis
         await _accept(interaction, new, message_id)
     except Refused as refused:
         if new is not None:
-            services.spool.delete([new.picture])
+            await asyncio.to_thread(services.spool.delete, [new.picture])
         await take_back(interaction, refused.text)
 
 
