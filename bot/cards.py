@@ -359,7 +359,7 @@ def describe_status(
     rows.append(" · ".join(f"{counts.get(state, 0)} {state}" for state in JobState))
     for number, facts in enumerate(backends):
         known = ", ".join(f"{key} {value}" for key, value in facts.items() if isinstance(value, str | int | float))
-        rows.append(f"Renderer {number}: {known or 'starting'}")
+        rows.append(f"GPU process {number}: {known or 'starting'}")
     return "\n".join(rows)
 
 

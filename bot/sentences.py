@@ -5,7 +5,7 @@ Exception texts never get here: a sentence is chosen by an error's class and fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -108,12 +108,20 @@ def explain_full(scope: str, limit: int) -> str:
     return f"This server's line is full: {limit} pictures are waiting. {NOTHING_QUEUED} Please try again in a while."
 
 
+def explain_place(missing: Sequence[str]) -> str:
+    """Say which permissions the bot lacks in a channel."""
+    return (
+        f"I may not post clips in this channel: I lack {' and '.join(missing)}. "
+        f"{NOTHING_QUEUED} Ask a moderator to allow it, or use another channel."
+    )
+
+
 def explain_hold(hold: Hold) -> str:
     """Say why nothing is started."""
     return {
         HoldCause.PAUSED: f"The bot is paused: {hold.detail}",
         HoldCause.DISK_FULL: "The bot's disk is full; it goes on by itself once there is room.",
-        HoldCause.CRASH_STORM: "The renderer keeps breaking down; whoever runs this bot has to look at it.",
+        HoldCause.CRASH_STORM: "The GPU process keeps breaking down; whoever runs this bot has to look at it.",
     }[hold.cause]
 
 
@@ -185,7 +193,7 @@ def _disk_full(data: Mapping[str, Any]) -> Sentences:
 
 
 def _executor_lost(data: Mapping[str, Any]) -> Sentences:
-    what = "The renderer stopped answering" if data.get("cause") == "stall" else "The renderer broke down"
+    what = "The GPU process stopped answering" if data.get("cause") == "stall" else "The GPU process broke down"
     return Sentences(
         f"{what} on this picture each time it was tried.", _NO_CLIP, "Try other settings or another picture."
     )
@@ -193,7 +201,7 @@ def _executor_lost(data: Mapping[str, Any]) -> Sentences:
 
 def _crashed(data: Mapping[str, Any]) -> Sentences:
     return Sentences(
-        "Something in the renderer went wrong that nobody planned for.",
+        "Something went wrong while the clip was made that nobody planned for.",
         _NO_CLIP,
         "Please try again. If it happens again, tell whoever runs this bot; the log has the details.",
     )

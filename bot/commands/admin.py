@@ -86,7 +86,7 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
         log.info("resumed by %d", interaction.user.id)
         await interaction.edit_original_response(content=resumed_text())
 
-    @app_commands.command(description="The line, the renderers, the disk")
+    @app_commands.command(description="The line, the GPU processes, the disk")
     async def status(self, interaction: discord.Interaction[VivantClient]) -> None:
         """Show how the bot is doing."""
         if await acknowledge(interaction, private=True) is None:

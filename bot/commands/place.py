@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import discord
 
 from bot.job import Route
+from bot.sentences import explain_place
 
 if TYPE_CHECKING:
     from bot.client import VivantClient
@@ -36,12 +37,7 @@ def refuse_place(interaction: discord.Interaction[VivantClient]) -> str | None:
         )
         if not has
     ]
-    if not missing:
-        return None
-    return (
-        f"I may not post clips in this channel: I lack {' and '.join(missing)}. "
-        "Nothing was queued. Ask a moderator to allow it, or use another channel."
-    )
+    return explain_place(missing) if missing else None
 
 
 def can_post(interaction: discord.Interaction[VivantClient]) -> bool:
