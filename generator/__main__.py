@@ -68,6 +68,11 @@ def _show_recipe(path: Path | None) -> None:
     raise typer.Exit
 
 
+RecipeOption = Annotated[
+    Path | None, typer.Option(callback=_show_recipe, is_eager=True, help="Print how a clip was made, and stop.")
+]
+
+
 @app.command()
 def render(
     picture: Annotated[Path, typer.Argument(help="JPEG, PNG, WebP, GIF, AVIF or HEIC.", show_default=False)],
@@ -79,9 +84,7 @@ def render(
     noise_augmentation: Annotated[float, typer.Option(help="0-1: how far the clip may leave the picture.")] = 0.02,
     conditioning_fps: Annotated[int, typer.Option(help="5-30: the frame rate that the model is told.")] = 7,
     playback_fps: Annotated[int, typer.Option(help="1-60: the frame rate that is written.")] = 7,
-    quality: Annotated[
-        Quality | None, typer.Option(help="Which schedule; by default the variant's own, else quality.")
-    ] = None,
+    quality: Annotated[Quality | None, typer.Option(help="By default the variant's own, else quality.")] = None,
     steps: Annotated[int | None, typer.Option(help="1-100; by default what the quality asks for.")] = None,
     decode_chunk: Annotated[int | None, typer.Option(help="Frames decoded together; by default all, exactly.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same clip; random by default.")] = None,
@@ -97,41 +100,19 @@ def render(
     pipeline: Annotated[Pipeline, typer.Option(help="Ours, or diffusers' own.")] = Pipeline.LEAN,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON instead of a progress bar.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show what the executor logs.")] = False,
-    recipe: Annotated[
-        Path | None, typer.Option(callback=_show_recipe, is_eager=True, help="Print how a clip was made, and stop.")
-    ] = None,
+    recipe: RecipeOption = None,
 ) -> None:
     """Animate one picture."""
     logging.basicConfig(level="INFO" if verbose else "CRITICAL", format="%(message)s")
     chosen = _variant(variant, model, size)
-    schedule = quality or chosen.quality or Quality.QUALITY
-    settings = _settings(
-        variant=chosen.name,
-        frames=frames or chosen.frames,
-        motion_bucket=motion_bucket,
-        noise_augmentation=noise_augmentation,
-        conditioning_fps=conditioning_fps,
-        playback_fps=playback_fps,
-        quality=schedule,
-        steps=steps or DEFAULT_STEPS[schedule],
-        max_guidance=chosen.max_guidance or ClipSettings().max_guidance,
-        decode_chunk=decode_chunk,
-        seed=random.randrange(2**32) if seed is None else seed,
-        format=format or _format_of(out),
-        shape=shape,
-        framing=framing,
-        loop=loop,
-        smooth=smooth,
-    )
-    if not picture.is_file():
-        _stop(f"There is no file {picture}.")
-    out = out or Path(f"{picture.stem}.{settings.format}")
-    if not out.parent.is_dir():
-        _stop(f"There is no folder {out.parent} to write the clip to.")
+    clip = {"format": format or _format_of(out), "shape": shape, "framing": framing, "loop": loop, "smooth": smooth}
+    rates = {"conditioning_fps": conditioning_fps, "playback_fps": playback_fps, "frames": frames or chosen.frames}
+    motion = {"motion_bucket": motion_bucket, "noise_augmentation": noise_augmentation, "seed": _seed(seed)}
+    settings = _settings(chosen, quality, steps, decode_chunk=decode_chunk, **clip, **rates, **motion)
+    out = _clip_path(picture, out, settings.format)
     config = ExecutorConfig(variants={chosen.name: chosen}, device=device, pipeline=pipeline, memory=memory)
-    max_bytes = int(max_mib * 1024 * 1024) or NO_LIMIT
     with _bar(hidden=as_json) as bar:
-        rendered = _run(_animate(picture, out, settings, max_bytes, config, bar))
+        rendered = _run(_animate(picture, out, settings, int(max_mib * 1024 * 1024) or NO_LIMIT, config, bar))
     _report(rendered, settings, as_json=as_json)
 
 
@@ -267,11 +248,28 @@ def _local_variant(folder: Path) -> Variant:
     return Variant(name=folder.name, source=str(folder.absolute()), frames=int(unet.get("num_frames", 25)))
 
 
-def _settings(**values: Any) -> ClipSettings:
+def _settings(variant: Variant, quality: Quality | None, steps: int | None, **values: Any) -> ClipSettings:
+    quality = quality or variant.quality or Quality.QUALITY
+    values |= {"variant": variant.name, "quality": quality, "steps": steps or DEFAULT_STEPS[quality]}
+    if variant.max_guidance:
+        values["max_guidance"] = variant.max_guidance
     try:
         return ClipSettings(**values)
     except SettingsError as error:
         raise typer.BadParameter(error.text) from error
+
+
+def _seed(wanted: int | None) -> int:
+    return random.randrange(2**32) if wanted is None else wanted
+
+
+def _clip_path(picture: Path, out: Path | None, format: Format) -> Path:
+    if not picture.is_file():
+        _stop(f"There is no file {picture}.")
+    path = out or Path(f"{picture.stem}.{format}")
+    if not path.parent.is_dir():
+        _stop(f"There is no folder {path.parent} to write the clip to.")
+    return path
 
 
 def _format_of(out: Path | None) -> Format:
