@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import io
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -215,10 +215,9 @@ async def running_edge(
     ahead_ms: int = 0,
 ) -> AsyncIterator[Edge]:
     """Run store, worker, poster, cards and the real discord.py until the block ends."""
-    clock = Clock(ahead_ms)
+    clock, fake = Clock(ahead_ms), backend or FakeBackend(usual=Act(steps=2))
     values = {"generator": {"variant": "demo"}, "retention": {"min_free_mib": 1}} | (config or {})
     settings = Config(data_dir=folder, proxy=sandbox.proxy_url, **values)
-    store = await JobStore.open(folder, limits=limits or Limits(), variants=settings.all_variants(), now_ms=clock)
     rests: list[float] = []
 
     async def pause(seconds: float) -> None:
@@ -226,44 +225,53 @@ async def running_edge(
         await asyncio.sleep(seconds * pause_scale)
 
     async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(store.close)
-        await store.recover()
-        gate = Gate()
-        switches = Switches(settings, store, gate)
-        await switches.load()
-        spool = Spool(folder / "spool", min_free_bytes=1)
-        fake = backend or FakeBackend(usual=Act(steps=2))
-        cards = StatusCards(store, switches, now_ms=clock, edit_seconds=0.05, line_seconds=0.05)
-        worker = Worker(store, spool, fake, gate=gate, on_progress=cards.progress, on_change=cards.changed)
-        pictures = await stack.enter_async_context(PictureChild(_limits(settings), children=1))
-        services = Services(
-            config=settings,
-            store=store,
-            spool=spool,
-            pictures=pictures,
-            switches=switches,
-            cards=cards,
-            workers=(worker,),
-        )
+        services = await _services(stack, settings, limits or Limits(), fake, clock)
+        store, spool, switches, cards = services.store, services.spool, services.switches, services.cards
         connector = aiohttp.TCPConnector(ssl=sandbox.client_tls())
         client = await stack.enter_async_context(VivantClient(services, connector=connector, now_ms=clock))
         await client.login(sandbox.token)
-        posting = poster(store, spool, switches, cards, shrink, posting=posting, now_ms=clock, pause=pause)
-        tasks = [
-            asyncio.create_task(loop)
-            for loop in (client.connect(), cards.run(client), posting.run(client), worker.run())
-        ]
-        edge = Edge(sandbox, store, spool, fake, switches, cards, clock, services, client, rests)
+        posts = poster(store, spool, switches, cards, shrink, posting=posting, now_ms=clock, pause=pause)
+        loops = (client.connect(), cards.run(client), posts.run(client), services.workers[0].run())
+        await stack.enter_async_context(_running(*loops))
         await sandbox.gateway.online.wait()
-        try:
-            yield edge
-        finally:
-            for task in tasks:
-                task.cancel()
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
-            for result in ended:
-                if isinstance(result, Exception):
-                    raise result
+        yield Edge(sandbox, store, spool, fake, switches, cards, clock, services, client, rests)
+
+
+async def _services(
+    stack: contextlib.AsyncExitStack, config: Config, limits: Limits, backend: FakeBackend, clock: Clock
+) -> Services:
+    store = await JobStore.open(config.data_dir, limits=limits, variants=config.all_variants(), now_ms=clock)
+    stack.push_async_callback(store.close)
+    await store.recover()
+    switches = Switches(config, store, Gate())
+    await switches.load()
+    spool = Spool(config.data_dir / "spool", min_free_bytes=1)
+    cards = StatusCards(store, switches, now_ms=clock, edit_seconds=0.05, line_seconds=0.05)
+    gate = switches.gate
+    worker = Worker(store, spool, backend, gate=gate, on_progress=cards.progress, on_change=cards.changed)
+    return Services(
+        config=config,
+        store=store,
+        spool=spool,
+        pictures=await stack.enter_async_context(PictureChild(_limits(config), children=1)),
+        switches=switches,
+        cards=cards,
+        workers=(worker,),
+    )
+
+
+@contextlib.asynccontextmanager
+async def _running(*loops: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run the loops until the block ends, and raise what ended one of them before."""
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
 
 
 class Start(Protocol):
