@@ -211,6 +211,7 @@ async def running_edge(
     limits: Limits | None = None,
     poster: type[Poster] = Poster,
     posting: type[Posting] = Posting,
+    pictures: type[PictureChild] = PictureChild,
     pause_scale: float = 0.01,
     ahead_ms: int = 0,
 ) -> AsyncIterator[Edge]:
@@ -225,7 +226,8 @@ async def running_edge(
         await asyncio.sleep(seconds * pause_scale)
 
     async with contextlib.AsyncExitStack() as stack:
-        services = await _services(stack, settings, limits or Limits(), fake, clock)
+        child = await stack.enter_async_context(pictures(_limits(settings), children=1))
+        services = await _services(stack, settings, limits or Limits(), fake, child, clock)
         store, spool, switches, cards = services.store, services.spool, services.switches, services.cards
         connector = aiohttp.TCPConnector(ssl=sandbox.client_tls())
         client = await stack.enter_async_context(VivantClient(services, connector=connector, now_ms=clock))
@@ -238,7 +240,12 @@ async def running_edge(
 
 
 async def _services(
-    stack: contextlib.AsyncExitStack, config: Config, limits: Limits, backend: FakeBackend, clock: Clock
+    stack: contextlib.AsyncExitStack,
+    config: Config,
+    limits: Limits,
+    backend: FakeBackend,
+    pictures: PictureChild,
+    clock: Clock,
 ) -> Services:
     store = await JobStore.open(config.data_dir, limits=limits, variants=config.all_variants(), now_ms=clock)
     stack.push_async_callback(store.close)
@@ -253,7 +260,7 @@ async def _services(
         config=config,
         store=store,
         spool=spool,
-        pictures=await stack.enter_async_context(PictureChild(_limits(config), children=1)),
+        pictures=pictures,
         switches=switches,
         cards=cards,
         workers=(worker,),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from bot.sandbox.world import Upload
 from bot.sentences import explain_picture
 from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality
 from generator.errors import PictureError, PictureReason
+from generator.intake import PictureChild, Prepared
 from tests.edge import Start, buttons, clip_of, hanging, picture, png, starter, until, words
 from tests.fakes import tiny_clip
 
@@ -237,6 +239,21 @@ async def test_more_steps_than_the_operator_allows_are_refused(start: Start) -> 
     async with start(config={"generator": {"variant": "demo", "max_steps": 30}}) as edge:
         refused = await edge.animate(steps=31)
         assert "`steps`" in await edge.answer(refused)
+
+
+class Stumbling(PictureChild):
+    """Keeps the picture, then falls over a bug."""
+
+    async def prepare(self, *request: Any) -> Prepared:
+        await super().prepare(*request)
+        raise RuntimeError("a bug")
+
+
+async def test_a_bug_before_the_job_is_accepted_leaves_no_picture_behind(start: Start) -> None:
+    async with start(pictures=Stumbling) as edge:
+        await edge.animate()
+        await until(lambda: "went wrong on my side" in words(edge.seen()), "a sentence")
+        assert list(edge.spool.folder.iterdir()) == []
 
 
 async def test_a_full_line_and_a_full_disk_are_refused_and_keep_what_was_accepted(start: Start) -> None:

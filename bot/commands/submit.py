@@ -134,6 +134,9 @@ async def _take_picture(interaction: Interaction, source: discord.Attachment, wi
     try:
         await download(interaction.client.downloads, source.url, incoming, limit, proxy=services.config.proxy)
         prepared = await services.pictures.prepare(incoming, picture, variant, wish.shape, framing)
+        settings = resolve(wish, variant, services.config.generator, prepared.shape)
+        route = route_of(interaction, spoiler=source.is_spoiler(), now_ms=wall_clock_ms())
+        return _new_job(interaction, route, settings, picture.name, prepared.notes)
     except PictureError as error:
         raise Refused(str(explain_picture(error))) from error
     except (aiohttp.ClientError, TimeoutError) as error:
@@ -142,11 +145,11 @@ async def _take_picture(interaction: Interaction, source: discord.Attachment, wi
     except OSError as error:
         log.warning("interaction=%d picture not kept: %s", interaction.id, error)
         raise Refused(no_room_text()) from error
+    except BaseException:
+        await asyncio.to_thread(picture.unlink, missing_ok=True)  # nobody will ever ask for it
+        raise
     finally:
         await asyncio.to_thread(incoming.unlink, missing_ok=True)
-    settings = resolve(wish, variant, services.config.generator, prepared.shape)
-    route = route_of(interaction, spoiler=source.is_spoiler(), now_ms=wall_clock_ms())
-    return _new_job(interaction, route, settings, picture.name, prepared.notes)
 
 
 def _new_job(
