@@ -92,7 +92,7 @@ class VivantClient(discord.AutoShardedClient):
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
-            guild_ready_timeout=0.2,  # on_ready is all that waits for it, and nothing waits for on_ready
+            guild_ready_timeout=0.2,  # on_ready is all that waits for it, and READY itself names every server
             proxy=services.config.proxy,
             connector=self._connector,
         )
@@ -157,11 +157,19 @@ class VivantClient(discord.AutoShardedClient):
             self.ready_seconds = time.monotonic() - self._made
             log.info("ready %.2f s after the start, %d servers", self.ready_seconds, len(self.guilds))
 
+    async def on_ready(self) -> None:
+        """Forget the servers that sent the bot away while it was off: every shard has named its servers by now."""
+        for guild_id in await self.services.store.guilds() - {guild.id for guild in self.guilds}:
+            await self._forget_guild(guild_id)
+
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Forget a server that has sent the bot away."""
-        names = await self.services.store.forget_guild(guild.id)
+        await self._forget_guild(guild.id)
+
+    async def _forget_guild(self, guild_id: int) -> None:
+        names = await self.services.store.forget_guild(guild_id)
         await asyncio.to_thread(self.services.spool.delete, names)
-        log.info("guild=%d left, %d files deleted", guild.id, len(names))
+        log.info("guild=%d left, %d files deleted", guild_id, len(names))
 
     async def press(self, interaction: discord.Interaction[Any], action: Action, number: int) -> None:
         """Do what a button says, with the same checks and failures as a command."""

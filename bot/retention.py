@@ -82,6 +82,12 @@ def forget_guild(db: Statements, guild_id: int) -> list[str]:
     return names
 
 
+def guilds(db: Statements) -> set[int]:
+    """Name the servers where the bot was a member: not those where it only answers the people who installed it."""
+    sql = "select distinct guild_id from job where guild_id is not null and json_extract(route, '$.can_post')"
+    return {row[0] for row in fetch(db, sql)}
+
+
 def known_files(db: Statements) -> set[str]:
     """Name every file that a row still needs."""
     rows = fetch(db, "select 0, picture, clip, master from job")

@@ -11,9 +11,9 @@ import pytest
 from bot.pacing import BURST, INTERVAL_MS, pace
 from bot.redact import hide_tokens
 from bot.sandbox.faults import rate_limited
-from bot.sandbox.scene import ADA, MIA, PICTURES, TABLEAUX
+from bot.sandbox.scene import ADA, LOBBY, MIA, PICTURES, TABLEAUX
 from bot.sandbox.server import Sandbox
-from tests.edge import running_edge, until, words
+from tests.edge import hanging, running_edge, until, words
 from tests.fakes import Act, FakeBackend
 
 DAY_MS = 24 * 3600 * 1000
@@ -68,6 +68,21 @@ async def test_a_server_that_sends_the_bot_away_is_forgotten(tmp_path: Path) -> 
 
         await until(forgotten, "the server's rows are gone")
         await until(lambda: list(edge.spool.folder.iterdir()) == [], "its files are gone")
+
+
+async def test_a_server_that_sent_the_bot_away_while_it_was_off_is_forgotten(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
+            await edge.queued()
+            await edge.queued(channel=LOBBY)  # where the bot never was a member, and only answers
+        sandbox.world.places.remove_bot(TABLEAUX)
+        async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
+
+            async def forgotten() -> bool:
+                return [job.id for job in await edge.store.jobs_of(int(ADA))] == [2]
+
+            await until(forgotten, "the server's rows are gone, and nobody else's")
+            await until(lambda: len(list(edge.spool.folder.glob("picture-*"))) == 1, "its picture is gone")
 
 
 async def test_a_button_still_works_after_a_restart(tmp_path: Path) -> None:
