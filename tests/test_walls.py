@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +98,36 @@ def test_nothing_else_in_the_bot_imports_the_sandbox() -> None:
             assert "sandbox" not in rooms(imported(path, also_inside_functions=False), "bot"), name
 
 
+def rows() -> dict[str, int]:
+    """Read the rows of the rooms from ARCHITECTURE.md, numbered from the top."""
+    found: dict[str, int] = {}
+    for number, row in enumerate((ROOT / "ARCHITECTURE.md").read_text().splitlines()):
+        names = re.findall(r"`([^`]+)`", row.split("|")[1]) if row.startswith(("| `bot/", "| `generator/")) else []
+        for name in names:
+            package = names[0].partition("/")[0]
+            room = f"{package}.{name.removeprefix(f'{package}/').removesuffix('/').removesuffix('.py')}"
+            assert room not in found, f"{room} has two rows"
+            found[room] = number
+    return found
+
+
+def upwards(known: dict[str, Path], package: str) -> set[str]:
+    """Name the imports within a package that go to a row above, also those inside functions."""
+    row, found = rows(), set()
+    for name, path in known.items():
+        room = ".".join(name.split(".")[:2])
+        others = {f"{package}.{other}" for other in rooms(imported(path), package)} & row.keys()
+        found |= {f"{room} -> {other}" for other in others if room != package and row[other] < row[room]}
+    return found
+
+
+@pytest.mark.parametrize("package", ["bot", "generator"])
+def test_a_row_imports_only_from_itself_and_the_rows_below(package: str) -> None:
+    known = modules(package)
+    assert {".".join(name.split(".")[:2]) for name in known} - {package} <= rows().keys(), "every room has its row"
+    assert upwards(known, package) == set()
+
+
 @pytest.mark.parametrize("package", ["bot", "generator"])
 def test_imports_do_not_go_in_circles(package: str) -> None:
     known = modules(package)
@@ -148,3 +179,10 @@ def test_the_check_of_imports_would_see_a_bot_in_the_generator(tmp_path: Path) -
     sinner = tmp_path / "sinner.py"
     sinner.write_text("def f() -> None:\n    from bot.store import JobStore\n    import torch\n")
     assert {"bot", "torch"} <= tops(imported(sinner))
+
+
+def test_the_check_of_rows_would_see_an_import_that_goes_up(tmp_path: Path) -> None:
+    """The negative control of the rows: the queue reaching for the worker."""
+    sinner = tmp_path / "store.py"
+    sinner.write_text("from bot.job import Job\ndef f() -> None:\n    from bot.worker import Worker\n")
+    assert upwards({"bot.store": sinner}, "bot") == {"bot.store -> bot.worker"}
