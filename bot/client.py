@@ -174,7 +174,7 @@ class VivantClient(discord.AutoShardedClient):
     async def press(self, interaction: discord.Interaction[Any], action: Action, number: int) -> None:
         """Do what a button says, with the same checks and failures as a command."""
         try:
-            if await self.tree.interaction_check(interaction):
+            if action is Action.FORGET or await self.tree.interaction_check(interaction):  # ALWAYS_OPEN, as its command
                 await press(interaction, action, number)
         except Exception as error:  # noqa: BLE001 - a button has no tree to catch its errors
             await self.tree.report(interaction, error)

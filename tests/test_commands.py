@@ -20,6 +20,7 @@ from generator.recipe import make_recipe, write_recipe
 from generator.variants import BUILT_IN
 from tests.edge import Edge, Start, buttons, hanging, starter, until, words
 from tests.fakes import Act, FakeBackend, tiny_clip
+from tests.jobs import new_job
 
 
 @pytest.fixture
@@ -220,6 +221,9 @@ async def test_a_finished_clip_is_handed_over_again_to_its_person_only(start: St
         assert mine["attachments"][0]["filename"] == "vivant-1.mp4"
         other = await edge.invoke("result", {"job": 1}, actor=BEN)
         assert "no such clip of yours" in await edge.answer(other, actor=BEN)
+        newest = await edge.invoke("result", actor=BEN)
+        assert "no such clip of yours" in await edge.answer(newest, actor=BEN)
+        assert [item["attachments"] for item in edge.seen(actor=BEN) if item["flags"] & 64] == [[], []]
 
 
 # -- /help, /privacy, /forget-me ----------------------------------------------------------------------------------
@@ -241,6 +245,7 @@ async def test_forget_me_asks_first_then_deletes_rows_and_files(start: Start) ->
         await edge.delivered()
         await edge.queued()
         await edge.queued(actor=BEN)
+        edge.spool.clip_path("1-1-8388608.mp4").write_bytes(b"a smaller copy")
         asked = await edge.invoke("forget-me")
         await edge.answer(asked)
         question = next(item for item in edge.seen() if item["id"] == asked.message_id)
@@ -251,6 +256,18 @@ async def test_forget_me_asks_first_then_deletes_rows_and_files(start: Start) ->
         left = await edge.store.known_files()
         await until(lambda: {path.name for path in edge.spool.folder.iterdir()} <= left, "the files are gone")
         assert len(await edge.store.jobs_of(int(BEN))) == 1
+
+
+async def test_privacy_and_forget_me_work_where_the_bot_does_not(start: Start) -> None:
+    async with start(backend=hanging(), config={"allowed_guilds": [1]}) as edge:
+        await edge.store.enqueue(new_job(int(ADA)))
+        assert "do not work in this server" in await edge.answer(await edge.invoke("help"))
+        assert "24 hours" in await edge.answer(await edge.invoke("privacy"))
+        asked = await edge.invoke("forget-me")
+        await edge.answer(asked)
+        pressed = await edge.world.press(ADA, PICTURES, asked.message_id, f"vivant:forget:{ADA}")
+        assert "know nothing about you" in await edge.answer(pressed)
+        assert await edge.store.jobs_of(int(ADA)) == []
 
 
 # -- /admin -------------------------------------------------------------------------------------------------------
