@@ -29,7 +29,8 @@ def hide_tokens(text: str) -> str:
 
 def hide_tokens_in_logs() -> None:
     """Make the libraries that log request addresses leave the tokens out; doing it twice is the same as once."""
-    logging.getLogger("discord.gateway").setLevel(logging.INFO)  # at DEBUG it logs whole events, tokens and all
+    gateway = logging.getLogger("discord.gateway")
+    gateway.setLevel(max(logging.INFO, gateway.getEffectiveLevel()))  # at DEBUG it logs whole events, tokens and all
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         if not any(isinstance(item, HideTokens) for item in logger.filters):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bot.pacing import BURST, INTERVAL_MS, pace
+from bot.database import StoreFull
+from bot.pacing import BURST, INTERVAL_MS, pace, paced_start
 from bot.redact import hide_tokens
 from bot.sandbox.faults import rate_limited
 from bot.sandbox.scene import ADA, LOBBY, MIA, PICTURES, TABLEAUX
@@ -115,6 +118,37 @@ async def test_no_interaction_token_reaches_the_log(tmp_path: Path, caplog: pyte
     assert hide_tokens("PATCH https://discord.com/api/v10/webhooks/1/abc.def/messages/2") == (
         "PATCH https://discord.com/api/v10/webhooks/1/…/messages/2"
     )
+
+
+async def test_no_gateway_event_reaches_the_log_even_at_debug(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """With its negative control: discord.py's own level would let every interaction's token through."""
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "discord.gateway")
+    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
+        caplog.clear()
+        hidden = await edge.invoke("queue")
+        await edge.answer(hidden)
+        assert "interaction" in caplog.text
+        assert hidden.token not in caplog.text
+        logging.getLogger("discord.gateway").setLevel(logging.DEBUG)
+        shown = await edge.invoke("queue")
+        await edge.answer(shown)
+        assert shown.token in caplog.text
+
+
+class FullDisk:
+    """A store that has room for nothing."""
+
+    async def get_setting(self, key: str) -> str | None:
+        return None
+
+    async def set_setting(self, key: str, value: str | None) -> None:
+        raise StoreFull("database or disk is full")
+
+
+async def test_a_full_disk_does_not_keep_the_bot_from_starting(caplog: pytest.LogCaptureFixture) -> None:
+    await asyncio.wait_for(paced_start(FullDisk(), lambda: 0), 5)
+    assert "no room" in caplog.text
 
 
 def test_a_crash_loop_stays_below_a_thousand_starts_a_day() -> None:
