@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -183,7 +183,7 @@ async def _run_until_stopped(services: Services, client: VivantClient, *more: Co
         *more,
         *(worker.run() for worker in services.workers),
         _beat(client, _heartbeat_path(config)),
-        _sweep(services),
+        sweep_hourly(services),
     ]
     with _stop_signals() as stopped:
         async with asyncio.TaskGroup() as tasks:
@@ -212,14 +212,15 @@ def _stop_signals() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-async def _sweep(services: Services) -> None:
+async def sweep_hourly(services: Services, pause: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
+    """Apply retention to rows and files, at once and then every hour."""
     retention = services.config.retention
     while True:
         names = await services.store.sweep(clip_hours=retention.clip_hours, row_days=retention.row_days)
         await asyncio.to_thread(services.spool.delete, names)
         known = await services.store.known_files()
         await asyncio.to_thread(services.spool.sweep, known)
-        await asyncio.sleep(SWEEP_SECONDS)
+        await pause(SWEEP_SECONDS)
 
 
 def _heartbeat_path(config: Config) -> Path:

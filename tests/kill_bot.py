@@ -48,7 +48,19 @@ class MarkFirst(Poster):
         return Verdict(Next.SENT), await posting.post(job, delivery, self._now_ms())
 
 
-POSTERS: dict[str, type[Poster]] = {"careful": Poster, "no-nonce": WithoutNonce, "mark-first": MarkFirst}
+class Leaves(Poster):
+    """Ends by itself, as no loop should."""
+
+    async def run(self, client: discord.Client) -> None:
+        return
+
+
+POSTERS: dict[str, type[Poster]] = {
+    "careful": Poster,
+    "no-nonce": WithoutNonce,
+    "mark-first": MarkFirst,
+    "leaves": Leaves,
+}
 
 
 async def forget_starts(config: Config) -> None:

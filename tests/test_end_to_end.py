@@ -13,19 +13,22 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from PIL import Image
 
-from bot.app import StartError, run_bot
+from bot.app import StartError, run_bot, sweep_hourly
 from bot.config import Config
 from bot.sandbox.demo import running_bot
 from bot.sandbox.refusals import Json
 from bot.sandbox.scene import ADA, PICTURES, VIVANT
 from bot.sandbox.server import Sandbox
-from tests.edge import png, until
+from generator.backend import LocalBackend
+from tests.edge import png, running_edge, until
 from tests.inspect_clip import inspect_clip
+from tests.jobs import new_job, opened
 
 
 def messages(sandbox: Sandbox) -> list[Json]:
@@ -123,6 +126,61 @@ async def test_a_second_bot_on_the_same_data_is_refused_with_a_sentence(tmp_path
         assert second.returncode == 78
         assert b"another" in said.lower()
         assert b"Traceback" not in said
+
+
+async def test_a_loop_that_ends_by_itself_ends_the_bot(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        environment = {"VIVANT_CONFIG": os.devnull, "VIVANT_DATA_DIR": str(tmp_path)}
+        bot = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.kill_bot", "leaves"),
+            env=os.environ | environment | sandbox.environment(),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await asyncio.wait_for(bot.communicate(), 30)
+    assert bot.returncode == 1
+    assert b"one of the bot's loops ended by itself" in said
+
+
+class Enough(Exception):
+    """Ends a test's bot."""
+
+
+async def test_files_that_no_row_names_are_swept_at_the_start_whatever_their_age(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        kept = (await store.enqueue(new_job())).picture
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    for name in (kept, "picture-of-nobody.png", ".7-1.mp4.part"):
+        (spool / name).touch()
+
+    def no_backend(*args: Any, **options: Any) -> LocalBackend:
+        raise Enough
+
+    with pytest.raises(Enough):
+        await run_bot(Config(token="x", data_dir=tmp_path), no_backend)
+    assert [path.name for path in spool.iterdir()] == [kept]
+
+
+async def test_every_hour_old_clips_and_files_without_a_row_go(tmp_path: Path) -> None:
+    rests: list[float] = []
+    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
+        await edge.animate()
+        await edge.delivered()
+
+        async def pass_a_day(seconds: float) -> None:
+            rests.append(seconds)
+            if len(rests) == 2:
+                raise Enough
+            assert edge.spool.clip_path("1-1.mp4").is_file()
+            edge.clock.ahead_ms += 25 * 3_600_000
+            for name, age in (("1-1-8388608.mp4", 0), ("9-9.mp4", 7200), ("picture-new.png", 0)):
+                (tmp_path / "spool" / name).touch()
+                os.utime(tmp_path / "spool" / name, (time.time() - age,) * 2)
+
+        with pytest.raises(Enough):
+            await sweep_hourly(edge.services, pass_a_day)
+        assert [path.name for path in edge.spool.folder.iterdir()] == ["picture-new.png"]
+    assert rests == [3600, 3600]
 
 
 async def test_a_metrics_port_that_is_taken_is_told_with_its_setting(tmp_path: Path) -> None:
