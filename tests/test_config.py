@@ -83,3 +83,9 @@ def test_own_variants_stand_beside_the_built_in_ones(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, '[variants.mine]\nsource = "/models/mine"\nframes = 14\n'))
     assert {"svd", "svd-xt", "demo", "mine"} <= set(config.all_variants())
     assert config.all_variants()["mine"].frames == 14
+
+
+def test_a_variants_folder_may_be_named_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/olga")
+    config = load_config(write(tmp_path, '[variants.mine]\nsource = "~/models/mine"\n'))
+    assert config.all_variants()["mine"].source == "/home/olga/models/mine"

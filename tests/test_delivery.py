@@ -36,7 +36,7 @@ from bot.sandbox.scene import ADA, BEN, GENERAL, LOBBY, MIA, PICTURES, THREAD
 from bot.sandbox.server import Sandbox
 from bot.sentences import DeadReason
 from bot.store import JobStore
-from bot.verdicts import Verdict
+from bot.verdicts import Next, Verdict
 from generator.protocol import Rendered, RenderRequest
 from tests.edge import Edge, clip_of, count_clips, running_edge, until, words
 from tests.fakes import Act, FakeBackend
@@ -268,6 +268,40 @@ async def test_marked_before_it_is_posted_a_clip_is_lost(sandbox: Sandbox, tmp_p
         with pytest.raises(AssertionError):
             await require_one_clip(edge)
         assert edge.clips() == []
+
+
+class Poisoned(Posting):
+    async def post(self, job: Job, delivery: Delivery, now_ms: int) -> str | None:
+        if job.id == 1:
+            raise ZeroDivisionError("a bug that one job meets")
+        return await super().post(job, delivery, now_ms)
+
+
+class CatchesNothing(Poster):
+    async def _attempt(self, client: Any, posting: Posting, job: Job, delivery: Delivery) -> tuple[Verdict, str | None]:
+        await self._store.mark_sending(job.id)
+        url = await posting.post(job, delivery, self._now_ms())
+        await self._store.mark_sent(job.id, None)
+        return Verdict(Next.SENT), url
+
+
+async def test_one_poisoned_delivery_stops_no_other_and_is_tried_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, posting=Poisoned) as edge:
+        await edge.queued()
+        await until(lambda: len(edge.rests) >= 2, "a second try of the poisoned one")
+        await edge.queued()
+        await edge.delivered(2)
+        assert (await edge.store.delivery(1)).state in ("pending", "sending")
+        assert (await edge.store.delivery(1)).error == "ZeroDivisionError"
+
+
+async def test_without_the_catch_all_the_same_poison_stops_the_poster(sandbox: Sandbox, tmp_path: Path) -> None:
+    with pytest.raises(ExceptionGroup):
+        async with running_edge(tmp_path, sandbox, poster=CatchesNothing, posting=Poisoned) as edge:
+            await edge.queued()
+            await edge.queued()
+            with pytest.raises(AssertionError):
+                await edge.delivered(2, timeout=1)
 
 
 # -- other ways, and dead letters -----------------------------------------------------------------------------------

@@ -62,6 +62,20 @@ def test_sweep_deletes_only_old_files_without_a_row(spool: Spool) -> None:
     assert sorted(path.name for path in spool.folder.iterdir()) == ["1-1.mp4", "new.mp4"]
 
 
+def test_a_clip_goes_with_the_smaller_copies_made_of_it_and_no_other(spool: Spool) -> None:
+    for name in ("1-1.mp4", "1-1-8388608.mp4", "1-1-500.mp4", "1-1-master.mp4", "1-10.mp4", "11-1.mp4", "1-1-9.gif"):
+        (spool.folder / name).write_bytes(b"x")
+
+    spool.delete(["1-1.mp4"])
+
+    assert sorted(path.name for path in spool.folder.iterdir()) == [
+        "1-1-9.gif",
+        "1-1-master.mp4",
+        "1-10.mp4",
+        "11-1.mp4",
+    ]
+
+
 def test_deleting_what_is_gone_is_fine(spool: Spool) -> None:
     (spool.folder / "1-1.mp4").write_bytes(b"x")
 
