@@ -61,6 +61,17 @@ async def test_a_lost_reply_was_accepted_and_the_nonce_finds_it(bot: RawBot, san
     assert [played.action for played in sandbox.faults.played] == [LoseReply()]
 
 
+async def test_the_nonce_of_a_message_that_was_deleted_is_refused_and_brings_no_second_one(
+    bot: RawBot, sandbox: Sandbox
+) -> None:
+    _, message = await bot.call("POST", MESSAGES, {"content": "x", "nonce": "job-1", "enforce_nonce": True})
+    await bot.call("DELETE", f"{MESSAGES}/{message['id']}")
+    status, refusal = await bot.call("POST", MESSAGES, {"content": "x", "nonce": "job-1", "enforce_nonce": True})
+    assert (status, refusal["code"], posted(sandbox)) == (404, 10008, 0)
+    sandbox.world.clock.advance(10 * 60)
+    assert await post(bot, nonce="job-1", enforce_nonce=True) == 200
+
+
 async def test_a_lost_reply_may_also_be_a_plain_close(bot: RawBot, sandbox: Sandbox) -> None:
     sandbox.faults.add(LoseReply(reset=False), "POST", "/channels/*/messages")
     with pytest.raises(aiohttp.ClientConnectionError) as caught:

@@ -140,6 +140,15 @@ async def test_a_deferred_answer_is_one_message_that_its_edit_completes(ready: S
     assert [text for item in ready.record.exchanges for text in description.problems(item)] == []
 
 
+async def test_an_interactions_messages_go_with_their_channel(ready: Sandbox, bot: RawBot) -> None:
+    interaction = await animate(ready)
+    await bot.answer(interaction.payload, DEFER)
+    ready.world.places.delete_channel(PICTURES)
+    asked = [("PATCH", "@original"), ("GET", "@original"), ("DELETE", "@original"), ("POST", "")]
+    answers = [await bot.call(method, webhook(interaction, which), {"content": "late"}) for method, which in asked]
+    assert [(status, refusal["code"]) for status, refusal in answers] == [(404, 10003)] * 4
+
+
 async def test_a_followup_after_a_defer_edits_it_and_the_next_one_is_new(ready: Sandbox, bot: RawBot) -> None:
     interaction = await animate(ready)
     _, answer = await bot.answer(interaction.payload, DEFER)

@@ -212,6 +212,7 @@ class Interactions:
         }
 
     def _own(self, interaction: Interaction, message_id: str) -> str:
+        self._places.channel(interaction.channel["id"])  # 10003 once it is deleted: its messages went with it
         own = interaction.message_id if message_id == "@original" else message_id
         if own is None or own not in interaction.own_messages:
             raise unknown("Message")

@@ -50,7 +50,10 @@ class Messages:
         """(user id, message id) for every ping a person got; edits never ping"""
 
     def create(self, channel: Json, body: Json, uploads: dict[int, Upload], origin: Origin) -> Json:
-        """Store a message and tell everybody; the same author's same enforced nonce gives the earlier message."""
+        """Store a message and tell everybody; the same author's same enforced nonce gives the earlier message.
+
+        That one may have been deleted since: then it is refused (10008), as Discord means it (discord-api-docs#6647).
+        """
         nonce = check_nonce(body.get("nonce"))
         earlier = self._by_nonce(origin.author["id"], nonce) if body.get("enforce_nonce") else None
         if earlier:
@@ -119,8 +122,7 @@ class Messages:
         when, channel_id, message_id = self._nonces.get((author_id, str(nonce)), (0.0, "", ""))
         if self._stamps.clock.now() - when > self._stamps.timing.nonce_memory:
             return None
-        stored = self._by_channel.get(channel_id, {}).get(message_id)
-        return self._copy(stored.message) if stored else None
+        return self._copy(self._find(channel_id, message_id).message)
 
     def _blank(self, channel: Json, origin: Origin) -> Json:
         return {
