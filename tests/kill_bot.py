@@ -1,6 +1,6 @@
-"""The real bot process around an executor without torch: `python -m tests.kill_bot [careful|no-nonce|mark-first]`.
+"""The real bot process around an executor without torch: `python -m tests.kill_bot careful`, or another of POSTERS.
 
-`careful` is the product's own delivery; the other two are deliberately broken, so that a test can show that it sees it.
+`careful` is the product's own delivery; the others are deliberately broken, so that a test can show that it sees it.
 """
 
 from __future__ import annotations
