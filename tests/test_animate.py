@@ -150,7 +150,7 @@ async def test_where_the_bot_is_no_member_a_long_line_is_refused(start: Start) -
             await edge.store.enqueue(_copy(await edge.job(2), number))
         refused = await edge.animate(channel=LOBBY)
         assert "only answer for 15 minutes" in await edge.answer(refused, channel=LOBBY)
-        assert len(edge.seen(channel=LOBBY)) == 1
+        await until(lambda: len(edge.seen(channel=LOBBY)) == 1, "nothing public is left")
 
 
 def _copy(job: Job, number: int) -> NewJob:
