@@ -1,8 +1,8 @@
 """The demo model's parts: Stable Video Diffusion's own classes, small enough for a CPU.
 
-GroupNorm is hard-wired to 32 groups in these classes. With 32 channels each group is one channel and its mean is
-lost: after the last norm of a 32-channel decoder (or UNet) a red and a green picture are the same. So the first and
-last widths are 64. The middle of the autoencoder may be 32: there the residual path goes round the norms.
+GroupNorm is hard-wired to 32 groups in these classes. With 32 channels each group is one channel, and whatever is
+the same all over the picture is lost in every norm: its colour, the time step, the motion bucket. So nothing is
+narrower than 64.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _build_vae() -> Any:
         in_channels=3,
         out_channels=3,
         down_block_types=["DownEncoderBlock2D"] * 3,
-        block_out_channels=[64, 32, 64],
+        block_out_channels=[64] * 3,
         layers_per_block=1,
         latent_channels=LATENT_CHANNELS,
         sample_size=256,
@@ -96,11 +96,11 @@ def _build_unet() -> Any:
         sample_size=64,
         in_channels=2 * LATENT_CHANNELS,
         out_channels=LATENT_CHANNELS,
-        # Attention only in the middle, on 32x18 positions: on 64x36 it would cost more than all the rest.
         down_block_types=["DownBlockSpatioTemporal"] * 2,
         up_block_types=["UpBlockSpatioTemporal"] * 2,
         block_out_channels=[64, 64],
-        layers_per_block=1,
+        # The work is done on 32x18 positions, where it is four times cheaper and a kernel reaches twice as far.
+        layers_per_block=[0, 1],
         cross_attention_dim=CONTEXT_CHANNELS,
         num_attention_heads=2,
         addition_time_embed_dim=32,

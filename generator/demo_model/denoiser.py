@@ -26,13 +26,13 @@ from generator.demo_model.course import (
 from generator.demo_model.moves import film
 from generator.demo_model.scenes import Dice
 
-DROPPED = 0.1
+DROPPED = 0.05
 """share of clips trained without their picture, for classifier-free guidance"""
 NOISE_MEAN, NOISE_DEVIATION = 1.0, 1.6
 """of log sigma; Stable Video Diffusion's own spread"""
 NOISE_ENDS = (-4.0, 6.55)
 """of log sigma: the schedule starts at 700, far out in that spread, so a tenth is drawn evenly"""
-STEPS_PER_FILM = 4
+STEPS_PER_FILM = 8
 KEPT_REELS = 24
 ENCODED_TOGETHER = 224
 """frames"""
@@ -125,19 +125,21 @@ def train_denoiser(
     reels: dict[Footage, Reels] = {}
     figures: dict[str, float] = {}
     losses = torch.zeros((), device=dice.device)
-    while clock.progress < 1:
-        footage = _choose(clock.progress)
-        if footage not in reels:
-            reels[footage] = Reels(footage, vae, dice, batch)
-        losses += stage.descend(str(footage), _inputs(dice, reels[footage].draw()), clock.progress)
-        if stage.step % 100 == 0:
-            figures = {"loss": losses.item() / 100, "steps": stage.step}
-            losses.zero_()
-            stage.watch(figures["loss"])
-            report("denoiser", clock.progress, figures)
-        if clock.time_to_save():
-            write_state(state_path, stage.state(clock))
-    write_state(state_path, stage.state(clock))
+    try:
+        while clock.progress < 1:
+            footage = _choose(clock.progress)
+            if footage not in reels:
+                reels[footage] = Reels(footage, vae, dice, batch)
+            losses += stage.descend(str(footage), _inputs(dice, reels[footage].draw()), clock.progress)
+            if stage.step % 100 == 0:
+                figures = {"loss": losses.item() / 100, "steps": stage.step}
+                losses.zero_()
+                stage.watch(figures["loss"])
+                report("denoiser", clock.progress, figures)
+            if clock.time_to_save():
+                write_state(state_path, stage.state(clock))
+    finally:  # also when somebody stops it
+        write_state(state_path, stage.state(clock))
     put_average(networks, stage)
     return figures
 

@@ -64,9 +64,7 @@ def _crop(pictures: Tensor, right: Tensor, height: int, width: int) -> Tensor:
     tall, wide = pictures.shape[-2:]
     y = (torch.arange(height, device=pictures.device) + 0.5) * 2 / tall - 1
     x = (torch.arange(width, device=pictures.device) + 0.5 + right[:, None]) * 2 / wide - 1
-    grid = torch.stack(
-        [x[:, None].expand(-1, height, -1), y[None, :, None].expand(len(pictures), -1, width)], -1
-    )
+    grid = torch.stack([x[:, None].expand(-1, height, -1), y[None, :, None].expand(len(pictures), -1, width)], -1)
     return functional.grid_sample(pictures, grid, mode="bicubic", padding_mode="border", align_corners=False).clamp(
         -1, 1
     )
