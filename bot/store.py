@@ -113,19 +113,7 @@ class JobStore:
 
         Gives CANCELLED instead of RENDERED when its person asked for that meanwhile.
         """
-        facts = {
-            name: getattr(rendered, name)
-            for name in ("bytes", "width", "height", "frames", "playback_fps", "seconds", "phase_seconds")
-        }
-        outcome = Outcome(
-            state=JobState.RENDERED,
-            clip=rendered.clip_path.name,
-            master=None if rendered.master_path is None else rendered.master_path.name,
-            facts=facts,
-            notes=rendered.notes,
-            took_ms=int(rendered.seconds * 1000),
-        )
-        return await self._settle(job, outcome)
+        return await self._settle(job, rendered_outcome(rendered))
 
     async def settle_failed(self, job: Job, error: RenderError) -> JobState | None:
         """Record an honest failure and owe the person that answer; None as in `settle_rendered`."""
@@ -301,3 +289,19 @@ def _set_setting(db: Statements, key: str, value: str | None) -> None:
         return
     sql = "insert into setting values (?, ?) on conflict (key) do update set value = excluded.value"
     fetch(db, sql, (key, value))
+
+
+def rendered_outcome(rendered: Rendered) -> Outcome:
+    """Give how a try ended that made a clip."""
+    facts = {
+        name: getattr(rendered, name)
+        for name in ("bytes", "width", "height", "frames", "playback_fps", "seconds", "phase_seconds")
+    }
+    return Outcome(
+        state=JobState.RENDERED,
+        clip=rendered.clip_path.name,
+        master=None if rendered.master_path is None else rendered.master_path.name,
+        facts=facts,
+        notes=rendered.notes,
+        took_ms=int(rendered.seconds * 1000),
+    )

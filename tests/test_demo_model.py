@@ -1,0 +1,133 @@
+"""The shipped demo model through the real pipeline, on photographs that its training never saw."""
+
+from __future__ import annotations
+
+from functools import cache
+from statistics import median
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageOps
+from scipy.stats import spearmanr
+
+from generator.pipeline import LoadedVariant, load_variant
+from generator.variants import BUILT_IN, DEMO_MODEL_FOLDER
+from tests.benchmarks.demo import (
+    BUCKETS,
+    PHOTOGRAPHS,
+    Frames,
+    flicker,
+    likeness,
+    motion,
+    photograph,
+    render,
+    restlessness,
+)
+
+DEMO = BUILT_IN["demo"]
+LARGEST_BYTES = 6_000_000
+SHAPES = {"astronaut": DEMO.portrait, "coffee": DEMO.square}
+
+
+@cache
+def loaded() -> LoadedVariant:
+    return load_variant(DEMO, torch.device("cpu"))
+
+
+@cache
+def picture(name: str) -> Image.Image:
+    """Give a photograph in one of the demo model's three shapes."""
+    return ImageOps.fit(photograph(name), SHAPES.get(name, DEMO.landscape))
+
+
+@cache
+def film(name: str, motion_bucket: int = 127, **changes: float) -> Frames:
+    """Give the clip of a photograph with every default but the `changes`; a clip takes seconds, so each is kept."""
+    return render(loaded(), picture(name), motion_bucket, **changes)
+
+
+def test_the_checkpoint_is_small_and_complete() -> None:
+    files = [file for file in DEMO_MODEL_FOLDER.rglob("*") if file.suffix in {".safetensors", ".json"}]
+    assert sum(file.stat().st_size for file in files) <= LARGEST_BYTES
+    card = (DEMO_MODEL_FOLDER / "README.md").read_text()
+    assert all(heading in card for heading in ("**Data.**", "**Training.**", "**Limits.**", "**Licence.**"))
+
+
+def test_the_first_frame_is_the_picture() -> None:
+    found = [likeness(picture(name), film(name)[0]) for name in PHOTOGRAPHS]
+    print(f"demo model: first frame against {len(found)} photographs, median {median(found):.1f} dB")
+    assert median(found) >= 20
+    # Control: the same figure for another photograph's clip is far below.
+    assert likeness(picture("chelsea"), film("rocket")[0]) < 15
+
+
+@pytest.mark.parametrize("name", ["chelsea", "astronaut", "coffee"])
+def test_motion_follows_the_bucket_in_every_shape(name: str) -> None:
+    moved = [motion(film(name, bucket)) for bucket in BUCKETS]
+    print(f"demo model: {name}: pixels per frame at buckets {BUCKETS}: {', '.join(f'{m:.2f}' for m in moved)}")
+    assert spearmanr(BUCKETS, moved).statistic >= 0.9
+    assert moved[-1] > 3 * moved[0]
+
+
+def test_at_the_lowest_buckets_the_picture_stands_nearly_still() -> None:
+    cat = film("chelsea")
+    still, gentle = film("chelsea", 0), film("chelsea", 20)
+    print(f"demo model: change per frame at bucket 0: {restlessness(still):.2f} grey levels")
+    assert restlessness(still) <= 3
+    assert motion(still) <= 0.2
+    assert motion(gentle) <= 0.3
+    assert motion(cat) > 3 * motion(gentle)
+
+
+def test_brightness_does_not_flicker() -> None:
+    cat = film("chelsea")
+    assert flicker(cat) <= 2
+    # Control: every other frame a little darker is found.
+    flashing = cat.copy()
+    flashing[::2] = flashing[::2] * 0.9
+    assert flicker(flashing) > 2
+
+
+def test_the_whole_picture_moves_and_stays_sharp() -> None:
+    """The last frame is the first one, moved: put back, it is far more like it than where it is."""
+    cat = film("chelsea")
+    first, last = (frame.astype(np.float32) for frame in (cat[0], cat[-1]))
+
+    def distance(right: int) -> float:
+        kept = first.shape[1] - right
+        return float(np.abs(first[:, right:] - last[:, :kept]).mean())
+
+    best = min(range(40), key=distance)
+    assert best >= 5
+    assert distance(best) < 0.6 * distance(0)
+
+
+def test_more_noise_augmentation_drifts_further_from_the_picture() -> None:
+    cat = film("chelsea")
+    free = film("chelsea", noise_augmentation=0.5)
+    assert likeness(picture("chelsea"), free[0]) < likeness(picture("chelsea"), cat[0])
+    assert motion(free) > motion(cat)
+
+
+def test_a_higher_conditioning_fps_moves_less_between_frames() -> None:
+    cat = film("chelsea")
+    slow, fast = (film("chelsea", conditioning_fps=fps) for fps in (5, 24))
+    assert motion(fast) < motion(cat) < motion(slow)
+
+
+def test_the_seed_decides_the_details() -> None:
+    cat, other = film("chelsea"), film("chelsea", seed=2)
+    assert np.array_equal(render(loaded(), picture("chelsea"), seed=1), cat)
+    assert not np.array_equal(other, cat)
+    # The seed gives another take of the same picture, not another picture.
+    assert likeness(picture("chelsea"), other[0]) >= 20
+
+
+def test_more_frames_make_a_longer_way_not_a_faster_one() -> None:
+    cat = film("chelsea")
+    long = film("chelsea", frames=25)
+    assert len(long) == 25
+    assert len(cat) == 14
+    assert motion(long) == pytest.approx(motion(cat), rel=0.4)
+    assert np.abs(long[-1].astype(int) - long[0]).mean() > np.abs(cat[-1].astype(int) - cat[0]).mean()
