@@ -159,7 +159,9 @@ class VivantClient(discord.AutoShardedClient):
 
     async def on_ready(self) -> None:
         """Forget the servers that sent the bot away while it was off: every shard has named its servers by now."""
-        for guild_id in await self.services.store.guilds() - {guild.id for guild in self.guilds}:
+        assert self.application_id is not None
+        known = await self.services.store.guilds(self.application_id)
+        for guild_id in known - {guild.id for guild in self.guilds}:
             await self._forget_guild(guild_id)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:

@@ -156,8 +156,9 @@ class Config(BaseSettings):
 
 def _variant(name: str, item: VariantConfig) -> Variant:
     values = item.model_dump()
-    if item.source.startswith("~"):
-        values["source"] = str(Path(item.source).expanduser())
+    for key in ("source", "turbo_unet"):
+        if (values[key] or "").startswith("~"):
+            values[key] = str(Path(values[key]).expanduser())
     if item.turbo:  # a distilled UNet wants few calls and no guidance
         values |= {"quality": Quality.FAST, "max_guidance": 1.0}
     return Variant(name=name, **values)

@@ -82,10 +82,13 @@ def forget_guild(db: Statements, guild_id: int) -> list[str]:
     return names
 
 
-def guilds(db: Statements) -> set[int]:
-    """Name the servers where the bot was a member: not those where it only answers the people who installed it."""
-    sql = "select distinct guild_id from job where guild_id is not null and json_extract(route, '$.can_post')"
-    return {row[0] for row in fetch(db, sql)}
+def guilds(db: Statements, application_id: int) -> set[int]:
+    """Name the servers where this application was a member: not those where it only answers who installed it."""
+    sql = """
+        select distinct guild_id from job where guild_id is not null and json_extract(route, '$.can_post')
+          and json_extract(route, '$.application_id') = ?
+    """
+    return {row[0] for row in fetch(db, sql, (application_id,))}
 
 
 def known_files(db: Statements) -> set[str]:

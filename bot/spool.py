@@ -11,6 +11,7 @@ The order is always: write aside, fsync, rename, fsync the folder, and only then
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import time
@@ -93,11 +94,12 @@ class Spool:
                 smaller.unlink(missing_ok=True)
 
     def sweep(self, known: Collection[str], older_than_seconds: float = 3600.0) -> list[str]:
-        """At start: delete what no row names, left over from a crash between file and row. Give the names."""
+        """Delete what no row names, left over from a crash between file and row. Give the names."""
         before = time.time() - older_than_seconds
         swept = []
         for path in self.folder.iterdir():
-            if path.name not in known and path.is_file() and path.stat().st_mtime < before:
-                path.unlink(missing_ok=True)
-                swept.append(path.name)
+            with contextlib.suppress(FileNotFoundError):  # others rename and delete here meanwhile
+                if path.name not in known and path.is_file() and path.stat().st_mtime < before:
+                    path.unlink()
+                    swept.append(path.name)
         return sorted(swept)

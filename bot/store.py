@@ -251,9 +251,9 @@ class JobStore:
         """Delete every job of one server; give the spool's files to delete."""
         return await self._database.write(retention.forget_guild, guild_id)
 
-    async def guilds(self) -> set[int]:
+    async def guilds(self, application_id: int) -> set[int]:
         """Name the servers that have a job and had the bot as a member."""
-        return await self._database.read(retention.guilds)
+        return await self._database.read(retention.guilds, application_id)
 
     async def known_files(self) -> set[str]:
         """Name every file in the spool that a row needs."""

@@ -257,7 +257,7 @@ async def test_kills_at_random_moments_end_in_a_clip_or_one_lost_attempt_and_no_
     rng = random.Random(seed)
     print(f"seed {seed}")
     pids, outcomes = set[int](), list[str]()
-    limits = replace(IMPATIENT, backoff_seconds=0.01, backoff_max_seconds=0.05)
+    limits = replace(IMPATIENT, decode_seconds=2.0, encode_seconds=2.0, backoff_seconds=0.01, backoff_max_seconds=0.05)
     async with running("--step-seconds", "0.03", limits=limits) as backend:
         for attempt in range(kills):
             await asyncio.wait_for(backend.ready.wait(), 30)

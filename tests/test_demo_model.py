@@ -76,7 +76,7 @@ def test_at_the_lowest_buckets_the_picture_stands_nearly_still() -> None:
     print(f"demo model: change per frame at bucket 0: {restlessness(still):.2f} grey levels")
     assert restlessness(still) <= 3
     assert motion(still) <= 0.2
-    assert motion(gentle) <= 0.3
+    assert motion(gentle) <= 0.2
     assert motion(cat) > 3 * motion(gentle)
 
 
@@ -89,18 +89,22 @@ def test_brightness_does_not_flicker() -> None:
     assert flicker(flashing) > 2
 
 
+def unlikeness(frames: Frames, right: int) -> float:
+    """Give how much the last frame differs from the first one seen from `right` pixels further right."""
+    first, last = (frame.astype(np.float32) for frame in (frames[0], frames[-1]))
+    return float(np.abs(first[:, right:] - last[:, : first.shape[1] - right]).mean())
+
+
+def travelled(frames: Frames) -> int:
+    """Give how far the camera went from the first frame to the last, in pixels."""
+    return min(range(60), key=lambda right: unlikeness(frames, right))
+
+
 def test_the_whole_picture_moves_and_stays_sharp() -> None:
     """The last frame is the first one, moved: put back, it is far more like it than where it is."""
     cat = film("chelsea")
-    first, last = (frame.astype(np.float32) for frame in (cat[0], cat[-1]))
-
-    def distance(right: int) -> float:
-        kept = first.shape[1] - right
-        return float(np.abs(first[:, right:] - last[:, :kept]).mean())
-
-    best = min(range(40), key=distance)
-    assert best >= 5
-    assert distance(best) < 0.6 * distance(0)
+    assert travelled(cat) >= 5
+    assert unlikeness(cat, travelled(cat)) < 0.6 * unlikeness(cat, 0)
 
 
 def test_more_noise_augmentation_drifts_further_from_the_picture() -> None:
@@ -130,4 +134,5 @@ def test_more_frames_make_a_longer_way_not_a_faster_one() -> None:
     assert len(long) == 25
     assert len(cat) == 14
     assert motion(long) == pytest.approx(motion(cat), rel=0.4)
-    assert np.abs(long[-1].astype(int) - long[0]).mean() > np.abs(cat[-1].astype(int) - cat[0]).mean()
+    print(f"demo model: from first to last frame {travelled(cat)} pixels in 14 frames, {travelled(long)} in 25")
+    assert travelled(long) > 1.5 * travelled(cat)

@@ -42,7 +42,10 @@ def refuse_place(interaction: discord.Interaction[VivantClient]) -> str | None:
 
 def can_post(interaction: discord.Interaction[VivantClient]) -> bool:
     """Tell whether the bot can post here with its own token, also after the interaction's 15 minutes."""
-    return interaction.is_guild_integration() or (interaction.guild_id is None and interaction.context.dm_channel)
+    if interaction.guild_id is None:
+        return interaction.context.dm_channel
+    # A server may have installed the commands without the bot: then it is no member.
+    return interaction.is_guild_integration() and interaction.client.get_guild(interaction.guild_id) is not None
 
 
 def route_of(interaction: discord.Interaction[VivantClient], *, spoiler: bool, now_ms: int) -> Route:

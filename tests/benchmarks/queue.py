@@ -388,7 +388,8 @@ def run() -> Report:
     report = Report("queue", libraries=("aiosqlite", "huey", "litequeue", "persist-queue"))
     report.tables += [
         f"SQLite {sqlite3.sqlite_version}; {ROUNDS} rounds of {JOBS} jobs, the systems taking turns.",
-        "vs_fastest: libraries called on the event loop's own thread; _threaded: called as a bot on asyncio must.",
+        "vs_fastest_direct: all in the calling thread; _threaded: all as a bot on asyncio must call them;",
+        "_blocking: our store with its thread against libraries that stop the event loop (told, without a target).",
         "On a busy machine use `chrt -r 10`, else the p99 is the scheduler's.",
     ]
     asyncio.run(measure(report))
