@@ -19,6 +19,7 @@ from diffusers import (
     StableVideoDiffusionPipeline,
     UNetSpatioTemporalConditionModel,
 )
+from torch import nn
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 LATENT_CHANNELS = 8
@@ -78,7 +79,7 @@ def save_checkpoint(parts: Parts, folder: Path) -> int:
 
 
 def _build_vae() -> Any:
-    return AutoencoderKLTemporalDecoder(
+    vae = AutoencoderKLTemporalDecoder(
         in_channels=3,
         out_channels=3,
         down_block_types=["DownEncoderBlock2D"] * 3,
@@ -89,6 +90,10 @@ def _build_vae() -> Any:
         scaling_factor=1.0,
         force_upcast=True,
     )
+    for name, module in vae.named_modules():
+        if name.endswith(".conv2"):  # each residual branch begins as nothing
+            nn.init.zeros_(module.weight)
+    return vae
 
 
 def _build_unet() -> Any:

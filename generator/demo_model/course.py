@@ -17,6 +17,8 @@ Report = Callable[[str, float, dict[str, float]], None]
 """called with the stage, the share done (0..1) and its latest figures"""
 
 SAVE_EVERY_SECONDS = 40.0
+WINDOW = 100
+"""steps that are averaged into one loss; whole ones also after a restart in the middle of one"""
 BLOWN_UP = 1.6
 """a mean loss so many times the best so far is no noise"""
 

@@ -1,8 +1,8 @@
 """The demo model's only camera move over painted pictures: how far per frame, and the clips that result.
 
-One move, the same for every picture: the camera drifts to the right. A network of two million parameters that must
-choose between directions shows a blend of all of them, which looks like dissolving; with nothing to choose it
-stays sharp. Zooming needs to know where in the frame it is, which convolutions over two levels cannot.
+One move, the same for every picture: the camera drifts to the right. A network of one and a half million parameters
+that must choose between directions shows a blend of all of them, which looks like dissolving; with nothing to choose
+it stays sharp. Zooming needs to know where in the frame it is, which convolutions over two levels cannot.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ STILL_BELOW = 10
 """motion buckets up to here do not move at all"""
 REACH = 0.5
 """longest way of the camera as a share of the frame's size; what would go further stops there"""
+BEYOND = 8
+"""pixels painted past the furthest frame, for the interpolation"""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def film(dice: Dice, clips: int, frames: int, height: int, width: int) -> Clips:
         dice.chance(0.5, clips) > 0, torch.full_like(bucket, 0.02), 10 ** dice.uniform(-2.5, 0, clips)
     )
     size = (height * width) ** 0.5
-    pictures = paint_pictures(dice, clips, height, width + 8 + int(REACH * size))
+    pictures = paint_pictures(dice, clips, height, width + BEYOND + int(REACH * size))
     shift = shift_per_frame(bucket, fps, augmentation) * size
     seen = [_crop(pictures, (shift * time).clamp_max(REACH * size), height, width) for time in range(frames)]
     return Clips(torch.stack(seen, 1), bucket, fps, augmentation)

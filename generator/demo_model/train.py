@@ -27,7 +27,7 @@ _HERE = Path(__file__).parent
 
 def main(
     minutes: Annotated[float, typer.Option(help="Training time in all, earlier runs counted.")] = 120.0,
-    autoencoder_share: Annotated[float, typer.Option(help="The first stage's share of it.")] = 0.28,
+    autoencoder_share: Annotated[float, typer.Option(help="The first stage's share of it.")] = 0.25,
     seed: int = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda; empty: the GPU if there is one.")] = "",
     batch: Annotated[int, typer.Option(help="Clips per step; 0: what suits the device.")] = 0,
