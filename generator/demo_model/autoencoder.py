@@ -17,15 +17,13 @@ from torch.nn import functional
 
 from generator.demo_model.architecture import LATENT_CHANNELS, LATENT_FACTOR
 from generator.demo_model.course import (
-    WINDOW,
     Clock,
     Report,
     Stage,
     flatten_temporal_convolutions,
     put_average,
-    read_state,
+    train_stage,
     training_type,
-    write_state,
 )
 from generator.demo_model.scenes import Dice, paint_pictures
 
@@ -42,27 +40,17 @@ def train_autoencoder(vae: Any, clock: Clock, dice: Dice, batch: int, state_path
     flatten_temporal_convolutions(vae)
     vae.to(training_type(dice.device))
     stage = Stage([vae], partial(_loss, vae), peak_rate=1e-3)
-    if saved := read_state(state_path):
-        stage.restore(saved)
-    began = stage.step
     pictures = torch.empty(0)
-    losses = torch.zeros((), device=dice.device)
-    try:
-        while clock.progress < 1:
-            if stage.step % STEPS_PER_PAINTING == 0 or not len(pictures):
-                pictures = paint_pictures(dice, 8 * batch, CROP, CROP)
-            # Every other step a moved latent must decode to the moved picture: the UNet animates by moving latents.
-            moved = stage.step % 2 == 1
-            inputs = _inputs(dice, pictures[dice.integers(len(pictures), 4 * batch)], moved)
-            losses += stage.descend(f"moved {moved}", inputs, clock.progress)
-            if (stage.step - began) % WINDOW == 0:
-                stage.watch(losses.item() / WINDOW)
-                report("autoencoder", clock.progress, {"loss": losses.item() / WINDOW, "steps": stage.step})
-                losses.zero_()
-            if clock.time_to_save():
-                write_state(state_path, stage.state(clock))
-    finally:  # also when somebody stops it
-        write_state(state_path, stage.state(clock))
+
+    def draw(step: int, progress: float) -> tuple[str, dict[str, Tensor]]:
+        nonlocal pictures
+        if step % STEPS_PER_PAINTING == 0 or not len(pictures):
+            pictures = paint_pictures(dice, 8 * batch, CROP, CROP)
+        # Every other step a moved latent must decode to the moved picture: the UNet animates by moving latents.
+        moved = step % 2 == 1
+        return f"moved {moved}", _inputs(dice, pictures[dice.integers(len(pictures), 4 * batch)], moved)
+
+    train_stage("autoencoder", stage, clock, draw, state_path, report)
     put_average([vae], stage)
     _forget_neighbours(vae.decoder)
     _scale_latents(vae, Dice(torch.device("cpu"), seed=0))  # the same numbers wherever it trained

@@ -71,9 +71,9 @@ class Stage:
         self.average = [weight.clone() for weight in self.master]
         for weight in self.master:
             weight.grad = torch.zeros_like(weight)
-        self._device = self.master[0].device
-        self._rate = torch.zeros((), device=self._device)
-        on_gpu = self._device.type == "cuda"
+        self.device = self.master[0].device
+        self._rate = torch.zeros((), device=self.device)
+        on_gpu = self.device.type == "cuda"
         self.optimiser = torch.optim.AdamW(
             self.master, lr=self._rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=on_gpu, capturable=on_gpu
         )
@@ -139,9 +139,9 @@ class Stage:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
         with torch.no_grad():
-            torch._foreach_copy_(self.master, [weight.to(self._device) for weight in state["weights"]])
+            torch._foreach_copy_(self.master, [weight.to(self.device) for weight in state["weights"]])
             torch._foreach_copy_(self.weights, self.master)
-            torch._foreach_copy_(self.average, [weight.to(self._device) for weight in state["average"]])
+            torch._foreach_copy_(self.average, [weight.to(self.device) for weight in state["average"]])
         self.optimiser.load_state_dict(state["optimiser"])
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate
@@ -169,6 +169,30 @@ class Recording:
             buffer.copy_(inputs[name])
         self._graph.replay()
         return self._loss
+
+
+Draw = Callable[[int, float], tuple[str, dict[str, Tensor]]]
+"""called with the step's number and the share done, gives the kind of the step's inputs and the inputs"""
+
+
+def train_stage(name: str, stage: Stage, clock: Clock, draw: Draw, state_path: Path, report: Report) -> None:
+    """Go on from the saved state, if any, until the clock's budget is spent or somebody stops it; save either way."""
+    if saved := read_state(state_path):
+        stage.restore(saved)
+    began = stage.step
+    losses = torch.zeros((), device=stage.device)
+    try:
+        while clock.progress < 1:
+            losses += stage.descend(*draw(stage.step, clock.progress), clock.progress)
+            if (stage.step - began) % WINDOW == 0:
+                mean = losses.item() / WINDOW
+                losses.zero_()
+                stage.watch(mean)
+                report(name, clock.progress, {"loss": mean, "steps": stage.step})
+            if clock.time_to_save():
+                write_state(state_path, stage.state(clock))
+    finally:
+        write_state(state_path, stage.state(clock))
 
 
 def put_average(networks: list[nn.Module], stage: Stage) -> None:

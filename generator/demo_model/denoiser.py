@@ -14,15 +14,13 @@ from torch.nn import functional
 
 from generator.demo_model.architecture import CLIP_PIXELS
 from generator.demo_model.course import (
-    WINDOW,
     Clock,
     Report,
     Stage,
     flatten_temporal_convolutions,
     put_average,
-    read_state,
+    train_stage,
     training_type,
-    write_state,
 )
 from generator.demo_model.moves import film
 from generator.demo_model.scenes import Dice
@@ -121,25 +119,15 @@ def train_denoiser(parts: Any, clock: Clock, dice: Dice, batch: int, state_path:
         network.to(training_type(dice.device))
     vae = copy.deepcopy(parts.vae).to(training_type(dice.device))
     stage = Stage(networks, partial(_loss, parts.unet, parts.image_encoder), peak_rate=1e-3)
-    if saved := read_state(state_path):
-        stage.restore(saved)
-    began = stage.step
     reels: dict[Footage, Reels] = {}
-    losses = torch.zeros((), device=dice.device)
-    try:
-        while clock.progress < 1:
-            footage = _choose(clock.progress)
-            if footage not in reels:
-                reels[footage] = Reels(footage, vae, dice, batch)
-            losses += stage.descend(str(footage), _inputs(dice, reels[footage].draw()), clock.progress)
-            if (stage.step - began) % WINDOW == 0:
-                stage.watch(losses.item() / WINDOW)
-                report("denoiser", clock.progress, {"loss": losses.item() / WINDOW, "steps": stage.step})
-                losses.zero_()
-            if clock.time_to_save():
-                write_state(state_path, stage.state(clock))
-    finally:  # also when somebody stops it
-        write_state(state_path, stage.state(clock))
+
+    def draw(step: int, progress: float) -> tuple[str, dict[str, Tensor]]:
+        footage = _choose(progress)
+        if footage not in reels:
+            reels[footage] = Reels(footage, vae, dice, batch)
+        return str(footage), _inputs(dice, reels[footage].draw())
+
+    train_stage("denoiser", stage, clock, draw, state_path, report)
     put_average(networks, stage)
 
 
