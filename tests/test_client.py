@@ -14,7 +14,7 @@ from bot.database import StoreFull
 from bot.pacing import BURST, INTERVAL_MS, pace, paced_start
 from bot.redact import hide_tokens
 from bot.sandbox.faults import rate_limited
-from bot.sandbox.scene import ADA, LOBBY, MIA, PICTURES, TABLEAUX
+from bot.sandbox.scene import ADA, ELSEWHERE, LOBBY, MIA, PICTURES, TABLEAUX
 from bot.sandbox.server import Sandbox
 from tests.edge import hanging, running_edge, until, words
 from tests.fakes import Act, FakeBackend
@@ -86,6 +86,18 @@ async def test_a_server_that_sent_the_bot_away_while_it_was_off_is_forgotten(tmp
 
             await until(forgotten, "the server's rows are gone, and nobody else's")
             await until(lambda: len(list(edge.spool.folder.glob("picture-*"))) == 1, "its picture is gone")
+
+
+async def test_a_server_with_the_commands_but_without_the_bot_keeps_its_jobs(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        sandbox.world.scene.commands_only.add(ELSEWHERE)
+        async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
+            job = await edge.queued(channel=LOBBY)
+            assert not job.route.can_post
+        async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
+            await until(lambda: edge.client.is_ready(), "every shard has named its servers")
+            assert await edge.store.guilds(job.route.application_id) == set()
+            assert await edge.store.job(job.id) is not None
 
 
 async def test_a_button_still_works_after_a_restart(tmp_path: Path) -> None:

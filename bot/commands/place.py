@@ -22,7 +22,7 @@ ANSWER_WITHIN_MS = 12 * 60 * 1000
 
 def refuse_place(interaction: discord.Interaction[VivantClient]) -> str | None:
     """Say why a clip could not be posted here later; None when it can."""
-    if not interaction.is_guild_integration():
+    if interaction.guild_id is None or not can_post(interaction):
         return None
     allowed = interaction.app_permissions
     in_thread = isinstance(interaction.channel, discord.Thread)

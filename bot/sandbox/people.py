@@ -149,7 +149,7 @@ class People:
         guild_id = channel.get("guild_id")
         if guild_id is None:
             return {"0": "0"}
-        if self.places.member(guild_id, self.places.bot_id):
+        if self.places.member(guild_id, self.places.bot_id) or guild_id in self.scene.commands_only:
             return {"0": guild_id}
         return {"1": actor_id}
 

@@ -47,6 +47,8 @@ class Scene:
     """(guild id, user id) -> member; a member of "Elsewhere" has the app installed for themselves"""
     upload_limits: dict[str, int] = field(default_factory=dict)
     """guild id -> bytes, where a test wants another limit than the boost tier gives"""
+    commands_only: set[str] = field(default_factory=set)
+    """guild ids that installed the app's commands without its bot user"""
 
 
 class SceneBuilder:
