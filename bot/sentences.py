@@ -35,11 +35,11 @@ _NO_CLIP = "There is no clip this time, and it does not count against you."
 _PICTURE: dict[PictureReason, tuple[str, str]] = {
     PictureReason.NOT_A_PICTURE: (
         "That file is not a picture.",
-        "Please attach a JPEG, PNG, WebP, GIF, AVIF or HEIC picture.",
+        "Please attach a JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC picture.",
     ),
     PictureReason.UNSUPPORTED_FORMAT: (
         "That kind of picture cannot be read here.",
-        "Please save it as JPEG, PNG, WebP, GIF, AVIF or HEIC and try again.",
+        "Please save it as JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC and try again.",
     ),
     PictureReason.TOO_MANY_BYTES: ("That file is too big.", "Please send a smaller one; a JPEG is usually enough."),
     PictureReason.TOO_MANY_PIXELS: (

@@ -75,7 +75,7 @@ RecipeOption = Annotated[
 
 @app.command()
 def render(
-    picture: Annotated[Path, typer.Argument(help="JPEG, PNG, WebP, GIF, AVIF or HEIC.", show_default=False)],
+    picture: Annotated[Path, typer.Argument(help="JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC.", show_default=False)],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The clip; its suffix chooses the format.")] = None,
     variant: Annotated[str, typer.Option(help=f"One of {', '.join(BUILT_IN)}.")] = "svd-xt",
     model: Annotated[Path | None, typer.Option(help="A folder with a checkpoint, instead of a variant.")] = None,
@@ -216,8 +216,8 @@ def sentence(error: GeneratorError) -> str:
 
 
 _PICTURE = {
-    PictureReason.NOT_A_PICTURE: "This file is not a picture. Try a JPEG, PNG, WebP, GIF, AVIF or HEIC.",
-    PictureReason.UNSUPPORTED_FORMAT: "This picture format is not supported. Try a JPEG, PNG, WebP, GIF, AVIF or HEIC.",
+    PictureReason.NOT_A_PICTURE: "This file is not a picture. Try a JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC.",
+    PictureReason.UNSUPPORTED_FORMAT: "This format is not supported. Try a JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC.",
     PictureReason.CORRUPT: "This picture is damaged: {text}. Save it again in another program.",
     PictureReason.EMPTY: "This file is empty.",
 }

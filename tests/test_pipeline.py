@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,13 @@ def test_a_hub_that_cannot_be_reached_is_told_as_offline(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     why, remedy = _why(dataclasses.replace(variant, source="nobody/nothing"))
     assert why == "offline" and "huggingface.co" in remedy
+
+
+def test_a_network_that_is_not_there_is_told_as_offline(variant: Variant, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        assert _why(dataclasses.replace(variant, source="nobody/nothing"))[0] == "offline"
 
 
 def test_the_gpu_benchmark_runs_on_a_cpu_with_a_small_model(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def _choices(**labels: str) -> list[app_commands.Choice[str]]:
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 @app_commands.describe(
-    image="The picture: JPEG, PNG, WebP, GIF, AVIF or HEIC",
+    image="The picture: JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC",
     motion="How much shall move (medium, if you leave it out)",
     format="MP4 is sharpest; GIF and WebP loop by themselves",
     quality="Fast for a try, quality for keeping",
