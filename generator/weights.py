@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
@@ -30,9 +30,12 @@ from generator.variants import Variant
 log = logging.getLogger(__name__)
 OnProgress = Callable[[Progress], None]
 
-# The error of the HTTP library that this version of the hub uses (requests, httpx, httpx2), and OSError: a network that
-# is not there is told by these, not by the hub's own.
-NETWORK_ERRORS: tuple[type[Exception], ...] = HfHubHTTPError.__bases__  # type: ignore[assignment]
+# With the error of the HTTP library that this version of the hub uses (requests, httpx, httpx2): a network that is not
+# there is told by that, not by the hub's own.
+OFFLINE = cast(
+    "tuple[type[Exception], ...]",
+    (OfflineModeIsEnabled, LocalEntryNotFoundError, OSError, *HfHubHTTPError.__bases__),
+)
 
 WEIGHTED_PARTS: dict[str, Any] = {
     "unet": UNetSpatioTemporalConditionModel,
@@ -80,7 +83,7 @@ def fetch_weights(variant: Variant, source: str | None = None) -> Path:
         raise _unavailable(variant, "gated", remedy) from error
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         raise _unavailable(variant, "missing", f"There is no {source} at revision {revision} on the hub.") from error
-    except (OfflineModeIsEnabled, LocalEntryNotFoundError, OSError, *NETWORK_ERRORS) as error:
+    except OFFLINE as error:
         remedy = f"Connect this machine to huggingface.co once, or point the variant at a folder with {source}."
         raise _unavailable(variant, "offline", remedy) from error
 
