@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 from collections.abc import AsyncIterator
@@ -72,6 +73,13 @@ async def open_page(browser: Browser, sandbox: Sandbox, who: str = "Ada", **opti
     await page.goto(sandbox.page_url)
     await expect(page.locator("body.ready")).to_be_attached()
     return page
+
+
+async def become(page: Page, name: str) -> None:
+    """Switch who one is, and wait until the page has changed over."""
+    await page.locator("#who").click()
+    await page.get_by_role("menuitem", name=name).click()
+    await expect(page.locator("#who")).to_have_accessible_name(re.compile(f"You are {name}"))
 
 
 async def type_command(page: Page, name: str) -> None:

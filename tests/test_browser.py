@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from bot.sandbox.demo import running_bot
 from bot.sandbox.server import Sandbox
 from tests.browser import (
+    become,
     chromium,
     drop_picture,
     messages,
@@ -105,16 +106,14 @@ async def test_answers_to_one_person_leave_the_screen_with_that_person(ada: Page
     await run_command(ada, "queue")
     await expect(messages(ada).last).to_contain_text("Only you can see this")
     for name, seen in (("Ben", 0), ("Ada", 1)):
-        await ada.locator("#who").click()
-        await ada.get_by_role("menuitem", name=name).click()
+        await become(ada, name)
         await expect(messages(ada).filter(has_text="used /queue")).to_have_count(seen)
 
 
 async def test_only_the_owner_is_offered_and_obeyed_in_admin_commands(ada: Page) -> None:
     await ada.locator("#message-text").fill("/admin")
     await expect(ada.locator("#suggestions")).to_contain_text("No command matches")
-    await ada.locator("#who").click()
-    await ada.get_by_role("menuitem", name="Olga").click()
+    await become(ada, "Olga")
     await type_command(ada, "admin pause")
     await expect(ada.locator("input[data-option=reason]")).to_be_focused()
     await ada.keyboard.type("New fans")

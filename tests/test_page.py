@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from bot.sandbox.server import Sandbox
 from tests.browser import (
     SAMPLE,
+    become,
     bot_process,
     chromium,
     drop_picture,
@@ -63,12 +65,57 @@ async def test_typing_a_slash_offers_what_this_person_may_use(ada: Page) -> None
     await ada.locator("#message-text").fill("/")
     await expect(ada.get_by_role("option").filter(has_text="/animate")).to_contain_text("Bring a picture to life")
     await expect(ada.get_by_role("option").filter(has_text="/admin")).to_have_count(0)
-    await ada.locator("#who").click()
-    await ada.get_by_role("menuitem", name="Olga").click()
+    await become(ada, "Olga")
+    await expect(ada.locator("#who")).to_be_focused()
     await ada.locator("#message-text").fill("/")
     await expect(ada.get_by_role("option").filter(has_text="/admin variant")).to_be_visible()
     await ada.keyboard.press("Escape")
     await expect(ada.get_by_role("option")).to_have_count(0)
+
+
+async def test_typing_on_while_the_person_changes_keeps_the_field_and_its_offers(ada: Page) -> None:
+    """Late answers to the old person must take neither the focus nor the new one's commands."""
+    asked: list[Route] = []
+    await ada.route(re.compile(f"/api/commands.*actor={await actor_of(ada)}"), lambda route: asked.append(route))
+    await ada.locator("#message-text").fill("/")
+    switched = asyncio.Event()
+    await ada.route(re.compile("/api/session"), lambda route: answer_after(switched, route))
+    await ada.locator("#who").click()
+    await ada.get_by_role("menuitem", name="Olga").click()
+    await ada.locator("#message-text").fill("/")
+    await expect(ada.get_by_role("option").filter(has_text="/admin")).to_have_count(0)
+    switched.set()
+    await expect(ada.get_by_role("option").filter(has_text="/admin variant")).to_be_visible()
+    assert asked
+    async with ada.expect_response(asked[0].request.url):
+        await asked[0].continue_()
+    await expect(ada.get_by_role("option").filter(has_text="/admin variant")).to_be_visible()
+    await expect(ada.locator("#message-text")).to_be_focused()
+
+
+async def actor_of(page: Page) -> str:
+    return str(await page.evaluate("sessionStorage['vivant-actor']"))
+
+
+async def answer_after(event: asyncio.Event, route: Route) -> None:
+    await event.wait()
+    await route.continue_()
+
+
+async def test_the_last_of_two_quick_changes_of_person_wins(ada: Page, sandbox: Sandbox) -> None:
+    released = asyncio.Event()
+    olga = sandbox.world.actor("Olga")
+    await ada.route(re.compile(f"/api/session.*actor={olga}"), lambda route: answer_after(released, route))
+    await ada.locator("#who").click()
+    await ada.get_by_role("menuitem", name="Olga").click()
+    await become(ada, "Ben")
+    async with ada.expect_response(re.compile(f"/api/session.*actor={olga}")):
+        released.set()
+    await ada.locator("#message-text").fill("Still me")
+    await ada.keyboard.press("Enter")
+    await expect(messages(ada).last).to_contain_text("Still me")
+    await expect(messages(ada).last).to_contain_text("Ben")
+    await expect(ada.locator("#who")).to_have_accessible_name(re.compile("You are Ben"))
 
 
 async def test_a_dropped_picture_becomes_a_clip_that_plays(ada: Page) -> None:
@@ -252,8 +299,7 @@ async def test_direct_messages_and_other_channels_stay_apart(ada: Page) -> None:
     await ada.locator("#message-text").fill("Between us")
     await ada.keyboard.press("Enter")
     await expect(messages(ada)).to_have_count(1)
-    await ada.locator("#who").click()
-    await ada.get_by_role("menuitem", name="Ben").click()
+    await become(ada, "Ben")
     await ada.get_by_role("button", name="Direct messages").click()
     await expect(ada.locator(".intro")).to_be_visible()
     await expect(messages(ada)).to_have_count(0)

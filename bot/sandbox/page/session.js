@@ -24,27 +24,32 @@ export class Session {
     for (const listener of this.listeners.get(name) ?? []) listener(detail);
   }
 
-  /** Becomes `actorId` (null: anybody), and keeps trying until the local Discord is there. */
+  /** Becomes `actorId` (null: anybody), and keeps trying until the local Discord is there or a newer wish came. */
   async stayAs(actorId) {
-    try {
-      await this.become(actorId);
-    } catch {
-      this.setConnected(false);
-      await new Promise((done) => setTimeout(done, 1000));
-      await this.stayAs(actorId);
+    const wish = (this.wish = {}); // the newest wins, however late the answers to older ones come
+    while (wish === this.wish) {
+      try {
+        return await this.become(actorId, wish);
+      } catch {
+        if (wish !== this.wish) return undefined;
+        this.setConnected(false);
+        await new Promise((done) => setTimeout(done, 1000));
+      }
     }
+    return undefined;
   }
 
-  async become(actorId) {
+  async become(actorId, wish) {
     this.hangUp();
     const state = await this.request(`/api/session?${new URLSearchParams(actorId ? { actor: actorId } : {})}`);
+    if (wish !== this.wish) return;
     Object.assign(this, state);
     this.messages.clear();
     this.unread.clear();
     if (!this.channels.some((channel) => channel.id === this.channelId)) this.channelId = this.home().id;
     await this.listen(); // first, so that nothing falls between the list and the events
     await this.load();
-    this.emit("session");
+    if (wish === this.wish) this.emit("session");
   }
 
   home() {
@@ -59,10 +64,11 @@ export class Session {
   }
 
   async load() {
-    const channel = this.channelId;
+    const { me, channelId: channel } = this;
     this.messages.set(channel, []); // takes what comes while we ask
     const wanted = ["/api/messages", "/api/commands"].map((path) => this.get(path, { channel }));
     const [messages, commands] = await Promise.all(wanted);
+    if (me !== this.me) return; // somebody else by now, who may not see this
     const newer = this.messages.get(channel);
     const byId = new Map([...messages, ...newer].map((message) => [message.id, message]));
     this.messages.set(channel, [...byId.values()]);
@@ -71,7 +77,9 @@ export class Session {
 
   /** Asks for the commands offered here: they differ by person and place, and a bot may register new ones any time. */
   async loadCommands() {
-    const commands = await this.get("/api/commands", { channel: this.channelId });
+    const { me, channelId: channel } = this;
+    const commands = await this.get("/api/commands", { channel });
+    if (me !== this.me || channel !== this.channelId) return;
     const changed = JSON.stringify(commands) !== JSON.stringify(this.commands);
     this.commands = commands;
     if (changed) this.emit("commands");
@@ -87,7 +95,7 @@ export class Session {
         reject(new Error("The local Discord does not answer."));
         if (!this.connected || this.socket !== socket) return; // hung up, or never there
         this.setConnected(false);
-        setTimeout(() => this.stayAs(this.me.id), 500);
+        setTimeout(() => this.socket === socket && this.stayAs(this.me.id), 500);
       };
     });
   }

@@ -98,7 +98,9 @@ export class Sidebar {
       h("span", { class: "who-text" }, h("strong", {}, displayName(me)), h("small", {}, me.role)),
       icon("down"),
     );
+    const focused = this.panel.contains(document.activeElement); // elsewhere somebody may be typing already
     this.panel.replaceChildren(button);
+    if (focused) button.focus();
   }
 
   switchPerson() {
@@ -109,7 +111,7 @@ export class Sidebar {
       leading: avatar(actor),
       checked: actor.id === session.me.id,
       current: actor.id === session.me.id,
-      pick: () => session.stayAs(actor.id).then(() => document.getElementById("who").focus()),
+      pick: () => session.stayAs(actor.id),
     }));
     openMenu(document.getElementById("who"), [{ heading: "Be somebody else" }, ...items], { label: "Switch person" });
   }
