@@ -10,6 +10,7 @@ import torch
 
 from generator.lean.chunks import ChunkFunction
 from generator.lean.compiled import Compiler
+from tests.benchmarks import gpu
 
 
 class Recording:
@@ -76,3 +77,19 @@ def test_what_cannot_be_compiled_stays_eager(tmp_path: Path) -> None:
     eager = project(compiler)
     compiler.compile_now()
     assert torch.equal(project(compiler), eager)
+
+
+def test_torch_traces_every_chunk_function_whole_and_they_give_the_same(tmp_path: Path) -> None:
+    def trace(function: ChunkFunction) -> ChunkFunction:
+        traced: ChunkFunction = torch.compile(function, dynamic=False, fullgraph=True, backend="aot_eager")
+        return traced
+
+    models = gpu.Models(gpu.Bench(torch.device("cpu"), tiny=True, out=tmp_path))
+    models.compiler = models.lean._compiler = Compiler(compile_function=trace)
+    with torch.no_grad():
+        step = models.lean_step(gpu.plan(2, compiled=True))
+        eager = step()
+        wanted = len(models.compiler._wanted)
+        models.compiler.compile_now()
+        assert len(models.compiler._ready) == wanted > 20
+        assert torch.allclose(step(), eager, atol=1e-5)

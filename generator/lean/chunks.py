@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,24 +40,35 @@ def even_chunks(total: int, most: int) -> Iterator[slice]:
         yield slice(start, min(start + size, total))
 
 
-def run_chunks(total: int, most: int, compute: Callable[[slice], Tensor], axis: int, like: Tensor | None) -> Tensor:
-    """Collect `compute` of every chunk along `axis`: in `like` where given, else in a new tensor.
-
-    A single chunk is given back as it is, without a copy.
-    """
-    gathered = like
+def run_chunks(total: int, most: int, compute: Callable[[slice], Tensor]) -> Tensor:
+    """Collect `compute` of every chunk in a new tensor; a single chunk is given back as it is, without a copy."""
+    gathered = None
     for part in even_chunks(total, most):
         out = compute(part)
-        if part.stop - part.start == total:
+        if len(out) == total:
             return out
         if gathered is None:
-            shape = list(out.shape)
-            shape[axis] = total
-            gathered = out.new_empty(shape)
-        gathered.narrow(axis, part.start, part.stop - part.start).copy_(out)
+            gathered = out.new_empty((total, *out.shape[1:]))
+        gathered[part] = out
         del out
     assert gathered is not None
     return gathered
+
+
+def fill_chunks(
+    shape: Sequence[int], most: int, compute: Callable[[slice, Tensor | None], Tensor], like: Tensor
+) -> Tensor:
+    """Have `compute` put every chunk in its place of a new tensor, which saves a copy of it.
+
+    A single chunk is given no place, and is given back as it is.
+    """
+    parts = list(even_chunks(shape[0], most))
+    if len(parts) == 1:
+        return compute(parts[0], None)
+    filled = like.new_empty(shape)
+    for part in parts:
+        compute(part, filled[part])
+    return filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +105,17 @@ def _run_spatial(
     maps, skip = given if len(given) == 2 else (given[0], None)
     sums: list[Sums] = []
 
-    def spatial(part: slice) -> Tensor:
+    def spatial(part: slice, into: Tensor | None) -> Tensor:
         above = None if skip is None else skip[part]
         out: Tensor
-        out, total, squares = functions.spatial_resnet(maps[part], above, time, weights, resnet.eps, resnet.upscale)
+        out, total, squares = functions.spatial_resnet(
+            maps[part], above, time, weights, resnet.eps, resnet.upscale, into=into
+        )
         sums.append((total, squares))
         return out
 
-    out = run_chunks(maps.shape[0], most, spatial, 0, None)
+    shape = (*given[-1].shape[:3], weights["conv2.weight"].shape[0])
+    out = fill_chunks(shape, most, spatial, maps)
     total, squares = (torch.cat(part) for part in zip(*sums, strict=True))
     return out, (total, squares)
 
@@ -116,27 +130,23 @@ def _run_temporal(
     frames: int,
     most: int,
 ) -> Tensor:
+    """Blend the temporal resnet into the maps."""
     clip = maps.unflatten(0, (-1, frames)).flatten(2, 3)
     items, _, pixels, _ = clip.shape
-    together = max(1, pixels * most // (items * frames))
+    parts = list(even_chunks(pixels, max(1, pixels * most // (items * frames))))
     factors = temporal_norm(weights, 1, sums, frames * pixels, resnet.temporal_eps)
+    inners: list[Tensor] = []
     inner_sums: list[Sums] = []
-
-    def first(part: slice) -> Tensor:
-        out: Tensor
-        out, total, squares = functions.temporal_first(clip[:, :, part], *factors, time, weights)
+    for part in parts:
+        inner, total, squares = functions.temporal_first(clip[:, :, part], *factors, time, weights)
+        inners.append(inner)
         inner_sums.append((total, squares))
-        return out
-
-    inner = run_chunks(pixels, together, first, 2, None)
+        del inner
     total, squares = (torch.stack(part).sum(0) for part in zip(*inner_sums, strict=True))
     inner_factors = temporal_norm(weights, 2, (total, squares), frames * pixels, resnet.temporal_eps)
-
-    def second(part: slice) -> Tensor:
-        out: Tensor = functions.temporal_second(clip[:, :, part], inner[:, :, part], *inner_factors, weights)
-        return out
-
-    return run_chunks(pixels, together, second, 2, clip).view_as(maps)
+    for part in parts:
+        functions.temporal_second(clip[:, :, part], inners.pop(0), *inner_factors, weights)
+    return maps
 
 
 def temporal_norm(weights: LayerWeights, which: int, sums: Sums, count: int, eps: float) -> tuple[Tensor, Tensor]:
@@ -172,23 +182,18 @@ def run_transformer(
     frames: int,
     most: int,
 ) -> Tensor:
-    """Run a spatio-temporal transformer over a clip, `most` frames' worth at once; `maps` may be overwritten."""
+    """Run a spatio-temporal transformer over a clip, `most` frames' worth at once, in place."""
     cross = constants.spatial.repeat_interleave(frames, 0)[:, None]
 
-    def spatial(part: slice) -> Tensor:
-        out: Tensor = functions.spatial_transformer(maps[part], cross[part], weights, heads)
+    def spatial(part: slice, into: Tensor | None) -> Tensor:
+        out: Tensor = functions.spatial_transformer(maps[part], cross[part], weights, heads, into=into)
         return out
 
-    rows = run_chunks(maps.shape[0], most, spatial, 0, None)
+    rows = fill_chunks(maps.flatten(1, 2).shape, most, spatial, maps)
     clip, inner = (tensor.unflatten(0, (-1, frames)) for tensor in (maps.flatten(1, 2), rows))
     items, _, pixels, _ = clip.shape
-    of_time = constants.temporal[:, None]
-
-    def temporal(part: slice) -> Tensor:
-        out: Tensor = functions.temporal_transformer(
-            clip[:, :, part], inner[:, :, part], constants.places, of_time, weights, heads
+    for part in even_chunks(pixels, max(1, pixels * most // (items * frames))):
+        functions.temporal_transformer(
+            clip[:, :, part], inner[:, :, part], constants.places, constants.temporal[:, None], weights, heads
         )
-        return out
-
-    together = max(1, pixels * most // (items * frames))
-    return run_chunks(pixels, together, temporal, 2, clip).view_as(maps)
+    return maps

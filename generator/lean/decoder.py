@@ -124,10 +124,10 @@ class LeanDecoder:
         inner_factors = temporal_norm(weights, 2, inner_sums, len(maps) * area, resnet.temporal_eps)
         for part in parts:
             clip, inner, _, _ = first(part)
-            blended = self.functions.temporal_second(clip, inner, *inner_factors, weights)
-            for frame, new in zip(pixels, blended[0], strict=True):
+            self.functions.temporal_second(clip, inner, *inner_factors, weights)
+            for frame, new in zip(pixels, clip[0], strict=True):
                 frame[part] = new
-            del clip, inner, blended, frame, new
+            del clip, inner, frame, new
 
     def _close(self, maps: list[Tensor], ends: LayerWeights) -> Iterator[Tensor]:
         """Run the closing layers, giving each frame once the one behind it is there."""

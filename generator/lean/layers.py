@@ -64,11 +64,18 @@ def _linear(rows: Tensor, weights: LayerWeights, name: str) -> Tensor:
 
 
 def spatial_resnet(
-    maps: Tensor, skip: Tensor | None, time: Tensor | None, weights: LayerWeights, eps: float, upscale: bool
+    maps: Tensor,
+    skip: Tensor | None,
+    time: Tensor | None,
+    weights: LayerWeights,
+    eps: float,
+    upscale: bool,
+    into: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Run the upsampler before it where `upscale`, the skip's concatenation and a spatial resnet.
 
-    Gives the maps and their channel sums per frame, which the temporal resnet's first norm needs.
+    Gives the maps (in `into`, where given) and their channel sums per frame, which the temporal resnet's first norm
+    needs.
     """
     if upscale:
         maps = conv(_upscale(maps, skip), weights, "upsampler")
@@ -78,7 +85,8 @@ def spatial_resnet(
     if time is not None:
         out += time
     out = conv(_norm_silu(out, weights, "norm2", eps), weights, "conv2")
-    out += conv(maps, weights, "conv_shortcut", padding=0) if "conv_shortcut.weight" in weights else maps
+    beside = conv(maps, weights, "conv_shortcut", padding=0) if "conv_shortcut.weight" in weights else maps
+    out = torch.add(out, beside, out=out if into is None else into)
     return out, *channel_sums(out.flatten(1, 2))
 
 
@@ -106,15 +114,15 @@ def temporal_first(
     rows = torch.addcmul(offset[:, None, None], maps, factor[:, None, None])
     out = _temporal_conv(F.silu(rows, inplace=True), weights, "temporal.conv1")
     if time is not None:
-        out = out + time
+        out += time
     return out, *channel_sums(out.flatten(1, 2))
 
 
 def temporal_second(maps: Tensor, inner: Tensor, factor: Tensor, offset: Tensor, weights: LayerWeights) -> Tensor:
-    """Run the second half of a temporal resnet on the first half's `inner` and blend it into `maps`."""
+    """Run the second half of a temporal resnet on the first half's `inner` and blend it into `maps`, in place."""
     rows = torch.addcmul(offset[:, None, None], inner, factor[:, None, None])
     out = _temporal_conv(F.silu(rows, inplace=True), weights, "temporal.conv2")
-    return torch.addcmul(maps, out, weights["mix"])
+    return maps.addcmul_(out, weights["mix"])
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, max_score_bytes: int = MAX_SCORE_BYTES) -> Tensor:
@@ -148,24 +156,31 @@ def _layer_norm(rows: Tensor, weights: LayerWeights, name: str) -> Tensor:
     return F.layer_norm(rows, rows.shape[-1:], weights[f"{name}.weight"], weights[f"{name}.bias"])
 
 
-def _transformer_block(rows: Tensor, cross: Tensor, weights: LayerWeights, name: str, heads: int) -> Tensor:
-    """Self-attention, the constant that cross-attention over one token is, and the feed-forward."""
-    rows = rows + _self_attention(_layer_norm(rows, weights, f"{name}.norm1"), weights, f"{name}.attn1", heads)
+def _transformer_block(
+    rows: Tensor, cross: Tensor, weights: LayerWeights, name: str, heads: int, into: Tensor | None = None
+) -> Tensor:
+    """Self-attention, the constant that cross-attention over one token is, and the feed-forward; overwrites `rows`."""
+    rows += _self_attention(_layer_norm(rows, weights, f"{name}.norm1"), weights, f"{name}.attn1", heads)
     rows += cross
-    rows += _feed_forward(_layer_norm(rows, weights, f"{name}.norm3"), weights, f"{name}.ff")
-    return rows
+    change = _feed_forward(_layer_norm(rows, weights, f"{name}.norm3"), weights, f"{name}.ff")
+    return torch.add(rows, change, out=rows if into is None else into)
 
 
-def spatial_transformer(maps: Tensor, cross: Tensor, weights: LayerWeights, heads: int) -> Tensor:
-    """Run the spatial half of a transformer; `cross` is frames x 1 x channels. Gives frames x pixels x channels."""
+def spatial_transformer(
+    maps: Tensor, cross: Tensor, weights: LayerWeights, heads: int, into: Tensor | None = None
+) -> Tensor:
+    """Run the spatial half of a transformer; `cross` is frames x 1 x channels.
+
+    Gives frames x pixels x channels, in `into` where given.
+    """
     rows = _group_norm(maps.flatten(1, 2), weights["norm.weight"], weights["norm.bias"], 1e-6)
-    return _transformer_block(_linear(rows, weights, "proj_in"), cross, weights, "spatial", heads)
+    return _transformer_block(_linear(rows, weights, "proj_in"), cross, weights, "spatial", heads, into)
 
 
 def temporal_transformer(
     maps: Tensor, inner: Tensor, places: Tensor, cross: Tensor, weights: LayerWeights, heads: int
 ) -> Tensor:
-    """Run the temporal half of a transformer on `inner` and add both halves to `maps`.
+    """Run the temporal half of a transformer on `inner` and add both halves to `maps`, in place.
 
     Both are items x frames x pixels x channels; `places` (frames x channels) embeds the frames' numbers, `cross` is
     items x 1 x channels.
@@ -173,12 +188,13 @@ def temporal_transformer(
     items, frames, pixels, _ = inner.shape
     spatial = inner.transpose(1, 2).flatten(0, 1)
     rows = spatial + places
-    rows = rows + _feed_forward(_layer_norm(rows, weights, "temporal.norm_in"), weights, "temporal.ff_in")
+    rows += _feed_forward(_layer_norm(rows, weights, "temporal.norm_in"), weights, "temporal.ff_in")
     cross = cross.expand(items, pixels, -1).reshape(items * pixels, 1, -1)
     rows = _transformer_block(rows, cross, weights, "temporal", heads)
     blended = torch.lerp(spatial, rows, weights["mix"])
     out = _linear(blended, weights, "proj_out").view(items, pixels, frames, -1)
-    return maps + out.transpose(1, 2)
+    maps += out.transpose(1, 2)
+    return maps
 
 
 def pixel_attention(maps: Tensor, weights: LayerWeights) -> Tensor:

@@ -239,7 +239,7 @@ class LeanUNet:
         return out.view(items, frames, *out.shape[1:])
 
     def _chunked(self, maps: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
-        return run_chunks(maps.shape[0], self._frames_per_chunk, lambda part: compute(maps[part]), 0, None)
+        return run_chunks(maps.shape[0], self._frames_per_chunk, lambda part: compute(maps[part]))
 
     def _run(self, layer: Layer, state: _State) -> None:
         weights = self._weights.layer(state.next_stretch())
@@ -250,8 +250,6 @@ class LeanUNet:
                 maps.shape[0],
                 self._most(state, maps[0].numel()),
                 lambda part: layers.conv(maps[part], weights, "downsampler", stride=2),
-                0,
-                None,
             )
         else:
             if layer.takes_skip:

@@ -14,6 +14,7 @@ import json
 import platform
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -137,6 +138,23 @@ def measure(bench: Bench, work: Callable[[], Any], runs: int = 5, warm: int = 2)
 
 
 HOOKS = Hooks(progress=lambda _progress: None, check=lambda: None)
+
+
+def moved_gib(bench: Bench, work: Callable[[], Any]) -> float:
+    """Tell how much `work` copies between host and device, either way."""
+    from torch.profiler import ProfilerActivity
+    from torch.profiler import profile as record
+
+    if not bench.on_gpu:
+        return 0.0
+    with record(activities=[ProfilerActivity.CUDA]) as seen:
+        work()
+        sync(bench)
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        seen.export_chrome_trace(file.name)
+        events = json.loads(Path(file.name).read_text())["traceEvents"]
+    copies = [event for event in events if event.get("cat") == "gpu_memcpy" and "DtoD" not in event["name"]]
+    return float(sum(event["args"]["bytes"] for event in copies)) / GIB
 
 
 @contextmanager
@@ -278,7 +296,7 @@ def steps(bench: Bench, models: Models, *, brief: bool) -> None:
     bench.note(stock_step_s=stock_step.seconds)
     best = add("lean whole", measure(bench, models.lean_step(plan(50))))
     bench.note(lean_step_s=best.seconds, lean_step_gain=stock_step.seconds / best.seconds)
-    for frames in (10,) if brief else (1, 2, 4, 5, 13, 25):
+    for frames in (5, 10, 13) if brief else (1, 2, 4, 25):
         for split in (False,) if brief else (False, True):
             name = f"lean {frames} frames{' split' if split else ''}"
             add(name, measure(bench, models.lean_step(plan(frames, split=split)), runs=3, warm=1))
@@ -294,8 +312,12 @@ def compiled(bench: Bench, models: Models, *, frames: tuple[int, ...] = (50,)) -
         step = models.lean_step(chosen)
         expected = step()
         begun = time.monotonic()
+        if bench.on_gpu:
+            torch.cuda.reset_peak_memory_stats()
         models.compiler.compile_now()
         bench.note(**{f"compile_unet_{count}_s": time.monotonic() - begun})
+        if bench.on_gpu:
+            bench.note(**{f"compile_unet_{count}_gib": torch.cuda.max_memory_allocated() / GIB})
         bench.note(**{f"compiled_{count}_relative_error": _difference(step(), expected)})
         timing = measure(bench, step)
         bench.row(
@@ -338,15 +360,14 @@ def decode_compiled(bench: Bench, models: Models) -> None:
     bench.row("Decode", "lean exact compiled", timing.seconds, timing.allocated, timing.reserved)
 
 
-def profile(bench: Bench, models: Models, name: str) -> None:
-    """Where one step's time goes, by kernel."""
+def profile(bench: Bench, models: Models, name: str, chosen: MemoryPlan) -> None:
+    """Where one step's time goes, by kernel; and its wall time, which is more where the device waits for launches."""
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as record
 
     activity = ProfilerActivity.CUDA if bench.on_gpu else ProfilerActivity.CPU
-    step = models.lean_step(plan(50, compiled=name == "compiled"))
-    step()
-    sync(bench)
+    step = models.lean_step(chosen)
+    bench.note(**{f"wall_{name}_s": measure(bench, step, 3, 2).seconds})
     with record(activities=[activity]) as seen:
         step()
         sync(bench)
@@ -396,13 +417,15 @@ def main(arguments: list[str]) -> None:
             "rate": lambda: rate(bench),
             "equality": lambda: equality(bench, models),
             "brief": lambda: steps(bench, models, brief=True),
-            "eager-profile": lambda: profile(bench, models, "eager"),
+            "eager-profile": lambda: profile(bench, models, "eager", plan(50)),
+            "small-profile": lambda: profile(bench, models, "small", plan(10)),
             "decode": lambda: decodes(bench, models),
             "compile": lambda: compiled(bench, models),
-            "compiled-profile": lambda: profile(bench, models, "compiled"),
+            "compiled-profile": lambda: profile(bench, models, "compiled", plan(50, compiled=True)),
+            "small-compile": lambda: compiled(bench, models, frames=(10,)),
             "kernels": lambda: clips.kernels(bench, models),
-            "plans": lambda: clips.plans(bench, models, ("full", "resident")),
-            "rungs": lambda: clips.plans(bench, models, ("large", "split", "streamed", "minimal")),
+            "plans": lambda: clips.plans(bench, models, ("full", "resident"), runs=3),
+            "rungs": lambda: clips.plans(bench, models, ("large", "split", "streamed", "minimal"), runs=1),
             "offload": lambda: clips.recipe_clip(bench, models, "offload"),
             "savers": lambda: clips.recipe_clip(bench, models, "savers"),
             "stock-clip": lambda: clips.resident_stock(bench, models),
@@ -421,7 +444,7 @@ def main(arguments: list[str]) -> None:
             begun = time.monotonic()
             try:
                 sections[name]()
-            except (RuntimeError, AttributeError, TypeError, ValueError, KeyError) as error:
+            except Exception as error:  # noqa: BLE001 - the other sections' figures are worth having all the same
                 bench.note(**{f"failed_{name}": f"{type(error).__name__}: {str(error)[:300]}"})
             with fresh(bench):
                 bench.note(**{f"section_{name}_s": time.monotonic() - begun})

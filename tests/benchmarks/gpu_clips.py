@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,10 +26,10 @@ from generator.backend import LocalBackend
 from generator.clip import DEFAULT_STEPS, Format, Loop, Quality
 from generator.encode import ClipFormat, ClipWriter
 from generator.memory import ClipSize, MemoryPlan, presets
-from generator.pipeline import render_frames
-from generator.protocol import ExecutorConfig, Phase, RenderRequest
+from generator.pipeline import Hooks, render_frames
+from generator.protocol import ExecutorConfig, Phase, Progress, RenderRequest
 from generator.variants import Variant
-from tests.benchmarks.gpu import HOOKS, Bench, Models, measure, sync
+from tests.benchmarks.gpu import HOOKS, Bench, Models, measure, moved_gib, sync
 
 
 def kernels(bench: Bench, models: Models) -> None:
@@ -100,13 +103,13 @@ def run_recipe(bench: Bench, pipe: Any, recipe: str, steps: int) -> None:
         )
 
 
-def clip(bench: Bench, models: Models, plan: MemoryPlan, **changes: Any) -> None:
+def clip(bench: Bench, models: Models, plan: MemoryPlan, hooks: Hooks = HOOKS, **changes: Any) -> None:
     settings = bench.settings(**changes)
-    for _ in render_frames(models.loaded, bench.picture(), settings, plan, HOOKS):
+    for _ in render_frames(models.loaded, bench.picture(), settings, plan, hooks):
         pass
 
 
-HEAD = ("Clip of 25 steps", "what", "s", "peak GiB", "reserved GiB")
+HEAD = ("Clip of 25 steps", "what", "s", "peak GiB", "reserved GiB", "moved GiB")
 
 
 def head(bench: Bench) -> None:
@@ -115,17 +118,47 @@ def head(bench: Bench) -> None:
         bench.row(*HEAD)
 
 
-def plans(bench: Bench, models: Models, rungs: tuple[str, ...]) -> None:
-    """Seconds and peak of one clip by our plans; the second clip where parts are kept, as in a queue."""
+def all_steps(bench: Bench) -> int:
+    """Give a clip's steps."""
+    return 2 if bench.tiny else 25
+
+
+def moved_by_clip(bench: Bench, render: Callable[[int], None]) -> float:
+    """Give the GiB that a whole clip copies over the bus, from clips of one and of two steps."""
+    one, two = (moved_gib(bench, partial(render, steps)) for steps in (1, 2))
+    return one + (two - one) * (all_steps(bench) - 1)
+
+
+def plans(bench: Bench, models: Models, rungs: tuple[str, ...], runs: int) -> None:
+    """Seconds and peak of one clip by our plans, parts kept from the clip before as in a queue; and its phases."""
     head(bench)
     width, height = bench.size
     for plan in presets(ClipSize(width, height, bench.frames)):
         if plan.rung not in rungs:
             continue
         clip(bench, models, plan, steps=1)
-        timing = measure(bench, partial(clip, bench, models, plan, steps=2 if bench.tiny else 25), runs=1, warm=0)
-        bench.row(HEAD[0], f"lean {plan.rung}", timing.seconds, timing.allocated, timing.reserved)
+        timing = measure(bench, partial(clip, bench, models, plan, steps=all_steps(bench)), runs=runs, warm=0)
+        moved = moved_by_clip(bench, lambda steps, plan=plan: clip(bench, models, plan, steps=steps))
+        bench.row(HEAD[0], f"lean {plan.rung}", timing.seconds, timing.allocated, timing.reserved, moved)
         bench.note(**{f"clip_{plan.rung}_s": timing.seconds, f"clip_{plan.rung}_gib": timing.allocated})
+        phases(bench, models, plan)
+
+
+def phases(bench: Bench, models: Models, plan: MemoryPlan) -> None:
+    """Note the seconds of each phase of one clip."""
+    begun: dict[Phase, float] = {}
+
+    def on_progress(progress: Progress) -> None:
+        if progress.phase not in begun or progress.step == progress.of:
+            sync(bench)
+            begun[progress.phase] = time.perf_counter()
+
+    sync(bench)
+    start = time.perf_counter()
+    clip(bench, models, plan, Hooks(on_progress, lambda: None), steps=all_steps(bench))
+    for phase in (Phase.PREPARE, Phase.DENOISE, Phase.DECODE):
+        bench.note(**{f"phase_{plan.rung}_{phase}_s": begun[phase] - start})
+        start = begun[phase]
 
 
 def recipe_clip(bench: Bench, models: Models, recipe: str) -> None:
@@ -134,9 +167,9 @@ def recipe_clip(bench: Bench, models: Models, recipe: str) -> None:
     models.lean.release()
     pipe = build_recipe(models, recipe)
     run_recipe(bench, pipe, recipe, 1)
-    steps = 2 if bench.tiny else 25
-    timing = measure(bench, partial(run_recipe, bench, pipe, recipe, steps), runs=1, warm=0)
-    bench.row(HEAD[0], f"article's {recipe}", timing.seconds, timing.allocated, timing.reserved)
+    timing = measure(bench, partial(run_recipe, bench, pipe, recipe, all_steps(bench)), runs=1, warm=0)
+    moved = moved_by_clip(bench, partial(run_recipe, bench, pipe, recipe))
+    bench.row(HEAD[0], f"article's {recipe}", timing.seconds, timing.allocated, timing.reserved, moved)
     bench.note(**{f"clip_article_{recipe}_s": timing.seconds, f"clip_article_{recipe}_gib": timing.allocated})
     pipe.remove_all_hooks()
     pipe.to("cpu")
@@ -162,8 +195,8 @@ def resident_stock(bench: Bench, models: Models) -> None:
     )
     pipe.set_progress_bar_config(disable=True)
     run_recipe(bench, pipe, "offload", 1)
-    timing = measure(bench, lambda: run_recipe(bench, pipe, "offload", 2 if bench.tiny else 25), runs=1, warm=0)
-    bench.row("Clip of 25 steps", "stock resident, decode chunk 8", timing.seconds, timing.allocated, timing.reserved)
+    timing = measure(bench, partial(run_recipe, bench, pipe, "offload", all_steps(bench)), runs=1, warm=0)
+    bench.row(HEAD[0], "stock resident, decode chunk 8", timing.seconds, timing.allocated, timing.reserved, "-")
     bench.note(clip_stock_resident_s=timing.seconds, clip_stock_resident_gib=timing.allocated)
     pipe.to("cpu")
 
@@ -204,11 +237,13 @@ def compiled_clip(bench: Bench, models: Models) -> None:
     plan = presets(ClipSize(width, height, bench.frames))[0]
     models.loaded.compiler = models.compiler
     clip(bench, models, plan, steps=1)
+    begun = time.monotonic()
     models.compiler.wait()
     models.compiler.compile_now()
-    timing = measure(bench, lambda: clip(bench, models, plan, steps=2 if bench.tiny else 25), runs=2, warm=0)
+    bench.note(compile_clip_s=time.monotonic() - begun)
+    timing = measure(bench, partial(clip, bench, models, plan, steps=all_steps(bench)), runs=3, warm=0)
     models.loaded.compiler = None
-    bench.row("Clip of 25 steps", "lean full, compiled", timing.seconds, timing.allocated, timing.reserved)
+    bench.row(HEAD[0], "lean full, compiled", timing.seconds, timing.allocated, timing.reserved, "-")
     bench.note(clip_full_compiled_s=timing.seconds, clip_full_compiled_gib=timing.allocated)
 
 
@@ -218,14 +253,14 @@ def cards(bench: Bench) -> None:
         torch.cuda.empty_cache()
     folder = bench.out / "cards"
     command = [sys.executable, "-m", "tests.benchmarks.gpu_cards", "--out", str(folder), "--device", bench.device.type]
-    subprocess.run([*command, "--tiny"] if bench.tiny else command, check=True, timeout=150)
-    bench.row("Cards", "card GiB", "recipe", "fits", "plan", "peak allocated GiB", "peak reserved GiB")
-    for found in sorted(
-        (json.loads(path.read_text()) for path in folder.glob("*.json")),
-        key=lambda item: (item["recipe"], item["card_gib"]),
-    ):
-        cells = (found.get(key, "-") for key in ("fits", "rung", "allocated_gib", "reserved_gib"))
-        bench.row("Cards", found["card_gib"], found["recipe"], *cells)
+    with contextlib.suppress(subprocess.TimeoutExpired):  # the cards that were tried are in their files
+        subprocess.run([*command, "--tiny"] if bench.tiny else command, check=True, timeout=280)
+    bench.row("Cards", "card GiB", "recipe", "fits", "plan", "peak allocated GiB", "peak reserved GiB", "s for 5 steps")
+    found = (json.loads(path.read_text()) for path in folder.glob("*.json"))
+    for card in sorted(found, key=lambda item: (item["recipe"], item["card_gib"])):
+        cells = (card.get(key, "-") for key in ("fits", "rung", "allocated_gib", "reserved_gib", "seconds"))
+        bench.row("Cards", card["card_gib"], card["recipe"], *cells)
+    shutil.rmtree(folder)
 
 
 def save_checkpoint(bench: Bench, models: Models, folder: Path) -> Variant:
@@ -238,7 +273,7 @@ def save_checkpoint(bench: Bench, models: Models, folder: Path) -> Variant:
 
 
 def queue(bench: Bench, models: Models) -> None:
-    """How long the GPU waits between two queued jobs, through the real executor: last frame to next first work."""
+    """How long the GPU waits between two queued jobs, through the real executor: last frame to next first result."""
     models.lean.release()
     if bench.on_gpu:
         torch.cuda.empty_cache()
@@ -247,18 +282,18 @@ def queue(bench: Bench, models: Models) -> None:
         variant = save_checkpoint(bench, models, folder / "model")
         bench.picture().save(folder / "picture.png")
         seen = asyncio.run(_two_jobs(bench, variant, folder))
-    last = max(when for job, phase, when in seen if job == 1 and phase is Phase.DECODE)
-    first = min(when for job, phase, when in seen if job == 2 and phase is Phase.PREPARE)
-    end = max(when for job, phase, when in seen if job == 2 and phase is Phase.DECODE)
+    last = max(when for job, progress, when in seen if job == 1 and progress.phase is Phase.DECODE)
+    first = min(when for job, progress, when in seen if job == 2 and progress.phase is Phase.PREPARE and progress.step)
+    end = max(when for job, progress, when in seen if job == 2 and progress.phase is Phase.DECODE)
     bench.note(
         queue_gap_ms=(first - last) * 1e3, queue_job_s=end - first, queue_idle_share=(first - last) / (end - first)
     )
 
 
-async def _two_jobs(bench: Bench, variant: Variant, folder: Path) -> list[tuple[int, Phase, float]]:
+async def _two_jobs(bench: Bench, variant: Variant, folder: Path) -> list[tuple[int, Progress, float]]:
     config = ExecutorConfig(variants={variant.name: variant}, device=bench.device.type, preload=variant.name)
     backend = LocalBackend(config)
-    seen: list[tuple[int, Phase, float]] = []
+    seen: list[tuple[int, Progress, float]] = []
     await backend.start()
     try:
         async with asyncio.timeout(150):
@@ -279,7 +314,7 @@ async def _two_jobs(bench: Bench, variant: Variant, folder: Path) -> list[tuple[
                 *(
                     backend.render(
                         request,
-                        lambda progress, job=request.job: seen.append((job, progress.phase, time.perf_counter())),
+                        lambda progress, job=request.job: seen.append((job, progress, time.perf_counter())),
                     )
                     for request in requests
                 )
