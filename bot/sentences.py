@@ -240,8 +240,7 @@ def name_phase(phase: Phase) -> str:
 
 
 _RUNGS = {
-    "large": "it was decoded in a few pieces",
-    "resident": "it was decoded in pieces",
+    "resident": "it was done in pieces",
     "split": "it was made in halves",
     "streamed": "the model was streamed through it piece by piece",
     "minimal": "everything was done in the smallest pieces",

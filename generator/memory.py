@@ -97,6 +97,9 @@ RING_SLOTS = 3
 WINDOW_FRAMES = 8
 WINDOW_OVERLAP = 3
 
+# A feed-forward's hidden rows, whatever the plan: generator.lean.layers takes no more of them at a time.
+HIDDEN_BYTES = 128 * MIB
+
 # cuDNN workspace, fragmentation and what else the counting cannot see.
 MARGIN_BYTES = 400 * MIB
 
@@ -115,7 +118,7 @@ def denoise_bytes(plan: MemoryPlan, clip: ClipSize, model: ModelSize = SVD_SIZE)
     area = (clip.width // model.latent_scale) * (clip.height // model.latent_scale)
     one_map = area * model.unet_width * model.bytes_per_number
     items = clip.frames * (1 if plan.split_cfg else 2)
-    activations = (5.0 * items + 11.6 * min(plan.frames_per_chunk, items)) * one_map
+    activations = (5.1 * items + 3.6 * min(plan.frames_per_chunk, items)) * one_map + HIDDEN_BYTES
     held = model.unet if plan.unet is not Weights.STREAMED else RING_SLOTS * model.largest_layer
     return int(activations) + held
 
@@ -141,8 +144,7 @@ def predict_peak(plan: MemoryPlan, clip: ClipSize, model: ModelSize = SVD_SIZE) 
 
 _LADDER = (
     MemoryPlan(rung="full", keep_parts=True, frames_per_chunk=50),
-    MemoryPlan(rung="large", keep_parts=True, frames_per_chunk=13),
-    MemoryPlan(rung="resident", frames_per_chunk=10),
+    MemoryPlan(rung="resident", frames_per_chunk=25),
     MemoryPlan(rung="split", frames_per_chunk=2, split_cfg=True),
     MemoryPlan(rung="streamed", unet=Weights.STREAMED, frames_per_chunk=2, split_cfg=True),
     MemoryPlan(

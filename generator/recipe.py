@@ -43,7 +43,10 @@ def make_recipe(settings: ClipSettings, variant: Variant, **facts: Any) -> dict[
 
 def program() -> str:
     """Give this program's name and version."""
-    return f"Vivant {importlib.metadata.version('vivant')}"
+    try:
+        return f"Vivant {importlib.metadata.version('vivant')}"
+    except importlib.metadata.PackageNotFoundError:  # run from a folder that was never installed
+        return "Vivant"
 
 
 def ai_comment() -> str:

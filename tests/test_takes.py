@@ -49,28 +49,28 @@ def test_a_clip_that_fits_has_nothing_to_tell(tmp_path: Path) -> None:
 
 def test_out_of_memory_goes_on_with_a_smaller_plan_and_says_so(tmp_path: Path) -> None:
     take = shoot(studio(tmp_path, "--fault", "oom", "--times", "2"), a_request(tmp_path))
-    assert take.notes == (Note("memory", {"rung": "resident"}),)
+    assert take.notes == (Note("memory", {"rung": "split"}),)
     clip = take.writer.finish()
     recipe = read_recipe(clip.path)
-    assert recipe is not None and recipe["memory"] == "resident"
+    assert recipe is not None and recipe["memory"] == "split"
     assert left_in(tmp_path) == {clip.path.name}
 
 
 def test_the_rung_that_worked_is_remembered_for_this_gpu_and_variant(tmp_path: Path) -> None:
-    shoot(studio(tmp_path, "--fault", "oom", "--times", "3"), a_request(tmp_path)).writer.abort()
+    shoot(studio(tmp_path, "--fault", "oom", "--times", "2"), a_request(tmp_path)).writer.abort()
     again = studio(tmp_path, "--fault", "oom", "--times", "1")
     assert note(shoot(again, a_request(tmp_path)), "memory") == {"rung": "streamed"}
     other = studio(tmp_path, "--fault", "oom", "--times", "1")
     other.load("svd", lambda progress: None)
-    assert note(shoot(other, a_request(tmp_path, variant="svd")), "memory") == {"rung": "large"}
+    assert note(shoot(other, a_request(tmp_path, variant="svd")), "memory") == {"rung": "resident"}
 
 
 def test_a_memory_of_rungs_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "memory.json").write_text('{"half a')
     take = shoot(studio(tmp_path, "--fault", "oom", "--times", "1"), a_request(tmp_path))
-    assert note(take, "memory") == {"rung": "large"}
-    assert Rungs(tmp_path / "state").get("Fake/24.0", "demo") == "large"
+    assert note(take, "memory") == {"rung": "resident"}
+    assert Rungs(tmp_path / "state").get("Fake/24.0", "demo") == "resident"
 
 
 def test_a_rung_that_this_ladder_does_not_have_is_no_rung(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_nan_twice_is_an_honest_failure(tmp_path: Path) -> None:
 def test_memory_that_the_safer_precision_needs_is_not_remembered(tmp_path: Path) -> None:
     made = studio(tmp_path, "--frames", "black", "--fault", "oom", "--skip", "1", "--times", "1")
     take = shoot(made, a_request(tmp_path))
-    assert note(take, "memory") == {"rung": "large"}
+    assert note(take, "memory") == {"rung": "resident"}
     assert note(take, "rerun") is not None
     assert Rungs(tmp_path / "state").get("Fake/24.0", "demo") is None
 

@@ -18,6 +18,9 @@ GROUPS = 32
 # Where no fused attention kernel exists the score matrix is real: 25 frames at once would be 39 GB.
 MAX_SCORE_BYTES = 512 * 1024 * 1024
 
+# A feed-forward's hidden rows at a time: 128 MiB of value and gate, and matrices large enough for any GPU.
+MAX_HIDDEN_NUMBERS = 2**25
+
 LayerWeights = Mapping[str, Tensor]
 Sums = tuple[Tensor, Tensor]
 """Per item and channel: the sum and the sum of squares, single precision"""
@@ -41,13 +44,15 @@ def norm_factors(sums: Sums, count: int, weight: Tensor, bias: Tensor, eps: floa
     return factor.to(weight.dtype), offset.to(weight.dtype)
 
 
-def _group_norm(rows: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+def _group_norm(rows: Tensor, weight: Tensor, bias: Tensor, eps: float, into: Tensor | None = None) -> Tensor:
     factor, offset = norm_factors(channel_sums(rows), rows.shape[1], weight, bias, eps)
-    return torch.addcmul(offset[:, None], rows, factor[:, None])
+    return torch.addcmul(offset[:, None], rows, factor[:, None], out=into)
 
 
-def _norm_silu(maps: Tensor, weights: LayerWeights, name: str, eps: float) -> Tensor:
-    rows = _group_norm(maps.flatten(1, 2), weights[f"{name}.weight"], weights[f"{name}.bias"], eps)
+def _norm_silu(maps: Tensor, weights: LayerWeights, name: str, eps: float, *, in_place: bool = False) -> Tensor:
+    rows = maps.flatten(1, 2)
+    into = rows if in_place else None
+    rows = _group_norm(rows, weights[f"{name}.weight"], weights[f"{name}.bias"], eps, into)
     return F.silu(rows, inplace=True).view_as(maps)
 
 
@@ -81,11 +86,15 @@ def spatial_resnet(
         maps = conv(_upscale(maps, skip), weights, "upsampler")
     if skip is not None:
         maps = torch.cat([maps, skip], -1)
-    out = conv(_norm_silu(maps, weights, "norm1", eps), weights, "conv1")
+    has_shortcut = "conv_shortcut.weight" in weights
+    beside = conv(maps, weights, "conv_shortcut", padding=0) if has_shortcut else maps
+    # The wide concatenation is nobody else's and is done with: normed in place it is held once, not twice.
+    maps = _norm_silu(maps, weights, "norm1", eps, in_place=has_shortcut and skip is not None)
+    out = conv(maps, weights, "conv1")
+    del maps
     if time is not None:
         out += time
     out = conv(_norm_silu(out, weights, "norm2", eps), weights, "conv2")
-    beside = conv(maps, weights, "conv_shortcut", padding=0) if "conv_shortcut.weight" in weights else maps
     out = torch.add(out, beside, out=out if into is None else into)
     return out, *channel_sums(out.flatten(1, 2))
 
@@ -136,10 +145,11 @@ def attend(query: Tensor, key: Tensor, value: Tensor, max_score_bytes: int = MAX
 
 
 def _self_attention(rows: Tensor, weights: LayerWeights, name: str, heads: int) -> Tensor:
+    """Run a self-attention up to its output projection."""
     joint = _linear(rows, weights, f"{name}.to_qkv").unflatten(-1, (3, heads, -1))
+    del rows
     query, key, value = (part.transpose(1, 2) for part in joint.unbind(2))
-    out = attend(query, key, value).transpose(1, 2).flatten(2)
-    return _linear(out, weights, f"{name}.to_out")
+    return attend(query, key, value).transpose(1, 2).flatten(2)
 
 
 def _feed_forward(rows: Tensor, weights: LayerWeights, name: str) -> Tensor:
@@ -152,18 +162,28 @@ def _feed_forward(rows: Tensor, weights: LayerWeights, name: str) -> Tensor:
     return _linear(gate, weights, f"{name}.out")
 
 
+def _add_feed_forward(rows: Tensor, weights: LayerWeights, norm: str, name: str) -> None:
+    """Add a norm and a feed-forward to the rows, some at a time: their hidden width would set a step's peak."""
+    flat = rows.view(-1, rows.shape[-1])
+    most = max(1, MAX_HIDDEN_NUMBERS // weights[f"{name}.out.weight"].shape[1])
+    if torch.compiler.is_compiling():  # it would repeat its code for every part
+        most = len(flat)
+    for part in flat.split(most):
+        part += _feed_forward(_layer_norm(part, weights, norm), weights, name)
+
+
 def _layer_norm(rows: Tensor, weights: LayerWeights, name: str) -> Tensor:
     return F.layer_norm(rows, rows.shape[-1:], weights[f"{name}.weight"], weights[f"{name}.bias"])
 
 
-def _transformer_block(
-    rows: Tensor, cross: Tensor, weights: LayerWeights, name: str, heads: int, into: Tensor | None = None
-) -> Tensor:
-    """Self-attention, the constant that cross-attention over one token is, and the feed-forward; overwrites `rows`."""
-    rows += _self_attention(_layer_norm(rows, weights, f"{name}.norm1"), weights, f"{name}.attn1", heads)
-    rows += cross
-    change = _feed_forward(_layer_norm(rows, weights, f"{name}.norm3"), weights, f"{name}.ff")
-    return torch.add(rows, change, out=rows if into is None else into)
+def _transformer_block(rows: Tensor, cross: Tensor, weights: LayerWeights, name: str, heads: int) -> None:
+    """Add self-attention, the constant that cross-attention over one token is, and the feed-forward to the rows."""
+    attended = _self_attention(_layer_norm(rows, weights, f"{name}.norm1"), weights, f"{name}.attn1", heads)
+    flat = rows.view(-1, rows.shape[-1])
+    torch.addmm(flat, attended.view_as(flat), weights[f"{name}.attn1.to_out.weight"].T, out=flat)
+    del attended
+    rows += cross + weights[f"{name}.attn1.to_out.bias"]
+    _add_feed_forward(rows, weights, f"{name}.norm3", f"{name}.ff")
 
 
 def spatial_transformer(
@@ -173,8 +193,13 @@ def spatial_transformer(
 
     Gives frames x pixels x channels, in `into` where given.
     """
-    rows = _group_norm(maps.flatten(1, 2), weights["norm.weight"], weights["norm.bias"], 1e-6)
-    return _transformer_block(_linear(rows, weights, "proj_in"), cross, weights, "spatial", heads, into)
+    normed = _group_norm(maps.flatten(1, 2), weights["norm.weight"], weights["norm.bias"], 1e-6)
+    rows = torch.empty_like(normed) if into is None else into
+    flat = rows.view(-1, rows.shape[-1])
+    torch.addmm(weights["proj_in.bias"], normed.view_as(flat), weights["proj_in.weight"].T, out=flat)
+    del normed
+    _transformer_block(rows, cross, weights, "spatial", heads)
+    return rows
 
 
 def temporal_transformer(
@@ -185,15 +210,16 @@ def temporal_transformer(
     Both are items x frames x pixels x channels; `places` (frames x channels) embeds the frames' numbers, `cross` is
     items x 1 x channels.
     """
-    items, frames, pixels, _ = inner.shape
-    spatial = inner.transpose(1, 2).flatten(0, 1)
-    rows = spatial + places
-    rows += _feed_forward(_layer_norm(rows, weights, "temporal.norm_in"), weights, "temporal.ff_in")
-    cross = cross.expand(items, pixels, -1).reshape(items * pixels, 1, -1)
-    rows = _transformer_block(rows, cross, weights, "temporal", heads)
-    blended = torch.lerp(spatial, rows, weights["mix"])
-    out = _linear(blended, weights, "proj_out").view(items, pixels, frames, -1)
-    maps += out.transpose(1, 2)
+    spatial = inner.transpose(1, 2)
+    items, pixels, frames, channels = spatial.shape
+    clips = spatial.clone(memory_format=torch.contiguous_format)
+    clips += places
+    rows = clips.view(items * pixels, frames, channels)
+    _add_feed_forward(rows, weights, "temporal.norm_in", "temporal.ff_in")
+    cross = cross.expand(items, pixels, -1).reshape(items * pixels, 1, channels)
+    _transformer_block(rows, cross, weights, "temporal", heads)
+    blended = torch.lerp(clips, spatial, 1 - weights["mix"])
+    maps += _linear(blended, weights, "proj_out").transpose(1, 2)
     return maps
 
 
@@ -201,7 +227,8 @@ def pixel_attention(maps: Tensor, weights: LayerWeights) -> Tensor:
     """Run the VAE's one-head attention over a frame's pixels, residual included."""
     rows = maps.flatten(1, 2)
     normed = _group_norm(rows, weights["group_norm.weight"], weights["group_norm.bias"], 1e-6)
-    return (_self_attention(normed, weights, "attention", 1) + rows).view_as(maps)
+    attended = _self_attention(normed, weights, "attention", 1)
+    return (_linear(attended, weights, "attention.to_out") + rows).view_as(maps)
 
 
 def project_out(maps: Tensor, weights: LayerWeights, eps: float) -> Tensor:

@@ -296,7 +296,7 @@ def steps(bench: Bench, models: Models, *, brief: bool) -> None:
     bench.note(stock_step_s=stock_step.seconds)
     best = add("lean whole", measure(bench, models.lean_step(plan(50))))
     bench.note(lean_step_s=best.seconds, lean_step_gain=stock_step.seconds / best.seconds)
-    for frames in (5, 10, 13) if brief else (1, 2, 4, 25):
+    for frames in (10, 17, 25) if brief else (1, 2, 4, 5, 13):
         for split in (False,) if brief else (False, True):
             name = f"lean {frames} frames{' split' if split else ''}"
             add(name, measure(bench, models.lean_step(plan(frames, split=split)), runs=3, warm=1))
@@ -333,6 +333,7 @@ def compiled(bench: Bench, models: Models, *, frames: tuple[int, ...] = (50,)) -
 
 def decodes(bench: Bench, models: Models) -> None:
     """Latents to frames in host memory."""
+    models.lean.release()
     bench.row("Decode", "what", "s", "peak GiB", "reserved GiB")
     for together in (8, bench.frames):
         timing = measure(bench, partial(models.stock_decode, models.stock_vae(), together), 3, 1)
@@ -418,14 +419,14 @@ def main(arguments: list[str]) -> None:
             "equality": lambda: equality(bench, models),
             "brief": lambda: steps(bench, models, brief=True),
             "eager-profile": lambda: profile(bench, models, "eager", plan(50)),
-            "small-profile": lambda: profile(bench, models, "small", plan(10)),
+            "small-profile": lambda: profile(bench, models, "small", plan(25)),
             "decode": lambda: decodes(bench, models),
             "compile": lambda: compiled(bench, models),
             "compiled-profile": lambda: profile(bench, models, "compiled", plan(50, compiled=True)),
-            "small-compile": lambda: compiled(bench, models, frames=(10,)),
+            "small-compile": lambda: compiled(bench, models, frames=(25,)),
             "kernels": lambda: clips.kernels(bench, models),
             "plans": lambda: clips.plans(bench, models, ("full", "resident"), runs=3),
-            "rungs": lambda: clips.plans(bench, models, ("large", "split", "streamed", "minimal"), runs=1),
+            "rungs": lambda: clips.plans(bench, models, ("split", "streamed", "minimal"), runs=1),
             "offload": lambda: clips.recipe_clip(bench, models, "offload"),
             "savers": lambda: clips.recipe_clip(bench, models, "savers"),
             "stock-clip": lambda: clips.resident_stock(bench, models),
