@@ -138,21 +138,24 @@ def _run_temporal(
     inners: list[Tensor] = []
     inner_sums: list[Sums] = []
     for part in parts:
-        inner, total, squares = functions.temporal_first(clip[:, :, part], *factors, time, weights)
+        inner, total, squares = functions.temporal_first(clip[:, :, part], *factors, weights)
         inners.append(inner)
         inner_sums.append((total, squares))
         del inner
     total, squares = (torch.stack(part).sum(0) for part in zip(*inner_sums, strict=True))
-    inner_factors = temporal_norm(weights, 2, (total, squares), frames * pixels, resnet.temporal_eps)
+    shift = weights["temporal.conv1.bias"] + time
+    inner_factors = temporal_norm(weights, 2, (total, squares), frames * pixels, resnet.temporal_eps, shift)
     for part in parts:
         functions.temporal_second(clip[:, :, part], inners.pop(0), *inner_factors, weights)
     return maps
 
 
-def temporal_norm(weights: LayerWeights, which: int, sums: Sums, count: int, eps: float) -> tuple[Tensor, Tensor]:
+def temporal_norm(
+    weights: LayerWeights, which: int, sums: Sums, count: int, eps: float, shift: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Give a temporal group norm's factor and offset from the whole clip's channel sums."""
     name = f"temporal.norm{which}"
-    return layers.norm_factors(sums, count, weights[f"{name}.weight"], weights[f"{name}.bias"], eps)
+    return layers.norm_factors(sums, count, weights[f"{name}.weight"], weights[f"{name}.bias"], eps, shift)
 
 
 @dataclass(frozen=True, slots=True)

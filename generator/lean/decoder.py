@@ -118,10 +118,11 @@ class LeanDecoder:
 
         def first(part: slice) -> tuple[Tensor, Tensor, Tensor, Tensor]:
             clip = torch.stack([frame[part] for frame in pixels])[None]
-            return (clip, *self.functions.temporal_first(clip, *factors, None, weights))
+            return (clip, *self.functions.temporal_first(clip, *factors, weights))
 
         inner_sums = _sum_up([first(part)[2:] for part in parts])
-        inner_factors = temporal_norm(weights, 2, inner_sums, len(maps) * area, resnet.temporal_eps)
+        shift = weights["temporal.conv1.bias"]
+        inner_factors = temporal_norm(weights, 2, inner_sums, len(maps) * area, resnet.temporal_eps, shift)
         for part in parts:
             clip, inner, _, _ = first(part)
             self.functions.temporal_second(clip, inner, *inner_factors, weights)

@@ -32,35 +32,59 @@ def channel_sums(rows: Tensor) -> Sums:
     return rows.sum(1, dtype=torch.float32), squares
 
 
-def norm_factors(sums: Sums, count: int, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    """Turn sums over `count` positions into a group norm's factor and offset (items x channels)."""
-    total, squares = (part.unflatten(-1, (GROUPS, -1)).sum(-1) for part in sums)
-    count *= weight.numel() // GROUPS
-    mean = total / count
-    spread = torch.rsqrt((squares / count - mean.square()).clamp_min(0) + eps)
+def norm_factors(
+    sums: Sums, count: int, weight: Tensor, bias: Tensor, eps: float, shift: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Turn sums over `count` positions into a group norm's factor and offset (items x channels).
+
+    `shift` (channels) stands for rows that should have it added before the norm: a pass over them less.
+    """
+    total, squares = sums
+    if shift is not None:
+        shift = shift.float()
+        total, squares = total + count * shift, squares + shift * (2 * total + count * shift)
+    total, squares = (part.unflatten(-1, (GROUPS, -1)).sum(-1) for part in (total, squares))
     width = weight.numel() // GROUPS
+    mean = total / (count * width)
+    spread = torch.rsqrt((squares / (count * width) - mean.square()).clamp_min(0) + eps)
     factor = spread.repeat_interleave(width, -1) * weight.float()
-    offset = bias.float() - mean.repeat_interleave(width, -1) * factor
+    mean = mean.repeat_interleave(width, -1)
+    offset = bias.float() - (mean if shift is None else mean - shift) * factor
     return factor.to(weight.dtype), offset.to(weight.dtype)
 
 
-def _group_norm(rows: Tensor, weight: Tensor, bias: Tensor, eps: float, into: Tensor | None = None) -> Tensor:
-    factor, offset = norm_factors(channel_sums(rows), rows.shape[1], weight, bias, eps)
+def _group_norm(
+    rows: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    eps: float,
+    *,
+    shift: Tensor | None = None,
+    into: Tensor | None = None,
+) -> Tensor:
+    factor, offset = norm_factors(channel_sums(rows), rows.shape[1], weight, bias, eps, shift)
     return torch.addcmul(offset[:, None], rows, factor[:, None], out=into)
 
 
-def _norm_silu(maps: Tensor, weights: LayerWeights, name: str, eps: float, *, in_place: bool = False) -> Tensor:
+def _norm_silu(
+    maps: Tensor, weights: LayerWeights, name: str, eps: float, *, shift: Tensor | None = None, in_place: bool = False
+) -> Tensor:
     rows = maps.flatten(1, 2)
-    into = rows if in_place else None
-    rows = _group_norm(rows, weights[f"{name}.weight"], weights[f"{name}.bias"], eps, into)
+    weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    rows = _group_norm(rows, weight, bias, eps, shift=shift, into=rows if in_place else None)
     return F.silu(rows, inplace=True).view_as(maps)
 
 
 def conv(maps: Tensor, weights: LayerWeights, name: str, *, stride: int = 1, padding: int = 1) -> Tensor:
     """Convolve maps in space."""
-    out = F.conv2d(
-        maps.permute(0, 3, 1, 2), weights[f"{name}.weight"], weights[f"{name}.bias"], stride=stride, padding=padding
-    )
+    return _conv(maps, weights, name, stride=stride, padding=padding, bias=weights[f"{name}.bias"])
+
+
+def _conv(
+    maps: Tensor, weights: LayerWeights, name: str, *, stride: int = 1, padding: int = 1, bias: Tensor | None = None
+) -> Tensor:
+    # torch adds a bias after the convolution, in a pass of its own; most callers have a cheaper place for it.
+    out = F.conv2d(maps.permute(0, 3, 1, 2), weights[f"{name}.weight"], bias, stride=stride, padding=padding)
     return out.permute(0, 2, 3, 1).contiguous()
 
 
@@ -87,14 +111,14 @@ def spatial_resnet(
     if skip is not None:
         maps = torch.cat([maps, skip], -1)
     has_shortcut = "conv_shortcut.weight" in weights
-    beside = conv(maps, weights, "conv_shortcut", padding=0) if has_shortcut else maps
+    beside = _conv(maps, weights, "conv_shortcut", padding=0) if has_shortcut else maps
     # The wide concatenation is nobody else's and is done with: normed in place it is held once, not twice.
     maps = _norm_silu(maps, weights, "norm1", eps, in_place=has_shortcut and skip is not None)
-    out = conv(maps, weights, "conv1")
+    out = _conv(maps, weights, "conv1")
     del maps
-    if time is not None:
-        out += time
-    out = conv(_norm_silu(out, weights, "norm2", eps), weights, "conv2")
+    shift = weights["conv1.bias"] if time is None else weights["conv1.bias"] + time
+    out = _conv(_norm_silu(out, weights, "norm2", eps, shift=shift), weights, "conv2")
+    out += weights["conv2.bias"] + weights["conv_shortcut.bias"] if has_shortcut else weights["conv2.bias"]
     out = torch.add(out, beside, out=out if into is None else into)
     return out, *channel_sums(out.flatten(1, 2))
 
@@ -108,29 +132,28 @@ def _upscale(maps: Tensor, skip: Tensor | None) -> Tensor:
     return F.interpolate(maps.permute(0, 3, 1, 2), size=skip.shape[1:3], mode="nearest").permute(0, 2, 3, 1)
 
 
-def _temporal_conv(maps: Tensor, weights: LayerWeights, name: str) -> Tensor:
+def _temporal_conv(maps: Tensor, weights: LayerWeights, name: str, bias: Tensor | None = None) -> Tensor:
     """Convolve items x frames x pixels x channels over three frames."""
-    out = F.conv2d(
-        maps.permute(0, 3, 1, 2), weights[f"{name}.weight"], weights[f"{name}.bias"], stride=1, padding=(1, 0)
-    )
+    out = F.conv2d(maps.permute(0, 3, 1, 2), weights[f"{name}.weight"], bias, stride=1, padding=(1, 0))
     return out.permute(0, 2, 3, 1)
 
 
 def temporal_first(
-    maps: Tensor, factor: Tensor, offset: Tensor, time: Tensor | None, weights: LayerWeights
+    maps: Tensor, factor: Tensor, offset: Tensor, weights: LayerWeights
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Run the first half of a temporal resnet on items x frames x pixels x channels; also give its channel sums."""
+    """Run the first half of a temporal resnet on items x frames x pixels x channels; also give its channel sums.
+
+    What should be added to it, the convolution's bias and the time's embedding, is left to the second norm.
+    """
     rows = torch.addcmul(offset[:, None, None], maps, factor[:, None, None])
     out = _temporal_conv(F.silu(rows, inplace=True), weights, "temporal.conv1")
-    if time is not None:
-        out += time
     return out, *channel_sums(out.flatten(1, 2))
 
 
 def temporal_second(maps: Tensor, inner: Tensor, factor: Tensor, offset: Tensor, weights: LayerWeights) -> Tensor:
     """Run the second half of a temporal resnet on the first half's `inner` and blend it into `maps`, in place."""
     rows = torch.addcmul(offset[:, None, None], inner, factor[:, None, None])
-    out = _temporal_conv(F.silu(rows, inplace=True), weights, "temporal.conv2")
+    out = _temporal_conv(F.silu(rows, inplace=True), weights, "temporal.conv2", weights["temporal.conv2.bias"])
     return maps.addcmul_(out, weights["mix"])
 
 

@@ -380,7 +380,7 @@ def profile(bench: Bench, models: Models, name: str, chosen: MemoryPlan) -> None
     bench.row(f"Kernels {name}", "kernel", "ms", "calls")
     bench.row(f"Kernels {name}", "all", sum(map(milliseconds, events)), sum(event.count for event in events))
     for event in events[:22]:
-        bench.row(f"Kernels {name}", event.key[:90].replace("|", "/"), milliseconds(event), event.count)
+        bench.row(f"Kernels {name}", event.key[:300].replace("|", "/"), milliseconds(event), event.count)
 
 
 def summary(bench: Bench) -> None:
