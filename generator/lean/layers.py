@@ -189,9 +189,8 @@ def _add_feed_forward(rows: Tensor, weights: LayerWeights, norm: str, name: str)
     """Add a norm and a feed-forward to the rows, some at a time: their hidden width would set a step's peak."""
     flat = rows.view(-1, rows.shape[-1])
     most = max(1, MAX_HIDDEN_NUMBERS // weights[f"{name}.out.weight"].shape[1])
-    if torch.compiler.is_compiling():  # it would repeat its code for every part
-        most = len(flat)
-    for part in flat.split(most):
+    # The compiler fuses what is hidden, and would only repeat its code for every part.
+    for part in [rows] if torch.compiler.is_compiling() else flat.split(most):
         part += _feed_forward(_layer_norm(part, weights, norm), weights, name)
 
 
@@ -202,10 +201,15 @@ def _layer_norm(rows: Tensor, weights: LayerWeights, name: str) -> Tensor:
 def _transformer_block(rows: Tensor, cross: Tensor, weights: LayerWeights, name: str, heads: int) -> None:
     """Add self-attention, the constant that cross-attention over one token is, and the feed-forward to the rows."""
     attended = _self_attention(_layer_norm(rows, weights, f"{name}.norm1"), weights, f"{name}.attn1", heads)
-    flat = rows.view(-1, rows.shape[-1])
-    torch.addmm(flat, attended.view_as(flat), weights[f"{name}.attn1.to_out.weight"].T, out=flat)
+    weight, bias = weights[f"{name}.attn1.to_out.weight"], weights[f"{name}.attn1.to_out.bias"]
+    if torch.compiler.is_compiling():  # it fuses the sum with the norm behind it, and would copy addmm's first argument
+        rows += F.linear(attended, weight, bias)
+        rows += cross
+    else:
+        flat = rows.view(-1, rows.shape[-1])
+        torch.addmm(flat, attended.view_as(flat), weight.T, out=flat)
+        rows += cross + bias
     del attended
-    rows += cross + weights[f"{name}.attn1.to_out.bias"]
     _add_feed_forward(rows, weights, f"{name}.norm3", f"{name}.ff")
 
 

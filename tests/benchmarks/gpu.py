@@ -425,7 +425,7 @@ def main(arguments: list[str]) -> None:
             "compiled-profile": lambda: profile(bench, models, "compiled", plan(50, compiled=True)),
             "small-compile": lambda: compiled(bench, models, frames=(25,)),
             "kernels": lambda: clips.kernels(bench, models),
-            "plans": lambda: clips.plans(bench, models, ("full", "resident"), runs=3),
+            "plans": lambda: clips.plans(bench, models, ("full", "resident"), runs=2),
             "rungs": lambda: clips.plans(bench, models, ("split", "streamed", "minimal"), runs=1),
             "offload": lambda: clips.recipe_clip(bench, models, "offload"),
             "savers": lambda: clips.recipe_clip(bench, models, "savers"),

@@ -141,7 +141,8 @@ def plans(bench: Bench, models: Models, rungs: tuple[str, ...], runs: int) -> No
         moved = moved_by_clip(bench, lambda steps, plan=plan: clip(bench, models, plan, steps=steps))
         bench.row(HEAD[0], f"lean {plan.rung}", timing.seconds, timing.allocated, timing.reserved, moved)
         bench.note(**{f"clip_{plan.rung}_s": timing.seconds, f"clip_{plan.rung}_gib": timing.allocated})
-        phases(bench, models, plan)
+        if runs > 1:
+            phases(bench, models, plan)
 
 
 def phases(bench: Bench, models: Models, plan: MemoryPlan) -> None:
