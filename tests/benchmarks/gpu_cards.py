@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from generator.errors import OutOfMemory
 from generator.lean import pack
 from generator.memory import GIB, plan_memory
 from generator.pipeline import load_variant  # noqa: F401 - imported before the fork, for every child
@@ -22,7 +23,7 @@ from generator.variants import BUILT_IN
 from tests.benchmarks.gpu import Bench, Models
 from tests.benchmarks.gpu_clips import build_recipe, clip, run_recipe
 
-CARDS_GIB = (24, 16, 12, 8, 6, 4)
+CARDS_GIB = (4, 6, 8, 12, 16, 24)
 RECIPES = ("ours", "offload", "savers")
 STEPS = 5
 
@@ -48,6 +49,10 @@ def main() -> None:
             if child == 0:
                 _run_child(bench, models, recipe, card)
             os.waitpid(child, 0)
+            found = json.loads((bench.out / f"{recipe}-{card}.json").read_text())
+            print(found, flush=True)
+            if found["fits"] and found.get("rung", "full") == "full":
+                break  # larger cards would do the same
 
 
 def _run_child(bench: Bench, models: Models, recipe: str, card: int) -> None:
@@ -55,7 +60,7 @@ def _run_child(bench: Bench, models: Models, recipe: str, card: int) -> None:
     try:
         with torch.no_grad():
             found |= _try(bench, models, recipe, card)
-    except RuntimeError as error:
+    except (RuntimeError, OutOfMemory) as error:
         found |= {"fits": False, "error": str(error)[:120]}
     finally:
         (bench.out / f"{recipe}-{card}.json").write_text(json.dumps(found))
