@@ -70,12 +70,13 @@ class KillLoop:
             faults.add(LoseReply(), times=None, probability=0.05)
             # at least these, so that even a short run meets both ways in which a post's fate stays unknown
             faults.add(Reset(), "POST", "/channels/*/messages", times=3)
-            faults.add(LoseReply(), "POST", "/channels/*/messages", times=3, skip=3)
+            lost = faults.add(LoseReply(), "POST", "/channels/*/messages", times=3, skip=3)
             keeper = tasks.create_task(self._keep_running())
             people = tasks.create_task(self._ask())
             for _ in range(kills):
                 await self._random_instant()
                 await self._kill()
+            await until(lambda: lost.times == 0, "three posts whose reply was lost", timeout=120)
             people.cancel()
             self._sandbox.faults.clear()
             await self._kill_bot()  # a storm of crashes may have stopped the line; a start clears it

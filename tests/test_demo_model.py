@@ -25,6 +25,10 @@ from tests.benchmarks.demo import (
     restlessness,
 )
 
+pytestmark = pytest.mark.timeout(
+    600
+)  # the first test to need the clips renders them all, on cores it may have to share
+
 DEMO = BUILT_IN["demo"]
 LARGEST_BYTES = 6_000_000
 SHAPES = {"astronaut": DEMO.portrait, "coffee": DEMO.square}
