@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +56,7 @@ def load_variant(
 ) -> LoadedVariant:
     """Load a variant for a device: half precision on a GPU, single on a CPU, unless `dtype` says otherwise.
 
-    `compile` has chunk functions compiled beside rendering, where the plan has room for it; the code is kept in
+    `compile` has chunk functions compiled beside rendering, where the memory plan says so; the code is kept in
     `state_folder`. Raises WeightsUnavailable with `why` (missing, gated, offline or damaged) and `remedy`.
     """
     dtype = dtype or (torch.float32 if device.type == "cpu" else torch.float16)
@@ -78,8 +77,6 @@ def render_frames(
     if loaded.lean is None:
         turbo = loaded.variant.turbo
         loaded.lean = LeanPipeline(loaded.parts, loaded.device, turbo=turbo, compiler=loaded.compiler)
-    # Compiling takes memory of its own beside the rendering: only where everything fits anyway.
-    plan = dataclasses.replace(plan, compile=loaded.compiler is not None and plan.keep_parts)
     return loaded.lean.render(picture, settings, plan, hooks)
 
 

@@ -251,12 +251,13 @@ class Studio:
         variant = self.config.variants[settings.variant]
         stock = self.config.pipeline == "stock"
         free = self.device.free_bytes()
-        plan = plan_memory(free, variant, *size, settings.frames, self.config.memory, stock=stock)
+        wish, compile = self.config.memory, self.config.compile
+        plan = plan_memory(free, variant, *size, settings.frames, wish, stock=stock, compile=compile)
         remembered = self.rungs.get(self._gpu(), settings.variant)
         below: MemoryPlan | None = plan
         while below is not None and below.rung != remembered:
             below = ladder(below, *size, settings.frames)
-        return dataclasses.replace(below or plan, compile=self.config.compile)
+        return below or plan
 
     def _step_down(self, shot: _Shot, reason: str) -> None:
         """Take the next smaller plan and remember it. Raises OutOfMemory below the last one."""

@@ -86,6 +86,21 @@ def test_a_cpu_and_the_demo_model_are_not_limited() -> None:
     assert plan_memory(GIB, BUILT_IN["demo"], 256, 144, 14).rung == "full"
 
 
+@pytest.mark.parametrize(
+    ("card_gib", "rung", "compiles"),
+    [(6, "resident", False), (8, "resident", True), (12, "resident", True), (16, "full", True)],
+)
+def test_compiling_goes_before_a_larger_plan_and_only_where_there_is_room_for_both(
+    card_gib: int, rung: str, compiles: bool
+) -> None:
+    free = int((card_gib - BESIDE_TORCH_GIB) * GIB)
+    plan = plan_memory(free, XT, 1024, 576, 25, compile=True)
+    assert (plan.rung, plan.compile) == (rung, compiles)
+    assert not plan_memory(free, XT, 1024, 576, 25).compile
+    below = ladder(plan, 1024, 576, 25)
+    assert below is not None and not below.compile, "what was short of memory would compile again"
+
+
 def test_the_stock_pipeline_has_a_ladder_of_its_own() -> None:
     plan = plan_memory(80 * GIB, XT, 1024, 576, 25, stock=True)
     assert plan.pipeline is Pipeline.STOCK

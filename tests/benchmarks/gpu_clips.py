@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -235,15 +236,13 @@ def compiled_clip(bench: Bench, models: Models) -> None:
     """Seconds per clip of 25 steps with compiled chunk functions and everything on the device."""
     head(bench)
     width, height = bench.size
-    plan = presets(ClipSize(width, height, bench.frames))[0]
-    models.loaded.compiler = models.compiler
+    plan = dataclasses.replace(presets(ClipSize(width, height, bench.frames))[0], compile=True)
     clip(bench, models, plan, steps=1)
     begun = time.monotonic()
     models.compiler.wait()
     models.compiler.compile_now()
     bench.note(compile_clip_s=time.monotonic() - begun)
     timing = measure(bench, partial(clip, bench, models, plan, steps=all_steps(bench)), runs=3, warm=0)
-    models.loaded.compiler = None
     bench.row(HEAD[0], "lean full, compiled", timing.seconds, timing.allocated, timing.reserved, "-")
     bench.note(clip_full_compiled_s=timing.seconds, clip_full_compiled_gib=timing.allocated)
 
