@@ -92,9 +92,10 @@ def guilds(db: Statements, application_id: int) -> set[int]:
 
 
 def known_files(db: Statements) -> set[str]:
-    """Name every file that a row still needs."""
-    rows = fetch(db, "select 0, picture, clip, master from job")
-    return _names(rows)
+    """Name every file that a row still needs, and every running try, whose files no row names yet."""
+    rows = fetch(db, "select 0, picture, clip, master from job where picture <> ''")
+    tries = fetch(db, "select id, attempt from job where state = 'running'")
+    return _names(rows) | {f"{job}-{attempt}" for job, attempt in tries}
 
 
 def _matching(db: Statements, condition: str, parameters: Mapping[str, Any]) -> list[Any]:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from bot.job import Job
 
+_OF_TRY = re.compile(r"\.?(\d+-\d+)[-.]")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 
 
@@ -94,12 +95,17 @@ class Spool:
                 smaller.unlink(missing_ok=True)
 
     def sweep(self, known: Collection[str], older_than_seconds: float = 3600.0) -> list[str]:
-        """Delete what no row names, left over from a crash between file and row. Give the names."""
+        """Delete what no row names, left over from a crash between file and row. Give the names.
+
+        `known` also names tries (<job>-<attempt>): the clip of one that cannot be settled for want of room on the disk
+        waits here as long as that takes.
+        """
         before = time.time() - older_than_seconds
         swept = []
         for path in self.folder.iterdir():
             with contextlib.suppress(FileNotFoundError):  # others rename and delete here meanwhile
-                if path.name not in known and path.is_file() and path.stat().st_mtime < before:
+                is_known = path.name in known or ((of_try := _OF_TRY.match(path.name)) and of_try[1] in known)
+                if not is_known and path.is_file() and path.stat().st_mtime < before:
                     path.unlink()
                     swept.append(path.name)
         return sorted(swept)

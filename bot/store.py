@@ -256,7 +256,7 @@ class JobStore:
         return await self._database.read(retention.guilds, application_id)
 
     async def known_files(self) -> set[str]:
-        """Name every file in the spool that a row needs."""
+        """Name every file in the spool that a row needs, and every running try."""
         return await self._database.read(retention.known_files)
 
     async def sweep(self, now_ms: int | None = None, *, clip_hours: int = 24, row_days: int = 30) -> list[str]:

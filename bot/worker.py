@@ -78,12 +78,12 @@ class Worker:
     def cancel(self, job_id: int) -> bool:
         """Stop a running render, after `JobStore.cancel` noted the wish; False: this worker does not run it."""
         render = self._renders.get(job_id)
-        return render is not None and render.cancel()
+        # A second press must not interrupt what the first began: the wait for the executor's answer, which it may owe.
+        return render is not None and (render.cancelling() > 0 or render.cancel())
 
     def resume(self) -> None:
-        """Start jobs again, whatever held them."""
+        """Forget the crashes so far; the gate is opened by who closed it."""
         self._crashes.clear()
-        self._gate.open(*HoldCause)
 
     # -- one loop -----------------------------------------------------------------------------------------------
 

@@ -142,7 +142,8 @@ class LocalBackend:
             lost = await self._run_child()
             if self._closing.is_set():
                 return
-            seconds = min(self._limits.backoff_seconds * 2**self._crashes, self._limits.backoff_max_seconds)
+            doubled = 2 ** min(self._crashes, 20)  # a float ends at 2**1024, and so would the supervisor
+            seconds = min(self._limits.backoff_seconds * doubled, self._limits.backoff_max_seconds)
             self._crashes += 1
             log.warning("%s (%s); next start in %g s", lost.text, lost.data.get("log", ""), seconds)
             self._tell(ExecutorState.RESTARTING, lost.data | {"seconds": seconds})

@@ -189,11 +189,7 @@ class Studio:
             picture = image.convert("RGB")
         plan = self._first_plan(request.settings, picture.size)
         shot = _Shot(request, picture, request.settings, plan, Hooks(clock, hooks.check))
-        try:
-            writer = self._film(shot)
-        finally:
-            if shot.is_safer:
-                self.loaded = None  # slower and larger: the next clip loads the ordinary precision again
+        writer = self._film(shot)
         clock(Progress(Phase.ENCODE))
         return Take(writer, shot.notes, time.monotonic() - started, seconds)
 
@@ -236,13 +232,21 @@ class Studio:
         log.warning("job=%d bad frames: %s", shot.request.job, trouble)
         if shot.rerun is not None:
             raise BadFrames(f"the frames are {trouble}, also after a rerun", kind=str(trouble))
-        precision = self.device.make_safer() if trouble in (Trouble.NAN, Trouble.BLACK) else None
+        precision = self._make_safer() if trouble in (Trouble.NAN, Trouble.BLACK) else None
         if precision is None:
             seed = (shot.settings.seed + 1) % 2**32
             shot.settings = dataclasses.replace(shot.settings, seed=seed)
             shot.rerun = Note("rerun", {"why": str(trouble), "how": "seed", "seed": seed})
         else:
             shot.rerun = Note("rerun", {"why": str(trouble), "how": "precision", "precision": precision})
+
+    def _make_safer(self) -> str | None:
+        """Go to a safer precision for this clip alone; being slower and larger, it is not what the next one finds."""
+        loaded, self.loaded = self.loaded, None  # also where loading it fails halfway
+        precision = self.device.make_safer()
+        if precision is None:
+            self.loaded = loaded
+        return precision
 
     # -- memory
 

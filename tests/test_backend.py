@@ -231,6 +231,21 @@ async def test_restarts_back_off_and_each_is_told(tmp_path: Path) -> None:
     assert told[:5] == [0.01, 0.02, 0.04, 0.05, 0.05]
 
 
+async def test_an_executor_that_never_starts_is_tried_for_ever() -> None:
+    told: list[float] = []
+    limits = replace(PATIENT, backoff_seconds=0.0, backoff_max_seconds=0.01)
+    backend = LocalBackend(
+        CONFIG,
+        command=("/no/such/python",),
+        limits=limits,
+        on_state=lambda state, facts: told.append(facts["seconds"]) if state is ExecutorState.RESTARTING else None,
+    )
+    backend._crashes = 1023  # a week of restarts: 2.0**1024 is no float
+    await backend.start()
+    await eventually(lambda: len(told) >= 4)
+    await backend.close()
+
+
 async def test_a_program_that_is_not_there_is_a_lost_executor(tmp_path: Path) -> None:
     backend = LocalBackend(CONFIG, command=("/no/such/python",), limits=PATIENT)
     await backend.start()

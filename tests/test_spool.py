@@ -62,6 +62,16 @@ def test_sweep_deletes_only_old_files_without_a_row(spool: Spool) -> None:
     assert sorted(path.name for path in spool.folder.iterdir()) == ["1-1.mp4", "new.mp4"]
 
 
+def test_sweep_leaves_a_running_try_its_files(spool: Spool) -> None:
+    ours = ("7-2.mp4", "7-2-master.mp4", ".7-2.mp4.part")
+    others = ("7-1.mp4", "17-2.mp4", "7-20.mp4")
+    for name in ours + others:
+        (spool.folder / name).write_bytes(b"x")
+
+    assert spool.sweep({"7-2"}, 0) == sorted(others)
+    assert {path.name for path in spool.folder.iterdir()} == set(ours)
+
+
 def test_a_clip_goes_with_the_smaller_copies_made_of_it_and_no_other(spool: Spool) -> None:
     for name in ("1-1.mp4", "1-1-8388608.mp4", "1-1-500.mp4", "1-1-master.mp4", "1-10.mp4", "11-1.mp4", "1-1-9.gif"):
         (spool.folder / name).write_bytes(b"x")

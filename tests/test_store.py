@@ -341,6 +341,14 @@ async def test_another_kind_is_estimated_from_the_variants_measured_kinds(store:
     assert 190_000 < other.cost_ms < 210_000
 
 
+async def test_a_running_try_is_known_until_it_is_settled(store: JobStore) -> None:
+    await store.enqueue(new_job())
+    job = await store.claim()
+    assert await store.known_files() == {job.picture, "1-1"}
+    await store.settle_rendered(job, rendered(job))
+    assert await store.known_files() == {job.picture, "1-1.mp4"}
+
+
 async def test_sweep_keeps_what_is_still_owed_and_what_is_shared(store: JobStore, clock: Clock) -> None:
     sent, shares, owed = new_job(1), new_job(2), new_job(3)
     shares = replace(shares, picture=sent.picture)

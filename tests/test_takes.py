@@ -124,6 +124,18 @@ def test_numbers_that_overflow_are_rendered_once_more_in_a_safer_precision(
     assert made.loaded is None, "the next clip would be rendered in the slow precision too"
 
 
+def test_a_safer_precision_that_cannot_be_loaded_leaves_nothing_loaded(tmp_path: Path) -> None:
+    made = studio(tmp_path, "--frames", "black")
+
+    def fail() -> str | None:
+        raise MemoryError("single precision does not fit")
+
+    made.device.make_safer = fail  # type: ignore[method-assign]
+    with pytest.raises(MemoryError):
+        shoot(made, a_request(tmp_path))
+    assert made.loaded is None, "the next clip would meet a device without weights"
+
+
 def test_nan_twice_is_an_honest_failure(tmp_path: Path) -> None:
     with pytest.raises(BadFrames) as caught:
         shoot(studio(tmp_path, "--fault", "nan"), a_request(tmp_path))

@@ -171,6 +171,7 @@ async def test_a_crash_storm_stops_claiming_and_tells(tmp_path: Path) -> None:
         assert len(backend.requests) == STORM_CRASHES
 
         bench.worker.resume()
+        bench.gate.open(HoldCause.CRASH_STORM)
         await bench.until_state(job.id, JobState.RENDERED)
 
 
@@ -201,6 +202,49 @@ async def test_cancelling_stops_the_render(tmp_path: Path) -> None:
 
         assert (backend.cancelled, job.clip) == ([job.id], None)
         assert len(await bench.store.due_deliveries()) == 1
+
+
+class SlowToAnswer(FakeBackend):
+    """Is told of a cancel and waits for the executor to be done with the job, as the real backend does."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.may_answer = asyncio.Event()
+        self.interrupted = False
+
+    async def render(self, request: RenderRequest, on_progress: Callable[[Progress], None]) -> Rendered:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            try:
+                await self.may_answer.wait()
+            except asyncio.CancelledError:
+                self.interrupted = True
+            raise
+        raise AssertionError
+
+
+async def test_a_second_cancel_does_not_interrupt_the_wait_that_the_first_began(tmp_path: Path) -> None:
+    backend = SlowToAnswer()
+    async with at_work(tmp_path, backend) as bench:
+        job = await bench.store.enqueue(new_job())
+        await bench.until_state(job.id, JobState.RUNNING)
+        await bench.store.cancel(job.id)
+        assert bench.worker.cancel(job.id)
+        await asyncio.sleep(0)
+        assert bench.worker.cancel(job.id), "the second press is answered like the first"
+        await asyncio.sleep(0)
+        assert (await bench.store.job(job.id)).state is JobState.RUNNING
+        backend.may_answer.set()
+        await bench.until_state(job.id, JobState.CANCELLED)
+    assert not backend.interrupted
+
+
+async def test_resuming_does_not_claim_that_the_disk_has_room(tmp_path: Path) -> None:
+    async with at_work(tmp_path, FakeBackend()) as bench:
+        bench.gate.close(HoldCause.DISK_FULL, "no room")
+        bench.worker.resume()
+        assert bench.gate.hold.cause is HoldCause.DISK_FULL
 
 
 async def test_stopping_gives_the_job_back_uncounted_and_quickly(tmp_path: Path) -> None:
@@ -266,7 +310,7 @@ async def test_pause_starts_nothing_and_lets_the_running_one_finish(tmp_path: Pa
 
         assert (await bench.store.job(second.id)).state is JobState.QUEUED
         assert bench.gate.hold.detail == "updating the driver"
-        bench.worker.resume()
+        bench.gate.open(HoldCause.PAUSED)
         await bench.until_state(second.id, JobState.RENDERED)
 
 
