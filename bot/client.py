@@ -169,7 +169,11 @@ class VivantClient(discord.AutoShardedClient):
         await self._forget_guild(guild.id)
 
     async def _forget_guild(self, guild_id: int) -> None:
+        ours = [job.id for job in await self.services.store.active_jobs() if job.route.guild_id == guild_id]
         names = await self.services.store.forget_guild(guild_id)
+        for job_id in ours:
+            for worker in self.services.workers:
+                worker.cancel(job_id)
         await asyncio.to_thread(self.services.spool.delete, names)
         log.info("guild=%d left, %d files deleted", guild_id, len(names))
 

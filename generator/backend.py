@@ -180,6 +180,7 @@ class LocalBackend:
         lost = self._verdict.result() if self._verdict.done() else reading.result()
         self._child = self._verdict = self._getting_ready = None
         self.ready.clear()
+        self._set_alarm()  # off: it is this child's silence that it counts
         self._flights.fail_all(lost)
         reading.cancel()
         await child.stop(self._limits, self._report_undead)

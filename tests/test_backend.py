@@ -231,6 +231,22 @@ async def test_restarts_back_off_and_each_is_told(tmp_path: Path) -> None:
     assert told[:5] == [0.01, 0.02, 0.04, 0.05, 0.05]
 
 
+async def test_no_alarm_outlives_the_child_whose_silence_it_counts() -> None:
+    restarting = asyncio.Event()
+    backend = LocalBackend(
+        CONFIG,
+        command=(sys.executable, "-c", "import time; time.sleep(60)"),
+        limits=replace(PATIENT, backoff_seconds=60.0),
+        on_state=lambda state, facts: restarting.set() if state is ExecutorState.RESTARTING else None,
+    )
+    await backend.start()
+    await eventually(lambda: backend._alarm is not None)
+    kill(backend.describe()["pid"], signal.SIGKILL)
+    await restarting.wait()
+    assert backend._alarm is None
+    await backend.close()
+
+
 async def test_an_executor_that_never_starts_is_tried_for_ever() -> None:
     told: list[float] = []
     limits = replace(PATIENT, backoff_seconds=0.0, backoff_max_seconds=0.01)

@@ -73,6 +73,16 @@ async def test_a_server_that_sends_the_bot_away_is_forgotten(tmp_path: Path) -> 
         await until(lambda: list(edge.spool.folder.iterdir()) == [], "its files are gone")
 
 
+async def test_what_runs_for_a_server_that_sends_the_bot_away_is_stopped(tmp_path: Path) -> None:
+    backend = hanging()
+    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox, backend=backend) as edge:
+        job = await edge.queued()
+        await until(lambda: backend.requests, "it runs")
+        sandbox.world.places.remove_bot(TABLEAUX)
+        await until(lambda: backend.cancelled == [job.id], "the render is stopped")
+        assert await edge.store.job(job.id) is None
+
+
 async def test_a_server_that_sent_the_bot_away_while_it_was_off_is_forgotten(tmp_path: Path) -> None:
     async with Sandbox() as sandbox:
         async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
