@@ -235,13 +235,11 @@ async def test_no_alarm_outlives_the_child_whose_silence_it_counts() -> None:
     restarting = asyncio.Event()
     backend = LocalBackend(
         CONFIG,
-        command=(sys.executable, "-c", "import time; time.sleep(60)"),
-        limits=replace(PATIENT, backoff_seconds=60.0),
+        command=(sys.executable, "-c", "raise SystemExit(3)"),
+        limits=replace(PATIENT, backoff_seconds=60.0, backoff_max_seconds=60.0),
         on_state=lambda state, facts: restarting.set() if state is ExecutorState.RESTARTING else None,
     )
     await backend.start()
-    await eventually(lambda: backend._alarm is not None)
-    kill(backend.describe()["pid"], signal.SIGKILL)
     await restarting.wait()
     assert backend._alarm is None
     await backend.close()
