@@ -20,6 +20,7 @@ from pathlib import Path
 
 from bot.job import Job
 
+# 7-2.mp4, 7-2-master.mp4, .7-2.mp4.part
 _OF_TRY = re.compile(r"\.?(\d+-\d+)[-.]")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 
@@ -104,8 +105,12 @@ class Spool:
         swept = []
         for path in self.folder.iterdir():
             with contextlib.suppress(FileNotFoundError):  # others rename and delete here meanwhile
-                is_known = path.name in known or ((of_try := _OF_TRY.match(path.name)) and of_try[1] in known)
-                if not is_known and path.is_file() and path.stat().st_mtime < before:
+                if not _is_known(path.name, known) and path.is_file() and path.stat().st_mtime < before:
                     path.unlink()
                     swept.append(path.name)
         return sorted(swept)
+
+
+def _is_known(name: str, known: Collection[str]) -> bool:
+    of_try = _OF_TRY.match(name)
+    return name in known or (of_try is not None and of_try[1] in known)

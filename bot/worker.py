@@ -39,7 +39,7 @@ class Worker:
     """Keeps one backend busy with the line's next jobs while `run` is awaited.
 
     `on_progress` hears every step, `on_change` the id of each job whose state changed, `on_storm` the last of
-    STORM_CRASHES executor losses within STORM_SECONDS, after which nothing is started until `resume`.
+    STORM_CRASHES executor losses within STORM_SECONDS, after which nothing is started until an admin resumes.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Worker:
         return render is not None and (render.cancelling() > 0 or render.cancel())
 
     def resume(self) -> None:
-        """Forget the crashes so far; the gate is opened by who closed it."""
+        """Forget the crashes so far; `Switches.resume` opens the gate."""
         self._crashes.clear()
 
     # -- one loop -----------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from generator.protocol import ExecutorConfig, Progress
 from generator.takes import Hooks
 from generator.variants import Variant
 
-OLDEST_TORCH = (2, 0)  # the first with scaled_dot_product_attention; without it attention alone asks for 39 GB
+OLDEST_TORCH = (2, 6)  # what pyproject.toml asks for; older ones wrote strided views wrongly in place on MPS
 
 # MPS, the CPU allocator, cuBLAS and the driver have no exception class of their own for it.
 _MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
@@ -145,7 +145,7 @@ def _refusal(wish: str, version: str) -> str | None:
     """Say why this torch cannot serve the wished device, and what to do; None when it can."""
     release = tuple(int(part) for part in version.split("+")[0].split(".")[:2])
     if release < OLDEST_TORCH:
-        return f"torch {version} is too old: install torch 2.0 or newer."
+        return f"torch {version} is too old: install torch 2.6 or newer."
     if wish.startswith("cuda") and not torch.cuda.is_available():
         built_for = torch.version.cuda or torch.version.hip
         if built_for is None:

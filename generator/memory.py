@@ -198,24 +198,33 @@ def plan_memory(
     Raises OutOfMemory when not even the smallest rung fits, SettingsError on a wish that is none.
     """
     clip = ClipSize(width, height, frames)
+    free_bytes = None if variant.is_demo else _capped(free_bytes, wish)
     rungs = presets(clip, stock=stock)
+    if wish in _FIRST_RUNG:
+        rungs = [_named(rungs, _FIRST_RUNG[wish])]
+    elif free_bytes is not None:
+        rungs = _fitting(rungs, free_bytes)
+    else:
+        rungs = rungs[:1]
+    for plan in rungs if compile else ():
+        if _has_room_to_compile(plan, clip, free_bytes):
+            return dataclasses.replace(plan, compile=True)
+    return rungs[0]
+
+
+def _capped(free_bytes: int | None, wish: str) -> int | None:
     cap = _CAP.match(wish)
     if cap:
-        free_bytes = int(min(math.inf if free_bytes is None else free_bytes, float(cap[1]) * GIB))
-    elif wish in _FIRST_RUNG:
-        named = _named(rungs, _FIRST_RUNG[wish])
-        return dataclasses.replace(named, compile=compile and named.keep_parts)
-    elif wish != "auto":
+        return int(min(math.inf if free_bytes is None else free_bytes, float(cap[1]) * GIB))
+    if wish != "auto" and wish not in _FIRST_RUNG:
         raise SettingsError(f"memory must be auto, full, model-offload, lean, minimal or a cap like 6GiB, not {wish!r}")
-    if free_bytes is None or variant.is_demo:
-        return dataclasses.replace(rungs[0], compile=compile)
+    return free_bytes
+
+
+def _fitting(rungs: list[MemoryPlan], free_bytes: int) -> list[MemoryPlan]:
     fitting = [plan for plan in rungs if plan.peak_bytes + MARGIN_BYTES <= free_bytes]
-    for plan in fitting:
-        room = free_bytes - plan.peak_bytes - MARGIN_BYTES
-        if compile and plan.rung in ("full", "resident") and compile_bytes(plan, clip) <= room:
-            return dataclasses.replace(plan, compile=True)
     if fitting:
-        return fitting[0]
+        return fitting
     needed = rungs[-1].peak_bytes + MARGIN_BYTES
     raise OutOfMemory(
         f"needs {needed / GIB:.1f} GiB of GPU memory, {free_bytes / GIB:.1f} GiB are free",
@@ -224,13 +233,24 @@ def plan_memory(
     )
 
 
+def _has_room_to_compile(plan: MemoryPlan, clip: ClipSize, free_bytes: int | None) -> bool:
+    if plan.pipeline is Pipeline.STOCK or plan.unet is not Weights.RESIDENT or plan.split_cfg:
+        return False  # the small rungs: nobody measured whether compiling makes up for what they cost
+    return free_bytes is None or plan.peak_bytes + compile_bytes(plan, clip) + MARGIN_BYTES <= free_bytes
+
+
 def _named(rungs: list[MemoryPlan], rung: str) -> MemoryPlan:
     """Give the rung of that name, or the smallest where this ladder has none."""
     return next((plan for plan in rungs if plan.rung == rung), rungs[-1])
 
 
 def ladder(plan: MemoryPlan, width: int, height: int, frames: int) -> MemoryPlan | None:
-    """Give the next smaller plan to try after an out-of-memory, or None below the last rung."""
+    """Give the next smaller plan to try after an out-of-memory, or None below the last rung.
+
+    Below a plan that compiles comes the same without: what compiles beside it may have taken what was missing.
+    """
+    if plan.compile:
+        return dataclasses.replace(plan, compile=False)
     rungs = presets(ClipSize(width, height, frames), stock=plan.pipeline is Pipeline.STOCK)
     names = [rung.rung for rung in rungs]
     below = names.index(plan.rung) + 1 if plan.rung in names else len(names)

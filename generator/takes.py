@@ -97,6 +97,9 @@ class Rungs:
             except ValueError:
                 log.warning("%s cannot be read and is written anew", self._path)
 
+    def __str__(self) -> str:
+        return str(self._path or "the log above")
+
     def get(self, gpu: str, variant: str) -> str | None:
         """Give the rung to start with, None when no smaller one was ever needed."""
         return self._rungs.get(f"{gpu}/{variant}")
@@ -261,7 +264,11 @@ class Studio:
         below: MemoryPlan | None = plan
         while below is not None and below.rung != remembered:
             below = ladder(below, *size, settings.frames)
-        return below or plan
+        if below is None:
+            return plan
+        if compile:
+            log.info("not compiling: this GPU was out of memory before, see %s", self.rungs)
+        return dataclasses.replace(below, compile=False)
 
     def _step_down(self, shot: _Shot, reason: str) -> None:
         """Take the next smaller plan and remember it. Raises OutOfMemory below the last one."""
@@ -274,8 +281,9 @@ class Studio:
                 free_gib=round(free, 2),
             )
         log.warning("job=%d out of memory on rung %s, going on with %s", shot.request.job, shot.plan.rung, smaller.rung)
+        if smaller.rung != shot.plan.rung:
+            shot.memory = Note("memory", {"rung": smaller.rung})
         shot.plan = smaller
-        shot.memory = Note("memory", {"rung": smaller.rung})
         if not shot.is_safer:
             self.rungs.put(self._gpu(), shot.settings.variant, smaller.rung)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+import torch
 
 from generator.errors import OutOfMemory, SettingsError
 from generator.memory import (
@@ -99,6 +100,15 @@ def test_compiling_goes_before_a_larger_plan_and_only_where_there_is_room_for_bo
     assert not plan_memory(free, XT, 1024, 576, 25).compile
     below = ladder(plan, 1024, 576, 25)
     assert below is not None and not below.compile, "what was short of memory would compile again"
+    assert (below.rung == plan.rung) is compiles
+
+
+def test_a_wish_for_a_plan_compiles_only_where_there_is_room() -> None:
+    assert not plan_memory(11 * GIB, XT, 1024, 576, 25, "full", compile=True).compile
+    assert plan_memory(79 * GIB, XT, 1024, 576, 25, "full", compile=True).compile
+    assert plan_memory(79 * GIB, XT, 1024, 576, 25, "model-offload", compile=True).compile
+    assert not plan_memory(79 * GIB, XT, 1024, 576, 25, "lean", compile=True).compile
+    assert not plan_memory(79 * GIB, XT, 1024, 576, 25, stock=True, compile=True).compile
 
 
 def test_the_stock_pipeline_has_a_ladder_of_its_own() -> None:
@@ -119,6 +129,13 @@ def test_a_full_size_step_holds_what_was_predicted(name: str, clip: ClipSize, mo
     assert counted.gib <= most_gib
     assert counted.peak_bytes <= predicted * 1.02
     assert predicted <= counted.peak_bytes * 1.15
+
+
+def test_a_step_holds_no_more_while_another_thread_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = rung("resident")
+    expected = counting.count_step(plan, 25)
+    monkeypatch.setattr(torch.compiler, "_is_compiling_flag", True, raising=False)  # as torch 2.13 sets it for all
+    assert counting.count_step.__wrapped__(plan, 25) == expected
 
 
 @pytest.mark.parametrize(("clip", "most_gib"), [(CLIP, 4.3), (SHORT, 2.8)])

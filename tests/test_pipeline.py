@@ -171,7 +171,7 @@ def test_a_network_that_is_not_there_is_told_as_offline(variant: Variant, monkey
 
 
 def test_the_gpu_benchmark_runs_on_a_cpu_with_a_small_model(tmp_path: Path) -> None:
-    sections = "rate,equality,kernels,plans,offload,end-to-end"
+    sections = "rate,equality,kernels,plans,phases,offload,end-to-end"
     gpu.main(["--tiny", "--device", "cpu", "--out", str(tmp_path), "--sections", sections])
     written = json.loads((tmp_path / "gpu.json").read_text())
     assert written["figures"]["unet_streamed_relative_error"] < 1e-4

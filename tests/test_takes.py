@@ -65,6 +65,17 @@ def test_the_rung_that_worked_is_remembered_for_this_gpu_and_variant(tmp_path: P
     assert note(shoot(other, a_request(tmp_path, variant="svd")), "memory") == {"rung": "resident"}
 
 
+def test_out_of_memory_beside_the_compiler_goes_on_with_the_same_plan_uncompiled(tmp_path: Path) -> None:
+    made = studio(tmp_path, "--fault", "oom", "--times", "1", compile=True)
+    request = a_request(tmp_path)
+    assert made._first_plan(request.settings, (64, 64)).compile
+    take = shoot(made, request)
+    assert take.notes == (), "nothing that a person would notice has changed"
+    recipe = read_recipe(take.writer.finish().path)
+    assert recipe is not None and recipe["memory"] == "full"
+    assert not made._first_plan(request.settings, (64, 64)).compile, "the next clip would run out of memory again"
+
+
 def test_a_memory_of_rungs_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "memory.json").write_text('{"half a')

@@ -18,12 +18,21 @@ GROUPS = 32
 # Where no fused attention kernel exists the score matrix is real: 25 frames at once would be 39 GB.
 MAX_SCORE_BYTES = 512 * 1024 * 1024
 
-# A feed-forward's hidden rows at a time: 128 MiB of value and gate, and matrices large enough for any GPU.
+# A feed-forward's hidden numbers at a time: 128 MiB of value and gate in half precision, in matrices large enough
+# for any GPU.
 MAX_HIDDEN_NUMBERS = 2**25
 
 LayerWeights = Mapping[str, Tensor]
 Sums = tuple[Tensor, Tensor]
 """Per item and channel: the sum and the sum of squares, single precision"""
+
+
+def is_traced() -> bool:
+    """Tell whether torch's compiler reads this code, and not a thread that renders beside it.
+
+    `torch.compiler.is_compiling` is true for every thread of the process from torch 2.13 on.
+    """
+    return torch.compiler.is_dynamo_compiling()
 
 
 def channel_sums(rows: Tensor) -> Sums:
@@ -37,7 +46,7 @@ def norm_factors(
 ) -> tuple[Tensor, Tensor]:
     """Turn sums over `count` positions into a group norm's factor and offset (items x channels).
 
-    `shift` (channels) stands for rows that should have it added before the norm: a pass over them less.
+    `shift` (channels) stands for rows that should have it added before the norm, which saves a pass over them.
     """
     total, squares = sums
     if shift is not None:
@@ -150,11 +159,11 @@ def temporal_first(
     return out, *channel_sums(out.flatten(1, 2))
 
 
-def temporal_second(maps: Tensor, inner: Tensor, factor: Tensor, offset: Tensor, weights: LayerWeights) -> Tensor:
+def temporal_second(maps: Tensor, inner: Tensor, factor: Tensor, offset: Tensor, weights: LayerWeights) -> None:
     """Run the second half of a temporal resnet on the first half's `inner` and blend it into `maps`, in place."""
     rows = torch.addcmul(offset[:, None, None], inner, factor[:, None, None])
     out = _temporal_conv(F.silu(rows, inplace=True), weights, "temporal.conv2", weights["temporal.conv2.bias"])
-    return maps.addcmul_(out, weights["mix"])
+    maps.addcmul_(out, weights["mix"])
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, max_score_bytes: int = MAX_SCORE_BYTES) -> Tensor:
@@ -168,7 +177,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, max_score_bytes: int = MAX
 
 
 def _self_attention(rows: Tensor, weights: LayerWeights, name: str, heads: int) -> Tensor:
-    """Run a self-attention up to its output projection."""
+    """Run a self-attention without its output projection."""
     joint = _linear(rows, weights, f"{name}.to_qkv").unflatten(-1, (3, heads, -1))
     del rows
     query, key, value = (part.transpose(1, 2) for part in joint.unbind(2))
@@ -190,7 +199,7 @@ def _add_feed_forward(rows: Tensor, weights: LayerWeights, norm: str, name: str)
     flat = rows.view(-1, rows.shape[-1])
     most = max(1, MAX_HIDDEN_NUMBERS // weights[f"{name}.out.weight"].shape[1])
     # The compiler fuses what is hidden, and would only repeat its code for every part.
-    for part in [rows] if torch.compiler.is_compiling() else flat.split(most):
+    for part in [rows] if is_traced() else flat.split(most):
         part += _feed_forward(_layer_norm(part, weights, norm), weights, name)
 
 
@@ -202,7 +211,7 @@ def _transformer_block(rows: Tensor, cross: Tensor, weights: LayerWeights, name:
     """Add self-attention, the constant that cross-attention over one token is, and the feed-forward to the rows."""
     attended = _self_attention(_layer_norm(rows, weights, f"{name}.norm1"), weights, f"{name}.attn1", heads)
     weight, bias = weights[f"{name}.attn1.to_out.weight"], weights[f"{name}.attn1.to_out.bias"]
-    if torch.compiler.is_compiling():  # it fuses the sum with the norm behind it, and would copy addmm's first argument
+    if is_traced():  # the compiler fuses the sum with the norm behind it, and would copy what addmm adds to
         rows += F.linear(attended, weight, bias)
         rows += cross
     else:
@@ -231,7 +240,7 @@ def spatial_transformer(
 
 def temporal_transformer(
     maps: Tensor, inner: Tensor, places: Tensor, cross: Tensor, weights: LayerWeights, heads: int
-) -> Tensor:
+) -> None:
     """Run the temporal half of a transformer on `inner` and add both halves to `maps`, in place.
 
     Both are items x frames x pixels x channels; `places` (frames x channels) embeds the frames' numbers, `cross` is
@@ -245,9 +254,9 @@ def temporal_transformer(
     _add_feed_forward(rows, weights, "temporal.norm_in", "temporal.ff_in")
     cross = cross.expand(items, pixels, -1).reshape(items * pixels, 1, channels)
     _transformer_block(rows, cross, weights, "temporal", heads)
+    # In this order because the first argument decides how the result lies in memory, and the projection wants rows.
     blended = torch.lerp(clips, spatial, 1 - weights["mix"])
     maps += _linear(blended, weights, "proj_out").transpose(1, 2)
-    return maps
 
 
 def pixel_attention(maps: Tensor, weights: LayerWeights) -> Tensor:

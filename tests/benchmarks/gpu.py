@@ -426,6 +426,7 @@ def main(arguments: list[str]) -> None:
             "small-compile": lambda: compiled(bench, models, frames=(25,)),
             "kernels": lambda: clips.kernels(bench, models),
             "plans": lambda: clips.plans(bench, models, ("full", "resident"), runs=2),
+            "phases": lambda: clips.phases(bench, models),
             "rungs": lambda: clips.plans(bench, models, ("split", "streamed", "minimal"), runs=1),
             "offload": lambda: clips.recipe_clip(bench, models, "offload"),
             "savers": lambda: clips.recipe_clip(bench, models, "savers"),

@@ -17,6 +17,7 @@ import torch
 
 from generator.errors import OutOfMemory
 from generator.lean import pack
+from generator.lifeline import die_with_parent
 from generator.memory import GIB, plan_memory
 from generator.pipeline import load_variant  # noqa: F401 - imported before the fork, for every child
 from generator.variants import BUILT_IN
@@ -45,8 +46,9 @@ def main() -> None:
     bench.device = device
     for recipe in RECIPES:
         for card in CARDS_GIB:
-            child = os.fork()
+            parent, child = os.getpid(), os.fork()
             if child == 0:
+                die_with_parent(parent)
                 _run_child(bench, models, recipe, card)
             os.waitpid(child, 0)
             found = json.loads((bench.out / f"{recipe}-{card}.json").read_text())

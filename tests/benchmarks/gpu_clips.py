@@ -131,7 +131,7 @@ def moved_by_clip(bench: Bench, render: Callable[[int], None]) -> float:
 
 
 def plans(bench: Bench, models: Models, rungs: tuple[str, ...], runs: int) -> None:
-    """Seconds and peak of one clip by our plans, parts kept from the clip before as in a queue; and its phases."""
+    """Seconds and peak of one clip by our plans, parts kept from the clip before as in a queue."""
     head(bench)
     width, height = bench.size
     for plan in presets(ClipSize(width, height, bench.frames)):
@@ -142,25 +142,25 @@ def plans(bench: Bench, models: Models, rungs: tuple[str, ...], runs: int) -> No
         moved = moved_by_clip(bench, lambda steps, plan=plan: clip(bench, models, plan, steps=steps))
         bench.row(HEAD[0], f"lean {plan.rung}", timing.seconds, timing.allocated, timing.reserved, moved)
         bench.note(**{f"clip_{plan.rung}_s": timing.seconds, f"clip_{plan.rung}_gib": timing.allocated})
-        if runs > 1:
-            phases(bench, models, plan)
 
 
-def phases(bench: Bench, models: Models, plan: MemoryPlan) -> None:
-    """Note the seconds of each phase of one clip."""
-    begun: dict[Phase, float] = {}
+def phases(bench: Bench, models: Models) -> None:
+    """Note the seconds of each phase of one clip with everything on the device."""
+    width, height = bench.size
+    plan = presets(ClipSize(width, height, bench.frames))[0]
+    ended: dict[Phase, float] = {}
 
     def on_progress(progress: Progress) -> None:
-        if progress.phase not in begun or progress.step == progress.of:
+        if progress.step == progress.of:
             sync(bench)
-            begun[progress.phase] = time.perf_counter()
+            ended[progress.phase] = time.perf_counter()
 
     sync(bench)
     start = time.perf_counter()
     clip(bench, models, plan, Hooks(on_progress, lambda: None), steps=all_steps(bench))
     for phase in (Phase.PREPARE, Phase.DENOISE, Phase.DECODE):
-        bench.note(**{f"phase_{plan.rung}_{phase}_s": begun[phase] - start})
-        start = begun[phase]
+        bench.note(**{f"phase_{plan.rung}_{phase}_s": ended[phase] - start})
+        start = ended[phase]
 
 
 def recipe_clip(bench: Bench, models: Models, recipe: str) -> None:
