@@ -97,9 +97,6 @@ class Rungs:
             except ValueError:
                 log.warning("%s cannot be read and is written anew", self._path)
 
-    def __str__(self) -> str:
-        return str(self._path or "the log above")
-
     def get(self, gpu: str, variant: str) -> str | None:
         """Give the rung to start with, None when no smaller one was ever needed."""
         return self._rungs.get(f"{gpu}/{variant}")
@@ -267,7 +264,7 @@ class Studio:
         if below is None:
             return plan
         if compile:
-            log.info("not compiling: this GPU was out of memory before, see %s", self.rungs)
+            log.info("not compiling: this GPU was out of memory before; memory.json in the state folder remembers it")
         return dataclasses.replace(below, compile=False)
 
     def _step_down(self, shot: _Shot, reason: str) -> None:
