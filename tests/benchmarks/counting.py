@@ -33,6 +33,8 @@ class LiveBytes(TorchDispatchMode):
         self.peak = 0
         self._masters = {packed.flat.untyped_storage()._cdata for packed in masters}
         self._live: dict[int, tuple[StorageWeakRef, int]] = {}
+        self._most = 0
+        """no less than what is alive: what has gone since the last look is counted as well"""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
@@ -41,10 +43,12 @@ class LiveBytes(TorchDispatchMode):
             out = torch.empty_like(out, memory_format=torch.channels_last)
         made = [tensor.untyped_storage() for tensor in tree_iter(out) if isinstance(tensor, torch.Tensor)]
         fresh = [storage for storage in made if self._is_new(storage)]
-        if fresh:
+        self._live |= {storage._cdata: (StorageWeakRef(storage), storage.nbytes()) for storage in fresh}
+        self._most += sum(storage.nbytes() for storage in fresh)
+        if self._most > self.peak:  # only then is it worth a look at what has gone
             self._live = {key: held for key, held in self._live.items() if not held[0].expired()}
-            self._live |= {storage._cdata: (StorageWeakRef(storage), storage.nbytes()) for storage in fresh}
-            self.peak = max(self.peak, sum(size for _, size in self._live.values()))
+            self._most = sum(size for _, size in self._live.values())
+            self.peak = max(self.peak, self._most)
         return out
 
     def _is_new(self, storage: Any) -> bool:
