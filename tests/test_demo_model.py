@@ -25,9 +25,8 @@ from tests.benchmarks.demo import (
     restlessness,
 )
 
-pytestmark = pytest.mark.timeout(
-    600
-)  # the first test to need the clips renders them all, on cores it may have to share
+# The first test that needs the clips renders them all, on cores it may have to share.
+pytestmark = pytest.mark.timeout(600)
 
 DEMO = BUILT_IN["demo"]
 LARGEST_BYTES = 6_000_000

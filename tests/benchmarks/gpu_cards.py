@@ -58,12 +58,12 @@ def main() -> None:
 
 
 def _run_child(bench: Bench, models: Models, recipe: str, card: int) -> None:
-    found: dict[str, Any] = {"recipe": recipe, "card_gib": card}
+    found: dict[str, Any] = {"recipe": recipe, "card_gib": card, "fits": False}
     try:
         with torch.no_grad():
             found |= _try(bench, models, recipe, card)
     except (RuntimeError, OutOfMemory) as error:
-        found |= {"fits": False, "error": str(error)[:120]}
+        found |= {"error": str(error)[:120]}
     finally:
         (bench.out / f"{recipe}-{card}.json").write_text(json.dumps(found))
         os._exit(0)
