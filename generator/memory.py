@@ -153,12 +153,12 @@ def predict_peak(plan: MemoryPlan, clip: ClipSize, model: ModelSize = SVD_SIZE) 
 _LADDER = (
     MemoryPlan(rung="full", keep_parts=True, frames_per_chunk=50),
     MemoryPlan(rung="resident", frames_per_chunk=25),
-    MemoryPlan(rung="split", frames_per_chunk=2, split_cfg=True),
-    MemoryPlan(rung="streamed", unet=Weights.STREAMED, frames_per_chunk=2, split_cfg=True),
+    MemoryPlan(rung="split", frames_per_chunk=13, split_cfg=True),
+    MemoryPlan(rung="streamed", unet=Weights.STREAMED, frames_per_chunk=13, split_cfg=True),
     MemoryPlan(
         rung="minimal",
         unet=Weights.STREAMED,
-        frames_per_chunk=2,
+        frames_per_chunk=13,
         split_cfg=True,
         decode=Decode.WINDOWED,
         decode_frames=WINDOW_FRAMES,

@@ -19,7 +19,7 @@ from generator.memory import ClipSize, MemoryPlan, Pipeline, presets
 from generator.pipeline import Frame, Hooks, LoadedVariant, load_variant, render_frames
 from generator.protocol import Phase, Progress
 from generator.variants import Variant
-from tests.benchmarks import gpu
+from tests.benchmarks import gpu, gpu_cards
 from tests.tiny_checkpoint import make_checkpoint
 
 STOCK = MemoryPlan(rung="stock", pipeline=Pipeline.STOCK)
@@ -177,3 +177,9 @@ def test_the_gpu_benchmark_runs_on_a_cpu_with_a_small_model(tmp_path: Path) -> N
     assert written["figures"]["unet_streamed_relative_error"] < 1e-4
     assert not [key for key in written["figures"] if key.startswith("failed")]
     assert "| article's offload |" in (tmp_path / "gpu.md").read_text()
+
+
+def test_an_imitated_card_is_tried_in_a_process_of_its_own(tmp_path: Path) -> None:
+    bench = gpu.Bench(torch.device("cpu"), tiny=True, out=tmp_path)
+    found = gpu_cards.try_card(bench, "ours", 4, {})
+    assert found["fits"] and found["rung"] and found["seconds"] > 0

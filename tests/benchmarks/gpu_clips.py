@@ -1,14 +1,10 @@
-"""Whole clips on a GPU: the article's recipes beside our plans, end to end to MP4, card caps, and two queued jobs."""
+"""Whole clips on a GPU: the article's recipes beside our plans, end to end to MP4, and two queued jobs."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import json
-import shutil
-import subprocess
-import sys
 import tempfile
 import time
 import warnings
@@ -245,22 +241,6 @@ def compiled_clip(bench: Bench, models: Models) -> None:
     timing = measure(bench, partial(clip, bench, models, plan, steps=all_steps(bench)), runs=3, warm=0)
     bench.row(HEAD[0], "lean full, compiled", timing.seconds, timing.allocated, timing.reserved, "-")
     bench.note(clip_full_compiled_s=timing.seconds, clip_full_compiled_gib=timing.allocated)
-
-
-def cards(bench: Bench) -> None:
-    """Which recipe fits which card, each in a fresh process under a cap."""
-    if bench.on_gpu:
-        torch.cuda.empty_cache()
-    folder = bench.out / "cards"
-    command = [sys.executable, "-m", "tests.benchmarks.gpu_cards", "--out", str(folder), "--device", bench.device.type]
-    with contextlib.suppress(subprocess.TimeoutExpired):  # the cards that were tried are in their files
-        subprocess.run([*command, "--tiny"] if bench.tiny else command, check=True, timeout=280)
-    bench.row("Cards", "card GiB", "recipe", "fits", "plan", "peak allocated GiB", "peak reserved GiB", "s for 5 steps")
-    found = (json.loads(path.read_text()) for path in folder.glob("*.json"))
-    for card in sorted(found, key=lambda item: (item["recipe"], item["card_gib"])):
-        cells = (card.get(key, "-") for key in ("fits", "rung", "allocated_gib", "reserved_gib", "seconds"))
-        bench.row("Cards", card["card_gib"], card["recipe"], *cells)
-    shutil.rmtree(folder)
 
 
 def save_checkpoint(bench: Bench, models: Models, folder: Path) -> Variant:
