@@ -41,4 +41,4 @@ screenshots: setup
 	$(BIN)/python -m docs.screenshots
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache demo-data demo-out
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache demo-out

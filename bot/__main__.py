@@ -5,26 +5,40 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import sys
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from bot.config import Config, ConfigError, load_config
 from bot.doctor import Check, Verdict, examine
-
-EX_CONFIG = 78
-"""sysexits.h: nothing a restart could mend; a service manager should not try again"""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"Vivant {version('vivant')}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version, and stop.")
+]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The config file; config.toml by default.")]
+
+
+@app.callback()
+def every(version: VersionOption = False) -> None:
+    """Hold what all commands share."""
 
 
 @app.command()
@@ -38,15 +52,14 @@ def run(config: ConfigOption = None) -> None:
         asyncio.run(run_bot(settings))
     except StartError as error:
         errors.print(str(error), style="red", soft_wrap=True)
-        raise typer.Exit(EX_CONFIG) from error
+        raise typer.Exit(os.EX_CONFIG) from error  # nothing a restart could mend: a service manager should not try
 
 
 @app.command()
 def demo(
     picture: Annotated[Path | None, typer.Option(help="Animate this picture without a browser.")] = None,
     out: Annotated[Path, typer.Option(help="Where the clip and transcript.json go.")] = Path("demo-out"),
-    port: Annotated[int, typer.Option(help="The page's port; 0 takes a free one.")] = 8787,
-    data_dir: Annotated[Path, typer.Option(help="Where the demo keeps its queue.")] = Path("demo-data"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The page's port; 0 takes a free one.")] = 8787,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the clip, with --picture.")] = 300,
 ) -> None:
     """Try everything in a local Discord: no token, no GPU, nothing leaves this machine."""
@@ -58,7 +71,7 @@ def demo(
     logging.basicConfig(level="WARNING", format="%(levelname)-7s %(name)s: %(message)s")
     try:
         if picture is None:
-            asyncio.run(serve(port, data_dir))
+            asyncio.run(serve(port))
         else:
             clip = asyncio.run(animate_once(picture, out, timeout))
             console.print(f"{clip}\n{out / 'transcript.json'}", soft_wrap=True)
@@ -78,7 +91,7 @@ def doctor(
     if as_json:
         sys.stdout.write(json.dumps({"checks": [asdict(check) for check in checks]}) + "\n")
     else:
-        console.print(_as_table(checks))
+        _print(checks)
     if any(check.verdict is Verdict.PROBLEM for check in checks):
         raise typer.Exit(1)
 
@@ -88,21 +101,19 @@ def healthy(config: ConfigOption = None) -> None:
     """Exit 0 while the running bot is connected: the container's health check."""
     from bot.app import is_healthy
 
-    raise typer.Exit(0 if is_healthy(_load(config)) else 1)
+    if not is_healthy(_load(config)):
+        errors.print("No bot is connected to Discord on this data folder.", style="red")
+        raise typer.Exit(1)
 
 
-def _as_table(checks: list[Check]) -> Table:
+def _print(checks: list[Check]) -> None:
+    """Print each check on one line, however narrow the terminal: a link that is cut in two leads nowhere."""
     colours = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "red"}
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
     for check in checks:
         colour = colours[check.verdict]
-        table.add_row(f"[{colour}]{check.verdict}[/]", check.name, check.seen)
+        console.print(f"[{colour}]{check.verdict:8s}[/] {check.name:22s} {escape(check.seen)}", soft_wrap=True)
         if check.remedy:
-            table.add_row("", "", f"[{colour}]→[/] {check.remedy}")
-    return table
+            console.print(f"[{colour}]{'→':>31s}[/] {escape(check.remedy)}", soft_wrap=True)
 
 
 def _load(path: Path | None) -> Config:
@@ -110,7 +121,7 @@ def _load(path: Path | None) -> Config:
         return load_config(path)
     except ConfigError as error:
         errors.print(str(error), style="red", soft_wrap=True)
-        raise typer.Exit(EX_CONFIG) from error
+        raise typer.Exit(os.EX_CONFIG) from error
 
 
 if __name__ == "__main__":

@@ -151,6 +151,9 @@ def _picture_limits(config: Config) -> PictureLimits:
 
 
 def _log_state(state: ExecutorState, facts: dict[str, Any]) -> None:
+    if state is ExecutorState.BROKEN and "error" in facts:
+        log.error("the model cannot be loaded: %s", facts["error"]["text"])
+        return
     log.info("executor %s %s", state, {key: value for key, value in facts.items() if value is not None})
 
 

@@ -120,7 +120,7 @@ class VivantClient(discord.AutoShardedClient):
         await super().close()
 
     async def setup_hook(self) -> None:
-        """Register buttons, and the commands where they differ from those registered last."""
+        """Register buttons, and the commands where Discord may not hold them as they are now."""
         hide_tokens_in_logs()
         self.add_dynamic_items(JobButton)
         await self._sync_changed_commands()
@@ -131,7 +131,10 @@ class VivantClient(discord.AutoShardedClient):
         text = json.dumps([self.application_id, payload], sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()
         if await store.get_setting("commands_hash") == digest:
-            return
+            # Others with this token may have removed them, and a new local Discord begins without any.
+            registered = {command.name for command in await self.tree.fetch_commands()}
+            if registered == {str(item["name"]) for item in payload}:
+                return
         await self.tree.sync()
         await store.set_setting("commands_hash", digest)
         log.info("registered %d commands", len(payload))

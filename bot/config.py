@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -11,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from generator.clip import Framing, Quality
+from generator.errors import SettingsError
+from generator.memory import check_wish
 from generator.variants import BUILT_IN, Variant
 
 MIB = 1024 * 1024
@@ -54,16 +57,32 @@ class GeneratorConfig(_Section):
     """How clips are rendered."""
 
     variant: str = "svd-xt"
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    device: str = "auto"
     gpus: list[int] = Field(default_factory=list)
     """one executor for each; empty: one executor on `device`"""
     pipeline: Literal["lean", "stock"] = "lean"
-    memory: str = Field("auto", pattern=r"^(auto|full|model-offload|lean|minimal|\d+(\.\d+)?\s?GiB)$")
+    memory: str = "auto"
     quality: Quality = Quality.QUALITY
     framing: Framing = Framing.CROP
     compile: bool = False
     max_steps: int = Field(50, ge=1, le=100)
     threads: int = Field(0, ge=0)
+
+    @field_validator("device")
+    @classmethod
+    def _is_device(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
+            raise ValueError(f"it must be auto, cpu, mps, cuda or cuda:N, not {value!r}")
+        return value
+
+    @field_validator("memory")
+    @classmethod
+    def _is_wish(cls, value: str) -> str:
+        try:
+            check_wish(value)
+        except SettingsError as error:
+            raise ValueError(error.text) from error
+        return value
 
     @field_validator("gpus")
     @classmethod
@@ -179,6 +198,8 @@ def load_config(path: Path | None = None) -> Config:
 
 def _sentence(path: Path, item: Any) -> str:
     key = ".".join(str(part) for part in item["loc"]) or "configuration"
+    variable = "VIVANT_" + key.replace(".", "__").upper()
+    where = variable if variable in os.environ else path
     if item["type"] == "extra_forbidden":
-        return f"{path}: there is no setting {key!r}. config.example.toml lists them all."
-    return f"{path}: {key}: {item['msg'].removeprefix('Value error, ')}."
+        return f"{where}: there is no setting {key!r}. config.example.toml lists them all."
+    return f"{where}: {key}: {item['msg'].removeprefix('Value error, ')}."

@@ -114,7 +114,11 @@ class Database:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             return await cls._open_locked(path, _lock(folder))
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
+            raise StoreError(
+                f"{folder} cannot be used as the data folder ({error.strerror}): set another data_dir."
+            ) from error
+        except sqlite3.Error as error:
             raise StoreError(f"{path} cannot be opened: {error}. Restore a copy of it, or move it away.") from error
 
     @classmethod

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import sqlite3
 import ssl
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -233,7 +233,8 @@ def _ask_hub(name: str, variant: Variant) -> Check:
         )
     except (OSError, http_error) as error:
         remedy = (
-            f"Connect once to download about 10 GB, or copy a downloaded {page} here and set `source` to the folder."
+            f"Connect once to download about 10 GB, or copy a downloaded {page} here and name its folder in "
+            f'config.toml: [variants.{variant.name}] source = "/the/folder"'
         )
         return Check(name, Verdict.PROBLEM, f"not here, and the hub cannot be reached ({type(error).__name__})", remedy)
     return Check(name, Verdict.WARNING, "not downloaded yet", f"The first start fetches about 10 GB from {page}")
@@ -245,10 +246,12 @@ async def check_disk(config: Config) -> list[Check]:
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     seen = f"{folder}, {free / MIB / 1024:.1f} GiB free"
-    if not os.access(existing, os.W_OK):
-        return [
-            Check("Data folder", Verdict.PROBLEM, f"{folder} cannot be written", "Give the bot's user that folder.")
-        ]
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        remedy = "Give the bot's user that folder, or set data_dir to another."
+        return [Check("Data folder", Verdict.PROBLEM, f"{folder} cannot be written ({error.strerror})", remedy)]
     if free < config.retention.min_free_mib * MIB:
         remedy = "Free some space or lower retention.min_free_mib; until then /animate is refused."
         return [Check("Data folder", Verdict.PROBLEM, seen, remedy)]

@@ -140,7 +140,7 @@ def privacy_text(clip_hours: int, row_days: int, url: str | None) -> str:
     """Say what is kept, for how long, and how to have it deleted."""
     lines = [
         "**What I keep**",
-        f"Your picture as framed for the model, and the clip: {clip_hours} hours after it was posted.",
+        f"Your picture as framed for the model, and the clip: {clip_hours} hours after it was made.",
         f"Your user id, the channel, the settings and times of each request: {row_days} days.",
         "The picture as you sent it is deleted as soon as it has been framed. I read no other messages.",
         "Nothing is used for training, and nothing is given to anybody else.",

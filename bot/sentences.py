@@ -244,6 +244,7 @@ _RUNGS = {
     "split": "it was made in halves",
     "streamed": "the model was streamed through it piece by piece",
     "minimal": "everything was done in the smallest pieces",
+    "stock-chunked": "its frames were painted a few at a time",
     "stock-offload": "parts of the model were kept off it",
 }
 _RERUN = {"nan": "its numbers broke down", "black": "it came out black", "frozen": "it did not move"}
@@ -252,8 +253,8 @@ _RERUN = {"nan": "its numbers broke down", "black": "it came out black", "frozen
 def _memory(data: Mapping[str, Any]) -> str:
     rung = str(data.get("rung"))
     how = _RUNGS.get(rung, "the work was done in smaller pieces")
-    # only the smallest rung decodes in windows; all the others give the same frames
-    looks = "may flicker a little" if rung == "minimal" else "looks the same"
+    # these decode a few frames at a time; all the others give the same frames
+    looks = "may flicker a little" if rung in ("minimal", "stock-chunked", "stock-offload") else "looks the same"
     return f"The graphics card was short of memory, so {how}. That takes longer and {looks}."
 
 

@@ -35,7 +35,7 @@ from generator.errors import (
 )
 from generator.intake import PictureChild
 from generator.limits import PictureLimits
-from generator.memory import GIB, Pipeline, plan_memory
+from generator.memory import GIB, Pipeline, check_wish, plan_memory
 from generator.protocol import ExecutorConfig, Rendered, RenderRequest
 from generator.recipe import read_recipe
 from generator.variants import BUILT_IN, Variant
@@ -105,8 +105,13 @@ def render(
     """Animate one picture."""
     logging.basicConfig(level="INFO" if verbose else "CRITICAL", format="%(message)s")
     chosen = _variant(variant, model, size)
-    clip = {"format": format or _format_of(out), "shape": shape, "framing": framing, "loop": loop, "smooth": smooth}
-    rates = {"conditioning_fps": conditioning_fps, "playback_fps": playback_fps, "frames": frames or chosen.frames}
+    _check_memory(memory)
+    clip = {"format": _format(format, out), "shape": shape, "framing": framing, "loop": loop, "smooth": smooth}
+    rates = {
+        "conditioning_fps": conditioning_fps,
+        "playback_fps": playback_fps,
+        "frames": chosen.frames if frames is None else frames,
+    }
     motion = {"motion_bucket": motion_bucket, "noise_augmentation": noise_augmentation, "seed": _seed(seed)}
     settings = _settings(chosen, quality, steps, decode_chunk=decode_chunk, **clip, **rates, **motion)
     out = _clip_path(picture, out, settings.format)
@@ -131,6 +136,8 @@ def plan(
         found = plan_memory(
             free_bytes, chosen, *chosen.landscape, chosen.frames, memory, stock=pipeline is Pipeline.STOCK
         )
+    except OutOfMemory as error:
+        _stop(f"A clip of {variant} {error.text}.")
     except GeneratorError as error:
         _stop(sentence(error))
     facts = {"variant": variant, "vram_gib": vram_gib, **dataclasses.asdict(found)}
@@ -196,10 +203,12 @@ def sentence(error: GeneratorError) -> str:
     match error:
         case PictureError():
             return _PICTURE.get(error.reason, "This picture cannot be used: {text}.").format(text=error.text, **data)
+        case WeightsUnavailable() if data.get("why") == "device":
+            return error.text
         case WeightsUnavailable():
             return f"The weights cannot be loaded. {data.get('remedy', error.text)}"
         case OutOfMemory():
-            return f"This clip does not fit into memory: {error.text}. Try fewer frames or --variant svd."
+            return f"This clip does not fit into memory: {error.text}. Try fewer --frames or a smaller --size."
         case BadFrames():
             return f"The model gave {data.get('kind')} frames, also on a second try. Try another --seed or picture."
         case EncodingFailed() if data.get("why") == "ffmpeg-missing":
@@ -250,11 +259,18 @@ def _local_variant(folder: Path) -> Variant:
 
 def _settings(variant: Variant, quality: Quality | None, steps: int | None, **values: Any) -> ClipSettings:
     quality = quality or variant.quality or Quality.QUALITY
-    values |= {"variant": variant.name, "quality": quality, "steps": steps or DEFAULT_STEPS[quality]}
+    values |= {"variant": variant.name, "quality": quality, "steps": DEFAULT_STEPS[quality] if steps is None else steps}
     if variant.max_guidance:
         values["max_guidance"] = variant.max_guidance
     try:
         return ClipSettings(**values)
+    except SettingsError as error:
+        raise typer.BadParameter(error.text) from error
+
+
+def _check_memory(wish: str) -> None:
+    try:
+        check_wish(wish)
     except SettingsError as error:
         raise typer.BadParameter(error.text) from error
 
@@ -264,6 +280,8 @@ def _seed(wanted: int | None) -> int:
 
 
 def _clip_path(picture: Path, out: Path | None, format: Format) -> Path:
+    if picture.is_dir():
+        _stop(f"{picture} is a folder: name one picture in it.")
     if not picture.is_file():
         _stop(f"There is no file {picture}.")
     path = out or Path(f"{picture.stem}.{format}")
@@ -272,12 +290,13 @@ def _clip_path(picture: Path, out: Path | None, format: Format) -> Path:
     return path
 
 
-def _format_of(out: Path | None) -> Format:
-    suffix = out.suffix.lower().removeprefix(".") if out else Format.MP4
-    try:
-        return Format(suffix)
-    except ValueError:
-        raise typer.BadParameter(f"a clip is mp4, gif or webp, not {suffix!r}; or name it with --format") from None
+def _format(wanted: Format | None, out: Path | None) -> Format:
+    suffix = out.suffix.lower().removeprefix(".") if out else wanted or Format.MP4
+    if suffix not in list(Format):
+        raise typer.BadParameter(f"a clip is mp4, gif or webp, not {suffix!r}")
+    if wanted and wanted != suffix:
+        raise typer.BadParameter(f"--format {wanted} and a file that ends in .{suffix} contradict each other")
+    return Format(suffix)
 
 
 def _bar(*, hidden: bool) -> Progress:

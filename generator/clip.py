@@ -119,7 +119,7 @@ class ClipSettings:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise SettingsError(
-                    f"{name} must be between {low:g} and {high:g}, not {value}",
+                    f"{name} must be between {low} and {high}, not {value}",
                     setting=name,
                     value=value,
                     low=low,

@@ -22,6 +22,9 @@ from generator.variants import Variant
 
 OLDEST_TORCH = (2, 6)  # what pyproject.toml asks for; older ones wrote strided views wrongly in place on MPS
 
+CPU_PIXELS = 256 * 256
+"""the largest frame that a CPU renders in minutes rather than hours"""
+
 # MPS, the CPU allocator, cuBLAS and the driver have no exception class of their own for it.
 _MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
 # After these the CUDA context is lost for the process: "must be terminated and relaunched".
@@ -42,8 +45,9 @@ class TorchDevice:
 
     def load(self, variant: Variant, on_progress: Callable[[Progress], None]) -> None:
         """See `Device.load`. The variant loaded before goes first: two do not fit."""
-        if self._unusable:
-            raise WeightsUnavailable(self._unusable, variant=variant.name, why="device", remedy=self._unusable)
+        remedy = self._unusable or self._too_slow_for(variant)
+        if remedy:
+            raise WeightsUnavailable(remedy, variant=variant.name, why="device", remedy=remedy)
         from generator.pipeline import load_variant  # imports diffusers, which an old torch cannot
 
         self._loaded = self._variant = None
@@ -56,6 +60,16 @@ class TorchDevice:
             state_folder=self._config.state_folder,
         )
         self._variant = variant
+
+    def _too_slow_for(self, variant: Variant) -> str | None:
+        """Say so before gigabytes are downloaded for nothing."""
+        width, height = variant.landscape
+        if self._config.device != "auto" or self._device.type != "cpu" or width * height <= CPU_PIXELS:
+            return None
+        return (
+            "There is no GPU here, and a CPU takes hours for one clip. "
+            'Use the variant "demo", or insist by choosing the device "cpu".'
+        )
 
     def facts(self) -> dict[str, Any]:
         """See `Device.facts`."""
@@ -149,10 +163,10 @@ def _refusal(wish: str, version: str) -> str | None:
     if wish.startswith("cuda") and not torch.cuda.is_available():
         built_for = torch.version.cuda or torch.version.hip
         if built_for is None:
-            return 'This torch is a CPU build: install one for your GPU from pytorch.org, or set device = "cpu".'
-        return 'torch sees no GPU: check the driver with nvidia-smi (or rocm-smi), or set device = "cpu".'
+            return 'This torch is a CPU build: install one for your GPU from pytorch.org, or choose the device "cpu".'
+        return 'torch sees no GPU: check the driver with nvidia-smi (or rocm-smi), or choose the device "cpu".'
     if wish == "mps" and not torch.backends.mps.is_available():
-        return 'Apple\'s GPU is not available to this torch: set device = "cpu" or "auto".'
+        return 'Apple\'s GPU is not available to this torch: choose the device "cpu" or "auto".'
     return None
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from generator.encode import EncodedClip
-from generator.errors import Cancelled, RenderCrashed, RenderError
+from generator.errors import Cancelled, RenderCrashed, RenderError, WeightsUnavailable
 from generator.lifeline import die_with_parent, guard_group, step_back, take_stdout
 from generator.protocol import (
     PROTOCOL_VERSION,
@@ -159,7 +159,9 @@ class Executor:
     def _preload(self, variant: str | None) -> None:
         try:
             self._load(variant, lambda item: None)
-        except Exception:  # said as `broken`; each job tries again
+        except WeightsUnavailable as error:  # said as `broken`; each job tries again
+            log.error("%s", error)
+        except Exception:
             log.exception("cannot preload %s", variant)
         self._recover()
 

@@ -36,6 +36,12 @@ async def test_commands_are_registered_once_and_again_only_when_they_changed(tmp
         assert len(sandbox.record.asked("PUT", "/applications/{application_id}/commands")) == 2
 
 
+async def test_commands_that_discord_no_longer_has_are_registered_again(tmp_path: Path) -> None:
+    for _ in range(2):  # the second Discord is new, and knows nothing of what the first was told
+        async with Sandbox() as sandbox, running_edge(tmp_path, sandbox):
+            assert "animate" in {item["name"] for item in sandbox.world.commands_for(ADA)}
+
+
 async def test_every_command_and_option_is_described_in_plain_words(tmp_path: Path) -> None:
     async with Sandbox() as sandbox, running_edge(tmp_path, sandbox):
         commands = {item["name"]: item for item in sandbox.world.commands_for(MIA)}

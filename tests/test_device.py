@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -77,7 +79,17 @@ def test_a_gpu_that_is_not_there_is_a_sentence_when_a_variant_is_to_be_loaded() 
     wished = device("cuda")
     with pytest.raises(WeightsUnavailable) as caught:
         wished.load(BUILT_IN["demo"], lambda progress: None)
-    assert 'device = "cpu"' in caught.value.data["remedy"]
+    assert 'choose the device "cpu"' in caught.value.data["remedy"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_model_that_takes_hours_on_a_cpu_is_refused_before_its_download_unless_a_cpu_is_asked_for() -> None:
+    nowhere = replace(BUILT_IN["svd-xt"], source="/nowhere", revision=None)
+    with pytest.raises(WeightsUnavailable, match="a CPU takes hours"):
+        device("auto").load(nowhere, lambda progress: None)
+    with pytest.raises(WeightsUnavailable, match="missing"):
+        device("cpu").load(nowhere, lambda progress: None)
+    device("auto").load(BUILT_IN["demo"], lambda progress: None)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

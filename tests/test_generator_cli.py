@@ -82,7 +82,12 @@ def test_every_card_from_4_gib_up_has_a_plan_that_fits_it(gib: int) -> None:
         (("--recipe", "no-such.mp4"), 1, "There is no file no-such.mp4"),
         (("PICTURE", "--recipe", "PICTURE"), 1, "carries no recipe"),
         (("PICTURE", "-o", "nowhere/clip.mp4"), 1, "There is no folder nowhere"),
-        (("plan", "--vram-gib", "2"), 1, "does not fit into memory"),
+        ((".",), 1, ". is a folder"),
+        (("PICTURE", "-o", "clip.gif", "--format", "mp4"), 2, "contradict each other"),
+        (("PICTURE", "--variant", "demo", "--steps", "0"), 2, "steps must be between 1 and 100, not 0"),
+        (("PICTURE", "--variant", "demo", "--memory", "6GB"), 2, "a cap like 6GiB, not '6GB'"),
+        (("PICTURE", "--seed", "-1"), 2, "seed must be between 0 and 4294967295, not -1"),
+        (("plan", "--vram-gib", "2"), 1, "needs 2.3 GiB of GPU memory, 1.1 GiB are free"),
         (("PICTURE", "--steps", "900"), 2, "steps must be between 1 and 100"),
         (("PICTURE", "--variant", "svd-2"), 2, "there is no variant svd-2"),
         (("PICTURE", "--model", "nowhere"), 2, "nowhere holds no Stable Video Diffusion checkpoint"),
@@ -112,7 +117,7 @@ def test_a_file_that_is_no_picture_is_refused_before_any_model_is_loaded(tmp_pat
 def test_weights_that_are_not_there_are_a_sentence_with_the_remedy(picture: Path, tmp_path: Path) -> None:
     (tmp_path / "half" / "unet").mkdir(parents=True)
     (tmp_path / "half" / "unet" / "config.json").write_text("{}")
-    done = run(picture, "--model", tmp_path / "half", "-o", tmp_path / "clip.mp4")
+    done = run(picture, "--model", tmp_path / "half", "--device", "cpu", "-o", tmp_path / "clip.mp4")
     assert done.returncode == 1
     assert "model_index.json" in done.stderr
     assert "Traceback" not in done.stderr

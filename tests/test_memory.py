@@ -112,10 +112,27 @@ def test_a_wish_for_a_plan_compiles_only_where_there_is_room() -> None:
 
 
 def test_the_stock_pipeline_has_a_ladder_of_its_own() -> None:
-    plan = plan_memory(80 * GIB, XT, 1024, 576, 25, stock=True)
-    assert plan.pipeline is Pipeline.STOCK
-    below = ladder(plan, 1024, 576, 25)
-    assert below is not None and below.pipeline is Pipeline.STOCK and below.unet is Weights.OFFLOAD
+    plan: MemoryPlan | None = plan_memory(80 * GIB, XT, 1024, 576, 25, stock=True)
+    rungs = []
+    while plan is not None:
+        assert plan.pipeline is Pipeline.STOCK
+        rungs.append(plan.rung)
+        plan = ladder(plan, 1024, 576, 25)
+    assert rungs == ["stock", "stock-chunked", "stock-offload"]
+
+
+@pytest.mark.parametrize(("name", "measured_gib"), [("stock-chunked", 13.35), ("stock-offload", 10.85)])
+def test_the_stock_pipeline_is_predicted_to_take_what_it_took_on_a_gpu(name: str, measured_gib: float) -> None:
+    plan = next(plan for plan in presets(CLIP, stock=True) if plan.rung == name)
+    assert plan.peak_bytes / GIB == pytest.approx(measured_gib, rel=0.02)
+
+
+@pytest.mark.parametrize(("card_gib", "rung"), [(80, "stock"), (24, "stock-chunked"), (13, "stock-offload")])
+def test_the_stock_pipeline_gets_a_plan_that_fits_the_card(card_gib: int, rung: str) -> None:
+    free = int((card_gib - BESIDE_TORCH_GIB) * GIB)
+    assert plan_memory(free, XT, 1024, 576, 25, stock=True).rung == rung
+    with pytest.raises(OutOfMemory):
+        plan_memory(11 * GIB, XT, 1024, 576, 25, stock=True)  # as on a 12 GB card, where it did not fit
 
 
 @pytest.mark.parametrize(

@@ -273,6 +273,16 @@ async def test_a_message_with_a_picture_has_the_bots_entry_in_its_menu(ada: Page
     await expect(messages(ada).last).to_contain_text(f"Would animate {SAMPLE.name}")
 
 
+async def test_a_file_that_is_only_named_like_a_picture_is_shown_as_a_file(ada: Page) -> None:
+    file = {"name": "broken.png", "mimeType": "image/png", "buffer": b"not a picture"}
+    await ada.locator("#message-files").set_input_files(file)  # type: ignore[arg-type]
+    await ada.locator("#message-text").fill("Here it is")
+    await ada.keyboard.press("Enter")
+    message = messages(ada).filter(has_text="Here it is").last
+    await expect(message.locator(".file-card")).to_contain_text("broken.png")
+    await expect(message.locator("img[src*=broken]")).to_have_count(0)
+
+
 async def test_others_see_messages_come_and_go_and_only_some_may_delete(
     ada: Page, browser: Browser, sandbox: Sandbox
 ) -> None:

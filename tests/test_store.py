@@ -446,7 +446,7 @@ async def test_a_file_that_is_no_database_is_refused_with_a_sentence(tmp_path: P
 async def test_a_folder_that_cannot_be_made_is_refused_with_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(StoreError, match="cannot be opened"):
+    with pytest.raises(StoreError, match="cannot be used as the data folder"):
         await JobStore.open(tmp_path / "file" / "data")
 
 

@@ -34,15 +34,25 @@ class DemoError(Exception):
     """The demo did not get to its clip; the text says how far it came."""
 
 
-async def serve(port: int, data_dir: Path) -> None:
-    """Serve the page until Ctrl-C; a bot that dies is started again, as a service manager would."""
-    async with _local_discord(port) as sandbox:
-        console.print(f"\n  Vivant's demo is at  [bold]{sandbox.page_url}[/]\n  Ctrl-C ends it.\n")
-        while True:
-            async with running_bot(sandbox, data_dir) as bot:
-                code = await bot.wait()
-            console.print(f"  The bot ended with exit code {code}; it starts again in {RESTART_SECONDS:g} s.")
-            await asyncio.sleep(RESTART_SECONDS)
+async def serve(port: int) -> None:
+    """Serve the page until Ctrl-C; a bot that dies is started again, as a service manager would.
+
+    Its queue lasts as long as the local Discord, which keeps nothing. Raises DemoError when no start can succeed.
+    """
+    with tempfile.TemporaryDirectory(prefix="vivant-demo-") as folder:
+        async with _local_discord(port) as sandbox:
+            console.print(f"\n  Vivant's demo is at  [bold]{sandbox.page_url}[/]\n  Ctrl-C ends it.\n")
+            await _keep_bot_running(sandbox, Path(folder))
+
+
+async def _keep_bot_running(sandbox: Sandbox, data_dir: Path) -> None:
+    while True:
+        async with running_bot(sandbox, data_dir) as bot:
+            code = await bot.wait()
+        if code == os.EX_CONFIG:
+            raise DemoError("The bot cannot start; what it printed says why.")
+        console.print(f"  The bot ended with exit code {code}; it starts again in {RESTART_SECONDS:g} s.")
+        await asyncio.sleep(RESTART_SECONDS)
 
 
 async def animate_once(picture: Path, out: Path, timeout_seconds: float) -> Path:

@@ -160,13 +160,14 @@ export class Composer {
 
   /** Puts a picture where it belongs: into the open command, else into /animate (or the first command that takes one). */
   animate(file) {
-    if (this.form?.attach(file)) return;
+    if (this.form?.attach(file)) return undefined;
     const takers = typedCommands(this.session.commandsOfType(1)).filter(({ options }) =>
       options.some((option) => option.type === Option.ATTACHMENT),
     );
     const command = takers.find(({ path }) => path === "animate") ?? takers[0];
-    if (command) this.openCommand(command, file);
-    else this.addFiles([file]);
+    if (command) return this.openCommand(command, file);
+    this.addFiles([file]);
+    return toast("No command takes a picture yet: the bot may still be starting. It is attached to a message instead.");
   }
 
   addFiles(files) {

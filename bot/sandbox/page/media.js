@@ -51,7 +51,14 @@ function picture(media) {
       "data-name": media.name,
       "aria-label": `Open ${media.alt || media.name}`,
     },
-    h("img", { src: media.url, alt: media.alt, width: media.width, height: media.height, decoding: "async" }),
+    h("img", {
+      src: media.url,
+      alt: media.alt,
+      width: media.width,
+      height: media.height,
+      decoding: "async",
+      on: { error: ({ target }) => target.closest("figure")?.replaceWith(fileCard(media)) }, // only named like a picture
+    }),
     animated && h("span", { class: "badge", "aria-hidden": "true" }, "GIF"),
   );
 }
