@@ -154,7 +154,7 @@ def predict_peak(plan: MemoryPlan, clip: ClipSize, model: ModelSize = SVD_SIZE) 
 
 
 def _predict_stock_peak(plan: MemoryPlan, clip: ClipSize, model: ModelSize) -> int:
-    """From what an H200 measured: 10.85 GiB by offload, 9.27 GiB for a decode of 8 frames and 28.34 for one of 25."""
+    """From what an H200 took: 10.85 GiB by offload, 9.27 GiB for a decode of 8 frames and 28.34 for one of 25."""
     pixels = clip.width * clip.height
     latent_map = pixels // model.latent_scale**2 * model.unet_width * model.bytes_per_number
     decoder_map = pixels * model.decoder_width * model.bytes_per_number

@@ -14,7 +14,6 @@ from typing import Any
 
 import imageio_ffmpeg
 from PIL import Image
-from skimage import data
 
 from generator.clip import ClipSettings, Format
 from generator.errors import ExecutorLost, RenderError
@@ -46,6 +45,8 @@ def a_request(
     wanted = {"variant": "demo", "frames": 8, "steps": 4} | settings
     picture = folder / "conditioning.png"
     if not picture.exists():
+        from skimage import data  # test_gpu.py runs where it is not installed
+
         Image.fromarray(data.astronaut()[100:388:2, 0:512:2]).save(picture)
     clip = ClipSettings(**wanted)
     return RenderRequest(

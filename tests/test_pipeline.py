@@ -181,5 +181,5 @@ def test_the_gpu_benchmark_runs_on_a_cpu_with_a_small_model(tmp_path: Path) -> N
 
 def test_an_imitated_card_is_tried_in_a_process_of_its_own(tmp_path: Path) -> None:
     bench = gpu.Bench(torch.device("cpu"), tiny=True, out=tmp_path)
-    found = gpu_cards.try_card(bench, "ours", 4, {})
+    found = gpu_cards.try_card(bench, "ours", 4)
     assert found["fits"] and found["rung"] and found["seconds"] > 0

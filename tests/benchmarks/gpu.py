@@ -438,7 +438,9 @@ def main(arguments: list[str]) -> None:
             "compiled-clip": lambda: clips.compiled_clip(bench, models),
             "end-to-end": lambda: clips.end_to_end(bench, models),
             "steps": lambda: steps(bench, models, brief=False),
-            "cards": lambda: gpu_cards.cards(bench),
+            "cards": lambda: gpu_cards.cards(bench, ("ours", "ours-expandable")),
+            "recipe-cards": lambda: gpu_cards.cards(bench, ("offload", "savers")),
+            "compiled-cards": lambda: gpu_cards.cards(bench, ("ours-compiled",)),
             "queue": lambda: clips.queue(bench, models),
         }
         wanted = chosen.sections.split(",") if chosen.sections else list(sections)

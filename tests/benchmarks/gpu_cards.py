@@ -24,34 +24,38 @@ from tests.benchmarks.gpu import Bench, Models
 from tests.benchmarks.gpu_clips import build_recipe, clip, run_recipe
 
 CARDS_GIB = (4, 6, 8, 12, 16, 24)
-RECIPES = {"ours": {}, "ours-expandable": {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}}
-RECIPES |= {"offload": {}, "savers": {}}
-"""by name, what each wants in its environment"""
+COMPILING_CARDS_GIB = (8, 16)
+"""the smallest that have room to compile for each of the two plans that do"""
+OURS = ("ours", "ours-expandable", "ours-compiled")
+RECIPES = (*OURS, "offload", "savers")
 STEPS = 5
 
 # The driver's context and a display: what a cap on torch's pool cannot count.
 BESIDE_TORCH_GIB = 0.9
 
 
-def cards(bench: Bench) -> None:
+def cards(bench: Bench, recipes: tuple[str, ...]) -> None:
     """Which recipe fits which card; none is tried on cards larger than the first that it has room enough on."""
     if bench.on_gpu:
         torch.cuda.empty_cache()
-    bench.row("Cards", "card GiB", "recipe", "fits", "plan", "peak allocated GiB", "peak reserved GiB", "s for 5 steps")
-    for recipe, environment in RECIPES.items():
-        for card in CARDS_GIB:
-            found = try_card(bench, recipe, card, environment)
-            cells = (found.get(key, "-") for key in ("rung", "allocated_gib", "reserved_gib", "seconds"))
+    if "Cards" not in bench.tables:
+        found = ("fits", "plan", "shapes compiled", "peak allocated GiB", "peak reserved GiB", "s for 5 steps")
+        bench.row("Cards", "card GiB", "recipe", *found)
+    for recipe in recipes:
+        for card in COMPILING_CARDS_GIB if recipe == "ours-compiled" else CARDS_GIB:
+            found = try_card(bench, recipe, card)
+            cells = (found.get(key, "-") for key in ("rung", "compiled", "allocated_gib", "reserved_gib", "seconds"))
             bench.row("Cards", card, recipe, found["fits"], *cells)
             if found["fits"] and found.get("rung", "full") == "full":
                 break
 
 
-def try_card(bench: Bench, recipe: str, card: int, environment: dict[str, str]) -> dict[str, Any]:
+def try_card(bench: Bench, recipe: str, card: int) -> dict[str, Any]:
     """Render by one recipe in a fresh process whose pool is capped to that card, and tell what it found."""
     command = [sys.executable, "-m", "tests.benchmarks.gpu_cards", "--device", bench.device.type]
     command += ["--recipe", recipe, "--card", str(card), *(["--tiny"] if bench.tiny else [])]
-    done = subprocess.run(command, env=os.environ | environment, stdout=subprocess.PIPE, text=True, timeout=150)
+    environment = {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"} if recipe == "ours-expandable" else {}
+    done = subprocess.run(command, env=os.environ | environment, stdout=subprocess.PIPE, text=True, timeout=300)
     done.check_returncode()
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -81,13 +85,19 @@ def _render_under_cap(bench: Bench, recipe: str, card: int) -> dict[str, Any]:
         total = torch.cuda.get_device_properties(0).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, free / total))
     models = Models(bench)
-    if recipe in ("offload", "savers"):
-        render = partial(run_recipe, bench, build_recipe(models, recipe), recipe)
-    else:
-        plan = plan_memory(free, BUILT_IN["svd-xt"], *bench.size, bench.frames)
+    if recipe in OURS:
+        compiles = recipe == "ours-compiled"
+        plan = plan_memory(free, BUILT_IN["svd-xt"], *bench.size, bench.frames, compile=compiles)
         found["rung"] = plan.rung
         render = partial(clip, bench, models, plan)
+    else:
+        render = partial(run_recipe, bench, build_recipe(models, recipe), recipe)
     render(steps=1)
+    if recipe == "ours-compiled":
+        met = len(models.compiler._wanted)
+        render(steps=STEPS)  # beside the compiling, as an executor would
+        models.compiler.wait()
+        found["compiled"] = f"{len(models.compiler._ready)} of {met}"
     begun = time.perf_counter()
     render(steps=STEPS)
     found["seconds"] = time.perf_counter() - begun
