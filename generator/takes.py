@@ -22,7 +22,7 @@ from generator.durable import written_aside
 from generator.encode import ClipFormat, ClipWriter
 from generator.errors import BadFrames, OutOfMemory, WeightsUnavailable
 from generator.health import Frame, FrameHealth, Trouble
-from generator.memory import GIB, MemoryPlan, ladder, plan_memory
+from generator.memory import GIB, MARGIN_BYTES, MemoryPlan, ladder, plan_memory
 from generator.protocol import ExecutorConfig, Note, Phase, Progress, RenderRequest
 from generator.recipe import make_recipe
 from generator.variants import Variant
@@ -86,29 +86,34 @@ class Take:
 
 
 class Rungs:
-    """The memory rung that worked, for each GPU and variant, remembered in a file."""
+    """The memory rung that worked after a larger one had not, for each GPU and variant, remembered in a file."""
 
     def __init__(self, folder: Path | None) -> None:
         self._path = folder / "memory.json" if folder else None
-        self._rungs: dict[str, str] = {}
+        self._rungs: dict[str, tuple[str, int]] = {}
+        """rung, and the bytes that were free when the larger one did not fit"""
         if self._path is not None and self._path.is_file():
             try:
-                self._rungs = dict(json.loads(self._path.read_text()))
-            except ValueError:
+                written = json.loads(self._path.read_text())
+                self._rungs = {key: (str(item["rung"]), int(item["free_bytes"])) for key, item in written.items()}
+            except (ValueError, TypeError, KeyError, AttributeError):
                 log.warning("%s cannot be read and is written anew", self._path)
 
-    def get(self, gpu: str, variant: str) -> str | None:
-        """Give the rung to start with, None when no smaller one was ever needed."""
-        return self._rungs.get(f"{gpu}/{variant}")
+    def get(self, gpu: str, variant: str, free_bytes: int) -> str | None:
+        """Give the rung to start with; None when no smaller one was ever needed with no more than this free."""
+        rung, free_then = self._rungs.get(f"{gpu}/{variant}", (None, 0))
+        # Another program on this GPU may have gone since: then the larger rung deserves a second try.
+        return rung if free_bytes <= free_then + MARGIN_BYTES else None
 
-    def put(self, gpu: str, variant: str, rung: str) -> None:
-        """Remember a rung."""
-        self._rungs[f"{gpu}/{variant}"] = rung
+    def put(self, gpu: str, variant: str, rung: str, free_bytes: int) -> None:
+        """Remember a rung, and what was free when the one above it did not fit."""
+        self._rungs[f"{gpu}/{variant}"] = (rung, free_bytes)
+        written = {key: {"rung": name, "free_bytes": free} for key, (name, free) in self._rungs.items()}
         if self._path is not None:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 with written_aside(self._path) as aside:
-                    aside.write_text(json.dumps(self._rungs, indent=1))
+                    aside.write_text(json.dumps(written, indent=1))
             except OSError as error:  # a full disk must not cost the clip, only the next start a try
                 log.warning("cannot remember the memory rung in %s: %s", self._path, error)
 
@@ -251,13 +256,13 @@ class Studio:
     # -- memory
 
     def _first_plan(self, settings: ClipSettings, size: tuple[int, int]) -> MemoryPlan:
-        """Choose by free memory, then go down to the rung that this GPU needed last time."""
+        """Choose by free memory, then go down to the rung that this GPU needed when no less was free."""
         variant = self.config.variants[settings.variant]
         stock = self.config.pipeline == "stock"
         free = self.device.free_bytes()
         wish, compile = self.config.memory, self.config.compile
         plan = plan_memory(free, variant, *size, settings.frames, wish, stock=stock, compile=compile)
-        remembered = self.rungs.get(self._gpu(), settings.variant)
+        remembered = self.rungs.get(self._gpu(), settings.variant, free or 0)
         below: MemoryPlan | None = plan
         while below is not None and below.rung != remembered:
             below = ladder(below, *size, settings.frames)
@@ -282,7 +287,7 @@ class Studio:
             shot.memory = Note("memory", {"rung": smaller.rung})
         shot.plan = smaller
         if not shot.is_safer:
-            self.rungs.put(self._gpu(), shot.settings.variant, smaller.rung)
+            self.rungs.put(self._gpu(), shot.settings.variant, smaller.rung, self.device.free_bytes() or 0)
 
     def _gpu(self) -> str:
         facts = self.device.facts()

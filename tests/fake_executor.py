@@ -22,7 +22,7 @@ from generator import executor
 from generator.clip import ClipSettings
 from generator.errors import BadFrames, WeightsUnavailable
 from generator.health import Frame
-from generator.memory import MemoryPlan
+from generator.memory import GIB, MemoryPlan
 from generator.protocol import Phase, Progress
 from generator.takes import Hooks
 from generator.variants import Variant
@@ -60,7 +60,7 @@ class FakeDevice:
         return {"name": "Fake", "vram_gib": 24.0, "variant": self._variant, "pid": os.getpid(), "gpu": gpu}
 
     def free_bytes(self) -> int | None:
-        return 24 * 1024**3
+        return int(self._options.free_gib * GIB)
 
     def frames(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
         for step in range(settings.steps):
@@ -165,6 +165,7 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--load-moves-bytes", action="store_true", help="as a download does")
     parser.add_argument("--frames", choices=("black", "frozen", "strobing"))
     parser.add_argument("--good-seed", type=int, help="the seed with which the frames are good")
+    parser.add_argument("--free-gib", type=float, default=24.0)
     parser.add_argument("--unsafest", action="store_true", help="there is no safer precision")
     parser.add_argument("--pids", type=Path, help="where the fault `child` writes its process ids")
     parser.add_argument("--deaf", action="store_true", help="tied to nothing, hearing nothing: a negative control")

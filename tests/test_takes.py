@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from generator.errors import BadFrames, Cancelled, OutOfMemory, WeightsUnavailable
+from generator.memory import GIB
 from generator.protocol import ExecutorConfig, Note, Phase, Progress, RenderRequest
 from generator.recipe import read_recipe
 from generator.takes import Hooks, Rungs, Studio, Take
@@ -81,11 +82,19 @@ def test_a_memory_of_rungs_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> 
     (tmp_path / "state" / "memory.json").write_text('{"half a')
     take = shoot(studio(tmp_path, "--fault", "oom", "--times", "1"), a_request(tmp_path))
     assert note(take, "memory") == {"rung": "resident"}
-    assert Rungs(tmp_path / "state").get("Fake/24.0", "demo") == "resident"
+    assert Rungs(tmp_path / "state").get("Fake/24.0", "demo", 24 * GIB) == "resident"
+
+
+def test_a_rung_is_forgotten_when_more_is_free_than_when_the_larger_one_did_not_fit(tmp_path: Path) -> None:
+    shoot(studio(tmp_path, "--fault", "oom", "--times", "1", "--free-gib", "9"), a_request(tmp_path)).writer.abort()
+    request = a_request(tmp_path)
+    for free_gib, rung in ((9, "resident"), (9.3, "resident"), (12, "full")):
+        made = studio(tmp_path, "--free-gib", str(free_gib))
+        assert made._first_plan(request.settings, (64, 64)).rung == rung
 
 
 def test_a_rung_that_this_ladder_does_not_have_is_no_rung(tmp_path: Path) -> None:
-    Rungs(tmp_path / "state").put("Fake/24.0", "demo", "from-another-version")
+    Rungs(tmp_path / "state").put("Fake/24.0", "demo", "from-another-version", 24 * GIB)
     assert shoot(studio(tmp_path), a_request(tmp_path)).notes == ()
 
 
@@ -158,7 +167,7 @@ def test_memory_that_the_safer_precision_needs_is_not_remembered(tmp_path: Path)
     take = shoot(made, a_request(tmp_path))
     assert note(take, "memory") == {"rung": "resident"}
     assert note(take, "rerun") is not None
-    assert Rungs(tmp_path / "state").get("Fake/24.0", "demo") is None
+    assert Rungs(tmp_path / "state").get("Fake/24.0", "demo", 0) is None
 
 
 # -- the rest
