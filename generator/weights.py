@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import torch
 from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -36,6 +36,9 @@ OFFLINE = cast(
     "tuple[type[Exception], ...]",
     (OfflineModeIsEnabled, LocalEntryNotFoundError, OSError, *HfHubHTTPError.__bases__),
 )
+
+HUB_SECONDS = 30.0
+"""how long the hub may take to answer before it counts as not there"""
 
 WEIGHTED_PARTS: dict[str, Any] = {
     "unet": UNetSpatioTemporalConditionModel,
@@ -66,14 +69,13 @@ def fetch_weights(variant: Variant, source: str | None = None) -> Path:
     if Path(source).is_absolute() or source.startswith("."):
         raise _unavailable(variant, "missing", f"There is no folder {source}.")
     revision = variant.revision if source == variant.source else None
+    cached = _cached(source, revision, whole=source == variant.source)
+    if cached is not None:
+        return cached
     try:
-        cached = Path(snapshot_download(source, revision=revision, local_files_only=True))
-        if _is_complete(cached):
-            return cached
-    except LocalEntryNotFoundError:
-        pass
-    try:
-        names = HfApi().list_repo_files(source, revision=revision)
+        # list_repo_files would try for 23 s before it says that there is no network
+        repository = HfApi().model_info(source, revision=revision, timeout=HUB_SECONDS)
+        names = [item.rfilename for item in repository.siblings or ()]
         return Path(snapshot_download(source, revision=revision, allow_patterns=_wanted_files(names)))
     except GatedRepoError as error:
         remedy = (
@@ -145,10 +147,25 @@ def _check_index(variant: Variant, folder: Path) -> None:
         raise _unavailable(variant, "missing", f"{folder} holds a {name}, not a StableVideoDiffusionPipeline.")
 
 
-def _is_complete(folder: Path) -> bool:
-    return (folder / "model_index.json").is_file() and all(
-        any((folder / name).glob("*.safetensors")) and (folder / name / "config.json").is_file()
-        for name in WEIGHTED_PARTS
+def _cached(source: str, revision: str | None, *, whole: bool) -> Path | None:
+    """Give the folder of a finished download, of all parts or of a UNet alone, without asking the hub.
+
+    `snapshot_download(local_files_only=True)` misses the files that nobody wanted, and finds nothing.
+    """
+    for name in ("unet/config.json", "config.json"):  # a distilled UNet may lie at the top of its repository
+        found = try_to_load_from_cache(source, name, revision=revision)
+        if isinstance(found, str):
+            folder = Path(found.removesuffix(name))
+            return folder if _is_complete(folder, whole=whole) else None
+    return None
+
+
+def _is_complete(folder: Path, *, whole: bool) -> bool:
+    configs = ("model_index.json", "scheduler/scheduler_config.json") if whole else ()
+    unet = folder / "unet" if (folder / "unet").is_dir() else folder
+    places = [folder / name for name in WEIGHTED_PARTS] if whole else [unet]
+    return all((folder / name).is_file() for name in configs) and all(
+        (place / "config.json").is_file() and any(place.glob("*.safetensors")) for place in places
     )
 
 
