@@ -10,7 +10,7 @@ import sys
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -51,8 +51,7 @@ def run(config: ConfigOption = None) -> None:
     try:
         asyncio.run(run_bot(settings))
     except StartError as error:
-        errors.print(str(error), style="red", soft_wrap=True)
-        raise typer.Exit(os.EX_CONFIG) from error  # nothing a restart could mend: a service manager should not try
+        _stop(str(error), os.EX_CONFIG)  # nothing a restart could mend: a service manager should not try
 
 
 @app.command()
@@ -66,8 +65,7 @@ def demo(
     try:
         from bot.sandbox.demo import DemoError, animate_once, serve
     except ImportError as error:
-        errors.print(f"The demo needs {error.name}: pip install 'vivant[demo]'", style="red")
-        raise typer.Exit(1) from error
+        _stop(f"The demo needs {error.name}: pip install 'vivant[demo]'", 1)
     logging.basicConfig(level="WARNING", format="%(levelname)-7s %(name)s: %(message)s")
     try:
         if picture is None:
@@ -76,8 +74,7 @@ def demo(
             clip = asyncio.run(animate_once(picture, out, timeout))
             console.print(f"{clip}\n{out / 'transcript.json'}", soft_wrap=True)
     except DemoError as error:
-        errors.print(str(error), style="red", soft_wrap=True)
-        raise typer.Exit(1) from error
+        _stop(str(error), 1)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
@@ -102,8 +99,12 @@ def healthy(config: ConfigOption = None) -> None:
     from bot.app import is_healthy
 
     if not is_healthy(_load(config)):
-        errors.print("No bot is connected to Discord on this data folder.", style="red")
-        raise typer.Exit(1)
+        _stop("No bot is connected to Discord on this data folder.", 1)
+
+
+def _stop(text: str, code: int) -> NoReturn:
+    errors.print(text, style="red", soft_wrap=True, markup=False)
+    raise typer.Exit(code)
 
 
 def _print(checks: list[Check]) -> None:
@@ -120,8 +121,7 @@ def _load(path: Path | None) -> Config:
     try:
         return load_config(path)
     except ConfigError as error:
-        errors.print(str(error), style="red", soft_wrap=True)
-        raise typer.Exit(os.EX_CONFIG) from error
+        _stop(str(error), os.EX_CONFIG)
 
 
 if __name__ == "__main__":

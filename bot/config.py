@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as BadSettings
 
 from generator.clip import Framing, Quality
 from generator.errors import SettingsError
 from generator.memory import check_wish
+from generator.protocol import check_device
 from generator.variants import BUILT_IN, Variant
 
 MIB = 1024 * 1024
@@ -71,18 +74,12 @@ class GeneratorConfig(_Section):
     @field_validator("device")
     @classmethod
     def _is_device(cls, value: str) -> str:
-        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
-            raise ValueError(f"it must be auto, cpu, mps, cuda or cuda:N, not {value!r}")
-        return value
+        return _checked(check_device, value)
 
     @field_validator("memory")
     @classmethod
     def _is_wish(cls, value: str) -> str:
-        try:
-            check_wish(value)
-        except SettingsError as error:
-            raise ValueError(error.text) from error
-        return value
+        return _checked(check_wish, value)
 
     @field_validator("gpus")
     @classmethod
@@ -96,6 +93,14 @@ class GeneratorConfig(_Section):
         if self.gpus and self.device not in ("auto", "cuda"):  # each GPU process sees one card only, as cuda:0
             raise ValueError(f'gpus is for CUDA cards: set device to "auto" instead of "{self.device}", or empty gpus')
         return self
+
+
+def _checked(check: Callable[[str], None], value: str) -> str:
+    try:
+        check(value)
+    except SettingsError as error:
+        raise ValueError(error.text) from error
+    return value
 
 
 class VariantConfig(_Section):
@@ -168,18 +173,19 @@ class Config(BaseSettings):
         return self
 
     def all_variants(self) -> dict[str, Variant]:
-        """Give the built-in variants and the operator's own, which may replace one of the same name."""
-        own = {name: _variant(name, item) for name, item in self.variants.items()}
-        return BUILT_IN | own
+        """Give the built-in variants, as far as the operator changed them, and the operator's own."""
+        return BUILT_IN | {name: _variant(name, item) for name, item in self.variants.items()}
 
 
 def _variant(name: str, item: VariantConfig) -> Variant:
-    values = item.model_dump()
+    values = item.model_dump(exclude_unset=name in BUILT_IN)
     for key in ("source", "turbo_unet"):
-        if (values[key] or "").startswith("~"):
+        if (values.get(key) or "").startswith("~"):
             values[key] = str(Path(values[key]).expanduser())
     if item.turbo:  # a distilled UNet wants few calls and no guidance
         values |= {"quality": Quality.FAST, "max_guidance": 1.0}
+    if name in BUILT_IN:  # its pinned revision is of the repository that the operator's source replaces
+        return replace(BUILT_IN[name], **{"revision": None, **values})
     return Variant(name=name, **values)
 
 
@@ -192,14 +198,16 @@ def load_config(path: Path | None = None) -> Config:
         return Config(**tomllib.loads(chosen.read_text()) if chosen.is_file() else {})
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{chosen} is not valid TOML: {error}") from error
+    except BadSettings as error:  # a variable that is no JSON where a list or a table is wanted
+        raise ConfigError(f"environment: {error}. Lists are written as [1, 2] there.") from error
     except ValidationError as error:
         raise ConfigError("\n".join(_sentence(chosen, item) for item in error.errors())) from error
 
 
 def _sentence(path: Path, item: Any) -> str:
-    key = ".".join(str(part) for part in item["loc"]) or "configuration"
+    key = ".".join(str(part) for part in item["loc"])
     variable = "VIVANT_" + key.replace(".", "__").upper()
-    where = variable if variable in os.environ else path
+    where = variable if variable in os.environ else str(path) if path.is_file() else "environment"
     if item["type"] == "extra_forbidden":
         return f"{where}: there is no setting {key!r}. config.example.toml lists them all."
-    return f"{where}: {key}: {item['msg'].removeprefix('Value error, ')}."
+    return ": ".join(filter(None, (where, key, item["msg"].removeprefix("Value error, ")))) + "."

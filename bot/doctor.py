@@ -234,7 +234,7 @@ def _ask_hub(name: str, variant: Variant) -> Check:
     except (OSError, http_error) as error:
         remedy = (
             f"Connect once to download about 10 GB, or copy a downloaded {page} here and name its folder in "
-            f'config.toml: [variants.{variant.name}] source = "/the/folder"'
+            f'config.toml:\n[variants.{variant.name}]\nsource = "/the/folder"'
         )
         return Check(name, Verdict.PROBLEM, f"not here, and the hub cannot be reached ({type(error).__name__})", remedy)
     return Check(name, Verdict.WARNING, "not downloaded yet", f"The first start fetches about 10 GB from {page}")

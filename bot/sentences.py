@@ -240,21 +240,18 @@ def name_phase(phase: Phase) -> str:
 
 
 _RUNGS = {
-    "resident": "it was done in pieces",
-    "split": "it was made in halves",
-    "streamed": "the model was streamed through it piece by piece",
-    "minimal": "everything was done in the smallest pieces",
-    "stock-chunked": "its frames were painted a few at a time",
-    "stock-offload": "parts of the model were kept off it",
+    "resident": ("it was done in pieces", "looks the same"),
+    "split": ("it was made in halves", "looks the same"),
+    "streamed": ("the model was streamed through it piece by piece", "looks the same"),
+    "minimal": ("everything was done in the smallest pieces", "may flicker a little"),
+    "stock-chunked": ("its frames were painted a few at a time", "may flicker a little"),
+    "stock-offload": ("parts of the model were kept off it", "may flicker a little"),
 }
 _RERUN = {"nan": "its numbers broke down", "black": "it came out black", "frozen": "it did not move"}
 
 
 def _memory(data: Mapping[str, Any]) -> str:
-    rung = str(data.get("rung"))
-    how = _RUNGS.get(rung, "the work was done in smaller pieces")
-    # these decode a few frames at a time; all the others give the same frames
-    looks = "may flicker a little" if rung in ("minimal", "stock-chunked", "stock-offload") else "looks the same"
+    how, looks = _RUNGS.get(str(data.get("rung")), ("the work was done in smaller pieces", "looks the same"))
     return f"The graphics card was short of memory, so {how}. That takes longer and {looks}."
 
 

@@ -9,7 +9,7 @@ import logging
 import random
 import sys
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -35,16 +35,14 @@ from generator.errors import (
 )
 from generator.intake import PictureChild
 from generator.limits import PictureLimits
-from generator.memory import GIB, Pipeline, check_wish, plan_memory
-from generator.protocol import ExecutorConfig, Rendered, RenderRequest
+from generator.memory import BESIDE_TORCH_GIB, GIB, Pipeline, check_wish, plan_memory
+from generator.protocol import ExecutorConfig, Rendered, RenderRequest, check_device
 from generator.recipe import read_recipe
 from generator.variants import BUILT_IN, Variant
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
-CONTEXT_GIB = 0.9
-"""what the driver's context and a desktop take of a card before torch gets anything"""
 NO_LIMIT = 2**50
 
 
@@ -105,7 +103,8 @@ def render(
     """Animate one picture."""
     logging.basicConfig(level="INFO" if verbose else "CRITICAL", format="%(message)s")
     chosen = _variant(variant, model, size)
-    _check_memory(memory)
+    _check(check_wish, memory)
+    _check(check_device, device)
     clip = {"format": _format(format, out), "shape": shape, "framing": framing, "loop": loop, "smooth": smooth}
     rates = {
         "conditioning_fps": conditioning_fps,
@@ -131,15 +130,14 @@ def plan(
 ) -> None:
     """Say how a card of some size would render a variant's full clip, and its predicted peak."""
     chosen = _variant(variant, None, None)
-    free_bytes = int((vram_gib - CONTEXT_GIB) * GIB)
+    _check(check_wish, memory)
+    free_bytes = int((vram_gib - BESIDE_TORCH_GIB) * GIB)
     try:
         found = plan_memory(
             free_bytes, chosen, *chosen.landscape, chosen.frames, memory, stock=pipeline is Pipeline.STOCK
         )
     except OutOfMemory as error:
         _stop(f"A clip of {variant} {error.text}.")
-    except GeneratorError as error:
-        _stop(sentence(error))
     facts = {"variant": variant, "vram_gib": vram_gib, **dataclasses.asdict(found)}
     facts["peak_gib"] = round(found.peak_bytes / GIB, 2)
     if as_json:
@@ -268,9 +266,9 @@ def _settings(variant: Variant, quality: Quality | None, steps: int | None, **va
         raise typer.BadParameter(error.text) from error
 
 
-def _check_memory(wish: str) -> None:
+def _check(check: Callable[[str], None], wish: str) -> None:
     try:
-        check_wish(wish)
+        check(wish)
     except SettingsError as error:
         raise typer.BadParameter(error.text) from error
 
@@ -291,7 +289,7 @@ def _clip_path(picture: Path, out: Path | None, format: Format) -> Path:
 
 
 def _format(wanted: Format | None, out: Path | None) -> Format:
-    suffix = out.suffix.lower().removeprefix(".") if out else wanted or Format.MP4
+    suffix = out.suffix.lower().removeprefix(".") if out and out.suffix else wanted or Format.MP4
     if suffix not in list(Format):
         raise typer.BadParameter(f"a clip is mp4, gif or webp, not {suffix!r}")
     if wanted and wanted != suffix:
@@ -310,9 +308,10 @@ def _report(rendered: Rendered, settings: ClipSettings, *, as_json: bool) -> Non
         sys.stdout.write(json.dumps(facts, default=str) + "\n")
         return
     size = f"{rendered.width}x{rendered.height}, {rendered.frames} frames, {rendered.bytes / 1024:.0f} KiB"
-    console.print(f"{rendered.clip_path}  ({size}, seed {settings.seed}, {rendered.seconds:.1f} s)", soft_wrap=True)
+    told = f"{rendered.clip_path}  ({size}, seed {settings.seed}, {rendered.seconds:.1f} s)"
+    console.print(told, soft_wrap=True, markup=False)
     for note in rendered.notes:
-        console.print(f"  {note.kind}: {', '.join(f'{key} {value}' for key, value in note.data.items())}")
+        console.print(f"  {note.kind}: {', '.join(f'{key} {value}' for key, value in note.data.items())}", markup=False)
 
 
 def _stop(text: str) -> NoReturn:

@@ -65,15 +65,15 @@ class Loop(StrEnum):
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "motion_bucket": (0, 255),  # the range the model was conditioned on
-    "noise_augmentation": (0.0, 1.0),
+    "noise_augmentation": (0, 1),
     "conditioning_fps": (5, 30),  # Stability's own scripts warn outside 5-30
     "playback_fps": (1, 60),
     "frames": (2, 50),
     "steps": (1, 100),
     "decode_chunk": (1, 50),
     "seed": (0, 2**32 - 1),
-    "min_guidance": (1.0, 10.0),
-    "max_guidance": (1.0, 10.0),
+    "min_guidance": (1, 10),
+    "max_guidance": (1, 10),
 }
 
 

@@ -7,18 +7,19 @@ import importlib.metadata
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
 
 from generator.clip import ClipSettings
 from generator.errors import WeightsUnavailable
-from generator.health import Frame
 from generator.memory import GIB, MemoryPlan
-from generator.protocol import ExecutorConfig, Progress
-from generator.takes import Hooks
+from generator.protocol import ExecutorConfig, Hooks, Progress
 from generator.variants import Variant
+
+if TYPE_CHECKING:
+    from generator.ffmpeg import Frame
 
 OLDEST_TORCH = (2, 6)  # what pyproject.toml asks for; older ones wrote strided views wrongly in place on MPS
 
@@ -38,7 +39,6 @@ class TorchDevice:
         self._config = config
         self._unusable = _refusal(config.device, torch.__version__)
         self._device = torch.device("cpu" if self._unusable else _choose(config.device))
-        self._variant: Variant | None = None
         self._loaded: Any = None
         if config.threads:
             torch.set_num_threads(config.threads)
@@ -50,7 +50,7 @@ class TorchDevice:
             raise WeightsUnavailable(remedy, variant=variant.name, why="device", remedy=remedy)
         from generator.pipeline import load_variant  # imports diffusers, which an old torch cannot
 
-        self._loaded = self._variant = None
+        self._loaded = None
         self.reclaim()
         self._loaded = load_variant(
             variant,
@@ -59,7 +59,6 @@ class TorchDevice:
             compile=self._config.compile,
             state_folder=self._config.state_folder,
         )
-        self._variant = variant
 
     def _too_slow_for(self, variant: Variant) -> str | None:
         """Say so before gigabytes are downloaded for nothing."""
@@ -80,8 +79,8 @@ class TorchDevice:
             "vram_gib": None,
             "torch": torch.__version__,
             "diffusers": importlib.metadata.version("diffusers"),
-            "variant": self._variant.name if self._variant else None,
-            "revision": self._variant.revision if self._variant else None,
+            "variant": self._loaded.variant.name if self._loaded else None,
+            "revision": self._loaded.variant.revision if self._loaded else None,
         }
         if self._device.type == "cuda":
             properties = torch.cuda.get_device_properties(self._device)
@@ -103,22 +102,21 @@ class TorchDevice:
         """See `Device.frames`."""
         from generator import pipeline
 
-        return pipeline.render_frames(
-            self._loaded, picture, settings, plan, pipeline.Hooks(progress=hooks.progress, check=hooks.check)
-        )
+        return pipeline.render_frames(self._loaded, picture, settings, plan, hooks)
 
     def make_safer(self) -> str | None:
         """See `Device.make_safer`. Half precision overflows above 65504; bfloat16 and single precision do not."""
         from generator.pipeline import LoadedVariant
         from generator.weights import load_parts
 
-        if self._variant is None or self._loaded.dtype is not torch.float16:
+        if self._loaded is None or self._loaded.dtype is not torch.float16:
             return None
+        variant = self._loaded.variant
         bfloat = self._device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         dtype = torch.bfloat16 if bfloat else torch.float32
         self._loaded = None
         self.reclaim()
-        self._loaded = LoadedVariant(self._variant, self._device, dtype, load_parts(self._variant, dtype))
+        self._loaded = LoadedVariant(variant, self._device, dtype, load_parts(variant, dtype))
         return str(dtype).removeprefix("torch.")
 
     def reclaim(self) -> None:

@@ -25,6 +25,7 @@ from generator.lifeline import die_with_parent, guard_group, step_back, take_std
 from generator.protocol import (
     PROTOCOL_VERSION,
     ExecutorConfig,
+    Hooks,
     Phase,
     Progress,
     Rendered,
@@ -34,7 +35,7 @@ from generator.protocol import (
     request_from_wire,
     to_line,
 )
-from generator.takes import Device, Hooks, Rungs, Studio, Take
+from generator.takes import Device, Rungs, Studio, Take
 
 log = logging.getLogger(__name__)
 
@@ -159,8 +160,8 @@ class Executor:
     def _preload(self, variant: str | None) -> None:
         try:
             self._load(variant, lambda item: None)
-        except WeightsUnavailable as error:  # said as `broken`; each job tries again
-            log.error("%s", error)
+        except WeightsUnavailable:
+            pass  # said as `broken`; each job tries again
         except Exception:
             log.exception("cannot preload %s", variant)
         self._recover()

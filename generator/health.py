@@ -6,11 +6,13 @@ Not-a-number cannot be seen in uint8; the pipeline raises BadFrames(kind="nan") 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-Frame = np.ndarray[Any, np.dtype[np.uint8]]
+if TYPE_CHECKING:
+    from generator.ffmpeg import Frame
+
 _Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 

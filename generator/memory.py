@@ -1,7 +1,7 @@
 """Free memory and a clip -> a plan for rendering it, with its predicted peak, and the plan below it. Pure, no torch.
 
 The coefficients come from counting every live tensor of a full-size render on torch's meta device; the tests count
-again and hold the prediction to what they find.
+again and hold the prediction to what they find. Those of the stock pipeline were measured.
 """
 
 from __future__ import annotations
@@ -70,37 +70,26 @@ class MemoryPlan:
     """predicted peak of torch's allocations; the driver's own context (about 0.5 GiB) comes on top"""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelSize:
-    """Bytes of a model's parts in half precision, and the widths its activations scale with."""
-
-    unet: int
-    image_encoder: int
-    decoder: int
-    encoder: int
-    """the VAE's encoder in single precision, as it runs"""
-    largest_layer: int
-    unet_width: int = 320
-    decoder_width: int = 128
-    latent_scale: int = 8
-    bytes_per_number: int = 2
-
-
-# Counted from diffusers' classes with svd-xt's configuration; the UNet without what folds away.
-SVD_SIZE = ModelSize(
-    unet=2527 * MIB,
-    image_encoder=1206 * MIB,
-    decoder=121 * MIB,
-    encoder=131 * MIB,
-    largest_layer=144 * MIB,
-)
+# SVD's parts in half precision, counted from diffusers' classes with svd-xt's configuration.
+UNET_BYTES = 2527 * MIB
+"""without what folds away"""
 STOCK_UNET_BYTES = 2908 * MIB
+"""1,524,623,082 numbers"""
+LARGEST_LAYER_BYTES = 144 * MIB
+IMAGE_ENCODER_BYTES = 1206 * MIB
+DECODER_BYTES = 121 * MIB
+ENCODER_BYTES = 131 * MIB
+"""in single precision, as it runs"""
+
 RING_SLOTS = 3
 WINDOW_FRAMES = 8
 WINDOW_OVERLAP = 3
 
 # A feed-forward's hidden rows, whatever the plan: generator.lean.layers takes no more of them at a time.
 HIDDEN_BYTES = 128 * MIB
+
+BESIDE_TORCH_GIB = 0.9
+"""what the driver's context and a desktop take of a card before torch gets anything"""
 
 # cuDNN workspace, fragmentation and what else the counting cannot see.
 MARGIN_BYTES = 400 * MIB
@@ -114,54 +103,56 @@ class ClipSize:
     height: int
     frames: int
 
+    @property
+    def latent_map(self) -> int:
+        """Bytes of one frame's activations at the UNet's full resolution: an eighth of each side, 320 channels."""
+        return (self.width // 8) * (self.height // 8) * 320 * 2
 
-def denoise_bytes(plan: MemoryPlan, clip: ClipSize, model: ModelSize = SVD_SIZE) -> int:
+    @property
+    def pixel_map(self) -> int:
+        """Bytes of one frame's activations at the decoder's full resolution: 128 channels."""
+        return self.width * self.height * 128 * 2
+
+
+def denoise_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
     """Predict the peak of the denoising phase: activations plus the weights held."""
-    area = (clip.width // model.latent_scale) * (clip.height // model.latent_scale)
-    one_map = area * model.unet_width * model.bytes_per_number
     items = clip.frames * (1 if plan.split_cfg else 2)
-    activations = (5.1 * items + 3.6 * min(plan.frames_per_chunk, items)) * one_map + HIDDEN_BYTES
-    held = model.unet if plan.unet is not Weights.STREAMED else RING_SLOTS * model.largest_layer
+    activations = (5.1 * items + 3.6 * min(plan.frames_per_chunk, items)) * clip.latent_map + HIDDEN_BYTES
+    held = UNET_BYTES if plan.unet is not Weights.STREAMED else RING_SLOTS * LARGEST_LAYER_BYTES
     return int(activations) + held
 
 
-def decode_bytes(plan: MemoryPlan, clip: ClipSize, model: ModelSize = SVD_SIZE) -> int:
+def decode_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
     """Predict the peak of the decoding phase without what other parts hold."""
-    one_map = clip.width * clip.height * model.decoder_width * model.bytes_per_number
     frames = clip.frames
     if plan.decode is Decode.WINDOWED:
         frames = min(frames, plan.decode_frames or WINDOW_FRAMES)
-    return (frames + 5) * one_map + model.decoder
+    return (frames + 5) * clip.pixel_map + DECODER_BYTES
 
 
-def compile_bytes(plan: MemoryPlan, clip: ClipSize, model: ModelSize = SVD_SIZE) -> int:
+def compile_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
     """Predict what compiling takes beside the rendering: an H100 measured 2.0 GiB for 25 frames a chunk, 3.4 for 50."""
-    area = (clip.width // model.latent_scale) * (clip.height // model.latent_scale)
-    one_map = area * model.unet_width * model.bytes_per_number
-    return int(0.6 * GIB) + 10 * min(plan.frames_per_chunk, 2 * clip.frames) * one_map
+    return int(0.6 * GIB) + 10 * min(plan.frames_per_chunk, 2 * clip.frames) * clip.latent_map
 
 
-def predict_peak(plan: MemoryPlan, clip: ClipSize, model: ModelSize = SVD_SIZE) -> int:
+def predict_peak(plan: MemoryPlan, clip: ClipSize) -> int:
     """Predict the peak of torch's allocations over a whole render."""
     if plan.pipeline is Pipeline.STOCK:
-        return _predict_stock_peak(plan, clip, model)
-    denoise, decode = denoise_bytes(plan, clip, model), decode_bytes(plan, clip, model)
+        return _predict_stock_peak(plan, clip)
+    denoise, decode = denoise_bytes(plan, clip), decode_bytes(plan, clip)
     if plan.keep_parts:
-        others = model.image_encoder + model.decoder + model.encoder
-        return max(denoise + others, decode + others - model.decoder + model.unet)
-    encode = model.encoder + clip.width * clip.height * 128 * 4 * 5
-    return max(denoise, decode, encode, model.image_encoder + 64 * MIB)
+        others = IMAGE_ENCODER_BYTES + DECODER_BYTES + ENCODER_BYTES
+        return max(denoise + others, decode + others - DECODER_BYTES + UNET_BYTES)
+    encode = ENCODER_BYTES + 10 * clip.pixel_map
+    return max(denoise, decode, encode, IMAGE_ENCODER_BYTES + 64 * MIB)
 
 
-def _predict_stock_peak(plan: MemoryPlan, clip: ClipSize, model: ModelSize) -> int:
+def _predict_stock_peak(plan: MemoryPlan, clip: ClipSize) -> int:
     """From what an H200 took: 10.85 GiB by offload, 9.27 GiB for a decode of 8 frames and 28.34 for one of 25."""
-    pixels = clip.width * clip.height
-    latent_map = pixels // model.latent_scale**2 * model.unet_width * model.bytes_per_number
-    decoder_map = pixels * model.decoder_width * model.bytes_per_number
-    denoise = STOCK_UNET_BYTES + int(29.2 * 2 * clip.frames * latent_map)
-    decode = 300 * MIB + int(7.98 * (plan.decode_frames or clip.frames) * decoder_map)
+    denoise = STOCK_UNET_BYTES + int(29.2 * 2 * clip.frames * clip.latent_map)
+    decode = 300 * MIB + int(7.98 * (plan.decode_frames or clip.frames) * clip.pixel_map)
     if plan.keep_parts:
-        return max(denoise + model.decoder, decode + STOCK_UNET_BYTES) + model.image_encoder
+        return max(denoise + DECODER_BYTES, decode + STOCK_UNET_BYTES) + IMAGE_ENCODER_BYTES
     return max(denoise, decode)
 
 
@@ -190,10 +181,10 @@ _FIRST_RUNG = {"full": "full", "model-offload": "resident", "lean": "split", "mi
 _CAP = re.compile(r"^(\d+(?:\.\d+)?)\s?GiB$")
 
 
-def presets(clip: ClipSize, *, stock: bool = False, model: ModelSize = SVD_SIZE) -> list[MemoryPlan]:
+def presets(clip: ClipSize, *, stock: bool = False) -> list[MemoryPlan]:
     """Give every rung for a clip, largest first, each with its predicted peak."""
     rungs = _STOCK_LADDER if stock else _LADDER
-    return [dataclasses.replace(plan, peak_bytes=predict_peak(plan, clip, model)) for plan in rungs]
+    return [dataclasses.replace(plan, peak_bytes=predict_peak(plan, clip)) for plan in rungs]
 
 
 def plan_memory(
@@ -261,12 +252,12 @@ def _has_room_to_compile(plan: MemoryPlan, clip: ClipSize, free_bytes: int | Non
 
 
 def _named(rungs: list[MemoryPlan], rung: str) -> MemoryPlan:
-    """Give the rung of that name, or the smallest where this ladder has none."""
-    return next((plan for plan in rungs if plan.rung == rung), rungs[-1])
+    """Give the rung of that name; where this ladder has none, the largest for `full` and else the smallest."""
+    return next((plan for plan in rungs if plan.rung == rung), rungs[0] if rung == "full" else rungs[-1])
 
 
 def ladder(plan: MemoryPlan, width: int, height: int, frames: int) -> MemoryPlan | None:
-    """Give the next smaller plan to try after an out-of-memory, or None below the last rung.
+    """Give the next plan with a smaller peak to try after an out-of-memory, or None below the last rung.
 
     Below a plan that compiles comes the same without: what compiles beside it may have taken what was missing.
     """
@@ -275,4 +266,4 @@ def ladder(plan: MemoryPlan, width: int, height: int, frames: int) -> MemoryPlan
     rungs = presets(ClipSize(width, height, frames), stock=plan.pipeline is Pipeline.STOCK)
     names = [rung.rung for rung in rungs]
     below = names.index(plan.rung) + 1 if plan.rung in names else len(names)
-    return rungs[below] if below < len(rungs) else None
+    return next((rung for rung in rungs[below:] if rung.peak_bytes < plan.peak_bytes), None)

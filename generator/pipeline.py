@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from PIL import Image
 
 from generator import stock
 from generator.clip import ClipSettings
-from generator.errors import WeightsUnavailable
 from generator.lean.compiled import Compiler
 from generator.lean.render import LeanPipeline
 from generator.memory import MemoryPlan, Pipeline
-from generator.protocol import Progress
+from generator.protocol import Hooks
 from generator.variants import Variant
 from generator.weights import OnProgress, Parts, load_parts
 
-Frame = np.ndarray[Any, np.dtype[np.uint8]]
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """What a render tells and asks while it runs: `check` raises Cancelled to leave it."""
-
-    progress: Callable[[Progress], None]
-    check: Callable[[], None]
+if TYPE_CHECKING:
+    from generator.ffmpeg import Frame
 
 
 @dataclass(slots=True)
@@ -78,6 +69,3 @@ def render_frames(
         turbo = loaded.variant.turbo
         loaded.lean = LeanPipeline(loaded.parts, loaded.device, turbo=turbo, compiler=loaded.compiler)
     return loaded.lean.render(picture, settings, plan, hooks)
-
-
-__all__ = ["Frame", "Hooks", "LoadedVariant", "Pipeline", "WeightsUnavailable", "load_variant", "render_frames"]

@@ -19,12 +19,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from generator.clip import ClipSettings
+from generator.errors import SettingsError
 from generator.variants import Variant
 
 PROTOCOL_VERSION = 1
@@ -50,6 +53,14 @@ class Progress:
     phase: Phase
     step: int = 0
     of: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a render tells and asks while it runs: `check` raises Cancelled to leave it."""
+
+    progress: Callable[[Progress], None]
+    check: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,12 @@ class ExecutorConfig:
     """where the rung that worked and compiled code are remembered"""
     threads: int = 0
     """CPU threads for torch; 0 leaves torch's own choice"""
+
+
+def check_device(wish: str) -> None:
+    """Raise SettingsError unless `wish` is one that `ExecutorConfig.device` takes."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", wish):
+        raise SettingsError(f"device must be auto, cpu, mps, cuda or cuda:N, not {wish!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from generator.clip import ClipSettings
-    from generator.pipeline import Frame, Hooks, LoadedVariant
+    from generator.ffmpeg import Frame
+    from generator.pipeline import LoadedVariant
+    from generator.protocol import Hooks
 
 
 def render_frames(

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -21,21 +21,16 @@ from generator.clip import ClipSettings
 from generator.durable import written_aside
 from generator.encode import ClipFormat, ClipWriter
 from generator.errors import BadFrames, OutOfMemory, WeightsUnavailable
-from generator.health import Frame, FrameHealth, Trouble
+from generator.health import FrameHealth, Trouble
 from generator.memory import GIB, MARGIN_BYTES, MemoryPlan, ladder, plan_memory
-from generator.protocol import ExecutorConfig, Note, Phase, Progress, RenderRequest
+from generator.protocol import ExecutorConfig, Hooks, Note, Phase, Progress, RenderRequest
 from generator.recipe import make_recipe
 from generator.variants import Variant
 
+if TYPE_CHECKING:
+    from generator.ffmpeg import Frame
+
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """What a render tells and asks while it runs: `check` raises Cancelled to leave it."""
-
-    progress: Callable[[Progress], None]
-    check: Callable[[], None]
 
 
 class Device(Protocol):

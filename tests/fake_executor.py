@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -21,11 +21,12 @@ from PIL import Image
 from generator import executor
 from generator.clip import ClipSettings
 from generator.errors import BadFrames, WeightsUnavailable
-from generator.health import Frame
 from generator.memory import GIB, MemoryPlan
-from generator.protocol import Phase, Progress
-from generator.takes import Hooks
+from generator.protocol import Hooks, Phase, Progress
 from generator.variants import Variant
+
+if TYPE_CHECKING:
+    from generator.ffmpeg import Frame
 
 
 class SimulatedFatal(Exception):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.config import Config, ConfigError, load_config
+from generator.variants import BUILT_IN
 
 ROOT = Path(__file__).parent.parent
 
@@ -64,6 +65,24 @@ def test_a_mistake_gets_a_sentence_with_its_key(tmp_path: Path, text: str, says:
 
 
 @pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("VIVANT_GENERATOR__MEMORY", "6GB", "VIVANT_GENERATOR__MEMORY: generator.memory: memory must be"),
+        ("VIVANT_GENERATOR__VARIANT", "svdxt", "environment: generator.variant is 'svdxt'"),
+        ("VIVANT_OWNERS", "1,2", 'field "owners" from source "EnvSettingsSource". Lists are written as [1, 2]'),
+    ],
+)
+def test_a_mistake_in_the_environment_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError) as caught:
+        load_config()
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
     "text", ["gpus = [1, 0]", "device = 'cuda'\ngpus = [0]", "device = 'cuda:1'", "device = 'cpu'"]
 )
 def test_devices_and_gpus_that_fit_are_taken(tmp_path: Path, text: str) -> None:
@@ -83,6 +102,13 @@ def test_own_variants_stand_beside_the_built_in_ones(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, '[variants.mine]\nsource = "/models/mine"\nframes = 14\n'))
     assert {"svd", "svd-xt", "demo", "mine"} <= set(config.all_variants())
     assert config.all_variants()["mine"].frames == 14
+
+
+def test_a_built_in_variant_keeps_what_the_operator_does_not_change(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, '[variants.svd]\nsource = "/models/svd"\n'))
+    svd = config.all_variants()["svd"]
+    assert (svd.source, svd.revision) == ("/models/svd", None)
+    assert (svd.frames, svd.licence) == (14, BUILT_IN["svd"].licence)
 
 
 def test_a_variants_folder_may_be_named_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,10 +75,10 @@ def test_the_demo_says_what_is_wrong_with_a_picture_and_fails(tmp_path: Path) ->
 
 def test_a_demo_whose_bot_cannot_start_ends_instead_of_trying_for_ever() -> None:
     command = [sys.executable, "-m", "bot", "demo", "--port", "0"]
-    broken = os.environ | {"VIVANT_GENERATOR__MEMORY": "plenty"}
+    broken = os.environ | {"VIVANT_GENERATOR__MEMORY": "[/plenty]"}
     done = subprocess.run(command, env=broken, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert done.stderr.count("plenty") == 1, done.stderr
+    assert done.stderr.count("not '[/plenty]'") == 1, done.stderr
 
 
 async def test_a_bot_killed_in_mid_render_still_delivers_that_clip_once(tmp_path: Path) -> None:

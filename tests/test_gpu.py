@@ -27,8 +27,8 @@ import torch
 from generator.backend import LocalBackend
 from generator.device import TorchDevice
 from generator.errors import ExecutorLost
-from generator.protocol import ExecutorConfig, Phase, Progress, Rendered, RenderRequest
-from generator.takes import Hooks, Rungs, Studio, Take
+from generator.protocol import ExecutorConfig, Hooks, Phase, Progress, Rendered, RenderRequest
+from generator.takes import Rungs, Studio, Take
 from generator.variants import Variant
 from tests.fakes import a_request
 from tests.tiny_checkpoint import make_checkpoint

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from skimage import data
 
-from generator.health import Frame, FrameHealth, Trouble
+from generator.health import FrameHealth, Trouble
+
+if TYPE_CHECKING:
+    from generator.ffmpeg import Frame
 
 FRAMES, HEIGHT, WIDTH = 14, 144, 256
 

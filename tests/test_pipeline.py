@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,11 +17,14 @@ from PIL import Image
 from generator.clip import ClipSettings
 from generator.errors import BadFrames, Cancelled, WeightsUnavailable
 from generator.memory import ClipSize, MemoryPlan, Pipeline, presets
-from generator.pipeline import Frame, Hooks, LoadedVariant, load_variant, render_frames
-from generator.protocol import Phase, Progress
+from generator.pipeline import LoadedVariant, load_variant, render_frames
+from generator.protocol import Hooks, Phase, Progress
 from generator.variants import Variant
 from tests.benchmarks import gpu, gpu_cards
 from tests.tiny_checkpoint import make_checkpoint
+
+if TYPE_CHECKING:
+    from generator.ffmpeg import Frame
 
 STOCK = MemoryPlan(rung="stock", pipeline=Pipeline.STOCK)
 
@@ -183,3 +187,4 @@ def test_an_imitated_card_is_tried_in_a_process_of_its_own(tmp_path: Path) -> No
     bench = gpu.Bench(torch.device("cpu"), tiny=True, out=tmp_path)
     found = gpu_cards.try_card(bench, "ours", 4)
     assert found["fits"] and found["rung"] and found["seconds"] > 0
+    assert not gpu_cards.try_card(bench, "ours", 1)["fits"]

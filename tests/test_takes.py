@@ -9,9 +9,9 @@ import pytest
 
 from generator.errors import BadFrames, Cancelled, OutOfMemory, WeightsUnavailable
 from generator.memory import GIB
-from generator.protocol import ExecutorConfig, Note, Phase, Progress, RenderRequest
+from generator.protocol import ExecutorConfig, Hooks, Note, Phase, Progress, RenderRequest
 from generator.recipe import read_recipe
-from generator.takes import Hooks, Rungs, Studio, Take
+from generator.takes import Rungs, Studio, Take
 from generator.variants import BUILT_IN
 from tests.fake_executor import FakeDevice, read_options
 from tests.fakes import a_request

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from generator.clip import ClipSettings
-    from generator.pipeline import Frame, Hooks
+    from generator.ffmpeg import Frame
+    from generator.protocol import Hooks
     from generator.weights import Parts
 
 # What CLIP was trained with; the image_encoder folders of all SVD checkpoints say the same.

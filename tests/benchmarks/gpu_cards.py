@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from generator.errors import OutOfMemory
-from generator.memory import GIB, plan_memory
+from generator.memory import BESIDE_TORCH_GIB, GIB, plan_memory
 from generator.variants import BUILT_IN
 from tests.benchmarks.gpu import Bench, Models
 from tests.benchmarks.gpu_clips import build_recipe, clip, run_recipe
@@ -30,17 +30,14 @@ OURS = ("ours", "ours-expandable", "ours-compiled")
 RECIPES = (*OURS, "offload", "savers")
 STEPS = 5
 
-# The driver's context and a display: what a cap on torch's pool cannot count.
-BESIDE_TORCH_GIB = 0.9
-
 
 def cards(bench: Bench, recipes: tuple[str, ...]) -> None:
     """Which recipe fits which card; none is tried on cards larger than the first that it has room enough on."""
     if bench.on_gpu:
         torch.cuda.empty_cache()
     if "Cards" not in bench.tables:
-        found = ("fits", "plan", "shapes compiled", "peak allocated GiB", "peak reserved GiB", "s for 5 steps")
-        bench.row("Cards", "card GiB", "recipe", *found)
+        head = ("fits", "plan", "shapes compiled", "peak allocated GiB", "peak reserved GiB", "s for 5 steps")
+        bench.row("Cards", "card GiB", "recipe", *head)
     for recipe in recipes:
         for card in COMPILING_CARDS_GIB if recipe == "ours-compiled" else CARDS_GIB:
             found = try_card(bench, recipe, card)
@@ -54,9 +51,10 @@ def try_card(bench: Bench, recipe: str, card: int) -> dict[str, Any]:
     """Render by one recipe in a fresh process whose pool is capped to that card, and tell what it found."""
     command = [sys.executable, "-m", "tests.benchmarks.gpu_cards", "--device", bench.device.type]
     command += ["--recipe", recipe, "--card", str(card), *(["--tiny"] if bench.tiny else [])]
-    environment = {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"} if recipe == "ours-expandable" else {}
-    done = subprocess.run(command, env=os.environ | environment, stdout=subprocess.PIPE, text=True, timeout=300)
-    done.check_returncode()
+    environment = dict(os.environ)
+    if recipe == "ours-expandable":
+        environment["PYTORCH_CUDA_ALLOC_CONF"] = "expandable_segments:True"
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=300, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 

@@ -23,8 +23,8 @@ from generator.backend import LocalBackend
 from generator.clip import DEFAULT_STEPS, Format, Loop, Quality
 from generator.encode import ClipFormat, ClipWriter
 from generator.memory import ClipSize, MemoryPlan, presets
-from generator.pipeline import Hooks, render_frames
-from generator.protocol import ExecutorConfig, Phase, Progress, RenderRequest
+from generator.pipeline import render_frames
+from generator.protocol import ExecutorConfig, Hooks, Phase, Progress, RenderRequest
 from generator.variants import Variant
 from tests.benchmarks.gpu import HOOKS, Bench, Models, measure, moved_gib, sync
 
@@ -70,7 +70,7 @@ def kernels(bench: Bench, models: Models) -> None:
 
 
 def build_recipe(models: Models, recipe: str) -> Any:
-    """Build diffusers' pipeline as the article does: `offload`, or all three `savers` stacked."""
+    """Build diffusers' pipeline: `resident`, or as the article does with `offload`, or all three `savers` stacked."""
     parts = models.stock
     pipe = StableVideoDiffusionPipeline(
         parts.vae, parts.image_encoder, parts.unet, parts.scheduler, CLIPImageProcessor()
@@ -78,7 +78,9 @@ def build_recipe(models: Models, recipe: str) -> Any:
     pipe.set_progress_bar_config(disable=True)
     if recipe == "savers":
         pipe.unet.enable_forward_chunking()
-    if models.bench.on_gpu:
+    if recipe == "resident":
+        pipe.to(models.bench.device)
+    elif models.bench.on_gpu:
         pipe.enable_model_cpu_offload(device=models.bench.device)
     return pipe
 
@@ -95,7 +97,7 @@ def run_recipe(bench: Bench, pipe: Any, recipe: str, steps: int) -> None:
             width=width,
             num_frames=bench.frames,
             num_inference_steps=steps,
-            decode_chunk_size={"offload": 8, "savers": 2, "default": None}[recipe],
+            decode_chunk_size=2 if recipe == "savers" else 8,
             generator=torch.Generator().manual_seed(1),
         )
 
@@ -180,20 +182,9 @@ def resident_stock(bench: Bench, models: Models) -> None:
     """Seconds per clip of the stock pipeline with every part on the device."""
     head(bench)
     models.lean.release()
-    pipe = (
-        build_recipe(models, "default")
-        if not bench.on_gpu
-        else StableVideoDiffusionPipeline(
-            models.stock.vae,
-            models.stock.image_encoder,
-            models.stock.unet,
-            models.stock.scheduler,
-            CLIPImageProcessor(),
-        ).to(bench.device)
-    )
-    pipe.set_progress_bar_config(disable=True)
-    run_recipe(bench, pipe, "offload", 1)
-    timing = measure(bench, partial(run_recipe, bench, pipe, "offload", all_steps(bench)), runs=1, warm=0)
+    pipe = build_recipe(models, "resident")
+    run_recipe(bench, pipe, "resident", 1)
+    timing = measure(bench, partial(run_recipe, bench, pipe, "resident", all_steps(bench)), runs=1, warm=0)
     bench.row(HEAD[0], "stock resident, decode chunk 8", timing.seconds, timing.allocated, timing.reserved, "-")
     bench.note(clip_stock_resident_s=timing.seconds, clip_stock_resident_gib=timing.allocated)
     pipe.to("cpu")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from generator.errors import OutOfMemory
-from generator.memory import GIB, ClipSize, plan_memory, presets
+from generator.memory import BESIDE_TORCH_GIB, GIB, ClipSize, plan_memory, presets
 from generator.variants import BUILT_IN
 from tests.benchmarks.counting import count_decode, count_step, count_stock_decode
 from tests.benchmarks.report import Report
 
 CARDS_GIB = (4, 6, 8, 12, 16, 24, 48, 80)
-BESIDE_TORCH_GIB = 0.9
 
 
 def run() -> Report:
