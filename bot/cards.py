@@ -15,7 +15,7 @@ import discord
 from discord import ui
 
 from bot.gate import Hold
-from bot.job import Job, JobState, Place
+from bot.job import Job, JobState, Place, Route
 from bot.sentences import (
     DeadReason,
     explain_dead,
@@ -25,9 +25,9 @@ from bot.sentences import (
     format_minutes,
     name_phase,
 )
-from generator.clip import ClipSettings, Format, Framing, Loop
+from generator.clip import DEFAULT_STEPS, ClipSettings, Format, Framing, Loop
 from generator.protocol import Phase, Progress
-from generator.variants import Variant
+from generator.variants import BUILT_IN, Variant
 
 if TYPE_CHECKING:
     from bot.client import VivantClient
@@ -113,7 +113,21 @@ def describe_settings(settings: ClipSettings) -> str:
         parts.append(f"{settings.framing} framing")
     if settings.smooth:
         parts.append("smooth")
+    parts += _unusual(settings)
     return " · ".join([*parts, f"seed {settings.seed}", settings.variant])
+
+
+def _unusual(settings: ClipSettings) -> list[str]:
+    """Name what few people set, where it is not what the bot would have chosen."""
+    plain = ClipSettings()
+    usual = {
+        "steps": (settings.steps, (DEFAULT_STEPS[settings.quality],)),
+        "frames": (settings.frames, tuple(variant.frames for variant in BUILT_IN.values())),
+        "fps": (settings.playback_fps, (plain.playback_fps,)),
+        "noise": (settings.noise_augmentation, (plain.noise_augmentation,)),
+        "guidance": (settings.max_guidance, (plain.max_guidance, 1.0)),
+    }
+    return [f"{name} {value:g}" for name, (value, expected) in usual.items() if value not in expected]
 
 
 _PHASE_SPANS: dict[Phase, tuple[float, float]] = {
@@ -150,18 +164,25 @@ def status_card(view: CardView) -> ui.LayoutView:
     buttons = [] if view.job.state not in (JobState.QUEUED, JobState.RUNNING) else [Action.CANCEL]
     if view.job.state is JobState.FAILED:
         buttons = [Action.AGAIN]
-    preview = view.has_preview and view.job.state in (JobState.QUEUED, JobState.RUNNING)
+    preview = view.job.route if view.has_preview and view.job.state in (JobState.QUEUED, JobState.RUNNING) else None
     return _layout(lines, small, colour, [JobButton(action, view.job.id) for action in buttons], preview=preview)
 
 
 def _layout(
-    lines: list[str], small: list[str], colour: discord.Colour, buttons: list[JobButton], *, preview: bool = False
+    lines: list[str],
+    small: list[str],
+    colour: discord.Colour,
+    buttons: list[JobButton],
+    *,
+    preview: Route | None = None,
 ) -> ui.LayoutView:
     text: ui.TextDisplay[Any] = ui.TextDisplay("\n".join(lines))
     box: ui.Container[Any] = ui.Container(accent_colour=colour)
-    if preview:
+    if preview is not None:
         picture: ui.Thumbnail[Any] = ui.Thumbnail(
-            f"attachment://{PREVIEW_NAME}", description="The part of the picture that will move"
+            f"attachment://{'SPOILER_' if preview.spoiler else ''}{PREVIEW_NAME}",  # as discord.File names it
+            description="The part of the picture that will move",
+            spoiler=preview.spoiler,
         )
         box.add_item(ui.Section(text, accessory=picture))
     else:
@@ -179,6 +200,8 @@ def _describe_state(view: CardView) -> tuple[str, list[str], discord.Colour]:
     job = view.job
     if job.state is JobState.QUEUED:
         return "Waiting for its turn", _describe_place(view), _WAITING
+    if job.state is JobState.RUNNING and view.progress is None and not job.cancel_requested:
+        return "Nearly its turn", ["The graphics card is getting ready for it."], _WORKING
     if job.state is JobState.RUNNING:
         return "Bringing it to life", _describe_progress(view), _WORKING
     if job.state is JobState.RENDERED:
@@ -196,18 +219,20 @@ def _describe_place(view: CardView) -> list[str]:
         return ["It is in the line."]
     place = view.place
     where = "Next in line." if place.position == 1 else f"Number {place.position} in line."
-    soonest, latest = (_moment(view.now_ms + eta_ms) for eta_ms in (place.eta_low_ms, place.eta_high_ms))
-    lines = [where, f"Ready {soonest}, or {latest} if it takes long."]
+    lines = [where, _describe_times(place, view.now_ms)]
     if view.job.attempt:
         lines.append("It was interrupted and starts over on its own.")
     return lines
 
 
+def _describe_times(place: Place, now_ms: int) -> str:
+    soonest, latest = (_moment(now_ms + eta_ms) for eta_ms in (place.eta_low_ms, place.eta_high_ms))
+    return f"Ready {soonest}, or {latest} if it takes long."
+
+
 def _describe_progress(view: CardView) -> list[str]:
-    if view.job.cancel_requested:
+    if view.job.cancel_requested or view.progress is None:
         return ["Stopping."]
-    if view.progress is None:
-        return ["Starting."]
     fraction = measure_progress(view.progress)
     steps = f", step {view.progress.step} of {view.progress.of}" if view.progress.of > 1 else ""
     return [f"{name_phase(view.progress.phase)}{steps}.", f"{draw_bar(fraction)} {fraction:.0%}"]
@@ -222,10 +247,15 @@ def sent_card(job: Job, url: str, *, is_demo: bool) -> ui.LayoutView:
     """Lay out the card of a job whose clip or failure has been posted at `url`."""
     if job.state is JobState.FAILED:
         return _layout([f"No clip this time: [why, and what to do]({url})."], [], _FAILED, [])
-    took_ms = job.finished_ms - job.started_ms if job.finished_ms and job.started_ms else 0
+    took_ms = int(1000 * (job.facts or {}).get("seconds", 0))
     took = f" in {format_minutes(took_ms)}" if took_ms >= 1000 else ""
     small = [f"-# {DEMO_LABEL}"] if is_demo else []  # the settings are on the clip
     return _layout([f"Done{took}: [here is the clip]({url})."], small, _DONE, [])
+
+
+def deleted_card() -> ui.LayoutView:
+    """Lay out the card of a job whose clip its person has deleted."""
+    return _layout(["The clip was deleted."], [], _QUIET, [])
 
 
 def failed_card(job: Job) -> ui.LayoutView:
@@ -303,22 +333,31 @@ def describe_line(
     own: list[tuple[Job, Place | None]],
     active: list[Job],
     *,
+    begun: set[int],
     guild_id: int | None,
     now_ms: int,
     hold: Hold | None,
 ) -> str:
-    """Give a person's own jobs and the whole line; people of other servers stay unnamed."""
+    """Give a person's own jobs and the whole line; people of other servers stay unnamed.
+
+    `begun` names the jobs that a GPU works on; the others that are running come next.
+    """
     rows = [] if hold is None else [explain_hold(hold), ""]
     rows += ["**Your pictures**"] if own else ["You have nothing in the line. `/animate` puts a picture there."]
-    rows += [f"`{job.id}` {_describe_place_of(job, place, now_ms)}" for job, place in own[:LINE_SHOWN]]
+    for job, place in own[:LINE_SHOWN]:
+        rows.append(f"`{job.id}` {_describe_place_of(job, place, now_ms, begun=job.id in begun, hold=hold)}")
     rows += _and_more(len(own))
     waiting = [job for job in active if job.state is JobState.QUEUED]
     if not active:
         return "\n".join([*rows, "", "The line is empty."])
-    rows += ["", f"**The line**: {len(active) - len(waiting)} being made, {len(waiting)} waiting"]
+    made = len([job for job in active if job.state is JobState.RUNNING and job.id in begun])
+    next_up = len(active) - len(waiting) - made
+    counted = [f"{made} being made", *([f"{next_up} up next"] if next_up else []), f"{len(waiting)} waiting"]
+    rows += ["", f"**The line**: {', '.join(counted)}"]
+    mine = {job.id for job, _ in own}
     for number, job in enumerate(waiting[:LINE_SHOWN], 1):
-        same_place = guild_id is not None and job.route.guild_id == guild_id
-        rows.append(f"{number}. {f'<@{job.user_id}>' if same_place else 'somebody elsewhere'}")
+        is_known = job.id in mine or (guild_id is not None and job.route.guild_id == guild_id)
+        rows.append(f"{number}. {f'<@{job.user_id}>' if is_known else 'somebody elsewhere'}")
     rows += _and_more(len(waiting))
     rows.append("-# The order is fair: whoever has used less of the graphics card's time comes first.")
     return "\n".join(rows)
@@ -328,11 +367,14 @@ def _and_more(count: int) -> list[str]:
     return [f"… and {count - LINE_SHOWN} more"] if count > LINE_SHOWN else []
 
 
-def _describe_place_of(job: Job, place: Place | None, now_ms: int) -> str:
+def _describe_place_of(job: Job, place: Place | None, now_ms: int, *, begun: bool, hold: Hold | None) -> str:
+    if job.state is not JobState.QUEUED:
+        return "being made now" if begun else "up next"
     if place is None:
-        return "waiting" if job.state is JobState.QUEUED else "being made now"
-    low, high = _moment(now_ms + place.eta_low_ms), _moment(now_ms + place.eta_high_ms)
-    return f"number {place.position} in line, ready {low} to {high}"
+        return "waiting"
+    if hold is not None:
+        return f"number {place.position} in line"
+    return f"number {place.position} in line. {_describe_times(place, now_ms)}"
 
 
 def describe_variants(variants: dict[str, Variant], current: str) -> str:

@@ -49,6 +49,16 @@ def picture_gone_text() -> str:
     return f"That picture is no longer kept here. {NOTHING_QUEUED} Please use /animate with it again."
 
 
+def no_further_text() -> str:
+    """Say that a setting is at its end already."""
+    return f"It cannot go any further. {NOTHING_QUEUED} Again makes another clip with the same motion."
+
+
+def in_line_already_text() -> str:
+    """Say that the very same clip is waiting or being made."""
+    return f"That very clip is in the line already. {NOTHING_QUEUED}"
+
+
 def no_job_text(job_id: int) -> str:
     """Say that there is no such job."""
     return f"There is no job {job_id} here. /queue lists yours."
@@ -66,7 +76,7 @@ def no_clip_text() -> str:
 
 def still_coming_text() -> str:
     """Say that a clip is not done yet."""
-    return "That one is not done yet. /queue tells how far it is."
+    return "That one is not done yet. Its card tells how far it is."
 
 
 def which_recipe_text() -> str:
@@ -168,6 +178,6 @@ def explain_cancel(outcome: CancelOutcome, job_id: int) -> str:
     return {
         CancelOutcome.NOT_FOUND: no_job_text(job_id),
         CancelOutcome.QUEUED_CANCELLED: "Cancelled. It never reached the graphics card.",
-        CancelOutcome.RUNNING_REQUESTED: "Cancelled. It stops within a step.",
-        CancelOutcome.ALREADY_SETTLED: "Too late: that one is done already.",
+        CancelOutcome.RUNNING_REQUESTED: "Cancelled. It stops within moments.",
+        CancelOutcome.ALREADY_SETTLED: "It was over already.",
     }[outcome]

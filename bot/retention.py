@@ -44,6 +44,13 @@ def release_files(db: Statements, job_ids: Sequence[int]) -> list[str]:
     return _unreferenced(db, rows)
 
 
+def drop_clip(db: Statements, job_id: int) -> list[str]:
+    """Let a settled job go of its clip and master, and keep its picture for another try."""
+    rows = fetch(db, "select clip, master from job where id = ? and state = 'rendered'", (job_id,))
+    fetch(db, "update job set clip = null, master = null where id = ? and state = 'rendered'", (job_id,))
+    return [name for row in rows for name in row if name]
+
+
 def delete_rows(db: Statements, job_ids: Sequence[int]) -> list[str]:
     """Delete settled jobs and their deliveries."""
     return _delete(db, _by_ids(db, job_ids))

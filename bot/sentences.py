@@ -279,7 +279,11 @@ def _frame_rate(data: Mapping[str, Any]) -> str:
 
 def _loop_score(data: Mapping[str, Any]) -> str:
     score = data.get("score")
-    return f"Loop score: {score:.0%}." if isinstance(score, int | float) else "The ends were matched for looping."
+    if not isinstance(score, int | float):
+        return "The ends were matched for looping."
+    if score >= 0.7:
+        return "It repeats without a jump."
+    return "You may see it jump where it repeats. A boomerang loop never does."
 
 
 def _small_picture(data: Mapping[str, Any]) -> str:
@@ -294,6 +298,7 @@ _NOTES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "frame-rate": _frame_rate,
     "loop-score": _loop_score,
     "small-picture": _small_picture,
+    "first-picture": lambda data: "The message holds more pictures; this is its first. /animate takes any other.",
     "first-frame": lambda data: "The picture is animated; its first frame was used.",
     "flattened": lambda data: "The transparent parts were filled in.",
 }

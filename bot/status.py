@@ -76,6 +76,8 @@ class _Card:
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     progress: Progress | None = None
     written: object = None
+    passes_in: float | None = None
+    """seconds after a write in which the times it shows may pass; None: it shows none"""
     has_preview: bool = True
     task: asyncio.Task[None] | None = None
 
@@ -130,6 +132,10 @@ class StatusCards:
         """Note that every waiting card may be out of date: a pause, a resume."""
         self._line_moved.set()
 
+    def begun(self) -> set[int]:
+        """Name the jobs that a GPU has begun with: an executor takes one more than it renders."""
+        return {card.job_id for card in self._cards.values() if card.progress is not None}
+
     async def finish(self, job_id: int) -> None:
         """Stop a card's writer, so that the next edit is the last; call before the final edit."""
         card = self._cards.pop(job_id, None)
@@ -155,7 +161,11 @@ class StatusCards:
 
     async def _write(self, card: _Card) -> None:
         while True:
-            await card.dirty.wait()
+            try:
+                async with asyncio.timeout(card.passes_in):
+                    await card.dirty.wait()
+            except TimeoutError:
+                card.written = None  # "ready in 2 minutes" has become "ready 1 second ago"
             card.dirty.clear()
             job = await self._store.job(card.job_id)
             if job is None or job.state in SETTLED:
@@ -184,11 +194,14 @@ class StatusCards:
 
     async def _edit(self, card: _Card, job: Job) -> bool:
         view = await self.describe(job)
-        # the times are left out: Discord counts them down by itself
+        # the times are left out: Discord counts them down by itself, until they pass
         shown = (job.state, job.attempt, job.cancel_requested, view.place and view.place.position, view.hold)
         if (shown, view.progress) == card.written or self._client is None:
             return False
         card.written = (shown, view.progress)
+        card.passes_in = None
+        if view.place is not None and view.hold is None:
+            card.passes_in = max(self._line_seconds, view.place.eta_low_ms / 1000)
         try:
             await edit_card(self._client, job, status_card(view), now_ms=self._now_ms(), bare=False)
         except NETWORK_ERRORS as error:

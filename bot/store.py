@@ -243,6 +243,10 @@ class JobStore:
         """Keep a setting; None forgets it."""
         await self._database.write(_set_setting, key, value)
 
+    async def drop_clip(self, job_id: int) -> list[str]:
+        """Let a settled job go of its clip, not of its picture; give the spool's files to delete."""
+        return await self._database.write(retention.drop_clip, job_id)
+
     async def forget_user(self, user_id: int) -> list[str]:
         """Delete everything about one person; give the spool's files to delete."""
         return await self._database.write(retention.forget_user, user_id)

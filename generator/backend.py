@@ -127,7 +127,10 @@ class LocalBackend:
             await asyncio.shield(self._supervisor)
 
     def describe(self) -> dict[str, Any]:
-        """Give what the child said about itself when it got ready: device, memory, versions, variant."""
+        """Give what the child said about itself when it got ready: device, memory, versions, variant.
+
+        `problem` is there since a variant could not be loaded.
+        """
         return dict(self._facts)
 
     def preload(self, variant: str) -> None:
@@ -229,6 +232,7 @@ class LocalBackend:
                 self._tell(ExecutorState.READY, self.describe())
             case "broken":
                 self._got_ready()
+                self._facts["problem"] = event["error"]["text"]
                 self._tell(ExecutorState.BROKEN, event)
             case "fatal":
                 return _lost(str(event["text"]), cause="fatal", detail=str(event["text"]))

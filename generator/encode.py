@@ -119,7 +119,7 @@ class ClipWriter:
     def _finish(self) -> EncodedClip:
         frames, notes = looped(self._frames, self._clip.loop)
         fps = float(self._clip.playback_fps)
-        if self._clip.smooth:
+        if self._clip.smooth and fps < SMOOTH_FPS:
             frames, fps = smoothed(frames, fps, self._clip.loop), SMOOTH_FPS
         self._write_first(frames, fps)
         rung, master = self._first, None

@@ -77,6 +77,8 @@ class FakeBackend:
     script: Iterable[Act] = ()
     usual: Act = Act()
     slots: int = 1
+    at_once: int | None = None
+    """how many it plays at once; None: as many as it takes"""
     requests: list[RenderRequest] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
     """jobs whose render was cancelled"""
@@ -85,7 +87,7 @@ class FakeBackend:
 
     def __post_init__(self) -> None:
         self._script = iter(self.script)
-        self._free_slots = asyncio.Semaphore(self.slots)
+        self._free_slots = asyncio.Semaphore(self.at_once or self.slots)
         self._closing = asyncio.Event()
         self.ready = asyncio.Event()
 

@@ -116,10 +116,10 @@ def test_the_ranges_in_discord_are_the_generators_bounds() -> None:
 
 async def test_the_context_menu_takes_the_picture_of_any_message(start: Start) -> None:
     async with start() as edge:
-        posted = edge.world.post(BEN, PICTURES, "look", [png()])
+        posted = edge.world.post(BEN, PICTURES, "look", [png(), png("other.png")])
         empty = edge.world.post(BEN, PICTURES, "no picture here")
         await edge.world.invoke_on_message(ADA, PICTURES, posted["id"], "Animate this image")
-        await edge.clip()
+        assert "this is its first" in words(await edge.clip())
         refused = await edge.world.invoke_on_message(ADA, PICTURES, empty["id"], "Animate this image")
         assert "no picture" in await edge.answer(refused)
 
@@ -155,6 +155,15 @@ async def test_where_the_bot_is_no_member_a_long_line_is_refused(start: Start) -
 
 def _copy(job: Job, number: int) -> NewJob:
     return NewJob(key=f"copy-{number}", user_id=number, route=job.route, settings=job.settings, picture=job.picture)
+
+
+async def test_the_card_of_a_spoilered_picture_shows_it_covered(start: Start) -> None:
+    async with start(backend=hanging()) as edge:
+        await edge.queued(file=Upload("SPOILER_photo.png", "image/png", picture()))
+        card = await until(lambda: edge.seen()[0]["components"] and edge.seen()[0], "the card")
+        preview = card["components"][0]["components"][0]["accessory"]
+        assert preview["spoiler"]
+        assert preview["media"]["url"].partition("?")[0].endswith("/SPOILER_framing.png")
 
 
 async def test_a_spoilered_picture_gives_a_spoilered_clip(start: Start) -> None:

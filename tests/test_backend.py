@@ -574,9 +574,11 @@ async def test_weights_that_cannot_be_loaded_are_told_and_tried_again_with_the_n
         "--fault", "no-weights", "--times", "2", on_state=lambda state, facts: states.append(state)
     ) as backend:
         await eventually(lambda: ExecutorState.BROKEN in states)
+        assert "none" in backend.describe()["problem"]
         with pytest.raises(WeightsUnavailable):
             await backend.render(a_request(tmp_path, 1), ignore)
         assert (await backend.render(a_request(tmp_path, 2), ignore)).frames == 8
+        assert "problem" not in backend.describe()
 
 
 async def test_stray_prints_do_not_reach_the_protocol_but_the_log_with_the_job(

@@ -16,6 +16,7 @@ from bot.cards import (
     dead_card,
     describe_line,
     describe_recipe,
+    describe_settings,
     describe_status,
     draw_bar,
     failure_text,
@@ -125,6 +126,7 @@ NOTES = {
     "frame-rate": {"fps": 12, "from_fps": 24},
     "loop-score": {"score": 0.87},
     "small-picture": {"width": 64, "height": 36},
+    "first-picture": {"of": 3},
     "first-frame": {},
     "flattened": {},
 }
@@ -136,6 +138,19 @@ def test_every_note_has_a_sentence_also_without_its_facts(kind: str) -> None:
     [bare] = explain_notes((Note(kind),))
     assert told.endswith(".")
     assert bare.endswith(".")
+
+
+@pytest.mark.parametrize(("score", "says"), [(1.0, "without a jump"), (0.3, "may see it jump")])
+def test_a_loops_score_is_told_in_words(score: float, says: str) -> None:
+    [told] = explain_notes((Note("loop-score", {"score": score}),))
+    assert says in told
+
+
+def test_the_settings_line_names_what_few_people_set() -> None:
+    assert describe_settings(ClipSettings(seed=7)) == "motion 127 · MP4 · quality · seed 7 · svd-xt"
+    unusual = ClipSettings(steps=1, frames=50, playback_fps=60, noise_augmentation=0.5, max_guidance=5.0)
+    told = describe_settings(unusual)
+    assert all(part in told for part in ("steps 1 ", "frames 50", "fps 60", "noise 0.5", "guidance 5"))
 
 
 def test_the_notes_that_the_protocol_names_are_those_with_sentences() -> None:
@@ -250,7 +265,7 @@ async def test_a_clip_mentions_its_person_and_has_its_buttons() -> None:
 
 
 async def test_the_last_card_leads_to_the_clip_or_to_the_command_that_hands_it_over() -> None:
-    job = make_job(JobState.RENDERED, started_ms=1_000, finished_ms=43_000)
+    job = make_job(JobState.RENDERED, started_ms=1_000, finished_ms=99_000, facts={"seconds": 42.4})
     assert "https://discord.com/x" in words(sent_card(job, "https://discord.com/x", is_demo=False).to_components())
     assert "in 42 s" in words(sent_card(job, "https://discord.com/x", is_demo=False).to_components())
     assert "/result job:17" in words(dead_card(job, DeadReason.CHANNEL_GONE).to_components())
@@ -269,12 +284,12 @@ def test_the_line_names_nobody_of_another_server_and_fits_a_message() -> None:
     mine = [(make_job(id=10**9 + number, user_id=10**18), place) for number in range(60)]
     others = [make_job(id=number, user_id=10**18 + number) for number in range(60)]
     elsewhere = replace(others[0], route=replace(others[0].route, guild_id=99))
-    text = describe_line(mine, [elsewhere, *others[1:]], guild_id=3, now_ms=10**13, hold=None)
+    text = describe_line(mine, [elsewhere, *others[1:]], begun=set(), guild_id=3, now_ms=10**13, hold=None)
     assert len(text) <= 2000
     assert f"<@{others[1].user_id}>" in text
     assert f"<@{elsewhere.user_id}>" not in text
     assert "more" in text
-    assert "empty" in describe_line([], [], guild_id=None, now_ms=0, hold=None)
+    assert "empty" in describe_line([], [], begun=set(), guild_id=None, now_ms=0, hold=None)
 
 
 def test_a_recipe_lists_every_setting() -> None:

@@ -102,6 +102,20 @@ async def test_the_buttons_make_variations(start: Start) -> None:
         assert (less.motion_bucket, less.seed) == (190, 5)
 
 
+async def test_a_variation_that_would_be_the_same_clip_is_refused_privately(start: Start) -> None:
+    async with start(backend=FakeBackend(script=[Act()], usual=Act(hangs=True))) as edge:
+        await edge.animate(motion_bucket=255, seed=5)
+        clip = await edge.clip()
+        found = buttons(clip["components"])
+        refused = await edge.world.press(ADA, PICTURES, clip["id"], found["More motion"])
+        assert "cannot go any further" in await edge.answer(refused)
+        await edge.world.press(ADA, PICTURES, clip["id"], found["Less motion"])
+        await until(lambda: len(edge.backend.requests) == 2, "less motion is being made")
+        twice = await edge.world.press(ADA, PICTURES, clip["id"], found["Less motion"])
+        assert "in the line already" in await edge.answer(twice)
+        assert len(await edge.store.jobs_of(int(ADA))) == 2
+
+
 async def test_a_variation_of_a_picture_that_is_gone_is_refused_privately(start: Start) -> None:
     async with start() as edge:
         await edge.animate()
@@ -122,8 +136,24 @@ async def test_only_the_requester_and_moderators_delete_a_clip(start: Start) -> 
         assert len(edge.clips()) == 1
         await edge.world.press(MIA, PICTURES, clip["id"], delete)
         await until(lambda: not edge.clips(), "the clip is gone")
-        name = (await edge.job()).clip
-        await until(lambda: not edge.spool.clip_path(str(name)).exists(), "the file is gone")
+        await until(lambda: not list(edge.spool.folder.glob("*.mp4")), "the file is gone")
+        await until(lambda: "The clip was deleted" in words(edge.seen()[0]), "the card says so")
+        assert "no such clip" in await edge.answer(await edge.invoke("result"))
+
+
+async def test_after_a_deleted_clip_result_hands_over_the_one_before(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate()
+        await edge.clip()
+        await edge.animate()
+        newest = await edge.clip(count=2)
+        await edge.delivered(2)
+        await edge.world.press(ADA, PICTURES, newest["id"], buttons(newest["components"])["Delete"])
+        await until(lambda: len(edge.clips()) == 1, "the newest clip is gone")
+        again = await edge.invoke("result")
+        await edge.answer(again)
+        mine = next(item for item in edge.seen() if item["id"] == again.message_id)
+        assert mine["attachments"][0]["filename"] == "vivant-1.mp4"
 
 
 async def test_the_recipe_button_and_command_give_every_setting(start: Start, tmp_path: Path) -> None:
@@ -158,6 +188,12 @@ async def test_the_queue_shows_my_places_and_the_line(start: Start) -> None:
         assert "`3` number 2 in line" in text
         assert "1 being made, 2 waiting" in text
         assert f"1. <@{BEN}>" in text
+        assert "Ready <t:" in text
+        await edge.answer(await edge.invoke("admin pause", {"reason": "lunch"}, actor=OLGA), actor=OLGA)
+        text = await edge.answer(await edge.invoke("queue"))
+        assert "The bot is paused: lunch." in text
+        assert "`3` number 2 in line" in text
+        assert "Ready" not in text, "nobody knows while nothing is started"
         assert "queue" not in [words(item) for item in edge.seen(actor=BEN)]
 
 
@@ -172,7 +208,7 @@ async def test_a_waiting_and_a_running_job_can_be_cancelled(start: Start) -> Non
         waiting = await edge.world.press(ADA, PICTURES, card["id"], buttons(card["components"])["Cancel"])
         assert "never reached" in await edge.answer(waiting)
         running = await edge.invoke("cancel", {"job": 1})
-        assert "stops within a step" in await edge.answer(running)
+        assert "stops within moments" in await edge.answer(running)
         await edge.delivered(1)
         await edge.delivered(2)
         assert edge.backend.cancelled == [1]
@@ -180,7 +216,7 @@ async def test_a_waiting_and_a_running_job_can_be_cancelled(start: Start) -> Non
         assert [words(item).splitlines()[0] for item in cards] == ["### Cancelled"] * 2
         assert all(not buttons(item["components"]) for item in cards)
         again = await edge.invoke("cancel", {"job": 1})
-        assert "done already" in await edge.answer(again)
+        assert "over already" in await edge.answer(again)
 
 
 async def test_others_cannot_cancel_but_moderators_can(start: Start) -> None:
@@ -191,7 +227,7 @@ async def test_others_cannot_cancel_but_moderators_can(start: Start) -> None:
         assert "Only the person who asked" in await edge.answer(refused, actor=BEN)
         assert edge.backend.cancelled == []
         done = await edge.invoke("cancel", {"job": 1}, actor=MIA)
-        assert "stops within a step" in await edge.answer(done, actor=MIA)
+        assert "stops within moments" in await edge.answer(done, actor=MIA)
         none = await edge.invoke("cancel", {"job": 99}, actor=MIA)
         assert "no job 99" in await edge.answer(none, actor=MIA)
 
@@ -253,6 +289,9 @@ async def test_forget_me_asks_first_then_deletes_rows_and_files(start: Start) ->
         pressed = await edge.world.press(ADA, PICTURES, question["id"], f"vivant:forget:{ADA}")
         assert "know nothing about you" in await edge.answer(pressed)
         assert await edge.store.jobs_of(int(ADA)) == []
+        card = next(item for item in edge.seen() if "Cancelled" in words(item))
+        assert not buttons(card["components"])
+        assert card["attachments"] == [], "the picture is gone from the card"
         left = await edge.store.known_files()
         await until(lambda: {path.name for path in edge.spool.folder.iterdir()} <= left, "the files are gone")
         assert len(await edge.store.jobs_of(int(BEN))) == 1
@@ -295,7 +334,7 @@ async def test_a_pause_and_the_variant_outlive_the_process(start: Start, tmp_pat
         await edge.answer(await edge.invoke("admin pause", {"reason": "later"}, actor=OLGA), actor=OLGA)
         await edge.answer(await edge.invoke("admin variant", {"name": "svd"}, actor=OLGA), actor=OLGA)
     async with start() as edge:
-        assert edge.switches.paused == "later"
+        assert edge.switches.paused == "later."
         assert edge.switches.variant.name == "svd"
         assert edge.switches.gate.hold and edge.switches.gate.hold.cause is HoldCause.PAUSED
 

@@ -182,6 +182,12 @@ def test_smooth_gives_24_frames_a_second_for_the_same_time(tmp_path: Path) -> No
     assert_plays_and_fits(clip, Format.MP4, 8 * MIB)
 
 
+def test_smooth_takes_no_frame_from_a_clip_that_is_faster_already(tmp_path: Path) -> None:
+    scene = pan(12, 96, 64)
+    clip = encode(tmp_path / "c.mp4", scene, clip_format(scene, Format.MP4, smooth=True, playback_fps=60))
+    assert (clip.frames, clip.playback_fps) == (12, 60)
+
+
 @pytest.mark.parametrize("loop", Loop)
 def test_smooth_and_every_loop_go_together(tmp_path: Path, loop: Loop) -> None:
     scene = pan(9, 64, 64)

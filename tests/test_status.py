@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -52,6 +53,32 @@ async def test_waiting_cards_follow_their_place_without_flooding(sandbox: Sandbo
             edge.cards.line_changed()
         await asyncio.sleep(0.3)
         assert len(edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}")) == edits
+
+
+async def test_times_that_have_passed_are_told_anew(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True))) as edge:
+        await edge.queued()
+        await until(lambda: edge.backend.requests, "the first job runs")
+        await edge.queued()
+
+        def soonest() -> int | None:
+            found = re.search(r"Ready <t:(\d+):R>", words(edge.seen()[1]))
+            return int(found[1]) if found else None
+
+        first = await until(soonest, "a time on the waiting card")
+        await until(lambda: (soonest() or 0) > first, "a later time, with nothing else changed", timeout=30)
+
+
+async def test_what_an_executor_took_in_advance_is_not_said_to_be_made(sandbox: Sandbox, tmp_path: Path) -> None:
+    backend = FakeBackend(usual=Act(hangs=True), slots=2, at_once=1)
+    async with running_edge(tmp_path, sandbox, backend=backend) as edge:
+        await edge.queued()
+        await edge.queued()
+        await until(lambda: "Nearly its turn" in words(edge.seen()[1]), "the second card")
+        assert "Bringing it to life" in words(edge.seen()[0])
+        text = await edge.answer(await edge.invoke("queue"))
+        assert "1 being made, 1 up next, 0 waiting" in text
+        assert "`2` up next" in text
 
 
 async def test_a_card_follows_its_job_after_a_restart(sandbox: Sandbox, tmp_path: Path) -> None:

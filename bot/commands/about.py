@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import discord
 from discord import app_commands, ui
 
-from bot.cards import Action, JobButton
+from bot.cards import Action, CardView, JobButton, status_card
 from bot.commands.answers import answer
-from bot.job import SETTLED
+from bot.job import Job, JobState
 from bot.replies import forget_text, help_text, privacy_text
+from bot.status import edit_card, wall_clock_ms
+from bot.verdicts import NETWORK_ERRORS
 
 if TYPE_CHECKING:
     from bot.client import VivantClient
@@ -54,12 +57,24 @@ async def forget_me(interaction: discord.Interaction[VivantClient]) -> None:
 async def forget(interaction: Interaction) -> int:
     """Delete the person's jobs, waiting ones included, and their files; give the number of files."""
     services = interaction.client.services
-    for job in await services.store.jobs_of(interaction.user.id, limit=1000):
-        if job.state not in SETTLED:
-            await services.store.cancel(job.id)
-            for worker in services.workers:
-                worker.cancel(job.id)
+    active = [job for job in await services.store.active_jobs() if job.user_id == interaction.user.id]
+    for job in active:
+        await services.store.cancel(job.id)
+        for worker in services.workers:
+            worker.cancel(job.id)
     names = await services.store.forget_user(interaction.user.id)
     await asyncio.to_thread(services.spool.delete, names)
     log.info("forgot one person: %d files", len(names))
+    for job in active:
+        await _close_card(interaction, job)
     return len(names)
+
+
+async def _close_card(interaction: Interaction, job: Job) -> None:
+    """Take the picture off a card that nobody will write any more."""
+    await interaction.client.services.cards.finish(job.id)
+    view = status_card(CardView(job=replace(job, state=JobState.CANCELLED)))
+    try:
+        await edit_card(interaction.client, job, view, now_ms=wall_clock_ms(), bare=True)
+    except NETWORK_ERRORS as error:
+        log.info("job=%d card not closed: %s", job.id, type(error).__name__)

@@ -68,6 +68,8 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
         if await acknowledge(interaction, private=True) is None:
             return
         services = interaction.client.services
+        if reason[-1] not in ".!?…":
+            reason += "."  # it is said in front of other sentences
         await services.switches.pause(reason)
         services.cards.line_changed()
         log.info("paused by %d", interaction.user.id)

@@ -12,6 +12,7 @@ from bot.commands.submit import submit
 from bot.commands.wish import Motion, Wish
 from bot.replies import no_picture_text
 from generator.clip import Format, Framing, Loop, Quality, Shape
+from generator.protocol import Note
 
 if TYPE_CHECKING:
     from bot.client import VivantClient
@@ -107,4 +108,5 @@ async def animate_message(interaction: discord.Interaction[VivantClient], messag
     if not pictures:
         await answer(interaction, no_picture_text())
         return
-    await submit(interaction, pictures[0], Wish())
+    notes = (Note("first-picture", {"of": len(pictures)}),) if len(pictures) > 1 else ()
+    await submit(interaction, pictures[0], Wish(), notes)

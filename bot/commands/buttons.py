@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from bot.cards import Action
+from bot.cards import Action, deleted_card
 from bot.commands.about import forget
 from bot.commands.answers import acknowledge, answer, may_end
 from bot.commands.line import cancel_job
@@ -18,6 +18,8 @@ from bot.commands.recipe import describe_job_recipe
 from bot.commands.submit import submit_again
 from bot.commands.wish import MOTION_STEP, vary
 from bot.replies import forgotten_text, not_yours_text
+from bot.status import edit_card, wall_clock_ms
+from bot.verdicts import NETWORK_ERRORS
 
 if TYPE_CHECKING:
     from bot.client import VivantClient
@@ -61,8 +63,10 @@ async def _delete(interaction: Interaction, job_id: int) -> None:
         return
     with contextlib.suppress(discord.NotFound):
         await interaction.delete_original_response()  # of a component: the message it sits on
-    names = [name for name in (job.clip, job.master) if name] if job else []
-    await asyncio.to_thread(services.spool.delete, names)
+    if job is not None:
+        await asyncio.to_thread(services.spool.delete, await services.store.drop_clip(job_id))
+        with contextlib.suppress(*NETWORK_ERRORS):  # the card may be gone as well
+            await edit_card(interaction.client, job, deleted_card(), now_ms=wall_clock_ms(), bare=True)
     log.info("job=%d clip deleted", job_id)
 
 

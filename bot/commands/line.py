@@ -40,7 +40,12 @@ async def queue(interaction: discord.Interaction[VivantClient]) -> None:
     active = await services.store.active_jobs()
     own = [(job, await services.store.place(job.id)) for job in active if job.user_id == interaction.user.id]
     text = describe_line(
-        own, active, guild_id=interaction.guild_id, now_ms=wall_clock_ms(), hold=services.switches.hold
+        own,
+        active,
+        begun=services.cards.begun(),
+        guild_id=interaction.guild_id,
+        now_ms=wall_clock_ms(),
+        hold=services.switches.hold,
     )
     await interaction.edit_original_response(content=text, allowed_mentions=discord.AllowedMentions.none())
 

@@ -21,7 +21,15 @@ from bot.commands.download import download
 from bot.commands.place import ANSWER_WITHIN_MS, MIB, refuse_place, route_of, weight_of
 from bot.commands.wish import Wish, resolve
 from bot.job import Job, NewJob, Route
-from bot.replies import no_room_text, not_fetched_text, paused_text, picture_gone_text, too_long_text
+from bot.replies import (
+    in_line_already_text,
+    no_further_text,
+    no_room_text,
+    not_fetched_text,
+    paused_text,
+    picture_gone_text,
+    too_long_text,
+)
 from bot.sentences import explain_full, explain_picture, explain_settings, explain_source
 from bot.spool import SpoolFull
 from bot.status import wall_clock_ms
@@ -48,8 +56,13 @@ class Refused(Exception):
         self.text = text
 
 
-async def submit(interaction: Interaction, source: discord.Attachment, wish: Wish) -> None:
-    """Take one picture with its wish: from here on a job, a card and, some time later, a clip."""
+async def submit(
+    interaction: Interaction, source: discord.Attachment, wish: Wish, notes: tuple[Note, ...] = ()
+) -> None:
+    """Take one picture with its wish: from here on a job, a card and, some time later, a clip.
+
+    `notes` are told beside what the picture itself gives reason to tell.
+    """
     services = interaction.client.services
     refusal = _refuse_early(interaction) or _refuse_picture(services, source) or _refuse_wish(services, wish)
     if refusal:
@@ -61,6 +74,7 @@ async def submit(interaction: Interaction, source: discord.Attachment, wish: Wis
     new = None
     try:
         new = await _take_picture(interaction, source, wish)
+        new = replace(new, notes=notes + new.notes)
         await _accept(interaction, new, message_id)
     except Refused as refused:
         if new is not None:
@@ -84,8 +98,13 @@ async def submit_again(
         if job is None or not job.picture or not services.spool.picture_path(job.picture).is_file():
             raise Refused(picture_gone_text())
         settings = settings_of(job.settings)
+        if settings == job.settings:
+            raise Refused(no_further_text())
         if settings.variant not in services.switches.variants:
             settings = replace(settings, variant=services.switches.variant.name)
+        for other in await services.store.active_jobs():
+            if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
+                raise Refused(in_line_already_text())
         route = route_of(interaction, spoiler=job.route.spoiler, now_ms=wall_clock_ms())
         await _accept(interaction, _new_job(interaction, route, settings, job.picture), message_id)
     except Refused as refused:
