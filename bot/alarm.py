@@ -27,16 +27,16 @@ class Alarm:
     """Rings once for every storm of executor crashes."""
 
     def __init__(self) -> None:
-        self._storms: asyncio.Queue[ExecutorLost] = asyncio.Queue()
+        self._storms: asyncio.Queue[tuple[ExecutorLost, bool]] = asyncio.Queue()
 
-    def storm(self, error: ExecutorLost) -> None:
-        """Note that nothing is started any more because the executor keeps dying."""
-        self._storms.put_nowait(error)
+    def storm(self, error: ExecutorLost, others_go_on: bool) -> None:
+        """Note that an executor keeps dying and starts nothing any more, and whether others go on."""
+        self._storms.put_nowait((error, others_go_on))
 
     async def run(self, client: discord.Client, configured: frozenset[int]) -> None:
         """Write to the owners until cancelled; an owner who cannot be written to still has the log."""
         while True:
-            text = storm_text(await self._storms.get())
+            text = storm_text(*await self._storms.get())
             for owner_id in owner_ids(client, configured):
                 try:
                     owner = await client.fetch_user(owner_id)

@@ -67,7 +67,8 @@ async def run_bot(
         cards = StatusCards(store, switches)
         alarm = Alarm()
         worker = partial(Worker, store, spool, gate=switches.gate, on_progress=cards.progress, on_change=cards.changed)
-        workers = [worker(backend, on_storm=alarm.storm) for backend in backends]
+        workers: list[Worker] = []
+        workers += [worker(backend, on_storm=alarm.storm, crew=workers) for backend in backends]
         services = Services(
             config=config,
             store=store,
@@ -78,7 +79,6 @@ async def run_bot(
             workers=workers,
             shrink=shrink,
             preload=partial(_preload, backends),
-            describe_backends=lambda: [backend.describe() for backend in backends],
         )
         _expect_no_voice()
         client = await stack.enter_async_context(VivantClient(services))

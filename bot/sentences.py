@@ -125,13 +125,14 @@ def explain_hold(hold: Hold) -> str:
     }[hold.cause]
 
 
-def storm_text(error: ExecutorLost) -> str:
-    """Tell the owners that the line stands still, and what to do."""
+def storm_text(error: ExecutorLost, others_go_on: bool) -> str:
+    """Tell the owners that the line stands still, or that one GPU does, and what to do."""
     ways = {"signal": "was killed", "stall": "hung", "garbage": "spoke garbage"}
     how = ways.get(error.data.get("cause", ""), "ended")
     return (
-        f"The process that renders clips has died again and again (the last one {how}), "
-        "so nothing is started any more. Everything in the line is kept. "
+        f"A process that renders clips has died again and again (the last one {how}), so "
+        f"{'its GPU gets no more jobs; the others go on' if others_go_on else 'nothing is started any more'}. "
+        "Everything in the line is kept. "
         "Look at the bot's log and run `python -m bot doctor`; then use `/admin resume`."
     )
 

@@ -94,4 +94,3 @@ class Services:
     shrink: Shrink = shrink
     workers: Sequence[Worker] = field(default_factory=tuple)
     preload: Callable[[str], None] = lambda variant: None
-    describe_backends: Callable[[], list[dict[str, object]]] = list

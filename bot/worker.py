@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -38,8 +38,9 @@ class _Closed(Exception):
 class Worker:
     """Keeps one backend busy with the line's next jobs while `run` is awaited.
 
-    `on_progress` hears every step, `on_change` the id of each job whose state changed, `on_storm` the last of
-    STORM_CRASHES executor losses within STORM_SECONDS, after which nothing is started until an admin resumes.
+    `on_progress` hears every step, `on_change` the id of each job whose state changed. After STORM_CRASHES executor
+    losses within STORM_SECONDS this worker starts nothing until an admin resumes; `on_storm` hears the last of them,
+    and whether others of the `crew` (all workers of this bot, this one among them) go on.
     """
 
     def __init__(
@@ -51,7 +52,8 @@ class Worker:
         gate: Gate | None = None,
         on_progress: Callable[[Job, Progress], None] = lambda job, progress: None,
         on_change: Callable[[int], None] = lambda job_id: None,
-        on_storm: Callable[[ExecutorLost], None] = lambda error: None,
+        on_storm: Callable[[ExecutorLost, bool], None] = lambda error, others_go_on: None,
+        crew: Sequence[Worker] = (),
         monotonic: Callable[[], float] = time.monotonic,
         room_check_seconds: float = 30.0,
     ) -> None:
@@ -62,10 +64,13 @@ class Worker:
         self._on_progress = on_progress
         self._on_change = on_change
         self._on_storm = on_storm
+        self._crew = crew
         self._monotonic = monotonic
         self._room_check_seconds = room_check_seconds
         self._renders: dict[int, asyncio.Task[Rendered]] = {}
         self._crashes: deque[float] = deque(maxlen=STORM_CRASHES)
+        self._fit = asyncio.Event()
+        self._fit.set()
 
     # -- what others ask ----------------------------------------------------------------------------------------
 
@@ -82,8 +87,19 @@ class Worker:
         return render is not None and (render.cancelling() > 0 or render.cancel())
 
     def resume(self) -> None:
-        """Forget the crashes so far; `Switches.resume` opens the gate."""
+        """Forget the crashes so far and start jobs again; `Switches.resume` opens the gate."""
         self._crashes.clear()
+        self._fit.set()
+
+    @property
+    def is_fit(self) -> bool:
+        """Tell whether it may start jobs: no storm of crashes has stopped it."""
+        return self._fit.is_set()
+
+    def describe(self) -> dict[str, object]:
+        """Give what its backend says of itself, and whether a storm of crashes has stopped it."""
+        stopped = {} if self.is_fit else {"stopped": "it broke down again and again"}
+        return self._backend.describe() | stopped
 
     # -- one loop -----------------------------------------------------------------------------------------------
 
@@ -91,6 +107,7 @@ class Worker:
         try:
             while True:
                 await self._gate.wait_open()
+                await self._fit.wait()
                 job = await self._insist(self._store.claim)
                 if job is None:
                     await self._store.wait_for_work()
@@ -175,10 +192,14 @@ class Worker:
             return
         self._crashes.append(now)
         if len(self._crashes) == STORM_CRASHES and now - self._crashes[0] <= STORM_SECONDS:
-            self._gate.close(HoldCause.CRASH_STORM, str(error))
-            log.critical("the executor died %d times within %d s; nothing is started", STORM_CRASHES, STORM_SECONDS)
+            self._fit.clear()
             self._crashes.clear()
-            self._on_storm(error)
+            others_go_on = any(worker.is_fit for worker in self._crew)
+            what = "it starts nothing more, the others go on" if others_go_on else "nothing is started"
+            log.critical("an executor died %d times within %d s; %s", STORM_CRASHES, STORM_SECONDS, what)
+            if not others_go_on:
+                self._gate.close(HoldCause.CRASH_STORM, str(error))
+            self._on_storm(error, others_go_on)
 
     # -- no room ------------------------------------------------------------------------------------------------
 

@@ -37,6 +37,10 @@ class Backend(Protocol):
         """
         ...
 
+    def describe(self) -> dict[str, Any]:
+        """Give what an admin may know: device, memory, versions, variant; empty until it is ready."""
+        ...
+
     async def close(self) -> None:
         """Stop everything; renders in flight raise ExecutorLost."""
 

@@ -94,7 +94,7 @@ class FakeBackend:
     async def start(self) -> None:
         self.ready.set()
 
-    def describe(self) -> dict[str, object]:
+    def describe(self) -> dict[str, Any]:
         return {"device": "fake", "variant": self.loaded[-1] if self.loaded else None}
 
     def preload(self, variant: str) -> None:

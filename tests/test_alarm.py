@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from bot.alarm import Alarm
 from bot.sandbox.scene import ADA, DIRECT_ADA, DIRECT_OLGA, OLGA
 from bot.sandbox.server import Sandbox
@@ -12,10 +14,11 @@ from generator.errors import ExecutorLost
 from tests.edge import running_edge, until
 
 
-async def test_a_storm_is_told_to_the_owner_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("others_go_on", "says"), [(False, "nothing is started"), (True, "the others go on")])
+async def test_a_storm_is_told_to_the_owner_alone(tmp_path: Path, others_go_on: bool, says: str) -> None:
     async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
         alarm = Alarm()
-        alarm.storm(ExecutorLost("killed by signal 9", cause="signal"))
+        alarm.storm(ExecutorLost("killed by signal 9", cause="signal"), others_go_on)
         ringing = asyncio.create_task(alarm.run(edge.client, frozenset()))
         world = edge.sandbox.world
         try:
@@ -23,5 +26,6 @@ async def test_a_storm_is_told_to_the_owner_alone(tmp_path: Path) -> None:
         finally:
             ringing.cancel()
         assert "was killed" in message["content"]
+        assert says in message["content"]
         assert "/admin resume" in message["content"]
         assert not world.messages_for(ADA, DIRECT_ADA)

@@ -39,7 +39,7 @@ class Bench:
     gate: Gate = field(default_factory=Gate)
     progress: list[tuple[int, Progress]] = field(default_factory=list)
     changes: list[int] = field(default_factory=list)
-    storms: list[ExecutorLost] = field(default_factory=list)
+    storms: list[tuple[ExecutorLost, bool]] = field(default_factory=list)
     now: float = 0.0
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ class Bench:
             gate=self.gate,
             on_progress=lambda job, progress: self.progress.append((job.id, progress)),
             on_change=self._on_change,
-            on_storm=self.storms.append,
+            on_storm=lambda error, others_go_on: self.storms.append((error, others_go_on)),
             monotonic=self._monotonic,
             room_check_seconds=0.01,
         )
@@ -173,6 +173,30 @@ async def test_a_crash_storm_stops_claiming_and_tells(tmp_path: Path) -> None:
         bench.worker.resume()
         bench.gate.open(HoldCause.CRASH_STORM)
         await bench.until_state(job.id, JobState.RENDERED)
+
+
+async def test_one_gpu_that_keeps_crashing_does_not_stop_the_others(tmp_path: Path) -> None:
+    broken = FakeBackend(usual=Act(error=lost()))
+    async with at_work(tmp_path, broken, Limits(max_attempts=100)) as bench:
+        sound = FakeBackend()
+        crew = [bench.worker, Worker(bench.store, bench.spool, sound, gate=bench.gate)]
+        bench.worker._crew = crew
+        await bench.store.enqueue(new_job())
+
+        async def stopped() -> bool:
+            return not bench.worker.is_fit
+
+        await bench.until(stopped)
+        assert bench.gate.hold is None
+        assert [others_go_on for _, others_go_on in bench.storms] == [True]
+        assert "stopped" in bench.worker.describe()
+        running = asyncio.create_task(crew[1].run())
+        await bench.until_state(1, JobState.RENDERED)
+        assert len(sound.requests) == 1
+        running.cancel()
+        await asyncio.wait({running})
+        bench.worker.resume()
+        assert bench.worker.is_fit and "stopped" not in bench.worker.describe()
 
 
 async def test_slow_crashes_are_no_storm(tmp_path: Path) -> None:

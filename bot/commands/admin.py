@@ -96,7 +96,7 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
         services = interaction.client.services
         text = describe_status(
             counts=await services.store.counts(),
-            backends=services.describe_backends(),
+            backends=[worker.describe() for worker in services.workers],
             free_bytes=services.spool.free_bytes(),
             variant=services.switches.variant.name,
             hold=services.switches.hold,
