@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 PREVIEW_NAME = "framing.png"
 ALT_TEXT = "A short clip made from a picture"
 LINE_SHOWN = 10
+MOST_LETTERS = 2000
+"""what Discord takes in one message"""
 DEMO_LABEL = "Demo model: tiny, soft frames that show how it works, not how good it gets."
 
 _WAITING, _WORKING, _DONE, _FAILED, _QUIET = (
@@ -67,28 +69,30 @@ _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
 }
 
 
-class JobButton(ui.DynamicItem[ui.Button[Any]], template=r"vivant:(?P<action>[a-z]+):(?P<number>\d+)"):
+class JobButton(ui.DynamicItem[ui.Button[Any]], template=r"vivant:(?P<action>[a-z]+):(?P<number>\d+):(?P<key>[\w-]*)"):
     """A button that still works after a restart: its custom id says everything.
 
-    `number` is the job's id, or for `forget` the person's.
+    `number` is the job's id, or for `forget` the person's. `key` is the job's, because a new database begins to count
+    its jobs from one again.
     """
 
-    def __init__(self, action: Action, number: int) -> None:
+    def __init__(self, action: Action, number: int, key: str = "") -> None:
         label, style = _LABELS[action]
-        super().__init__(ui.Button(label=label, style=style, custom_id=f"vivant:{action}:{number}"))
+        super().__init__(ui.Button(label=label, style=style, custom_id=f"vivant:{action}:{number}:{key}"))
         self.action = action
         self.number = number
+        self.key = key
 
     @classmethod
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
         """Rebuild the button from a press."""
-        return cls(Action(match["action"]), int(match["number"]))
+        return cls(Action(match["action"]), int(match["number"]), match["key"])
 
     async def callback(self, interaction: discord.Interaction[VivantClient]) -> None:  # type: ignore[override]
         """Hand the press to the client, which knows what to do."""
-        await interaction.client.press(interaction, self.action, self.number)
+        await interaction.client.press(interaction, self.action, self.number, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,9 @@ def status_card(view: CardView) -> ui.LayoutView:
     if view.job.state is JobState.FAILED:
         buttons = [Action.AGAIN]
     preview = view.job.route if view.has_preview and view.job.state in (JobState.QUEUED, JobState.RUNNING) else None
-    return _layout(lines, small, colour, [JobButton(action, view.job.id) for action in buttons], preview=preview)
+    return _layout(
+        lines, small, colour, [JobButton(action, view.job.id, view.job.key) for action in buttons], preview=preview
+    )
 
 
 def _layout(
@@ -269,7 +275,7 @@ def clip_layout(job: Job, file_name: str, *, is_demo: bool, spoiler: bool) -> ui
     layout.add_item(ui.TextDisplay(clip_text(job, is_demo=is_demo)))
     clip = discord.MediaGalleryItem(f"attachment://{file_name}", description=ALT_TEXT, spoiler=spoiler)
     layout.add_item(ui.MediaGallery(clip))
-    layout.add_item(ui.ActionRow(*(JobButton(action, job.id) for action in CLIP_ACTIONS)))
+    layout.add_item(ui.ActionRow(*(JobButton(action, job.id, job.key) for action in CLIP_ACTIONS)))
     return layout
 
 
@@ -297,7 +303,7 @@ def clip_buttons(job: Job) -> ui.View:
     """Give the buttons below a posted clip."""
     view = ui.View(timeout=None)
     for action in CLIP_ACTIONS:
-        view.add_item(JobButton(action, job.id))
+        view.add_item(JobButton(action, job.id, job.key))
     return view
 
 
@@ -309,7 +315,7 @@ def failure_text(job: Job) -> str:
 def failure_buttons(job: Job) -> ui.View:
     """Give the buttons below a failure."""
     view = ui.View(timeout=None)
-    view.add_item(JobButton(Action.AGAIN, job.id))
+    view.add_item(JobButton(Action.AGAIN, job.id, job.key))
     return view
 
 
@@ -333,24 +339,26 @@ def describe_line(
     own: list[tuple[Job, Place | None]],
     active: list[Job],
     *,
-    begun: set[int],
+    begun: set[tuple[int, int]],
     guild_id: int | None,
     now_ms: int,
     hold: Hold | None,
 ) -> str:
     """Give a person's own jobs and the whole line; people of other servers stay unnamed.
 
-    `begun` names the jobs that a GPU works on; the others that are running come next.
+    `begun` names the tries, as job and attempt, that a GPU works on; the others that are running come next.
     """
     rows = [] if hold is None else [explain_hold(hold), ""]
     rows += ["**Your pictures**"] if own else ["You have nothing in the line. `/animate` puts a picture there."]
     for job, place in own[:LINE_SHOWN]:
-        rows.append(f"`{job.id}` {_describe_place_of(job, place, now_ms, begun=job.id in begun, hold=hold)}")
+        rows.append(
+            f"`{job.id}` {_describe_place_of(job, place, now_ms, begun=(job.id, job.attempt) in begun, hold=hold)}"
+        )
     rows += _and_more(len(own))
     waiting = [job for job in active if job.state is JobState.QUEUED]
     if not active:
         return "\n".join([*rows, "", "The line is empty."])
-    made = len([job for job in active if job.state is JobState.RUNNING and job.id in begun])
+    made = len([job for job in active if job.state is JobState.RUNNING and (job.id, job.attempt) in begun])
     next_up = len(active) - len(waiting) - made
     counted = [f"{made} being made", *([f"{next_up} up next"] if next_up else []), f"{len(waiting)} waiting"]
     rows += ["", f"**The line**: {', '.join(counted)}"]
@@ -401,8 +409,8 @@ def describe_status(
     rows.append(" · ".join(f"{counts.get(state, 0)} {state}" for state in JobState))
     for number, facts in enumerate(backends):
         known = ", ".join(f"{key} {value}" for key, value in facts.items() if isinstance(value, str | int | float))
-        rows.append(f"GPU process {number}: {known or 'starting'}")
-    return "\n".join(rows)
+        rows.append(f"GPU process {number}: {known or 'starting'}"[:400])
+    return "\n".join(rows)[:MOST_LETTERS]
 
 
 def describe_presence(variant: Variant, waiting: int, hold: Hold | None) -> str:

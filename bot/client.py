@@ -155,7 +155,8 @@ class VivantClient(discord.AutoShardedClient):
             await asyncio.wait({presence, connection})
 
     async def on_shard_ready(self, shard_id: int) -> None:
-        """Note how long the first start took."""
+        """Note how long the first start took; what was shown below the bot's name is gone with a new session."""
+        self._shown = ""
         if self.ready_seconds is None:
             self.ready_seconds = time.monotonic() - self._made
             log.info("ready %.2f s after the start, %d servers", self.ready_seconds, len(self.guilds))
@@ -180,11 +181,11 @@ class VivantClient(discord.AutoShardedClient):
         await asyncio.to_thread(self.services.spool.delete, names)
         log.info("guild=%d left, %d files deleted", guild_id, len(names))
 
-    async def press(self, interaction: discord.Interaction[Any], action: Action, number: int) -> None:
+    async def press(self, interaction: discord.Interaction[Any], action: Action, number: int, key: str) -> None:
         """Do what a button says, with the same checks and failures as a command."""
         try:
             if action is Action.FORGET or await self.tree.interaction_check(interaction):  # ALWAYS_OPEN, as its command
-                await press(interaction, action, number)
+                await press(interaction, action, number, key)
         except Exception as error:  # noqa: BLE001 - a button has no tree to catch its errors
             await self.tree.report(interaction, error)
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from bot.cards import CardView, dead_card, sent_card, status_card
+from bot.cards import CardView, dead_card, deleted_card, sent_card, status_card
 from bot.database import StoreFull
 from bot.job import Delivery, Job, JobState
 from bot.posting import Posting, Shrink, Unposted
 from bot.status import StatusCards, edit_card, wall_clock_ms
-from bot.verdicts import NETWORK_ERRORS, Next, Verdict, judge, wait_ms
+from bot.verdicts import DELETED, NETWORK_ERRORS, Next, Verdict, judge, wait_ms
 
 if TYPE_CHECKING:
     from bot.services import Switches
@@ -157,9 +157,14 @@ class Poster:
             view = dead_card(job, verdict.reason)
         elif url is not None:
             view = sent_card(job, url, is_demo=self._switches.is_demo(job.settings.variant))
+        elif verdict.reason == DELETED and job.state is JobState.RENDERED:
+            view = deleted_card()
         else:
             return  # the card itself was the answer
         for attempt in range(TIDY_TRIES):
+            current = await self._store.job(job.id)
+            if current is None or (job.clip and not current.clip and url):
+                return  # forgotten or deleted meanwhile, and the card says so
             try:
                 async with asyncio.timeout(TIDY_SECONDS):
                     await edit_card(client, job, view, now_ms=self._now_ms(), bare=True)

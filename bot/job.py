@@ -67,6 +67,8 @@ class NewJob:
     weight: int = 100
     """the person's share of the GPU, in percent of one ordinary share"""
     notes: tuple[Note, ...] = ()
+    card_message_id: int | None = None
+    """the message that becomes the status card"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,8 +79,8 @@ _ADMIT_SQL = """
 
 _INSERT_SQL = """
     insert into job (key, user_id, guild_id, state, start_tag, tag, kind_id, cost_ms, created_ms, picture,
-      route, settings, notes)
-    values (:key, :user, :guild, 'queued', :start, :tag, :kind, :cost, :now, :picture, :route, :settings, :notes)
+      route, settings, notes, card_message_id)
+    values (:key, :user, :guild, 'queued', :start, :tag, :kind, :cost, :now, :picture, :route, :settings, :notes, :card)
     returning id
 """
 
@@ -105,6 +105,7 @@ def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, 
     tag = start + max(1, cost_ms * 100 // new.weight)
     values |= {"start": start, "tag": tag, "kind": kind_id, "cost": cost_ms, "now": now_ms, "picture": new.picture}
     values |= {"route": route_text(new.route), "settings": settings_text(new.settings), "notes": notes_text(new.notes)}
+    values["card"] = new.card_message_id
     [job_id] = fetch_one(db, _INSERT_SQL, values)
     fetch(db, _JOIN_LANE_SQL, (new.user_id, tag, job_id))
     return Job(
@@ -119,6 +120,7 @@ def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, 
         cost_ms=cost_ms,
         notes=new.notes,
         created_ms=now_ms,
+        card_message_id=new.card_message_id,
     )
 
 
@@ -267,6 +269,15 @@ def of_user(db: Statements, user_id: int, limit: int) -> list[Job]:
     return _jobs(db, "where user_id = :user order by id desc limit :limit", {"user": user_id, "limit": limit})
 
 
+def untold_jobs(db: Statements, user_id: int) -> list[Job]:
+    """Give a person's jobs that are in the line, or whose delivery is still owed."""
+    tail = """
+        where user_id = :user and (state in ('queued', 'running')
+          or exists (select 1 from outbox where job_id = id and outbox.state in ('pending', 'sending')))
+    """
+    return _jobs(db, tail, {"user": user_id})
+
+
 def active(db: Statements) -> list[Job]:
     """Give the running jobs, then the waiting ones as `waiting` orders them."""
     return [*_jobs(db, "where state = 'running' order by tag, id"), *waiting(db, _NO_LIMIT)]
@@ -327,8 +338,3 @@ def counts(db: Statements) -> dict[JobState, int]:
     """Count the jobs kept in each state."""
     found = dict(fetch(db, "select state, count(*) from job group by state"))
     return {state: int(found.get(str(state), 0)) for state in JobState}
-
-
-def set_card(db: Statements, job_id: int, message_id: int) -> None:
-    """Remember the status card's message."""
-    fetch(db, "update job set card_message_id = ? where id = ?", (message_id, job_id))

@@ -88,18 +88,26 @@ class Posting:
     async def find(self, place: discord.PartialMessageable, job: Job, delivery: Delivery) -> discord.Message | None:
         """Search the channel's history for this job's message. None also where the history may not be read."""
         first_ms = (delivery.first_try_ms or 0) - LOOK_BEFORE_MS
-        since = discord.Object(max(0, (first_ms - discord.utils.DISCORD_EPOCH) << 22))
+        since = max(0, (first_ms - discord.utils.DISCORD_EPOCH) << 22)
+        # This machine's clock may have been ahead then; the card's id carries Discord's own time.
+        earlier = [job.card_message_id] if job.card_message_id and job.card_message_id < since else []
         try:
-            async for message in place.history(after=since, limit=LOOK_MESSAGES, oldest_first=True):
-                if (
-                    self._client.user
-                    and message.author.id == self._client.user.id
-                    and self._is_about(message, job, delivery.nonce)
-                ):
+            for after in (since, *earlier):
+                if message := await self._find_after(after, place, job, delivery):
                     log.info("job=%d had arrived before as message %d", job.id, message.id)
                     return message
         except (discord.Forbidden, discord.NotFound):
             log.warning("job=%d history cannot be read: a repeat is possible after a long outage", job.id)
+        return None
+
+    async def _find_after(
+        self, after: int, place: discord.PartialMessageable, job: Job, delivery: Delivery
+    ) -> discord.Message | None:
+        history = place.history(after=discord.Object(after), limit=LOOK_MESSAGES, oldest_first=True)
+        async for message in history:
+            is_own = self._client.user is not None and message.author.id == self._client.user.id
+            if is_own and self._is_about(message, job, delivery.nonce):
+                return message
         return None
 
     def _is_about(self, message: discord.Message, job: Job, nonce: str) -> bool:

@@ -64,6 +64,11 @@ def no_job_text(job_id: int) -> str:
     return f"There is no job {job_id} here. /queue lists yours."
 
 
+def earlier_text() -> str:
+    """Say that a button is of a time of which nothing is kept."""
+    return f"That is from before my records begin. {NOTHING_QUEUED} Please use /animate again."
+
+
 def not_yours_text() -> str:
     """Say who may do that."""
     return "Only the person who asked for it, or a moderator, can do that."
@@ -177,7 +182,7 @@ def explain_cancel(outcome: CancelOutcome, job_id: int) -> str:
     """Say what a wish to cancel did."""
     return {
         CancelOutcome.NOT_FOUND: no_job_text(job_id),
-        CancelOutcome.QUEUED_CANCELLED: "Cancelled. It never reached the graphics card.",
+        CancelOutcome.QUEUED_CANCELLED: "Cancelled.",
         CancelOutcome.RUNNING_REQUESTED: "Cancelled. It stops within moments.",
         CancelOutcome.ALREADY_SETTLED: "It was over already.",
     }[outcome]

@@ -44,11 +44,10 @@ def release_files(db: Statements, job_ids: Sequence[int]) -> list[str]:
     return _unreferenced(db, rows)
 
 
-def drop_clip(db: Statements, job_id: int) -> list[str]:
-    """Let a settled job go of its clip and master, and keep its picture for another try."""
-    rows = fetch(db, "select clip, master from job where id = ? and state = 'rendered'", (job_id,))
-    fetch(db, "update job set clip = null, master = null where id = ? and state = 'rendered'", (job_id,))
-    return [name for row in rows for name in row if name]
+def drop_files(db: Statements, job_id: int) -> list[str]:
+    """Let a job whose post a person has deleted go of its files; that post is proof that its delivery arrived."""
+    fetch(db, "update outbox set state = 'sent' where job_id = ? and state <> 'sent'", (job_id,))
+    return release_files(db, [job_id])
 
 
 def delete_rows(db: Statements, job_ids: Sequence[int]) -> list[str]:
@@ -65,10 +64,11 @@ def _by_ids(db: Statements, job_ids: Sequence[int]) -> list[Any]:
 
 
 def delete_idle_lanes(db: Statements) -> None:
-    """Delete the lanes of people who neither wait nor have an advantage to pay back."""
+    """Delete the lanes of people who neither wait nor have an advantage to pay back, or of whom no job is kept."""
     sql = """
         delete from lane where head_id is null and running = 0
-          and served <= (select value from meta where key = 'vtime')
+          and (served <= (select value from meta where key = 'vtime')
+            or not exists (select 1 from job where job.user_id = lane.user_id))
     """
     fetch(db, sql)
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,10 @@ VISIBLE_CARDS = 25
 
 FINISH_SECONDS = 10.0
 """how long an edit under way may hold up the final one"""
+
+
+Show = Callable[[discord.ui.LayoutView], Awaitable[None]]
+"""writes a card's first layout. Raises discord's errors"""
 
 
 def wall_clock_ms() -> int:
@@ -74,10 +78,14 @@ class _Card:
     job_id: int
     dirty: asyncio.Event = field(default_factory=asyncio.Event)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    show: Show | None = None
+    """the first write, which brings the preview; None afterwards"""
     progress: Progress | None = None
+    attempt: int = 0
+    """the try whose progress it is"""
     written: object = None
-    passes_in: float | None = None
-    """seconds after a write in which the times it shows may pass; None: it shows none"""
+    passes_at: float | None = None
+    """when the times it shows may have passed, by the loop's clock; None: it shows none"""
     has_preview: bool = True
     task: asyncio.Task[None] | None = None
 
@@ -120,8 +128,13 @@ class StatusCards:
     def progress(self, job: Job, progress: Progress) -> None:
         """Note how far a render is."""
         card = self._card(job.id)
-        card.progress = progress
+        card.progress, card.attempt = progress, job.attempt
         card.dirty.set()
+
+    def open(self, job: Job, show: Show) -> None:
+        """Begin a card with its picture: `show` writes it where it will be edited from then on."""
+        self._card(job.id).show = show
+        self.changed(job.id)
 
     def changed(self, job_id: int) -> None:
         """Note that a job's state changed, and with it perhaps everybody's place."""
@@ -132,9 +145,9 @@ class StatusCards:
         """Note that every waiting card may be out of date: a pause, a resume."""
         self._line_moved.set()
 
-    def begun(self) -> set[int]:
-        """Name the jobs that a GPU has begun with: an executor takes one more than it renders."""
-        return {card.job_id for card in self._cards.values() if card.progress is not None}
+    def begun(self) -> set[tuple[int, int]]:
+        """Name the tries, as job and attempt, that a GPU has begun: an executor takes one more than it renders."""
+        return {(card.job_id, card.attempt) for card in self._cards.values() if card.progress is not None}
 
     async def finish(self, job_id: int) -> None:
         """Stop a card's writer, so that the next edit is the last; call before the final edit."""
@@ -162,7 +175,7 @@ class StatusCards:
     async def _write(self, card: _Card) -> None:
         while True:
             try:
-                async with asyncio.timeout(card.passes_in):
+                async with asyncio.timeout_at(card.passes_at):
                     await card.dirty.wait()
             except TimeoutError:
                 card.written = None  # "ready in 2 minutes" has become "ready 1 second ago"
@@ -185,7 +198,7 @@ class StatusCards:
         return CardView(
             job=job,
             place=await self._store.place(job.id) if waits else None,
-            progress=card.progress if card and not waits else None,
+            progress=card.progress if card and card.attempt == job.attempt and not waits else None,
             now_ms=self._now_ms(),
             is_demo=self._switches.is_demo(job.settings.variant),
             hold=self._switches.hold,
@@ -199,11 +212,16 @@ class StatusCards:
         if (shown, view.progress) == card.written or self._client is None:
             return False
         card.written = (shown, view.progress)
-        card.passes_in = None
+        card.passes_at = None
         if view.place is not None and view.hold is None:
-            card.passes_in = max(self._line_seconds, view.place.eta_low_ms / 1000)
+            seconds = max(self._line_seconds, view.place.eta_low_ms / 1000)
+            card.passes_at = asyncio.get_running_loop().time() + seconds
+        show, card.show = card.show, None
         try:
-            await edit_card(self._client, job, status_card(view), now_ms=self._now_ms(), bare=False)
+            if show is not None:
+                await show(status_card(view))
+            else:
+                await edit_card(self._client, job, status_card(view), now_ms=self._now_ms(), bare=False)
         except NETWORK_ERRORS as error:
             # a card is a courtesy: the next change writes it again
             log.info("job=%d card not written: %s", job.id, type(error).__name__)

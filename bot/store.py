@@ -188,10 +188,6 @@ class JobStore:
         """Count the jobs kept in each state."""
         return await self._database.read(line.counts)
 
-    async def set_card(self, job_id: int, message_id: int) -> None:
-        """Remember the status card's message."""
-        await self._database.write(line.set_card, job_id, message_id)
-
     # -- deliveries ---------------------------------------------------------------------------------------------
 
     async def due_deliveries(self, now_ms: int | None = None, limit: int = 25) -> list[Delivery]:
@@ -243,9 +239,13 @@ class JobStore:
         """Keep a setting; None forgets it."""
         await self._database.write(_set_setting, key, value)
 
-    async def drop_clip(self, job_id: int) -> list[str]:
-        """Let a settled job go of its clip, not of its picture; give the spool's files to delete."""
-        return await self._database.write(retention.drop_clip, job_id)
+    async def drop_files(self, job_id: int) -> list[str]:
+        """Let a job whose post was deleted go of picture and clip; give the spool's files to delete."""
+        return await self._database.write(retention.drop_files, job_id)
+
+    async def untold_jobs(self, user_id: int) -> list[Job]:
+        """Give a person's jobs whose card is still to be written: those in the line, and those to be delivered."""
+        return await self._database.read(line.untold_jobs, user_id)
 
     async def forget_user(self, user_id: int) -> list[str]:
         """Delete everything about one person; give the spool's files to delete."""

@@ -34,6 +34,10 @@ class Next(StrEnum):
     DEAD = "dead"
 
 
+DELETED = "deleted"
+"""the reason of a verdict on a post that arrived and is gone again"""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What to do next, and why."""
@@ -53,7 +57,7 @@ def judge(error: Exception) -> Verdict:
     if error.code == 50083:
         return Verdict(Next.PARENT, DeadReason.CHANNEL_GONE)
     if error.code == 10008:  # the nonce matched a message that has been deleted since
-        return Verdict(Next.SENT)
+        return Verdict(Next.SENT, DELETED)
     if error.status == 404:
         return Verdict(Next.ELSEWHERE, DeadReason.CHANNEL_GONE)
     if error.status == 403 and error.code != 200000:  # 200000: AutoMod

@@ -71,14 +71,16 @@ class Worker:
         self._crashes: deque[float] = deque(maxlen=STORM_CRASHES)
         self._fit = asyncio.Event()
         self._fit.set()
+        self.taken = asyncio.Event()
+        """set while it would not begin a further job at once: it renders one, or is stopped by a storm of crashes"""
 
     # -- what others ask ----------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Work until cancelled, then give the running jobs back; ends by itself when the backend is closed."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._backend.slots):
-                group.create_task(self._serve())
+            for number in range(self._backend.slots):
+                group.create_task(self._serve(looks_ahead=number > 0))
 
     def cancel(self, job_id: int) -> bool:
         """Stop a running render, after `JobStore.cancel` noted the wish; False: this worker does not run it."""
@@ -90,6 +92,8 @@ class Worker:
         """Forget the crashes so far and start jobs again; `Switches.resume` opens the gate."""
         self._crashes.clear()
         self._fit.set()
+        if not self._renders:
+            self.taken.clear()
 
     @property
     def is_fit(self) -> bool:
@@ -103,11 +107,13 @@ class Worker:
 
     # -- one loop -----------------------------------------------------------------------------------------------
 
-    async def _serve(self) -> None:
+    async def _serve(self, *, looks_ahead: bool) -> None:
         try:
             while True:
                 await self._gate.wait_open()
                 await self._fit.wait()
+                if looks_ahead:  # what an idle GPU could begin with is not taken in advance
+                    await self._wait_for_busy_crew()
                 job = await self._insist(self._store.claim)
                 if job is None:
                     await self._store.wait_for_work()
@@ -116,10 +122,15 @@ class Worker:
         except _Closed:
             return
 
+    async def _wait_for_busy_crew(self) -> None:
+        while idle := next((worker for worker in self._crew if not worker.taken.is_set()), None):
+            await idle.taken.wait()
+
     async def _try(self, job: Job) -> None:
         """Render one claimed job and settle it, or give it back; also when this task is cancelled."""
         render = asyncio.create_task(self._render(job), name=f"render {job.id}")
         self._renders[job.id] = render
+        self.taken.set()
         self._on_change(job.id)
         try:
             await asyncio.wait({render})
@@ -131,6 +142,8 @@ class Worker:
             raise
         finally:
             del self._renders[job.id]
+            if not self._renders and self.is_fit:
+                self.taken.clear()
         try:
             await self._conclude(job, render)
         finally:
@@ -193,6 +206,7 @@ class Worker:
         self._crashes.append(now)
         if len(self._crashes) == STORM_CRASHES and now - self._crashes[0] <= STORM_SECONDS:
             self._fit.clear()
+            self.taken.set()
             self._crashes.clear()
             others_go_on = any(worker.is_fit for worker in self._crew)
             what = "it starts nothing more, the others go on" if others_go_on else "nothing is started"

@@ -106,7 +106,9 @@ class Executor:
             device = make_device(self._config)
         except ImportError as error:
             self._die(f"torch cannot be imported ({error}); install the project again as the README says")
-        self._studio = Studio(self._config, device, Rungs(self._config.state_folder))
+        self._studio = Studio(
+            self._config, device, Rungs(self._config.state_folder, os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+        )
         threading.Thread(target=self._mux, name="muxer", daemon=True).start()
         self._preload(self._config.preload)
         while True:

@@ -81,10 +81,13 @@ class Take:
 
 
 class Rungs:
-    """The memory rung that worked after a larger one had not, for each GPU and variant, remembered in a file."""
+    """The memory rung that worked after a larger one had not, for each GPU and variant, remembered in a file.
 
-    def __init__(self, folder: Path | None) -> None:
-        self._path = folder / "memory.json" if folder else None
+    `gpu` is which of several this process holds: each has a file of its own.
+    """
+
+    def __init__(self, folder: Path | None, gpu: str = "") -> None:
+        self._path = folder / f"memory{gpu and '-'}{gpu}.json" if folder else None
         self._rungs: dict[str, tuple[str, int]] = {}
         """rung, and the bytes that were free when the larger one did not fit"""
         if self._path is not None and self._path.is_file():
@@ -264,7 +267,7 @@ class Studio:
         if below is None:
             return plan
         if compile:
-            log.info("not compiling: this GPU was out of memory before; memory.json in the state folder remembers it")
+            log.info("not compiling: this GPU was out of memory before; memory*.json in the state folder remembers it")
         return dataclasses.replace(below, compile=False)
 
     def _step_down(self, shot: _Shot, reason: str) -> None:

@@ -177,7 +177,7 @@ def clip_of(message: Json) -> Json | None:
 
 def count_clips(clips: list[Json], jobs: int) -> list[int]:
     """Give how many of the clips belong to each of the jobs 1 to `jobs`; their buttons tell."""
-    owners = [int(buttons(clip["components"])["Again"].rpartition(":")[2]) for clip in clips]
+    owners = [int(buttons(clip["components"])["Again"].split(":")[2]) for clip in clips]
     return [owners.count(number) for number in range(1, jobs + 1)]
 
 

@@ -57,7 +57,7 @@ async def test_the_card_shows_the_framed_picture_the_place_and_a_cancel_button(s
         assert "Next in line." in words(card)
         assert "<t:" in words(card)
         assert [item["filename"] for item in card["attachments"]] == ["framing.png"]
-        assert buttons(card["components"]) == {"Cancel": "vivant:cancel:2"}
+        assert buttons(card["components"]) == {"Cancel": f"vivant:cancel:2:{second.key}"}
 
 
 async def test_every_option_reaches_the_frozen_settings(start: Start) -> None:

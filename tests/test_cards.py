@@ -220,7 +220,7 @@ async def test_a_waiting_card_shows_place_times_settings_and_a_cancel_button() -
     assert "Number 3 in line." in words(layout)
     assert "<t:60:R>, or <t:120:R>" in words(layout)
     assert "seed 7" in words(layout)
-    assert buttons(layout) == {"Cancel": "vivant:cancel:17"}
+    assert buttons(layout) == {"Cancel": f"vivant:cancel:17:{make_job().key}"}
 
 
 async def test_a_running_card_shows_its_phase_and_progress() -> None:
@@ -309,6 +309,8 @@ def test_long_answers_fit_a_message() -> None:
         hold=Hold(HoldCause.CRASH_STORM),
     )
     assert "Nothing is started" in status
+    many = [{"name": "a card", "problem": "x" * 500}] * 8
+    assert len(describe_status(counts={}, backends=many, free_bytes=0, variant="svd-xt", hold=None)) <= 2000
 
 
 def test_durations_are_said_as_people_say_them() -> None:

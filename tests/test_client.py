@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,27 @@ async def test_it_asks_for_no_privileged_intent_and_mentions_nobody_by_itself(tm
         assert edge.client.allowed_mentions.to_dict() == {"parse": []}
 
 
+async def test_the_line_below_the_bots_name_comes_back_with_a_new_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.client.PRESENCE_SECONDS", 0.05)
+    async with Sandbox() as sandbox:
+        sent: list[int] = []
+        receive = sandbox.gateway._receive
+
+        def listen(socket: Any, frame: Any) -> Any:
+            sent.append(frame["op"])
+            return receive(socket, frame)
+
+        monkeypatch.setattr(sandbox.gateway, "_receive", listen)
+        async with running_edge(tmp_path, sandbox):
+            await until(lambda: 3 in sent, "the presence")
+            before = sent.count(3)
+            sandbox.gateway.invalidate()
+            await until(lambda: sent.count(2) == 2, "a second identify", timeout=20)
+            await until(lambda: sent.count(3) > before, "the presence again")
+
+
 async def test_a_server_that_sends_the_bot_away_is_forgotten(tmp_path: Path) -> None:
     async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
         await edge.queued()
@@ -123,7 +145,7 @@ async def test_a_button_still_works_after_a_restart(tmp_path: Path) -> None:
             await until(lambda: edge.backend.requests, "the job runs")
         async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True))) as edge:
             await until(lambda: edge.backend.requests, "the job runs again")
-            await edge.world.press(ADA, PICTURES, str(job.card_message_id), "vivant:cancel:1")
+            await edge.world.press(ADA, PICTURES, str(job.card_message_id), f"vivant:cancel:1:{job.key}")
             await until(lambda: "Cancelled" in words(edge.seen()[0]), "the card says so")
 
 

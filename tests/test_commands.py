@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,16 +12,26 @@ import pytest
 
 from bot.gate import HoldCause
 from bot.job import JobState
+from bot.sandbox.faults import LoseReply, Reset
 from bot.sandbox.interaction import State
-from bot.sandbox.scene import ADA, BEN, MIA, OLGA, PICTURES
+from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, MIA, OLGA, PICTURES
+from bot.sandbox.server import Sandbox
 from bot.sandbox.world import Upload
 from generator.clip import ClipSettings, Format
 from generator.errors import BadFrames
 from generator.recipe import make_recipe, write_recipe
 from generator.variants import BUILT_IN
-from tests.edge import Edge, Start, buttons, hanging, starter, until, words
+from tests.edge import Edge, Start, buttons, hanging, running_edge, starter, until, words
 from tests.fakes import Act, FakeBackend, tiny_clip
 from tests.jobs import new_job
+
+POSTS = ("POST", "/channels/*/messages")
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as running:
+        yield running
 
 
 @pytest.fixture
@@ -141,6 +152,61 @@ async def test_only_the_requester_and_moderators_delete_a_clip(start: Start) -> 
         assert "no such clip" in await edge.answer(await edge.invoke("result"))
 
 
+async def test_a_clip_deleted_before_its_arrival_was_known_of_is_not_posted_again(start: Start) -> None:
+    async with start() as edge:
+        edge.sandbox.faults.add(LoseReply(), *POSTS, times=1)
+        await edge.queued()
+        clip = await edge.clip()
+        await edge.world.press(ADA, PICTURES, clip["id"], buttons(clip["components"])["Delete"])
+        await edge.delivered()
+        await until(lambda: "The clip was deleted" in words(edge.seen()[0]), "the card says so")
+        assert not edge.clips()
+
+
+async def test_a_clip_that_a_moderator_removed_in_the_same_moment_leaves_no_waiting_card(start: Start) -> None:
+    async with start() as edge:
+        edge.sandbox.faults.add(LoseReply(), *POSTS, times=1)
+        await edge.queued()
+        clip = await edge.clip()
+        edge.world.messages.delete(edge.world.places.channel(PICTURES), clip["id"])
+        await edge.delivered()
+        await until(lambda: not buttons(edge.seen()[0]["components"]), "no Cancel on the card")
+
+
+async def test_a_late_card_edit_does_not_bring_a_deleted_clip_back(start: Start) -> None:
+    async with start(pause_scale=0.3) as edge:
+        await edge.queued()
+        edge.sandbox.faults.add(Reset(), "PATCH", "/channels/*/messages/*", times=1)
+        clip = await edge.clip()
+        await until(lambda: edge.sandbox.faults.played, "the last edit of the card failed")
+        await edge.world.press(ADA, PICTURES, clip["id"], buttons(clip["components"])["Delete"])
+        await until(lambda: "was deleted" in words(edge.seen()[0]), "the card says so")
+        await until(lambda: edge.rests, "the edit was tried again")
+        await edge.queued()
+        await edge.clip()
+        await edge.delivered(2)
+        assert "was deleted" in words(edge.seen()[0])
+
+
+async def test_a_button_from_an_earlier_database_does_not_reach_the_job_of_the_same_number(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async with running_edge(tmp_path / "one", sandbox) as edge:
+        await edge.queued()
+        old = await edge.clip()
+        await edge.delivered()
+    async with running_edge(tmp_path / "two", sandbox) as edge:
+        await edge.queued(channel=DIRECT_ADA)
+        await edge.delivered()
+        for label in ("Again", "Recipe"):
+            pressed = await edge.world.press(BEN, PICTURES, old["id"], buttons(old["components"])[label])
+            assert "before my records" in await edge.answer(pressed, actor=BEN)
+        assert await edge.store.jobs_of(int(BEN)) == []
+        await edge.world.press(ADA, PICTURES, old["id"], buttons(old["components"])["Delete"])
+        await until(lambda: old["id"] not in {item["id"] for item in edge.seen()}, "the old clip is gone")
+        assert (await edge.job()).clip, "the new job keeps its own"
+
+
 async def test_after_a_deleted_clip_result_hands_over_the_one_before(start: Start) -> None:
     async with start() as edge:
         await edge.animate()
@@ -206,7 +272,7 @@ async def test_a_waiting_and_a_running_job_can_be_cancelled(start: Start) -> Non
             lambda: len(edge.seen()) == 2 and buttons(edge.seen()[1]["components"]) and edge.seen()[1], "a card"
         )
         waiting = await edge.world.press(ADA, PICTURES, card["id"], buttons(card["components"])["Cancel"])
-        assert "never reached" in await edge.answer(waiting)
+        assert "Cancelled." in await edge.answer(waiting)
         running = await edge.invoke("cancel", {"job": 1})
         assert "stops within moments" in await edge.answer(running)
         await edge.delivered(1)
@@ -286,7 +352,7 @@ async def test_forget_me_asks_first_then_deletes_rows_and_files(start: Start) ->
         await edge.answer(asked)
         question = next(item for item in edge.seen() if item["id"] == asked.message_id)
         assert len(await edge.store.jobs_of(int(ADA))) == 2
-        pressed = await edge.world.press(ADA, PICTURES, question["id"], f"vivant:forget:{ADA}")
+        pressed = await edge.world.press(ADA, PICTURES, question["id"], f"vivant:forget:{ADA}:")
         assert "know nothing about you" in await edge.answer(pressed)
         assert await edge.store.jobs_of(int(ADA)) == []
         card = next(item for item in edge.seen() if "Cancelled" in words(item))
@@ -297,6 +363,20 @@ async def test_forget_me_asks_first_then_deletes_rows_and_files(start: Start) ->
         assert len(await edge.store.jobs_of(int(BEN))) == 1
 
 
+async def test_forget_me_closes_the_card_of_a_clip_that_could_not_be_posted_yet(start: Start) -> None:
+    async with start() as edge:
+        edge.sandbox.faults.add(Reset(), *POSTS, times=None)
+        await edge.queued()
+        await until(lambda: edge.rests, "a failed post")
+        asked = await edge.invoke("forget-me")
+        await edge.answer(asked)
+        pressed = await edge.world.press(ADA, PICTURES, asked.message_id, f"vivant:forget:{ADA}:")
+        await edge.answer(pressed)
+        card = edge.seen()[0]
+        assert "Cancelled" in words(card)
+        assert (card["attachments"], buttons(card["components"])) == ([], {})
+
+
 async def test_privacy_and_forget_me_work_where_the_bot_does_not(start: Start) -> None:
     async with start(backend=hanging(), config={"allowed_guilds": [1]}) as edge:
         await edge.store.enqueue(new_job(int(ADA)))
@@ -304,7 +384,7 @@ async def test_privacy_and_forget_me_work_where_the_bot_does_not(start: Start) -
         assert "24 hours" in await edge.answer(await edge.invoke("privacy"))
         asked = await edge.invoke("forget-me")
         await edge.answer(asked)
-        pressed = await edge.world.press(ADA, PICTURES, asked.message_id, f"vivant:forget:{ADA}")
+        pressed = await edge.world.press(ADA, PICTURES, asked.message_id, f"vivant:forget:{ADA}:")
         assert "know nothing about you" in await edge.answer(pressed)
         assert await edge.store.jobs_of(int(ADA)) == []
 

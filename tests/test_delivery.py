@@ -166,6 +166,13 @@ async def test_a_restart_long_after_the_post_leaves_one_clip(sandbox: Sandbox, t
         await require_one_clip(edge)
 
 
+async def test_a_clock_that_was_ahead_at_the_post_leaves_one_clip(sandbox: Sandbox, tmp_path: Path) -> None:
+    await _crash_after_posting(sandbox, tmp_path, ahead_ms=10 * MINUTES * 1000)
+    sandbox.world.clock.advance(9 * MINUTES)  # past the nonce's window
+    async with running_edge(tmp_path, sandbox, ahead_ms=9 * MINUTES * 1000) as edge:
+        await require_one_clip(edge)
+
+
 async def _crash_after_posting(sandbox: Sandbox, folder: Path, **more: Any) -> None:
     """Stop everything once the post is accepted and its reply withheld."""
     sandbox.faults.add(LoseReply(), *POSTS)

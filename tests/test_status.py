@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.sandbox.faults import server_error
+from bot.sandbox.refusals import Json
 from bot.sandbox.scene import DIRECT_ADA
 from bot.sandbox.server import Sandbox
+from generator.errors import ExecutorLost
 from generator.protocol import Phase, Progress
 from tests.edge import running_edge, until, words
 from tests.fakes import Act, FakeBackend
@@ -60,13 +63,48 @@ async def test_times_that_have_passed_are_told_anew(sandbox: Sandbox, tmp_path: 
         await edge.queued()
         await until(lambda: edge.backend.requests, "the first job runs")
         await edge.queued()
+        first = await until(lambda: _soonest(edge.seen()[1]), "a time on the waiting card")
+        await until(lambda: (_soonest(edge.seen()[1]) or 0) > first, "a later time, nothing else changed", timeout=30)
 
-        def soonest() -> int | None:
-            found = re.search(r"Ready <t:(\d+):R>", words(edge.seen()[1]))
-            return int(found[1]) if found else None
 
-        first = await until(soonest, "a time on the waiting card")
-        await until(lambda: (soonest() or 0) > first, "a later time, with nothing else changed", timeout=30)
+def _soonest(card: Json) -> int | None:
+    found = re.search(r"Ready <t:(\d+):R>", words(card))
+    return int(found[1]) if found else None
+
+
+async def test_times_pass_also_while_others_come_and_go(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True))) as edge:
+        await edge.queued()
+        await until(lambda: edge.backend.requests, "the first job runs")
+        await edge.queued()
+        first = await until(lambda: _soonest(edge.seen()[1]), "a time on the waiting card")
+
+        def told_anew() -> bool:
+            edge.cards.line_changed()  # as each job does that comes or goes
+            return (_soonest(edge.seen()[1]) or 0) > first
+
+        await until(told_anew, "a later time", timeout=30)
+
+
+async def test_the_first_write_of_a_card_never_comes_after_the_last(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox) as edge:
+        slow = sandbox.faults.add(server_error(502), "PATCH", "/webhooks/**", times=2)
+        await edge.queued()
+        await edge.delivered()
+        await until(lambda: "here is the clip" in words(edge.seen()[0]), "the last word")
+        assert slow is not None
+        await asyncio.sleep(3)  # longer than discord.py rests before it tries a refused edit again
+        assert "here is the clip" in words(edge.seen()[0])
+
+
+async def test_a_second_try_does_not_begin_at_the_first_ones_progress(sandbox: Sandbox, tmp_path: Path) -> None:
+    lost = ExecutorLost("gone", cause="signal", innocent=False)
+    backend = FakeBackend(script=[Act(steps=20, step_seconds=0.01, error=lost)], usual=Act(steps=0, hangs=True))
+    async with running_edge(tmp_path, sandbox, backend=backend) as edge:
+        await edge.queued()
+        await until(lambda: len(backend.requests) == 2, "the second try")
+        await until(lambda: "Nearly its turn" in words(edge.seen()[0]), "no progress of the first try")
+        assert "0 being made, 1 up next" in await edge.answer(await edge.invoke("queue"))
 
 
 async def test_what_an_executor_took_in_advance_is_not_said_to_be_made(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -386,6 +386,22 @@ async def test_forgetting_a_person_leaves_nothing_of_them(store: JobStore, tmp_p
     db.close()
 
 
+async def test_nobody_is_remembered_longer_than_their_requests(tmp_path: Path) -> None:
+    clock = Clock()
+    async with opened(tmp_path, now_ms=clock) as store:
+        await store.enqueue(new_job(4711))
+        job = await store.claim()
+        assert job is not None
+        await store.settle_rendered(job, rendered(job))
+        await store.mark_sending(job.id)
+        await store.mark_sent(job.id, 5)
+        clock.now_ms += 40 * 24 * 3600 * 1000
+        for _ in range(2):
+            await store.sweep()
+        assert await store.job(job.id) is None
+        assert await store._database.read(lambda db: db.execute("select user_id from lane").fetchall()) == []
+
+
 async def test_forgetting_a_server_leaves_the_other_jobs_in_line(store: JobStore) -> None:
     await store.enqueue(new_job(1, guild_id=5))
     await store.enqueue(new_job(1, guild_id=6))

@@ -93,6 +93,12 @@ def test_a_rung_is_forgotten_when_more_is_free_than_when_the_larger_one_did_not_
         assert made._first_plan(request.settings, (64, 64)).rung == rung
 
 
+def test_executors_beside_each_other_keep_their_rungs_apart(tmp_path: Path) -> None:
+    for gpu, rung in (("0", "split"), ("1", "minimal")):
+        Rungs(tmp_path, gpu).put("Fake/24.0", "demo", rung, GIB)
+    assert [Rungs(tmp_path, gpu).get("Fake/24.0", "demo", GIB) for gpu in ("0", "1")] == ["split", "minimal"]
+
+
 def test_a_rung_that_this_ladder_does_not_have_is_no_rung(tmp_path: Path) -> None:
     Rungs(tmp_path / "state").put("Fake/24.0", "demo", "from-another-version", 24 * GIB)
     assert shoot(studio(tmp_path), a_request(tmp_path)).notes == ()

@@ -199,6 +199,24 @@ async def test_one_gpu_that_keeps_crashing_does_not_stop_the_others(tmp_path: Pa
         assert bench.worker.is_fit and "stopped" not in bench.worker.describe()
 
 
+async def test_no_gpu_idles_while_another_takes_jobs_in_advance(tmp_path: Path) -> None:
+    async with opened(tmp_path, executors=2) as store:
+        spool, gate = Spool(tmp_path / "spool", min_free_bytes=0), Gate()
+        backends = [FakeBackend(usual=Act(hangs=True), slots=2, at_once=1) for _ in range(2)]
+        crew: list[Worker] = []
+        crew += [Worker(store, spool, backend, gate=gate, crew=crew) for backend in backends]
+        for _ in range(3):
+            await store.enqueue(new_job())
+        running = [asyncio.create_task(worker.run()) for worker in crew]
+        async with asyncio.timeout(20):
+            while len(await store.active_jobs()) > len([j for j in await store.active_jobs() if j.attempt]):
+                await asyncio.sleep(0.01)
+        assert [len(backend.requests) for backend in backends] == [1, 1]
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+
+
 async def test_slow_crashes_are_no_storm(tmp_path: Path) -> None:
     backend = FakeBackend(script=[Act(error=lost())] * (STORM_CRASHES + 2))
     async with opened(tmp_path, Limits(max_attempts=100)) as store:

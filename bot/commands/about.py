@@ -57,15 +57,15 @@ async def forget_me(interaction: discord.Interaction[VivantClient]) -> None:
 async def forget(interaction: Interaction) -> int:
     """Delete the person's jobs, waiting ones included, and their files; give the number of files."""
     services = interaction.client.services
-    active = [job for job in await services.store.active_jobs() if job.user_id == interaction.user.id]
-    for job in active:
+    untold = await services.store.untold_jobs(interaction.user.id)
+    for job in untold:
         await services.store.cancel(job.id)
         for worker in services.workers:
             worker.cancel(job.id)
     names = await services.store.forget_user(interaction.user.id)
     await asyncio.to_thread(services.spool.delete, names)
     log.info("forgot one person: %d files", len(names))
-    for job in active:
+    for job in untold:
         await _close_card(interaction, job)
     return len(names)
 

@@ -17,7 +17,8 @@ from bot.commands.line import cancel_job
 from bot.commands.recipe import describe_job_recipe
 from bot.commands.submit import submit_again
 from bot.commands.wish import MOTION_STEP, vary
-from bot.replies import forgotten_text, not_yours_text
+from bot.job import Job
+from bot.replies import earlier_text, forgotten_text, not_yours_text
 from bot.status import edit_card, wall_clock_ms
 from bot.verdicts import NETWORK_ERRORS
 
@@ -29,9 +30,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-async def press(interaction: Interaction, action: Action, number: int) -> None:
-    """Do what a button says; `number` is its job's id."""
-    if action is Action.AGAIN:
+async def press(interaction: Interaction, action: Action, number: int, key: str) -> None:
+    """Do what a button says; `number` is its job's id, and `key` that job's key."""
+    job = None if action is Action.FORGET else await interaction.client.services.store.job(number)
+    if job is not None and job.key != key and action is not Action.DELETE:
+        await answer(interaction, earlier_text())
+    elif action is Action.AGAIN:
         await submit_again(interaction, number, vary)
     elif action is Action.MORE:
         await submit_again(interaction, number, partial(vary, motion=MOTION_STEP))
@@ -40,7 +44,7 @@ async def press(interaction: Interaction, action: Action, number: int) -> None:
     elif action is Action.FORGET:
         await _forget(interaction, number)
     elif action is Action.DELETE:
-        await _delete(interaction, number)
+        await _delete(interaction, job if job and job.key == key else None)
     elif await acknowledge(interaction, private=True) is not None:
         act = cancel_job if action is Action.CANCEL else describe_job_recipe
         await interaction.edit_original_response(content=await act(interaction, number))
@@ -53,21 +57,20 @@ async def _forget(interaction: Interaction, user_id: int) -> None:
         await interaction.edit_original_response(content=forgotten_text(await forget(interaction)))
 
 
-async def _delete(interaction: Interaction, job_id: int) -> None:
-    """Delete the message that holds the clip, and the clip."""
+async def _delete(interaction: Interaction, job: Job | None) -> None:
+    """Delete the message that holds the clip, and the files of its job where that is still kept."""
     await interaction.response.defer()
     services = interaction.client.services
-    job = await services.store.job(job_id)
     if not (may_end(interaction, job) if job else _may_delete_orphan(interaction)):
         await answer(interaction, not_yours_text())
         return
     with contextlib.suppress(discord.NotFound):
         await interaction.delete_original_response()  # of a component: the message it sits on
     if job is not None:
-        await asyncio.to_thread(services.spool.delete, await services.store.drop_clip(job_id))
+        await asyncio.to_thread(services.spool.delete, await services.store.drop_files(job.id))
         with contextlib.suppress(*NETWORK_ERRORS):  # the card may be gone as well
             await edit_card(interaction.client, job, deleted_card(), now_ms=wall_clock_ms(), bare=True)
-    log.info("job=%d clip deleted", job_id)
+        log.info("job=%d clip deleted", job.id)
 
 
 def _may_delete_orphan(interaction: Interaction) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import discord
 
-from bot.cards import PREVIEW_NAME, status_card
+from bot.cards import PREVIEW_NAME
 from bot.commands.answers import acknowledge, answer, take_back
 from bot.commands.download import download
 from bot.commands.place import ANSWER_WITHIN_MS, MIB, refuse_place, route_of, weight_of
@@ -34,7 +34,6 @@ from bot.sentences import explain_full, explain_picture, explain_settings, expla
 from bot.spool import SpoolFull
 from bot.status import wall_clock_ms
 from bot.store import QueueFull, StoreFull
-from bot.verdicts import NETWORK_ERRORS
 from generator.clip import ClipSettings
 from generator.errors import PictureError, SettingsError
 from generator.protocol import Note
@@ -189,21 +188,19 @@ async def _accept(interaction: Interaction, new: NewJob, message_id: int) -> Non
     """Enqueue, then show the card: the promise is on disk before the person reads it."""
     services = interaction.client.services
     try:
-        job = await services.store.enqueue(new)
+        job = await services.store.enqueue(replace(new, card_message_id=message_id))
     except QueueFull as error:
         raise Refused(explain_full(error.scope, error.limit)) from error
     except StoreFull as error:
         raise Refused(no_room_text()) from error
     await _refuse_long_wait(services, job)
-    await services.store.set_card(job.id, message_id)
-    job = replace(job, card_message_id=message_id)
-    view = await services.cards.describe(job)
-    preview = discord.File(services.spool.picture_path(job.picture), filename=PREVIEW_NAME, spoiler=job.route.spoiler)
-    try:
-        await interaction.edit_original_response(view=status_card(view), attachments=[preview])
-    except NETWORK_ERRORS as error:
-        log.info("job=%d card not opened: %s", job.id, type(error).__name__)
-    services.cards.changed(job.id)
+    preview = services.spool.picture_path(job.picture)
+
+    async def show(view: discord.ui.LayoutView) -> None:
+        file = discord.File(preview, filename=PREVIEW_NAME, spoiler=job.route.spoiler)
+        await interaction.edit_original_response(view=view, attachments=[file])
+
+    services.cards.open(job, show)
 
 
 async def _refuse_long_wait(services: Services, job: Job) -> None:
