@@ -259,6 +259,14 @@ def _jobs(db: Statements, tail: str, parameters: Mapping[str, Any] | None = None
     return [job_from(row) for row in fetch(db, f"select {JOB_COLUMNS} from job {tail}", parameters or {})]
 
 
+def withdraw(db: Statements, job_id: int) -> bool:
+    """Take back a waiting job as if it had never been accepted: nothing will be delivered. False: it has begun."""
+    found = fetch(db, "delete from job where id = ? and state = 'queued' returning user_id", (job_id,))
+    for (user_id,) in found:
+        refresh_lane(db, user_id)
+    return bool(found)
+
+
 def by_id(db: Statements, job_id: int) -> Job | None:
     """Give one job."""
     return next(iter(_jobs(db, "where id = :id", {"id": job_id})), None)

@@ -82,6 +82,10 @@ class JobStore:
         self._work.set()
         return job
 
+    async def withdraw(self, job_id: int) -> bool:
+        """Take back a waiting job as if it had never been accepted; False: it has begun."""
+        return await self._database.write(line.withdraw, job_id)
+
     async def claim(self) -> Job | None:
         """Take the next job in fair order: running, attempt + 1. None: nothing may run now; then `wait_for_work`.
 

@@ -148,8 +148,11 @@ async def test_where_the_bot_is_no_member_a_long_line_is_refused(start: Start) -
         await until(lambda: len(edge.backend.requests) == 1, "the first job runs")
         for number in range(600):
             await edge.store.enqueue(_copy(await edge.job(2), number))
+        before = len(await edge.store.active_jobs())
         refused = await edge.animate(channel=LOBBY)
         assert "only answer for 15 minutes" in await edge.answer(refused, channel=LOBBY)
+        assert len(await edge.store.active_jobs()) == before
+        assert await edge.store.due_deliveries() == [], "nobody is to be told that it was cancelled"
         await until(lambda: len(edge.seen(channel=LOBBY)) == 1, "nothing public is left")
 
 

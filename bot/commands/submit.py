@@ -208,6 +208,5 @@ async def _refuse_long_wait(services: Services, job: Job) -> None:
     if job.route.can_post:
         return
     place = await services.store.place(job.id)
-    if place is not None and place.eta_low_ms > ANSWER_WITHIN_MS:
-        await services.store.cancel(job.id)
+    if place is not None and place.eta_low_ms > ANSWER_WITHIN_MS and await services.store.withdraw(job.id):
         raise Refused(too_long_text(place.eta_low_ms))
