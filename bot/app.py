@@ -27,7 +27,7 @@ from bot.services import Services, Switches
 from bot.spool import Spool
 from bot.status import StatusCards
 from bot.store import JobStore
-from bot.worker import Worker
+from bot.worker import Crew, Worker
 from generator.backend import ExecutorState, LocalBackend
 from generator.intake import PictureChild
 from generator.limits import PictureLimits
@@ -67,8 +67,8 @@ async def run_bot(
         cards = StatusCards(store, switches)
         alarm = Alarm()
         worker = partial(Worker, store, spool, gate=switches.gate, on_progress=cards.progress, on_change=cards.changed)
-        workers: list[Worker] = []
-        workers += [worker(backend, on_storm=alarm.storm, crew=workers) for backend in backends]
+        crew = Crew()
+        workers = [worker(backend, on_storm=alarm.storm, crew=crew) for backend in backends]
         services = Services(
             config=config,
             store=store,

@@ -69,7 +69,9 @@ _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
 }
 
 
-class JobButton(ui.DynamicItem[ui.Button[Any]], template=r"vivant:(?P<action>[a-z]+):(?P<number>\d+):(?P<key>[\w-]*)"):
+class JobButton(
+    ui.DynamicItem[ui.Button[Any]], template=r"vivant:(?P<action>[a-z]+):(?P<number>\d+)(?::(?P<key>[\w-]*))?"
+):
     """A button that still works after a restart: its custom id says everything.
 
     `number` is the job's id, or for `forget` the person's. `key` is the job's, because a new database begins to count
@@ -88,7 +90,7 @@ class JobButton(ui.DynamicItem[ui.Button[Any]], template=r"vivant:(?P<action>[a-
         cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
         """Rebuild the button from a press."""
-        return cls(Action(match["action"]), int(match["number"]), match["key"])
+        return cls(Action(match["action"]), int(match["number"]), match["key"] or "")
 
     async def callback(self, interaction: discord.Interaction[VivantClient]) -> None:  # type: ignore[override]
         """Hand the press to the client, which knows what to do."""

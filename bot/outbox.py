@@ -1,7 +1,8 @@
 """The deliveries: one row for each settled job, written in the transaction that settles it. Knows no Discord.
 
 pending -> sending -> sent | dead. `sending` is written before the request goes out. A row that a dead process left
-there is pending again after `recover`, and its first_try_ms says that the post may already have arrived.
+there is pending again after `recover`, and its first_try_ms says that the post may already have arrived. A person who
+deletes a post proves its arrival: then it is `sent`, whatever it was (`retention.drop_files`).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 LOOK_BEFORE_MS = 60_000
 """how much earlier than the first try the history is searched: clocks differ"""
 LOOK_MESSAGES = 5_000
-"""how much history is searched at most: 50 requests"""
+"""how much history is searched at most, from either point: 50 requests"""
 MIB = 1024 * 1024
 SHRINK_TO = (10 * MIB, 8 * MIB)
 """budgets tried first when Discord finds a clip too large: its default limit, and the one before"""

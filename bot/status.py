@@ -14,7 +14,7 @@ import discord
 
 from bot.cards import CardView, status_card
 from bot.job import SETTLED, Job, JobState, Route
-from bot.verdicts import NETWORK_ERRORS
+from bot.verdicts import NETWORK_ERRORS, Next, judge
 from generator.protocol import Progress
 
 if TYPE_CHECKING:
@@ -226,7 +226,10 @@ class StatusCards:
             # a card is a courtesy: the next change writes it again
             log.info("job=%d card not written: %s", job.id, type(error).__name__)
             card.written = None
-            if isinstance(error, discord.HTTPException) and error.status == 400 and card.has_preview:
+            if show is not None and judge(error).next is Next.LATER:
+                card.show = show  # without it the person would see "thinking" until their turn
+                card.dirty.set()
+            elif isinstance(error, discord.HTTPException) and error.status == 400 and card.has_preview:
                 card.has_preview = False  # the upload of the preview failed, and with it every mention of it
                 card.dirty.set()
         return True

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
@@ -35,12 +35,29 @@ class _Closed(Exception):
     """The backend is closed: there is nothing more to do here."""
 
 
+class Crew:
+    """All workers of one bot, and the word when one of them changes what it does."""
+
+    def __init__(self) -> None:
+        self.workers: list[Worker] = []
+        self._change = asyncio.Event()
+
+    def changed(self) -> None:
+        """Wake everybody in `wait_for_change`."""
+        self._change.set()
+        self._change = asyncio.Event()
+
+    async def wait_for_change(self) -> None:
+        """Return when a worker takes a job, ends one, stops or goes on."""
+        await self._change.wait()
+
+
 class Worker:
     """Keeps one backend busy with the line's next jobs while `run` is awaited.
 
     `on_progress` hears every step, `on_change` the id of each job whose state changed. After STORM_CRASHES executor
     losses within STORM_SECONDS this worker starts nothing until an admin resumes; `on_storm` hears the last of them,
-    and whether others of the `crew` (all workers of this bot, this one among them) go on.
+    and whether others of the `crew` go on.
     """
 
     def __init__(
@@ -53,7 +70,7 @@ class Worker:
         on_progress: Callable[[Job, Progress], None] = lambda job, progress: None,
         on_change: Callable[[int], None] = lambda job_id: None,
         on_storm: Callable[[ExecutorLost, bool], None] = lambda error, others_go_on: None,
-        crew: Sequence[Worker] = (),
+        crew: Crew | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         room_check_seconds: float = 30.0,
     ) -> None:
@@ -64,23 +81,25 @@ class Worker:
         self._on_progress = on_progress
         self._on_change = on_change
         self._on_storm = on_storm
-        self._crew = crew
+        self._crew = crew or Crew()
+        self._crew.workers.append(self)
         self._monotonic = monotonic
         self._room_check_seconds = room_check_seconds
         self._renders: dict[int, asyncio.Task[Rendered]] = {}
         self._crashes: deque[float] = deque(maxlen=STORM_CRASHES)
-        self._fit = asyncio.Event()
-        self._fit.set()
-        self.taken = asyncio.Event()
-        """set while it would not begin a further job at once: it renders one, or is stopped by a storm of crashes"""
+        self._claims = 0
+        """claims under way"""
+        self.is_fit = True
+        """it may start jobs: no storm of crashes has stopped it"""
+        self._is_closed = False
 
     # -- what others ask ----------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Work until cancelled, then give the running jobs back; ends by itself when the backend is closed."""
         async with asyncio.TaskGroup() as group:
-            for number in range(self._backend.slots):
-                group.create_task(self._serve(looks_ahead=number > 0))
+            for _ in range(self._backend.slots):
+                group.create_task(self._serve())
 
     def cancel(self, job_id: int) -> bool:
         """Stop a running render, after `JobStore.cancel` noted the wish; False: this worker does not run it."""
@@ -91,14 +110,8 @@ class Worker:
     def resume(self) -> None:
         """Forget the crashes so far and start jobs again; `Switches.resume` opens the gate."""
         self._crashes.clear()
-        self._fit.set()
-        if not self._renders:
-            self.taken.clear()
-
-    @property
-    def is_fit(self) -> bool:
-        """Tell whether it may start jobs: no storm of crashes has stopped it."""
-        return self._fit.is_set()
+        self.is_fit = True
+        self._crew.changed()
 
     def describe(self) -> dict[str, object]:
         """Give what its backend says of itself, and whether a storm of crashes has stopped it."""
@@ -107,30 +120,43 @@ class Worker:
 
     # -- one loop -----------------------------------------------------------------------------------------------
 
-    async def _serve(self, *, looks_ahead: bool) -> None:
+    async def _serve(self) -> None:
         try:
-            while True:
+            while not self._is_closed:
                 await self._gate.wait_open()
-                await self._fit.wait()
-                if looks_ahead:  # what an idle GPU could begin with is not taken in advance
-                    await self._wait_for_busy_crew()
-                job = await self._insist(self._store.claim)
+                if not self.is_fit or self._leaves_it_to_others():
+                    await self._crew.wait_for_change()
+                    continue
+                job = await self._claim()
                 if job is None:
                     await self._store.wait_for_work()
                 else:
                     await self._try(job)
         except _Closed:
-            return
+            self._is_closed = True
+            self._crew.changed()
 
-    async def _wait_for_busy_crew(self) -> None:
-        while idle := next((worker for worker in self._crew if not worker.taken.is_set()), None):
-            await idle.taken.wait()
+    def _leaves_it_to_others(self) -> bool:
+        """Take no job in advance that an idle GPU could begin with."""
+        others = (worker for worker in self._crew.workers if worker is not self)
+        return self._is_busy and any(other.is_fit and not other._is_closed and not other._is_busy for other in others)
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._renders or self._claims)
+
+    async def _claim(self) -> Job | None:
+        self._claims += 1
+        try:
+            return await self._insist(self._store.claim)
+        finally:
+            self._claims -= 1
+            self._crew.changed()
 
     async def _try(self, job: Job) -> None:
         """Render one claimed job and settle it, or give it back; also when this task is cancelled."""
         render = asyncio.create_task(self._render(job), name=f"render {job.id}")
         self._renders[job.id] = render
-        self.taken.set()
         self._on_change(job.id)
         try:
             await asyncio.wait({render})
@@ -142,8 +168,7 @@ class Worker:
             raise
         finally:
             del self._renders[job.id]
-            if not self._renders and self.is_fit:
-                self.taken.clear()
+            self._crew.changed()
         try:
             await self._conclude(job, render)
         finally:
@@ -194,10 +219,11 @@ class Worker:
         closed = error.data.get("cause") == "closed"
         counts = not closed and not error.data.get("innocent", False)
         log.warning("job=%d executor lost: %s", job.id, error)
+        if not closed:
+            self._note_crash(error)  # before the job is back in the line, where another slot may take it at once
         await self._insist(partial(self._store.give_back, job, counts=counts, error=error))
         if closed:
             raise _Closed
-        self._note_crash(error)
 
     def _note_crash(self, error: ExecutorLost) -> None:
         now = self._monotonic()
@@ -205,10 +231,10 @@ class Worker:
             return
         self._crashes.append(now)
         if len(self._crashes) == STORM_CRASHES and now - self._crashes[0] <= STORM_SECONDS:
-            self._fit.clear()
-            self.taken.set()
+            self.is_fit = False
+            self._crew.changed()
             self._crashes.clear()
-            others_go_on = any(worker.is_fit for worker in self._crew)
+            others_go_on = any(worker.is_fit for worker in self._crew.workers)
             what = "it starts nothing more, the others go on" if others_go_on else "nothing is started"
             log.critical("an executor died %d times within %d s; %s", STORM_CRASHES, STORM_SECONDS, what)
             if not others_go_on:

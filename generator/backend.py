@@ -197,9 +197,8 @@ class LocalBackend:
         env = {name: value for name, value in os.environ.items() if not name.startswith("VIVANT_")}  # the token is one
         env["PYTHONUNBUFFERED"] = "1"
         if self._gpu is not None:
-            # where the operator shows this machine's cards 4 and 5 only, number 0 is card 4
-            shown = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-            env["CUDA_VISIBLE_DEVICES"] = shown[self._gpu] if self._gpu < len(shown) and shown[0] else str(self._gpu)
+            env["CUDA_VISIBLE_DEVICES"] = str(self._gpu)
+            env.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # nvidia-smi's numbers, not the fastest card first
         return env
 
     def _report_undead(self, pid: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -87,7 +88,8 @@ class Rungs:
     """
 
     def __init__(self, folder: Path | None, gpu: str = "") -> None:
-        self._path = folder / f"memory{gpu and '-'}{gpu}.json" if folder else None
+        name = re.sub(r"\W+", "-", f"memory-{gpu}").strip("-")
+        self._path = folder / f"{name}.json" if folder else None
         self._rungs: dict[str, tuple[str, int]] = {}
         """rung, and the bytes that were free when the larger one did not fit"""
         if self._path is not None and self._path.is_file():

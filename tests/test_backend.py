@@ -551,13 +551,6 @@ async def test_a_request_given_while_the_child_restarts_waits_for_the_next(tmp_p
         assert (await backend.render(a_request(tmp_path), ignore)).frames == 8
 
 
-async def test_a_gpus_number_counts_among_those_that_the_operator_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
-    async with running(gpu=1) as backend:
-        await asyncio.wait_for(backend.ready.wait(), 20)
-        assert backend.describe()["gpu"] == "5"
-
-
 async def test_it_says_what_it_loads_and_what_it_is(tmp_path: Path) -> None:
     told: list[tuple[ExecutorState, dict[str, Any]]] = []
     async with running(gpu=3, on_state=lambda state, facts: told.append((state, facts))) as backend:

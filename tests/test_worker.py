@@ -17,7 +17,7 @@ from bot.gate import Gate, HoldCause
 from bot.job import Job, JobState, Limits
 from bot.spool import Spool
 from bot.store import JobStore
-from bot.worker import STORM_CRASHES, Worker
+from bot.worker import STORM_CRASHES, Crew, Worker
 from generator.backend import Backend
 from generator.errors import BadFrames, DiskFull, ExecutorLost, RenderCrashed, RenderError
 from generator.protocol import Progress, Rendered, RenderRequest
@@ -179,8 +179,7 @@ async def test_one_gpu_that_keeps_crashing_does_not_stop_the_others(tmp_path: Pa
     broken = FakeBackend(usual=Act(error=lost()))
     async with at_work(tmp_path, broken, Limits(max_attempts=100)) as bench:
         sound = FakeBackend()
-        crew = [bench.worker, Worker(bench.store, bench.spool, sound, gate=bench.gate)]
-        bench.worker._crew = crew
+        other = Worker(bench.store, bench.spool, sound, gate=bench.gate, crew=bench.worker._crew)
         await bench.store.enqueue(new_job())
 
         async def stopped() -> bool:
@@ -190,7 +189,7 @@ async def test_one_gpu_that_keeps_crashing_does_not_stop_the_others(tmp_path: Pa
         assert bench.gate.hold is None
         assert [others_go_on for _, others_go_on in bench.storms] == [True]
         assert "stopped" in bench.worker.describe()
-        running = asyncio.create_task(crew[1].run())
+        running = asyncio.create_task(other.run())
         await bench.until_state(1, JobState.RENDERED)
         assert len(sound.requests) == 1
         running.cancel()
@@ -203,11 +202,11 @@ async def test_no_gpu_idles_while_another_takes_jobs_in_advance(tmp_path: Path) 
     async with opened(tmp_path, executors=2) as store:
         spool, gate = Spool(tmp_path / "spool", min_free_bytes=0), Gate()
         backends = [FakeBackend(usual=Act(hangs=True), slots=2, at_once=1) for _ in range(2)]
-        crew: list[Worker] = []
-        crew += [Worker(store, spool, backend, gate=gate, crew=crew) for backend in backends]
+        crew = Crew()
+        workers = [Worker(store, spool, backend, gate=gate, crew=crew) for backend in backends]
         for _ in range(3):
             await store.enqueue(new_job())
-        running = [asyncio.create_task(worker.run()) for worker in crew]
+        running = [asyncio.create_task(worker.run()) for worker in workers]
         async with asyncio.timeout(20):
             while len(await store.active_jobs()) > len([j for j in await store.active_jobs() if j.attempt]):
                 await asyncio.sleep(0.01)
@@ -215,6 +214,55 @@ async def test_no_gpu_idles_while_another_takes_jobs_in_advance(tmp_path: Path) 
         for task in running:
             task.cancel()
         await asyncio.wait(running)
+
+
+async def test_a_slot_takes_nothing_in_advance_while_another_gpu_idles(tmp_path: Path) -> None:
+    async with opened(tmp_path, executors=2) as store:
+        spool, crew, ends = Spool(tmp_path / "spool", min_free_bytes=0), Crew(), [asyncio.Event() for _ in range(5)]
+
+        class Stepwise(FakeBackend):
+            async def _play(self, act: Act, request: RenderRequest, on_progress: Any) -> Rendered:
+                await ends[request.job].wait()
+                return await super()._play(act, request, on_progress)
+
+        backends = [Stepwise(slots=2, at_once=1) for _ in range(2)]
+        workers = [Worker(store, spool, backend, crew=crew) for backend in backends]
+        running = [asyncio.create_task(worker.run()) for worker in workers]
+
+        async def until_running(count: int) -> None:
+            async with asyncio.timeout(20):
+                while [job.state for job in await store.active_jobs()].count(JobState.RUNNING) != count:
+                    await asyncio.sleep(0.01)
+
+        for _ in range(3):
+            await store.enqueue(new_job())
+        await until_running(3)
+        ahead = next(worker for worker in workers if len(worker._renders) == 2)
+        other = workers[1 - workers.index(ahead)]
+        for worker, left in ((other, 2), (ahead, 1)):  # one GPU ends its only job, the other its first of two
+            ends[min(worker._renders)].set()
+            await until_running(left)
+        job = await store.enqueue(new_job())
+        await until_running(2)
+        assert job.id in other._renders
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+
+
+async def test_a_closed_backend_ends_its_worker(tmp_path: Path) -> None:
+    backend = FakeBackend(usual=Act(hangs=True), slots=2, at_once=1)
+    async with opened(tmp_path) as store:
+        worker = Worker(store, Spool(tmp_path / "spool", min_free_bytes=0), backend)
+        running = asyncio.create_task(worker.run())
+        for _ in range(2):
+            await store.enqueue(new_job())
+        async with asyncio.timeout(20):
+            while len(worker._renders) < 2:
+                await asyncio.sleep(0.01)
+            await backend.close()
+            await running
+        assert [job.state for job in await store.active_jobs()] == [JobState.QUEUED] * 2
 
 
 async def test_slow_crashes_are_no_storm(tmp_path: Path) -> None:
