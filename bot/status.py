@@ -187,8 +187,8 @@ class StatusCards:
             if job.card_message_id is None:
                 continue
             async with card.writing:
-                edited = await self._edit(card, job)
-            if edited:
+                rest_is_due = await self._edit(card, job)
+            if rest_is_due:
                 await asyncio.sleep(self._edit_seconds)
 
     async def describe(self, job: Job) -> CardView:
@@ -206,6 +206,7 @@ class StatusCards:
         )
 
     async def _edit(self, card: _Card, job: Job) -> bool:
+        """Write the card if it shows something else by now; give whether a rest is due before the next write."""
         view = await self.describe(job)
         # the times are left out: Discord counts them down by itself, until they pass
         shown = (job.state, job.attempt, job.cancel_requested, view.place and view.place.position, view.hold)
@@ -232,7 +233,7 @@ class StatusCards:
             elif isinstance(error, discord.HTTPException) and error.status == 400 and card.has_preview:
                 card.has_preview = False  # the upload of the preview failed, and with it every mention of it
                 card.dirty.set()
-        return True
+        return show is None or card.written is None  # what happened during the first write may follow at once
 
     async def _follow_line(self) -> None:
         while True:
