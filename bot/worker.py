@@ -139,7 +139,11 @@ class Worker:
     def _leaves_it_to_others(self) -> bool:
         """Take no job in advance that an idle GPU could begin with."""
         others = (worker for worker in self._crew.workers if worker is not self)
-        return self._is_busy and any(other.is_fit and not other._is_closed and not other._is_busy for other in others)
+        return self._is_busy and any(other._may_start and not other._is_busy for other in others)
+
+    @property
+    def _may_start(self) -> bool:
+        return self.is_fit and not self._is_closed
 
     @property
     def _is_busy(self) -> bool:
@@ -234,7 +238,7 @@ class Worker:
             self.is_fit = False
             self._crew.changed()
             self._crashes.clear()
-            others_go_on = any(worker.is_fit for worker in self._crew.workers)
+            others_go_on = any(worker._may_start for worker in self._crew.workers)
             what = "it starts nothing more, the others go on" if others_go_on else "nothing is started"
             log.critical("an executor died %d times within %d s; %s", STORM_CRASHES, STORM_SECONDS, what)
             if not others_go_on:
