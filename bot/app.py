@@ -28,11 +28,11 @@ from bot.spool import Spool
 from bot.status import StatusCards
 from bot.store import JobStore
 from bot.worker import Crew, Worker
-from generator.backend import ExecutorState, LocalBackend
-from generator.intake import PictureChild
-from generator.limits import PictureLimits
+from generator.backend.backend import ExecutorState, LocalBackend
+from generator.picture.intake import PictureChild
+from generator.picture.limits import PictureLimits
 from generator.protocol import ExecutorConfig
-from generator.shrink import shrink
+from generator.video.shrink import shrink
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bot.gate import Gate, Hold, HoldCause
-from generator.shrink import shrink
 from generator.variants import Variant
+from generator.video.shrink import shrink
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.status import StatusCards
     from bot.store import JobStore
     from bot.worker import Worker
-    from generator.intake import PictureChild
+    from generator.picture.intake import PictureChild
 
 
 class Switches:

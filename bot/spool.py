@@ -4,7 +4,7 @@ incoming-<key>           the picture as uploaded, until it is framed
 picture-<key>.png        the conditioning image
 <job>-<attempt>.<format> the clip; two tries never share a file
 <job>-<attempt>-master.<format>
-.<any of these>.part     being written: see generator.durable
+.<any of these>.part     being written: see generator.process.durable
 
 The order is always: write aside, fsync, rename, fsync the folder, and only then commit the row that names it.
 """

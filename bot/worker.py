@@ -15,7 +15,7 @@ from bot.gate import Gate, HoldCause
 from bot.job import Job
 from bot.spool import Spool, SpoolFull
 from bot.store import JobStore, StoreFull
-from generator.backend import Backend
+from generator.backend.backend import Backend
 from generator.errors import DiskFull, ExecutorLost, RenderCrashed, RenderError
 from generator.protocol import Progress, Rendered, RenderRequest
 

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from generator import protocol
-from generator.backend import ExecutorState, LocalBackend
+from generator.backend.backend import ExecutorState, LocalBackend
 from generator.clip import DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import (
     BadFrames,
@@ -33,12 +33,12 @@ from generator.errors import (
     SettingsError,
     WeightsUnavailable,
 )
-from generator.intake import PictureChild
-from generator.limits import PictureLimits
 from generator.memory import BESIDE_TORCH_GIB, GIB, Pipeline, check_wish, plan_memory
+from generator.picture.intake import PictureChild
+from generator.picture.limits import PictureLimits
 from generator.protocol import ExecutorConfig, Rendered, RenderRequest, check_device
-from generator.recipe import read_recipe
 from generator.variants import BUILT_IN, Variant
+from generator.video.recipe import read_recipe
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)

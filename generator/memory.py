@@ -85,7 +85,7 @@ RING_SLOTS = 3
 WINDOW_FRAMES = 8
 WINDOW_OVERLAP = 3
 
-# A feed-forward's hidden rows, whatever the plan: generator.lean.layers takes no more of them at a time.
+# A feed-forward's hidden rows, whatever the plan: generator.model.lean.layers takes no more of them at a time.
 HIDDEN_BYTES = 128 * MIB
 
 BESIDE_TORCH_GIB = 0.9

@@ -104,7 +104,7 @@ def check_device(wish: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderRequest:
-    """One clip to render. `picture_path` is a conditioning image made by `generator.image`."""
+    """One clip to render. `picture_path` is a conditioning image made by `generator.picture.image`."""
 
     job: int
     attempt: int

@@ -12,7 +12,7 @@ from generator.clip import Quality, Shape
 Size = tuple[int, int]
 """width, height in pixels"""
 
-DEMO_MODEL_FOLDER = Path(__file__).parent / "demo_model"
+DEMO_MODEL_FOLDER = Path(__file__).parent / "model" / "demo_model" / "checkpoint"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

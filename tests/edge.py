@@ -29,9 +29,9 @@ from bot.spool import Spool
 from bot.status import StatusCards
 from bot.store import JobStore
 from bot.worker import Worker
-from generator.intake import PictureChild
-from generator.limits import PictureLimits
-from generator.shrink import shrink
+from generator.picture.intake import PictureChild
+from generator.picture.limits import PictureLimits
+from generator.video.shrink import shrink
 from tests.fakes import Act, FakeBackend
 
 

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from generator import executor
 from generator.clip import ClipSettings
 from generator.errors import BadFrames, WeightsUnavailable
+from generator.executor import __main__ as executor
 from generator.memory import GIB, MemoryPlan
 from generator.protocol import Hooks, Phase, Progress
 from generator.variants import Variant
 
 if TYPE_CHECKING:
-    from generator.ffmpeg import Frame
+    from generator.video.ffmpeg import Frame
 
 
 class SimulatedFatal(Exception):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageSequence
 
-from generator.ffmpeg import find_ffmpeg
+from generator.video.ffmpeg import find_ffmpeg
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from bot.job import Delivery, Job
 from bot.posting import Posting
 from bot.store import JobStore
 from bot.verdicts import Next, Verdict
-from generator.backend import LocalBackend
-from generator.watchdog import StallLimits
+from generator.backend.backend import LocalBackend
+from generator.backend.stalls import StallLimits
 
 EXECUTOR = (sys.executable, "-m", "tests.fake_executor", "--step-seconds", "0.02")
 

@@ -17,7 +17,7 @@ from bot.sandbox.world import Upload
 from bot.sentences import explain_picture
 from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality
 from generator.errors import PictureError, PictureReason
-from generator.intake import PictureChild, Prepared
+from generator.picture.intake import PictureChild, Prepared
 from tests.edge import Start, buttons, clip_of, hanging, picture, png, starter, until, words
 from tests.fakes import tiny_clip
 

@@ -23,12 +23,12 @@ from typing import Any
 import psutil
 import pytest
 
-from generator.backend import Backend, ExecutorState, LocalBackend
+from generator.backend.backend import Backend, ExecutorState, LocalBackend
+from generator.backend.stalls import StallLimits
 from generator.clip import Format
 from generator.errors import EncodingFailed, ExecutorLost, RenderCrashed, RenderError, WeightsUnavailable
 from generator.protocol import ExecutorConfig, Phase, Progress, Rendered, RenderRequest
 from generator.variants import BUILT_IN
-from generator.watchdog import StallLimits
 from tests.fakes import FAKE_EXECUTOR, Act, FakeBackend, a_request
 
 CONFIG = ExecutorConfig(variants=BUILT_IN, preload="demo", threads=1)
@@ -393,7 +393,7 @@ async def test_the_first_step_of_a_variant_may_take_long_and_later_ones_go_by_th
 PARENT = """
     import asyncio, sys
     from pathlib import Path
-    from generator.backend import LocalBackend
+    from generator.backend.backend import LocalBackend
     from tests.fakes import FAKE_EXECUTOR, a_request
     from tests.test_backend import CONFIG
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.budget import GOOD_USE, Rung, ladder, next_try
 from generator.clip import Format
+from generator.video.size_ladder import GOOD_USE, Rung, ladder, next_try
 
 formats = st.sampled_from(Format)
 

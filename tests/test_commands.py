@@ -19,8 +19,8 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.world import Upload
 from generator.clip import ClipSettings, Format
 from generator.errors import BadFrames
-from generator.recipe import make_recipe, write_recipe
 from generator.variants import BUILT_IN
+from generator.video.recipe import make_recipe, write_recipe
 from tests.edge import Edge, Start, buttons, hanging, running_edge, starter, until, words
 from tests.fakes import Act, FakeBackend, tiny_clip
 from tests.jobs import new_job

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageOps
 from scipy.stats import spearmanr
 
-from generator.pipeline import LoadedVariant, load_variant
+from generator.model.loaded import LoadedVariant, load_variant
 from generator.variants import BUILT_IN, DEMO_MODEL_FOLDER
 from tests.benchmarks.demo import (
     BUCKETS,

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from generator.device import TorchDevice, _refusal
 from generator.errors import WeightsUnavailable
+from generator.model.device import TorchDevice, _refusal
 from generator.protocol import ExecutorConfig
 from generator.variants import BUILT_IN
 

@@ -13,11 +13,11 @@ import psutil
 import pytest
 
 from generator.clip import Format, Loop
-from generator.encode import ClipFormat, ClipWriter, EncodedClip, shrink_clip
 from generator.errors import DiskFull, EncodingFailed
-from generator.ffmpeg import read_frames
-from generator.recipe import read_recipe
-from generator.shrink import shrink
+from generator.video.encode import ClipFormat, ClipWriter, EncodedClip, shrink_clip
+from generator.video.ffmpeg import read_frames
+from generator.video.recipe import read_recipe
+from generator.video.shrink import shrink
 from tests.inspect_clip import boxes, inspect_clip
 from tests.scenes import Frames, noise, pan
 
@@ -234,7 +234,7 @@ def ffmpeg_children() -> list[psutil.Process]:
 def test_ffmpeg_ends_with_the_process_that_feeds_it(tmp_path: Path) -> None:
     script = (
         "import sys, time, numpy, pathlib\n"
-        "from generator.encode import ClipFormat, ClipWriter\n"
+        "from generator.video.encode import ClipFormat, ClipWriter\n"
         "from generator.clip import Format\n"
         "clip = ClipFormat(format=Format.MP4, width=64, height=64, playback_fps=7, max_bytes=9**9)\n"
         "writer = ClipWriter(pathlib.Path(sys.argv[1]), clip)\n"
@@ -312,7 +312,7 @@ async def test_shrinking_works_from_a_process_without_numpy(tmp_path: Path) -> N
     with pytest.raises(EncodingFailed) as caught:
         await shrink(path, tmp_path / "t.gif", Format.GIF, 300)
     assert caught.value.data["why"] == "budget"
-    loaded = "import sys, generator.shrink; print('numpy' in sys.modules, 'PIL' in sys.modules)"
+    loaded = "import sys, generator.video.shrink; print('numpy' in sys.modules, 'PIL' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     assert said.stdout == "False False\n"
 
@@ -333,7 +333,7 @@ async def test_cancelling_a_shrink_ends_its_child(tmp_path: Path) -> None:
 
 def test_the_inspection_sees_a_clip_with_its_index_at_the_end(tmp_path: Path) -> None:
     """Negative control: ffmpeg's default order must not pass for ours."""
-    from generator.ffmpeg import raw_input, through_ffmpeg
+    from generator.video.ffmpeg import raw_input, through_ffmpeg
 
     scene = pan(3, 32, 32)
     path = tmp_path / "late.mp4"

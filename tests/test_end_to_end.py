@@ -25,7 +25,7 @@ from bot.sandbox.demo import running_bot
 from bot.sandbox.refusals import Json
 from bot.sandbox.scene import ADA, PICTURES, VIVANT
 from bot.sandbox.server import Sandbox
-from generator.backend import LocalBackend
+from generator.backend.backend import LocalBackend
 from tests.edge import png, running_edge, until
 from tests.inspect_clip import inspect_clip
 from tests.jobs import new_job, opened

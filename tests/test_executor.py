@@ -146,7 +146,7 @@ def test_a_cancel_for_a_job_that_is_not_there_is_ignored(tmp_path: Path) -> None
 
 
 def test_without_torch_it_says_so_and_ends(tmp_path: Path) -> None:
-    script = "import sys; sys.modules['torch'] = None; from generator.executor import main; main()"
+    script = "import sys; sys.modules['torch'] = None; from generator.executor.__main__ import main; main()"
     process = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with process:
         pipe = Pipe(process)

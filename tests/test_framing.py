@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from generator.clip import Shape
-from generator.framing import NARROWEST_PAD, cover_box, pad_fit, resolve_shape
+from generator.picture.framing import NARROWEST_PAD, cover_box, pad_fit, resolve_shape
 from generator.variants import BUILT_IN
 
 SIZES = {variant.size(shape) for variant in BUILT_IN.values() for shape in Shape if shape is not Shape.AUTO}

@@ -24,11 +24,11 @@ if not any(Path("/dev").glob("nvidia*")):  # asked before torch is imported, whi
 
 import torch
 
-from generator.backend import LocalBackend
-from generator.device import TorchDevice
+from generator.backend.backend import LocalBackend
 from generator.errors import ExecutorLost
+from generator.executor.renderer import Rungs, Studio, Take
+from generator.model.device import TorchDevice
 from generator.protocol import ExecutorConfig, Hooks, Phase, Progress, Rendered, RenderRequest
-from generator.takes import Rungs, Studio, Take
 from generator.variants import Variant
 from tests.fakes import a_request
 from tests.tiny_checkpoint import make_checkpoint
@@ -94,7 +94,7 @@ def test_an_overflow_is_rendered_again_in_bfloat16(tiny: Variant, tmp_path: Path
 def test_a_real_illegal_access_is_fatal_and_the_canary_dies_of_it() -> None:
     script = """
         import torch
-        from generator.device import TorchDevice
+        from generator.model.device import TorchDevice
         from generator.protocol import ExecutorConfig
         device = TorchDevice(ExecutorConfig(variants={}, device="cuda"))
         device.canary()

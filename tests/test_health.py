@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from skimage import data
 
-from generator.health import FrameHealth, Trouble
+from generator.executor.frame_health import FrameHealth, Trouble
 
 if TYPE_CHECKING:
-    from generator.ffmpeg import Frame
+    from generator.video.ffmpeg import Frame
 
 FRAMES, HEIGHT, WIDTH = 14, 144, 256
 

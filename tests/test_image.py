@@ -16,8 +16,8 @@ from PIL import Image, ImageCms
 
 from generator.clip import Framing, Shape
 from generator.errors import PictureError, PictureReason
-from generator.image import allow_formats, frame_picture, probe
-from generator.limits import PictureLimits
+from generator.picture.image import allow_formats, frame_picture, probe
+from generator.picture.limits import PictureLimits
 from generator.variants import BUILT_IN
 from tests.scenes import blobs
 

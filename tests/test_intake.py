@@ -18,9 +18,9 @@ from PIL import Image
 
 from generator.clip import Framing, Shape
 from generator.errors import PictureError, PictureReason
-from generator.image import allow_formats, frame_picture
-from generator.intake import PictureChild, Prepared
-from generator.limits import PictureLimits
+from generator.picture.image import allow_formats, frame_picture
+from generator.picture.intake import PictureChild, Prepared
+from generator.picture.limits import PictureLimits
 from generator.variants import BUILT_IN
 from tests.hostile_pictures import bombs, hostile_pictures
 from tests.scenes import blobs
@@ -62,7 +62,7 @@ def children() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):  # one that is just ending
-            if "generator.intake" in " ".join(child.cmdline()):
+            if "generator.picture.intake" in " ".join(child.cmdline()):
                 found.append(child)
     return found
 
@@ -200,7 +200,10 @@ async def test_the_child_knows_no_secrets(
 
 
 def test_the_calling_process_loads_no_picture_library() -> None:
-    script = "import sys, generator.intake; print([name for name in ('PIL', 'numpy', 'torch') if name in sys.modules])"
+    script = (
+        "import sys, generator.picture.intake; "
+        "print([name for name in ('PIL', 'numpy', 'torch') if name in sys.modules])"
+    )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"
 
@@ -208,7 +211,7 @@ def test_the_calling_process_loads_no_picture_library() -> None:
 def test_the_child_ends_with_its_parent(tmp_path: Path) -> None:
     script = (
         "import asyncio, sys, pathlib\n"
-        "from generator.intake import *\n"
+        "from generator.picture.intake import *\n"
         "from generator.variants import BUILT_IN\n"
         "async def main():\n"
         "    path = pathlib.Path(sys.argv[1])\n"

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from generator.errors import Cancelled
-from generator.lean import layers
-from generator.lean.chunks import even_chunks
-from generator.lean.decoder import LeanDecoder, decode_windows, pack_decoder
-from generator.lean.pack import Packed
-from generator.lean.unet import LeanUNet, PackedUNet, pack_unet
-from generator.lean.weights import ResidentWeights, StreamedWeights
+from generator.model.lean import layers
+from generator.model.lean.chunks import even_chunks
+from generator.model.lean.decoder import LeanDecoder, decode_windows, pack_decoder
+from generator.model.lean.pack import Packed
+from generator.model.lean.residency import ResidentWeights, StreamedWeights
+from generator.model.lean.unet import LeanUNet, PackedUNet, pack_unet
 from tests.tiny_checkpoint import tiny_unet, tiny_vae
 
 CPU = torch.device("cpu")

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from generator.lean.chunks import ChunkFunction
-from generator.lean.compiled import Compiler
+from generator.model.lean.chunks import ChunkFunction
+from generator.model.lean.compiled import Compiler
 from tests.benchmarks import gpu
 
 

@@ -40,7 +40,7 @@ def first_line(process: subprocess.Popen[str]) -> str:
 @pytest.mark.parametrize("tied", [True, False])
 def test_only_a_tied_process_dies_with_its_parent(tied: bool) -> None:
     child = (
-        "import os, sys, time; from generator.lifeline import die_with_parent; "
+        "import os, sys, time; from generator.process.lifeline import die_with_parent; "
         f"{'die_with_parent(os.getppid())' if tied else 'pass'}; print(os.getpid(), flush=True); time.sleep(60)"
     )
     with spawn(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])") as parent:
@@ -52,7 +52,8 @@ def test_only_a_tied_process_dies_with_its_parent(tied: bool) -> None:
 
 
 def test_a_process_whose_parent_is_gone_already_ends_itself() -> None:
-    with spawn("from generator.lifeline import die_with_parent; die_with_parent(1); print('still here')") as process:
+    script = "from generator.process.lifeline import die_with_parent; die_with_parent(1); print('still here')"
+    with spawn(script) as process:
         assert first_line(process) == ""
         assert process.wait(10) == 0
 
@@ -62,7 +63,7 @@ def test_a_process_whose_parent_is_gone_already_ends_itself() -> None:
 def test_only_a_guarded_process_takes_its_children_along(how: signal.Signals, guarded: bool) -> None:
     script = f"""
         import subprocess, time
-        from generator.lifeline import guard_group
+        from generator.process.lifeline import guard_group
         {"guard_group()" if guarded else ""}
         print(subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL).pid, flush=True)
         time.sleep(60)
@@ -77,7 +78,7 @@ def test_only_a_guarded_process_takes_its_children_along(how: signal.Signals, gu
 
 
 def test_the_guard_holds_no_pipe_open() -> None:
-    with spawn("from generator.lifeline import guard_group; guard_group()", process_group=0) as process:
+    with spawn("from generator.process.lifeline import guard_group; guard_group()", process_group=0) as process:
         assert process.stdout is not None
         assert process.stdout.read() == ""
         assert process.wait(10) == 0
@@ -86,7 +87,8 @@ def test_the_guard_holds_no_pipe_open() -> None:
 def test_a_process_in_somebody_elses_group_is_not_guarded() -> None:
     """Else its guard would kill a shell, or a test run."""
     script = (
-        "from generator.lifeline import guard_group; guard_group(); import psutil; print(psutil.Process().children())"
+        "from generator.process.lifeline import guard_group; guard_group(); "
+        "import psutil; print(psutil.Process().children())"
     )
     with spawn(script) as process:
         assert first_line(process).strip() == "[]"
@@ -95,7 +97,7 @@ def test_a_process_in_somebody_elses_group_is_not_guarded() -> None:
 def test_prints_go_to_stderr_once_stdout_is_taken() -> None:
     script = """
         import os, subprocess
-        from generator.lifeline import take_stdout
+        from generator.process.lifeline import take_stdout
         protocol = take_stdout()
         print("a print")
         os.write(1, b"a write\\n")

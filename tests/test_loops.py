@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from generator.clip import Loop
-from generator.loops import best_seam, boomerang, crossfade, looped
+from generator.video.loops import best_seam, boomerang, crossfade, looped
 from tests.scenes import Frames, noise, pan, swing
 
 

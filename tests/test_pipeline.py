@@ -17,14 +17,14 @@ from PIL import Image
 from generator.clip import ClipSettings
 from generator.errors import BadFrames, Cancelled, WeightsUnavailable
 from generator.memory import ClipSize, MemoryPlan, Pipeline, presets
-from generator.pipeline import LoadedVariant, load_variant, render_frames
+from generator.model.loaded import LoadedVariant, load_variant, render_frames
 from generator.protocol import Hooks, Phase, Progress
 from generator.variants import Variant
 from tests.benchmarks import gpu, gpu_cards
 from tests.tiny_checkpoint import make_checkpoint
 
 if TYPE_CHECKING:
-    from generator.ffmpeg import Frame
+    from generator.video.ffmpeg import Frame
 
 STOCK = MemoryPlan(rung="stock", pipeline=Pipeline.STOCK)
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from generator.clip import ClipSettings, Format
-from generator.encode import ClipFormat, ClipWriter
-from generator.ffmpeg import find_ffmpeg
-from generator.recipe import AI_GENERATED, make_recipe, read_recipe, write_recipe
 from generator.variants import BUILT_IN, Variant
+from generator.video.encode import ClipFormat, ClipWriter
+from generator.video.ffmpeg import find_ffmpeg
+from generator.video.recipe import AI_GENERATED, make_recipe, read_recipe, write_recipe
 from tests.inspect_clip import boxes, inspect_clip
 from tests.scenes import pan
 

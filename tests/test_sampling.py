@@ -10,7 +10,7 @@ from diffusers import EDMDPMSolverMultistepScheduler, EulerDiscreteScheduler
 from diffusers.schedulers.scheduling_utils import AysSchedules
 
 from generator.clip import DEFAULT_STEPS, Quality
-from generator.sampling import (
+from generator.model.sampling import (
     Schedule,
     Solver,
     ays_sigmas,

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from generator.errors import BadFrames, Cancelled, OutOfMemory, WeightsUnavailable
+from generator.executor.renderer import Rungs, Studio, Take
 from generator.memory import GIB
 from generator.protocol import ExecutorConfig, Hooks, Note, Phase, Progress, RenderRequest
-from generator.recipe import read_recipe
-from generator.takes import Rungs, Studio, Take
 from generator.variants import BUILT_IN
+from generator.video.recipe import read_recipe
 from tests.fake_executor import FakeDevice, read_options
 from tests.fakes import a_request
 

@@ -1,4 +1,7 @@
-"""Who may import whom: the rows of the rooms, by reading every module's imports, and by importing the whole bot."""
+"""The walls of the house: which room may import what, read from every module's imports.
+
+The rows are those of the table in ARCHITECTURE.md. Imports inside functions count.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +10,65 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TORCH_ROOMS = {"device", "pipeline", "stock", "weights", "sampling", "lean", "demo_model"}
-"""the modules of `generator` that may import torch, and what imports those"""
-DISCORD_FREE_ROOMS = {
-    *("job", "config", "store", "database", "migrations", "rows", "line", "outbox", "estimates", "retention"),
-    *("spool", "worker", "gate", "sentences", "metrics"),
-}
-"""the queue and the words: they must work without Discord"""
-HEAVY = {"torch", "diffusers", "transformers", "numpy", "accelerate", "safetensors"}
+TORCH = ("torch", "diffusers", "transformers", "accelerate")
 
 
-def modules(package: str) -> dict[str, Path]:
-    return {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-        for path in sorted((ROOT / package).rglob("*.py"))
-    }
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """Nothing in the rooms `inside` (less `doors`) imports anything of `outside`. Names are dotted prefixes."""
+
+    name: str
+    inside: tuple[str, ...]
+    outside: tuple[str, ...]
+    doors: tuple[str, ...] = ()
+    """rooms and modules that may"""
+    allowed: tuple[str, ...] = ()
+    """what may be imported although it lies in `outside`"""
+
+    def breaches(self, imports: Mapping[str, set[str]]) -> set[str]:
+        """Name each import through this wall."""
+        return {
+            f"{name} -> {other}"
+            for name, others in imports.items()
+            if _within(name, self.inside) and not _within(name, self.doors)
+            for other in others
+            if _within(other, self.outside) and not _within(other, self.allowed)
+        }
 
 
-def imported(path: Path, *, also_inside_functions: bool = True) -> set[str]:
-    """Name everything a module imports, outside `if TYPE_CHECKING`."""
-    tree = ast.parse(path.read_text())
+WALLS = (
+    Wall("the generator knows no bot", ("generator",), ("bot", "discord", "aiosqlite", "aiohttp")),
+    Wall("the program does not know its tests", ("bot", "generator"), ("tests",)),
+    Wall("torch stays in the model's room", ("bot", "generator"), TORCH, doors=("generator.model",)),
+    Wall(
+        "the bot loads no arrays and no model",
+        ("bot",),
+        ("numpy", "safetensors", "generator.model", "generator.executor"),
+    ),
+)
+
+
+def _within(name: str, prefixes: tuple[str, ...]) -> bool:
+    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def modules(root: Path = ROOT) -> dict[str, Path]:
+    """Give every module of the program by its dotted name."""
+    paths = [path for package in ("bot", "generator") for path in sorted((root / package).rglob("*.py"))]
+    return {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+
+
+def imports_of(text: str, *, also_inside_functions: bool = True) -> set[str]:
+    """Name everything that a module imports."""
     names: set[str] = set()
-    waiting: list[ast.AST] = [tree]
+    waiting: list[ast.AST] = [ast.parse(text)]
     while waiting:
         node = waiting.pop()
         match node:
@@ -45,114 +80,109 @@ def imported(path: Path, *, also_inside_functions: bool = True) -> set[str]:
             case ast.Import():
                 names |= {alias.name for alias in node.names}
             case ast.ImportFrom():
-                assert node.level == 0, f"{path} imports relatively"
+                assert node.level == 0, "relative imports are not used here"
                 names |= {f"{node.module}.{alias.name}" for alias in node.names}
         waiting += ast.iter_child_nodes(node)
     return names
 
 
-def tops(names: set[str]) -> set[str]:
-    return {name.partition(".")[0] for name in names}
+def all_imports() -> dict[str, set[str]]:
+    return {name: imports_of(path.read_text()) for name, path in modules().items()}
 
 
-def rooms(names: set[str], package: str) -> set[str]:
-    """Name the modules of `package` that are imported."""
-    return {name.split(".")[1] for name in names if name.startswith(f"{package}.")}
+def own_imports(imports: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """Give, for each module, the modules of the program that it imports: a name of a module is the module itself."""
+    return {
+        name: {own for other in others for own in (other, other.rpartition(".")[0]) if own in imports and own != name}
+        for name, others in imports.items()
+    }
 
 
-def test_nothing_in_the_generator_imports_the_bot_or_discord() -> None:
-    for name, path in modules("generator").items():
-        assert not tops(imported(path)) & {"bot", "discord", "aiosqlite", "aiohttp", "tests"}, name
+# -- walls ----------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_in_the_program_imports_the_tests() -> None:
-    for name, path in {**modules("bot"), **modules("generator")}.items():
-        assert "tests" not in tops(imported(path)), name
+@pytest.mark.parametrize("wall", WALLS, ids=lambda wall: wall.name)
+def test_nothing_goes_through_a_wall(wall: Wall) -> None:
+    assert wall.breaches(all_imports()) == set()
 
 
-def test_only_the_torch_rooms_import_torch() -> None:
-    for name, path in modules("generator").items():
-        room = [*name.split("."), ""][1]
-        if room not in TORCH_ROOMS:
-            assert not tops(imported(path)) & {"torch", "diffusers", "transformers", "accelerate"}, name
-            assert not rooms(imported(path, also_inside_functions=False), "generator") & TORCH_ROOMS, name
+@pytest.mark.parametrize("wall", WALLS, ids=lambda wall: wall.name)
+def test_an_import_through_a_wall_would_be_seen(wall: Wall) -> None:
+    """The negative control: each wall broken on purpose, at the top of a module and inside a function."""
+    room, target = wall.inside[0], wall.outside[0]
+    for statement in (f"import {target}", f"def f() -> None:\n    from {target} import anything"):
+        sinner = all_imports() | {f"{room}.sinner": imports_of(statement)}
+        assert len(wall.breaches(sinner)) == 1
 
 
-def test_the_bot_never_names_a_heavy_library() -> None:
-    for name, path in modules("bot").items():
-        heavy = tops(imported(path)) & HEAVY
-        assert not heavy, f"{name} imports {heavy}"
-        assert not rooms(imported(path), "generator") & TORCH_ROOMS, name
-
-
-def test_the_queue_and_the_words_know_no_discord() -> None:
-    for name, path in modules("bot").items():
-        room = [*name.split("."), ""][1]
-        if room in DISCORD_FREE_ROOMS:
-            assert "discord" not in tops(imported(path)), name
-
-
-def test_nothing_else_in_the_bot_imports_the_sandbox() -> None:
-    for name, path in modules("bot").items():
-        if not name.startswith("bot.sandbox"):
-            assert "sandbox" not in rooms(imported(path, also_inside_functions=False), "bot"), name
+# -- rows -----------------------------------------------------------------------------------------------------------
 
 
 def rows() -> dict[str, int]:
-    """Read the rows of the rooms from ARCHITECTURE.md, numbered from the top."""
+    """Read from ARCHITECTURE.md which room stands in which row, numbered from the top."""
     found: dict[str, int] = {}
     for number, row in enumerate((ROOT / "ARCHITECTURE.md").read_text().splitlines()):
-        names = re.findall(r"`([^`]+)`", row.split("|")[1]) if row.startswith(("| `bot/", "| `generator/")) else []
-        for name in names:
-            package = names[0].partition("/")[0]
-            room = f"{package}.{name.removeprefix(f'{package}/').removesuffix('/').removesuffix('.py')}"
+        paths = re.findall(r"`([^`]+)`", row.split("|")[1]) if row.startswith(("| `bot/", "| `generator/")) else []
+        for path in paths:
+            assert (ROOT / path).exists(), f"ARCHITECTURE.md names {path}, which is not there"
+            room = path.rstrip("/").removesuffix(".py").replace("/", ".")
             assert room not in found, f"{room} has two rows"
             found[room] = number
     return found
 
 
-def upwards(known: dict[str, Path], package: str) -> set[str]:
-    """Name the imports within a package that go to a row above, also those inside functions."""
-    row, found = rows(), set()
-    for name, path in known.items():
-        room = ".".join(name.split(".")[:2])
-        others = {f"{package}.{other}" for other in rooms(imported(path), package)} & row.keys()
-        found |= {f"{room} -> {other}" for other in others if room != package and row[other] < row[room]}
-    return found
+def row_of(name: str, known: Mapping[str, int]) -> int | None:
+    """Give a module's row: that of the longest room it lies in."""
+    rooms = [room for room in known if _within(name, (room,))]
+    return known[max(rooms, key=len)] if rooms else None
 
 
-@pytest.mark.parametrize("package", ["bot", "generator"])
-def test_a_row_imports_only_from_itself_and_the_rows_below(package: str) -> None:
-    known = modules(package)
-    named = {room for room in rows() if room.startswith(f"{package}.") and not room.endswith(".sql")}
-    assert {".".join(name.split(".")[:2]) for name in known} - {package} == named, "every room has its row"
-    assert upwards(known, package) == set()
+def upwards(imports: Mapping[str, set[str]]) -> set[str]:
+    """Name each import that goes to a row above."""
+    known = rows()
+    row = {name: row_of(name, known) or 0 for name in imports}
+    return {
+        f"{name} -> {other}"
+        for name, others in own_imports(imports).items()
+        for other in others
+        if row[other] and row[other] < row[name]
+    }
 
 
-@pytest.mark.parametrize("package", ["bot", "generator"])
-def test_imports_do_not_go_in_circles(package: str) -> None:
-    known = modules(package)
-    named = {name: _candidates(imported(path, also_inside_functions=False)) for name, path in known.items()}
-    edges = {name: {other for other in named[name] & known.keys() if other != name} for name in known}
-    done: set[str] = set()
+def test_every_module_has_its_row() -> None:
+    known = rows()
+    assert [name for name in modules() if name not in ("bot", "generator") and row_of(name, known) is None] == []
 
-    def visit(name: str, trail: tuple[str, ...]) -> None:
-        assert name not in trail, f"circle: {' -> '.join([*trail[trail.index(name) :], name])}"
+
+def test_a_row_imports_only_from_itself_and_the_rows_below() -> None:
+    assert upwards(all_imports()) == set()
+
+
+# -- circles --------------------------------------------------------------------------------------------------------
+
+
+def circle(imports: Mapping[str, set[str]]) -> list[str]:
+    """Give a circle of imports, or nothing."""
+    edges, done = own_imports(imports), set[str]()
+
+    def visit(name: str, trail: tuple[str, ...]) -> list[str]:
+        if name in trail:
+            return [*trail[trail.index(name) :], name]
         if name not in done:
             for other in edges[name]:
-                visit(other, (*trail, name))
+                if found := visit(other, (*trail, name)):
+                    return found
             done.add(name)
+        return []
 
-    for name in known:
-        visit(name, ())
+    return next((found for name in edges if (found := visit(name, ()))), [])
 
 
-def _candidates(names: set[str]) -> set[str]:
-    """An import of a name from a module is an import of the module."""
-    return names | {name.rpartition(".")[0] for name in names}
+# -- what is loaded -------------------------------------------------------------------------------------------------
 
 
 def loaded_after_importing(names: list[str]) -> set[str]:
+    """Give the top-level packages that a fresh Python holds after importing `names`."""
     script = f"import importlib, json, sys\nfor name in {names!r}: importlib.import_module(name)\n"
     done = subprocess.run(
         [sys.executable, "-c", script + "print(json.dumps(sorted(sys.modules)))"],
@@ -162,28 +192,37 @@ def loaded_after_importing(names: list[str]) -> set[str]:
         cwd=ROOT,
         timeout=60,
     )
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+
+
+HEAVY = {*TORCH, "numpy", "safetensors"}
 
 
 def test_importing_the_whole_bot_loads_neither_torch_nor_numpy() -> None:
-    names = [name for name in modules("bot") if not name.endswith("__main__")]
-    assert not tops(loaded_after_importing(names)) & HEAVY
+    names = [name for name in modules() if _within(name, ("bot",)) and not name.endswith("__main__")]
+    assert not loaded_after_importing(names) & HEAVY
 
 
 def test_the_check_of_loaded_modules_would_see_numpy() -> None:
     """The negative control of the test above: one more module, and numpy is there."""
-    assert "numpy" in tops(loaded_after_importing(["bot.job", "generator.health"]))
+    assert "numpy" in loaded_after_importing(["generator.executor.frame_health"])
 
 
-def test_the_check_of_imports_would_see_a_bot_in_the_generator(tmp_path: Path) -> None:
-    """The negative control of the walls, also for an import inside a function."""
-    sinner = tmp_path / "sinner.py"
-    sinner.write_text("def f() -> None:\n    from bot.store import JobStore\n    import torch\n")
-    assert {"bot", "torch"} <= tops(imported(sinner))
+# -- the checks themselves ------------------------------------------------------------------------------------------
 
 
-def test_the_check_of_rows_would_see_an_import_that_goes_up(tmp_path: Path) -> None:
-    """The negative control of the rows: the queue reaching for the worker."""
-    sinner = tmp_path / "store.py"
-    sinner.write_text("from bot.job import Job\ndef f() -> None:\n    from bot.worker import Worker\n")
-    assert upwards({"bot.store": sinner}, "bot") == {"bot.store -> bot.worker"}
+def test_imports_do_not_go_in_circles() -> None:
+    imports = {name: imports_of(path.read_text(), also_inside_functions=False) for name, path in modules().items()}
+    assert circle(imports) == []
+
+
+def test_a_circle_would_be_seen() -> None:
+    """The negative control: three modules in a ring."""
+    ring = {"bot.a": {"bot.b.name"}, "bot.b": {"bot.c"}, "bot.c": {"bot.a.other"}, "bot.d": {"bot.a"}}
+    assert circle(ring) == ["bot.a", "bot.b", "bot.c", "bot.a"]
+
+
+def test_an_import_that_goes_up_would_be_seen() -> None:
+    """The negative control of the rows: the queue reaching for the worker inside a function."""
+    sinner = imports_of("def f() -> None:\n    from bot.worker import Worker\n")
+    assert upwards({"bot.store.sinner": sinner, "bot.worker": set()}) == {"bot.store.sinner -> bot.worker"}

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from generator.errors import WeightsUnavailable
+from generator.model.weights import fetch_weights
 from generator.variants import Variant
-from generator.weights import fetch_weights
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 WANTED = {

@@ -18,7 +18,7 @@ from bot.job import Job, JobState, Limits
 from bot.spool import Spool
 from bot.store import JobStore
 from bot.worker import STORM_CRASHES, Crew, Worker
-from generator.backend import Backend
+from generator.backend.backend import Backend
 from generator.errors import BadFrames, DiskFull, ExecutorLost, RenderCrashed, RenderError
 from generator.protocol import Progress, Rendered, RenderRequest
 from tests.fakes import Act, FakeBackend

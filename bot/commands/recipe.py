@@ -16,7 +16,7 @@ from bot.commands.place import LARGEST_POST
 from bot.replies import no_job_text, no_recipe_text, not_fetched_text, which_recipe_text
 from generator.clip import ClipSettings
 from generator.errors import GeneratorError
-from generator.recipe import read_recipe
+from generator.video.recipe import read_recipe
 
 if TYPE_CHECKING:
     from bot.client import VivantClient

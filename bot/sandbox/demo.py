@@ -21,7 +21,7 @@ from bot.sandbox.events import Subscription
 from bot.sandbox.refusals import Json, NotPossible
 from bot.sandbox.scene import ADA, OLGA, PICTURES, VIVANT
 from bot.sandbox.server import Sandbox, SandboxUnavailable
-from generator.lifeline import die_with_parent
+from generator.process.lifeline import die_with_parent
 
 STOP_SECONDS = 15.0
 RESTART_SECONDS = 2.0

@@ -14,11 +14,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import FlopCounterMode
 
-from generator.lean.decoder import LeanDecoder, PackedDecoder, decode_windows, pack_decoder
-from generator.lean.pack import Packed
-from generator.lean.unet import LeanUNet, PackedUNet, pack_unet
-from generator.lean.weights import ResidentWeights, StreamedWeights
 from generator.memory import GIB, WINDOW_OVERLAP, Decode, MemoryPlan, Weights
+from generator.model.lean.decoder import LeanDecoder, PackedDecoder, decode_windows, pack_decoder
+from generator.model.lean.pack import Packed
+from generator.model.lean.residency import ResidentWeights, StreamedWeights
+from generator.model.lean.unet import LeanUNet, PackedUNet, pack_unet
 from tests.benchmarks.full_size import full_unet, full_vae
 
 META = torch.device("meta")

@@ -22,7 +22,7 @@ from sklearn.datasets import load_sample_image
 
 from generator.clip import DEFAULT_STEPS, ClipSettings, Quality
 from generator.memory import plan_memory
-from generator.pipeline import LoadedVariant, load_variant, render_frames
+from generator.model.loaded import LoadedVariant, load_variant, render_frames
 from generator.protocol import Hooks
 from generator.variants import BUILT_IN
 from tests.benchmarks.report import Report

@@ -22,8 +22,8 @@ from skimage.metrics import structural_similarity
 from sklearn.datasets import load_sample_image
 
 from generator.clip import Format
-from generator.encode import ClipFormat, ClipWriter, resized
-from generator.ffmpeg import find_ffmpeg, read_frames
+from generator.video.encode import ClipFormat, ClipWriter, resized
+from generator.video.ffmpeg import find_ffmpeg, read_frames
 from tests.benchmarks.report import Report
 from tests.scenes import Frames, pan
 

@@ -10,7 +10,7 @@ from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler, UNet
 from torch import nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from generator.weights import Parts
+from generator.model.weights import Parts
 from tests.tiny_checkpoint import SCHEDULER, tiny_image_encoder, tiny_unet, tiny_vae
 
 

@@ -28,10 +28,10 @@ import torch
 from PIL import Image
 
 from generator.clip import ClipSettings
-from generator.lean.compiled import Compiler
-from generator.lean.render import LeanPipeline
 from generator.memory import GIB, Decode, MemoryPlan, Weights
-from generator.pipeline import LoadedVariant
+from generator.model.lean.compiled import Compiler
+from generator.model.lean.render import LeanPipeline
+from generator.model.loaded import LoadedVariant
 from generator.protocol import Hooks
 from generator.variants import BUILT_IN
 from tests.benchmarks.full_size import random_parts

@@ -19,13 +19,13 @@ from diffusers import StableVideoDiffusionPipeline
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPImageProcessor
 
-from generator.backend import LocalBackend
+from generator.backend.backend import LocalBackend
 from generator.clip import DEFAULT_STEPS, Format, Loop, Quality
-from generator.encode import ClipFormat, ClipWriter
 from generator.memory import ClipSize, MemoryPlan, presets
-from generator.pipeline import render_frames
+from generator.model.loaded import render_frames
 from generator.protocol import ExecutorConfig, Hooks, Phase, Progress, RenderRequest
 from generator.variants import Variant
+from generator.video.encode import ClipFormat, ClipWriter
 from tests.benchmarks.gpu import HOOKS, Bench, Models, measure, moved_gib, sync
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from generator.clip import ClipSettings
 from generator.memory import ClipSize, MemoryPlan, Pipeline, presets
-from generator.pipeline import LoadedVariant, load_variant, render_frames
+from generator.model.loaded import LoadedVariant, load_variant, render_frames
 from generator.protocol import Hooks
 from tests.benchmarks.report import Report
 from tests.tiny_checkpoint import make_checkpoint

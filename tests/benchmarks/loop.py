@@ -22,7 +22,7 @@ from bot.config import load_config
 from bot.sandbox.faults import Do
 from bot.sandbox.scene import ADA, BEN, GENERAL, MIA, OLGA, PICTURES
 from bot.sandbox.server import Sandbox
-from generator.backend import LocalBackend
+from generator.backend.backend import LocalBackend
 from generator.protocol import Progress, Rendered, RenderRequest
 from tests.benchmarks.report import Report
 from tests.edge import png, until

@@ -1,0 +1,43 @@
+"""The executor's process: sets itself up, reads its configuration, then hands its threads to the loop."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import sys
+import threading
+from collections.abc import Callable
+
+from generator.executor.loop import Executor, Voice
+from generator.executor.renderer import Device
+from generator.process.lifeline import die_with_parent, guard_group, step_back, take_stdout
+from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, config_from_wire, from_line
+
+
+def _torch_device(config: ExecutorConfig) -> Device:
+    from generator.model.device import TorchDevice
+
+    return TorchDevice(config)
+
+
+def main(make_device: Callable[[ExecutorConfig], Device] = _torch_device, *, pulse_seconds: float = 20.0) -> None:
+    """Be the child: speak the protocol on stdin and stdout until stdin ends."""
+    guard_group()
+    step_back()
+    voice = Voice(take_stdout())
+    first = sys.stdin.buffer.readline()
+    if not first:
+        return
+    wire = from_line(first)
+    die_with_parent(int(wire["parent"]))
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    faulthandler.enable()
+    config = config_from_wire(wire)
+    voice.say("hello", protocol=PROTOCOL_VERSION)
+    executor = Executor(config, voice, pulse_seconds=pulse_seconds)
+    threading.Thread(target=executor.listen, args=(sys.stdin.buffer,), name="reader", daemon=True).start()
+    executor.run(make_device)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""The torch device and the one variant loaded on it. Knows torch's errors and memory, not the pipe and not the clip."""
+
+from __future__ import annotations
+
+import gc
+import importlib.metadata
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from PIL import Image
+
+from generator.clip import ClipSettings
+from generator.errors import WeightsUnavailable
+from generator.memory import GIB, MemoryPlan
+from generator.protocol import ExecutorConfig, Hooks, Progress
+from generator.variants import Variant
+
+if TYPE_CHECKING:
+    from generator.video.ffmpeg import Frame
+
+OLDEST_TORCH = (2, 6)  # what pyproject.toml asks for; older ones wrote strided views wrongly in place on MPS
+
+CPU_PIXELS = 256 * 256
+"""the largest frame that a CPU renders in minutes rather than hours"""
+
+# MPS, the CPU allocator, cuBLAS and the driver have no exception class of their own for it.
+_MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
+# After these the CUDA context is lost for the process: "must be terminated and relaunched".
+_FATAL_WORDS = ("CUDA error", "HIP error", "CUDNN_STATUS_EXECUTION_FAILED", "CUBLAS_STATUS_EXECUTION_FAILED")
+
+
+class TorchDevice:
+    """A GPU, or the CPU, and what is loaded on it."""
+
+    def __init__(self, config: ExecutorConfig) -> None:
+        self._config = config
+        self._unusable = _refusal(config.device, torch.__version__)
+        self._device = torch.device("cpu" if self._unusable else _choose(config.device))
+        self._loaded: Any = None
+        if config.threads:
+            torch.set_num_threads(config.threads)
+
+    def load(self, variant: Variant, on_progress: Callable[[Progress], None]) -> None:
+        """See `Device.load`. The variant loaded before goes first: two do not fit."""
+        remedy = self._unusable or self._too_slow_for(variant)
+        if remedy:
+            raise WeightsUnavailable(remedy, variant=variant.name, why="device", remedy=remedy)
+        from generator.model.loaded import load_variant  # imports diffusers, which an old torch cannot
+
+        self._loaded = None
+        self.reclaim()
+        self._loaded = load_variant(
+            variant,
+            self._device,
+            on_progress=on_progress,
+            compile=self._config.compile,
+            state_folder=self._config.state_folder,
+        )
+
+    def _too_slow_for(self, variant: Variant) -> str | None:
+        """Say so before gigabytes are downloaded for nothing."""
+        width, height = variant.landscape
+        if self._config.device != "auto" or self._device.type != "cpu" or width * height <= CPU_PIXELS:
+            return None
+        return (
+            "There is no GPU here, and a CPU takes hours for one clip. "
+            'Use the variant "demo", or insist by choosing the device "cpu".'
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """See `Device.facts`."""
+        facts: dict[str, Any] = {
+            "pid": os.getpid(),
+            "device": str(self._device),
+            "name": self._device.type.upper(),
+            "vram_gib": None,
+            "torch": torch.__version__,
+            "diffusers": importlib.metadata.version("diffusers"),
+            "variant": self._loaded.variant.name if self._loaded else None,
+            "revision": self._loaded.variant.revision if self._loaded else None,
+        }
+        if self._device.type == "cuda":
+            properties = torch.cuda.get_device_properties(self._device)
+            facts |= {"name": properties.name, "vram_gib": round(properties.total_memory / GIB, 1)}
+            facts |= {"cuda": torch.version.cuda, "hip": torch.version.hip}
+        return facts
+
+    def free_bytes(self) -> int | None:
+        """See `Device.free_bytes`. What this process has reserved counts as free: a plan uses it again."""
+        if self._device.type == "cuda":
+            free, _total = torch.cuda.mem_get_info(self._device)
+            return free + torch.cuda.memory_reserved(self._device)
+        if self._device.type == "mps":
+            return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+        available = _available_ram()
+        return None if available is None else available // 2  # plans count half precision, a CPU computes in single
+
+    def frames(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
+        """See `Device.frames`."""
+        from generator.model import loaded as pipeline
+
+        return pipeline.render_frames(self._loaded, picture, settings, plan, hooks)
+
+    def make_safer(self) -> str | None:
+        """See `Device.make_safer`. Half precision overflows above 65504; bfloat16 and single precision do not."""
+        from generator.model.loaded import LoadedVariant
+        from generator.model.weights import load_parts
+
+        if self._loaded is None or self._loaded.dtype is not torch.float16:
+            return None
+        variant = self._loaded.variant
+        bfloat = self._device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        dtype = torch.bfloat16 if bfloat else torch.float32
+        self._loaded = None
+        self.reclaim()
+        self._loaded = LoadedVariant(variant, self._device, dtype, load_parts(variant, dtype))
+        return str(dtype).removeprefix("torch.")
+
+    def reclaim(self) -> None:
+        """See `Device.reclaim`."""
+        gc.collect()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        elif self._device.type == "mps":
+            torch.mps.empty_cache()
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """See `Device.is_out_of_memory`."""
+        if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
+            return True
+        return isinstance(error, RuntimeError) and any(words in str(error) for words in _MEMORY_WORDS)
+
+    def is_fatal(self, error: BaseException) -> bool:
+        """See `Device.is_fatal`."""
+        if not isinstance(error, RuntimeError) or self.is_out_of_memory(error):
+            return False
+        return any(words in str(error) for words in _FATAL_WORDS)
+
+    def canary(self) -> None:
+        """See `Device.canary`."""
+        if (torch.ones(1, device=self._device) + 1).item() != 2:
+            raise RuntimeError("1 + 1 is not 2 here")
+
+
+def _choose(wish: str) -> str:
+    if wish != "auto":
+        return wish
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _refusal(wish: str, version: str) -> str | None:
+    """Say why this torch cannot serve the wished device, and what to do; None when it can."""
+    release = tuple(int(part) for part in version.split("+")[0].split(".")[:2])
+    if release < OLDEST_TORCH:
+        return f"torch {version} is too old: install torch 2.6 or newer."
+    if wish.startswith("cuda") and not torch.cuda.is_available():
+        built_for = torch.version.cuda or torch.version.hip
+        if built_for is None:
+            return 'This torch is a CPU build: install one for your GPU from pytorch.org, or choose the device "cpu".'
+        return 'torch sees no GPU: check the driver with nvidia-smi (or rocm-smi), or choose the device "cpu".'
+    if wish == "mps" and not torch.backends.mps.is_available():
+        return 'Apple\'s GPU is not available to this torch: choose the device "cpu" or "auto".'
+    return None
+
+
+def _available_ram() -> int | None:
+    """Give the bytes Linux could give to a new program; None where that is not told."""
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.is_file():
+        return None
+    fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+    return int(fields["MemAvailable"].split()[0]) * 1024

@@ -1,0 +1,191 @@
+"""The VAE's temporal decoder over a whole clip, exactly, with one map per frame alive; and over windows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from generator.model.lean import layers
+from generator.model.lean.chunks import ChunkFunctions, Resnet, even_chunks, temporal_norm
+from generator.model.lean.layers import LayerWeights, Sums
+from generator.model.lean.pack import Named, Packed, pack
+from generator.model.lean.residency import WeightSource
+from generator.model.lean.unet import name_attention, name_resnet
+
+Check = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PackedDecoder:
+    """A temporal decoder's weights in host memory: the ends first, then the layers in order of use."""
+
+    layers: tuple[Resnet | None, ...]
+    """None: the attention over a frame's pixels"""
+    body: Packed
+    eps: float
+
+
+def pack_decoder(decoder: Any, device: torch.device) -> PackedDecoder:
+    """Pack diffusers' TemporalDecoder; the module stays usable."""
+    steps: list[Resnet | None] = []
+    ends = {
+        f"{name}.{key}": parameter
+        for name, module in (
+            ("conv_in", decoder.conv_in),
+            ("norm_out", decoder.conv_norm_out),
+            ("conv_out", decoder.conv_out),
+            ("time_out", decoder.time_conv_out),
+        )
+        for key, parameter in module.named_parameters()
+    }
+    body: list[Named] = [ends]
+
+    def add(resnet: Any, upsampler: Any = None) -> None:
+        steps.append(
+            Resnet(resnet.spatial_res_block.norm1.eps, resnet.temporal_res_block.norm1.eps, upsampler is not None)
+        )
+        body.append(name_resnet(resnet, upsampler))
+
+    middle = decoder.mid_block
+    add(middle.resnets[0])
+    # A decoder of one layer per block has an attention without a resnet behind it, which diffusers never runs.
+    for attention, resnet in zip(middle.attentions, middle.resnets[1:], strict=False):
+        steps.append(None)
+        norm = {f"group_norm.{key}": parameter for key, parameter in attention.group_norm.named_parameters()}
+        body.append(norm | name_attention(attention, "attention"))
+        add(resnet)
+    upsampler = None
+    for block in decoder.up_blocks:
+        for resnet in block.resnets:
+            add(resnet, upsampler)
+            upsampler = None
+        upsampler = block.upsamplers[0].conv if block.upsamplers else None
+    packed = pack(body, decoder.conv_in.weight.dtype, device)
+    return PackedDecoder(tuple(steps), packed, decoder.conv_norm_out.eps)
+
+
+class LeanDecoder:
+    """A packed decoder with its weights on a device."""
+
+    def __init__(self, packed: PackedDecoder, weights: WeightSource, functions: ChunkFunctions | None = None) -> None:
+        self._packed = packed
+        self._weights = weights
+        self.functions = functions or ChunkFunctions()
+
+    def decode(self, latents: Tensor, check: Check) -> Iterator[Tensor]:
+        """Give each frame's pixels (height x width x 3, about -1 to 1) in order, as a decode of all together gives.
+
+        `latents` is frames x height x width x channels, already divided by the scaling factor.
+        """
+        ends = self._weights.layer(0)
+        maps = [layers.conv(frame[None], ends, "conv_in") for frame in latents]
+        for index, layer in enumerate(self._packed.layers):
+            check()
+            weights = self._weights.layer(index + 1)
+            if layer is None:
+                _each(maps, partial(self.functions.pixel_attention, weights=weights))
+            else:
+                self._resnet(layer, weights, maps, check)
+        yield from self._close(maps, self._weights.layer(0))
+
+    def _resnet(self, resnet: Resnet, weights: LayerWeights, maps: list[Tensor], check: Check) -> None:
+        sums: list[Sums] = []
+
+        def spatial(frame: Tensor) -> Tensor:
+            out: Tensor
+            out, total, squares = self.functions.spatial_resnet(frame, None, None, weights, resnet.eps, resnet.upscale)
+            sums.append((total, squares))
+            return out
+
+        _each(maps, spatial)
+        check()
+        self._temporal(resnet, weights, maps, _sum_up(sums))
+
+    def _temporal(self, resnet: Resnet, weights: LayerWeights, maps: list[Tensor], sums: Sums) -> None:
+        """Blend the temporal resnet into the maps, one frame's worth of pixels at a time.
+
+        Its first half is computed twice, once for the second norm's statistics: keeping it would double the memory.
+        """
+        pixels = [frame.flatten(1, 2)[0] for frame in maps]
+        area = pixels[0].shape[0]
+        factors = temporal_norm(weights, 1, sums, len(maps) * area, resnet.temporal_eps)
+        parts = list(even_chunks(area, max(1, area // len(maps))))
+
+        def first(part: slice) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+            clip = torch.stack([frame[part] for frame in pixels])[None]
+            return (clip, *self.functions.temporal_first(clip, *factors, weights))
+
+        inner_sums = _sum_up([first(part)[2:] for part in parts])
+        shift = weights["temporal.conv1.bias"]
+        inner_factors = temporal_norm(weights, 2, inner_sums, len(maps) * area, resnet.temporal_eps, shift)
+        for part in parts:
+            clip, inner, _, _ = first(part)
+            self.functions.temporal_second(clip, inner, *inner_factors, weights)
+            for frame, new in zip(pixels, clip[0], strict=True):
+                frame[part] = new
+            del clip, inner, frame, new
+
+    def _close(self, maps: list[Tensor], ends: LayerWeights) -> Iterator[Tensor]:
+        """Run the closing layers, giving each frame once the one behind it is there."""
+        window: list[Tensor] = []
+        kernel = ends["time_out.weight"]
+        count = len(maps)
+        for index in range(count):
+            window.append(self.functions.project_out(maps.pop(0), ends, self._packed.eps)[0])
+            if index:
+                yield _mix_times(window, kernel, ends["time_out.bias"], first=index == 1)
+                window = window[-2:]
+        yield _mix_times(window, kernel, ends["time_out.bias"], first=count == 1, last=True)
+
+
+def _each(maps: list[Tensor], compute: Callable[[Tensor], Tensor]) -> None:
+    """Replace each frame's map, letting go of the old one before the new one is kept."""
+    for _ in range(len(maps)):
+        maps.append(compute(maps.pop(0)))
+
+
+def _sum_up(sums: list[Any]) -> Sums:
+    total, squares = (torch.stack(part).sum(0) for part in zip(*sums, strict=True))
+    return total, squares
+
+
+def _mix_times(window: list[Tensor], kernel: Tensor, bias: Tensor, *, first: bool, last: bool = False) -> Tensor:
+    """Apply the three-frame convolution for one frame; beyond the clip's ends lies zero."""
+    taps = range(1 if first else 0, 2 if last else 3)
+    rows = sum(
+        (frame.flatten(0, 1) @ kernel[:, :, tap, 0].T for frame, tap in zip(window, taps, strict=True)),
+        start=bias,
+    )
+    return rows.view_as(window[0])
+
+
+def decode_windows(
+    decode: Callable[[Tensor], Iterator[Tensor]], latents: Tensor, window: int, overlap: int
+) -> Iterator[Tensor]:
+    """Decode windows of frames one after the other, cross-fading the `overlap` frames that two share."""
+    count = latents.shape[0]
+    if count <= window:
+        yield from decode(latents)
+        return
+    held: list[Tensor] = []
+    start = 0
+    while True:
+        stop = min(start + window, count)
+        is_last = stop == count
+        fresh: list[Tensor] = []
+        for index, frame in enumerate(decode(latents[start:stop])):
+            if index < len(held):
+                frame = torch.lerp(held[index], frame, (index + 1) / (len(held) + 1))
+            if is_last or index < window - overlap:
+                yield frame
+            else:
+                fresh.append(frame)
+        if is_last:
+            return
+        held = fresh
+        start += window - overlap

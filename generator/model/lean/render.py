@@ -1,0 +1,271 @@
+"""One clip through the lean parts: condition, encode, denoise, decode, each a phase that can be left at any check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import _resize_with_antialiasing
+from torch import Tensor
+
+from generator.errors import BadFrames
+from generator.memory import RING_SLOTS, WINDOW_FRAMES, WINDOW_OVERLAP, Decode, MemoryPlan, Weights
+from generator.model.lean.chunks import ChunkFunctions
+from generator.model.lean.compiled import Compiler
+from generator.model.lean.decoder import LeanDecoder, decode_windows, pack_decoder
+from generator.model.lean.parts import PackedPart, VaeEncoder, pack_part
+from generator.model.lean.residency import ResidentWeights, StreamedWeights, WeightSource
+from generator.model.lean.unet import ClipConstants, LeanUNet, pack_unet
+from generator.model.sampling import (
+    SIGMA_MAX,
+    SIGMA_MIN,
+    Schedule,
+    draw_noise,
+    model_input,
+    plan_steps,
+    sample,
+    timestep_of,
+    to_clean,
+)
+from generator.protocol import Phase, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL import Image
+
+    from generator.clip import ClipSettings
+    from generator.model.weights import Parts
+    from generator.protocol import Hooks
+    from generator.video.ffmpeg import Frame
+
+# What CLIP was trained with; the image_encoder folders of all SVD checkpoints say the same.
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+CLIP_SIZE = 224
+
+Held = TypeVar("Held")
+
+
+@dataclass(frozen=True, slots=True)
+class Conditioning:
+    """What the picture and the settings say to the UNet."""
+
+    context: Tensor
+    """items x 1 x width; the unconditional item, all zero, first where the clip is guided"""
+    picture: Tensor
+    """height x width x channels: the picture's latents"""
+    guidance: Tensor | None
+    """frames x 1 x 1 x 1; None: not guided"""
+
+
+class LeanPipeline:
+    """A variant's parts packed in host memory, and what a plan keeps of them on the device between clips."""
+
+    def __init__(
+        self, parts: Parts, device: torch.device, *, turbo: bool = False, compiler: Compiler | None = None
+    ) -> None:
+        self.unet = pack_unet(parts.unet, device)
+        self.decoder = pack_decoder(parts.vae.decoder, device)
+        self.image_encoder = pack_part(parts.image_encoder, device)
+        self.encoder = pack_part(VaeEncoder(parts.vae), device)
+        self._vae: Any = parts.vae.config
+        self._scheduler: Any = parts.scheduler.config
+        self._device = device
+        self._turbo = turbo
+        self._kept: dict[str, Any] = {}
+        self._kept_for: MemoryPlan | None = None
+        self._compiler = compiler
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Tell the precision of the UNet and the decoder."""
+        return self.unet.body.flat.dtype
+
+    @property
+    def scale(self) -> int:
+        """Tell how many pixels a latent is wide."""
+        return int(2 ** (len(self._vae.block_out_channels) - 1))
+
+    @torch.no_grad()
+    def render(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
+        """Give the clip's frames in order, each uint8 height x width x 3. Raises BadFrames(kind="nan")."""
+        if plan != self._kept_for:
+            self._kept.clear()
+            self._kept_for = plan
+        latents = self.denoise(picture, settings, plan, hooks)
+        self._clear_cache(plan)
+        yield from self.decode(latents, settings, plan, hooks)
+        if plan.compile and self._compiler is not None:
+            self._compiler.start()
+
+    def release(self) -> None:
+        """Let go of what is kept on the device between clips."""
+        self._kept.clear()
+        self._kept_for = None
+
+    def _functions(self, plan: MemoryPlan) -> ChunkFunctions:
+        return self._compiler.functions if plan.compile and self._compiler is not None else ChunkFunctions()
+
+    def denoise(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Tensor:
+        """Give the clip's clean latents, frames x height x width x channels, single precision."""
+        schedule = self._schedule(settings)
+        shape = (
+            1,
+            settings.frames,
+            self._vae.latent_channels,
+            picture.height // self.scale,
+            picture.width // self.scale,
+        )
+        picture_noise, noise, rng = draw_noise(settings.seed, (1, 3, picture.height, picture.width), shape)
+        conditioning = self._condition(picture, picture_noise, settings, plan, hooks)
+        self._clear_cache(plan)
+        unet = self._hold(plan, "unet", lambda: self._place_unet(plan))
+        ids = (settings.conditioning_fps - 1, settings.motion_bucket, settings.noise_augmentation)
+        times = [timestep_of(sigma) for sigma in schedule.sigmas[:-1]]
+        constants = unet.prepare(conditioning.context, ids, times, settings.frames)
+        guided = _Guided(unet, conditioning, constants, plan.split_cfg, hooks.check, self.dtype)
+
+        def on_step(done: int, of: int) -> None:
+            hooks.check()
+            hooks.progress(Progress(Phase.DENOISE, done, of))
+
+        start = noise[0].permute(0, 2, 3, 1).contiguous().to(self._device)
+        return sample(guided.denoise, start, schedule, rng, on_step)
+
+    def _schedule(self, settings: ClipSettings) -> Schedule:
+        lowest, highest = (getattr(self._scheduler, name, None) for name in ("sigma_min", "sigma_max"))
+        return plan_steps(
+            settings.quality,
+            settings.steps,
+            turbo=self._turbo,
+            sigma_min=lowest or SIGMA_MIN,
+            sigma_max=highest or SIGMA_MAX,
+        )
+
+    def _condition(
+        self, picture: Image.Image, noise: Tensor, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks
+    ) -> Conditioning:
+        hooks.check()
+        hooks.progress(Progress(Phase.PREPARE, 0, 2))
+        pixels = torch.from_numpy(np.array(picture)).to(self._device).permute(2, 0, 1)[None].float() / 127.5 - 1
+        embedded = self._embed(pixels, plan)
+        hooks.check()
+        hooks.progress(Progress(Phase.PREPARE, 1, 2))
+        latents = self._encode(pixels + settings.noise_augmentation * noise.to(self._device), plan)
+        hooks.progress(Progress(Phase.PREPARE, 2, 2))
+        guided = settings.max_guidance > 1 and not self._turbo
+        ramp = torch.linspace(settings.min_guidance, settings.max_guidance, settings.frames, device=self._device)
+        return Conditioning(
+            context=torch.cat([torch.zeros_like(embedded), embedded]) if guided else embedded,
+            picture=latents[0].permute(1, 2, 0).contiguous(),
+            guidance=ramp[:, None, None, None] if guided else None,
+        )
+
+    def _embed(self, pixels: Tensor, plan: MemoryPlan) -> Tensor:
+        """Give the image encoder's embedding, 1 x 1 x width, of pixels between -1 and 1."""
+        small = (_resize_with_antialiasing(pixels, (CLIP_SIZE, CLIP_SIZE)) + 1) / 2
+        mean, std = (torch.tensor(values, device=self._device)[:, None, None] for values in (CLIP_MEAN, CLIP_STD))
+        tensors = self._hold(plan, "image-encoder", lambda: self._place(self.image_encoder, self.dtype))
+        embedding: Tensor = self.image_encoder(tensors, ((small - mean) / std).to(self.dtype)).image_embeds
+        return embedding[:, None]
+
+    def _encode(self, pixels: Tensor, plan: MemoryPlan) -> Tensor:
+        """Give the picture's latents in the model's precision."""
+        dtype = torch.float32 if self._vae.force_upcast else self.dtype
+        tensors = self._hold(plan, "encoder", lambda: self._place(self.encoder, dtype))
+        latents: Tensor = self.encoder(tensors, pixels.to(dtype))
+        return latents.to(self.dtype)
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
+        """Give the frames of clean latents in order."""
+        if not torch.isfinite(latents).all():
+            raise BadFrames("the latents are not finite", kind="nan")
+        hooks.progress(Progress(Phase.DECODE, 0, settings.frames))
+        decoder = self._hold(plan, "decoder", lambda: self._place_decoder(plan))
+        scaled = (latents / self._vae.scaling_factor).to(self.dtype)
+        for index, pixels in enumerate(_decoded(decoder, scaled, settings, plan, hooks)):
+            hooks.check()
+            frame = _to_frame(pixels)
+            hooks.progress(Progress(Phase.DECODE, index + 1, settings.frames))
+            yield frame
+
+    def _place_unet(self, plan: MemoryPlan) -> LeanUNet:
+        weights: WeightSource
+        if plan.unet is Weights.STREAMED:
+            weights = StreamedWeights(self.unet.body, self._device, RING_SLOTS)
+        else:
+            weights = ResidentWeights(self.unet.body, self._device)
+        return LeanUNet(self.unet, weights, self._device, plan.frames_per_chunk, self._functions(plan))
+
+    def _place_decoder(self, plan: MemoryPlan) -> LeanDecoder:
+        return LeanDecoder(self.decoder, ResidentWeights(self.decoder.body, self._device), self._functions(plan))
+
+    def _place(self, part: PackedPart, dtype: torch.dtype) -> dict[str, Tensor]:
+        return part.on_device(self._device, dtype)
+
+    def _hold(self, plan: MemoryPlan, name: str, place: Callable[[], Held]) -> Held:
+        """Give what is placed under `name`, kept from an earlier clip where the plan keeps parts."""
+        if not plan.keep_parts:
+            return place()
+        if name not in self._kept:
+            self._kept[name] = place()
+        kept: Held = self._kept[name]
+        return kept
+
+    def _clear_cache(self, plan: MemoryPlan) -> None:
+        """Let the next phase have what the last one freed, in pieces of other sizes."""
+        if self._device.type == "cuda" and not plan.keep_parts:
+            torch.cuda.empty_cache()
+
+
+@dataclass(frozen=True, slots=True)
+class _Guided:
+    """The UNet with classifier-free guidance as a denoiser."""
+
+    unet: LeanUNet
+    conditioning: Conditioning
+    constants: ClipConstants
+    split: bool
+    check: Callable[[], None]
+    dtype: torch.dtype
+
+    def denoise(self, noisy: Tensor, sigma: float, step: int) -> Tensor:
+        """Give the clean latents expected at `sigma`."""
+        scaled = model_input(noisy, sigma).to(self.dtype)
+        picture = self.conditioning.picture.expand_as(scaled)
+        pictured = torch.cat([scaled, picture], -1)[None]
+        guidance = self.conditioning.guidance
+        if guidance is None:
+            return to_clean(self.unet(pictured, self.constants, step, self.check)[0], noisy, sigma)
+        # The unconditional half sees neither the picture's latents nor its embedding.
+        plain = torch.cat([scaled, torch.zeros_like(picture)], -1)[None]
+        if self.split:
+            without = self.unet(plain, self.constants, step, self.check, item=0)[0].float()
+            guided = self.unet(pictured, self.constants, step, self.check, item=1)[0].float()
+        else:
+            without, guided = self.unet(torch.cat([plain, pictured]), self.constants, step, self.check).float()
+        return to_clean(without + guidance * (guided - without), noisy, sigma)
+
+
+def _decoded(
+    decoder: LeanDecoder, latents: Tensor, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks
+) -> Iterator[Tensor]:
+    if settings.decode_chunk is not None:
+        return (frame for chunk in latents.split(settings.decode_chunk) for frame in decoder.decode(chunk, hooks.check))
+    if plan.decode is Decode.WINDOWED:
+        window = plan.decode_frames or WINDOW_FRAMES
+        return decode_windows(lambda part: decoder.decode(part, hooks.check), latents, window, WINDOW_OVERLAP)
+    return decoder.decode(latents, hooks.check)
+
+
+def _to_frame(pixels: Tensor) -> Frame:
+    """Turn height x width x 3 pixels of -1 to 1 into bytes, on the device: a quarter of the copy."""
+    if not torch.isfinite(pixels).all():
+        raise BadFrames("a decoded frame is not finite", kind="nan")
+    frame: Frame = ((pixels.float() / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+    return frame

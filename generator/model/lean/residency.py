@@ -1,0 +1,99 @@
+"""Where a packed module's weights are while it runs: all on the device, or a few layers at a time through a ring.
+
+The master copy in host memory is only ever read: nothing is copied back, whatever happens to a render.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from generator.model.lean.layers import LayerWeights
+from generator.model.lean.pack import Packed
+
+
+class WeightSource(Protocol):
+    """Gives layers' weights on the device."""
+
+    def layer(self, index: int) -> LayerWeights:
+        """Give one layer's weights; they are good until the next call."""
+        ...
+
+
+class ResidentWeights:
+    """Every layer on the device; on the CPU that is the master copy itself."""
+
+    def __init__(self, packed: Packed, device: torch.device) -> None:
+        self._flat = packed.flat.to(device, non_blocking=True)
+        self._views = [
+            stretch.views(self._flat[stretch.start : stretch.start + stretch.length]) for stretch in packed.stretches
+        ]
+
+    def layer(self, index: int) -> LayerWeights:
+        """Give one layer's weights."""
+        return self._views[index]
+
+
+class StreamedWeights:
+    """A ring of few slots, filled ahead of use on a copy stream; layers must be asked for in order, round and round."""
+
+    def __init__(self, packed: Packed, device: torch.device, slots: int = 3) -> None:
+        self._packed = packed
+        self._count = len(packed.stretches)
+        self._slots = [torch.empty(packed.largest, dtype=packed.flat.dtype, device=device) for _ in range(slots)]
+        self._views: dict[tuple[int, int], LayerWeights] = {}
+        self._cuda = device.type == "cuda"
+        self._copying = torch.cuda.Stream(device) if self._cuda else None
+        self._copied: list[torch.cuda.Event | None] = [None] * slots
+        self._asked = 0
+        """layers given since the start; the slot of the n-th is n modulo slots"""
+        self._filled = 0
+        self._first = 0
+        self.bytes_copied = 0
+
+    def layer(self, index: int) -> LayerWeights:
+        """Give one layer's weights once they have arrived, and send for those behind it."""
+        if index != (self._first + self._asked) % self._count:
+            self._restart(index)
+        # The layer before this one has been queued on the compute stream: its slot is free once that has run.
+        self._fill(self._asked + len(self._slots))
+        slot = self._asked % len(self._slots)
+        arrived = self._copied[slot]
+        if arrived is not None:
+            arrived.wait()
+        self._asked += 1
+        return self._views_of(index, slot)
+
+    def _restart(self, index: int) -> None:
+        """Begin at `index`: the first call, or the one after a render that was left halfway."""
+        self._first, self._asked, self._filled = index, 0, 0
+
+    def _fill(self, until: int) -> None:
+        """Send for layers up to the `until`-th, waiting on the device for what still reads their slots."""
+        if self._copying is not None:
+            self._copying.wait_stream(torch.cuda.current_stream())
+        while self._filled < until:
+            slot = self._filled % len(self._slots)
+            source = self._packed.host((self._first + self._filled) % self._count)
+            self._copied[slot] = self._copy(self._slots[slot][: source.numel()], source)
+            self.bytes_copied += source.numel() * source.element_size()
+            self._filled += 1
+
+    def _copy(self, target: Tensor, source: Tensor) -> torch.cuda.Event | None:
+        if self._copying is None:
+            target.copy_(source)
+            return None
+        with torch.cuda.stream(self._copying):
+            target.copy_(source, non_blocking=True)
+            done = torch.cuda.Event()
+            done.record(self._copying)
+        return done
+
+    def _views_of(self, index: int, slot: int) -> LayerWeights:
+        key = (index, slot)
+        if key not in self._views:
+            stretch = self._packed.stretches[index]
+            self._views[key] = stretch.views(self._slots[slot][: stretch.length])
+        return self._views[key]

@@ -1,0 +1,1 @@
+"""Strangers' pictures in: decoded in a child under limits, turned, framed, as sRGB."""

@@ -1,0 +1,229 @@
+"""The picture child: strangers' pictures are decoded in a process of their own, with a memory and a time limit.
+
+Imports no picture library in the calling process. One JSON object a line crosses the pipe, with paths only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from generator.clip import Framing, Shape
+from generator.errors import PictureError, PictureReason
+from generator.picture.limits import PictureLimits
+from generator.protocol import Note
+from generator.variants import Variant
+
+_START_SECONDS = 60.0
+"""for Python and Pillow to load; a machine under full load is slow at that, and no picture is to blame"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A conditioning image that lies complete at its target, and what became of the picture."""
+
+    width: int
+    height: int
+    shape: Shape
+    source_width: int
+    source_height: int
+    notes: tuple[Note, ...] = ()
+
+
+class PictureChild:
+    """Turns uploaded pictures into conditioning images, a few at a time, each in a child that may die.
+
+    A child that breaks a limit is killed and the next picture gets a fresh one.
+    """
+
+    def __init__(self, limits: PictureLimits | None = None, *, children: int = 2) -> None:
+        self._limits = limits or PictureLimits()
+        self._children = [_Child(self._limits) for _ in range(children)]
+        self._free: asyncio.LifoQueue[_Child] = asyncio.LifoQueue()
+        for child in self._children:
+            self._free.put_nowait(child)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for child in self._children:
+            await child.stop()
+
+    async def prepare(self, source: Path, target: Path, variant: Variant, shape: Shape, framing: Framing) -> Prepared:
+        """Write the conditioning image, a PNG of exactly the variant's size, to `target`.
+
+        Raises PictureError, and OSError when the target cannot be written.
+        """
+        sizes = {kind: variant.size(kind) for kind in Shape if kind is not Shape.AUTO}
+        request = {"source": str(source), "target": str(target), "sizes": sizes, "shape": shape, "framing": framing}
+        child = await self._free.get()
+        try:
+            answer = await child.ask(request)
+        finally:
+            self._free.put_nowait(child)
+        return _prepared(answer)
+
+
+class _Child:
+    """One process, started when it is first needed and again after each death."""
+
+    def __init__(self, limits: PictureLimits) -> None:
+        self._limits = limits
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send one request and give the answer; a child that dies or does not answer in time is a PictureError."""
+        fresh = not self._alive
+        try:
+            line = await self._line(request)
+        except BaseException:
+            await self.stop()  # also when cancelled: the late answer must not reach the next picture
+            raise
+        if line.endswith(b"\n"):
+            return dict(json.loads(line))
+        status = await self.stop()
+        if not fresh:
+            return await self.ask(request)  # it may have died while idle: only a fresh one's death is the picture's
+        raise PictureError(PictureReason.CORRUPT, f"the decoder died ({status})", what="crash")
+
+    async def _line(self, request: dict[str, Any]) -> bytes:
+        process = await self._running()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(request).encode() + b"\n")
+        seconds = self._limits.seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await process.stdout.readline()
+        except TimeoutError:
+            raise PictureError(
+                PictureReason.TOO_SLOW, f"not decoded in {seconds} s", what="time", seconds=seconds
+            ) from None
+
+    @property
+    def _alive(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def _running(self) -> asyncio.subprocess.Process:
+        if self._process is not None and self._alive:
+            return self._process
+        self._process = process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "generator.picture.intake", json.dumps(dataclasses.asdict(self._limits))),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=_child_environment(),
+        )
+        assert process.stdout is not None
+        async with asyncio.timeout(_START_SECONDS):
+            if not await process.stdout.readline():
+                raise RuntimeError("the picture child did not start; its reason is on stderr")
+        return process
+
+    async def stop(self) -> int | None:
+        """End the process, if there is one, and give its exit status."""
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        assert process.stdout is not None
+        if process.returncode is None and not process.stdout.at_eof():
+            process.kill()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(process.wait()), 1)
+        if process.returncode is None:
+            process.kill()  # it closed its pipe but lives on
+            await asyncio.shield(process.wait())
+        return process.returncode
+
+
+def _child_environment() -> dict[str, str]:
+    """Give the child no secrets, and a malloc that keeps little address space.
+
+    One arena, as each costs 64 MiB; large blocks always mapped, so that they leave no holes when they go.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VIVANT_")}
+    return kept | {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(1024 * 1024)}
+
+
+def _prepared(answer: dict[str, Any]) -> Prepared:
+    if "os_error" in answer:
+        raise OSError(*answer["os_error"])  # no room for the target: not the picture's fault
+    if "error" in answer:
+        data = dict(answer["error"]["data"])
+        raise PictureError(PictureReason(data.pop("reason")), answer["error"]["text"], **data)
+    notes = tuple(Note(**note) for note in answer.pop("notes"))
+    return Prepared(**answer | {"shape": Shape(answer["shape"]), "notes": notes})
+
+
+def _serve(limits: PictureLimits) -> None:
+    """Be the child: answer one line for each line until end of file."""
+    import resource
+
+    from generator.picture import image
+
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    image.allow_formats(max_pixels=limits.max_pixels)
+    answers = _keep_libraries_quiet()
+    answers.write(b"{}\n")
+    for line in sys.stdin.buffer:
+        # The parent watches the time too. This one also ends a child whose parent is gone.
+        signal.setitimer(signal.ITIMER_REAL, limits.seconds + 1)
+        answer = _answer(json.loads(line), limits)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        answers.write(json.dumps(answer).encode() + b"\n")
+
+
+def _keep_libraries_quiet() -> BinaryIO:
+    """Give the pipe for answers; a C library's own words must not look like one, nor fill the bot's log."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    logging.disable()  # Pillow's words on damaged files
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)  # Python's own tracebacks stay visible
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    return answers
+
+
+def _answer(request: dict[str, Any], limits: PictureLimits) -> dict[str, Any]:
+    from generator.picture import image
+    from generator.process.durable import written_aside
+
+    source, shape = Path(request["source"]), Shape(request["shape"])
+    try:
+        facts = image.probe(source, limits)
+        shape = image.resolve_shape(facts.width, facts.height, shape)
+        width, height = request["sizes"][shape]
+        picture, notes = image.frame_picture(source, (width, height), Framing(request["framing"]), limits)
+    except PictureError as error:
+        return {"error": error.to_wire()}
+    try:
+        with written_aside(Path(request["target"])) as aside:
+            picture.save(aside, "PNG", compress_level=1)
+    except OSError as error:
+        return {"os_error": [error.errno, error.strerror]}
+    prepared = Prepared(
+        width=width,
+        height=height,
+        shape=shape,
+        source_width=facts.width,
+        source_height=facts.height,
+        notes=notes,
+    )
+    return dataclasses.asdict(prepared)
+
+
+if __name__ == "__main__":
+    _serve(PictureLimits(**json.loads(sys.argv[1])))

@@ -1,0 +1,63 @@
+"""What a clip's file shall be and what it became: records that need no frames. No numpy, no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from generator.clip import Format, Loop
+from generator.protocol import Note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipFormat:
+    """What `ClipWriter` shall make of the frames."""
+
+    format: Format
+    width: int
+    height: int
+    """of the frames that will come"""
+    playback_fps: float
+    max_bytes: int
+    loop: Loop = Loop.NONE
+    smooth: bool = False
+    """motion-compensated interpolation to 24 fps"""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """see `generator.video.recipe`"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedClip:
+    """A clip that lies complete at `path`, never larger than its budget."""
+
+    path: Path
+    bytes: int
+    width: int
+    height: int
+    frames: int
+    playback_fps: float
+    seconds: float
+    """how long it plays"""
+    notes: tuple[Note, ...] = ()
+    master_path: Path | None = None
+    """the full-quality clip, where this one had to be shrunk and the master was wanted"""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the record as a JSON object."""
+        paths = {"path": str(self.path), "master_path": None if self.master_path is None else str(self.master_path)}
+        return dataclasses.asdict(self) | paths
+
+    @classmethod
+    def from_json(cls, wire: dict[str, Any]) -> EncodedClip:
+        """Rebuild the record from `to_json`."""
+        master = wire["master_path"]
+        return cls(
+            **wire
+            | {
+                "path": Path(wire["path"]),
+                "master_path": None if master is None else Path(master),
+                "notes": tuple(Note(**note) for note in wire["notes"]),
+            }
+        )

@@ -1,0 +1,99 @@
+"""Frames to an animated GIF with one palette, fitted to the whole clip. Pillow and numpy.
+
+No dithering: its pattern changes from frame to frame, so that it costs bytes and flickers; a palette that k-means has
+fitted to all frames leaves less to hide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from generator.video.recipe import ai_comment
+
+if TYPE_CHECKING:
+    from generator.video.ffmpeg import Frame
+
+_BITS = 6
+"""a colour is looked up by the upper bits of each channel"""
+
+_ROUNDS = 6
+"""of k-means; further ones change the palette by less than a look-up step"""
+
+_SAMPLE_PIXELS = 40_000
+"""from which the first guess of the palette is made"""
+
+_SAMPLE_COLOURS = 8192
+"""by which k-means moves the palette; grain makes five times as many, which would fit it no better"""
+
+
+def write_gif(frames: Sequence[Frame], fps: float, colours: int, path: Path) -> None:
+    """Write an endlessly looping GIF."""
+    codes = [_codes(frame) for frame in frames]
+    palette, nearest = _fitted(_guess(frames, colours), codes)
+    flat = [Image.fromarray(nearest[code]) for code in codes]
+    for picture in flat:
+        picture.putpalette(palette)
+    timing = {"duration": delays(len(flat), fps), "loop": 0, "comment": ai_comment()}
+    with path.open("wb") as file:
+        # optimize would give each frame a palette of its own, and larger differences to code
+        flat[0].save(file, "GIF", save_all=True, append_images=flat[1:], optimize=False, **timing)
+
+
+def delays(count: int, fps: float) -> list[int]:
+    """Give each frame's milliseconds in whole hundredths of a second, rounded so that the sum stays true."""
+    ends = [round((i + 1) * 100 / fps) for i in range(count)]
+    return [10 * (end - start) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def _codes(frame: Frame) -> NDArray[np.uint32]:
+    """Give each pixel's place in the look-up table."""
+    red, green, blue = (frame[..., channel] >> (8 - _BITS) for channel in range(3))
+    codes = red.astype(np.uint32) << (2 * _BITS) | green.astype(np.uint32) << _BITS | blue
+    return codes.astype(np.uint32)
+
+
+def _guess(frames: Sequence[Frame], colours: int) -> NDArray[np.float32]:
+    """Give a palette by median cut over a sample of every frame."""
+    step = max(1, round((sum(frame[..., 0].size for frame in frames) / _SAMPLE_PIXELS) ** 0.5))
+    sample = np.concatenate([frame[i % step :: step, ::step].reshape(1, -1, 3) for i, frame in enumerate(frames)], 1)
+    flat = Image.fromarray(sample).quantize(colours, method=Image.Quantize.MEDIANCUT)
+    return np.array(flat.getpalette(), np.float32).reshape(-1, 3)[:colours]
+
+
+def _fitted(palette: NDArray[np.float32], codes: Sequence[NDArray[np.uint32]]) -> tuple[bytes, NDArray[np.uint8]]:
+    """Move the palette to where the clip's colours are, and give it with the look-up table from code to entry.
+
+    Works on the colours that occur, weighted by how often, not on pixels: thousands instead of millions.
+    """
+    counts = sum(np.bincount(code.ravel(), minlength=1 << (3 * _BITS)) for code in codes)
+    present = np.flatnonzero(counts)
+    weights = np.asarray(counts)[present].astype(np.float32)
+    middle = 1 << (7 - _BITS)
+    channels = [(present >> shift & ((1 << _BITS) - 1)) << (8 - _BITS) for shift in (2 * _BITS, _BITS, 0)]
+    colours = np.stack(channels, 1).astype(np.float32) + middle
+    every = -(-len(colours) // _SAMPLE_COLOURS)
+    some, share_of = colours[::every], weights[::every]
+    for _ in range(_ROUNDS):
+        entry = _nearest(some, palette)
+        share = np.bincount(entry, share_of, len(palette))
+        sums = [np.bincount(entry, share_of * some[:, channel], len(palette)) for channel in range(3)]
+        moved = (np.stack(sums, 1) / np.maximum(share, 1)[:, None]).astype(np.float32)
+        palette = np.where(share[:, None] > 0, moved, palette)
+    palette = palette.round()
+    nearest = np.zeros(1 << (3 * _BITS), np.uint8)
+    nearest[present] = _nearest(colours, palette)
+    return palette.astype(np.uint8).tobytes(), nearest
+
+
+def _nearest(colours: NDArray[np.float32], palette: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Give the palette's closest entry for each colour, by |p|^2 - 2cp, which is one product of matrices."""
+    one = np.ones((len(colours), 1), np.float32)
+    terms = np.concatenate([-2 * palette.T, (palette**2).sum(1)[None]])
+    closest: NDArray[np.intp] = (np.concatenate([colours, one], 1) @ terms).argmin(1)
+    return closest
