@@ -16,18 +16,19 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot.alarm import Alarm
-from bot.client import VivantClient
 from bot.config import MIB, Config
-from bot.database import StoreError, StoreFull
-from bot.delivery import Poster
-from bot.job import Limits
+from bot.edge.client import VivantClient
+from bot.edge.context import Services
+from bot.edge.delivery import Poster
+from bot.edge.owner_alerts import Alarm
+from bot.edge.status_cards import StatusCards
 from bot.metrics import Metrics
-from bot.services import Services, Switches
-from bot.spool import Spool
-from bot.status import StatusCards
-from bot.store import JobStore
-from bot.worker import Crew, Worker
+from bot.queue.database import StoreError, StoreFull
+from bot.queue.job import Limits
+from bot.queue.spool import Spool
+from bot.queue.store import JobStore
+from bot.work.switches import Switches
+from bot.work.worker import Crew, Worker
 from generator.backend.backend import ExecutorState, LocalBackend
 from generator.picture.intake import PictureChild
 from generator.picture.limits import PictureLimits

@@ -6,8 +6,8 @@ import asyncio
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, start_http_server
 
-from bot.job import JobState
-from bot.store import JobStore
+from bot.queue.job import JobState
+from bot.queue.store import JobStore
 
 TICK_SECONDS = 0.05
 COUNT_SECONDS = 5.0

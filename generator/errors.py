@@ -12,7 +12,7 @@
         ├── ExecutorLost       the child died, hung or spoke garbage: not the job's own fault until it repeats
         └── RenderCrashed      any other exception inside the child
 
-Messages are for logs. People read sentences from `bot.cards`, made from the class and `data`.
+Messages are for logs. People read sentences from `bot.edge.layouts`, made from the class and `data`.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something the person should be told about their clip: `kind` is a key of `bot.cards`, `data` its facts.
+    """Something the person should be told about their clip: `kind` is a key of `bot.edge.layouts`, `data` its facts.
 
     Kinds: `memory` (rung), `rerun` (why, how), `shrunk` (width, height, from_width, from_height),
     `frame-rate` (fps, from_fps), `loop-score` (score), `small-picture` (width, height), `first-picture` (of),

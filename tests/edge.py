@@ -14,21 +14,22 @@ from typing import Any, Protocol
 import aiohttp
 from PIL import Image, ImageDraw
 
-from bot.client import VivantClient
 from bot.config import MIB, Config
-from bot.delivery import Poster
-from bot.gate import Gate
-from bot.job import Job, Limits
-from bot.posting import Posting
+from bot.edge.client import VivantClient
+from bot.edge.context import Services
+from bot.edge.delivery import Poster
+from bot.edge.posting import Posting
+from bot.edge.status_cards import StatusCards
+from bot.queue.job import Job, Limits
+from bot.queue.spool import Spool
+from bot.queue.store import JobStore
 from bot.sandbox.refusals import Json
 from bot.sandbox.scene import ADA, PICTURES
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world import Upload
-from bot.services import Services, Switches
-from bot.spool import Spool
-from bot.status import StatusCards
-from bot.store import JobStore
-from bot.worker import Worker
+from bot.work.gate import Gate
+from bot.work.switches import Switches
+from bot.work.worker import Worker
 from generator.picture.intake import PictureChild
 from generator.picture.limits import PictureLimits
 from generator.video.shrink import shrink

@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bot.database import StoreFull
-from bot.job import JobState, Limits
-from bot.store import JobStore
+from bot.queue.database import StoreFull
+from bot.queue.job import JobState, Limits
+from bot.queue.store import JobStore
 from tests.jobs import new_job, rendered
 
 

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bot.job import Job, Limits, NewJob, Route
-from bot.store import JobStore, wall_ms
+from bot.queue.job import Job, Limits, NewJob, Route
+from bot.queue.store import JobStore, wall_ms
 from generator.clip import ClipSettings
 from generator.protocol import Rendered
 

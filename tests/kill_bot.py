@@ -16,11 +16,11 @@ import discord
 
 from bot.app import run_bot
 from bot.config import Config, load_config
-from bot.delivery import Poster
-from bot.job import Delivery, Job
-from bot.posting import Posting
-from bot.store import JobStore
-from bot.verdicts import Next, Verdict
+from bot.edge.delivery import Poster
+from bot.edge.http_errors import Next, Verdict
+from bot.edge.posting import Posting
+from bot.queue.job import Delivery, Job
+from bot.queue.store import JobStore
 from generator.backend.backend import LocalBackend
 from generator.backend.stalls import StallLimits
 

@@ -6,7 +6,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from bot.migrations import migrate, scripts, version_of
+from bot.queue.migrations import migrate, scripts, version_of
 
 NEXT_STEPS = [
     "alter table setting add column twice text;\nupdate setting set twice = value || value;\n",

@@ -13,9 +13,9 @@ import secrets
 import sys
 from pathlib import Path
 
-from bot.database import Statements, fetch_one
-from bot.job import Limits
-from bot.store import JobStore
+from bot.queue.database import Statements, fetch_one
+from bot.queue.job import Limits
+from bot.queue.store import JobStore
 from tests.jobs import new_job, rendered
 
 

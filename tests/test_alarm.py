@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.alarm import Alarm
+from bot.edge.owner_alerts import Alarm
 from bot.sandbox.scene import ADA, DIRECT_ADA, DIRECT_OLGA, OLGA
 from bot.sandbox.server import Sandbox
 from generator.errors import ExecutorLost

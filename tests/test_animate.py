@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from bot.commands.animate import animate
 from bot.config import MIB
-from bot.job import Job, Limits, NewJob
+from bot.edge.commands.animate import animate
+from bot.queue.job import Job, Limits, NewJob
 from bot.sandbox.faults import Refuse
 from bot.sandbox.interaction import State
 from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, GENERAL, LOBBY, NO_FILES, PICTURES, READ_ONLY, TABLEAUX, THREAD
 from bot.sandbox.world import Upload
-from bot.sentences import explain_picture
+from bot.texts.explanations import explain_picture
 from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality
 from generator.errors import PictureError, PictureReason
 from generator.picture.intake import PictureChild, Prepared

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.cards import (
+from bot.edge.layouts import (
     CardView,
     clip_buttons,
     clip_layout,
@@ -24,11 +24,9 @@ from bot.cards import (
     sent_card,
     status_card,
 )
-from bot.gate import Hold, HoldCause
-from bot.job import Job, JobState, Place, Route
-from bot.line import CancelOutcome
-from bot.replies import explain_cancel, help_text, privacy_text
-from bot.sentences import (
+from bot.queue.job import Job, JobState, Place, Route
+from bot.queue.jobs import CancelOutcome
+from bot.texts.explanations import (
     DeadReason,
     explain_dead,
     explain_failure,
@@ -41,6 +39,8 @@ from bot.sentences import (
     format_minutes,
     name_phase,
 )
+from bot.texts.replies import explain_cancel, help_text, privacy_text
+from bot.work.gate import Hold, HoldCause
 from generator.clip import BOUNDS, ClipSettings, Format
 from generator.errors import (
     BadFrames,

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from bot.database import StoreFull
-from bot.pacing import BURST, INTERVAL_MS, pace, paced_start
-from bot.redact import hide_tokens
+from bot.edge.pacing import BURST, INTERVAL_MS, pace, paced_start
+from bot.edge.redact import hide_tokens
+from bot.queue.database import StoreFull
 from bot.sandbox.faults import rate_limited
 from bot.sandbox.scene import ADA, ELSEWHERE, LOBBY, MIA, PICTURES, TABLEAUX
 from bot.sandbox.server import Sandbox
@@ -70,7 +70,7 @@ async def test_it_asks_for_no_privileged_intent_and_mentions_nobody_by_itself(tm
 async def test_the_line_below_the_bots_name_comes_back_with_a_new_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.client.PRESENCE_SECONDS", 0.05)
+    monkeypatch.setattr("bot.edge.client.PRESENCE_SECONDS", 0.05)
     async with Sandbox() as sandbox:
         sent: list[int] = []
         receive = sandbox.gateway._receive
@@ -222,6 +222,6 @@ def test_a_few_starts_in_a_row_do_not_wait_and_a_clock_set_back_costs_little() -
 
 def test_the_discord_edge_loads_neither_torch_nor_numpy_nor_a_picture_library() -> None:
     heavy = ("torch", "numpy", "PIL", "diffusers")
-    code = f"import sys, bot.client, bot.delivery; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, bot.edge.client, bot.edge.delivery; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

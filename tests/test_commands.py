@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.gate import HoldCause
-from bot.job import JobState
+from bot.queue.job import JobState
 from bot.sandbox.faults import LoseReply, Reset
 from bot.sandbox.interaction import State
 from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, MIA, OLGA, PICTURES
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world import Upload
+from bot.work.gate import HoldCause
 from generator.clip import ClipSettings, Format
 from generator.errors import BadFrames
 from generator.variants import BUILT_IN

@@ -13,10 +13,12 @@ import discord
 import imageio_ffmpeg
 import pytest
 
-from bot.database import StoreFull
-from bot.delivery import ROOM_SECONDS, Poster
-from bot.job import Delivery, Job
-from bot.posting import Posting
+from bot.edge.delivery import ROOM_SECONDS, Poster
+from bot.edge.http_errors import Next, Verdict
+from bot.edge.posting import Posting
+from bot.queue.database import StoreFull
+from bot.queue.job import Delivery, Job
+from bot.queue.store import JobStore
 from bot.sandbox.faults import (
     CutUpload,
     Delay,
@@ -34,9 +36,7 @@ from bot.sandbox.faults import (
 from bot.sandbox.permissions import Permission
 from bot.sandbox.scene import ADA, BEN, GENERAL, LOBBY, MIA, PICTURES, THREAD
 from bot.sandbox.server import Sandbox
-from bot.sentences import DeadReason
-from bot.store import JobStore
-from bot.verdicts import Next, Verdict
+from bot.texts.explanations import DeadReason
 from generator.protocol import Rendered, RenderRequest
 from tests.edge import Edge, clip_of, count_clips, running_edge, until, words
 from tests.fakes import Act, FakeBackend

@@ -198,7 +198,7 @@ async def test_a_metrics_port_that_is_taken_is_told_with_its_setting(tmp_path: P
             await run_bot(Config(token="x", data_dir=tmp_path, metrics_port=port))
 
 
-@pytest.mark.parametrize("module", ["bot.app", "bot.client", "bot.doctor", "bot.__main__", "bot.sandbox.demo"])
+@pytest.mark.parametrize("module", ["bot.app", "bot.edge.client", "bot.doctor", "bot.__main__", "bot.sandbox.demo"])
 def test_the_bot_imports_no_torch(module: str) -> None:
     check = (
         f"import sys, {module}; print([name for name in ('torch', 'diffusers', 'transformers') if name in sys.modules])"

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from bot import line
-from bot.job import Job, JobState, Limits
-from bot.line import CancelOutcome, Outcome
-from bot.migrations import migrate, scripts
+from bot.queue import jobs as line
+from bot.queue.job import Job, JobState, Limits
+from bot.queue.jobs import CancelOutcome, Outcome
+from bot.queue.migrations import migrate, scripts
 from generator.variants import BUILT_IN
 from tests.jobs import new_job
 from tests.test_store_cancel import faults

@@ -15,11 +15,13 @@ from typing import Any
 import apsw
 import pytest
 
-from bot import line, outbox, retention
-from bot.database import PRAGMAS, in_transaction
-from bot.job import Job, JobState, Limits, NewJob, Route
-from bot.line import Outcome
-from bot.migrations import migrate, scripts
+from bot.queue import deliveries as outbox
+from bot.queue import jobs as line
+from bot.queue import retention
+from bot.queue.database import PRAGMAS, in_transaction
+from bot.queue.job import Job, JobState, Limits, NewJob, Route
+from bot.queue.jobs import Outcome
+from bot.queue.migrations import migrate, scripts
 from generator.clip import ClipSettings
 from generator.variants import BUILT_IN
 from tests.recording_vfs import RecordingVFS, power_cuts

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.spool import Spool, SpoolFull
+from bot.queue.spool import Spool, SpoolFull
 from generator.clip import Format
 from tests.jobs import new_job, opened
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bot import line
-from bot.job import DeliveryState, JobState, Limits
-from bot.store import CancelOutcome, JobStore, QueueFull, StoreError, StoreLocked, StoreTooNew
+from bot.queue import jobs as line
+from bot.queue.job import DeliveryState, JobState, Limits
+from bot.queue.store import CancelOutcome, JobStore, QueueFull, StoreError, StoreLocked, StoreTooNew
 from generator.errors import ExecutorLost, OutOfMemory
 from generator.protocol import Note
 from tests.jobs import Clock, new_job, opened, rendered
@@ -424,7 +424,7 @@ async def test_settings_outlive_the_process(tmp_path: Path) -> None:
 async def test_a_second_bot_on_the_folder_is_refused_with_a_sentence(tmp_path: Path) -> None:
     async with opened(tmp_path):
         code = (
-            "import asyncio\nfrom pathlib import Path\nfrom bot.store import JobStore\n"
+            "import asyncio\nfrom pathlib import Path\nfrom bot.queue.store import JobStore\n"
             f"asyncio.run(JobStore.open(Path({str(tmp_path)!r})))"
         )
         second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)

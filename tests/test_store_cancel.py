@@ -10,9 +10,9 @@ from pathlib import Path
 import aiosqlite
 import pytest
 
-from bot.database import Statements
-from bot.job import DeliveryState, JobState, Limits
-from bot.store import JobStore
+from bot.queue.database import Statements
+from bot.queue.job import DeliveryState, JobState, Limits
+from bot.queue.store import JobStore
 from tests.jobs import Clock, new_job, opened, rendered
 
 HOUR_MS = 3_600_000

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.migrations import migrate, scripts, version_of
+from bot.queue.migrations import migrate, scripts, version_of
 from tests.migration_life import NEXT_STEPS
 from tests.test_store_cancel import faults
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from bot.commands.wish import Wish, resolve
 from bot.config import GeneratorConfig
+from bot.edge.commands.options import Wish, resolve
 from generator.clip import Quality, Shape
 from generator.variants import BUILT_IN, Variant
 

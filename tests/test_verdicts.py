@@ -5,8 +5,8 @@ from __future__ import annotations
 import discord
 import pytest
 
-from bot.job import Delivery, DeliveryState
-from bot.verdicts import LONGEST_WAIT_MS, Next, judge, needs_look_up, wait_ms
+from bot.edge.http_errors import LONGEST_WAIT_MS, Next, judge, needs_look_up, wait_ms
+from bot.queue.job import Delivery, DeliveryState
 
 
 def refusal(status: int, code: int = 0) -> discord.HTTPException:

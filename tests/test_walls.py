@@ -18,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TORCH = ("torch", "diffusers", "transformers", "accelerate")
+VOCABULARY = tuple(f"generator.{name}" for name in ("clip", "variants", "protocol", "errors", "memory"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,14 @@ WALLS = (
         ("bot",),
         ("numpy", "safetensors", "generator.model", "generator.executor"),
     ),
+    Wall(
+        "Discord stays at the edge",
+        ("bot",),
+        ("discord",),
+        doors=("bot.edge", "bot.sandbox", "bot.app", "bot.doctor", "bot.__main__"),
+    ),
+    Wall("the queue knows the vocabulary alone", ("bot.queue",), ("generator",), allowed=VOCABULARY),
+    Wall("only the demo command knows the sandbox", ("bot",), ("bot.sandbox",), doors=("bot.sandbox", "bot.__main__")),
 )
 
 
@@ -224,5 +233,5 @@ def test_a_circle_would_be_seen() -> None:
 
 def test_an_import_that_goes_up_would_be_seen() -> None:
     """The negative control of the rows: the queue reaching for the worker inside a function."""
-    sinner = imports_of("def f() -> None:\n    from bot.worker import Worker\n")
-    assert upwards({"bot.store.sinner": sinner, "bot.worker": set()}) == {"bot.store.sinner -> bot.worker"}
+    sinner = imports_of("def f() -> None:\n    from bot.work.worker import Worker\n")
+    assert upwards({"bot.queue.sinner": sinner, "bot.work.worker": set()}) == {"bot.queue.sinner -> bot.work.worker"}

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from bot.gate import Gate, HoldCause
-from bot.job import Job, JobState, Limits
-from bot.spool import Spool
-from bot.store import JobStore
-from bot.worker import STORM_CRASHES, Crew, Worker
+from bot.queue.job import Job, JobState, Limits
+from bot.queue.spool import Spool
+from bot.queue.store import JobStore
+from bot.work.gate import Gate, HoldCause
+from bot.work.worker import STORM_CRASHES, Crew, Worker
 from generator.backend.backend import Backend
 from generator.errors import BadFrames, DiskFull, ExecutorLost, RenderCrashed, RenderError
 from generator.protocol import Progress, Rendered, RenderRequest
@@ -480,7 +480,7 @@ async def test_each_transition_is_one_line_in_the_log(tmp_path: Path, caplog: py
     async with at_work(tmp_path, FakeBackend(script=[Act(error=lost(innocent=True))])) as bench:
         await bench.until_state((await bench.store.enqueue(new_job())).id, JobState.RENDERED)
 
-    lines = [record.getMessage() for record in caplog.records if record.name == "bot.store"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "bot.queue.store"]
     assert [line.split()[:2] for line in lines] == [
         ["job=1", "accepted"],
         ["job=1", "running"],

@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bot.posting import Posting
+from bot.edge.posting import Posting
 from bot.sandbox.faults import Delay, FaultScript, LoseReply
 from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, DIRECT_BEN, GENERAL, PICTURES, THREAD
 from bot.sandbox.server import Sandbox

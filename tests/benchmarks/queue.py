@@ -21,12 +21,12 @@ import litequeue
 import persistqueue
 from huey import SqliteHuey
 
-from bot import line
-from bot.database import PRAGMAS, in_transaction
-from bot.job import Job, Limits, NewJob, Route
-from bot.migrations import migrate, scripts
-from bot.rows import route_text, to_text
-from bot.store import JobStore, rendered_outcome
+from bot.queue import jobs as line
+from bot.queue.database import PRAGMAS, in_transaction
+from bot.queue.job import Job, Limits, NewJob, Route
+from bot.queue.migrations import migrate, scripts
+from bot.queue.rows import route_text, to_text
+from bot.queue.store import JobStore, rendered_outcome
 from generator.clip import ClipSettings
 from generator.protocol import Rendered
 from generator.variants import BUILT_IN

@@ -1,0 +1,1 @@
+"""Everything that imports discord: commands and buttons inwards, status cards and deliveries outwards."""

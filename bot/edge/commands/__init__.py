@@ -1,0 +1,34 @@
+"""The Discord edge, inwards: slash commands, context menu, buttons. Validates, then hands over a NewJob."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bot.edge.commands.about import forget_me, help_command, privacy
+from bot.edge.commands.admin import AdminCommands
+from bot.edge.commands.animate import animate, animate_message
+from bot.edge.commands.queue import cancel, queue, result
+from bot.edge.commands.recipe import recipe
+
+if TYPE_CHECKING:
+    from discord import app_commands
+
+    from bot.edge.client import VivantClient
+
+
+def add_commands(tree: app_commands.CommandTree[VivantClient]) -> None:
+    """Put every command into the tree."""
+    commands: tuple[app_commands.Command[Any, ..., None], ...] = (
+        animate,
+        queue,
+        cancel,
+        result,
+        recipe,
+        help_command,
+        privacy,
+        forget_me,
+    )
+    for command in commands:
+        tree.add_command(command)
+    tree.add_command(animate_message)
+    tree.add_command(AdminCommands())

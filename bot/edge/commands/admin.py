@@ -1,0 +1,111 @@
+"""/admin: the variant, pause and resume. Hidden from others by Discord, and refused to them here as well."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+
+from bot.edge.commands.answers import acknowledge, answer, is_admin, is_operator
+from bot.edge.layouts import describe_status, describe_variants
+from bot.texts.replies import (
+    no_variant_text,
+    not_admin_text,
+    not_operator_text,
+    now_paused_text,
+    resumed_text,
+    switched_text,
+)
+
+if TYPE_CHECKING:
+    from bot.edge.client import VivantClient
+
+log = logging.getLogger(__name__)
+
+
+class AdminCommands(app_commands.Group, name="admin", description="For the people who run this bot"):
+    """Commands for owners and admins. A server's own admins could grant them to anybody, so that is not relied on."""
+
+    def __init__(self) -> None:
+        super().__init__(default_permissions=discord.Permissions(manage_guild=True))
+
+    async def interaction_check(self, interaction: discord.Interaction[VivantClient], /) -> bool:  # type: ignore[override]
+        """Let only admins through."""
+        if is_admin(interaction):
+            return True
+        await answer(interaction, not_admin_text())
+        return False
+
+    @app_commands.command(description="See the model variants, or switch to another")
+    @app_commands.describe(name="The variant for new jobs; leave it out to see them all")
+    async def variant(self, interaction: discord.Interaction[VivantClient], name: str | None = None) -> None:
+        """Show or switch the variant; jobs in the line keep theirs."""
+        services = interaction.client.services
+        if name is None:
+            await answer(interaction, describe_variants(services.switches.variants, services.switches.variant.name))
+            return
+        if not is_operator(interaction):
+            await answer(interaction, not_operator_text())
+            return
+        if name not in services.switches.variants:
+            await answer(interaction, no_variant_text(name, services.switches.variants))
+            return
+        if await acknowledge(interaction, private=True) is None:
+            return
+        await services.switches.switch(name)
+        services.preload(name)
+        log.info("variant switched to %s by %d", name, interaction.user.id)
+        await interaction.edit_original_response(content=switched_text(services.switches.variant))
+
+    @variant.autocomplete("name")
+    async def _variant_names(
+        self, interaction: discord.Interaction[VivantClient], current: str
+    ) -> list[app_commands.Choice[str]]:
+        names = interaction.client.services.switches.variants if is_admin(interaction) else {}
+        return [app_commands.Choice(name=name, value=name) for name in sorted(names) if current in name][:25]
+
+    @app_commands.command(description="Accept and start nothing until /admin resume")
+    @app_commands.describe(reason="What people are told")
+    async def pause(
+        self, interaction: discord.Interaction[VivantClient], reason: app_commands.Range[str, 1, 200]
+    ) -> None:
+        """Pause the bot; what runs goes on to its end."""
+        if await acknowledge(interaction, private=True) is None:
+            return
+        services = interaction.client.services
+        if reason[-1] not in ".!?…":
+            reason += "."  # it is said in front of other sentences
+        await services.switches.pause(reason)
+        services.cards.line_changed()
+        log.info("paused by %d", interaction.user.id)
+        await interaction.edit_original_response(content=now_paused_text(reason))
+
+    @app_commands.command(description="Work again")
+    async def resume(self, interaction: discord.Interaction[VivantClient]) -> None:
+        """End a pause, or what a crash storm stopped."""
+        if await acknowledge(interaction, private=True) is None:
+            return
+        services = interaction.client.services
+        await services.switches.resume()
+        for worker in services.workers:
+            worker.resume()
+        services.cards.line_changed()
+        log.info("resumed by %d", interaction.user.id)
+        await interaction.edit_original_response(content=resumed_text())
+
+    @app_commands.command(description="The line, the GPU processes, the disk")
+    async def status(self, interaction: discord.Interaction[VivantClient]) -> None:
+        """Show how the bot is doing."""
+        if await acknowledge(interaction, private=True) is None:
+            return
+        services = interaction.client.services
+        text = describe_status(
+            counts=await services.store.counts(),
+            backends=[worker.describe() for worker in services.workers],
+            free_bytes=services.spool.free_bytes(),
+            variant=services.switches.variant.name,
+            hold=services.switches.hold,
+        )
+        await interaction.edit_original_response(content=text)

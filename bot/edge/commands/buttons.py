@@ -1,0 +1,80 @@
+"""What the buttons under cards and clips do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+import discord
+
+from bot.edge.commands.about import forget
+from bot.edge.commands.answers import acknowledge, answer, may_end
+from bot.edge.commands.options import MOTION_STEP, vary
+from bot.edge.commands.queue import cancel_job
+from bot.edge.commands.recipe import describe_job_recipe
+from bot.edge.commands.submit import submit_again
+from bot.edge.http_errors import NETWORK_ERRORS
+from bot.edge.layouts import Action, deleted_card
+from bot.edge.status_cards import edit_card, wall_clock_ms
+from bot.queue.job import Job
+from bot.texts.replies import earlier_text, forgotten_text, not_yours_text
+
+if TYPE_CHECKING:
+    from bot.edge.client import VivantClient
+
+    Interaction = discord.Interaction[VivantClient]
+
+log = logging.getLogger(__name__)
+
+
+async def press(interaction: Interaction, action: Action, number: int, key: str) -> None:
+    """Do what a button says; `number` is its job's id, and `key` that job's key."""
+    job = None if action is Action.FORGET else await interaction.client.services.store.job(number)
+    if job is not None and job.key != key and action is not Action.DELETE:
+        await answer(interaction, earlier_text())
+    elif action is Action.AGAIN:
+        await submit_again(interaction, number, vary)
+    elif action is Action.MORE:
+        await submit_again(interaction, number, partial(vary, motion=MOTION_STEP))
+    elif action is Action.LESS:
+        await submit_again(interaction, number, partial(vary, motion=-MOTION_STEP))
+    elif action is Action.FORGET:
+        await _forget(interaction, number)
+    elif action is Action.DELETE:
+        await _delete(interaction, job if job and job.key == key else None)
+    elif await acknowledge(interaction, private=True) is not None:
+        act = cancel_job if action is Action.CANCEL else describe_job_recipe
+        await interaction.edit_original_response(content=await act(interaction, number))
+
+
+async def _forget(interaction: Interaction, user_id: int) -> None:
+    if interaction.user.id != user_id:
+        await answer(interaction, not_yours_text())
+    elif await acknowledge(interaction, private=True) is not None:
+        await interaction.edit_original_response(content=forgotten_text(await forget(interaction)))
+
+
+async def _delete(interaction: Interaction, job: Job | None) -> None:
+    """Delete the message that holds the clip, and the files of its job where that is still kept."""
+    await interaction.response.defer()
+    services = interaction.client.services
+    if not (may_end(interaction, job) if job else _may_delete_orphan(interaction)):
+        await answer(interaction, not_yours_text())
+        return
+    with contextlib.suppress(discord.NotFound):
+        await interaction.delete_original_response()  # of a component: the message it sits on
+    if job is not None:
+        await asyncio.to_thread(services.spool.delete, await services.store.drop_files(job.id))
+        with contextlib.suppress(*NETWORK_ERRORS):  # the card may be gone as well
+            await edit_card(interaction.client, job, deleted_card(), now_ms=wall_clock_ms(), bare=True)
+        log.info("job=%d clip deleted", job.id)
+
+
+def _may_delete_orphan(interaction: Interaction) -> bool:
+    """Tell who may delete a clip whose job is no longer kept: the person it mentions, a moderator."""
+    mentioned = interaction.message.mentions if interaction.message else []
+    in_guild = interaction.guild_id is not None
+    return interaction.user in mentioned or (in_guild and interaction.permissions.manage_messages)

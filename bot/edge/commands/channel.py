@@ -1,0 +1,76 @@
+"""What an interaction says about its place: whether a clip can be posted there later, and how large it may be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import discord
+
+from bot.queue.job import Route
+from bot.texts.explanations import explain_place
+
+if TYPE_CHECKING:
+    from bot.edge.client import VivantClient
+
+MIB = 1024 * 1024
+LARGEST_POST = 24 * MIB
+"""Discord takes 25 MiB a request, whatever a server's own limit says"""
+TOKEN_MS = 15 * 60 * 1000
+ANSWER_WITHIN_MS = 12 * 60 * 1000
+"""of the token's 15 minutes, what a job may take where the bot can only answer and not post"""
+
+
+def refuse_place(interaction: discord.Interaction[VivantClient]) -> str | None:
+    """Say why a clip could not be posted here later; None when it can."""
+    if interaction.guild_id is None or not can_post(interaction):
+        return None
+    allowed = interaction.app_permissions
+    in_thread = isinstance(interaction.channel, discord.Thread)
+    missing = [
+        name
+        for name, has in (
+            ("View Channel", allowed.view_channel),
+            ("Send Messages in Threads", allowed.send_messages_in_threads)
+            if in_thread
+            else ("Send Messages", allowed.send_messages),
+            ("Attach Files", allowed.attach_files),
+        )
+        if not has
+    ]
+    return explain_place(missing) if missing else None
+
+
+def can_post(interaction: discord.Interaction[VivantClient]) -> bool:
+    """Tell whether the bot can post here with its own token, also after the interaction's 15 minutes."""
+    if interaction.guild_id is None:
+        return interaction.context.dm_channel
+    # A server may have installed the commands without the bot: then it is no member.
+    return interaction.is_guild_integration() and interaction.client.get_guild(interaction.guild_id) is not None
+
+
+def route_of(interaction: discord.Interaction[VivantClient], *, spoiler: bool, now_ms: int) -> Route:
+    """Give the way back to the place of an interaction."""
+    assert interaction.channel_id is not None
+    posts = can_post(interaction)
+    limit = interaction.filesize_limit
+    if posts:
+        # the interaction's number may be its person's own (Nitro), which a post by the bot does not have
+        guild = interaction.guild
+        limit = min(limit, guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES)
+    return Route(
+        application_id=interaction.application_id,
+        channel_id=interaction.channel_id,
+        guild_id=interaction.guild_id,
+        interaction_token=interaction.token,
+        token_expires_ms=now_ms + TOKEN_MS,
+        can_post=posts,
+        max_bytes=min(limit, LARGEST_POST),
+        spoiler=spoiler,
+    )
+
+
+def weight_of(interaction: discord.Interaction[VivantClient]) -> int:
+    """Give the person's share of the GPU: the largest of their roles' weights."""
+    weights = interaction.client.services.config.queue.role_weights
+    roles = [str(role.id) for role in getattr(interaction.user, "roles", ())]
+    return max((weights[role] for role in roles if role in weights), default=100)

@@ -1,0 +1,63 @@
+"""/recipe: a clip's settings, from the clip itself or from its job."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import aiohttp
+import discord
+from discord import app_commands
+
+from bot.edge.commands.answers import acknowledge, answer
+from bot.edge.commands.channel import LARGEST_POST
+from bot.edge.commands.download import download
+from bot.edge.layouts import describe_recipe
+from bot.texts.replies import no_job_text, no_recipe_text, not_fetched_text, which_recipe_text
+from generator.clip import ClipSettings
+from generator.errors import GeneratorError
+from generator.video.recipe import read_recipe
+
+if TYPE_CHECKING:
+    from bot.edge.client import VivantClient
+
+    Interaction = discord.Interaction[VivantClient]
+
+
+@app_commands.command(name="recipe", description="How a clip was made: every setting and its seed")
+@app_commands.allowed_installs(guilds=True, users=True)
+@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+@app_commands.describe(clip="A clip that I made", job="Or its number")
+async def recipe(
+    interaction: discord.Interaction[VivantClient], clip: discord.Attachment | None = None, job: int | None = None
+) -> None:
+    """Show a recipe, privately."""
+    if clip is None and job is None:
+        await answer(interaction, which_recipe_text())
+        return
+    if await acknowledge(interaction, private=True) is None:
+        return
+    text = await _read_clip(interaction, clip) if clip else await describe_job_recipe(interaction, job or 0)
+    await interaction.edit_original_response(content=text)
+
+
+async def describe_job_recipe(interaction: Interaction, job_id: int) -> str:
+    """Give a job's settings: they are on its clip for all to read anyway."""
+    job = await interaction.client.services.store.job(job_id)
+    return no_job_text(job_id) if job is None else describe_recipe(job.settings, source=f"job {job.id}")
+
+
+async def _read_clip(interaction: Interaction, clip: discord.Attachment) -> str:
+    services = interaction.client.services
+    path = services.spool.incoming_path(f"{interaction.id}-recipe")
+    try:
+        await download(interaction.client.downloads, clip.url, path, LARGEST_POST, proxy=services.config.proxy)
+        found = await asyncio.to_thread(read_recipe, path)
+        settings = ClipSettings.from_json(found["settings"]) if found else None
+    except (aiohttp.ClientError, TimeoutError):
+        return not_fetched_text()
+    except (GeneratorError, KeyError, TypeError, ValueError, OSError):
+        settings = None  # too large to be ours, or anybody's own invention
+    finally:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+    return no_recipe_text() if settings is None else describe_recipe(settings, source="this clip")

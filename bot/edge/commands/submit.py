@@ -1,0 +1,212 @@
+"""How a request becomes a job: refuse early, acknowledge, fetch, frame, enqueue, show the card.
+
+What can be refused from memory is refused before the acknowledgement, privately. What needs the disk or the network
+comes after it: by then the answer is public, so it is taken back and the refusal follows privately.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import aiohttp
+import discord
+
+from bot.edge.commands.answers import acknowledge, answer, take_back
+from bot.edge.commands.channel import ANSWER_WITHIN_MS, MIB, refuse_place, route_of, weight_of
+from bot.edge.commands.download import download
+from bot.edge.commands.options import Wish, resolve
+from bot.edge.layouts import PREVIEW_NAME
+from bot.edge.status_cards import wall_clock_ms
+from bot.queue.job import Job, NewJob, Route
+from bot.queue.spool import SpoolFull
+from bot.queue.store import QueueFull, StoreFull
+from bot.texts.explanations import explain_full, explain_picture, explain_settings, explain_source
+from bot.texts.replies import (
+    in_line_already_text,
+    no_further_text,
+    no_room_text,
+    not_fetched_text,
+    paused_text,
+    picture_gone_text,
+    too_long_text,
+)
+from generator.clip import ClipSettings
+from generator.errors import PictureError, SettingsError
+from generator.protocol import Note
+
+if TYPE_CHECKING:
+    from bot.edge.client import VivantClient
+    from bot.edge.context import Services
+
+    Interaction = discord.Interaction[VivantClient]
+
+log = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """The request cannot be taken; `text` is what the person is told."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+async def submit(
+    interaction: Interaction, source: discord.Attachment, wish: Wish, notes: tuple[Note, ...] = ()
+) -> None:
+    """Take one picture with its wish: from here on a job, a card and, some time later, a clip.
+
+    `notes` are told beside what the picture itself gives reason to tell.
+    """
+    services = interaction.client.services
+    refusal = _refuse_early(interaction) or _refuse_picture(services, source) or _refuse_wish(services, wish)
+    if refusal:
+        await answer(interaction, refusal)
+        return
+    message_id = await acknowledge(interaction, private=False)
+    if message_id is None:
+        return
+    new = None
+    try:
+        new = await _take_picture(interaction, source, wish)
+        new = replace(new, notes=notes + new.notes)
+        await _accept(interaction, new, message_id)
+    except Refused as refused:
+        if new is not None:
+            await asyncio.to_thread(services.spool.delete, [new.picture])
+        await take_back(interaction, refused.text)
+
+
+async def submit_again(
+    interaction: Interaction, job_id: int, settings_of: Callable[[ClipSettings], ClipSettings]
+) -> None:
+    """Take another clip of an earlier job's picture, for whoever asks; `settings_of` changes its settings."""
+    services = interaction.client.services
+    if refusal := _refuse_early(interaction):
+        await answer(interaction, refusal)
+        return
+    message_id = await acknowledge(interaction, private=False)
+    if message_id is None:
+        return
+    try:
+        job = await services.store.job(job_id)
+        if job is None or not job.picture or not services.spool.picture_path(job.picture).is_file():
+            raise Refused(picture_gone_text())
+        settings = settings_of(job.settings)
+        if settings == job.settings:
+            raise Refused(no_further_text())
+        if settings.variant not in services.switches.variants:
+            settings = replace(settings, variant=services.switches.variant.name)
+        for other in await services.store.active_jobs():
+            if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
+                raise Refused(in_line_already_text())
+        route = route_of(interaction, spoiler=job.route.spoiler, now_ms=wall_clock_ms())
+        await _accept(interaction, _new_job(interaction, route, settings, job.picture), message_id)
+    except Refused as refused:
+        await take_back(interaction, refused.text)
+
+
+def _refuse_early(interaction: Interaction) -> str | None:
+    services = interaction.client.services
+    if services.switches.paused is not None:
+        return paused_text(services.switches.paused)
+    if refusal := refuse_place(interaction):
+        return refusal
+    try:
+        services.spool.require_room()  # one statvfs: microseconds
+    except SpoolFull:
+        return no_room_text()
+    return None
+
+
+def _refuse_picture(services: Services, source: discord.Attachment) -> str | None:
+    """Refuse from what Discord says about the file; what it really is, only decoding tells."""
+    limit = services.config.picture.max_mib * MIB
+    return explain_source(source.filename, source.content_type, source.size, limit)
+
+
+def _refuse_wish(services: Services, wish: Wish) -> str | None:
+    most = services.config.generator.max_steps
+    if wish.steps is not None and wish.steps > most:
+        return explain_settings(SettingsError("", setting="steps", low=1, high=most))
+    try:
+        resolve(wish, services.switches.variant, services.config.generator, wish.shape)
+    except SettingsError as error:
+        return explain_settings(error)
+    return None
+
+
+async def _take_picture(interaction: Interaction, source: discord.Attachment, wish: Wish) -> NewJob:
+    """Bring the picture into the spool, framed for the model."""
+    services = interaction.client.services
+    key = str(interaction.id)
+    variant = services.switches.variant
+    framing = wish.framing or services.config.generator.framing
+    incoming = services.spool.incoming_path(key)
+    picture = services.spool.picture_path(services.spool.picture_name(key))
+    limit = services.config.picture.max_mib * MIB
+    try:
+        await download(interaction.client.downloads, source.url, incoming, limit, proxy=services.config.proxy)
+        prepared = await services.pictures.prepare(incoming, picture, variant, wish.shape, framing)
+        settings = resolve(wish, variant, services.config.generator, prepared.shape)
+        route = route_of(interaction, spoiler=source.is_spoiler(), now_ms=wall_clock_ms())
+        return _new_job(interaction, route, settings, picture.name, prepared.notes)
+    except PictureError as error:
+        raise Refused(str(explain_picture(error))) from error
+    except (aiohttp.ClientError, TimeoutError) as error:
+        log.info("interaction=%d picture not fetched: %s", interaction.id, type(error).__name__)
+        raise Refused(not_fetched_text()) from error
+    except OSError as error:
+        log.warning("interaction=%d picture not kept: %s", interaction.id, error)
+        raise Refused(no_room_text()) from error
+    except BaseException:
+        await asyncio.to_thread(picture.unlink, missing_ok=True)  # nobody will ever ask for it
+        raise
+    finally:
+        await asyncio.to_thread(incoming.unlink, missing_ok=True)
+
+
+def _new_job(
+    interaction: Interaction, route: Route, settings: ClipSettings, picture: str, notes: tuple[Note, ...] = ()
+) -> NewJob:
+    return NewJob(
+        key=str(interaction.id),
+        user_id=interaction.user.id,
+        route=route,
+        settings=settings,
+        picture=picture,
+        weight=weight_of(interaction),
+        notes=notes,
+    )
+
+
+async def _accept(interaction: Interaction, new: NewJob, message_id: int) -> None:
+    """Enqueue, then show the card: the promise is on disk before the person reads it."""
+    services = interaction.client.services
+    try:
+        job = await services.store.enqueue(replace(new, card_message_id=message_id))
+    except QueueFull as error:
+        raise Refused(explain_full(error.scope, error.limit)) from error
+    except StoreFull as error:
+        raise Refused(no_room_text()) from error
+    await _refuse_long_wait(services, job)
+    preview = services.spool.picture_path(job.picture)
+
+    async def show(view: discord.ui.LayoutView) -> None:
+        file = discord.File(preview, filename=PREVIEW_NAME, spoiler=job.route.spoiler)
+        await interaction.edit_original_response(view=view, attachments=[file])
+
+    services.cards.open(job, show)
+
+
+async def _refuse_long_wait(services: Services, job: Job) -> None:
+    """Where the bot can only answer for 15 minutes, give up what will surely last longer: only its place tells."""
+    if job.route.can_post:
+        return
+    place = await services.store.place(job.id)
+    if place is not None and place.eta_low_ms > ANSWER_WITHIN_MS and await services.store.withdraw(job.id):
+        raise Refused(too_long_text(place.eta_low_ms))

@@ -1,0 +1,84 @@
+"""What a failed attempt to post means, and when to try again. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import aiohttp
+import discord
+
+from bot.queue.job import Delivery
+from bot.texts.explanations import DeadReason
+
+NETWORK_ERRORS = (OSError, aiohttp.ClientError, TimeoutError, discord.HTTPException, discord.RateLimited)
+"""what a request to Discord may raise; discord.py itself retries neither ECONNRESET nor a lost server on Linux"""
+
+NONCE_WINDOW_MS = 3 * 60 * 1000
+"""how long Discord surely remembers a nonce ("the past few minutes")"""
+FIRST_WAIT_MS, LONGEST_WAIT_MS = 1_000, 5 * 60 * 1000
+
+
+class Next(StrEnum):
+    """What to do after an attempt failed."""
+
+    LATER = "later"
+    """nothing is known about the attempt, or Discord asks for patience"""
+    SHRINK = "shrink"
+    PARENT = "parent"
+    """a thread that is locked: its channel may still take the message"""
+    ELSEWHERE = "elsewhere"
+    """this channel is closed to us"""
+    SENT = "sent"
+    """it had arrived before"""
+    DEAD = "dead"
+
+
+DELETED = "deleted"
+"""the reason of a verdict on a post that arrived and is gone again"""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do next, and why."""
+
+    next: Next
+    reason: str = ""
+
+
+def judge(error: Exception) -> Verdict:
+    """Decide what one attempt's error means; the codes are Discord's documented JSON error codes."""
+    if not isinstance(error, discord.HTTPException) or error.status == 429 or error.status >= 500:
+        return Verdict(Next.LATER, _name(error))
+    if error.status == 413 or error.code == 40005:
+        return Verdict(Next.SHRINK, DeadReason.TOO_LARGE)
+    if error.status == 401:
+        return Verdict(Next.LATER, "the bot token is not accepted")
+    if error.code == 50083:
+        return Verdict(Next.PARENT, DeadReason.CHANNEL_GONE)
+    if error.code == 10008:  # the nonce matched a message that has been deleted since
+        return Verdict(Next.SENT, DELETED)
+    if error.status == 404:
+        return Verdict(Next.ELSEWHERE, DeadReason.CHANNEL_GONE)
+    if error.status == 403 and error.code != 200000:  # 200000: AutoMod
+        return Verdict(Next.ELSEWHERE, DeadReason.NO_PERMISSION)
+    return Verdict(Next.DEAD, DeadReason.REFUSED)
+
+
+def _name(error: Exception) -> str:
+    status = f" {error.status}" if isinstance(error, discord.HTTPException) else ""
+    return f"{type(error).__name__}{status}"
+
+
+def wait_ms(attempts: int, jitter: float) -> int:
+    """Give the pause before the next attempt: 1 s doubling to 5 min, shortened by `jitter` (0 to 1) by up to 25 %."""
+    longest: int = min(FIRST_WAIT_MS * 2 ** min(attempts, 20), LONGEST_WAIT_MS)
+    return round(longest * (1 - 0.25 * jitter))
+
+
+def needs_look_up(delivery: Delivery, now_ms: int) -> bool:
+    """Tell whether an earlier attempt may have arrived too long ago for the nonce to absorb a repeat."""
+    if delivery.first_try_ms is None:
+        return False
+    # a clock set back says nothing about the time that passed: look, to be safe
+    return not 0 <= now_ms - delivery.first_try_ms <= 0.6 * NONCE_WINDOW_MS

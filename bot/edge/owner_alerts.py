@@ -1,0 +1,45 @@
+"""Tells the bot's owners privately that something needs them. Nobody else is ever written to unasked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import discord
+
+from bot.edge.http_errors import NETWORK_ERRORS
+from bot.texts.explanations import storm_text
+from generator.errors import ExecutorLost
+
+log = logging.getLogger(__name__)
+
+
+def owner_ids(client: discord.Client, configured: frozenset[int]) -> set[int]:
+    """Give the people who own this bot: those configured, and the application's owner or team."""
+    application = client.application
+    if application is None:
+        return set(configured)
+    members = application.team.members if application.team else [application.owner]
+    return set(configured) | {member.id for member in members}
+
+
+class Alarm:
+    """Rings once for every storm of executor crashes."""
+
+    def __init__(self) -> None:
+        self._storms: asyncio.Queue[tuple[ExecutorLost, bool]] = asyncio.Queue()
+
+    def storm(self, error: ExecutorLost, others_go_on: bool) -> None:
+        """Note that an executor keeps dying and starts nothing any more, and whether others go on."""
+        self._storms.put_nowait((error, others_go_on))
+
+    async def run(self, client: discord.Client, configured: frozenset[int]) -> None:
+        """Write to the owners until cancelled; an owner who cannot be written to still has the log."""
+        while True:
+            text = storm_text(*await self._storms.get())
+            for owner_id in owner_ids(client, configured):
+                try:
+                    owner = await client.fetch_user(owner_id)
+                    await owner.send(text)
+                except NETWORK_ERRORS as error:
+                    log.error("owner %d could not be told of the crashes: %s", owner_id, type(error).__name__)

@@ -1,0 +1,244 @@
+"""Status cards: one writer per card, the latest state wins. Edits only; new messages are `bot.edge.delivery`'s."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import discord
+
+from bot.edge.http_errors import NETWORK_ERRORS, Next, judge
+from bot.edge.layouts import CardView, status_card
+from bot.queue.job import SETTLED, Job, JobState, Route
+from generator.protocol import Progress
+
+if TYPE_CHECKING:
+    from bot.queue.store import JobStore
+    from bot.work.switches import Switches
+
+log = logging.getLogger(__name__)
+
+EDIT_SECONDS = 4.0
+"""between two edits of one card: five edits in 2 s were enough to make a card end on an old step"""
+LINE_SECONDS = 10.0
+"""between two refreshes of the cards that wait"""
+VISIBLE_CARDS = 25
+"""how many waiting cards follow their position at once: those nearest to their turn"""
+
+FINISH_SECONDS = 10.0
+"""how long an edit under way may hold up the final one"""
+
+
+Show = Callable[[discord.ui.LayoutView], Awaitable[None]]
+"""writes a card's first layout. Raises discord's errors"""
+
+
+def wall_clock_ms() -> int:
+    """Give the time in UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def token_is_alive(route: Route, now_ms: int, *, spare_ms: int = 60_000) -> bool:
+    """Tell whether the interaction can still be answered, with a minute to spare for the upload."""
+    return bool(route.interaction_token) and (route.token_expires_ms or 0) - now_ms > spare_ms
+
+
+def answer_webhook(client: discord.Client, route: Route) -> discord.Webhook:
+    """Give the webhook that edits an interaction's answer."""
+    webhook = discord.Webhook.partial(route.application_id, str(route.interaction_token), client=client)
+    webhook.proxy = client.http.proxy  # which discord.py 2.7.1 forgets here
+    return webhook
+
+
+async def edit_card(client: discord.Client, job: Job, view: discord.ui.LayoutView, *, now_ms: int, bare: bool) -> None:
+    """Edit a job's card by the route it was accepted on; `bare` also removes its preview. Raises discord's errors."""
+    if job.card_message_id is None:
+        return
+    route, message_id = job.route, job.card_message_id
+    attachments: list[discord.Attachment] = [] if bare else discord.utils.MISSING
+    nobody = discord.AllowedMentions.none()
+    if route.can_post:
+        place = client.get_partial_messageable(route.channel_id, guild_id=route.guild_id)
+        # a PartialMessage edits with the bot token: an interaction's own message dies with its token
+        message = place.get_partial_message(message_id)
+        await message.edit(view=view, attachments=attachments, allowed_mentions=nobody)
+    elif token_is_alive(route, now_ms, spare_ms=0):
+        await answer_webhook(client, route).edit_message(
+            message_id, view=view, attachments=attachments, allowed_mentions=nobody
+        )
+
+
+@dataclass
+class _Card:
+    job_id: int
+    dirty: asyncio.Event = field(default_factory=asyncio.Event)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    show: Show | None = None
+    """the first write, which brings the preview; None afterwards"""
+    progress: Progress | None = None
+    attempt: int = 0
+    """the try whose progress it is"""
+    written: object = None
+    passes_at: float | None = None
+    """when the times it shows may have passed, by the loop's clock; None: it shows none"""
+    has_preview: bool = True
+    task: asyncio.Task[None] | None = None
+
+
+class StatusCards:
+    """Keeps every card true: `progress` and `changed` are cheap and may be called at any rate."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        switches: Switches,
+        *,
+        now_ms: Callable[[], int] = wall_clock_ms,
+        edit_seconds: float = EDIT_SECONDS,
+        line_seconds: float = LINE_SECONDS,
+    ) -> None:
+        self._store = store
+        self._switches = switches
+        self._now_ms = now_ms
+        self._edit_seconds = edit_seconds
+        self._line_seconds = line_seconds
+        self._cards: dict[int, _Card] = {}
+        self._line_moved = asyncio.Event()
+        self._client: discord.Client | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+
+    async def run(self, client: discord.Client) -> None:
+        """Write cards until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            self._client, self._tasks = client, tasks
+            try:
+                for job in await self._store.active_jobs():
+                    self.changed(job.id)
+                for card in list(self._cards.values()):
+                    self._start(card)
+                await self._follow_line()
+            finally:
+                self._tasks = None
+
+    def progress(self, job: Job, progress: Progress) -> None:
+        """Note how far a render is."""
+        card = self._card(job.id)
+        card.progress, card.attempt = progress, job.attempt
+        card.dirty.set()
+
+    def open(self, job: Job, show: Show) -> None:
+        """Begin a card with its picture: `show` writes it where it will be edited from then on."""
+        self._card(job.id).show = show
+        self.changed(job.id)
+
+    def changed(self, job_id: int) -> None:
+        """Note that a job's state changed, and with it perhaps everybody's place."""
+        self._card(job_id).dirty.set()
+        self._line_moved.set()
+
+    def line_changed(self) -> None:
+        """Note that every waiting card may be out of date: a pause, a resume."""
+        self._line_moved.set()
+
+    def begun(self) -> set[tuple[int, int]]:
+        """Name the tries, as job and attempt, that a GPU has begun: an executor takes one more than it renders."""
+        return {(card.job_id, card.attempt) for card in self._cards.values() if card.progress is not None}
+
+    async def finish(self, job_id: int) -> None:
+        """Stop a card's writer, so that the next edit is the last; call before the final edit."""
+        card = self._cards.pop(job_id, None)
+        if card is None or card.task is None:
+            return
+        # an edit under way is left to end: cancelled, it could still reach Discord after the final one
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_SECONDS), card.writing:
+                card.task.cancel()
+        card.task.cancel()
+        await asyncio.wait([card.task])
+
+    def _card(self, job_id: int) -> _Card:
+        card = self._cards.get(job_id)
+        if card is None:
+            card = self._cards[job_id] = _Card(job_id)
+            self._start(card)
+        return card
+
+    def _start(self, card: _Card) -> None:
+        if self._tasks is not None and card.task is None:
+            card.task = self._tasks.create_task(self._write(card), name=f"card-{card.job_id}")
+
+    async def _write(self, card: _Card) -> None:
+        while True:
+            try:
+                async with asyncio.timeout_at(card.passes_at):
+                    await card.dirty.wait()
+            except TimeoutError:
+                card.written = None  # "ready in 2 minutes" has become "ready 1 second ago"
+            card.dirty.clear()
+            job = await self._store.job(card.job_id)
+            if job is None or job.state in SETTLED:
+                self._cards.pop(card.job_id, None)
+                return  # the last word is delivery's
+            if job.card_message_id is None:
+                continue
+            async with card.writing:
+                rest_is_due = await self._edit(card, job)
+            if rest_is_due:
+                await asyncio.sleep(self._edit_seconds)
+
+    async def describe(self, job: Job) -> CardView:
+        """Give what a job's card shows now."""
+        card = self._cards.get(job.id)
+        waits = job.state is JobState.QUEUED
+        return CardView(
+            job=job,
+            place=await self._store.place(job.id) if waits else None,
+            progress=card.progress if card and card.attempt == job.attempt and not waits else None,
+            now_ms=self._now_ms(),
+            is_demo=self._switches.is_demo(job.settings.variant),
+            hold=self._switches.hold,
+            has_preview=card is None or card.has_preview,
+        )
+
+    async def _edit(self, card: _Card, job: Job) -> bool:
+        """Write the card if it shows something else by now; give whether a rest is due before the next write."""
+        view = await self.describe(job)
+        # the times are left out: Discord counts them down by itself, until they pass
+        shown = (job.state, job.attempt, job.cancel_requested, view.place and view.place.position, view.hold)
+        if (shown, view.progress) == card.written or self._client is None:
+            return False
+        card.written = (shown, view.progress)
+        card.passes_at = None
+        if view.place is not None and view.hold is None:
+            seconds = max(self._line_seconds, view.place.eta_low_ms / 1000)
+            card.passes_at = asyncio.get_running_loop().time() + seconds
+        show, card.show = card.show, None
+        try:
+            if show is not None:
+                await show(status_card(view))
+            else:
+                await edit_card(self._client, job, status_card(view), now_ms=self._now_ms(), bare=False)
+        except NETWORK_ERRORS as error:
+            # a card is a courtesy: the next change writes it again
+            log.info("job=%d card not written: %s", job.id, type(error).__name__)
+            card.written = None
+            if show is not None and judge(error).next is Next.LATER:
+                card.show = show  # without it the person would see "thinking" until their turn
+                card.dirty.set()
+            elif isinstance(error, discord.HTTPException) and error.status == 400 and card.has_preview:
+                card.has_preview = False  # the upload of the preview failed, and with it every mention of it
+                card.dirty.set()
+        return show is None or card.written is None  # what happened during the first write may follow at once
+
+    async def _follow_line(self) -> None:
+        while True:
+            await self._line_moved.wait()
+            self._line_moved.clear()
+            for job in (await self._store.line())[:VISIBLE_CARDS]:
+                self._card(job.id).dirty.set()
+            await asyncio.sleep(self._line_seconds)

@@ -1,0 +1,261 @@
+"""The one safe place around aiosqlite: whole transactions, one writer, one lock on the data folder. Knows no jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
+
+import aiosqlite
+
+from bot.queue.migrations import migrate, scripts, version_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SQLITE_NEEDED = (3, 37, 0)
+"""STRICT tables; RETURNING needs 3.35"""
+
+PRAGMAS = (
+    "pragma auto_vacuum = incremental",  # counts only before the first table exists
+    "pragma journal_mode = wal",
+    "pragma synchronous = full",  # an accepted request survives a power cut; NORMAL loses the last ones
+    "pragma foreign_keys = on",
+    "pragma busy_timeout = 5000",
+    "pragma journal_size_limit = 67108864",
+    "pragma cache_size = -16384",  # 16 MiB
+    "pragma wal_autocheckpoint = 4000",  # 16 MiB: fewer commits that also pay for a checkpoint
+)
+
+
+class StoreError(Exception):
+    """The database cannot be used; the text is a sentence for the operator."""
+
+
+class StoreLocked(StoreError):
+    """Another bot uses this data folder."""
+
+
+class StoreTooNew(StoreError):
+    """A newer version of the bot wrote this database."""
+
+
+class StoreFull(StoreError):
+    """The disk takes no more writes; nothing of the transaction was kept."""
+
+
+class Rows(Protocol):
+    """What a statement gives."""
+
+    def fetchall(self) -> list[Any]:
+        """Give all rows, which also runs the statement to its end."""
+        ...
+
+
+class Statements(Protocol):
+    """The part of a connection that a transaction may use: sqlite3's and apsw's both have it."""
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Rows:
+        """Run one statement."""
+        ...
+
+
+def fetch(db: Statements, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+    """Run one statement to its end and give its rows."""
+    return db.execute(sql, parameters).fetchall()
+
+
+def fetch_one(db: Statements, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
+    """Run one statement to its end and give its first row, or None."""
+    rows = db.execute(sql, parameters).fetchall()
+    return rows[0] if rows else None
+
+
+def in_transaction(db: Any, function: Callable[[Any], T], begin: str = "begin immediate") -> T:
+    """Run `function(db)` as one transaction: all of it, or nothing.
+
+    SQLite has already rolled back after some errors (a full disk), so the rollback is guarded.
+    """
+    db.execute(begin)
+    try:
+        result = function(db)
+        db.execute("commit")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("rollback")
+        raise
+    return result
+
+
+class Database:
+    """A writing and a reading connection, each in its own thread; a transaction is one function run there.
+
+    Cancelling the task that awaits a transaction neither stops nor halves it.
+    """
+
+    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, lock: int) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._lock = lock
+        self._running: set[asyncio.Future[Any]] = set()
+        self._closed = False
+
+    @classmethod
+    async def open(cls, folder: Path) -> Self:
+        """Lock `folder`, open and migrate its database. Raises StoreLocked, StoreTooNew, StoreError."""
+        if sqlite3.sqlite_version_info < SQLITE_NEEDED:
+            raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; 3.37 or newer is needed.")
+        path = folder / "vivant.db"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return await cls._open_locked(path, _lock(folder))
+        except OSError as error:
+            raise StoreError(
+                f"{folder} cannot be used as the data folder ({error.strerror}): set another data_dir."
+            ) from error
+        except sqlite3.Error as error:
+            raise StoreError(f"{path} cannot be opened: {error}. Restore a copy of it, or move it away.") from error
+
+    @classmethod
+    async def _open_locked(cls, path: Path, lock: int) -> Self:
+        try:
+            uri = path.absolute().as_uri()
+            writer = await _connect(uri, partial(_prepare_writer, path))
+            try:
+                # Read-only connections never checkpoint: that keeps clear of the WAL-reset bug before SQLite 3.51.3.
+                reader = await _connect(f"{uri}?mode=ro", _prepare_reader)
+            except BaseException:
+                await writer.close()
+                raise
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(writer, reader, lock)
+
+    async def close(self) -> None:
+        """Finish the transactions under way, close both connections, free the folder."""
+        while self._running:
+            await asyncio.wait(self._running)
+        if self._closed:
+            return
+        self._closed = True
+        await self._reader.close()
+        await self._writer.close()
+        os.close(self._lock)
+
+    async def write(self, function: Callable[Concatenate[Statements, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `function(db, ...)` as one transaction of the writer. Raises StoreFull and whatever it raises."""
+        return await asyncio.shield(self.start_write(function, *args, **kwargs))
+
+    def start_write(
+        self, function: Callable[Concatenate[Statements, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Future[T]:
+        """Start a transaction that goes to its end whoever awaits it; `close` waits for it too."""
+
+        def transaction(connection: sqlite3.Connection) -> T:
+            return in_transaction(connection, lambda db: function(db, *args, **kwargs))
+
+        return self.track(self._in_thread(self._writer, transaction))
+
+    async def read(self, function: Callable[Concatenate[Statements, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `function(db, ...)` on one snapshot of the reader."""
+
+        def transaction(connection: sqlite3.Connection) -> T:
+            return in_transaction(connection, lambda db: function(db, *args, **kwargs), begin="begin")
+
+        return await asyncio.shield(self.track(self._in_thread(self._reader, transaction)))
+
+    async def checkpoint(self) -> None:
+        """Bring the write-ahead log into the database and give freed pages back to the disk."""
+
+        def tidy(connection: sqlite3.Connection) -> None:
+            connection.execute("pragma incremental_vacuum(200)").fetchall()
+            connection.execute("pragma wal_checkpoint(passive)").fetchall()
+
+        await asyncio.shield(self.track(self._in_thread(self._writer, tidy)))
+
+    def track(self, work: asyncio.Future[T]) -> asyncio.Future[T]:
+        """Let `close` wait for `work`, whoever else does."""
+        self._running.add(work)
+        work.add_done_callback(self._ended)
+        return work
+
+    def _ended(self, work: asyncio.Future[Any]) -> None:
+        self._running.discard(work)
+        if not work.cancelled():
+            work.exception()  # marks it as seen when the awaiting task is gone
+
+    def _in_thread(
+        self, connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T]
+    ) -> asyncio.Future[T]:
+        if self._closed:
+            raise StoreError("The database is closed.")
+        return _in_thread(connection, function)
+
+
+def _in_thread(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+    """Run a whole function in a connection's thread, after what was given to it before.
+
+    Every public method of aiosqlite is one statement, and a task cancelled between two of them leaves a transaction
+    open. So this is its own queue (0.22.x; pyproject.toml keeps to that): what its `_execute` uses, without a
+    coroutine that a cancelled caller would have to be kept from cancelling.
+    """
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    connection._tx.put_nowait((future, partial(_refusing_full_disk, function, connection._conn)))
+    return future
+
+
+def _refusing_full_disk(function: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
+    try:
+        return function(connection)
+    except sqlite3.OperationalError as error:
+        name = getattr(error, "sqlite_errorname", "")
+        if name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR"):
+            raise StoreFull("The disk under the data folder takes no more writes. Free some space.") from error
+        raise
+
+
+async def _connect(path: str, prepare: Callable[[sqlite3.Connection], None]) -> aiosqlite.Connection:
+    connection = aiosqlite.connect(path, uri=True, isolation_level=None, cached_statements=256)
+    connection._thread.daemon = True  # else a start that fails half-way hangs at exit instead of ending
+    await connection
+    try:
+        await _in_thread(connection, prepare)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+def _prepare_writer(path: Path, connection: sqlite3.Connection) -> None:
+    steps = scripts()
+    found = version_of(connection)
+    if found > len(steps):
+        raise StoreTooNew(
+            f"{path} was written by a newer version (schema {found}; this one knows {len(steps)}). "
+            "Install that version again, or move the file away to start anew."
+        )
+    for pragma in PRAGMAS:
+        connection.execute(pragma).fetchall()
+    migrate(connection, steps, path)
+
+
+def _prepare_reader(connection: sqlite3.Connection) -> None:
+    connection.execute("pragma busy_timeout = 5000").fetchall()
+
+
+def _lock(folder: Path) -> int:
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise StoreLocked(
+            f"Another bot is running on {folder}. Stop it first, or give this one its own data_dir."
+        ) from error
+    return lock

@@ -1,0 +1,103 @@
+"""What a render will cost, learned from what renders really took on this machine. Knows no line and no people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from bot.queue.database import Statements, fetch, fetch_one
+from generator.clip import ClipSettings, Shape
+from generator.variants import BUILT_IN, Variant
+
+KEPT = 32
+"""durations remembered per kind of render"""
+
+_SETTLED_AFTER = 8
+"""durations of one kind after which they tell nothing new about its variant's other kinds"""
+
+# Before anything was measured: 25 steps of 25 frames at 1024x576 with guidance took 50.9 s on an A100
+# (OneDiff pull request 514); other GPUs lie between a third and several times that.
+_ANCHOR_MS = 50_900
+_ANCHOR_WORK = 25 * 25 * 1024 * 576 * 2
+_UNKNOWN_LOW, _UNKNOWN_HIGH = 0.3, 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """GPU milliseconds of one render: the middle and the range it usually lies in."""
+
+    cost_ms: int
+    low_ms: int
+    high_ms: int
+
+
+def kind_of(settings: ClipSettings) -> str:
+    """Name the settings that decide how long the GPU is busy."""
+    guided = "guided" if settings.max_guidance > 1 else "plain"
+    return f"{settings.variant}/{settings.shape}/{settings.frames}/{settings.steps}/{guided}"
+
+
+def model_ms(settings: ClipSettings, variants: Mapping[str, Variant] = BUILT_IN) -> int:
+    """Guess from pixels, frames and steps alone."""
+    width, height = 1024, 576
+    variant = variants.get(settings.variant)
+    if variant is not None:
+        width, height = variant.size(Shape.LANDSCAPE if settings.shape is Shape.AUTO else settings.shape)
+    work = settings.steps * settings.frames * width * height * (2 if settings.max_guidance > 1 else 1)
+    return max(1_000, _ANCHOR_MS * work // _ANCHOR_WORK)
+
+
+def estimate(recent: list[int], model: int, ratio: float | None) -> Estimate:
+    """Give the range for one kind: from its own durations, else its variant's, else the model's."""
+    if len(recent) >= 3:
+        ordered = sorted(recent)
+        middle, tenth = ordered[len(ordered) // 2], len(ordered) // 10
+        return Estimate(middle, min(ordered[tenth], middle * 9 // 10), max(ordered[-1 - tenth], middle * 11 // 10))
+    if recent:
+        middle = int(median(recent))
+        return Estimate(middle, min(middle * 7 // 10, *recent), max(middle * 14 // 10, *recent))
+    if ratio is not None:
+        middle = max(1, int(model * ratio))
+        return Estimate(middle, middle // 2, middle * 2)
+    return Estimate(model, int(model * _UNKNOWN_LOW), int(model * _UNKNOWN_HIGH))
+
+
+def kind_for(db: Statements, settings: ClipSettings, variants: Mapping[str, Variant]) -> tuple[int, int]:
+    """Give the id and the expected cost of this kind of render, adding the kind when it is new."""
+    name = kind_of(settings)
+    row = fetch_one(db, "select id, cost_ms from kind where name = ?", (name,))
+    if row is not None:
+        return int(row[0]), int(row[1])
+    model = model_ms(settings, variants)
+    guess = estimate([], model, _ratio(db, settings.variant))
+    values = (name, settings.variant, model, guess.cost_ms, guess.low_ms, guess.high_ms)
+    sql = "insert into kind (name, variant, model_ms, cost_ms, low_ms, high_ms) values (?, ?, ?, ?, ?, ?) returning id"
+    return int(fetch_one(db, sql, values)[0]), guess.cost_ms
+
+
+def learn(db: Statements, kind_id: int, took_ms: int) -> None:
+    """Remember what one render took, and correct the estimates that follow from it."""
+    variant, model, text = fetch_one(db, "select variant, model_ms, recent from kind where id = ?", (kind_id,))
+    recent = [*json.loads(text), took_ms][-KEPT:]
+    _write(db, kind_id, recent, estimate(recent, model, None))
+    if len(recent) > _SETTLED_AFTER:
+        return
+    unmeasured = fetch(db, "select id, model_ms from kind where variant = ? and recent = '[]'", (variant,))
+    ratio = _ratio(db, variant) if unmeasured else None
+    for other_id, other_model in unmeasured:
+        _write(db, other_id, [], estimate([], other_model, ratio))
+
+
+def _write(db: Statements, kind_id: int, recent: list[int], found: Estimate) -> None:
+    values: Any = (json.dumps(recent), found.cost_ms, found.low_ms, found.high_ms, kind_id)
+    fetch(db, "update kind set recent = ?, cost_ms = ?, low_ms = ?, high_ms = ? where id = ?", values)
+
+
+def _ratio(db: Statements, variant: str) -> float | None:
+    """Tell how this machine compares to the model, from the variant's measured kinds."""
+    sql = "select cost_ms, model_ms from kind where variant = ? and recent <> '[]'"
+    ratios = [cost / model for cost, model in fetch(db, sql, (variant,))]
+    return median(ratios) if ratios else None

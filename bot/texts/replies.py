@@ -1,0 +1,188 @@
+"""The bot's standing answers: what a command says when there is nothing to lay out. Knows no Discord."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.queue.jobs import CancelOutcome
+from bot.texts.explanations import NOTHING_QUEUED, format_minutes
+from generator.variants import Variant
+
+
+def paused_text(reason: str) -> str:
+    """Say that the bot takes nothing now."""
+    return f"The bot is paused: {reason} {NOTHING_QUEUED} Please try again later; what was waiting stays in the line."
+
+
+def no_room_text() -> str:
+    """Say that the disk is nearly full."""
+    return (
+        f"The bot's disk is nearly full. {NOTHING_QUEUED} Please tell whoever runs this bot; nothing waiting is lost."
+    )
+
+
+def not_fetched_text() -> str:
+    """Say that Discord did not hand over the picture."""
+    return f"I could not fetch your picture from Discord. {NOTHING_QUEUED} Please try again in a moment."
+
+
+def too_long_text(wait_ms: int) -> str:
+    """Say that an answer would come too late in a place where the bot is no member."""
+    return (
+        f"The line is {format_minutes(wait_ms)} long, but here I can only answer for 15 minutes, because I am no "
+        f"member of this place. {NOTHING_QUEUED} Use me in a server where I am a member, or in a direct message to me."
+    )
+
+
+def taken_back_text() -> str:
+    """Fill in a public answer that is about to be deleted."""
+    return "I could not take that one; the reason is in a private note."
+
+
+def no_picture_text() -> str:
+    """Say that a message holds nothing to animate."""
+    return "There is no picture attached to that message. Choose one with a picture, or use /animate."
+
+
+def picture_gone_text() -> str:
+    """Say that an earlier job's picture has been deleted."""
+    return f"That picture is no longer kept here. {NOTHING_QUEUED} Please use /animate with it again."
+
+
+def no_further_text() -> str:
+    """Say that a setting is at its end already."""
+    return f"It cannot go any further. {NOTHING_QUEUED} Again makes another clip with the same motion."
+
+
+def in_line_already_text() -> str:
+    """Say that the very same clip is waiting or being made."""
+    return f"That very clip is in the line already. {NOTHING_QUEUED}"
+
+
+def no_job_text(job_id: int) -> str:
+    """Say that there is no such job."""
+    return f"There is no job {job_id} here. /queue lists yours."
+
+
+def earlier_text() -> str:
+    """Say that a button is of a time of which nothing is kept."""
+    return f"That is from before my records begin. {NOTHING_QUEUED} Please use /animate again."
+
+
+def not_yours_text() -> str:
+    """Say who may do that."""
+    return "Only the person who asked for it, or a moderator, can do that."
+
+
+def no_clip_text() -> str:
+    """Say that there is nothing to hand over."""
+    return "I have no such clip of yours any more. Please use /animate again."
+
+
+def still_coming_text() -> str:
+    """Say that a clip is not done yet."""
+    return "That one is not done yet. Its card tells how far it is."
+
+
+def which_recipe_text() -> str:
+    """Ask for what /recipe needs."""
+    return "Which clip? Attach one that I made, or give its job number."
+
+
+def no_recipe_text() -> str:
+    """Say that a file carries no recipe."""
+    return "There is no recipe in that file. Either I did not make it, or another program has saved it since."
+
+
+def not_here_text() -> str:
+    """Say that the bot does not serve this server."""
+    return "I do not work in this server: whoever runs me has chosen others."
+
+
+def failed_text() -> str:
+    """Say that a command failed for a reason nobody planned for."""
+    return (
+        "Something went wrong on my side. What you had in the line is still there. "
+        "Please try again; if it happens again, tell whoever runs this bot."
+    )
+
+
+def not_admin_text() -> str:
+    """Say who may use /admin."""
+    return "Only the people who run this bot can use /admin."
+
+
+def not_operator_text() -> str:
+    """Say who may switch the variant."""
+    return "Only the bot's owners can switch the variant: it changes the clips of every server."
+
+
+def no_variant_text(name: str, variants: Iterable[str]) -> str:
+    """Say which variants there are."""
+    return f"There is no variant called {name[:50]}. There are: {', '.join(sorted(variants))}."
+
+
+def switched_text(variant: Variant) -> str:
+    """Say that the variant was switched."""
+    licence = f" Its licence: {variant.licence} {variant.licence_url}".rstrip() if variant.licence else ""
+    return f"New pictures are made with {variant.name} now; those in the line keep what they were asked for.{licence}"
+
+
+def now_paused_text(reason: str) -> str:
+    """Say that the bot is paused now."""
+    return f"Paused: {reason} What is being made goes on to its end; the line keeps its order. /admin resume ends it."
+
+
+def resumed_text() -> str:
+    """Say that the bot works again."""
+    return "Working again."
+
+
+def forget_text() -> str:
+    """Ask before forgetting somebody."""
+    return (
+        "This deletes everything I keep about you: your pictures, your clips, your place in the line. "
+        "Messages in Discord stay; delete those in Discord. Are you sure?"
+    )
+
+
+def forgotten_text(files: int) -> str:
+    """Say that somebody was forgotten."""
+    return f"Done. I know nothing about you any more ({files} files deleted)."
+
+
+def privacy_text(clip_hours: int, row_days: int, url: str | None) -> str:
+    """Say what is kept, for how long, and how to have it deleted."""
+    lines = [
+        "**What I keep**",
+        f"Your picture as framed for the model, and the clip: {clip_hours} hours after it was made.",
+        f"Your user id, the channel, the settings and times of each request: {row_days} days.",
+        "The picture as you sent it is deleted as soon as it has been framed. I read no other messages.",
+        "Nothing is used for training, and nothing is given to anybody else.",
+        "`/forget-me` deletes all of it at once. Clips say in their metadata that a model made them.",
+    ]
+    return "\n".join(lines + ([f"The operator's own notice: {url}"] if url else []))
+
+
+def help_text(variant: Variant) -> str:
+    """Explain what the bot does."""
+    lines = [
+        "**I bring pictures to life.** `/animate` with a picture gives a short clip, or right-click any message with a "
+        "picture: Apps, Animate this image.",
+        "Best is one clear subject on a simple background. Faces and text distort; that is a limit of the model.",
+        "Too little motion? Try Strong or Wild. Too much? Gentle. The buttons under a clip make variations.",
+        "`/queue` your place in the line · `/cancel` give one up · `/result` a finished clip again · "
+        "`/recipe` how a clip was made · `/privacy` what I keep · `/forget-me` delete it",
+        f"-# {variant.description or variant.name}. {variant.licence} {variant.licence_url}".rstrip(),
+    ]
+    return "\n".join(lines)
+
+
+def explain_cancel(outcome: CancelOutcome, job_id: int) -> str:
+    """Say what a wish to cancel did."""
+    return {
+        CancelOutcome.NOT_FOUND: no_job_text(job_id),
+        CancelOutcome.QUEUED_CANCELLED: "Cancelled.",
+        CancelOutcome.RUNNING_REQUESTED: "Cancelled. It stops within moments.",
+        CancelOutcome.ALREADY_SETTLED: "It was over already.",
+    }[outcome]

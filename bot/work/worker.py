@@ -1,0 +1,268 @@
+"""Worker: claim -> render -> settle, one loop for each slot of a backend. Knows no Discord and no SQL."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from bot.queue.job import Job
+from bot.queue.spool import Spool, SpoolFull
+from bot.queue.store import JobStore, StoreFull
+from bot.work.gate import Gate, HoldCause
+from generator.backend.backend import Backend
+from generator.errors import DiskFull, ExecutorLost, RenderCrashed, RenderError
+from generator.protocol import Progress, Rendered, RenderRequest
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+STORM_CRASHES = 5
+STORM_SECONDS = 600.0
+SAME_CRASH_SECONDS = 0.5
+"""one executor that dies loses all its jobs at once; the next start is at least a second later"""
+STOP_SECONDS = 3.0
+"""how long a stop waits for a render to leave; the backend's own close ends it for good"""
+
+
+class _Closed(Exception):
+    """The backend is closed: there is nothing more to do here."""
+
+
+class Crew:
+    """All workers of one bot, and the word when one of them changes what it does."""
+
+    def __init__(self) -> None:
+        self.workers: list[Worker] = []
+        self._change = asyncio.Event()
+
+    def changed(self) -> None:
+        """Wake everybody in `wait_for_change`."""
+        self._change.set()
+        self._change = asyncio.Event()
+
+    async def wait_for_change(self) -> None:
+        """Return when a worker takes a job, ends one, stops or goes on."""
+        await self._change.wait()
+
+
+class Worker:
+    """Keeps one backend busy with the line's next jobs while `run` is awaited.
+
+    `on_progress` hears every step, `on_change` the id of each job whose state changed. After STORM_CRASHES executor
+    losses within STORM_SECONDS this worker starts nothing until an admin resumes; `on_storm` hears the last of them,
+    and whether others of the `crew` go on.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        spool: Spool,
+        backend: Backend,
+        *,
+        gate: Gate | None = None,
+        on_progress: Callable[[Job, Progress], None] = lambda job, progress: None,
+        on_change: Callable[[int], None] = lambda job_id: None,
+        on_storm: Callable[[ExecutorLost, bool], None] = lambda error, others_go_on: None,
+        crew: Crew | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        room_check_seconds: float = 30.0,
+    ) -> None:
+        self._store = store
+        self._spool = spool
+        self._backend = backend
+        self._gate = gate or Gate()
+        self._on_progress = on_progress
+        self._on_change = on_change
+        self._on_storm = on_storm
+        self._crew = crew or Crew()
+        self._crew.workers.append(self)
+        self._monotonic = monotonic
+        self._room_check_seconds = room_check_seconds
+        self._renders: dict[int, asyncio.Task[Rendered]] = {}
+        self._crashes: deque[float] = deque(maxlen=STORM_CRASHES)
+        self._claims = 0
+        """claims under way"""
+        self.is_fit = True
+        """it may start jobs: no storm of crashes has stopped it"""
+        self._is_closed = False
+
+    # -- what others ask ----------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Work until cancelled, then give the running jobs back; ends by itself when the backend is closed."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._backend.slots):
+                group.create_task(self._serve())
+
+    def cancel(self, job_id: int) -> bool:
+        """Stop a running render, after `JobStore.cancel` noted the wish; False: this worker does not run it."""
+        render = self._renders.get(job_id)
+        # A second press must not interrupt what the first began: the wait for the executor's answer, which it may owe.
+        return render is not None and (render.cancelling() > 0 or render.cancel())
+
+    def resume(self) -> None:
+        """Forget the crashes so far and start jobs again; `Switches.resume` opens the gate."""
+        self._crashes.clear()
+        self.is_fit = True
+        self._crew.changed()
+
+    def describe(self) -> dict[str, object]:
+        """Give what its backend says of itself, and whether a storm of crashes has stopped it."""
+        stopped = {} if self.is_fit else {"stopped": "it broke down again and again"}
+        return self._backend.describe() | stopped
+
+    # -- one loop -----------------------------------------------------------------------------------------------
+
+    async def _serve(self) -> None:
+        try:
+            while not self._is_closed:
+                await self._gate.wait_open()
+                if not self.is_fit or self._leaves_it_to_others():
+                    await self._crew.wait_for_change()
+                    continue
+                job = await self._claim()
+                if job is None:
+                    await self._store.wait_for_work()
+                else:
+                    await self._try(job)
+        except _Closed:
+            self._is_closed = True
+            self._crew.changed()
+
+    def _leaves_it_to_others(self) -> bool:
+        """Take no job in advance that an idle GPU could begin with."""
+        others = (worker for worker in self._crew.workers if worker is not self)
+        return self._is_busy and any(other._may_start and not other._is_busy for other in others)
+
+    @property
+    def _may_start(self) -> bool:
+        return self.is_fit and not self._is_closed
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._renders or self._claims)
+
+    async def _claim(self) -> Job | None:
+        self._claims += 1
+        try:
+            return await self._insist(self._store.claim)
+        finally:
+            self._claims -= 1
+            self._crew.changed()
+
+    async def _try(self, job: Job) -> None:
+        """Render one claimed job and settle it, or give it back; also when this task is cancelled."""
+        render = asyncio.create_task(self._render(job), name=f"render {job.id}")
+        self._renders[job.id] = render
+        self._on_change(job.id)
+        try:
+            await asyncio.wait({render})
+        except asyncio.CancelledError:
+            render.cancel()
+            with contextlib.suppress(StoreFull):  # then `recover` gives it back at the next start
+                await self._store.give_back(job, counts=False)
+            await asyncio.wait({render}, timeout=STOP_SECONDS)
+            raise
+        finally:
+            del self._renders[job.id]
+            self._crew.changed()
+        try:
+            await self._conclude(job, render)
+        finally:
+            self._on_change(job.id)
+
+    async def _render(self, job: Job) -> Rendered:
+        request = RenderRequest(
+            job=job.id,
+            attempt=job.attempt,
+            picture_path=self._spool.picture_path(job.picture),
+            clip_path=self._spool.clip_path(self._spool.clip_name(job)),
+            master_path=self._spool.clip_path(self._spool.master_name(job)),
+            settings=job.settings,
+            max_bytes=job.route.max_bytes,
+        )
+        return await self._backend.render(request, partial(self._on_progress, job))
+
+    async def _conclude(self, job: Job, render: asyncio.Task[Rendered]) -> None:
+        if render.cancelled():
+            await self._insist(partial(self._store.settle_cancelled, job))
+            return
+        error = render.exception()
+        if error is None:
+            await self._keep(job, render.result())
+        elif isinstance(error, DiskFull):
+            await self._insist(partial(self._store.give_back, job, counts=False))
+            await self._hold_until_room(error)
+        elif isinstance(error, ExecutorLost):
+            await self._lost(job, error)
+        elif isinstance(error, RenderError) and error.retryable:
+            await self._insist(partial(self._store.give_back, job, counts=True, error=error))
+        elif isinstance(error, RenderError):
+            await self._insist(partial(self._store.settle_failed, job, error))
+        elif isinstance(error, Exception):
+            log.error("job=%d the backend raised something else than a RenderError", job.id, exc_info=error)
+            crashed = RenderCrashed(str(error), type=type(error).__name__)
+            await self._insist(partial(self._store.settle_failed, job, crashed))
+        else:
+            raise error
+
+    async def _keep(self, job: Job, rendered: Rendered) -> None:
+        state = await self._insist(partial(self._store.settle_rendered, job, rendered))
+        if state is None:
+            names = [path.name for path in (rendered.clip_path, rendered.master_path) if path]
+            await asyncio.to_thread(self._spool.delete, names)
+
+    async def _lost(self, job: Job, error: ExecutorLost) -> None:
+        closed = error.data.get("cause") == "closed"
+        counts = not closed and not error.data.get("innocent", False)
+        log.warning("job=%d executor lost: %s", job.id, error)
+        if not closed:
+            self._note_crash(error)  # before the job is back in the line, where another slot may take it at once
+        await self._insist(partial(self._store.give_back, job, counts=counts, error=error))
+        if closed:
+            raise _Closed
+
+    def _note_crash(self, error: ExecutorLost) -> None:
+        now = self._monotonic()
+        if self._crashes and now - self._crashes[-1] < SAME_CRASH_SECONDS:
+            return
+        self._crashes.append(now)
+        if len(self._crashes) == STORM_CRASHES and now - self._crashes[0] <= STORM_SECONDS:
+            self.is_fit = False
+            self._crew.changed()
+            self._crashes.clear()
+            others_go_on = any(worker._may_start for worker in self._crew.workers)
+            what = "it starts nothing more, the others go on" if others_go_on else "nothing is started"
+            log.critical("an executor died %d times within %d s; %s", STORM_CRASHES, STORM_SECONDS, what)
+            if not others_go_on:
+                self._gate.close(HoldCause.CRASH_STORM, str(error))
+            self._on_storm(error, others_go_on)
+
+    # -- no room ------------------------------------------------------------------------------------------------
+
+    async def _insist(self, transaction: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a transaction that the full disk refused, so that a finished clip is not lost for it."""
+        while True:
+            try:
+                return await transaction()
+            except StoreFull as error:
+                await self._hold_until_room(error)
+
+    async def _hold_until_room(self, error: Exception) -> None:
+        log.error("no room on the disk, nothing is started: %s", error)
+        self._gate.close(HoldCause.DISK_FULL, str(error))
+        while True:
+            await asyncio.sleep(self._room_check_seconds)  # a disk tells nobody when it has room again
+            try:
+                self._spool.require_room()
+            except SpoolFull:
+                continue
+            self._gate.open(HoldCause.DISK_FULL)
+            return
