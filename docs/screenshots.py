@@ -17,7 +17,7 @@ from bot.sandbox.demo import running_bot
 from bot.sandbox.scene import BEN, PICTURES
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world import Upload
-from tests.browser import SAMPLE, chromium, drop_picture, messages, newest, open_page
+from tests.support.browser import SAMPLE, chromium, drop_picture, messages, newest, open_page
 
 FOLDER = Path(__file__).with_name("screenshots")
 WIDE = {"width": 1180, "height": 720}

@@ -26,9 +26,9 @@ from bot.sandbox.refusals import Json
 from bot.sandbox.scene import ADA, PICTURES, VIVANT
 from bot.sandbox.server import Sandbox
 from generator.backend.backend import LocalBackend
-from tests.edge import png, running_edge, until
-from tests.inspect_clip import inspect_clip
-from tests.jobs import new_job, opened
+from tests.support.edge import png, running_edge, until
+from tests.support.inspect_clip import inspect_clip
+from tests.support.jobs import new_job, opened
 
 
 def messages(sandbox: Sandbox) -> list[Json]:
@@ -140,7 +140,7 @@ async def test_a_loop_that_ends_by_itself_ends_the_bot(tmp_path: Path) -> None:
     async with Sandbox() as sandbox:
         environment = {"VIVANT_CONFIG": os.devnull, "VIVANT_DATA_DIR": str(tmp_path)}
         bot = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.kill_bot", "leaves"),
+            *(sys.executable, "-m", "tests.support.kill_bot", "leaves"),
             env=os.environ | environment | sandbox.environment(),
             stderr=asyncio.subprocess.PIPE,
         )

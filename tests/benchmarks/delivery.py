@@ -13,9 +13,9 @@ from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, DIRECT_BEN, GENERAL, PICTURE
 from bot.sandbox.server import Sandbox
 from tests.benchmarks.loop import percentile
 from tests.benchmarks.report import Report
-from tests.edge import Edge, count_clips, running_edge, until
-from tests.fakes import Act, FakeBackend
-from tests.test_delivery import POSTS, WithoutNonce
+from tests.bot.edge.test_delivery import POSTS, WithoutNonce
+from tests.support.edge import Edge, count_clips, running_edge, until
+from tests.support.fakes import Act, FakeBackend
 
 CLIPS = 60
 PLACES = ((PICTURES, ADA), (GENERAL, BEN), (THREAD, ADA), (DIRECT_ADA, ADA), (DIRECT_BEN, BEN))

@@ -25,7 +25,7 @@ from generator.clip import Format
 from generator.video.encode import ClipFormat, ClipWriter, resized
 from generator.video.ffmpeg import find_ffmpeg, read_frames
 from tests.benchmarks.report import Report
-from tests.scenes import Frames, pan
+from tests.support.scenes import Frames, pan
 
 SIZE, POSTED, FPS, COUNT = (1024, 576), (512, 288), 7, 25
 

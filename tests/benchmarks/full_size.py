@@ -11,7 +11,7 @@ from torch import nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from generator.model.weights import Parts
-from tests.tiny_checkpoint import SCHEDULER, tiny_image_encoder, tiny_unet, tiny_vae
+from tests.support.tiny_checkpoint import SCHEDULER, tiny_image_encoder, tiny_unet, tiny_vae
 
 
 def full_unet(frames: int = 25) -> Any:

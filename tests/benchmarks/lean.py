@@ -18,7 +18,7 @@ from generator.memory import ClipSize, MemoryPlan, Pipeline, presets
 from generator.model.loaded import LoadedVariant, load_variant, render_frames
 from generator.protocol import Hooks
 from tests.benchmarks.report import Report
-from tests.tiny_checkpoint import make_checkpoint
+from tests.support.tiny_checkpoint import make_checkpoint
 
 RUNS = 5
 HOOKS = Hooks(progress=lambda _progress: None, check=lambda: None)

@@ -25,7 +25,7 @@ from bot.sandbox.server import Sandbox
 from generator.backend.backend import LocalBackend
 from generator.protocol import Progress, Rendered, RenderRequest
 from tests.benchmarks.report import Report
-from tests.edge import png, until
+from tests.support.edge import png, until
 
 COMMANDS = 50
 CLIP_BYTES = 10_000_000

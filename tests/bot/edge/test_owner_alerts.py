@@ -1,0 +1,31 @@
+"""When the executor keeps dying, the owner hears of it, once, and nobody else does."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.edge.owner_alerts import Alarm
+from bot.sandbox.scene import ADA, DIRECT_ADA, DIRECT_OLGA, OLGA
+from bot.sandbox.server import Sandbox
+from generator.errors import ExecutorLost
+from tests.support.edge import running_edge, until
+
+
+@pytest.mark.parametrize(("others_go_on", "says"), [(False, "nothing is started"), (True, "the others go on")])
+async def test_a_storm_is_told_to_the_owner_alone(tmp_path: Path, others_go_on: bool, says: str) -> None:
+    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
+        alarm = Alarm()
+        alarm.storm(ExecutorLost("killed by signal 9", cause="signal"), others_go_on)
+        ringing = asyncio.create_task(alarm.run(edge.client, frozenset()))
+        world = edge.sandbox.world
+        try:
+            [message] = await until(lambda: world.messages_for(OLGA, DIRECT_OLGA), "a message to the owner")
+        finally:
+            ringing.cancel()
+        assert "was killed" in message["content"]
+        assert says in message["content"]
+        assert "/admin resume" in message["content"]
+        assert not world.messages_for(ADA, DIRECT_ADA)

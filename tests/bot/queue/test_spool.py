@@ -1,0 +1,94 @@
+"""Files in the spool: named safely, swept, refused when the disk is nearly full."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.queue.spool import Spool, SpoolFull
+from generator.clip import Format
+from tests.support.jobs import new_job, opened
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool", min_free_bytes=0)
+
+
+async def test_two_tries_never_share_a_file(spool: Spool, tmp_path: Path) -> None:
+    async with opened(tmp_path / "data") as store:
+        job = await store.enqueue(new_job(format=Format.GIF))
+    names = {
+        name
+        for attempt in (1, 2)
+        for name in (spool.clip_name(replace(job, attempt=attempt)), spool.master_name(replace(job, attempt=attempt)))
+    }
+
+    assert names == {"1-1.gif", "1-1-master.gif", "1-2.gif", "1-2-master.gif"}
+
+
+@pytest.mark.parametrize("name", ["../secret", "a/b", "", ".hidden", "a\x00b", "-" * 300])
+def test_names_cannot_leave_the_folder(spool: Spool, name: str) -> None:
+    with pytest.raises(ValueError, match="not a name"):
+        spool.clip_path(name)
+
+
+def test_a_nearly_full_disk_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, min_free_bytes=1 << 60)
+
+    with pytest.raises(SpoolFull) as full:
+        spool.require_room(1)
+
+    assert full.value.needed_bytes == (1 << 60) + 1
+    assert 0 < full.value.free_bytes < 1 << 60
+
+
+def test_there_is_room_on_an_ordinary_disk(spool: Spool) -> None:
+    spool.require_room()
+
+
+def test_sweep_deletes_only_old_files_without_a_row(spool: Spool) -> None:
+    for name in ("1-1.mp4", "2-1.mp4", ".3-1.mp4.part", "new.mp4"):
+        (spool.folder / name).write_bytes(b"x")
+        if name != "new.mp4":
+            long_ago = time.time() - 7200
+            os.utime(spool.folder / name, (long_ago, long_ago))
+
+    assert spool.sweep({"1-1.mp4"}) == [".3-1.mp4.part", "2-1.mp4"]
+    assert sorted(path.name for path in spool.folder.iterdir()) == ["1-1.mp4", "new.mp4"]
+
+
+def test_sweep_leaves_a_running_try_its_files(spool: Spool) -> None:
+    ours = ("7-2.mp4", "7-2-master.mp4", ".7-2.mp4.part")
+    others = ("7-1.mp4", "17-2.mp4", "7-20.mp4")
+    for name in ours + others:
+        (spool.folder / name).write_bytes(b"x")
+
+    assert spool.sweep({"7-2"}, 0) == sorted(others)
+    assert {path.name for path in spool.folder.iterdir()} == set(ours)
+
+
+def test_a_clip_goes_with_the_smaller_copies_made_of_it_and_no_other(spool: Spool) -> None:
+    for name in ("1-1.mp4", "1-1-8388608.mp4", "1-1-500.mp4", "1-1-master.mp4", "1-10.mp4", "11-1.mp4", "1-1-9.gif"):
+        (spool.folder / name).write_bytes(b"x")
+
+    spool.delete(["1-1.mp4"])
+
+    assert sorted(path.name for path in spool.folder.iterdir()) == [
+        "1-1-9.gif",
+        "1-1-master.mp4",
+        "1-10.mp4",
+        "11-1.mp4",
+    ]
+
+
+def test_deleting_what_is_gone_is_fine(spool: Spool) -> None:
+    (spool.folder / "1-1.mp4").write_bytes(b"x")
+
+    spool.delete(["1-1.mp4", "2-1.mp4"])
+
+    assert list(spool.folder.iterdir()) == []

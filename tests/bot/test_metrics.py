@@ -1,0 +1,32 @@
+"""What Prometheus reads of a running bot."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+import aiohttp
+
+from bot.metrics import Metrics
+from tests.support.edge import until
+from tests.support.jobs import new_job, opened
+
+
+async def test_the_jobs_are_counted_for_prometheus(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    async with opened(tmp_path) as store, aiohttp.ClientSession() as session:
+        await store.enqueue(new_job())
+        metrics = Metrics(store)
+        metrics.listen(port)
+        measuring = asyncio.create_task(metrics.run())
+
+        async def counted() -> bool:
+            async with session.get(f"http://127.0.0.1:{port}/metrics") as response:
+                return 'vivant_jobs{state="queued"} 1.0' in await response.text()
+
+        await until(counted, "one waiting job")
+        measuring.cancel()
+        await asyncio.wait({measuring})
+        await metrics.close()

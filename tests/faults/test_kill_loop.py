@@ -1,0 +1,36 @@
+"""Nothing lost, nothing twice: under SIGKILL of bot and executor while Discord loses replies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.kill_loop import KillLoop
+
+SEED = int(os.environ.get("SEED", "1"))
+
+
+@pytest.mark.parametrize(
+    "kills",
+    [pytest.param(40, id="short"), pytest.param(1000, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(0)])],
+)
+async def test_every_accepted_request_gets_its_clip_once(tmp_path: Path, kills: int) -> None:
+    outcome = await KillLoop(tmp_path, SEED).run(kills)
+    print(outcome)
+    assert (outcome.lost, outcome.duplicates, outcome.integrity) == (0, 0, "ok")
+    assert outcome.kills_bot + outcome.kills_executor == kills
+    assert min(outcome.kills_bot, outcome.kills_executor, outcome.replies_lost, outcome.accepted) > 0
+
+
+async def test_the_loop_sees_the_duplicates_of_a_bot_without_nonces(tmp_path: Path) -> None:
+    outcome = await KillLoop(tmp_path, SEED, "no-nonce").run(8)
+    print(outcome)
+    assert outcome.duplicates > 0
+
+
+async def test_the_loop_sees_the_losses_of_a_bot_that_marks_first(tmp_path: Path) -> None:
+    outcome = await KillLoop(tmp_path, SEED, "mark-first").run(8)
+    print(outcome)
+    assert outcome.lost > 0

@@ -1,0 +1,130 @@
+"""A real Chromium for the tests, and the gestures that they share."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+
+from bot.sandbox.server import Sandbox
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+SAMPLE = Path(__file__).parents[2] / "bot" / "sandbox" / "page" / "sample-lake.webp"
+DROP = """([selector, name, bytes]) => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/webp" }));
+  for (const type of ["dragenter", "dragover", "drop"]) {
+    const event = new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true });
+    document.querySelector(selector).dispatchEvent(event);
+  }
+}"""
+PASTE = """([name, bytes]) => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/webp" }));
+  document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true }));
+}"""
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Start Chromium; skip, saying so loudly, where none can be had."""
+    expect.set_options(timeout=20_000)  # a page beside a render on the same two cores
+    async with async_playwright() as playwright:
+        found = next(filter(None, map(shutil.which, NAMES)), playwright.chromium.executable_path)
+        if not Path(found).exists():
+            pytest.skip("NO BROWSER: the page is NOT tested here. Install one: apt-get install chromium")
+        browser = await playwright.chromium.launch(executable_path=found, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def bot_process(sandbox: Sandbox, module: str, *arguments: str, **environment: str) -> AsyncIterator[None]:
+    """Run a bot beside the sandbox until the block ends, and wait first until it is connected."""
+    env = os.environ | {"SSL_CERT_FILE": str(sandbox.ca_path)} | environment
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, *arguments, env=env)
+    try:
+        await asyncio.wait_for(sandbox.gateway.online.wait(), 30)
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def open_page(browser: Browser, sandbox: Sandbox, who: str = "Ada", **options: object) -> Page:
+    """Open the page as somebody, in a context (a browser profile) of its own."""
+    context = await browser.new_context(locale="en-GB", **options)
+    context.set_default_timeout(10_000)
+    await context.add_init_script(f"sessionStorage['vivant-actor'] ??= '{sandbox.world.actor(who)}'")
+    page = await context.new_page()
+    page.on("pageerror", lambda error: pytest.fail(f"The page threw: {error}"))
+    await page.goto(sandbox.page_url)
+    await expect(page.locator("body.ready")).to_be_attached()
+    return page
+
+
+async def become(page: Page, name: str) -> None:
+    """Switch who one is, and wait until the page has changed over."""
+    await page.locator("#who").click()
+    await page.get_by_role("menuitem", name=name).click()
+    await expect(page.locator("#who")).to_have_accessible_name(re.compile(f"You are {name}"))
+
+
+async def type_command(page: Page, name: str) -> None:
+    """Type a command's name and pick it; without required options a second Enter sends it."""
+    field = page.locator("#message-text")
+    await field.click()
+    await field.fill(f"/{name}")
+    await expect(page.get_by_role("option", selected=True)).to_contain_text(f"/{name}")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("form", name=f"/{name}")).to_be_visible()
+
+
+async def run_command(page: Page, name: str) -> None:
+    """Type a command that needs no options, and send it."""
+    await type_command(page, name)
+    await page.keyboard.press("Enter")
+
+
+async def drop_picture(page: Page, picture: Path = SAMPLE, on: str = "#scroller") -> None:
+    """Let go of a picture over an element."""
+    await page.evaluate(DROP, [on, picture.name, list(picture.read_bytes())])
+
+
+async def paste_picture(page: Page, picture: Path = SAMPLE) -> None:
+    """Paste a picture where the focus is."""
+    await page.evaluate(PASTE, [picture.name, list(picture.read_bytes())])
+
+
+def messages(page: Page) -> Locator:
+    """Give the messages shown."""
+    return page.locator(".message")
+
+
+async def newest(page: Page, text: str) -> Locator:
+    """Wait for a newest message with this text and give it: that very one, also when others follow."""
+    await expect(messages(page).last).to_contain_text(text)
+    return page.locator(f'[data-message="{await messages(page).last.get_attribute("data-message")}"]')
+
+
+async def plays(video: Locator) -> bool:
+    """Start a clip and tell whether time passes in it."""
+    return bool(
+        await video.evaluate(
+            "async (video) => { await video.play(); const moved = (done) => () => video.currentTime > 0.2 && done();"
+            " await new Promise((done) => video.addEventListener('timeupdate', moved(done)));"
+            " return video.readyState >= 2 && video.videoWidth > 0; }"
+        )
+    )

@@ -1,0 +1,305 @@
+"""The whole bot but for the model, in this process, against the local Discord over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiohttp
+from PIL import Image, ImageDraw
+
+from bot.config import MIB, Config
+from bot.edge.client import VivantClient
+from bot.edge.context import Services
+from bot.edge.delivery import Poster
+from bot.edge.posting import Posting
+from bot.edge.status_cards import StatusCards
+from bot.queue.job import Job, Limits
+from bot.queue.spool import Spool
+from bot.queue.store import JobStore
+from bot.sandbox.refusals import Json
+from bot.sandbox.scene import ADA, PICTURES
+from bot.sandbox.server import Sandbox
+from bot.sandbox.world import Upload
+from bot.work.gate import Gate
+from bot.work.switches import Switches
+from bot.work.worker import Worker
+from generator.picture.intake import PictureChild
+from generator.picture.limits import PictureLimits
+from generator.video.shrink import shrink
+from tests.support.fakes import Act, FakeBackend
+
+
+def picture(width: int = 320, height: int = 180, kind: str = "PNG") -> bytes:
+    """Give a small picture."""
+    image = Image.new("RGB", (width, height), (40, 90, 160))
+    ImageDraw.Draw(image).ellipse((width // 4, height // 4, width // 2, height // 2), fill=(240, 180, 60))
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def png(name: str = "photo.png") -> Upload:
+    """Give a picture as a person attaches it."""
+    return Upload(name, "image/png", picture())
+
+
+async def until(condition: Callable[[], Any], what: str, timeout: float = 15.0) -> Any:
+    """Wait until a condition holds, and give its value."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if isinstance(value, Awaitable):
+            value = await value
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {timeout:g} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+@dataclass
+class Clock:
+    """The bot's wall clock, which a test may move."""
+
+    ahead_ms: int = 0
+
+    def __call__(self) -> int:
+        return time.time_ns() // 1_000_000 + self.ahead_ms
+
+
+@dataclass
+class Edge:
+    """Everything a test touches."""
+
+    sandbox: Sandbox
+    store: JobStore
+    spool: Spool
+    backend: FakeBackend
+    switches: Switches
+    cards: StatusCards
+    clock: Clock
+    services: Services
+    client: VivantClient
+    rests: list[float] = field(default_factory=list)
+    """the poster's pauses in seconds, as they would have been"""
+
+    @property
+    def world(self) -> Any:
+        return self.sandbox.world
+
+    async def invoke(
+        self,
+        command: str,
+        options: dict[str, Any] | None = None,
+        *,
+        actor: str = ADA,
+        channel: str = PICTURES,
+        **more: Any,
+    ) -> Any:
+        """Run a command as a person and wait for the acknowledgement."""
+        interaction = await self.world.invoke(actor, channel, command, options or {}, **more)
+        return await interaction.acknowledged()
+
+    async def animate(
+        self, *, actor: str = ADA, channel: str = PICTURES, file: Upload | None = None, **options: Any
+    ) -> Any:
+        """Run /animate with a picture."""
+        return await self.invoke("animate", options, actor=actor, channel=channel, files={"image": file or png()})
+
+    async def queued(self, *, actor: str = ADA, channel: str = PICTURES, **options: Any) -> Job:
+        """Run /animate and wait until its job is in the line with its card."""
+        interaction = await self.animate(actor=actor, channel=channel, **options)
+
+        async def accepted() -> Job | None:
+            jobs = await self.store.jobs_of(int(actor))
+            return next((job for job in jobs if job.key == interaction.id and job.card_message_id), None)
+
+        return await until(accepted, "an accepted job")
+
+    def seen(self, *, actor: str = ADA, channel: str = PICTURES) -> list[Json]:
+        """Give the messages a person sees."""
+        return self.world.messages_for(actor, channel)
+
+    def clips(self, *, actor: str = ADA, channel: str = PICTURES) -> list[Json]:
+        """Give the messages with a clip."""
+        return [item for item in self.seen(actor=actor, channel=channel) if clip_of(item)]
+
+    async def answer(self, interaction: Any, *, actor: str = ADA, channel: str = PICTURES) -> str:
+        """Wait for the text of a private answer to an interaction."""
+
+        def found() -> str | None:
+            for item in self.seen(actor=actor, channel=channel):
+                mine = (item.get("interaction_metadata") or {}).get("id") == interaction.id
+                if mine and item["flags"] & 64 and not item["flags"] & 128:
+                    return words(item)
+            return None
+
+        return str(await until(found, "a private answer"))
+
+    async def clip(self, *, channel: str = PICTURES, actor: str = ADA, count: int = 1) -> Json:
+        """Wait for a clip and give its message."""
+        found = await until(
+            lambda: (clips := self.clips(actor=actor, channel=channel)) and len(clips) >= count and clips, "a clip"
+        )
+        return dict(found[-1])
+
+    async def job(self, number: int = 1) -> Job:
+        job = await self.store.job(number)
+        assert job is not None
+        return job
+
+    async def delivered(self, number: int = 1, state: str = "sent", timeout: float = 15.0) -> Any:
+        """Wait until a job's delivery has that state, and give it."""
+
+        async def reached() -> Any:
+            delivery = await self.store.delivery(number)
+            return delivery if delivery and delivery.state == state else None
+
+        return await until(reached, f"job {number} {state}", timeout)
+
+
+def _limits(config: Config) -> PictureLimits:
+    return PictureLimits(max_bytes=config.picture.max_mib * MIB, max_pixels=config.picture.max_megapixels * 1_000_000)
+
+
+def clip_of(message: Json) -> Json | None:
+    """Give a message's clip attachment."""
+    for item in message["attachments"]:
+        if item["filename"].removeprefix("SPOILER_").startswith("vivant-"):
+            return dict(item)
+    return None
+
+
+def count_clips(clips: list[Json], jobs: int) -> list[int]:
+    """Give how many of the clips belong to each of the jobs 1 to `jobs`; their buttons tell."""
+    owners = [int(buttons(clip["components"])["Again"].split(":")[2]) for clip in clips]
+    return [owners.count(number) for number in range(1, jobs + 1)]
+
+
+def words(node: Any) -> str:
+    """Give every text in a message, whatever its layout."""
+    if isinstance(node, list):
+        return "\n".join(filter(None, map(words, node)))
+    if isinstance(node, dict):
+        texts = (words(node.get(key)) for key in ("components", "accessory", "component"))
+        return "\n".join(filter(None, [node.get("content", "") or "", *texts]))
+    return ""
+
+
+def buttons(node: Any) -> dict[str, str]:
+    """Give the custom ids of a message's buttons by label."""
+    if isinstance(node, list):
+        return {label: custom for item in node for label, custom in buttons(item).items()}
+    if not isinstance(node, dict):
+        return {}
+    own = {node["label"]: node["custom_id"]} if node.get("type") == 2 else {}
+    return own | buttons(node.get("components", []))
+
+
+@contextlib.asynccontextmanager
+async def running_edge(
+    folder: Path,
+    sandbox: Sandbox,
+    *,
+    backend: FakeBackend | None = None,
+    config: dict[str, Any] | None = None,
+    limits: Limits | None = None,
+    poster: type[Poster] = Poster,
+    posting: type[Posting] = Posting,
+    pictures: type[PictureChild] = PictureChild,
+    pause_scale: float = 0.01,
+    ahead_ms: int = 0,
+) -> AsyncIterator[Edge]:
+    """Run store, worker, poster, cards and the real discord.py until the block ends."""
+    clock, fake = Clock(ahead_ms), backend or FakeBackend(usual=Act(steps=2))
+    values = {"generator": {"variant": "demo"}, "retention": {"min_free_mib": 1}} | (config or {})
+    settings = Config(data_dir=folder, proxy=sandbox.proxy_url, **values)
+    rests: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        rests.append(seconds)
+        await asyncio.sleep(seconds * pause_scale)
+
+    async with contextlib.AsyncExitStack() as stack:
+        child = await stack.enter_async_context(pictures(_limits(settings), children=1))
+        services = await _services(stack, settings, limits or Limits(), fake, child, clock)
+        store, spool, switches, cards = services.store, services.spool, services.switches, services.cards
+        connector = aiohttp.TCPConnector(ssl=sandbox.client_tls())
+        client = await stack.enter_async_context(VivantClient(services, connector=connector, now_ms=clock))
+        await client.login(sandbox.token)
+        posts = poster(store, spool, switches, cards, shrink, posting=posting, now_ms=clock, pause=pause)
+        loops = (client.connect(), cards.run(client), posts.run(client), services.workers[0].run())
+        await stack.enter_async_context(_running(*loops))
+        await sandbox.gateway.online.wait()
+        yield Edge(sandbox, store, spool, fake, switches, cards, clock, services, client, rests)
+
+
+async def _services(
+    stack: contextlib.AsyncExitStack,
+    config: Config,
+    limits: Limits,
+    backend: FakeBackend,
+    pictures: PictureChild,
+    clock: Clock,
+) -> Services:
+    store = await JobStore.open(config.data_dir, limits=limits, variants=config.all_variants(), now_ms=clock)
+    stack.push_async_callback(store.close)
+    await store.recover()
+    switches = Switches(config, store, Gate())
+    await switches.load()
+    spool = Spool(config.data_dir / "spool", min_free_bytes=1)
+    cards = StatusCards(store, switches, now_ms=clock, edit_seconds=0.05, line_seconds=0.05)
+    gate = switches.gate
+    worker = Worker(store, spool, backend, gate=gate, on_progress=cards.progress, on_change=cards.changed)
+    return Services(
+        config=config,
+        store=store,
+        spool=spool,
+        pictures=pictures,
+        switches=switches,
+        cards=cards,
+        workers=(worker,),
+    )
+
+
+@contextlib.asynccontextmanager
+async def _running(*loops: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run the loops until the block ends, and raise what ended one of them before."""
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+
+class Start(Protocol):
+    """Starts the local Discord and the bot in one; asks at the end that nothing was unimplemented."""
+
+    def __call__(self, **more: Any) -> contextlib.AbstractAsyncContextManager[Edge]: ...
+
+
+def starter(folder: Path) -> Start:
+    """Give a Start whose bots share a data folder."""
+
+    @contextlib.asynccontextmanager
+    async def started(**more: Any) -> AsyncIterator[Edge]:
+        async with Sandbox() as sandbox, running_edge(folder, sandbox, **more) as edge:
+            yield edge
+            assert sandbox.unimplemented == []
+
+    return started
+
+
+def hanging() -> FakeBackend:
+    """Give a backend whose renders never end."""
+    return FakeBackend(usual=Act(steps=1, hangs=True))

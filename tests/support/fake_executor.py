@@ -1,0 +1,188 @@
+"""The real executor loop around a device without torch, which plays faults: `python -m tests.support.fake_executor -h`.
+
+It starts in a tenth of a second, so that most fault tests need no torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from generator.clip import ClipSettings
+from generator.errors import BadFrames, WeightsUnavailable
+from generator.executor import __main__ as executor
+from generator.memory import GIB, MemoryPlan
+from generator.protocol import Hooks, Phase, Progress
+from generator.variants import Variant
+
+if TYPE_CHECKING:
+    from generator.video.ffmpeg import Frame
+
+
+class SimulatedFatal(Exception):
+    """Stands for an error after which a device is lost."""
+
+
+class FakeDevice:
+    """Moves a light strip over the picture; plays `--fault` at `--at-step`."""
+
+    def __init__(self, options: argparse.Namespace, raw_stdout: int = 1) -> None:
+        self._options = options
+        self._raw_stdout = raw_stdout
+        self._variant: str | None = None
+        self._safe = False
+        self._played = self._skipped = 0
+        if options.fault == "stubborn":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    def load(self, variant: Variant, on_progress: Callable[[Progress], None]) -> None:
+        on_progress(Progress(Phase.LOAD, 0, 1))
+        loaded_at = time.monotonic() + self._options.load_seconds
+        while time.monotonic() < loaded_at:
+            if self._options.load_moves_bytes:
+                Path(os.devnull).write_bytes(bytes(1024 * 1024))
+            time.sleep(0.05)
+        if self._options.fault == "no-weights" and self._due():
+            raise WeightsUnavailable("none", variant=variant.name, why="missing", remedy="Put them there.")
+        self._variant = variant.name
+
+    def facts(self) -> dict[str, Any]:
+        gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
+        return {"name": "Fake", "vram_gib": 24.0, "variant": self._variant, "pid": os.getpid(), "gpu": gpu}
+
+    def free_bytes(self) -> int | None:
+        return int(self._options.free_gib * GIB)
+
+    def frames(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
+        for step in range(settings.steps):
+            hooks.check()
+            hooks.progress(Progress(Phase.DENOISE, step, settings.steps))
+            time.sleep(self._options.step_seconds)
+            if step == self._options.at_step:
+                self._fault(settings, plan)
+        base = np.asarray(picture).astype(np.int16)
+        for index in range(settings.frames):
+            hooks.progress(Progress(Phase.DECODE, index, settings.frames))
+            yield self._frame(base, index, settings)
+
+    def make_safer(self) -> str | None:
+        if self._options.unsafest or self._safe:
+            return None
+        self._safe = True
+        return "fp32"
+
+    def reclaim(self) -> None:
+        pass
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        return isinstance(error, MemoryError)
+
+    def is_fatal(self, error: BaseException) -> bool:
+        return isinstance(error, SimulatedFatal)
+
+    def canary(self) -> None:
+        if self._options.fault == "dead-canary" and self._played:
+            raise RuntimeError("no sum")
+
+    def _due(self) -> bool:
+        """Tell whether the fault shall be played now: `--times` often, also over several processes by `--marks`."""
+        marks: Path | None = self._options.marks
+        if self._skipped < self._options.skip:
+            self._skipped += 1
+            return False
+        played = len(list(marks.iterdir())) if marks else self._played
+        if played >= self._options.times:
+            return False
+        self._played += 1
+        if marks:
+            (marks / f"{os.getpid()}-{self._played}").touch()
+        return True
+
+    def _fault(self, settings: ClipSettings, plan: MemoryPlan) -> None:
+        if self._options.fault in (None, "no-weights") or not self._due():
+            return
+        match self._options.fault:
+            case "sigkill" | "sigsegv" | "sigstop" as name:
+                os.kill(os.getpid(), getattr(signal, name.upper()))
+            case "garbage":
+                os.write(self._raw_stdout, b"Loading checkpoint shards: 100%\n")
+                time.sleep(60)
+            case "wrong-fields":
+                os.write(self._raw_stdout, b'{"type": "progress", "job": "seventeen"}\n')
+                time.sleep(60)
+            case "exit-0":
+                os._exit(0)
+            case "hang" | "stubborn":
+                time.sleep(3600)
+            case "oom":
+                raise MemoryError(f"simulated on rung {plan.rung}")
+            case "crash" | "dead-canary":
+                raise ZeroDivisionError("simulated")
+            case "fatal":
+                raise SimulatedFatal("CUDA error: an illegal memory access was encountered")
+            case "nan":
+                raise BadFrames("nan", kind="nan")
+            case "prints":
+                print("a stray print")
+                os.write(1, b"a stray write to descriptor 1\n")
+            case "child":  # stands for an ffmpeg that reads from a file
+                child = subprocess.Popen(["sleep", "600"])
+                self._options.pids.write_text(f"{os.getpid()} {child.pid}")
+                time.sleep(600)
+
+    def _frame(self, base: Any, index: int, settings: ClipSettings) -> Frame:
+        bad = self._options.frames if not self._safe or self._options.unsafest else None
+        if bad and self._options.good_seed == settings.seed:
+            bad = None
+        if bad == "black":
+            return np.zeros(base.shape, np.uint8)
+        frame = base // 2
+        if bad == "strobing":
+            frame = frame + 110 * (index % 2)
+        if bad != "frozen":
+            frame[:, index * 3 : index * 3 + 8] += 100
+        return np.clip(frame, 0, 255).astype(np.uint8)
+
+
+def read_options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fault")
+    parser.add_argument("--at-step", type=int, default=1)
+    parser.add_argument("--times", type=int, default=10**9, help="play the fault so often")
+    parser.add_argument("--skip", type=int, default=0, help="do not play it the first so many times")
+    parser.add_argument("--marks", type=Path, help="folder that counts the faults over all processes")
+    parser.add_argument("--step-seconds", type=float, default=0.01)
+    parser.add_argument("--load-seconds", type=float, default=0.0)
+    parser.add_argument("--load-moves-bytes", action="store_true", help="as a download does")
+    parser.add_argument("--frames", choices=("black", "frozen", "strobing"))
+    parser.add_argument("--good-seed", type=int, help="the seed with which the frames are good")
+    parser.add_argument("--free-gib", type=float, default=24.0)
+    parser.add_argument("--unsafest", action="store_true", help="there is no safer precision")
+    parser.add_argument("--pids", type=Path, help="where the fault `child` writes its process ids")
+    parser.add_argument("--deaf", action="store_true", help="tied to nothing, hearing nothing: a negative control")
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    options = read_options(sys.argv[1:])
+    raw_stdout = os.dup(1)
+    if options.deaf:
+        sys.stdin.buffer.readline()
+        os.write(1, b'{"type": "hello", "protocol": 1}\n')
+        options.pids.write_text(str(os.getpid()))
+        time.sleep(600)
+    executor.main(lambda config: FakeDevice(options, raw_stdout), pulse_seconds=0.2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""The real bot process around an executor without torch: `python -m tests.support.kill_bot careful`, or any of POSTERS.
+
+`careful` is the product's own delivery; the others are deliberately broken, so that a test can show that it sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import uuid
+from dataclasses import replace
+from functools import partial
+
+import discord
+
+from bot.app import run_bot
+from bot.config import Config, load_config
+from bot.edge.delivery import Poster
+from bot.edge.http_errors import Next, Verdict
+from bot.edge.posting import Posting
+from bot.queue.job import Delivery, Job
+from bot.queue.store import JobStore
+from generator.backend.backend import LocalBackend
+from generator.backend.stalls import StallLimits
+
+EXECUTOR = (sys.executable, "-m", "tests.support.fake_executor", "--step-seconds", "0.02")
+
+
+class WithoutNonce(Poster):
+    """Posts again after every crash in between: duplicates."""
+
+    async def _attempt(
+        self, client: discord.Client, posting: Posting, job: Job, delivery: Delivery
+    ) -> tuple[Verdict, str | None]:
+        forgetful = replace(delivery, nonce=uuid.uuid4().hex[:20], first_try_ms=None)
+        return await super()._attempt(client, posting, job, forgetful)
+
+
+class MarkFirst(Poster):
+    """Notes the post before it is made: what dies in between is lost."""
+
+    async def _attempt(
+        self, client: discord.Client, posting: Posting, job: Job, delivery: Delivery
+    ) -> tuple[Verdict, str | None]:
+        await self._store.mark_sending(job.id)
+        await self._store.mark_sent(job.id, None)
+        return Verdict(Next.SENT), await posting.post(job, delivery, self._now_ms())
+
+
+class Leaves(Poster):
+    """Ends by itself, as no loop should."""
+
+    async def run(self, client: discord.Client) -> None:
+        return
+
+
+POSTERS: dict[str, type[Poster]] = {
+    "careful": Poster,
+    "no-nonce": WithoutNonce,
+    "mark-first": MarkFirst,
+    "leaves": Leaves,
+}
+
+
+async def forget_starts(config: Config) -> None:
+    """Start as if for the first time today: the budget of starts is not what is tested here."""
+    store = await JobStore.open(config.data_dir)
+    await store.set_setting("identifies", None)
+    await store.close()
+
+
+async def main(poster: str) -> None:
+    config = load_config()
+    await forget_starts(config)
+    backend = partial(LocalBackend, command=EXECUTOR, limits=StallLimits(backoff_seconds=0.05, backoff_max_seconds=0.2))
+    await run_bot(config, backend, POSTERS[poster])
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level="ERROR")
+    asyncio.run(main(sys.argv[1]))

@@ -1,0 +1,188 @@
+"""SIGKILL at random instants, to the real bot process and its real executor process, while people keep asking."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import re
+import sqlite3
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from bot.sandbox.faults import FaultScript, LoseReply, Reset
+from bot.sandbox.scene import ADA, BEN, MIA, OLGA, PICTURES, VIVANT
+from bot.sandbox.server import Sandbox
+from tests.support.edge import png, until
+
+BOT_SHARE = 0.6
+"""of the kills; the rest hit the executor"""
+STARTING = 0.1
+"""of the kills; they hit a bot that is not yet connected"""
+LIFE_SECONDS = 1.0
+"""the mean life of a connected bot"""
+WAITING = 6
+"""how many clips people have asked for and not got"""
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    seed: int
+    kills_bot: int = 0
+    kills_executor: int = 0
+    accepted: int = 0
+    clips: int = 0
+    lost: int = 0
+    duplicates: int = 0
+    replies_lost: int = 0
+    posts_reset: int = 0
+    integrity: str = ""
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return "kill loop: " + ", ".join(f"{name} {value}" for name, value in asdict(self).items())
+
+
+class KillLoop:
+    """One run: a local Discord, a bot that is started again whenever it dies, people, and a hand that kills."""
+
+    def __init__(self, folder: Path, seed: int, poster: str = "careful") -> None:
+        self._folder = folder
+        self._poster = poster
+        self._random = random.Random(seed)
+        self._bot: asyncio.subprocess.Process | None = None
+        self._sandbox = Sandbox(faults=FaultScript(seed))
+        self.outcome = Outcome(seed)
+
+    async def run(self, kills: int) -> Outcome:
+        """Kill `kills` times, let everything settle, and count."""
+        started = time.monotonic()
+        async with self._sandbox, asyncio.TaskGroup() as tasks:
+            faults = self._sandbox.faults
+            faults.add(LoseReply(), times=None, probability=0.05)
+            # at least these, so that even a short run meets both ways in which a post's fate stays unknown
+            faults.add(Reset(), "POST", "/channels/*/messages", times=3)
+            lost = faults.add(LoseReply(), "POST", "/channels/*/messages", times=3, skip=3)
+            keeper = tasks.create_task(self._keep_running())
+            people = tasks.create_task(self._ask())
+            for _ in range(kills):
+                await self._random_instant()
+                await self._kill()
+            await until(lambda: lost.times == 0, "three posts whose reply was lost", timeout=120)
+            people.cancel()
+            self._sandbox.faults.clear()
+            await self._kill_bot()  # a storm of crashes may have stopped the line; a start clears it
+            await until(self._is_settled, "every job settled and told", timeout=120)
+            keeper.cancel()
+        self._count()
+        self.outcome.seconds = round(time.monotonic() - started, 1)
+        return self.outcome
+
+    async def _random_instant(self) -> None:
+        """Wait for any moment of a bot's life: mostly while it works, sometimes while it starts."""
+        if self._random.random() > STARTING:
+            await asyncio.wait_for(self._sandbox.gateway.online.wait(), 60)
+        await asyncio.sleep(self._random.expovariate(1 / LIFE_SECONDS))
+
+    async def _keep_running(self) -> None:
+        environment = {
+            "VIVANT_CONFIG": os.devnull,
+            "VIVANT_DATA_DIR": str(self._folder),
+            "VIVANT_GENERATOR__VARIANT": "demo",
+            "VIVANT_GENERATOR__QUALITY": "fast",
+            "VIVANT_QUEUE__MAX_ATTEMPTS": "10",
+            "VIVANT_RETENTION__MIN_FREE_MIB": "0",
+        }
+        command = (sys.executable, "-m", "tests.support.kill_bot", self._poster)
+        try:
+            while True:
+                self._bot = await asyncio.create_subprocess_exec(
+                    *command, env=os.environ | environment | self._sandbox.environment()
+                )
+                await self._bot.wait()
+        finally:
+            await self._kill_bot()
+
+    async def _ask(self) -> None:
+        people = [ADA, BEN, MIA, OLGA]
+        while True:
+            await self._sandbox.gateway.online.wait()
+            if self._open_jobs() < WAITING:
+                person = self._random.choice(people)
+                await self._sandbox.world.invoke(person, PICTURES, "animate", {}, {"image": png()})
+            await asyncio.sleep(0.15)
+
+    async def _kill(self) -> None:
+        executors = [] if self._random.random() < BOT_SHARE else self._executors()
+        if executors:
+            for executor in executors:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    executor.kill()
+            self.outcome.kills_executor += 1
+        else:
+            await self._kill_bot()
+            self.outcome.kills_bot += 1
+
+    async def _kill_bot(self) -> None:
+        if self._bot is not None and self._bot.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._bot.kill()
+            await self._bot.wait()
+
+    def _executors(self) -> list[psutil.Process]:
+        if self._bot is None or self._bot.returncode is not None:
+            return []
+        try:
+            children = psutil.Process(self._bot.pid).children()
+            return [child for child in children if "tests.support.fake_executor" in child.cmdline()]
+        except psutil.Error:
+            return []
+
+    # -- what is on disk and what people see
+
+    def _rows(self, query: str) -> list[tuple[object, ...]]:
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as db:
+                return db.execute(query).fetchall()
+        except sqlite3.OperationalError:
+            return []  # the first start has not made it yet
+
+    @property
+    def _database(self) -> Path:
+        return next(self._folder.glob("*.db"), self._folder / "none.db")
+
+    def _open_jobs(self) -> int:
+        return len(self._rows("select id from job where state in ('queued', 'running')"))
+
+    def _is_settled(self) -> bool:
+        unsettled = self._open_jobs()
+        untold = len(self._rows("select job_id from outbox where state in ('pending', 'sending')"))
+        return unsettled + untold == 0
+
+    def _count(self) -> None:
+        accepted = {int(str(row[0])) for row in self._rows("select id from job")}
+        clips: Counter[int] = Counter()
+        cards: set[int] = set()
+        for message in self._sandbox.world.messages_for(ADA, PICTURES):
+            jobs = {int(number) for number in re.findall(r"vivant:\w+:(\d+)", str(message["components"]))}
+            cards |= jobs
+            if message["author"]["id"] == VIVANT and any(
+                item["filename"].endswith(".mp4") for item in message["attachments"]
+            ):
+                clips.update(jobs)
+        self.outcome.accepted = len(accepted)
+        self.outcome.clips = sum(clips.values())
+        self.outcome.lost = len((accepted | cards) - set(clips))
+        self.outcome.duplicates = sum(count - 1 for count in clips.values())
+        played = [type(fault.action) for fault in self._sandbox.faults.played]
+        self.outcome.replies_lost = played.count(LoseReply)
+        self.outcome.posts_reset = played.count(Reset)
+        self.outcome.integrity = str(self._rows("pragma integrity_check")[0][0])
