@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bot.config import Config, ConfigError, load_config
-from bot.doctor import Check, Verdict, examine
+from bot.doctor import Check, Status, examine
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(highlight=False)
@@ -89,16 +89,16 @@ def doctor(
         sys.stdout.write(json.dumps({"checks": [asdict(check) for check in checks]}) + "\n")
     else:
         _print(checks)
-    if any(check.verdict is Verdict.PROBLEM for check in checks):
+    if any(check.status is Status.PROBLEM for check in checks):
         raise typer.Exit(1)
 
 
 @app.command()
 def healthy(config: ConfigOption = None) -> None:
     """Exit 0 while the running bot is connected: the container's health check."""
-    from bot.app import is_healthy
+    from bot.work.heartbeat import is_healthy
 
-    if not is_healthy(_load(config)):
+    if not is_healthy(_load(config).data_dir):
         _stop("No bot is connected to Discord on this data folder.", 1)
 
 
@@ -109,10 +109,10 @@ def _stop(text: str, code: int) -> NoReturn:
 
 def _print(checks: list[Check]) -> None:
     """Print each check on one line, however narrow the terminal: a link that is cut in two leads nowhere."""
-    colours = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "red"}
+    colours = {Status.OK: "green", Status.WARNING: "yellow", Status.PROBLEM: "red"}
     for check in checks:
-        colour = colours[check.verdict]
-        console.print(f"[{colour}]{check.verdict:8s}[/] {check.name:22s} {escape(check.seen)}", soft_wrap=True)
+        colour = colours[check.status]
+        console.print(f"[{colour}]{check.status:8s}[/] {check.name:22s} {escape(check.seen)}", soft_wrap=True)
         if check.remedy:
             console.print(f"[{colour}]{'→':>31s}[/] {escape(check.remedy)}", soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""The composition root: builds everything from a Config, starts it in order and stops it in the reverse."""
+"""The composition root: builds the bot from a Config, starts it in order and stops it in the reverse."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import logging
 import signal
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -20,16 +19,21 @@ from bot.config import MIB, Config
 from bot.edge.client import VivantClient
 from bot.edge.context import Services
 from bot.edge.delivery import Poster
-from bot.edge.owner_alerts import Alarm
-from bot.edge.status_cards import StatusCards
+from bot.edge.owner_alerts import OwnerAlerts
+from bot.edge.posting import Posting
+from bot.edge.status_cards import Pace, StatusCards, wall_clock_ms
 from bot.metrics import Metrics
 from bot.queue.database import StoreError, StoreFull
 from bot.queue.job import Limits
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
+from bot.work.crew import Crew
+from bot.work.heartbeat import keep_heartbeat
+from bot.work.requests import Requests
+from bot.work.sweep import sweep_hourly
 from bot.work.switches import Switches
-from bot.work.worker import Crew, Worker
-from generator.backend.backend import ExecutorState, LocalBackend
+from bot.work.worker import Worker
+from generator.backend.backend import Backend, ExecutorState, LocalBackend
 from generator.picture.intake import PictureChild
 from generator.picture.limits import PictureLimits
 from generator.protocol import ExecutorConfig
@@ -37,59 +41,109 @@ from generator.video.shrink import shrink
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_SECONDS = 10.0
-HEALTHY_SECONDS = 30.0
-SWEEP_SECONDS = 3600.0
-
 
 class StartError(Exception):
     """The bot cannot start, and starting it again will not help; the text says what to do."""
 
 
-async def run_bot(
-    config: Config, make_backend: Callable[..., LocalBackend] = LocalBackend, make_poster: type[Poster] = Poster
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the bot is made of where a test may want something else. The defaults are the real parts."""
+
+    backend: Callable[..., Backend] = LocalBackend
+    """called with an ExecutorConfig, `gpu` and `on_state`"""
+    pictures: Callable[[PictureLimits], PictureChild] = PictureChild
+    poster: type[Poster] = Poster
+    posting: type[Posting] = Posting
+    connector: Callable[[], aiohttp.BaseConnector | None] = lambda: None
+    """makes what carries the requests to Discord; None: the client's own"""
+    now_ms: Callable[[], int] = wall_clock_ms
+    pause: Callable[[float], Awaitable[object]] = asyncio.sleep
+    """waits between two attempts to post"""
+    pace: Pace = field(default_factory=Pace)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot:
+    """The bot, built and not yet logged in."""
+
+    services: Services
+    client: VivantClient
+    poster: Poster
+    alerts: OwnerAlerts
+    workers: list[Worker]
+    metrics: list[Metrics]
+
+    def loops(self) -> list[Coroutine[Any, Any, None]]:
+        """Return everything that runs side by side for as long as the bot does."""
+        services = self.services
+        return [
+            self.client.connect(),
+            services.cards.run(self.client),
+            self.poster.run(self.client),
+            self.alerts.run(self.client, services.config.owners),
+            *(worker.run() for worker in self.workers),
+            *(metrics.run() for metrics in self.metrics),
+            keep_heartbeat(services.config.data_dir, self.client.is_connected),
+            sweep_hourly(services.store, services.spool, services.config.retention),
+        ]
+
+
+async def run_bot(config: Config, parts: Parts = Parts()) -> None:
     """Run until SIGTERM or SIGINT. Raises StartError when something must be mended first."""
-    if not config.token.get_secret_value():
+    token = config.token.get_secret_value()
+    if not token:
         raise StartError("There is no token. Put it into config.toml or VIVANT_TOKEN; `python -m bot doctor` says how.")
+    async with build(config, parts) as bot:
+        try:
+            await bot.client.log_in(token)
+        except discord.LoginFailure as error:
+            raise StartError("Discord refuses the token. Reset it on the application's Bot page.") from error
+        await _run_until_stopped(bot)
+
+
+@contextlib.asynccontextmanager
+async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
+    """Build the bot, with its backends started, and close all of it afterwards. Raises StartError."""
     async with AsyncExitStack() as stack:
-        store = await _open_store(config, stack)
+        store = await _open_store(config, parts, stack)
         metrics = _open_metrics(config, store, stack)
         spool = Spool(config.data_dir / "spool", config.retention.min_free_mib * MIB)
         known = await store.known_files()
         await asyncio.to_thread(spool.sweep, known, 0)  # of any age: the lock is ours, so nobody else writes here
         switches = Switches(config, store)
         await switches.load()
-        backends = [make_backend(_executor(config, switches), gpu=gpu, on_state=_log_state) for gpu in _gpus(config)]
-        for backend in backends:
-            await backend.start()
-            stack.push_async_callback(backend.close)
-        pictures = await stack.enter_async_context(PictureChild(_picture_limits(config)))
-        cards = StatusCards(store, switches)
-        alarm = Alarm()
-        worker = partial(Worker, store, spool, gate=switches.gate, on_progress=cards.progress, on_change=cards.changed)
-        crew = Crew()
-        workers = [worker(backend, on_storm=alarm.storm, crew=crew) for backend in backends]
+        backends = await _start_backends(config, parts, switches, stack)
+        crew, alerts = Crew(), OwnerAlerts()
+        cards = StatusCards(store, switches, crew, now_ms=parts.now_ms, pace=parts.pace)
+        worker = partial(Worker, store, spool, gate=switches.gate, crew=crew, on_step=cards.progressed)
         services = Services(
             config=config,
             store=store,
             spool=spool,
-            pictures=pictures,
+            pictures=await stack.enter_async_context(parts.pictures(_picture_limits(config))),
             switches=switches,
             cards=cards,
-            workers=workers,
+            crew=crew,
+            requests=Requests(store, spool, crew),
             shrink=shrink,
             preload=partial(_preload, backends),
         )
-        _expect_no_voice()
-        client = await stack.enter_async_context(VivantClient(services))
-        await _log_in(client, config.token.get_secret_value())
-        poster = make_poster(store, spool, switches, cards, shrink)
-        loops = [poster.run(client), alarm.run(client, config.owners), *(item.run() for item in metrics)]
-        await _run_until_stopped(services, client, *loops)
+        yield Bot(
+            services=services,
+            client=await stack.enter_async_context(
+                VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms)
+            ),
+            poster=parts.poster(
+                store, spool, cards, shrink, posting=parts.posting, now_ms=parts.now_ms, pause=parts.pause
+            ),
+            alerts=alerts,
+            workers=[worker(item, on_change=cards.changed, on_storm=alerts.storm) for item in backends],
+            metrics=metrics,
+        )
 
 
-async def _open_store(config: Config, stack: AsyncExitStack) -> JobStore:
+async def _open_store(config: Config, parts: Parts, stack: AsyncExitStack) -> JobStore:
     limits = Limits(
         queued_per_user=config.queue.max_queued_per_user,
         queued_per_guild=config.queue.max_queued_per_server,
@@ -97,8 +151,13 @@ async def _open_store(config: Config, stack: AsyncExitStack) -> JobStore:
         max_attempts=config.queue.max_attempts,
     )
     try:
-        executors = len(_gpus(config))
-        store = await JobStore.open(config.data_dir, limits=limits, variants=config.all_variants(), executors=executors)
+        store = await JobStore.open(
+            config.data_dir,
+            limits=limits,
+            variants=config.all_variants(),
+            executors=len(_gpus(config)),
+            now_ms=parts.now_ms,
+        )
         stack.push_async_callback(store.close)
         await store.recover()
     except StoreFull:
@@ -108,8 +167,16 @@ async def _open_store(config: Config, stack: AsyncExitStack) -> JobStore:
     return store
 
 
+async def _start_backends(config: Config, parts: Parts, switches: Switches, stack: AsyncExitStack) -> list[Backend]:
+    backends = [parts.backend(_executor(config, switches), gpu=gpu, on_state=_log_state) for gpu in _gpus(config)]
+    for backend in backends:
+        await backend.start()
+        stack.push_async_callback(backend.close)
+    return backends
+
+
 def _open_metrics(config: Config, store: JobStore, stack: AsyncExitStack) -> list[Metrics]:
-    """Give one Metrics, or none where the operator wants none."""
+    """Return one Metrics, or none where the operator wants none."""
     if not config.metrics_port:
         return []
     metrics = Metrics(store)
@@ -142,7 +209,7 @@ def _executor(config: Config, switches: Switches) -> ExecutorConfig:
     )
 
 
-def _preload(backends: list[LocalBackend], variant: str) -> None:
+def _preload(backends: list[Backend], variant: str) -> None:
     for backend in backends:
         backend.preload(variant)
 
@@ -158,46 +225,17 @@ def _log_state(state: ExecutorState, facts: dict[str, Any]) -> None:
     log.info("executor %s %s", state, {key: value for key, value in facts.items() if value is not None})
 
 
-def _expect_no_voice() -> None:
-    # discord.py warns at every start about voice libraries that nothing here uses
-    discord.VoiceClient.warn_nacl = False
-    discord.VoiceClient.warn_dave = False
-
-
-async def _log_in(client: VivantClient, token: str) -> None:
-    """Log in, however long Discord or the network takes to come up."""
-    rest_seconds = 1.0
-    while True:
-        try:
-            return await client.login(token)
-        except discord.LoginFailure as error:
-            raise StartError("Discord refuses the token. Reset it on the application's Bot page.") from error
-        except (aiohttp.ClientError, OSError, discord.DiscordServerError) as error:
-            log.warning("Discord cannot be reached (%s); again in %g s", type(error).__name__, rest_seconds)
-        await asyncio.sleep(rest_seconds)
-        rest_seconds = min(2 * rest_seconds, 60.0)
-
-
-async def _run_until_stopped(services: Services, client: VivantClient, *more: Coroutine[Any, Any, None]) -> None:
+async def _run_until_stopped(bot: Bot) -> None:
     """Keep every loop running until a signal; the first one that fails ends them all."""
-    config = services.config
-    loops = [
-        client.connect(),
-        services.cards.run(client),
-        *more,
-        *(worker.run() for worker in services.workers),
-        _beat(client, _heartbeat_path(config)),
-        sweep_hourly(services),
-    ]
     with _stop_signals() as stopped:
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(loop) for loop in loops]
+            running = [tasks.create_task(loop) for loop in bot.loops()]
             ended = asyncio.create_task(stopped.wait())
             await asyncio.wait([ended, *running], return_when=asyncio.FIRST_COMPLETED)
             if not stopped.is_set():  # a loop that returns is as bad as one that raises: only a signal ends the bot
                 raise RuntimeError("one of the bot's loops ended by itself")
             ended.cancel()
-            log.info("stopping: running jobs go back into the line")
+            log.info("stopping: running jobs go back into the queue")
             for task in running:
                 task.cancel()
 
@@ -214,33 +252,3 @@ def _stop_signals() -> Iterator[asyncio.Event]:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
-
-
-async def sweep_hourly(services: Services, pause: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
-    """Apply retention to rows and files, at once and then every hour."""
-    retention = services.config.retention
-    while True:
-        names = await services.store.sweep(clip_hours=retention.clip_hours, row_days=retention.row_days)
-        await asyncio.to_thread(services.spool.delete, names)
-        known = await services.store.known_files()
-        await asyncio.to_thread(services.spool.sweep, known)
-        await pause(SWEEP_SECONDS)
-
-
-def _heartbeat_path(config: Config) -> Path:
-    return config.data_dir / "connected"
-
-
-async def _beat(client: VivantClient, path: Path) -> None:
-    """Touch a file while the gateway answers: `python -m bot healthy` looks at its age."""
-    while True:
-        if client.is_ready() and not client.is_closed():
-            path.touch()
-        await asyncio.sleep(HEARTBEAT_SECONDS)
-
-
-def is_healthy(config: Config) -> bool:
-    """Tell whether the bot that holds this data folder was connected within the last half minute."""
-    with contextlib.suppress(FileNotFoundError):
-        return time.time() - _heartbeat_path(config).stat().st_mtime < HEALTHY_SECONDS
-    return False

@@ -26,7 +26,7 @@ API = "https://discord.com/api/v10"
 PERMISSIONS = 274878024704
 
 
-class Verdict(StrEnum):
+class Status(StrEnum):
     """How a check went."""
 
     OK = "ok"
@@ -40,7 +40,7 @@ class Check:
     """One finding: what was looked at, what was seen, and what to do about it."""
 
     name: str
-    verdict: Verdict
+    status: Status
     seen: str
     remedy: str = ""
 
@@ -72,8 +72,8 @@ async def check_python(_config: Config) -> list[Check]:
     version = ".".join(map(str, sys.version_info[:3]))
     if sqlite3.sqlite_version_info < (3, 37):
         remedy = "Install a Python built with SQLite 3.37 or newer; the queue needs STRICT tables."
-        return [Check("Python", Verdict.PROBLEM, f"{version}, SQLite {sqlite3.sqlite_version}", remedy)]
-    return [Check("Python", Verdict.OK, f"{version}, SQLite {sqlite3.sqlite_version}")]
+        return [Check("Python", Status.PROBLEM, f"{version}, SQLite {sqlite3.sqlite_version}", remedy)]
+    return [Check("Python", Status.OK, f"{version}, SQLite {sqlite3.sqlite_version}")]
 
 
 async def check_token(config: Config) -> list[Check]:
@@ -85,21 +85,21 @@ async def check_token(config: Config) -> list[Check]:
             'it into config.toml as token = "..." or into the environment as VIVANT_TOKEN. '
             "Or try `make demo`, which needs none."
         )
-        return [Check("Discord token", Verdict.PROBLEM, "none is set", remedy)]
+        return [Check("Discord token", Status.PROBLEM, "none is set", remedy)]
     try:
         user, application = await _identity(token, config.proxy)
     except _Unauthorized:
         remedy = "Reset the token on the application's Bot page and put the new one into the config."
-        return [Check("Discord token", Verdict.PROBLEM, "Discord refuses it", remedy)]
+        return [Check("Discord token", Status.PROBLEM, "Discord refuses it", remedy)]
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         remedy = 'Check the connection; behind a firewall set proxy = "http://host:port".'
-        return [Check("Discord token", Verdict.PROBLEM, f"Discord cannot be reached ({type(error).__name__})", remedy)]
+        return [Check("Discord token", Status.PROBLEM, f"Discord cannot be reached ({type(error).__name__})", remedy)]
     guilds = application.get("approximate_guild_count")
     link = invite_link(application["id"])
-    servers = Check("Servers", Verdict.OK, f"in {guilds}; invite link: {link}")
+    servers = Check("Servers", Status.OK, f"in {guilds}; invite link: {link}")
     if not guilds:
-        servers = Check("Servers", Verdict.WARNING, "the bot is in no server yet", f"Open {link}")
-    return [Check("Discord token", Verdict.OK, f"belongs to {user['username']}"), servers]
+        servers = Check("Servers", Status.WARNING, "the bot is in no server yet", f"Open {link}")
+    return [Check("Discord token", Status.OK, f"belongs to {user['username']}"), servers]
 
 
 class _Unauthorized(Exception):
@@ -129,12 +129,12 @@ async def check_ffmpeg(_config: Config) -> list[Check]:
         path = imageio_ffmpeg.get_ffmpeg_exe()
     except (ImportError, RuntimeError):
         remedy = "pip install imageio-ffmpeg, or install ffmpeg and set IMAGEIO_FFMPEG_EXE to its path."
-        return [Check("ffmpeg", Verdict.PROBLEM, "not found", remedy)]
+        return [Check("ffmpeg", Status.PROBLEM, "not found", remedy)]
     _, text = await _output(path, "-hide_banner", "-encoders")
     if "libx264" not in text:
         remedy = "Unset IMAGEIO_FFMPEG_EXE to use the bundled build, or install an ffmpeg with libx264."
-        return [Check("ffmpeg", Verdict.PROBLEM, f"{path} cannot write H.264", remedy)]
-    return [Check("ffmpeg", Verdict.OK, path)]
+        return [Check("ffmpeg", Status.PROBLEM, f"{path} cannot write H.264", remedy)]
+    return [Check("ffmpeg", Status.OK, path)]
 
 
 # Runs in a child, so that this process stays free of torch.
@@ -155,19 +155,17 @@ async def check_torch(config: Config) -> list[Check]:
     code, text = await _output(sys.executable, "-c", _TORCH_FACTS)
     if code != 0:
         last = text.strip().splitlines()[-1] if text.strip() else f"exit code {code}"
-        return [
-            Check("torch", Verdict.PROBLEM, last, "pip install torch: see https://pytorch.org/get-started/locally/")
-        ]
+        return [Check("torch", Status.PROBLEM, last, "pip install torch: see https://pytorch.org/get-started/locally/")]
     facts = json.loads(text.strip().splitlines()[-1])
-    found = [Check("torch", Verdict.OK, facts["version"])]
+    found = [Check("torch", Status.OK, facts["version"])]
     demo = config.all_variants()[config.generator.variant].is_demo
     for card in facts["cards"]:
         seen = f"{card['name']}, {card['free_gib']:.1f} of {card['gib']:.1f} GiB free"
         if card["free_gib"] < 3 and not demo:
             remedy = "Close other programs that use the card; SVD-XT needs a card of 4 GB or more."
-            found.append(Check("GPU", Verdict.WARNING, seen, remedy))
+            found.append(Check("GPU", Status.WARNING, seen, remedy))
         else:
-            found.append(Check("GPU", Verdict.OK, seen))
+            found.append(Check("GPU", Status.OK, seen))
     if not facts["cards"]:
         found.append(_no_card(facts["mps"], demo))
     return found
@@ -175,14 +173,14 @@ async def check_torch(config: Config) -> list[Check]:
 
 def _no_card(has_mps: bool, demo: bool) -> Check:
     if demo:
-        return Check("GPU", Verdict.OK, "none, and the demo model needs none")
+        return Check("GPU", Status.OK, "none, and the demo model needs none")
     if has_mps:
-        return Check("GPU", Verdict.WARNING, "Apple GPU", "It works, slowly; nothing was measured on Apple hardware.")
+        return Check("GPU", Status.WARNING, "Apple GPU", "It works, slowly; nothing was measured on Apple hardware.")
     remedy = (
         'A clip of SVD-XT takes hours on a CPU. Set generator.variant = "demo" to try the bot without a GPU. With an '
         "NVIDIA card, install its driver and a CUDA build of torch: https://pytorch.org/get-started/locally/"
     )
-    return Check("GPU", Verdict.PROBLEM, "torch sees none", remedy)
+    return Check("GPU", Status.PROBLEM, "torch sees none", remedy)
 
 
 async def check_weights(config: Config) -> list[Check]:
@@ -191,11 +189,11 @@ async def check_weights(config: Config) -> list[Check]:
     name = f"Weights of {variant.name}"
     if _is_folder(variant.source):
         return [_check_folder(name, variant)]
-    verdict = await asyncio.to_thread(_ask_hub, name, variant)
+    status = await asyncio.to_thread(_ask_hub, name, variant)
     licence = Check(
-        "Licence of the weights", Verdict.OK, f"{variant.licence or 'see the model card'} {variant.licence_url}"
+        "Licence of the weights", Status.OK, f"{variant.licence or 'see the model card'} {variant.licence_url}"
     )
-    return [verdict, licence]
+    return [status, licence]
 
 
 def _is_folder(source: str) -> bool:
@@ -206,11 +204,11 @@ def _check_folder(name: str, variant: Variant) -> Check:
     folder = Path(variant.source).expanduser()
     if not (folder / "model_index.json").is_file():
         remedy = "Point the variant's `source` at a folder in diffusers' layout, or at a Hugging Face repository."
-        return Check(name, Verdict.PROBLEM, f"{folder} has no model_index.json", remedy)
+        return Check(name, Status.PROBLEM, f"{folder} has no model_index.json", remedy)
     if not any(folder.glob("unet/*.safetensors")):
         remedy = "Only safetensors are loaded. Download the repository again with its safetensors files."
-        return Check(name, Verdict.PROBLEM, f"{folder}/unet has no safetensors file", remedy)
-    return Check(name, Verdict.OK, str(folder))
+        return Check(name, Status.PROBLEM, f"{folder}/unet has no safetensors file", remedy)
+    return Check(name, Status.OK, str(folder))
 
 
 def _ask_hub(name: str, variant: Variant) -> Check:
@@ -218,7 +216,7 @@ def _ask_hub(name: str, variant: Variant) -> Check:
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
     if isinstance(try_to_load_from_cache(variant.source, "unet/config.json", revision=variant.revision), str):
-        return Check(name, Verdict.OK, f"{variant.source} is in the cache")
+        return Check(name, Status.OK, f"{variant.source} is in the cache")
     page = f"https://huggingface.co/{variant.source}"
     # The root error of the HTTP library beneath: requests, httpx or another, by the hub client's version.
     http_error: type[Exception] = HfHubHTTPError.__bases__[0]
@@ -226,18 +224,18 @@ def _ask_hub(name: str, variant: Variant) -> Check:
         HfApi().auth_check(variant.source)
     except GatedRepoError:
         remedy = f"Open {page}, accept the licence, then run `hf auth login` or set HF_TOKEN."
-        return Check(name, Verdict.PROBLEM, "the repository is gated and this machine has no access", remedy)
+        return Check(name, Status.PROBLEM, "the repository is gated and this machine has no access", remedy)
     except (RepositoryNotFoundError, RevisionNotFoundError):
         return Check(
-            name, Verdict.PROBLEM, f"there is no {variant.source}", "Check the variant's `source` and `revision`."
+            name, Status.PROBLEM, f"there is no {variant.source}", "Check the variant's `source` and `revision`."
         )
     except (OSError, http_error) as error:
         remedy = (
             f"Connect once to download about 10 GB, or copy a downloaded {page} here and name its folder in "
             f'config.toml:\n[variants.{variant.name}]\nsource = "/the/folder"'
         )
-        return Check(name, Verdict.PROBLEM, f"not here, and the hub cannot be reached ({type(error).__name__})", remedy)
-    return Check(name, Verdict.WARNING, "not downloaded yet", f"The first start fetches about 10 GB from {page}")
+        return Check(name, Status.PROBLEM, f"not here, and the hub cannot be reached ({type(error).__name__})", remedy)
+    return Check(name, Status.WARNING, "not downloaded yet", f"The first start fetches about 10 GB from {page}")
 
 
 async def check_disk(config: Config) -> list[Check]:
@@ -251,11 +249,11 @@ async def check_disk(config: Config) -> list[Check]:
             pass
     except OSError as error:
         remedy = "Give the bot's user that folder, or set data_dir to another."
-        return [Check("Data folder", Verdict.PROBLEM, f"{folder} cannot be written ({error.strerror})", remedy)]
+        return [Check("Data folder", Status.PROBLEM, f"{folder} cannot be written ({error.strerror})", remedy)]
     if free < config.retention.min_free_mib * MIB:
         remedy = "Free some space or lower retention.min_free_mib; until then /animate is refused."
-        return [Check("Data folder", Verdict.PROBLEM, seen, remedy)]
-    return [Check("Data folder", Verdict.OK, seen)]
+        return [Check("Data folder", Status.PROBLEM, seen, remedy)]
+    return [Check("Data folder", Status.OK, seen)]
 
 
 async def _output(*command: str) -> tuple[int, str]:

@@ -107,3 +107,8 @@ BUILT_IN: dict[str, Variant] = {
         ),
     )
 }
+
+
+def is_demo(name: str) -> bool:
+    """Tell whether a variant is the demo model, whose clips carry a label. An operator's own variants never are."""
+    return name in BUILT_IN and BUILT_IN[name].is_demo

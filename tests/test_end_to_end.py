@@ -19,12 +19,13 @@ import psutil
 import pytest
 from PIL import Image
 
-from bot.app import StartError, run_bot, sweep_hourly
+from bot.app import Parts, StartError, run_bot
 from bot.config import Config
 from bot.sandbox.demo import running_bot
 from bot.sandbox.refusals import Json
 from bot.sandbox.scene import ADA, PICTURES, VIVANT
 from bot.sandbox.server import Sandbox
+from bot.work.sweep import sweep_hourly
 from generator.backend.backend import LocalBackend
 from tests.support.edge import png, running_edge, until
 from tests.support.inspect_clip import inspect_clip
@@ -165,7 +166,7 @@ async def test_files_that_no_row_names_are_swept_at_the_start_whatever_their_age
         raise Enough
 
     with pytest.raises(Enough):
-        await run_bot(Config(token="x", data_dir=tmp_path), no_backend)
+        await run_bot(Config(token="x", data_dir=tmp_path), Parts(backend=no_backend))
     assert [path.name for path in spool.iterdir()] == [kept]
 
 
@@ -186,7 +187,7 @@ async def test_every_hour_old_clips_and_files_without_a_row_go(tmp_path: Path) -
                 os.utime(tmp_path / "spool" / name, (time.time() - age,) * 2)
 
         with pytest.raises(Enough):
-            await sweep_hourly(edge.services, pass_a_day)
+            await sweep_hourly(edge.store, edge.spool, edge.services.config.retention, pass_a_day)
         assert [path.name for path in edge.spool.folder.iterdir()] == ["picture-new.png"]
     assert rests == [3600, 3600]
 

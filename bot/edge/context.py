@@ -1,27 +1,28 @@
-"""What the Discord edge needs from the rest of the bot, in one object."""
+"""What everything at the edge shares: the services, the client that carries them, and the type of its interactions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-from generator.video.shrink import shrink
+import aiohttp
+import discord
 
-if TYPE_CHECKING:
-    from bot.config import Config
-    from bot.edge.posting import Shrink
-    from bot.edge.status_cards import StatusCards
-    from bot.queue.spool import Spool
-    from bot.queue.store import JobStore
-    from bot.work.switches import Switches
-    from bot.work.worker import Worker
-    from generator.picture.intake import PictureChild
+from bot.config import Config
+from bot.edge.status_cards import StatusCards
+from bot.queue.spool import Spool
+from bot.queue.store import JobStore
+from bot.work.crew import Crew
+from bot.work.fitting import Shrink
+from bot.work.requests import Requests
+from bot.work.switches import Switches
+from generator.picture.intake import PictureChild
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Everything a command may use. `preload` asks the backends to load a variant before its first job."""
+    """Everything that a command may use. `preload` asks the backends to load a variant before its first job."""
 
     config: Config
     store: JobStore
@@ -29,6 +30,33 @@ class Services:
     pictures: PictureChild
     switches: Switches
     cards: StatusCards
-    shrink: Shrink = shrink
-    workers: Sequence[Worker] = field(default_factory=tuple)
-    preload: Callable[[str], None] = lambda variant: None
+    crew: Crew
+    requests: Requests
+    shrink: Shrink
+    preload: Callable[[str], None]
+
+
+class ServiceClient(discord.AutoShardedClient):
+    """discord.py's client with the bot's services. `connector` carries its requests and its downloads."""
+
+    def __init__(self, services: Services, connector: aiohttp.BaseConnector, **options: Any) -> None:
+        super().__init__(proxy=services.config.proxy, connector=connector, **options)
+        self.services = services
+        self._connector = connector
+        self._downloads: aiohttp.ClientSession | None = None
+
+    @property
+    def downloads(self) -> aiohttp.ClientSession:
+        """The session that fetches attachments."""
+        if self._downloads is None:
+            self._downloads = aiohttp.ClientSession(connector=self._connector, connector_owner=False)
+        return self._downloads
+
+    async def close(self) -> None:
+        """Close the connection and the downloads."""
+        if self._downloads is not None:
+            await self._downloads.close()
+        await super().close()
+
+
+Interaction = discord.Interaction[ServiceClient]

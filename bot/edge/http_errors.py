@@ -35,34 +35,34 @@ class Next(StrEnum):
 
 
 DELETED = "deleted"
-"""the reason of a verdict on a post that arrived and is gone again"""
+"""the reason of a result on a post that arrived and is gone again"""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AttemptResult:
     """What to do next, and why."""
 
     next: Next
     reason: str = ""
 
 
-def judge(error: Exception) -> Verdict:
+def classify(error: Exception) -> AttemptResult:
     """Decide what one attempt's error means; the codes are Discord's documented JSON error codes."""
     if not isinstance(error, discord.HTTPException) or error.status == 429 or error.status >= 500:
-        return Verdict(Next.LATER, _name(error))
+        return AttemptResult(Next.LATER, _name(error))
     if error.status == 413 or error.code == 40005:
-        return Verdict(Next.SHRINK, DeadReason.TOO_LARGE)
+        return AttemptResult(Next.SHRINK, DeadReason.TOO_LARGE)
     if error.status == 401:
-        return Verdict(Next.LATER, "the bot token is not accepted")
+        return AttemptResult(Next.LATER, "the bot token is not accepted")
     if error.code == 50083:
-        return Verdict(Next.PARENT, DeadReason.CHANNEL_GONE)
+        return AttemptResult(Next.PARENT, DeadReason.CHANNEL_GONE)
     if error.code == 10008:  # the nonce matched a message that has been deleted since
-        return Verdict(Next.SENT, DELETED)
+        return AttemptResult(Next.SENT, DELETED)
     if error.status == 404:
-        return Verdict(Next.ELSEWHERE, DeadReason.CHANNEL_GONE)
+        return AttemptResult(Next.ELSEWHERE, DeadReason.CHANNEL_GONE)
     if error.status == 403 and error.code != 200000:  # 200000: AutoMod
-        return Verdict(Next.ELSEWHERE, DeadReason.NO_PERMISSION)
-    return Verdict(Next.DEAD, DeadReason.REFUSED)
+        return AttemptResult(Next.ELSEWHERE, DeadReason.NO_PERMISSION)
+    return AttemptResult(Next.DEAD, DeadReason.REFUSED)
 
 
 def _name(error: Exception) -> str:

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def owner_ids(client: discord.Client, configured: frozenset[int]) -> set[int]:
-    """Give the people who own this bot: those configured, and the application's owner or team."""
+    """Return the ids of the people who own this bot: those configured, and the application's owner or team."""
     application = client.application
     if application is None:
         return set(configured)
@@ -23,14 +23,14 @@ def owner_ids(client: discord.Client, configured: frozenset[int]) -> set[int]:
     return set(configured) | {member.id for member in members}
 
 
-class Alarm:
-    """Rings once for every storm of executor crashes."""
+class OwnerAlerts:
+    """Writes to the owners once for every storm of executor crashes."""
 
     def __init__(self) -> None:
         self._storms: asyncio.Queue[tuple[ExecutorLost, bool]] = asyncio.Queue()
 
     def storm(self, error: ExecutorLost, others_go_on: bool) -> None:
-        """Note that an executor keeps dying and starts nothing any more, and whether others go on."""
+        """Note that an executor died again and again, and whether others go on."""
         self._storms.put_nowait((error, others_go_on))
 
     async def run(self, client: discord.Client, configured: frozenset[int]) -> None:

@@ -1,35 +1,28 @@
-"""One attempt to put a settled job before its person, by the best way that is open. Sends the clips."""
+"""One attempt to post a settled job's clip or failure, by the best way that is open.
+
+Tested in tests/bot/edge/test_delivery.py.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 
-from bot.edge.http_errors import Next, judge, needs_look_up
-from bot.edge.layouts import (
-    ALT_TEXT,
-    clip_buttons,
-    clip_layout,
-    clip_name,
-    clip_text,
-    failed_card,
-    failure_buttons,
-    failure_text,
-)
+from bot.config import MIB
+from bot.edge.http_errors import Next, classify, needs_look_up
+from bot.edge.layouts import ActionButton, clip_buttons, clip_layout, clip_name, failed_card, failure_buttons
 from bot.edge.status_cards import answer_webhook, token_is_alive
 from bot.queue.job import Delivery, Job, JobState
+from bot.queue.spool import Spool
+from bot.texts.descriptions import ALT_TEXT, clip_text, failure_text
 from bot.texts.explanations import DeadReason
-from generator.clip import Format
+from bot.work.fitting import ClipGone, Shrink, clip_of, fit_clip
 from generator.errors import GeneratorError
-
-if TYPE_CHECKING:
-    from bot.queue.spool import Spool
-    from bot.work.switches import Switches
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +30,8 @@ LOOK_BEFORE_MS = 60_000
 """how much earlier than the first try the history is searched: clocks differ"""
 LOOK_MESSAGES = 5_000
 """how much history is searched at most, from either point: 50 requests"""
-MIB = 1024 * 1024
 SHRINK_TO = (10 * MIB, 8 * MIB)
 """budgets tried first when Discord finds a clip too large: its default limit, and the one before"""
-
-Shrink = Callable[[Path, Path, Format, int], Awaitable[object]]
-"""source, target, format, max_bytes; raises GeneratorError"""
 
 
 class Unposted(Exception):
@@ -56,36 +45,35 @@ class Unposted(Exception):
 class Posting:
     """Sends one job's clip or failure: as a new message where the bot may post, else into the interaction's answer."""
 
-    def __init__(self, client: discord.Client, spool: Spool, switches: Switches, shrink: Shrink) -> None:
+    def __init__(self, client: discord.Client, spool: Spool, shrink: Shrink) -> None:
         self._client = client
         self._spool = spool
-        self._switches = switches
         self._shrink = shrink
 
     async def post(self, job: Job, delivery: Delivery, now_ms: int) -> str | None:
         """Post, and give the message's address. Raises Unposted, or what discord.py raises."""
         if job.state is JobState.RENDERED:
-            clip_of(self._spool, job)
+            self._clip_of(job)
         if not job.route.can_post:
             return await self._answer(job, delivery.nonce, now_ms, DeadReason.EXPIRED)
-        place = self._client.get_partial_messageable(job.route.channel_id, guild_id=job.route.guild_id)
-        if needs_look_up(delivery, now_ms) and (found := await self.find(place, job, delivery)):
+        channel = self._client.get_partial_messageable(job.route.channel_id, guild_id=job.route.guild_id)
+        if needs_look_up(delivery, now_ms) and (found := await self.find(channel, job, delivery)):
             return found.jump_url
         try:
-            return (await self._send(place, job, delivery.nonce)).jump_url
+            return (await self.send(channel, job, delivery.nonce)).jump_url
         except discord.HTTPException as error:
-            verdict = judge(error)
-            if verdict.next not in (Next.ELSEWHERE, Next.PARENT):
+            result = classify(error)
+            if result.next not in (Next.ELSEWHERE, Next.PARENT):
                 raise
-        if verdict.next is Next.PARENT and (message := await self._send_to_parent(job, delivery, now_ms)):
+        if result.next is Next.PARENT and (message := await self._send_to_parent(job, delivery, now_ms)):
             return message.jump_url
-        if delivery.attempts and (found := await self.find(place, job, delivery)):
+        if delivery.attempts and (found := await self.find(channel, job, delivery)):
             return found.jump_url  # an earlier attempt got through before the door was shut
-        if verdict.reason == DeadReason.CHANNEL_GONE:
-            raise Unposted(verdict.reason)  # and the interaction's answer went with it
-        return await self._answer(job, delivery.nonce, now_ms, verdict.reason)
+        if result.reason == DeadReason.CHANNEL_GONE:
+            raise Unposted(result.reason)  # and the interaction's answer went with it
+        return await self._answer(job, delivery.nonce, now_ms, result.reason)
 
-    async def find(self, place: discord.PartialMessageable, job: Job, delivery: Delivery) -> discord.Message | None:
+    async def find(self, channel: discord.PartialMessageable, job: Job, delivery: Delivery) -> discord.Message | None:
         """Search the channel's history for this job's message. None also where the history may not be read."""
         first_ms = (delivery.first_try_ms or 0) - LOOK_BEFORE_MS
         since = max(0, (first_ms - discord.utils.DISCORD_EPOCH) << 22)
@@ -93,7 +81,7 @@ class Posting:
         earlier = [job.card_message_id] if job.card_message_id and job.card_message_id < since else []
         try:
             for after in (since, *earlier):
-                if message := await self._find_after(after, place, job, delivery):
+                if message := await self._find_after(after, channel, job, delivery):
                     log.info("job=%d had arrived before as message %d", job.id, message.id)
                     return message
         except (discord.Forbidden, discord.NotFound):
@@ -101,9 +89,9 @@ class Posting:
         return None
 
     async def _find_after(
-        self, after: int, place: discord.PartialMessageable, job: Job, delivery: Delivery
+        self, after: int, channel: discord.PartialMessageable, job: Job, delivery: Delivery
     ) -> discord.Message | None:
-        history = place.history(after=discord.Object(after), limit=LOOK_MESSAGES, oldest_first=True)
+        history = channel.history(after=discord.Object(after), limit=LOOK_MESSAGES, oldest_first=True)
         async for message in history:
             is_own = self._client.user is not None and message.author.id == self._client.user.id
             if is_own and self._is_about(message, job, delivery.nonce):
@@ -114,12 +102,13 @@ class Posting:
         name = clip_name(nonce, job.settings.format)
         if any(item.filename.removeprefix("SPOILER_") == name for item in message.attachments):
             return True
-        wanted = {button.item.custom_id for button in failure_buttons(job).children if hasattr(button, "item")}
+        wanted = {button.custom_id for button in failure_buttons(job).children if isinstance(button, ActionButton)}
         rows = (row for row in message.components if isinstance(row, discord.ActionRow))
         has_button = any(getattr(child, "custom_id", None) in wanted for row in rows for child in row.children)
         return job.state is JobState.FAILED and has_button and message.id != job.card_message_id
 
-    async def _send(self, place: discord.abc.Messageable, job: Job, nonce: str) -> discord.Message:
+    async def send(self, channel: discord.abc.Messageable, job: Job, nonce: str) -> discord.Message:
+        """Post a new message with the clip or the failure. Raises Unposted, or what discord.py raises."""
         about = discord.AllowedMentions(users=[discord.Object(job.user_id)], replied_user=False)
         reply: Any = None  # the annotation of send() leaves out the None that it accepts
         if job.card_message_id is not None:
@@ -127,13 +116,13 @@ class Posting:
                 message_id=job.card_message_id, channel_id=job.route.channel_id, fail_if_not_exists=False
             )
         if job.state is JobState.FAILED:
-            return await place.send(
+            return await channel.send(
                 failure_text(job), view=failure_buttons(job), nonce=nonce, allowed_mentions=about, reference=reply
             )
-        text = clip_text(job, is_demo=self._switches.is_demo(job.settings.variant))
+        text = clip_text(job)
         async for path in self._fitting(job):
             try:
-                return await place.send(
+                return await channel.send(
                     text,
                     file=self._file(job, nonce, path),
                     view=clip_buttons(job),
@@ -142,7 +131,7 @@ class Posting:
                     reference=reply,
                 )
             except discord.HTTPException as error:
-                if judge(error).next is not Next.SHRINK:
+                if classify(error).next is not Next.SHRINK:
                     raise
         raise Unposted(DeadReason.TOO_LARGE)
 
@@ -151,9 +140,9 @@ class Posting:
         try:
             thread = await self._client.fetch_channel(job.route.channel_id)
             if isinstance(thread, discord.Thread):
-                place = self._client.get_partial_messageable(thread.parent_id, guild_id=job.route.guild_id)
-                found = await self.find(place, job, delivery) if needs_look_up(delivery, now_ms) else None
-                return found or await self._send(place, replace(job, card_message_id=None), delivery.nonce)
+                channel = self._client.get_partial_messageable(thread.parent_id, guild_id=job.route.guild_id)
+                found = await self.find(channel, job, delivery) if needs_look_up(delivery, now_ms) else None
+                return found or await self.send(channel, replace(job, card_message_id=None), delivery.nonce)
         except (discord.Forbidden, discord.NotFound):
             log.info("job=%d the thread's channel is closed too", job.id)
         return None
@@ -170,27 +159,26 @@ class Posting:
                     job.card_message_id, view=failed_card(job), attachments=[], allowed_mentions=nobody
                 )
                 return None
-            is_demo = self._switches.is_demo(job.settings.variant)
             async for path in self._fitting(job):
                 file = self._file(job, nonce, path)
-                layout = clip_layout(job, file.filename, is_demo=is_demo, spoiler=job.route.spoiler)
+                layout = clip_layout(job, file.filename, spoiler=job.route.spoiler)
                 try:
                     await webhook.edit_message(
                         job.card_message_id, view=layout, attachments=[file], allowed_mentions=nobody
                     )
                     return None
                 except discord.HTTPException as error:
-                    if judge(error).next is not Next.SHRINK:
+                    if classify(error).next is not Next.SHRINK:
                         raise
         except discord.HTTPException as error:
-            if judge(error).next is Next.LATER and error.status != 401:
+            if classify(error).next is Next.LATER and error.status != 401:
                 raise
             raise Unposted(reason) from error
         raise Unposted(DeadReason.TOO_LARGE)
 
     async def _fitting(self, job: Job) -> AsyncIterator[Path]:
-        """Give the clip, then smaller ones for as long as the caller asks."""
-        clip = clip_of(self._spool, job)
+        """Yield the clip, then smaller ones for as long as the caller asks."""
+        clip = self._clip_of(job)
         yield clip
         size = clip.stat().st_size
         for budget in (*SHRINK_TO, size // 2, size // 4):
@@ -203,28 +191,14 @@ class Posting:
                 yield smaller
                 size = budget
 
+    def _clip_of(self, job: Job) -> Path:
+        try:
+            return clip_of(self._spool, job)
+        except ClipGone as error:
+            raise Unposted(DeadReason.CLIP_GONE) from error
+
     @staticmethod
     def _file(job: Job, nonce: str, path: Path) -> discord.File:
         # a new File for every attempt: discord.py uploads a used one as 0 bytes
         name = clip_name(nonce, job.settings.format)
         return discord.File(path, filename=name, spoiler=job.route.spoiler, description=ALT_TEXT)
-
-
-def clip_of(spool: Spool, job: Job) -> Path:
-    """Give a rendered job's clip. Raises Unposted when it is no longer kept."""
-    path = spool.clip_path(job.clip) if job.clip else None
-    if path is None or not path.is_file():
-        raise Unposted(DeadReason.CLIP_GONE)
-    return path
-
-
-async def fit_clip(spool: Spool, job: Job, max_bytes: int, shrink: Shrink) -> Path:
-    """Give the clip, or a smaller encoding of it that fits. Raises Unposted, and GeneratorError when none fits."""
-    clip = clip_of(spool, job)
-    if clip.stat().st_size <= max_bytes:
-        return clip
-    smaller = clip.with_name(f"{clip.stem}-{max_bytes}{clip.suffix}")
-    if not smaller.is_file():
-        master = spool.clip_path(job.master) if job.master else clip
-        await shrink(master if master.is_file() else clip, smaller, job.settings.format, max_bytes)
-    return smaller

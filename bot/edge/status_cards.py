@@ -8,30 +8,34 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import discord
 
-from bot.edge.http_errors import NETWORK_ERRORS, Next, judge
-from bot.edge.layouts import CardView, status_card
+from bot.edge.http_errors import NETWORK_ERRORS, Next, classify
+from bot.edge.layouts import status_card
 from bot.queue.job import SETTLED, Job, JobState, Route
-from generator.protocol import Progress
-
-if TYPE_CHECKING:
-    from bot.queue.store import JobStore
-    from bot.work.switches import Switches
+from bot.queue.store import JobStore
+from bot.texts.status import CardView
+from bot.work.crew import Crew
+from bot.work.switches import Switches
 
 log = logging.getLogger(__name__)
 
-EDIT_SECONDS = 4.0
-"""between two edits of one card: five edits in 2 s were enough to make a card end on an old step"""
-LINE_SECONDS = 10.0
-"""between two refreshes of the cards that wait"""
 VISIBLE_CARDS = 25
 """how many waiting cards follow their position at once: those nearest to their turn"""
 
 FINISH_SECONDS = 10.0
 """how long an edit under way may hold up the final one"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often cards are edited, in seconds."""
+
+    edit_seconds: float = 4.0
+    """between two edits of one card: five edits in 2 s were enough to make a card end on an old step"""
+    queue_seconds: float = 10.0
+    """between two refreshes of the cards that wait"""
 
 
 Show = Callable[[discord.ui.LayoutView], Awaitable[None]]
@@ -63,9 +67,9 @@ async def edit_card(client: discord.Client, job: Job, view: discord.ui.LayoutVie
     attachments: list[discord.Attachment] = [] if bare else discord.utils.MISSING
     nobody = discord.AllowedMentions.none()
     if route.can_post:
-        place = client.get_partial_messageable(route.channel_id, guild_id=route.guild_id)
+        channel = client.get_partial_messageable(route.channel_id, guild_id=route.guild_id)
         # a PartialMessage edits with the bot token: an interaction's own message dies with its token
-        message = place.get_partial_message(message_id)
+        message = channel.get_partial_message(message_id)
         await message.edit(view=view, attachments=attachments, allowed_mentions=nobody)
     elif token_is_alive(route, now_ms, spare_ms=0):
         await answer_webhook(client, route).edit_message(
@@ -80,9 +84,6 @@ class _Card:
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     show: Show | None = None
     """the first write, which brings the preview; None afterwards"""
-    progress: Progress | None = None
-    attempt: int = 0
-    """the try whose progress it is"""
     written: object = None
     passes_at: float | None = None
     """when the times it shows may have passed, by the loop's clock; None: it shows none"""
@@ -91,24 +92,24 @@ class _Card:
 
 
 class StatusCards:
-    """Keeps every card true: `progress` and `changed` are cheap and may be called at any rate."""
+    """Keeps every card true: `progressed` and `changed` are cheap and may be called at any rate."""
 
     def __init__(
         self,
         store: JobStore,
         switches: Switches,
+        crew: Crew,
         *,
         now_ms: Callable[[], int] = wall_clock_ms,
-        edit_seconds: float = EDIT_SECONDS,
-        line_seconds: float = LINE_SECONDS,
+        pace: Pace = Pace(),
     ) -> None:
         self._store = store
         self._switches = switches
+        self._crew = crew
         self._now_ms = now_ms
-        self._edit_seconds = edit_seconds
-        self._line_seconds = line_seconds
+        self._pace = pace
         self._cards: dict[int, _Card] = {}
-        self._line_moved = asyncio.Event()
+        self._queue_moved = asyncio.Event()
         self._client: discord.Client | None = None
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -121,15 +122,13 @@ class StatusCards:
                     self.changed(job.id)
                 for card in list(self._cards.values()):
                     self._start(card)
-                await self._follow_line()
+                await self._follow_queue()
             finally:
                 self._tasks = None
 
-    def progress(self, job: Job, progress: Progress) -> None:
-        """Note how far a render is."""
-        card = self._card(job.id)
-        card.progress, card.attempt = progress, job.attempt
-        card.dirty.set()
+    def progressed(self, job_id: int) -> None:
+        """Note that a job's render has moved on."""
+        self._card(job_id).dirty.set()
 
     def open(self, job: Job, show: Show) -> None:
         """Begin a card with its picture: `show` writes it where it will be edited from then on."""
@@ -137,17 +136,13 @@ class StatusCards:
         self.changed(job.id)
 
     def changed(self, job_id: int) -> None:
-        """Note that a job's state changed, and with it perhaps everybody's place."""
+        """Note that a job's state changed, and with it perhaps everybody's position."""
         self._card(job_id).dirty.set()
-        self._line_moved.set()
+        self._queue_moved.set()
 
-    def line_changed(self) -> None:
+    def queue_changed(self) -> None:
         """Note that every waiting card may be out of date: a pause, a resume."""
-        self._line_moved.set()
-
-    def begun(self) -> set[tuple[int, int]]:
-        """Name the tries, as job and attempt, that a GPU has begun: an executor takes one more than it renders."""
-        return {(card.job_id, card.attempt) for card in self._cards.values() if card.progress is not None}
+        self._queue_moved.set()
 
     async def finish(self, job_id: int) -> None:
         """Stop a card's writer, so that the next edit is the last; call before the final edit."""
@@ -189,18 +184,17 @@ class StatusCards:
             async with card.writing:
                 rest_is_due = await self._edit(card, job)
             if rest_is_due:
-                await asyncio.sleep(self._edit_seconds)
+                await asyncio.sleep(self._pace.edit_seconds)
 
     async def describe(self, job: Job) -> CardView:
-        """Give what a job's card shows now."""
+        """Return what a job's card shows now."""
         card = self._cards.get(job.id)
         waits = job.state is JobState.QUEUED
         return CardView(
             job=job,
-            place=await self._store.place(job.id) if waits else None,
-            progress=card.progress if card and card.attempt == job.attempt and not waits else None,
+            position=await self._store.place(job.id) if waits else None,
+            progress=None if waits else self._crew.progress_of(job),
             now_ms=self._now_ms(),
-            is_demo=self._switches.is_demo(job.settings.variant),
             hold=self._switches.hold,
             has_preview=card is None or card.has_preview,
         )
@@ -209,13 +203,13 @@ class StatusCards:
         """Write the card if it shows something else by now; give whether a rest is due before the next write."""
         view = await self.describe(job)
         # the times are left out: Discord counts them down by itself, until they pass
-        shown = (job.state, job.attempt, job.cancel_requested, view.place and view.place.position, view.hold)
+        shown = (job.state, job.attempt, job.cancel_requested, view.position and view.position.position, view.hold)
         if (shown, view.progress) == card.written or self._client is None:
             return False
         card.written = (shown, view.progress)
         card.passes_at = None
-        if view.place is not None and view.hold is None:
-            seconds = max(self._line_seconds, view.place.eta_low_ms / 1000)
+        if view.position is not None and view.hold is None:
+            seconds = max(self._pace.queue_seconds, view.position.eta_low_ms / 1000)
             card.passes_at = asyncio.get_running_loop().time() + seconds
         show, card.show = card.show, None
         try:
@@ -227,7 +221,7 @@ class StatusCards:
             # a card is a courtesy: the next change writes it again
             log.info("job=%d card not written: %s", job.id, type(error).__name__)
             card.written = None
-            if show is not None and judge(error).next is Next.LATER:
+            if show is not None and classify(error).next is Next.LATER:
                 card.show = show  # without it the person would see "thinking" until their turn
                 card.dirty.set()
             elif isinstance(error, discord.HTTPException) and error.status == 400 and card.has_preview:
@@ -235,10 +229,10 @@ class StatusCards:
                 card.dirty.set()
         return show is None or card.written is None  # what happened during the first write may follow at once
 
-    async def _follow_line(self) -> None:
+    async def _follow_queue(self) -> None:
         while True:
-            await self._line_moved.wait()
-            self._line_moved.clear()
+            await self._queue_moved.wait()
+            self._queue_moved.clear()
             for job in (await self._store.line())[:VISIBLE_CARDS]:
                 self._card(job.id).dirty.set()
-            await asyncio.sleep(self._line_seconds)
+            await asyncio.sleep(self._pace.queue_seconds)

@@ -1,20 +1,17 @@
-"""What the bot says when something is in the way: errors, notes and refusals as plain sentences. Knows no Discord.
+"""What the bot says when it refuses, waits or cannot post: plain sentences. No Discord.
 
-Exception texts never get here: a sentence is chosen by an error's class and filled from its `data`.
+People never read an exception's text: a sentence is chosen by the error's class and filled from its `data`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
+from bot.config import MIB
 from bot.work.gate import Hold, HoldCause
-from generator.errors import ExecutorLost, PictureError, PictureReason, RenderError, SettingsError
-from generator.protocol import Note, Phase
-
-MIB = 1024 * 1024
+from generator.errors import ExecutorLost, PictureError, PictureReason, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,6 @@ class Sentences:
 
 
 NOTHING_QUEUED = "Nothing was queued."
-_NO_CLIP = "There is no clip this time, and it does not count against you."
 
 _PICTURE: dict[PictureReason, tuple[str, str]] = {
     PictureReason.NOT_A_PICTURE: (
@@ -99,16 +95,16 @@ def explain_settings(error: SettingsError) -> str:
 
 
 def explain_full(scope: str, limit: int) -> str:
-    """Say which limit of the line is reached."""
+    """Say which limit of the queue is reached."""
     if scope == "user":
         return (
             f"You have {limit} pictures waiting, which is the most for one person. {NOTHING_QUEUED} "
             "Wait for one to be done, or give one up with /cancel."
         )
-    return f"This server's line is full: {limit} pictures are waiting. {NOTHING_QUEUED} Please try again in a while."
+    return f"This server's queue is full: {limit} pictures are waiting. {NOTHING_QUEUED} Please try again in a while."
 
 
-def explain_place(missing: Sequence[str]) -> str:
+def explain_channel(missing: Sequence[str]) -> str:
     """Say which permissions the bot lacks in a channel."""
     return (
         f"I may not post clips in this channel: I lack {' and '.join(missing)}. "
@@ -126,192 +122,19 @@ def explain_hold(hold: Hold) -> str:
 
 
 def storm_text(error: ExecutorLost, others_go_on: bool) -> str:
-    """Tell the owners that the line stands still, or that one GPU does, and what to do."""
+    """Return what the owners read when nothing renders any more, or one GPU does not, and what to do."""
     ways = {"signal": "was killed", "stall": "hung", "garbage": "spoke garbage"}
     how = ways.get(error.data.get("cause", ""), "ended")
     return (
         f"A process that renders clips has died again and again (the last one {how}), so "
         f"{'its GPU gets no more jobs; the others go on' if others_go_on else 'nothing is started any more'}. "
-        "Everything in the line is kept. "
+        "Everything in the queue is kept. "
         "Look at the bot's log and run `python -m bot doctor`; then use `/admin resume`."
     )
 
 
-def _out_of_memory(data: Mapping[str, Any]) -> Sentences:
-    return Sentences(
-        "The graphics card ran out of memory, also with every saving switched on.",
-        _NO_CLIP,
-        "Try fewer frames. If it happens again, tell whoever runs this bot.",
-    )
-
-
-_BAD_FRAMES = {
-    "nan": "The model's numbers broke down on this picture, twice.",
-    "black": "The model gave only black frames, twice.",
-    "frozen": "The clip did not move at all, twice.",
-    "strobing": "The clip only flickered, twice.",
-}
-
-
-def _bad_frames(data: Mapping[str, Any]) -> Sentences:
-    what = _BAD_FRAMES.get(str(data.get("kind")), "The model's frames were broken, twice.")
-    todo = "Try another seed, or a picture with one clear subject."
-    if data.get("kind") == "frozen":
-        todo = "Try the Strong motion; a clear subject on a simple background moves more."
-    return Sentences(what, _NO_CLIP, todo)
-
-
-_WEIGHTS = {
-    "missing": "This bot's model is not installed completely.",
-    "gated": "This bot's model needs its licence accepted before it can be used.",
-    "offline": "This bot could not download its model.",
-    "damaged": "This bot's model files are damaged.",
-}
-
-
-def _weights(data: Mapping[str, Any]) -> Sentences:
-    what = _WEIGHTS.get(str(data.get("why")), "This bot's model cannot be loaded.")
-    return Sentences(
-        what, _NO_CLIP, "Only whoever runs this bot can mend that: `python -m bot doctor` names the remedy."
-    )
-
-
-def _encoding(data: Mapping[str, Any]) -> Sentences:
-    if data.get("why") == "budget":
-        return Sentences("The clip is too big for this place in every size tried.", _NO_CLIP, "Try MP4 instead.")
-    if data.get("why") == "ffmpeg-missing":
-        todo = "Whoever runs this bot has to install ffmpeg: `python -m bot doctor` says how."
-        return Sentences("The bot has nothing to write videos with.", _NO_CLIP, todo)
-    return Sentences(
-        "The frames were made, but writing the clip failed.", _NO_CLIP, "Please try again, or try another format."
-    )
-
-
-def _disk_full(data: Mapping[str, Any]) -> Sentences:
-    return Sentences(
-        "The bot's disk is full.", _NO_CLIP, "Please tell whoever runs this bot, and try again once there is room."
-    )
-
-
-def _executor_lost(data: Mapping[str, Any]) -> Sentences:
-    what = "The GPU process stopped answering" if data.get("cause") == "stall" else "The GPU process broke down"
-    return Sentences(
-        f"{what} on this picture each time it was tried.", _NO_CLIP, "Try other settings or another picture."
-    )
-
-
-def _crashed(data: Mapping[str, Any]) -> Sentences:
-    return Sentences(
-        "Something went wrong while the clip was made that nobody planned for.",
-        _NO_CLIP,
-        "Please try again. If it happens again, tell whoever runs this bot; the log has the details.",
-    )
-
-
-_RENDER: dict[str, Callable[[Mapping[str, Any]], Sentences]] = {
-    "render": _crashed,
-    "out-of-memory": _out_of_memory,
-    "bad-frames": _bad_frames,
-    "weights": _weights,
-    "encoding": _encoding,
-    "disk-full": _disk_full,
-    "executor-lost": _executor_lost,
-    "crashed": _crashed,
-}
-
-
-def explain_failure(wire: Mapping[str, Any]) -> Sentences:
-    """Say why a render gave no clip; `wire` is a RenderError's wire form."""
-    error = RenderError.from_wire(dict(wire))
-    return _RENDER.get(error.code, _crashed)(error.data)
-
-
-_PHASES = {
-    Phase.LOAD: "Loading the model",
-    Phase.PREPARE: "Looking at the picture",
-    Phase.DENOISE: "Dreaming up the motion",
-    Phase.DECODE: "Painting the frames",
-    Phase.ENCODE: "Writing the clip",
-}
-
-
-def name_phase(phase: Phase) -> str:
-    """Name what a render is doing, in plain words."""
-    return _PHASES[phase]
-
-
-_RUNGS = {
-    "resident": ("it was done in pieces", "looks the same"),
-    "split": ("it was made in halves", "looks the same"),
-    "streamed": ("the model was streamed through it piece by piece", "looks the same"),
-    "minimal": ("everything was done in the smallest pieces", "may flicker a little"),
-    "stock-chunked": ("its frames were painted a few at a time", "may flicker a little"),
-    "stock-offload": ("parts of the model were kept off it", "may flicker a little"),
-}
-_RERUN = {"nan": "its numbers broke down", "black": "it came out black", "frozen": "it did not move"}
-
-
-def _memory(data: Mapping[str, Any]) -> str:
-    how, looks = _RUNGS.get(str(data.get("rung")), ("the work was done in smaller pieces", "looks the same"))
-    return f"The graphics card was short of memory, so {how}. That takes longer and {looks}."
-
-
-def _rerun(data: Mapping[str, Any]) -> str:
-    why = _RERUN.get(str(data.get("why")), "it came out broken")
-    return f"The first try was thrown away because {why}; this is the second."
-
-
-def _shrunk(data: Mapping[str, Any]) -> str:
-    size, full = _size(data, ""), _size(data, "from_")
-    if size and full:
-        return f"Scaled from {full} to {size} to fit this place's upload limit."
-    return "Made smaller to fit this place's upload limit."
-
-
-def _size(data: Mapping[str, Any], prefix: str) -> str:
-    width, height = data.get(f"{prefix}width"), data.get(f"{prefix}height")
-    return f"{width}x{height}" if isinstance(width, int) and isinstance(height, int) else ""
-
-
-def _frame_rate(data: Mapping[str, Any]) -> str:
-    fps = data.get("fps")
-    return f"Played at {fps:g} frames a second to fit." if isinstance(fps, int | float) else "Fewer frames to fit."
-
-
-def _loop_score(data: Mapping[str, Any]) -> str:
-    score = data.get("score")
-    if not isinstance(score, int | float):
-        return "The ends were matched for looping."
-    if score >= 0.7:
-        return "It repeats without a jump."
-    return "You may see it jump where it repeats. A boomerang loop never does."
-
-
-def _small_picture(data: Mapping[str, Any]) -> str:
-    size = _size(data, "")
-    return f"The picture is small{f' ({size})' if size else ''}, so the clip may look soft."
-
-
-_NOTES: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "memory": _memory,
-    "rerun": _rerun,
-    "shrunk": _shrunk,
-    "frame-rate": _frame_rate,
-    "loop-score": _loop_score,
-    "small-picture": _small_picture,
-    "first-picture": lambda data: "The message holds more pictures; this is its first. /animate takes any other.",
-    "first-frame": lambda data: "The picture is animated; its first frame was used.",
-    "flattened": lambda data: "The transparent parts were filled in.",
-}
-
-
-def explain_notes(notes: tuple[Note, ...]) -> list[str]:
-    """Give one sentence for each note that has one, without repeats; kinds of a newer version are left out."""
-    return list(dict.fromkeys(_NOTES[note.kind](note.data) for note in notes if note.kind in _NOTES))
-
-
 class DeadReason(StrEnum):
-    """Why a settled job could not be told in its place; stored in the outbox row."""
+    """Why a settled job could not be posted in its channel; stored in the delivery's row."""
 
     CHANNEL_GONE = "channel-gone"
     NO_PERMISSION = "no-permission"

@@ -11,7 +11,7 @@ from generator.variants import Variant
 
 def paused_text(reason: str) -> str:
     """Say that the bot takes nothing now."""
-    return f"The bot is paused: {reason} {NOTHING_QUEUED} Please try again later; what was waiting stays in the line."
+    return f"The bot is paused: {reason} {NOTHING_QUEUED} Please try again later; what was waiting stays in the queue."
 
 
 def no_room_text() -> str:
@@ -27,10 +27,10 @@ def not_fetched_text() -> str:
 
 
 def too_long_text(wait_ms: int) -> str:
-    """Say that an answer would come too late in a place where the bot is no member."""
+    """Say that an answer would come too late where the bot is not a member."""
     return (
-        f"The line is {format_minutes(wait_ms)} long, but here I can only answer for 15 minutes, because I am no "
-        f"member of this place. {NOTHING_QUEUED} Use me in a server where I am a member, or in a direct message to me."
+        f"The queue is {format_minutes(wait_ms)} long, but here I can only answer for 15 minutes, because I am no "
+        f"member here. {NOTHING_QUEUED} Use me in a server where I am a member, or in a direct message to me."
     )
 
 
@@ -54,9 +54,9 @@ def no_further_text() -> str:
     return f"It cannot go any further. {NOTHING_QUEUED} Again makes another clip with the same motion."
 
 
-def in_line_already_text() -> str:
+def queued_already_text() -> str:
     """Say that the very same clip is waiting or being made."""
-    return f"That very clip is in the line already. {NOTHING_QUEUED}"
+    return f"That very clip is in the queue already. {NOTHING_QUEUED}"
 
 
 def no_job_text(job_id: int) -> str:
@@ -102,7 +102,7 @@ def not_here_text() -> str:
 def failed_text() -> str:
     """Say that a command failed for a reason nobody planned for."""
     return (
-        "Something went wrong on my side. What you had in the line is still there. "
+        "Something went wrong on my side. What you had in the queue is still there. "
         "Please try again; if it happens again, tell whoever runs this bot."
     )
 
@@ -125,12 +125,12 @@ def no_variant_text(name: str, variants: Iterable[str]) -> str:
 def switched_text(variant: Variant) -> str:
     """Say that the variant was switched."""
     licence = f" Its licence: {variant.licence} {variant.licence_url}".rstrip() if variant.licence else ""
-    return f"New pictures are made with {variant.name} now; those in the line keep what they were asked for.{licence}"
+    return f"New pictures are made with {variant.name} now; those in the queue keep what they were asked for.{licence}"
 
 
 def now_paused_text(reason: str) -> str:
     """Say that the bot is paused now."""
-    return f"Paused: {reason} What is being made goes on to its end; the line keeps its order. /admin resume ends it."
+    return f"Paused: {reason} What is being made goes on to its end; the queue keeps its order. /admin resume ends it."
 
 
 def resumed_text() -> str:
@@ -141,7 +141,7 @@ def resumed_text() -> str:
 def forget_text() -> str:
     """Ask before forgetting somebody."""
     return (
-        "This deletes everything I keep about you: your pictures, your clips, your place in the line. "
+        "This deletes everything I keep about you: your pictures, your clips, your place in the queue. "
         "Messages in Discord stay; delete those in Discord. Are you sure?"
     )
 
@@ -171,7 +171,7 @@ def help_text(variant: Variant) -> str:
         "picture: Apps, Animate this image.",
         "Best is one clear subject on a simple background. Faces and text distort; that is a limit of the model.",
         "Too little motion? Try Strong or Wild. Too much? Gentle. The buttons under a clip make variations.",
-        "`/queue` your place in the line · `/cancel` give one up · `/result` a finished clip again · "
+        "`/queue` where you stand in the queue · `/cancel` give one up · `/result` a finished clip again · "
         "`/recipe` how a clip was made · `/privacy` what I keep · `/forget-me` delete it",
         f"-# {variant.description or variant.name}. {variant.licence} {variant.licence_url}".rstrip(),
     ]
@@ -179,7 +179,7 @@ def help_text(variant: Variant) -> str:
 
 
 def explain_cancel(outcome: CancelOutcome, job_id: int) -> str:
-    """Say what a wish to cancel did."""
+    """Say what came of a cancel."""
     return {
         CancelOutcome.NOT_FOUND: no_job_text(job_id),
         CancelOutcome.QUEUED_CANCELLED: "Cancelled.",

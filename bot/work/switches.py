@@ -49,10 +49,6 @@ class Switches:
         hold = self.gate.hold
         return hold.detail if hold and hold.cause is HoldCause.PAUSED else None
 
-    def is_demo(self, name: str) -> bool:
-        """Tell whether clips of this variant carry the demo label."""
-        return name in self._variants and self._variants[name].is_demo
-
     async def switch(self, name: str) -> None:
         """Render new jobs with another variant; jobs in the line keep theirs. Raises KeyError on an unknown name."""
         await self._store.set_setting("variant", self._variants[name].name)

@@ -14,7 +14,9 @@ from typing import TypeVar
 from bot.queue.job import Job
 from bot.queue.spool import Spool, SpoolFull
 from bot.queue.store import JobStore, StoreFull
+from bot.work.crew import Crew
 from bot.work.gate import Gate, HoldCause
+from bot.work.retry import retry_while_full
 from generator.backend.backend import Backend
 from generator.errors import DiskFull, ExecutorLost, RenderCrashed, RenderError
 from generator.protocol import Progress, Rendered, RenderRequest
@@ -35,29 +37,12 @@ class _Closed(Exception):
     """The backend is closed: there is nothing more to do here."""
 
 
-class Crew:
-    """All workers of one bot, and the word when one of them changes what it does."""
-
-    def __init__(self) -> None:
-        self.workers: list[Worker] = []
-        self._change = asyncio.Event()
-
-    def changed(self) -> None:
-        """Wake everybody in `wait_for_change`."""
-        self._change.set()
-        self._change = asyncio.Event()
-
-    async def wait_for_change(self) -> None:
-        """Return when a worker takes a job, ends one, stops or goes on."""
-        await self._change.wait()
-
-
 class Worker:
-    """Keeps one backend busy with the line's next jobs while `run` is awaited.
+    """Keeps one backend busy with the queue's next jobs while `run` is awaited.
 
-    `on_progress` hears every step, `on_change` the id of each job whose state changed. After STORM_CRASHES executor
-    losses within STORM_SECONDS this worker starts nothing until an admin resumes; `on_storm` hears the last of them,
-    and whether others of the `crew` go on.
+    `on_step` is called with the id of each job whose render has moved on, `on_change` with that of each job whose state
+    has changed. After STORM_CRASHES executor losses within STORM_SECONDS this worker starts nothing until an admin
+    resumes; then `on_storm` is called with the last of them, and whether others of the `crew` go on.
     """
 
     def __init__(
@@ -67,7 +52,7 @@ class Worker:
         backend: Backend,
         *,
         gate: Gate | None = None,
-        on_progress: Callable[[Job, Progress], None] = lambda job, progress: None,
+        on_step: Callable[[int], None] = lambda job_id: None,
         on_change: Callable[[int], None] = lambda job_id: None,
         on_storm: Callable[[ExecutorLost, bool], None] = lambda error, others_go_on: None,
         crew: Crew | None = None,
@@ -78,19 +63,21 @@ class Worker:
         self._spool = spool
         self._backend = backend
         self._gate = gate or Gate()
-        self._on_progress = on_progress
+        self._on_step = on_step
         self._on_change = on_change
         self._on_storm = on_storm
         self._crew = crew or Crew()
-        self._crew.workers.append(self)
+        self._crew.join(self)
         self._monotonic = monotonic
         self._room_check_seconds = room_check_seconds
         self._renders: dict[int, asyncio.Task[Rendered]] = {}
+        self._progress: dict[tuple[int, int], Progress] = {}
+        """of each attempt, as job and attempt number, that the GPU has begun and that is not settled yet"""
         self._crashes: deque[float] = deque(maxlen=STORM_CRASHES)
         self._claims = 0
         """claims under way"""
-        self.is_fit = True
-        """it may start jobs: no storm of crashes has stopped it"""
+        self._is_stopped = False
+        """too many crashes: it starts nothing until an admin resumes"""
         self._is_closed = False
 
     # -- what others ask ----------------------------------------------------------------------------------------
@@ -102,21 +89,35 @@ class Worker:
                 group.create_task(self._serve())
 
     def cancel(self, job_id: int) -> bool:
-        """Stop a running render, after `JobStore.cancel` noted the wish; False: this worker does not run it."""
+        """Stop a running render, after the store has marked its job. Return False when this worker does not run it."""
         render = self._renders.get(job_id)
-        # A second press must not interrupt what the first began: the wait for the executor's answer, which it may owe.
+        # A second cancel must not interrupt the first one, which waits for the executor's answer.
         return render is not None and (render.cancelling() > 0 or render.cancel())
 
     def resume(self) -> None:
         """Forget the crashes so far and start jobs again; `Switches.resume` opens the gate."""
         self._crashes.clear()
-        self.is_fit = True
+        self._is_stopped = False
         self._crew.changed()
 
     def describe(self) -> dict[str, object]:
-        """Give what its backend says of itself, and whether a storm of crashes has stopped it."""
-        stopped = {} if self.is_fit else {"stopped": "it broke down again and again"}
+        """Return what its backend says of itself, and whether crashes have stopped it."""
+        stopped = {"stopped": "it broke down again and again"} if self._is_stopped else {}
         return self._backend.describe() | stopped
+
+    def begun(self) -> dict[tuple[int, int], Progress]:
+        """Return the progress of each attempt, as job and attempt number, that the GPU has begun."""
+        return self._progress
+
+    @property
+    def may_start(self) -> bool:
+        """Whether it may start jobs: not stopped by crashes, its backend not closed."""
+        return not self._is_stopped and not self._is_closed
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has a job, or is about to claim one."""
+        return bool(self._renders or self._claims)
 
     # -- one loop -----------------------------------------------------------------------------------------------
 
@@ -124,7 +125,7 @@ class Worker:
         try:
             while not self._is_closed:
                 await self._gate.wait_open()
-                if not self.is_fit or self._leaves_it_to_others():
+                if self._is_stopped or self._leaves_it_to_others():
                     await self._crew.wait_for_change()
                     continue
                 job = await self._claim()
@@ -137,17 +138,8 @@ class Worker:
             self._crew.changed()
 
     def _leaves_it_to_others(self) -> bool:
-        """Take no job in advance that an idle GPU could begin with."""
-        others = (worker for worker in self._crew.workers if worker is not self)
-        return self._is_busy and any(other._may_start and not other._is_busy for other in others)
-
-    @property
-    def _may_start(self) -> bool:
-        return self.is_fit and not self._is_closed
-
-    @property
-    def _is_busy(self) -> bool:
-        return bool(self._renders or self._claims)
+        """Claim no job in advance that an idle GPU could begin now."""
+        return self.is_busy and self._crew.has_idle_besides(self)
 
     async def _claim(self) -> Job | None:
         self._claims += 1
@@ -169,6 +161,7 @@ class Worker:
             with contextlib.suppress(StoreFull):  # then `recover` gives it back at the next start
                 await self._store.give_back(job, counts=False)
             await asyncio.wait({render}, timeout=STOP_SECONDS)
+            self._progress.pop((job.id, job.attempt), None)
             raise
         finally:
             del self._renders[job.id]
@@ -176,6 +169,7 @@ class Worker:
         try:
             await self._conclude(job, render)
         finally:
+            self._progress.pop((job.id, job.attempt), None)
             self._on_change(job.id)
 
     async def _render(self, job: Job) -> Rendered:
@@ -188,7 +182,12 @@ class Worker:
             settings=job.settings,
             max_bytes=job.route.max_bytes,
         )
-        return await self._backend.render(request, partial(self._on_progress, job))
+        return await self._backend.render(request, partial(self._note_progress, job))
+
+    def _note_progress(self, job: Job, progress: Progress) -> None:
+        if job.id in self._renders:  # an event may come after the end of its render
+            self._progress[job.id, job.attempt] = progress
+            self._on_step(job.id)
 
     async def _conclude(self, job: Job, render: asyncio.Task[Rendered]) -> None:
         if render.cancelled():
@@ -235,10 +234,10 @@ class Worker:
             return
         self._crashes.append(now)
         if len(self._crashes) == STORM_CRASHES and now - self._crashes[0] <= STORM_SECONDS:
-            self.is_fit = False
+            self._is_stopped = True
             self._crew.changed()
             self._crashes.clear()
-            others_go_on = any(worker._may_start for worker in self._crew.workers)
+            others_go_on = self._crew.others_may_start()
             what = "it starts nothing more, the others go on" if others_go_on else "nothing is started"
             log.critical("an executor died %d times within %d s; %s", STORM_CRASHES, STORM_SECONDS, what)
             if not others_go_on:
@@ -248,12 +247,7 @@ class Worker:
     # -- no room ------------------------------------------------------------------------------------------------
 
     async def _insist(self, transaction: Callable[[], Awaitable[T]]) -> T:
-        """Repeat a transaction that the full disk refused, so that a finished clip is not lost for it."""
-        while True:
-            try:
-                return await transaction()
-            except StoreFull as error:
-                await self._hold_until_room(error)
+        return await retry_while_full(transaction, self._hold_until_room)
 
     async def _hold_until_room(self, error: Exception) -> None:
         log.error("no room on the disk, nothing is started: %s", error)

@@ -37,6 +37,10 @@ class Backend(Protocol):
         """
         ...
 
+    def preload(self, variant: str) -> None:
+        """Load a variant before its first request, if a child is there to hear it."""
+        ...
+
     def describe(self) -> dict[str, Any]:
         """Give what an admin may know: device, memory, versions, variant; empty until it is ready."""
         ...

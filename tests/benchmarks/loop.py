@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bot.app import run_bot
+from bot.app import Parts, run_bot
 from bot.config import load_config
 from bot.sandbox.faults import Do
 from bot.sandbox.scene import ADA, BEN, GENERAL, MIA, OLGA, PICTURES
@@ -62,7 +62,7 @@ async def _probed_bot(out: Path) -> None:
 
     probing = asyncio.create_task(probe())
     try:
-        await run_bot(load_config(), PaddedBackend)
+        await run_bot(load_config(), Parts(backend=PaddedBackend))
     finally:
         probing.cancel()
         out.write_text(json.dumps(samples))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.config import Config
-from bot.doctor import Check, Verdict, check_disk, check_ffmpeg, check_token, check_torch, check_weights, invite_link
+from bot.doctor import Check, Status, check_disk, check_ffmpeg, check_token, check_torch, check_weights, invite_link
 
 
 def only(checks: list[Check]) -> Check:
@@ -25,13 +25,13 @@ def config(**settings: object) -> Config:
 
 async def test_a_missing_token_names_the_page_where_it_is_made() -> None:
     check = only(await check_token(config()))
-    assert check.verdict is Verdict.PROBLEM
+    assert check.status is Status.PROBLEM
     assert "discord.com/developers" in check.remedy
 
 
 async def test_an_unreachable_discord_is_not_blamed_on_the_token() -> None:
     check = only(await check_token(config(token="x.y.z", proxy="http://127.0.0.1:9")))
-    assert check.verdict is Verdict.PROBLEM
+    assert check.status is Status.PROBLEM
     assert "cannot be reached" in check.seen
     assert "proxy" in check.remedy
 
@@ -42,7 +42,7 @@ def test_the_invite_link_asks_for_no_more_than_the_bot_needs() -> None:
 
 
 async def test_the_bundled_ffmpeg_is_found() -> None:
-    assert only(await check_ffmpeg(config())).verdict is Verdict.OK
+    assert only(await check_ffmpeg(config())).status is Status.OK
 
 
 async def test_an_ffmpeg_without_h264_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,14 +51,14 @@ async def test_an_ffmpeg_without_h264_is_a_problem(tmp_path: Path, monkeypatch: 
     fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(fake))
     check = only(await check_ffmpeg(config()))
-    assert check.verdict is Verdict.PROBLEM
+    assert check.status is Status.PROBLEM
     assert "IMAGEIO_FFMPEG_EXE" in check.remedy
 
 
 async def test_torch_is_looked_at_in_a_child() -> None:
     checks = {check.name: check for check in await check_torch(config())}
-    assert checks["torch"].verdict is Verdict.OK
-    assert checks["GPU"].verdict is Verdict.OK, "the demo model needs no GPU"
+    assert checks["torch"].status is Status.OK
+    assert checks["GPU"].status is Status.OK, "the demo model needs no GPU"
 
 
 @pytest.mark.parametrize("missing", ["model_index.json", "unet/diffusion_pytorch_model.safetensors"])
@@ -67,18 +67,18 @@ async def test_a_folder_without_a_part_of_the_weights_is_a_problem(tmp_path: Pat
     for name in ("model_index.json", "unet/diffusion_pytorch_model.safetensors"):
         (tmp_path / name).touch()
     settings = config(generator={"variant": "mine"}, variants={"mine": {"source": str(tmp_path)}})
-    assert only(await check_weights(settings)).verdict is Verdict.OK
+    assert only(await check_weights(settings)).status is Status.OK
     (tmp_path / missing).unlink()
     check = only(await check_weights(settings))
-    assert check.verdict is Verdict.PROBLEM
+    assert check.status is Status.PROBLEM
     assert check.remedy
 
 
 async def test_a_nearly_full_disk_is_a_problem(tmp_path: Path) -> None:
-    assert only(await check_disk(config(data_dir=tmp_path / "new"))).verdict is Verdict.OK
+    assert only(await check_disk(config(data_dir=tmp_path / "new"))).status is Status.OK
     settings = config(data_dir=tmp_path, retention={"min_free_mib": 10**9})
     check = only(await check_disk(settings))
-    assert check.verdict is Verdict.PROBLEM
+    assert check.status is Status.PROBLEM
     assert "min_free_mib" in check.remedy
 
 
@@ -89,7 +89,7 @@ def test_the_command_prints_a_remedy_for_each_problem_and_exits_1(tmp_path: Path
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1, done.stderr
     checks = json.loads(done.stdout)["checks"]
-    problems = [check for check in checks if check["verdict"] == "problem"]
+    problems = [check for check in checks if check["status"] == "problem"]
     assert [check["name"] for check in problems] == ["Discord token"]
     assert all(check["remedy"] for check in problems)
 

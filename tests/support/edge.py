@@ -8,31 +8,27 @@ import io
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import aiohttp
 from PIL import Image, ImageDraw
 
-from bot.config import MIB, Config
+from bot.app import Parts, build
+from bot.config import Config
 from bot.edge.client import VivantClient
 from bot.edge.context import Services
-from bot.edge.delivery import Poster
-from bot.edge.posting import Posting
-from bot.edge.status_cards import StatusCards
-from bot.queue.job import Job, Limits
+from bot.edge.status_cards import Pace, StatusCards
+from bot.queue.job import Job
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from bot.sandbox.refusals import Json
 from bot.sandbox.scene import ADA, PICTURES
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world import Upload
-from bot.work.gate import Gate
 from bot.work.switches import Switches
-from bot.work.worker import Worker
 from generator.picture.intake import PictureChild
-from generator.picture.limits import PictureLimits
-from generator.video.shrink import shrink
 from tests.support.fakes import Act, FakeBackend
 
 
@@ -78,16 +74,28 @@ class Edge:
     """Everything a test touches."""
 
     sandbox: Sandbox
-    store: JobStore
-    spool: Spool
     backend: FakeBackend
-    switches: Switches
-    cards: StatusCards
     clock: Clock
     services: Services
     client: VivantClient
     rests: list[float] = field(default_factory=list)
     """the poster's pauses in seconds, as they would have been"""
+
+    @property
+    def store(self) -> JobStore:
+        return self.services.store
+
+    @property
+    def spool(self) -> Spool:
+        return self.services.spool
+
+    @property
+    def switches(self) -> Switches:
+        return self.services.switches
+
+    @property
+    def cards(self) -> StatusCards:
+        return self.services.cards
 
     @property
     def world(self) -> Any:
@@ -164,10 +172,6 @@ class Edge:
         return await until(reached, f"job {number} {state}", timeout)
 
 
-def _limits(config: Config) -> PictureLimits:
-    return PictureLimits(max_bytes=config.picture.max_mib * MIB, max_pixels=config.picture.max_megapixels * 1_000_000)
-
-
 def clip_of(message: Json) -> Json | None:
     """Give a message's clip attachment."""
     for item in message["attachments"]:
@@ -209,14 +213,11 @@ async def running_edge(
     *,
     backend: FakeBackend | None = None,
     config: dict[str, Any] | None = None,
-    limits: Limits | None = None,
-    poster: type[Poster] = Poster,
-    posting: type[Posting] = Posting,
-    pictures: type[PictureChild] = PictureChild,
     pause_scale: float = 0.01,
     ahead_ms: int = 0,
+    **parts: Any,
 ) -> AsyncIterator[Edge]:
-    """Run store, worker, poster, cards and the real discord.py until the block ends."""
+    """Run the bot as `bot.app.build` makes it until the block ends; `parts` override the fields of Parts."""
     clock, fake = Clock(ahead_ms), backend or FakeBackend(usual=Act(steps=2))
     values = {"generator": {"variant": "demo"}, "retention": {"min_free_mib": 1}} | (config or {})
     settings = Config(data_dir=folder, proxy=sandbox.proxy_url, **values)
@@ -226,46 +227,19 @@ async def running_edge(
         rests.append(seconds)
         await asyncio.sleep(seconds * pause_scale)
 
-    async with contextlib.AsyncExitStack() as stack:
-        child = await stack.enter_async_context(pictures(_limits(settings), children=1))
-        services = await _services(stack, settings, limits or Limits(), fake, child, clock)
-        store, spool, switches, cards = services.store, services.spool, services.switches, services.cards
-        connector = aiohttp.TCPConnector(ssl=sandbox.client_tls())
-        client = await stack.enter_async_context(VivantClient(services, connector=connector, now_ms=clock))
-        await client.login(sandbox.token)
-        posts = poster(store, spool, switches, cards, shrink, posting=posting, now_ms=clock, pause=pause)
-        loops = (client.connect(), cards.run(client), posts.run(client), services.workers[0].run())
-        await stack.enter_async_context(_running(*loops))
-        await sandbox.gateway.online.wait()
-        yield Edge(sandbox, store, spool, fake, switches, cards, clock, services, client, rests)
-
-
-async def _services(
-    stack: contextlib.AsyncExitStack,
-    config: Config,
-    limits: Limits,
-    backend: FakeBackend,
-    pictures: PictureChild,
-    clock: Clock,
-) -> Services:
-    store = await JobStore.open(config.data_dir, limits=limits, variants=config.all_variants(), now_ms=clock)
-    stack.push_async_callback(store.close)
-    await store.recover()
-    switches = Switches(config, store, Gate())
-    await switches.load()
-    spool = Spool(config.data_dir / "spool", min_free_bytes=1)
-    cards = StatusCards(store, switches, now_ms=clock, edit_seconds=0.05, line_seconds=0.05)
-    gate = switches.gate
-    worker = Worker(store, spool, backend, gate=gate, on_progress=cards.progress, on_change=cards.changed)
-    return Services(
-        config=config,
-        store=store,
-        spool=spool,
-        pictures=pictures,
-        switches=switches,
-        cards=cards,
-        workers=(worker,),
-    )
+    usual: dict[str, Any] = {
+        "backend": lambda config, *, gpu, on_state: fake,
+        "pictures": partial(PictureChild, children=1),
+        "connector": lambda: aiohttp.TCPConnector(ssl=sandbox.client_tls()),
+        "now_ms": clock,
+        "pause": pause,
+        "pace": Pace(edit_seconds=0.05, queue_seconds=0.05),
+    }
+    async with build(settings, Parts(**usual | parts)) as bot:
+        await bot.client.login(sandbox.token)
+        async with _running(*bot.loops()):
+            await sandbox.gateway.online.wait()
+            yield Edge(sandbox, fake, clock, bot.services, bot.client, rests)
 
 
 @contextlib.asynccontextmanager

@@ -14,10 +14,10 @@ from functools import partial
 
 import discord
 
-from bot.app import run_bot
+from bot.app import Parts, run_bot
 from bot.config import Config, load_config
 from bot.edge.delivery import Poster
-from bot.edge.http_errors import Next, Verdict
+from bot.edge.http_errors import AttemptResult, Next
 from bot.edge.posting import Posting
 from bot.queue.job import Delivery, Job
 from bot.queue.store import JobStore
@@ -30,22 +30,22 @@ EXECUTOR = (sys.executable, "-m", "tests.support.fake_executor", "--step-seconds
 class WithoutNonce(Poster):
     """Posts again after every crash in between: duplicates."""
 
-    async def _attempt(
+    async def attempt(
         self, client: discord.Client, posting: Posting, job: Job, delivery: Delivery
-    ) -> tuple[Verdict, str | None]:
+    ) -> tuple[AttemptResult, str | None]:
         forgetful = replace(delivery, nonce=uuid.uuid4().hex[:20], first_try_ms=None)
-        return await super()._attempt(client, posting, job, forgetful)
+        return await super().attempt(client, posting, job, forgetful)
 
 
 class MarkFirst(Poster):
     """Notes the post before it is made: what dies in between is lost."""
 
-    async def _attempt(
+    async def attempt(
         self, client: discord.Client, posting: Posting, job: Job, delivery: Delivery
-    ) -> tuple[Verdict, str | None]:
-        await self._store.mark_sending(job.id)
-        await self._store.mark_sent(job.id, None)
-        return Verdict(Next.SENT), await posting.post(job, delivery, self._now_ms())
+    ) -> tuple[AttemptResult, str | None]:
+        await self.store.mark_sending(job.id)
+        await self.store.mark_sent(job.id, None)
+        return AttemptResult(Next.SENT), await posting.post(job, delivery, self.now_ms())
 
 
 class Leaves(Poster):
@@ -74,7 +74,7 @@ async def main(poster: str) -> None:
     config = load_config()
     await forget_starts(config)
     backend = partial(LocalBackend, command=EXECUTOR, limits=StallLimits(backoff_seconds=0.05, backoff_max_seconds=0.2))
-    await run_bot(config, backend, POSTERS[poster])
+    await run_bot(config, Parts(backend=backend, poster=POSTERS[poster]))
 
 
 if __name__ == "__main__":

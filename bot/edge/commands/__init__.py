@@ -1,8 +1,10 @@
-"""The Discord edge, inwards: slash commands, context menu, buttons. Validates, then hands over a NewJob."""
+"""Slash commands, the context menu and buttons: they validate what a person asks and enqueue a NewJob."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from discord import app_commands
 
 from bot.edge.commands.about import forget_me, help_command, privacy
 from bot.edge.commands.admin import AdminCommands
@@ -10,13 +12,8 @@ from bot.edge.commands.animate import animate, animate_message
 from bot.edge.commands.queue import cancel, queue, result
 from bot.edge.commands.recipe import recipe
 
-if TYPE_CHECKING:
-    from discord import app_commands
 
-    from bot.edge.client import VivantClient
-
-
-def add_commands(tree: app_commands.CommandTree[VivantClient]) -> None:
+def add_commands(tree: app_commands.CommandTree[Any]) -> None:
     """Put every command into the tree."""
     commands: tuple[app_commands.Command[Any, ..., None], ...] = (
         animate,

@@ -1,15 +1,19 @@
-"""/admin: the variant, pause and resume. Hidden from others by Discord, and refused to them here as well."""
+"""/admin: the variant, pause and resume. Hidden from others by Discord, and refused to them here as well.
+
+Tested in tests/bot/edge/commands/test_commands.py.
+"""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 import discord
 from discord import app_commands
 
-from bot.edge.commands.answers import acknowledge, answer, is_admin, is_operator
-from bot.edge.layouts import describe_status, describe_variants
+from bot.edge.commands.answers import acknowledge, answer
+from bot.edge.commands.permissions import is_admin, is_operator
+from bot.edge.context import Interaction
+from bot.texts.descriptions import describe_status, describe_variants
 from bot.texts.replies import (
     no_variant_text,
     not_admin_text,
@@ -18,9 +22,6 @@ from bot.texts.replies import (
     resumed_text,
     switched_text,
 )
-
-if TYPE_CHECKING:
-    from bot.edge.client import VivantClient
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
     def __init__(self) -> None:
         super().__init__(default_permissions=discord.Permissions(manage_guild=True))
 
-    async def interaction_check(self, interaction: discord.Interaction[VivantClient], /) -> bool:  # type: ignore[override]
+    async def interaction_check(self, interaction: Interaction, /) -> bool:  # type: ignore[override]
         """Let only admins through."""
         if is_admin(interaction):
             return True
@@ -40,8 +41,8 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
 
     @app_commands.command(description="See the model variants, or switch to another")
     @app_commands.describe(name="The variant for new jobs; leave it out to see them all")
-    async def variant(self, interaction: discord.Interaction[VivantClient], name: str | None = None) -> None:
-        """Show or switch the variant; jobs in the line keep theirs."""
+    async def variant(self, interaction: Interaction, name: str | None = None) -> None:
+        """Show or switch the variant; jobs in the queue keep theirs."""
         services = interaction.client.services
         if name is None:
             await answer(interaction, describe_variants(services.switches.variants, services.switches.variant.name))
@@ -60,17 +61,13 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
         await interaction.edit_original_response(content=switched_text(services.switches.variant))
 
     @variant.autocomplete("name")
-    async def _variant_names(
-        self, interaction: discord.Interaction[VivantClient], current: str
-    ) -> list[app_commands.Choice[str]]:
+    async def _variant_names(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
         names = interaction.client.services.switches.variants if is_admin(interaction) else {}
         return [app_commands.Choice(name=name, value=name) for name in sorted(names) if current in name][:25]
 
     @app_commands.command(description="Accept and start nothing until /admin resume")
     @app_commands.describe(reason="What people are told")
-    async def pause(
-        self, interaction: discord.Interaction[VivantClient], reason: app_commands.Range[str, 1, 200]
-    ) -> None:
+    async def pause(self, interaction: Interaction, reason: app_commands.Range[str, 1, 200]) -> None:
         """Pause the bot; what runs goes on to its end."""
         if await acknowledge(interaction, private=True) is None:
             return
@@ -78,32 +75,31 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
         if reason[-1] not in ".!?…":
             reason += "."  # it is said in front of other sentences
         await services.switches.pause(reason)
-        services.cards.line_changed()
+        services.cards.queue_changed()
         log.info("paused by %d", interaction.user.id)
         await interaction.edit_original_response(content=now_paused_text(reason))
 
     @app_commands.command(description="Work again")
-    async def resume(self, interaction: discord.Interaction[VivantClient]) -> None:
-        """End a pause, or what a crash storm stopped."""
+    async def resume(self, interaction: Interaction) -> None:
+        """End a pause, or start again after a crash storm."""
         if await acknowledge(interaction, private=True) is None:
             return
         services = interaction.client.services
         await services.switches.resume()
-        for worker in services.workers:
-            worker.resume()
-        services.cards.line_changed()
+        services.crew.resume()
+        services.cards.queue_changed()
         log.info("resumed by %d", interaction.user.id)
         await interaction.edit_original_response(content=resumed_text())
 
-    @app_commands.command(description="The line, the GPU processes, the disk")
-    async def status(self, interaction: discord.Interaction[VivantClient]) -> None:
+    @app_commands.command(description="The queue, the GPU processes, the disk")
+    async def status(self, interaction: Interaction) -> None:
         """Show how the bot is doing."""
         if await acknowledge(interaction, private=True) is None:
             return
         services = interaction.client.services
         text = describe_status(
             counts=await services.store.counts(),
-            backends=[worker.describe() for worker in services.workers],
+            backends=services.crew.describe(),
             free_bytes=services.spool.free_bytes(),
             variant=services.switches.variant.name,
             hold=services.switches.hold,

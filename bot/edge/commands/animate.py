@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import discord
 from discord import app_commands
 
 from bot.edge.commands.answers import answer
-from bot.edge.commands.options import Motion, Wish
+from bot.edge.commands.options import Motion, Options
 from bot.edge.commands.submit import submit
+from bot.edge.context import Interaction
 from bot.texts.replies import no_picture_text
 from generator.clip import Format, Framing, Loop, Quality, Shape
 from generator.protocol import Note
-
-if TYPE_CHECKING:
-    from bot.edge.client import VivantClient
 
 
 def _choices(**labels: str) -> list[app_commands.Choice[str]]:
@@ -58,7 +54,7 @@ def _choices(**labels: str) -> list[app_commands.Choice[str]]:
     ),
 )
 async def animate(
-    interaction: discord.Interaction[VivantClient],
+    interaction: Interaction,
     image: discord.Attachment,
     motion: str = Motion.MEDIUM,
     format: str = Format.MP4,
@@ -78,7 +74,7 @@ async def animate(
     guidance: app_commands.Range[float, 1.0, 10.0] | None = None,
 ) -> None:
     """Take a picture and its options."""
-    wish = Wish(
+    options = Options(
         motion=Motion(motion),
         format=Format(format),
         quality=Quality(quality) if quality else None,
@@ -96,17 +92,17 @@ async def animate(
         decode_chunk=decode_chunk,
         guidance=guidance,
     )
-    await submit(interaction, image, wish)
+    await submit(interaction, image, options)
 
 
 @app_commands.context_menu(name="Animate this image")
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-async def animate_message(interaction: discord.Interaction[VivantClient], message: discord.Message) -> None:
+async def animate_message(interaction: Interaction, message: discord.Message) -> None:
     """Take a message's first picture, with the usual settings."""
     pictures = [item for item in message.attachments if (item.content_type or "").startswith("image/")]
     if not pictures:
         await answer(interaction, no_picture_text())
         return
     notes = (Note("first-picture", {"of": len(pictures)}),) if len(pictures) > 1 else ()
-    await submit(interaction, pictures[0], Wish(), notes)
+    await submit(interaction, pictures[0], Options(), notes)

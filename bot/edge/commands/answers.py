@@ -1,19 +1,18 @@
-"""How a command answers: privately, once, and whether or not it was acknowledged before."""
+"""How a command answers: privately, once, and whether or not it was acknowledged before.
+
+Tested in tests/bot/edge/commands/test_commands.py.
+"""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
+from discord import app_commands
 
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.owner_alerts import owner_ids
-from bot.texts.replies import taken_back_text
-
-if TYPE_CHECKING:
-    from bot.edge.client import VivantClient
-    from bot.queue.job import Job
+from bot.texts.replies import failed_text, taken_back_text
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +26,7 @@ async def answer(interaction: discord.Interaction[Any], text: str, **more: Any) 
 
 
 async def acknowledge(interaction: discord.Interaction[Any], *, private: bool) -> int | None:
-    """Defer, and give the answer's message id; None: it was too late, so nobody waits for an answer."""
+    """Defer, and return the answer's message id; None when it was too late, so that nobody waits for an answer."""
     try:
         callback = await interaction.response.defer(ephemeral=private, thinking=True)
     except discord.NotFound:
@@ -52,20 +51,17 @@ async def take_back(interaction: discord.Interaction[Any], text: str) -> None:
         await interaction.delete_original_response()
 
 
-def is_operator(interaction: discord.Interaction[VivantClient]) -> bool:
-    """Tell whether the person owns this bot: listed in `owners`, or the application's owner or in its team."""
-    owners = owner_ids(interaction.client, interaction.client.services.config.owners)
-    return interaction.user.id in owners
-
-
-def is_admin(interaction: discord.Interaction[VivantClient]) -> bool:
-    """Tell whether the person may pause and resume: an operator, or listed in `admins`."""
-    return is_operator(interaction) or interaction.user.id in interaction.client.services.config.admins
-
-
-def may_end(interaction: discord.Interaction[VivantClient], job: Job) -> bool:
-    """Tell whether the person may cancel or delete: the requester, a moderator of that very server, an operator."""
-    if interaction.user.id == job.user_id or is_operator(interaction):
-        return True
-    same_guild = interaction.guild_id is not None and interaction.guild_id == job.route.guild_id
-    return same_guild and interaction.permissions.manage_messages
+async def report(interaction: discord.Interaction[Any], error: Exception) -> None:
+    """Log the whole error with the interaction's id, never its token, and tell its person once, in a plain sentence."""
+    if isinstance(error, app_commands.CheckFailure):
+        return  # the check has answered
+    if interaction.client.is_closed():
+        log.info("interaction=%d was cut short by the stop", interaction.id)
+        return
+    cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+    name = interaction.command.qualified_name if interaction.command else "button"
+    log.error("interaction=%d %s failed", interaction.id, name, exc_info=cause)
+    try:
+        await answer(interaction, failed_text())
+    except NETWORK_ERRORS as late:
+        log.info("interaction=%d could not be told: %s", interaction.id, type(late).__name__)

@@ -1,37 +1,66 @@
-"""What the buttons under cards and clips do."""
+"""What the buttons under cards and clips do.
+
+Tested in tests/bot/edge/commands/test_commands.py.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
+import re
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
 import discord
+from discord import ui
 
 from bot.edge.commands.about import forget
-from bot.edge.commands.answers import acknowledge, answer, may_end
+from bot.edge.commands.answers import acknowledge, answer, report
 from bot.edge.commands.options import MOTION_STEP, vary
+from bot.edge.commands.permissions import is_served, may_end
 from bot.edge.commands.queue import cancel_job
 from bot.edge.commands.recipe import describe_job_recipe
 from bot.edge.commands.submit import submit_again
+from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import Action, deleted_card
 from bot.edge.status_cards import edit_card, wall_clock_ms
 from bot.queue.job import Job
 from bot.texts.replies import earlier_text, forgotten_text, not_yours_text
 
-if TYPE_CHECKING:
-    from bot.edge.client import VivantClient
-
-    Interaction = discord.Interaction[VivantClient]
-
 log = logging.getLogger(__name__)
 
 
-async def press(interaction: Interaction, action: Action, number: int, key: str) -> None:
-    """Do what a button says; `number` is its job's id, and `key` that job's key."""
+class JobButton(
+    ui.DynamicItem[ui.Button[Any]], template=r"vivant:(?P<action>[a-z]+):(?P<number>\d+)(?::(?P<key>[\w-]*))?"
+):
+    """Answers every press on an `ActionButton`, also on those of an earlier run: the custom id says everything."""
+
+    def __init__(self, item: ui.Button[Any], action: Action, number: int, key: str) -> None:
+        super().__init__(item)
+        self.action = action
+        self.number = number
+        self.key = key
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Rebuild the button from a press."""
+        assert isinstance(item, ui.Button)
+        return cls(item, Action(match["action"]), int(match["number"]), match["key"] or "")
+
+    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+        """Do what the button says, with the same checks and answers to failures as a command."""
+        try:
+            # FORGET is always open, as its command is.
+            if self.action is Action.FORGET or await is_served(interaction):
+                await _press(interaction, self.action, self.number, self.key)
+        except Exception as error:  # noqa: BLE001 - a button has no tree to catch its errors
+            await report(interaction, error)
+
+
+async def _press(interaction: Interaction, action: Action, number: int, key: str) -> None:
     job = None if action is Action.FORGET else await interaction.client.services.store.job(number)
     if job is not None and job.key != key and action is not Action.DELETE:
         await answer(interaction, earlier_text())
@@ -67,10 +96,9 @@ async def _delete(interaction: Interaction, job: Job | None) -> None:
     with contextlib.suppress(discord.NotFound):
         await interaction.delete_original_response()  # of a component: the message it sits on
     if job is not None:
-        await asyncio.to_thread(services.spool.delete, await services.store.drop_files(job.id))
+        await services.requests.delete_clip(job)
         with contextlib.suppress(*NETWORK_ERRORS):  # the card may be gone as well
             await edit_card(interaction.client, job, deleted_card(), now_ms=wall_clock_ms(), bare=True)
-        log.info("job=%d clip deleted", job.id)
 
 
 def _may_delete_orphan(interaction: Interaction) -> bool:

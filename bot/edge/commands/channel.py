@@ -1,18 +1,17 @@
-"""What an interaction says about its place: whether a clip can be posted there later, and how large it may be."""
+"""What an interaction says about its channel: whether a clip can be posted there later, and how large it may be.
+
+Tested in tests/bot/edge/commands/test_animate.py.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import discord
 
+from bot.config import MIB
+from bot.edge.context import Interaction
 from bot.queue.job import Route
-from bot.texts.explanations import explain_place
+from bot.texts.explanations import explain_channel
 
-if TYPE_CHECKING:
-    from bot.edge.client import VivantClient
-
-MIB = 1024 * 1024
 LARGEST_POST = 24 * MIB
 """Discord takes 25 MiB a request, whatever a server's own limit says"""
 TOKEN_MS = 15 * 60 * 1000
@@ -20,7 +19,7 @@ ANSWER_WITHIN_MS = 12 * 60 * 1000
 """of the token's 15 minutes, what a job may take where the bot can only answer and not post"""
 
 
-def refuse_place(interaction: discord.Interaction[VivantClient]) -> str | None:
+def refuse_channel(interaction: Interaction) -> str | None:
     """Say why a clip could not be posted here later; None when it can."""
     if interaction.guild_id is None or not can_post(interaction):
         return None
@@ -37,10 +36,10 @@ def refuse_place(interaction: discord.Interaction[VivantClient]) -> str | None:
         )
         if not has
     ]
-    return explain_place(missing) if missing else None
+    return explain_channel(missing) if missing else None
 
 
-def can_post(interaction: discord.Interaction[VivantClient]) -> bool:
+def can_post(interaction: Interaction) -> bool:
     """Tell whether the bot can post here with its own token, also after the interaction's 15 minutes."""
     if interaction.guild_id is None:
         return interaction.context.dm_channel
@@ -48,8 +47,8 @@ def can_post(interaction: discord.Interaction[VivantClient]) -> bool:
     return interaction.is_guild_integration() and interaction.client.get_guild(interaction.guild_id) is not None
 
 
-def route_of(interaction: discord.Interaction[VivantClient], *, spoiler: bool, now_ms: int) -> Route:
-    """Give the way back to the place of an interaction."""
+def route_of(interaction: Interaction, *, spoiler: bool, now_ms: int) -> Route:
+    """Return where the answers to an interaction go."""
     assert interaction.channel_id is not None
     posts = can_post(interaction)
     limit = interaction.filesize_limit
@@ -69,8 +68,8 @@ def route_of(interaction: discord.Interaction[VivantClient], *, spoiler: bool, n
     )
 
 
-def weight_of(interaction: discord.Interaction[VivantClient]) -> int:
-    """Give the person's share of the GPU: the largest of their roles' weights."""
+def weight_of(interaction: Interaction) -> int:
+    """Return the person's share of the GPU in percent: the largest of their roles' shares."""
     weights = interaction.client.services.config.queue.role_weights
     roles = [str(role.id) for role in getattr(interaction.user, "roles", ())]
     return max((weights[role] for role in roles if role in weights), default=100)

@@ -1,4 +1,7 @@
-"""What a person asked for, and the clip settings it resolves to. Pure; knows no Discord."""
+"""The options of a request, and the clip settings that they resolve to. Pure; no Discord.
+
+Tested in tests/bot/edge/commands/test_animate.py and tests/generator/test_variants.py.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ MOTION_STEP = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Options:
     """The options of one /animate; None leaves the choice to the bot."""
 
     motion: Motion = Motion.MEDIUM
@@ -53,35 +56,35 @@ class Wish:
     guidance: float | None = None
 
 
-def resolve(wish: Wish, variant: Variant, config: GeneratorConfig, shape: Shape) -> ClipSettings:
-    """Give the frozen settings of a wish, seed included. Raises SettingsError on a value out of bounds."""
-    quality = wish.quality or variant.quality or config.quality
-    wild = WILD_NOISE if wish.motion is Motion.WILD else None
-    noise = _first(wish.noise_augmentation, wild)
+def resolve(options: Options, variant: Variant, config: GeneratorConfig) -> ClipSettings:
+    """Return the frozen settings of the options, seed included. Raises SettingsError on a value out of bounds."""
+    quality = options.quality or variant.quality or config.quality
+    wild = WILD_NOISE if options.motion is Motion.WILD else None
+    noise = _first(options.noise_augmentation, wild)
     plain = ClipSettings()
-    steps = _first(wish.steps, min(DEFAULT_STEPS[quality], config.max_steps))
+    steps = _first(options.steps, min(DEFAULT_STEPS[quality], config.max_steps))
     return ClipSettings(
         variant=variant.name,
-        frames=_first(wish.frames, variant.frames),
-        motion_bucket=_first(wish.motion_bucket, MOTION_BUCKETS[wish.motion]),
+        frames=_first(options.frames, variant.frames),
+        motion_bucket=_first(options.motion_bucket, MOTION_BUCKETS[options.motion]),
         noise_augmentation=_first(noise, plain.noise_augmentation),
-        conditioning_fps=_first(wish.conditioning_fps, plain.conditioning_fps),
-        playback_fps=_first(wish.playback_fps, plain.playback_fps),
+        conditioning_fps=_first(options.conditioning_fps, plain.conditioning_fps),
+        playback_fps=_first(options.playback_fps, plain.playback_fps),
         quality=quality,
         steps=steps,
-        max_guidance=_first(wish.guidance, _first(variant.max_guidance, plain.max_guidance)),
-        decode_chunk=wish.decode_chunk,
-        seed=_first(wish.seed, new_seed()),
-        format=wish.format,
-        shape=shape,
-        framing=wish.framing or config.framing,
-        loop=wish.loop,
-        smooth=wish.smooth,
+        max_guidance=_first(options.guidance, _first(variant.max_guidance, plain.max_guidance)),
+        decode_chunk=options.decode_chunk,
+        seed=_first(options.seed, new_seed()),
+        format=options.format,
+        shape=options.shape,
+        framing=options.framing or config.framing,
+        loop=options.loop,
+        smooth=options.smooth,
     )
 
 
 def vary(settings: ClipSettings, *, motion: int = 0) -> ClipSettings:
-    """Give the settings of a variation: a new seed, or the same seed with more or less motion."""
+    """Return the settings of a variation: a new seed, or the same seed with more or less motion."""
     if motion == 0:
         return replace(settings, seed=new_seed())
     low, high = BOUNDS["motion_bucket"]

@@ -1,48 +1,48 @@
-"""/queue, /cancel and /result."""
+"""/queue, /cancel and /result.
+
+Tested in tests/bot/edge/commands/test_commands.py.
+"""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 import discord
 from discord import app_commands
 
-from bot.edge.commands.answers import acknowledge, may_end
+from bot.edge.commands.answers import acknowledge
 from bot.edge.commands.channel import LARGEST_POST
-from bot.edge.layouts import clip_name, describe_line, describe_settings
-from bot.edge.posting import Unposted, fit_clip
+from bot.edge.commands.permissions import may_end
+from bot.edge.context import Interaction
+from bot.edge.layouts import clip_name
 from bot.edge.status_cards import wall_clock_ms
 from bot.queue.job import SETTLED, Job, JobState
-from bot.queue.store import CancelOutcome
-from bot.texts.explanations import explain_failure
+from bot.texts.descriptions import describe_settings
+from bot.texts.failures import explain_failure
 from bot.texts.replies import explain_cancel, no_clip_text, no_job_text, not_yours_text, still_coming_text
+from bot.texts.status import describe_queue
+from bot.work.fitting import ClipGone, fit_clip
 from generator.errors import GeneratorError
-
-if TYPE_CHECKING:
-    from bot.edge.client import VivantClient
-
-    Interaction = discord.Interaction[VivantClient]
 
 log = logging.getLogger(__name__)
 
 MOST_CHOICES = 25  # Discord's limit
 
 
-@app_commands.command(name="queue", description="Your pictures' places in the line, and the whole line")
+@app_commands.command(name="queue", description="Where your pictures stand in the queue, and the whole queue")
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-async def queue(interaction: discord.Interaction[VivantClient]) -> None:
-    """Show the line, privately."""
+async def queue(interaction: Interaction) -> None:
+    """Show the queue, privately."""
     if await acknowledge(interaction, private=True) is None:
         return
     services = interaction.client.services
     active = await services.store.active_jobs()
     own = [(job, await services.store.place(job.id)) for job in active if job.user_id == interaction.user.id]
-    text = describe_line(
+    text = describe_queue(
         own,
         active,
-        begun=services.cards.begun(),
+        begun=services.crew.begun(),
         guild_id=interaction.guild_id,
         now_ms=wall_clock_ms(),
         hold=services.switches.hold,
@@ -50,11 +50,11 @@ async def queue(interaction: discord.Interaction[VivantClient]) -> None:
     await interaction.edit_original_response(content=text, allowed_mentions=discord.AllowedMentions.none())
 
 
-@app_commands.command(name="cancel", description="Give up one of your pictures in the line")
+@app_commands.command(name="cancel", description="Give up one of your pictures in the queue")
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 @app_commands.describe(job="Which one; /queue lists them")
-async def cancel(interaction: discord.Interaction[VivantClient], job: int) -> None:
+async def cancel(interaction: Interaction, job: int) -> None:
     """Cancel a job: one's own, or as a moderator any of that server."""
     if await acknowledge(interaction, private=True) is None:
         return
@@ -62,23 +62,20 @@ async def cancel(interaction: discord.Interaction[VivantClient], job: int) -> No
 
 
 async def cancel_job(interaction: Interaction, job_id: int) -> str:
-    """Cancel a job for whoever asks, and say what came of it."""
+    """Cancel a job if the person may, and return what to tell them."""
     services = interaction.client.services
     job = await services.store.job(job_id)
     if job is None:
         return no_job_text(job_id)
     if not may_end(interaction, job):
         return not_yours_text()
-    outcome = await services.store.cancel(job_id)
-    if outcome is CancelOutcome.RUNNING_REQUESTED:
-        for worker in services.workers:
-            worker.cancel(job_id)
+    outcome = await services.requests.cancel(job_id)
     services.cards.changed(job_id)
     return explain_cancel(outcome, job_id)
 
 
 @cancel.autocomplete("job")
-async def _cancellable(interaction: discord.Interaction[VivantClient], current: str) -> list[app_commands.Choice[int]]:
+async def _cancellable(interaction: Interaction, current: str) -> list[app_commands.Choice[int]]:
     jobs = await interaction.client.services.store.jobs_of(interaction.user.id, limit=MOST_CHOICES)
     return _job_choices([job for job in jobs if job.state not in SETTLED], current)
 
@@ -87,7 +84,7 @@ async def _cancellable(interaction: discord.Interaction[VivantClient], current: 
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 @app_commands.describe(job="Which one; leave it out for your newest")
-async def result(interaction: discord.Interaction[VivantClient], job: int | None = None) -> None:
+async def result(interaction: Interaction, job: int | None = None) -> None:
     """Hand a person their own clip, privately: a fresh interaction may always be answered."""
     if await acknowledge(interaction, private=True) is None:
         return
@@ -112,7 +109,7 @@ async def _hand_over(interaction: Interaction, job: Job) -> None:
     try:
         limit = min(interaction.filesize_limit, LARGEST_POST)
         path = await fit_clip(services.spool, job, limit, services.shrink)
-    except (Unposted, GeneratorError) as error:
+    except (ClipGone, GeneratorError) as error:
         log.info("job=%d cannot be handed over: %s", job.id, error)
         await interaction.edit_original_response(content=no_clip_text())
         return
@@ -124,7 +121,7 @@ async def _hand_over(interaction: Interaction, job: Job) -> None:
 
 
 @result.autocomplete("job")
-async def _fetchable(interaction: discord.Interaction[VivantClient], current: str) -> list[app_commands.Choice[int]]:
+async def _fetchable(interaction: Interaction, current: str) -> list[app_commands.Choice[int]]:
     jobs = await interaction.client.services.store.jobs_of(interaction.user.id, limit=MOST_CHOICES)
     return _job_choices([job for job in jobs if job.state is JobState.RENDERED and job.clip], current)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import aiohttp
 import discord
@@ -12,25 +11,19 @@ from discord import app_commands
 from bot.edge.commands.answers import acknowledge, answer
 from bot.edge.commands.channel import LARGEST_POST
 from bot.edge.commands.download import download
-from bot.edge.layouts import describe_recipe
+from bot.edge.context import Interaction
+from bot.texts.descriptions import describe_recipe
 from bot.texts.replies import no_job_text, no_recipe_text, not_fetched_text, which_recipe_text
 from generator.clip import ClipSettings
 from generator.errors import GeneratorError
 from generator.video.recipe import read_recipe
-
-if TYPE_CHECKING:
-    from bot.edge.client import VivantClient
-
-    Interaction = discord.Interaction[VivantClient]
 
 
 @app_commands.command(name="recipe", description="How a clip was made: every setting and its seed")
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 @app_commands.describe(clip="A clip that I made", job="Or its number")
-async def recipe(
-    interaction: discord.Interaction[VivantClient], clip: discord.Attachment | None = None, job: int | None = None
-) -> None:
+async def recipe(interaction: Interaction, clip: discord.Attachment | None = None, job: int | None = None) -> None:
     """Show a recipe, privately."""
     if clip is None and job is None:
         await answer(interaction, which_recipe_text())
@@ -42,7 +35,7 @@ async def recipe(
 
 
 async def describe_job_recipe(interaction: Interaction, job_id: int) -> str:
-    """Give a job's settings: they are on its clip for all to read anyway."""
+    """Return a job's settings: they are on its clip for all to read anyway."""
     job = await interaction.client.services.store.job(job_id)
     return no_job_text(job_id) if job is None else describe_recipe(job.settings, source=f"job {job.id}")
 

@@ -1,7 +1,8 @@
-"""How a request becomes a job: refuse early, acknowledge, fetch, frame, enqueue, show the card.
+"""How a request becomes a job: refuse early, acknowledge, download, frame, enqueue, show the card.
 
 What can be refused from memory is refused before the acknowledgement, privately. What needs the disk or the network
 comes after it: by then the answer is public, so it is taken back and the refusal follows privately.
+Tested in tests/bot/edge/commands/test_animate.py.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import aiohttp
 import discord
 
+from bot.config import MIB
 from bot.edge.commands.answers import acknowledge, answer, take_back
-from bot.edge.commands.channel import ANSWER_WITHIN_MS, MIB, refuse_place, route_of, weight_of
+from bot.edge.commands.channel import ANSWER_WITHIN_MS, refuse_channel, route_of, weight_of
 from bot.edge.commands.download import download
-from bot.edge.commands.options import Wish, resolve
+from bot.edge.commands.options import Options, resolve
+from bot.edge.context import Interaction, Services
 from bot.edge.layouts import PREVIEW_NAME
 from bot.edge.status_cards import wall_clock_ms
 from bot.queue.job import Job, NewJob, Route
@@ -26,23 +28,17 @@ from bot.queue.spool import SpoolFull
 from bot.queue.store import QueueFull, StoreFull
 from bot.texts.explanations import explain_full, explain_picture, explain_settings, explain_source
 from bot.texts.replies import (
-    in_line_already_text,
     no_further_text,
     no_room_text,
     not_fetched_text,
     paused_text,
     picture_gone_text,
+    queued_already_text,
     too_long_text,
 )
 from generator.clip import ClipSettings
 from generator.errors import PictureError, SettingsError
 from generator.protocol import Note
-
-if TYPE_CHECKING:
-    from bot.edge.client import VivantClient
-    from bot.edge.context import Services
-
-    Interaction = discord.Interaction[VivantClient]
 
 log = logging.getLogger(__name__)
 
@@ -56,35 +52,38 @@ class Refused(Exception):
 
 
 async def submit(
-    interaction: Interaction, source: discord.Attachment, wish: Wish, notes: tuple[Note, ...] = ()
+    interaction: Interaction, source: discord.Attachment, options: Options, notes: tuple[Note, ...] = ()
 ) -> None:
-    """Take one picture with its wish: from here on a job, a card and, some time later, a clip.
+    """Turn one picture with its options into a job and its status card, or say why not.
 
-    `notes` are told beside what the picture itself gives reason to tell.
+    `notes` are added to those that the picture itself gives reason for.
     """
     services = interaction.client.services
-    refusal = _refuse_early(interaction) or _refuse_picture(services, source) or _refuse_wish(services, wish)
-    if refusal:
-        await answer(interaction, refusal)
+    try:
+        if refusal := _refuse_early(interaction) or _refuse_picture(services, source):
+            raise Refused(refusal)
+        settings = _resolve(services, options)
+    except Refused as refused:
+        await answer(interaction, refused.text)
         return
     message_id = await acknowledge(interaction, private=False)
     if message_id is None:
         return
     new = None
     try:
-        new = await _take_picture(interaction, source, wish)
+        new = await _take_picture(interaction, source, settings)
         new = replace(new, notes=notes + new.notes)
         await _accept(interaction, new, message_id)
     except Refused as refused:
         if new is not None:
-            await asyncio.to_thread(services.spool.delete, [new.picture])
+            await services.requests.delete_files([new.picture])
         await take_back(interaction, refused.text)
 
 
 async def submit_again(
     interaction: Interaction, job_id: int, settings_of: Callable[[ClipSettings], ClipSettings]
 ) -> None:
-    """Take another clip of an earlier job's picture, for whoever asks; `settings_of` changes its settings."""
+    """Enqueue another clip of an earlier job's picture, for whoever asks; `settings_of` changes its settings."""
     services = interaction.client.services
     if refusal := _refuse_early(interaction):
         await answer(interaction, refusal)
@@ -103,7 +102,7 @@ async def submit_again(
             settings = replace(settings, variant=services.switches.variant.name)
         for other in await services.store.active_jobs():
             if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
-                raise Refused(in_line_already_text())
+                raise Refused(queued_already_text())
         route = route_of(interaction, spoiler=job.route.spoiler, now_ms=wall_clock_ms())
         await _accept(interaction, _new_job(interaction, route, settings, job.picture), message_id)
     except Refused as refused:
@@ -114,7 +113,7 @@ def _refuse_early(interaction: Interaction) -> str | None:
     services = interaction.client.services
     if services.switches.paused is not None:
         return paused_text(services.switches.paused)
-    if refusal := refuse_place(interaction):
+    if refusal := refuse_channel(interaction):
         return refusal
     try:
         services.spool.require_room()  # one statvfs: microseconds
@@ -129,30 +128,29 @@ def _refuse_picture(services: Services, source: discord.Attachment) -> str | Non
     return explain_source(source.filename, source.content_type, source.size, limit)
 
 
-def _refuse_wish(services: Services, wish: Wish) -> str | None:
+def _resolve(services: Services, options: Options) -> ClipSettings:
+    """Return the settings of the options, seed included; the shape may still be AUTO. Raises Refused."""
     most = services.config.generator.max_steps
-    if wish.steps is not None and wish.steps > most:
-        return explain_settings(SettingsError("", setting="steps", low=1, high=most))
     try:
-        resolve(wish, services.switches.variant, services.config.generator, wish.shape)
+        if options.steps is not None and options.steps > most:
+            raise SettingsError("", setting="steps", low=1, high=most)
+        return resolve(options, services.switches.variant, services.config.generator)
     except SettingsError as error:
-        return explain_settings(error)
-    return None
+        raise Refused(explain_settings(error)) from error
 
 
-async def _take_picture(interaction: Interaction, source: discord.Attachment, wish: Wish) -> NewJob:
-    """Bring the picture into the spool, framed for the model."""
+async def _take_picture(interaction: Interaction, source: discord.Attachment, settings: ClipSettings) -> NewJob:
+    """Download the picture into the spool and frame it for the model. Raises Refused."""
     services = interaction.client.services
     key = str(interaction.id)
-    variant = services.switches.variant
-    framing = wish.framing or services.config.generator.framing
+    variant = services.switches.variants[settings.variant]
     incoming = services.spool.incoming_path(key)
     picture = services.spool.picture_path(services.spool.picture_name(key))
     limit = services.config.picture.max_mib * MIB
     try:
         await download(interaction.client.downloads, source.url, incoming, limit, proxy=services.config.proxy)
-        prepared = await services.pictures.prepare(incoming, picture, variant, wish.shape, framing)
-        settings = resolve(wish, variant, services.config.generator, prepared.shape)
+        prepared = await services.pictures.prepare(incoming, picture, variant, settings.shape, settings.framing)
+        settings = replace(settings, shape=prepared.shape)
         route = route_of(interaction, spoiler=source.is_spoiler(), now_ms=wall_clock_ms())
         return _new_job(interaction, route, settings, picture.name, prepared.notes)
     except PictureError as error:
@@ -185,7 +183,7 @@ def _new_job(
 
 
 async def _accept(interaction: Interaction, new: NewJob, message_id: int) -> None:
-    """Enqueue, then show the card: the promise is on disk before the person reads it."""
+    """Enqueue, then show the card: the job is on disk before the person reads that it was accepted."""
     services = interaction.client.services
     try:
         job = await services.store.enqueue(replace(new, card_message_id=message_id))
@@ -204,9 +202,12 @@ async def _accept(interaction: Interaction, new: NewJob, message_id: int) -> Non
 
 
 async def _refuse_long_wait(services: Services, job: Job) -> None:
-    """Where the bot can only answer for 15 minutes, give up what will surely last longer: only its place tells."""
+    """Refuse a job that will surely take longer than the 15 minutes for which the bot can only answer.
+
+    Its position in the queue tells, so it is enqueued first and withdrawn again.
+    """
     if job.route.can_post:
         return
-    place = await services.store.place(job.id)
-    if place is not None and place.eta_low_ms > ANSWER_WITHIN_MS and await services.store.withdraw(job.id):
-        raise Refused(too_long_text(place.eta_low_ms))
+    position = await services.store.place(job.id)
+    if position is not None and position.eta_low_ms > ANSWER_WITHIN_MS and await services.store.withdraw(job.id):
+        raise Refused(too_long_text(position.eta_low_ms))

@@ -14,7 +14,7 @@ import imageio_ffmpeg
 import pytest
 
 from bot.edge.delivery import ROOM_SECONDS, Poster
-from bot.edge.http_errors import Next, Verdict
+from bot.edge.http_errors import AttemptResult, Next
 from bot.edge.posting import Posting
 from bot.queue.database import StoreFull
 from bot.queue.job import Delivery, Job
@@ -233,8 +233,8 @@ async def test_the_same_storm_without_the_nonce_doubles_clips(tmp_path: Path) ->
 
 
 class WithoutNonce(Posting):
-    async def _send(self, place: discord.abc.Messageable, job: Job, nonce: str) -> discord.Message:
-        return await super()._send(place, job, secrets.token_hex(8))
+    async def send(self, place: discord.abc.Messageable, job: Job, nonce: str) -> discord.Message:
+        return await super().send(place, job, secrets.token_hex(8))
 
 
 class WithoutLookUp(Posting):
@@ -243,10 +243,12 @@ class WithoutLookUp(Posting):
 
 
 class MarksThenPosts(Poster):
-    async def _attempt(self, client: Any, posting: Posting, job: Job, delivery: Delivery) -> tuple[Verdict, str | None]:
-        await self._store.mark_sending(job.id)
-        await self._store.mark_sent(job.id, None)
-        return (await super()._attempt(client, posting, job, delivery))[0], None
+    async def attempt(
+        self, client: Any, posting: Posting, job: Job, delivery: Delivery
+    ) -> tuple[AttemptResult, str | None]:
+        await self.store.mark_sending(job.id)
+        await self.store.mark_sent(job.id, None)
+        return (await super().attempt(client, posting, job, delivery))[0], None
 
 
 async def test_without_the_nonce_a_lost_reply_is_a_second_clip(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -283,11 +285,13 @@ class Poisoned(Posting):
 
 
 class CatchesNothing(Poster):
-    async def _attempt(self, client: Any, posting: Posting, job: Job, delivery: Delivery) -> tuple[Verdict, str | None]:
-        await self._store.mark_sending(job.id)
-        url = await posting.post(job, delivery, self._now_ms())
-        await self._store.mark_sent(job.id, None)
-        return Verdict(Next.SENT), url
+    async def attempt(
+        self, client: Any, posting: Posting, job: Job, delivery: Delivery
+    ) -> tuple[AttemptResult, str | None]:
+        await self.store.mark_sending(job.id)
+        url = await posting.post(job, delivery, self.now_ms())
+        await self.store.mark_sent(job.id, None)
+        return AttemptResult(Next.SENT), url
 
 
 async def test_one_poisoned_delivery_stops_no_other_and_is_tried_again(sandbox: Sandbox, tmp_path: Path) -> None:

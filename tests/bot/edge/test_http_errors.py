@@ -5,7 +5,7 @@ from __future__ import annotations
 import discord
 import pytest
 
-from bot.edge.http_errors import LONGEST_WAIT_MS, Next, judge, needs_look_up, wait_ms
+from bot.edge.http_errors import LONGEST_WAIT_MS, Next, classify, needs_look_up, wait_ms
 from bot.queue.job import Delivery, DeliveryState
 
 
@@ -40,7 +40,7 @@ def refusal(status: int, code: int = 0) -> discord.HTTPException:
     ids=lambda value: str(getattr(value, "code", value)),
 )
 def test_each_refusal_has_its_consequence(error: Exception, expected: Next) -> None:
-    assert judge(error).next is expected
+    assert classify(error).next is expected
 
 
 def test_rests_grow_to_five_minutes_and_stay_there() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.edge.owner_alerts import Alarm
+from bot.edge.owner_alerts import OwnerAlerts
 from bot.sandbox.scene import ADA, DIRECT_ADA, DIRECT_OLGA, OLGA
 from bot.sandbox.server import Sandbox
 from generator.errors import ExecutorLost
@@ -17,7 +17,7 @@ from tests.support.edge import running_edge, until
 @pytest.mark.parametrize(("others_go_on", "says"), [(False, "nothing is started"), (True, "the others go on")])
 async def test_a_storm_is_told_to_the_owner_alone(tmp_path: Path, others_go_on: bool, says: str) -> None:
     async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
-        alarm = Alarm()
+        alarm = OwnerAlerts()
         alarm.storm(ExecutorLost("killed by signal 9", cause="signal"), others_go_on)
         ringing = asyncio.create_task(alarm.run(edge.client, frozenset()))
         world = edge.sandbox.world

@@ -14,7 +14,6 @@ from bot.sandbox.refusals import Json
 from bot.sandbox.scene import DIRECT_ADA
 from bot.sandbox.server import Sandbox
 from generator.errors import ExecutorLost
-from generator.protocol import Phase, Progress
 from tests.support.edge import Edge, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend
 
@@ -31,8 +30,8 @@ async def test_the_card_ends_on_the_last_word_after_a_storm_of_progress(sandbox:
         job = await edge.queued()
         await edge.delivered()
         await until(lambda: "here is the clip" in words(edge.seen()[0]), "the last word")
-        for step in range(50):
-            edge.cards.progress(job, Progress(Phase.DENOISE, step, 50))
+        for _ in range(50):
+            edge.cards.progressed(job.id)
         await asyncio.sleep(0.2)
         assert "here is the clip" in words(edge.seen()[0])
         edits = edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}")
@@ -46,14 +45,14 @@ async def test_waiting_cards_follow_their_place_without_flooding(sandbox: Sandbo
             await edge.queued()
         await until(lambda: "Number 3" in words(edge.seen()[3]), "the last one's place")
         await edge.invoke("cancel", {"job": 1})
-        moved = ("Cancelled", "Bringing it to life", "Next in line", "Number 2")
+        moved = ("Cancelled", "Bringing it to life", "Next in the queue", "Number 2")
         await until(
             lambda: all(place in words(card) for place, card in zip(moved, edge.seen()[:4], strict=True)),
             "all moved up",
         )
         edits = len(edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}"))
         for _ in range(20):
-            edge.cards.line_changed()
+            edge.cards.queue_changed()
         await asyncio.sleep(0.3)
         assert len(edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}")) == edits
 
@@ -82,7 +81,7 @@ async def test_times_pass_also_while_others_come_and_go(sandbox: Sandbox, tmp_pa
         first = await _first_time_told(edge)
 
         def told_anew() -> bool:
-            edge.cards.line_changed()  # as each job does that comes or goes
+            edge.cards.queue_changed()  # as each job does that comes or goes
             return (_soonest(edge.seen()[1]) or 0) > first
 
         await until(told_anew, "a later time", timeout=30)

@@ -16,8 +16,9 @@ import pytest
 from bot.queue.job import Job, JobState, Limits
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
+from bot.work.crew import Crew
 from bot.work.gate import Gate, HoldCause
-from bot.work.worker import STORM_CRASHES, Crew, Worker
+from bot.work.worker import STORM_CRASHES, Worker
 from generator.backend.backend import Backend
 from generator.errors import BadFrames, DiskFull, ExecutorLost, RenderCrashed, RenderError
 from generator.protocol import Progress, Rendered, RenderRequest
@@ -37,6 +38,7 @@ class Bench:
     spool: Spool
     backend: Backend
     gate: Gate = field(default_factory=Gate)
+    crew: Crew = field(default_factory=Crew)
     progress: list[tuple[int, Progress]] = field(default_factory=list)
     changes: list[int] = field(default_factory=list)
     storms: list[tuple[ExecutorLost, bool]] = field(default_factory=list)
@@ -49,12 +51,17 @@ class Bench:
             self.spool,
             self.backend,
             gate=self.gate,
-            on_progress=lambda job, progress: self.progress.append((job.id, progress)),
+            on_step=self._on_step,
+            crew=self.crew,
             on_change=self._on_change,
             on_storm=lambda error, others_go_on: self.storms.append((error, others_go_on)),
             monotonic=self._monotonic,
             room_check_seconds=0.01,
         )
+
+    def _on_step(self, job_id: int) -> None:
+        [progress] = [item for (number, _), item in self.crew.begun().items() if number == job_id]
+        self.progress.append((job_id, progress))
 
     def _on_change(self, job_id: int) -> None:
         self.changes.append(job_id)
@@ -179,11 +186,11 @@ async def test_one_gpu_that_keeps_crashing_does_not_stop_the_others(tmp_path: Pa
     broken = FakeBackend(usual=Act(error=lost()))
     async with at_work(tmp_path, broken, Limits(max_attempts=100)) as bench:
         sound = FakeBackend()
-        other = Worker(bench.store, bench.spool, sound, gate=bench.gate, crew=bench.worker._crew)
+        other = Worker(bench.store, bench.spool, sound, gate=bench.gate, crew=bench.crew)
         await bench.store.enqueue(new_job())
 
         async def stopped() -> bool:
-            return not bench.worker.is_fit
+            return not bench.worker.may_start
 
         await bench.until(stopped)
         assert bench.gate.hold is None
@@ -195,7 +202,7 @@ async def test_one_gpu_that_keeps_crashing_does_not_stop_the_others(tmp_path: Pa
         running.cancel()
         await asyncio.wait({running})
         bench.worker.resume()
-        assert bench.worker.is_fit and "stopped" not in bench.worker.describe()
+        assert bench.worker.may_start and "stopped" not in bench.worker.describe()
 
 
 async def test_no_gpu_idles_while_another_takes_jobs_in_advance(tmp_path: Path) -> None:

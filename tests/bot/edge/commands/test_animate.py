@@ -9,7 +9,7 @@ import pytest
 
 from bot.config import MIB
 from bot.edge.commands.animate import animate
-from bot.queue.job import Job, Limits, NewJob
+from bot.queue.job import Job, NewJob
 from bot.sandbox.faults import Refuse
 from bot.sandbox.interaction import State
 from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, GENERAL, LOBBY, NO_FILES, PICTURES, READ_ONLY, TABLEAUX, THREAD
@@ -52,9 +52,9 @@ async def test_the_card_shows_the_framed_picture_the_place_and_a_cancel_button(s
     async with start(backend=hanging()) as edge:
         await edge.queued()
         second = await edge.queued(actor=BEN)
-        card = await until(lambda: "in line" in words(edge.seen()[-1]) and edge.seen()[-1], "a place")
+        card = await until(lambda: "in the queue" in words(edge.seen()[-1]) and edge.seen()[-1], "a position")
         assert second.card_message_id == int(card["id"])
-        assert "Next in line." in words(card)
+        assert "Next in the queue." in words(card)
         assert "<t:" in words(card)
         assert [item["filename"] for item in card["attachments"]] == ["framing.png"]
         assert buttons(card["components"]) == {"Cancel": f"vivant:cancel:2:{second.key}"}
@@ -141,8 +141,8 @@ async def test_where_the_bot_is_no_member_the_answer_itself_becomes_the_clip(sta
         assert (await edge.delivered()).state == "sent"
 
 
-async def test_where_the_bot_is_no_member_a_long_line_is_refused(start: Start) -> None:
-    async with start(backend=hanging()) as edge:
+async def test_where_the_bot_is_no_member_a_long_queue_is_refused(start: Start) -> None:
+    async with start(backend=hanging(), config={"queue": {"max_queued_per_server": 0}}) as edge:
         for _ in range(2):
             await edge.queued(steps=50, frames=50, shape="square")
         await until(lambda: len(edge.backend.requests) == 1, "the first job runs")
@@ -268,8 +268,8 @@ async def test_a_bug_before_the_job_is_accepted_leaves_no_picture_behind(start: 
         assert list(edge.spool.folder.iterdir()) == []
 
 
-async def test_a_full_line_and_a_full_disk_are_refused_and_keep_what_was_accepted(start: Start) -> None:
-    async with start(backend=hanging(), limits=Limits(queued_per_user=1)) as edge:
+async def test_a_full_queue_and_a_full_disk_are_refused_and_keep_what_was_accepted(start: Start) -> None:
+    async with start(backend=hanging(), config={"queue": {"max_queued_per_user": 1}}) as edge:
         await edge.queued()
         await until(lambda: edge.backend.requests, "the first job runs")
         await edge.queued()

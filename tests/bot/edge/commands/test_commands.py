@@ -54,7 +54,7 @@ async def test_a_command_that_came_too_late_leaves_no_job(start: Start) -> None:
         assert interaction.state is State.FAILED
         edge.world.timing.acknowledge = 3.0
         done = await edge.invoke("queue")
-        assert "The line is empty." in await edge.answer(done)
+        assert "The queue is empty." in await edge.answer(done)
         assert await edge.store.active_jobs() == []
 
 
@@ -123,7 +123,7 @@ async def test_a_variation_that_would_be_the_same_clip_is_refused_privately(star
         await edge.world.press(ADA, PICTURES, clip["id"], found["Less motion"])
         await until(lambda: len(edge.backend.requests) == 2, "less motion is being made")
         twice = await edge.world.press(ADA, PICTURES, clip["id"], found["Less motion"])
-        assert "in the line already" in await edge.answer(twice)
+        assert "in the queue already" in await edge.answer(twice)
         assert len(await edge.store.jobs_of(int(ADA))) == 2
 
 
@@ -249,14 +249,14 @@ async def test_the_queue_shows_my_places_and_the_line(start: Start) -> None:
         await until(lambda: edge.backend.requests, "the first job runs")
         text = await edge.answer(await edge.invoke("queue"))
         assert "`1` being made now" in text
-        assert "`3` number 2 in line" in text
+        assert "`3` number 2 in the queue" in text
         assert "1 being made, 2 waiting" in text
         assert f"1. <@{BEN}>" in text
         assert "Ready <t:" in text
         await edge.answer(await edge.invoke("admin pause", {"reason": "lunch"}, actor=OLGA), actor=OLGA)
         text = await edge.answer(await edge.invoke("queue"))
         assert "The bot is paused: lunch." in text
-        assert "`3` number 2 in line" in text
+        assert "`3` number 2 in the queue" in text
         assert "Ready" not in text, "nobody knows while nothing is started"
         assert "queue" not in [words(item) for item in edge.seen(actor=BEN)]
 
@@ -404,7 +404,7 @@ async def test_pause_refuses_new_pictures_keeps_the_line_and_tells_the_reason(st
         await edge.delivered(1)
         assert (await edge.job(2)).state is JobState.QUEUED
         await edge.answer(await edge.invoke("admin resume", actor=OLGA), actor=OLGA)
-        await until(lambda: len(edge.backend.requests) == 2, "the line goes on")
+        await until(lambda: len(edge.backend.requests) == 2, "the queue goes on")
 
 
 async def test_a_pause_and_the_variant_outlive_the_process(start: Start, tmp_path: Path) -> None:

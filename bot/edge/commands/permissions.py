@@ -1,0 +1,48 @@
+"""Who may do what: operators, admins, moderators, the person who asked; and where the bot serves at all.
+
+Tested in tests/bot/edge/commands/test_commands.py.
+"""
+
+from __future__ import annotations
+
+import discord
+
+from bot.edge.commands.answers import answer
+from bot.edge.context import Interaction
+from bot.edge.owner_alerts import owner_ids
+from bot.queue.job import Job
+from bot.texts.replies import not_here_text
+
+ALWAYS_OPEN = ("privacy", "forget-me")
+"""also where the bot does not work: people may always ask about, and delete, what it keeps of them"""
+
+
+async def is_served(interaction: Interaction) -> bool:
+    """Tell whether the bot works in this server for this command; where it does not, answer so."""
+    allowed = interaction.client.services.config.allowed_guilds
+    if not allowed or interaction.guild_id in allowed or is_operator(interaction):
+        return True
+    if interaction.command is not None and interaction.command.name in ALWAYS_OPEN:
+        return True
+    if interaction.type is not discord.InteractionType.autocomplete:
+        await answer(interaction, not_here_text())
+    return False
+
+
+def is_operator(interaction: Interaction) -> bool:
+    """Tell whether the person owns this bot: listed in `owners`, or the application's owner or in its team."""
+    owners = owner_ids(interaction.client, interaction.client.services.config.owners)
+    return interaction.user.id in owners
+
+
+def is_admin(interaction: Interaction) -> bool:
+    """Tell whether the person may pause and resume: an operator, or listed in `admins`."""
+    return is_operator(interaction) or interaction.user.id in interaction.client.services.config.admins
+
+
+def may_end(interaction: Interaction, job: Job) -> bool:
+    """Tell whether the person may cancel or delete: the requester, a moderator of that very server, an operator."""
+    if interaction.user.id == job.user_id or is_operator(interaction):
+        return True
+    same_guild = interaction.guild_id is not None and interaction.guild_id == job.route.guild_id
+    return same_guild and interaction.permissions.manage_messages

@@ -1,0 +1,106 @@
+"""What a clip, a recipe, the variants and the bot itself look like in words. No Discord."""
+
+from __future__ import annotations
+
+from bot.queue.job import Job, JobState
+from bot.texts.explanations import explain_hold
+from bot.texts.failures import explain_failure
+from bot.texts.notes import explain_notes
+from bot.work.gate import Hold
+from generator.clip import DEFAULT_STEPS, ClipSettings, Framing, Loop
+from generator.variants import BUILT_IN, Variant, is_demo
+
+ALT_TEXT = "A short clip made from a picture"
+MOST_LETTERS = 2000
+"""what Discord takes in one message"""
+DEMO_LABEL = "Demo model: tiny, soft frames that show how it works, not how good it gets."
+
+
+def small_print(sentences: list[str], settings: ClipSettings) -> list[str]:
+    """Return lines in small letters; the demo model's clips get its label as the last one."""
+    labels = [DEMO_LABEL] if is_demo(settings.variant) else []
+    return [f"-# {sentence}" for sentence in [*sentences, *labels]]
+
+
+def describe_settings(settings: ClipSettings) -> str:
+    """Return a clip's settings in one short line."""
+    parts = [f"motion {settings.motion_bucket}", str(settings.format).upper(), str(settings.quality)]
+    if settings.loop is not Loop.NONE:
+        parts.append(f"{settings.loop} loop")
+    if settings.framing is not Framing.CROP:
+        parts.append(f"{settings.framing} framing")
+    if settings.smooth:
+        parts.append("smooth")
+    parts += _unusual(settings)
+    return " · ".join([*parts, f"seed {settings.seed}", settings.variant])
+
+
+def _unusual(settings: ClipSettings) -> list[str]:
+    """Return the rarely used settings whose value the bot would not have chosen itself."""
+    plain = ClipSettings()
+    usual = {
+        "steps": (settings.steps, (DEFAULT_STEPS[settings.quality],)),
+        "frames": (settings.frames, tuple(variant.frames for variant in BUILT_IN.values())),
+        "fps": (settings.playback_fps, (plain.playback_fps,)),
+        "noise": (settings.noise_augmentation, (plain.noise_augmentation,)),
+        "guidance": (settings.max_guidance, (plain.max_guidance, 1.0)),
+    }
+    return [f"{name} {value:g}" for name, (value, expected) in usual.items() if value not in expected]
+
+
+def clip_text(job: Job) -> str:
+    """Return the text above a posted clip. It mentions the person who asked, so that Discord notifies them."""
+    small = small_print([*explain_notes(job.notes), describe_settings(job.settings)], job.settings)
+    return "\n".join([f"<@{job.user_id}> here is your clip.", *small])
+
+
+def failure_text(job: Job) -> str:
+    """Return the message that tells a person that their job failed."""
+    return f"<@{job.user_id}> {explain_failure(job.failure or {})}"
+
+
+def describe_recipe(settings: ClipSettings, *, source: str) -> str:
+    """Return every setting of a clip as a list that a person can copy."""
+    wire = settings.to_json()
+    order = ("variant", "frames", "motion_bucket", "noise_augmentation", "conditioning_fps", "playback_fps")
+    keys = [*order, *(key for key in wire if key not in order)]
+    rows = [f"{key:20s} {'whole clip' if wire[key] is None else wire[key]}" for key in keys if key in wire]
+    return (
+        f"Recipe of {source}\n```\n" + "\n".join(rows) + "\n```\nThe same seed gives the same clip on the same setup."
+    )
+
+
+def describe_variants(variants: dict[str, Variant], current: str) -> str:
+    """List the variants, the one in use marked."""
+    rows = [
+        f"{'▸' if name == current else '·'} **{name}**: {variant.description or variant.source}"
+        for name, variant in sorted(variants.items())
+    ]
+    return "\n".join(rows)
+
+
+def describe_status(
+    *,
+    counts: dict[JobState, int],
+    backends: list[dict[str, object]],
+    free_bytes: int,
+    variant: str,
+    hold: Hold | None,
+) -> str:
+    """Return what an admin reads about how the bot is doing."""
+    rows = [f"Variant **{variant}**, {free_bytes / 1024**3:.1f} GiB of disk left"]
+    if hold is not None:
+        rows.append(f"**Nothing is started.** {explain_hold(hold)}")
+    rows.append(" · ".join(f"{counts.get(state, 0)} {state}" for state in JobState))
+    for number, facts in enumerate(backends):
+        known = ", ".join(f"{key} {value}" for key, value in facts.items() if isinstance(value, str | int | float))
+        rows.append(f"GPU process {number}: {known or 'starting'}"[:400])
+    return "\n".join(rows)[:MOST_LETTERS]
+
+
+def describe_presence(variant: Variant, waiting: int, hold: Hold | None) -> str:
+    """Return the text below the bot's name."""
+    if hold is not None:
+        return "paused"
+    busy = f"{waiting} waiting" if waiting else "ready for a picture"
+    return f"{variant.name} · {busy}"

@@ -1,0 +1,100 @@
+"""Why a render gave no clip: one group of sentences for each kind of RenderError. No Discord."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bot.texts.explanations import Sentences
+from generator.errors import RenderError
+
+_NO_CLIP = "There is no clip this time, and it does not count against you."
+
+
+def _out_of_memory(data: Mapping[str, Any]) -> Sentences:
+    return Sentences(
+        "The graphics card ran out of memory, also with every saving switched on.",
+        _NO_CLIP,
+        "Try fewer frames. If it happens again, tell whoever runs this bot.",
+    )
+
+
+_BAD_FRAMES = {
+    "nan": "The model's numbers broke down on this picture, twice.",
+    "black": "The model gave only black frames, twice.",
+    "frozen": "The clip did not move at all, twice.",
+    "strobing": "The clip only flickered, twice.",
+}
+
+
+def _bad_frames(data: Mapping[str, Any]) -> Sentences:
+    what = _BAD_FRAMES.get(str(data.get("kind")), "The model's frames were broken, twice.")
+    todo = "Try another seed, or a picture with one clear subject."
+    if data.get("kind") == "frozen":
+        todo = "Try the Strong motion; a clear subject on a simple background moves more."
+    return Sentences(what, _NO_CLIP, todo)
+
+
+_WEIGHTS = {
+    "missing": "This bot's model is not installed completely.",
+    "gated": "This bot's model needs its licence accepted before it can be used.",
+    "offline": "This bot could not download its model.",
+    "damaged": "This bot's model files are damaged.",
+}
+
+
+def _weights(data: Mapping[str, Any]) -> Sentences:
+    what = _WEIGHTS.get(str(data.get("why")), "This bot's model cannot be loaded.")
+    return Sentences(
+        what, _NO_CLIP, "Only whoever runs this bot can mend that: `python -m bot doctor` names the remedy."
+    )
+
+
+def _encoding(data: Mapping[str, Any]) -> Sentences:
+    if data.get("why") == "budget":
+        return Sentences("The clip is too big for this channel in every size tried.", _NO_CLIP, "Try MP4 instead.")
+    if data.get("why") == "ffmpeg-missing":
+        todo = "Whoever runs this bot has to install ffmpeg: `python -m bot doctor` says how."
+        return Sentences("The bot has nothing to write videos with.", _NO_CLIP, todo)
+    return Sentences(
+        "The frames were made, but writing the clip failed.", _NO_CLIP, "Please try again, or try another format."
+    )
+
+
+def _disk_full(data: Mapping[str, Any]) -> Sentences:
+    return Sentences(
+        "The bot's disk is full.", _NO_CLIP, "Please tell whoever runs this bot, and try again once there is room."
+    )
+
+
+def _executor_lost(data: Mapping[str, Any]) -> Sentences:
+    what = "The GPU process stopped answering" if data.get("cause") == "stall" else "The GPU process broke down"
+    return Sentences(
+        f"{what} on this picture each time it was tried.", _NO_CLIP, "Try other settings or another picture."
+    )
+
+
+def _crashed(data: Mapping[str, Any]) -> Sentences:
+    return Sentences(
+        "Something went wrong while the clip was made that nobody planned for.",
+        _NO_CLIP,
+        "Please try again. If it happens again, tell whoever runs this bot; the log has the details.",
+    )
+
+
+_RENDER: dict[str, Callable[[Mapping[str, Any]], Sentences]] = {
+    "render": _crashed,
+    "out-of-memory": _out_of_memory,
+    "bad-frames": _bad_frames,
+    "weights": _weights,
+    "encoding": _encoding,
+    "disk-full": _disk_full,
+    "executor-lost": _executor_lost,
+    "crashed": _crashed,
+}
+
+
+def explain_failure(wire: Mapping[str, Any]) -> Sentences:
+    """Say why a render gave no clip; `wire` is a RenderError's wire form."""
+    error = RenderError.from_wire(dict(wire))
+    return _RENDER.get(error.code, _crashed)(error.data)

@@ -1,0 +1,139 @@
+"""What a status card and /queue say: position, times, progress. No Discord."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from bot.queue.job import Job, JobState, Place
+from bot.texts.explanations import explain_hold
+from bot.work.gate import Hold
+from generator.protocol import Phase, Progress
+
+SHOWN_AT_MOST = 10
+"""jobs that /queue lists: a message takes 2,000 letters"""
+
+
+@dataclass(frozen=True, slots=True)
+class CardView:
+    """All that a status card depends on."""
+
+    job: Job
+    position: Place | None = None
+    progress: Progress | None = None
+    now_ms: int = 0
+    hold: Hold | None = None
+    has_preview: bool = True
+
+
+_PHASES = {
+    Phase.LOAD: "Loading the model",
+    Phase.PREPARE: "Looking at the picture",
+    Phase.DENOISE: "Dreaming up the motion",
+    Phase.DECODE: "Painting the frames",
+    Phase.ENCODE: "Writing the clip",
+}
+
+_PHASE_SPANS: dict[Phase, tuple[float, float]] = {
+    # share of the bar a phase fills: denoising is where the time goes
+    Phase.LOAD: (0.0, 0.05),
+    Phase.PREPARE: (0.05, 0.10),
+    Phase.DENOISE: (0.10, 0.85),
+    Phase.DECODE: (0.85, 0.95),
+    Phase.ENCODE: (0.95, 1.0),
+}
+
+
+def measure_progress(progress: Progress) -> float:
+    """Return the whole render's progress, 0 to 1. It never goes back from one phase to the next."""
+    low, high = _PHASE_SPANS[progress.phase]
+    inside = min(progress.step / progress.of, 1.0) if progress.of else 0.0
+    return low + (high - low) * inside
+
+
+def draw_bar(fraction: float, cells: int = 16) -> str:
+    """Draw a progress bar for a fraction from 0 to 1."""
+    full = round(max(0.0, min(1.0, fraction)) * cells)
+    return "▰" * full + "▱" * (cells - full)
+
+
+def describe_position(view: CardView) -> list[str]:
+    """Say where a waiting job stands and when it may be done, or why nothing is started."""
+    if view.hold is not None:
+        return [explain_hold(view.hold), "Your place is kept."]
+    if view.position is None:
+        return ["It is in the queue."]
+    position = view.position
+    where = "Next in the queue." if position.position == 1 else f"Number {position.position} in the queue."
+    lines = [where, _describe_times(position, view.now_ms)]
+    if view.job.attempt:
+        lines.append("It was interrupted and starts over on its own.")
+    return lines
+
+
+def _describe_times(position: Place, now_ms: int) -> str:
+    soonest, latest = (_moment(now_ms + eta_ms) for eta_ms in (position.eta_low_ms, position.eta_high_ms))
+    return f"Ready {soonest}, or {latest} if it takes long."
+
+
+def describe_progress(view: CardView) -> list[str]:
+    """Say what a running render is doing, with a progress bar."""
+    if view.job.cancel_requested or view.progress is None:
+        return ["Stopping."]
+    fraction = measure_progress(view.progress)
+    steps = f", step {view.progress.step} of {view.progress.of}" if view.progress.of > 1 else ""
+    return [f"{_PHASES[view.progress.phase]}{steps}.", f"{draw_bar(fraction)} {fraction:.0%}"]
+
+
+def _moment(at_ms: int) -> str:
+    # Discord shows this as "in 3 minutes" and counts down by itself, so that the card needs no edit for it
+    return f"<t:{at_ms // 1000}:R>"
+
+
+def describe_queue(
+    own: list[tuple[Job, Place | None]],
+    active: list[Job],
+    *,
+    begun: Collection[tuple[int, int]],
+    guild_id: int | None,
+    now_ms: int,
+    hold: Hold | None,
+) -> str:
+    """List a person's own jobs and the whole queue; people of other servers stay unnamed.
+
+    `begun` holds the attempts, as job and attempt number, that a GPU works on; the other running ones come next.
+    """
+    rows = [] if hold is None else [explain_hold(hold), ""]
+    rows += ["**Your pictures**"] if own else ["You have nothing in the queue. `/animate` puts a picture there."]
+    for job, position in own[:SHOWN_AT_MOST]:
+        told = _describe_own(job, position, now_ms, begun=(job.id, job.attempt) in begun, hold=hold)
+        rows.append(f"`{job.id}` {told}")
+    rows += _and_more(len(own))
+    waiting = [job for job in active if job.state is JobState.QUEUED]
+    if not active:
+        return "\n".join([*rows, "", "The queue is empty."])
+    made = len([job for job in active if job.state is JobState.RUNNING and (job.id, job.attempt) in begun])
+    next_up = len(active) - len(waiting) - made
+    counted = [f"{made} being made", *([f"{next_up} up next"] if next_up else []), f"{len(waiting)} waiting"]
+    rows += ["", f"**The queue**: {', '.join(counted)}"]
+    mine = {job.id for job, _ in own}
+    for number, job in enumerate(waiting[:SHOWN_AT_MOST], 1):
+        is_known = job.id in mine or (guild_id is not None and job.route.guild_id == guild_id)
+        rows.append(f"{number}. {f'<@{job.user_id}>' if is_known else 'somebody elsewhere'}")
+    rows += _and_more(len(waiting))
+    rows.append("-# The order is fair: whoever has used less of the graphics card's time comes first.")
+    return "\n".join(rows)
+
+
+def _and_more(count: int) -> list[str]:
+    return [f"… and {count - SHOWN_AT_MOST} more"] if count > SHOWN_AT_MOST else []
+
+
+def _describe_own(job: Job, position: Place | None, now_ms: int, *, begun: bool, hold: Hold | None) -> str:
+    if job.state is not JobState.QUEUED:
+        return "being made now" if begun else "up next"
+    if position is None:
+        return "waiting"
+    if hold is not None:
+        return f"number {position.position} in the queue"
+    return f"number {position.position} in the queue. {_describe_times(position, now_ms)}"

@@ -1,0 +1,94 @@
+"""All workers of one bot, asked and told as one. Knows no store and no backend."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+from bot.queue.job import Job
+from generator.protocol import Progress
+
+
+class Member(Protocol):
+    """What a crew needs of a worker."""
+
+    @property
+    def may_start(self) -> bool:
+        """Whether it may start jobs: not stopped by crashes, its backend not closed."""
+        ...
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has a job, or is about to claim one."""
+        ...
+
+    def cancel(self, job_id: int) -> bool:
+        """Stop a running render. Return False when this worker does not run it."""
+        ...
+
+    def resume(self) -> None:
+        """Start jobs again after a series of crashes."""
+        ...
+
+    def describe(self) -> dict[str, object]:
+        """Return facts for `/admin status`."""
+        ...
+
+    def begun(self) -> Mapping[tuple[int, int], Progress]:
+        """Return the progress of each attempt, as job and attempt number, that the GPU has begun."""
+        ...
+
+
+class Crew:
+    """The workers, and a word to all of them when one changes what it does."""
+
+    def __init__(self) -> None:
+        self._members: list[Member] = []
+        self._change = asyncio.Event()
+
+    def join(self, member: Member) -> None:
+        """Add a worker."""
+        self._members.append(member)
+
+    def changed(self) -> None:
+        """Wake everybody in `wait_for_change`."""
+        self._change.set()
+        self._change = asyncio.Event()
+
+    async def wait_for_change(self) -> None:
+        """Return when a worker takes a job, ends one, stops or goes on."""
+        await self._change.wait()
+
+    def cancel(self, job_id: int) -> bool:
+        """Stop a job's render, whichever worker runs it. Return False when none does."""
+        return any(member.cancel(job_id) for member in self._members)
+
+    def resume(self) -> None:
+        """Let every worker start jobs again."""
+        for member in self._members:
+            member.resume()
+
+    def describe(self) -> list[dict[str, object]]:
+        """Return each worker's facts."""
+        return [member.describe() for member in self._members]
+
+    def begun(self) -> dict[tuple[int, int], Progress]:
+        """Return the progress of each attempt, as job and attempt number, that a GPU has begun.
+
+        An executor takes one job more than it renders, so a running job may be absent.
+        """
+        return {attempt: progress for member in self._members for attempt, progress in member.begun().items()}
+
+    def progress_of(self, job: Job) -> Progress | None:
+        """Return how far the job's current attempt is; None before a GPU has begun it."""
+        return self.begun().get((job.id, job.attempt))
+
+    def others_may_start(self) -> bool:
+        """Tell whether any worker may still start jobs."""
+        return any(member.may_start for member in self._members)
+
+    def has_idle_besides(self, one: Member) -> bool:
+        """Tell whether another worker than `one` could begin a job now."""
+        others = (member for member in self._members if member is not one)
+        return any(other.may_start and not other.is_busy for other in others)

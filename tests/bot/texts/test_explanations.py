@@ -1,0 +1,79 @@
+"""Every refusal says what happened and what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.queue.jobs import CancelOutcome
+from bot.texts.explanations import (
+    DeadReason,
+    explain_dead,
+    explain_full,
+    explain_hold,
+    explain_picture,
+    explain_settings,
+    explain_source,
+    format_minutes,
+)
+from bot.texts.replies import explain_cancel
+from bot.work.gate import Hold, HoldCause
+from generator.clip import BOUNDS, ClipSettings
+from generator.errors import (
+    PictureError,
+    PictureReason,
+    SettingsError,
+)
+from tests.support.texts import SECRET
+
+
+@pytest.mark.parametrize("reason", PictureReason)
+def test_every_picture_reason_says_what_to_do_and_that_nothing_was_queued(reason: PictureReason) -> None:
+    sentences = explain_picture(PictureError(reason, SECRET, max_bytes=25 * 1024**2, max_pixels=100_000_000))
+    assert all((sentences.what, sentences.todo))
+    assert sentences.means == "Nothing was queued."
+    assert "exploded" not in str(sentences)
+
+
+def test_picture_limits_are_told_in_numbers() -> None:
+    assert "25 MiB" in str(explain_picture(PictureError(PictureReason.TOO_MANY_BYTES, "", max_bytes=25 * 1024**2)))
+    assert "100 million" in str(
+        explain_picture(PictureError(PictureReason.TOO_MANY_PIXELS, "", max_pixels=100_000_000, pixels=144_000_000))
+    )
+
+
+def test_every_closed_set_has_its_sentence() -> None:
+    assert all(explain_dead(reason) for reason in DeadReason)
+    assert len({explain_dead(reason) for reason in DeadReason}) == len(DeadReason)
+    assert all(explain_hold(Hold(cause, "a reason")) for cause in HoldCause)
+    assert all(explain_cancel(outcome, 1) for outcome in CancelOutcome)
+    assert all(explain_full(scope, 20) for scope in ("user", "guild"))
+    assert explain_dead(None)
+
+
+@pytest.mark.parametrize("setting", BOUNDS)
+def test_an_option_out_of_range_is_named_with_its_range(setting: str) -> None:
+    low, high = BOUNDS[setting]
+    with pytest.raises(SettingsError) as caught:
+        ClipSettings(**{setting: high + 1})
+    text = explain_settings(caught.value)
+    assert f"{low:g} to {high:g}" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "size", "refused"),
+    [
+        ("a.png", "image/png", 10, False),
+        ("a.HEIC", None, 10, False),
+        ("a", "image/avif", 10, False),
+        ("a.exe", "application/octet-stream", 10, True),
+        ("a.mp4", "video/mp4", 10, True),
+        ("a.png", "image/png", 0, True),
+        ("a.png", "image/png", 10**9, True),
+    ],
+)
+def test_a_file_is_refused_from_its_name_and_size_alone(name: str, kind: str | None, size: int, refused: bool) -> None:
+    assert (explain_source(name, kind, size, 25 * 1024**2) is not None) is refused
+
+
+def test_durations_are_said_as_people_say_them() -> None:
+    assert [format_minutes(value) for value in (0, 42_000, 61_000, 7_200_000)] == ["1 s", "42 s", "1 min", "2.0 h"]

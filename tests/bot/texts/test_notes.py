@@ -1,0 +1,46 @@
+"""Every note has a sentence, also without its facts."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.texts.notes import explain_notes
+from generator.protocol import Note
+
+NOTES = {
+    "memory": {"rung": "lean"},
+    "rerun": {"why": "nan", "how": "float32"},
+    "shrunk": {"width": 512, "height": 288, "from_width": 1024, "from_height": 576},
+    "frame-rate": {"fps": 12, "from_fps": 24},
+    "loop-score": {"score": 0.87},
+    "small-picture": {"width": 64, "height": 36},
+    "first-picture": {"of": 3},
+    "first-frame": {},
+    "flattened": {},
+}
+
+
+@pytest.mark.parametrize("kind", NOTES)
+def test_every_note_has_a_sentence_also_without_its_facts(kind: str) -> None:
+    [told] = explain_notes((Note(kind, NOTES[kind]),))
+    [bare] = explain_notes((Note(kind),))
+    assert told.endswith(".")
+    assert bare.endswith(".")
+
+
+@pytest.mark.parametrize(("score", "says"), [(1.0, "without a jump"), (0.3, "may see it jump")])
+def test_a_loops_score_is_told_in_words(score: float, says: str) -> None:
+    [told] = explain_notes((Note("loop-score", {"score": score}),))
+    assert says in told
+
+
+def test_the_notes_that_the_protocol_names_are_those_with_sentences() -> None:
+    assert Note.__doc__ is not None
+    named = {kind for kind in NOTES if f"`{kind}`" in Note.__doc__}
+    assert named == set(NOTES)
+
+
+def test_a_note_of_a_newer_version_is_left_out() -> None:
+    assert explain_notes((Note("from-the-future"), Note("flattened"), Note("flattened"))) == [
+        "The transparent parts were filled in."
+    ]
