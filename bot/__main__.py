@@ -38,7 +38,7 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", help="The config 
 
 @app.callback()
 def every(version: VersionOption = False) -> None:
-    """Hold what all commands share."""
+    """Carry the options that all commands share."""
 
 
 @app.command()
@@ -51,7 +51,7 @@ def run(config: ConfigOption = None) -> None:
     try:
         asyncio.run(run_bot(settings))
     except StartError as error:
-        _stop(str(error), os.EX_CONFIG)  # nothing a restart could mend: a service manager should not try
+        _stop(str(error), os.EX_CONFIG)  # a restart would not help: tells a service manager not to try
 
 
 @app.command()

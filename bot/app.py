@@ -48,7 +48,7 @@ class StartError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the bot is made of where a test may want something else. The defaults are the real parts."""
+    """The parts of the bot that a test may replace. The defaults are the real ones."""
 
     backend: Callable[..., Backend] = LocalBackend
     """called with an ExecutorConfig, `gpu` and `on_state`"""
@@ -110,7 +110,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         metrics = _open_metrics(config, store, stack)
         spool = Spool(config.data_dir / "spool", config.retention.min_free_mib * MIB)
         known = await store.known_files()
-        await asyncio.to_thread(spool.sweep, known, 0)  # of any age: the lock is ours, so nobody else writes here
+        await asyncio.to_thread(spool.sweep, known, 0)  # of any age: nobody else writes into a locked folder
         switches = Switches(config, store)
         await switches.load()
         backends = await _start_backends(config, parts, switches, stack)
@@ -232,7 +232,7 @@ async def _run_until_stopped(bot: Bot) -> None:
             running = [tasks.create_task(loop) for loop in bot.loops()]
             ended = asyncio.create_task(stopped.wait())
             await asyncio.wait([ended, *running], return_when=asyncio.FIRST_COMPLETED)
-            if not stopped.is_set():  # a loop that returns is as bad as one that raises: only a signal ends the bot
+            if not stopped.is_set():  # a loop that returns is a fault too: only a signal may end the bot
                 raise RuntimeError("one of the bot's loops ended by itself")
             ended.cancel()
             log.info("stopping: running jobs go back into the queue")

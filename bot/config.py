@@ -31,7 +31,7 @@ class _Section(BaseModel):
 
 
 class QueueConfig(_Section):
-    """Who may hold how much of the line."""
+    """How many jobs a person or a server may have."""
 
     max_queued_per_user: int = Field(20, ge=1, le=1000)
     max_queued_per_server: int = Field(200, ge=0)
@@ -173,7 +173,7 @@ class Config(BaseSettings):
         return self
 
     def all_variants(self) -> dict[str, Variant]:
-        """Give the built-in variants, as far as the operator changed them, and the operator's own."""
+        """Return the built-in variants with the operator's changes, and the operator's own."""
         return BUILT_IN | {name: _variant(name, item) for name, item in self.variants.items()}
 
 
@@ -190,7 +190,10 @@ def _variant(name: str, item: VariantConfig) -> Variant:
 
 
 def load_config(path: Path | None = None) -> Config:
-    """Read `path`, else $VIVANT_CONFIG, else config.toml when it exists; raise ConfigError with one clear sentence."""
+    """Read `path`, else $VIVANT_CONFIG, else config.toml when it exists.
+
+    Raises ConfigError with one sentence for each mistake.
+    """
     chosen = path or Path(os.environ.get("VIVANT_CONFIG", "config.toml"))
     if path is not None and not path.is_file():
         raise ConfigError(f"There is no config file at {path}. Copy config.example.toml there and fill in the token.")

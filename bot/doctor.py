@@ -46,7 +46,7 @@ class Check:
 
 
 def invite_link(application_id: int | str) -> str:
-    """Give the address that adds the bot to a server with exactly the permissions it needs."""
+    """Return the address that adds the bot to a server with exactly the permissions it needs."""
     return (
         f"https://discord.com/oauth2/authorize?client_id={application_id}"
         f"&permissions={PERMISSIONS}&scope=bot+applications.commands"

@@ -82,7 +82,7 @@ class VivantClient(ServiceClient):
         return self.is_ready() and not self.is_closed()
 
     async def log_in(self, token: str) -> None:
-        """Log in, however long Discord or the network takes to come up. Raises discord.LoginFailure."""
+        """Log in; while Discord cannot be reached, try again. Raises discord.LoginFailure."""
         rest_seconds = 1.0
         while True:
             try:
@@ -106,7 +106,7 @@ class VivantClient(ServiceClient):
         text = json.dumps([self.application_id, payload], sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()
         if await store.get_setting("commands_hash") == digest:
-            # Others with this token may have removed them, and a new local Discord begins without any.
+            # Another program with this token may have removed them, and a new local Discord has none.
             registered = {command.name for command in await self.tree.fetch_commands()}
             if registered == {str(item["name"]) for item in payload}:
                 return
@@ -124,27 +124,27 @@ class VivantClient(ServiceClient):
             connection.result()
         finally:
             presence.cancel()
-            # discord.py swallows a cancellation while it identifies anew, and would wait for ever: close it first
+            # While discord.py identifies again it ignores a cancellation and would wait for ever: close it first.
             await self.close()
             connection.cancel()
             await asyncio.wait({presence, connection})
 
     async def on_shard_ready(self, shard_id: int) -> None:
-        """Note how long the first start took; what was shown below the bot's name is gone with a new session."""
+        """Note how long the first start took. A new session shows no presence, so it has to be set again."""
         self._shown = ""
         if self.ready_seconds is None:
             self.ready_seconds = time.monotonic() - self._made
             log.info("ready %.2f s after the start, %d servers", self.ready_seconds, len(self.guilds))
 
     async def on_ready(self) -> None:
-        """Forget the servers that sent the bot away while it was off: every shard has named its servers by now."""
+        """Forget the servers that removed the bot while it was off. By now every shard has named its servers."""
         assert self.application_id is not None
         known = await self.services.store.guilds(self.application_id)
         for guild_id in known - {guild.id for guild in self.guilds}:
             await self.services.requests.forget_guild(guild_id)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        """Forget a server that has sent the bot away."""
+        """Forget a server that has removed the bot."""
         await self.services.requests.forget_guild(guild.id)
 
     async def _keep_presence(self) -> None:

@@ -22,7 +22,7 @@ from generator.picture.intake import PictureChild
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Everything that a command may use. `preload` asks the backends to load a variant before its first job."""
+    """All that a command may use. `preload` asks the backends to load a variant before its first job."""
 
     config: Config
     store: JobStore

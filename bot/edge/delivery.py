@@ -1,4 +1,4 @@
-"""The outbox: posts every settled job's clip or failure exactly once, or keeps it with the reason why not.
+"""Delivery: posts every settled job's clip or failure exactly once, or keeps it with the reason why not.
 
 `sending` is written before the request and `sent` after its answer. Between the two anything may die: the nonce lets
 Discord drop a repeat for a few minutes, and past that the channel's history is searched for our message first.
@@ -46,7 +46,7 @@ Pause = Callable[[float], Awaitable[object]]
 
 
 class Poster:
-    """Posts what is due. Attempts take turns within a channel, so that one slow upload blocks no other channel."""
+    """Posts what is due, one attempt at a time in each channel: a slow upload delays only its own channel."""
 
     def __init__(
         self,
@@ -72,11 +72,12 @@ class Poster:
         self._channels: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def run(self, client: discord.Client) -> None:
-        """Deliver until cancelled; what an earlier run left unfinished comes first."""
+        """Deliver until cancelled, first what an earlier run left unfinished."""
         posting = self._posting(client, self._spool, self._shrink)
         async with asyncio.TaskGroup() as tasks:
             while True:
-                # not `now`: a delivery that rests is held in memory, and a clock set back must not hide the others
+                # All of them, not only those due by now: one that waits is held in memory, and a clock that was set
+                # back must not hide the others.
                 due = await self.store.due_deliveries(EVER_MS, limit=len(self._held) + AT_ONCE)
                 for delivery in due:
                     if delivery.job_id not in self._held:
@@ -107,7 +108,7 @@ class Poster:
     async def attempt(
         self, client: discord.Client, posting: Posting, job: Job, delivery: Delivery
     ) -> tuple[AttemptResult, str | None]:
-        """Try once, and write down what came of it unless it is to be tried again; the address is the post's."""
+        """Try once and store the result, unless it is to be tried again. Return the result and the post's address."""
         await self._cards.finish(job.id)
         if not await self._insist(partial(self.store.mark_sending, job.id)):
             return AttemptResult(Next.SENT), None  # forgotten meanwhile
@@ -147,7 +148,7 @@ class Poster:
             await edit_card(client, job, view, now_ms=self.now_ms(), bare=True)
 
     async def _tidy(self, client: discord.Client, job: Job, result: AttemptResult, url: str | None) -> None:
-        """Make the card say where the clip is, or why it is not here; a courtesy, so given up after a few tries."""
+        """Edit the card to say where the clip is, or why it is not here. Give up after TIDY_TRIES failures."""
         if result.next is Next.DEAD:
             view = dead_card(job, result.reason)
         elif url is not None:

@@ -1,4 +1,4 @@
-"""What a failed attempt to post means, and when to try again. Pure."""
+"""What a failed request to Discord means, and when to try again. Pure functions over discord.py's exceptions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Next(StrEnum):
 
 
 DELETED = "deleted"
-"""the reason of a result on a post that arrived and is gone again"""
+"""the reason when a post arrived and has been deleted since"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class AttemptResult:
 
 
 def classify(error: Exception) -> AttemptResult:
-    """Decide what one attempt's error means; the codes are Discord's documented JSON error codes."""
+    """Return what an attempt's error means for the next step. The codes are Discord's documented JSON error codes."""
     if not isinstance(error, discord.HTTPException) or error.status == 429 or error.status >= 500:
         return AttemptResult(Next.LATER, _name(error))
     if error.status == 413 or error.code == 40005:
@@ -71,14 +71,17 @@ def _name(error: Exception) -> str:
 
 
 def wait_ms(attempts: int, jitter: float) -> int:
-    """Give the pause before the next attempt: 1 s doubling to 5 min, shortened by `jitter` (0 to 1) by up to 25 %."""
+    """Return the pause before the next attempt: 1 s, doubling to 5 min.
+
+    It is shortened by up to 25 % as `jitter` goes from 0 to 1.
+    """
     longest: int = min(FIRST_WAIT_MS * 2 ** min(attempts, 20), LONGEST_WAIT_MS)
     return round(longest * (1 - 0.25 * jitter))
 
 
 def needs_look_up(delivery: Delivery, now_ms: int) -> bool:
-    """Tell whether an earlier attempt may have arrived too long ago for the nonce to absorb a repeat."""
+    """Tell whether an earlier attempt may have arrived so long ago that the nonce no longer prevents a second post."""
     if delivery.first_try_ms is None:
         return False
-    # a clock set back says nothing about the time that passed: look, to be safe
+    # A clock that was set back does not tell how much time has passed: look, to be safe.
     return not 0 <= now_ms - delivery.first_try_ms <= 0.6 * NONCE_WINDOW_MS

@@ -54,7 +54,7 @@ _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
 
 
 class ActionButton(ui.Button[Any]):
-    """A button that works for ever: its custom id says everything, and `commands.buttons.JobButton` answers it.
+    """A button that also works after a restart: its custom id names all that `commands.buttons.JobButton` needs.
 
     `number` is the job's id, or for FORGET the person's. `key` is the job's key, because a new database counts its jobs
     from one again.
@@ -65,7 +65,7 @@ class ActionButton(ui.Button[Any]):
         super().__init__(label=label, style=style, custom_id=f"vivant:{action}:{number}:{key}")
 
     def is_dispatchable(self) -> bool:
-        """Return False: else discord.py would keep each message's view in memory to call this object's callback."""
+        """Return False, so that discord.py does not keep every message's view in memory for this object's callback."""
         return False
 
 

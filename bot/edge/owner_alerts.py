@@ -1,4 +1,4 @@
-"""Tells the bot's owners privately that something needs them. Nobody else is ever written to unasked."""
+"""Writes to the bot's owners privately when something needs them. Nobody else gets a message unasked."""
 
 from __future__ import annotations
 

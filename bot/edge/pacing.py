@@ -1,4 +1,4 @@
-"""Start-up pacing: Discord takes the token away from a bot that identifies 1,000 times in a day."""
+"""Start-up pacing: Discord resets the token of a bot that identifies 1,000 times in a day."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BURST = 20
 
 
 def pace(due_ms: int, now_ms: int) -> tuple[int, int]:
-    """Give the wait before a start, and the state after it.
+    """Return the wait before a start in milliseconds, and the new `due_ms`.
 
     The generic cell rate algorithm: `due_ms` is when the whole burst is available again; each start moves it on by one
     interval, and a start waits only while the burst is used up. A clock that jumps back costs one interval at most.
@@ -32,7 +32,7 @@ def pace(due_ms: int, now_ms: int) -> tuple[int, int]:
 
 
 async def paced_start(store: JobStore, now_ms: Callable[[], int]) -> None:
-    """Wait for as long as the budget says; the start is counted before it happens."""
+    """Wait until another start is allowed. The start is counted before it happens."""
     text = await store.get_setting("identifies")
     wait_ms, due_ms = pace(int(text) if text and text.isdigit() else 0, now_ms())
     try:

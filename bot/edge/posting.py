@@ -35,7 +35,7 @@ SHRINK_TO = (10 * MIB, 8 * MIB)
 
 
 class Unposted(Exception):
-    """Every way is closed; `reason` is a DeadReason."""
+    """There is no way left to post; `reason` is a DeadReason."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -51,7 +51,10 @@ class Posting:
         self._shrink = shrink
 
     async def post(self, job: Job, delivery: Delivery, now_ms: int) -> str | None:
-        """Post, and give the message's address. Raises Unposted, or what discord.py raises."""
+        """Post, and return the message's address; None when the interaction's answer was edited.
+
+        Raises Unposted, or what discord.py raises.
+        """
         if job.state is JobState.RENDERED:
             self._clip_of(job)
         if not job.route.can_post:
@@ -68,13 +71,13 @@ class Posting:
         if result.next is Next.PARENT and (message := await self._send_to_parent(job, delivery, now_ms)):
             return message.jump_url
         if delivery.attempts and (found := await self.find(channel, job, delivery)):
-            return found.jump_url  # an earlier attempt got through before the door was shut
+            return found.jump_url  # an earlier attempt arrived before the channel was closed to the bot
         if result.reason == DeadReason.CHANNEL_GONE:
-            raise Unposted(result.reason)  # and the interaction's answer went with it
+            raise Unposted(result.reason)  # the interaction's answer was in that channel
         return await self._answer(job, delivery.nonce, now_ms, result.reason)
 
     async def find(self, channel: discord.PartialMessageable, job: Job, delivery: Delivery) -> discord.Message | None:
-        """Search the channel's history for this job's message. None also where the history may not be read."""
+        """Return this job's message from the channel's history; None also where the history may not be read."""
         first_ms = (delivery.first_try_ms or 0) - LOOK_BEFORE_MS
         since = max(0, (first_ms - discord.utils.DISCORD_EPOCH) << 22)
         # This machine's clock may have been ahead then; the card's id carries Discord's own time.
@@ -136,7 +139,7 @@ class Posting:
         raise Unposted(DeadReason.TOO_LARGE)
 
     async def _send_to_parent(self, job: Job, delivery: Delivery, now_ms: int) -> discord.Message | None:
-        """Send to the channel of a locked thread; one that is only archived was opened again by the attempt itself."""
+        """Post into the channel of a locked thread; the attempt before has opened a thread that was only archived."""
         try:
             thread = await self._client.fetch_channel(job.route.channel_id)
             if isinstance(thread, discord.Thread):
@@ -148,7 +151,7 @@ class Posting:
         return None
 
     async def _answer(self, job: Job, nonce: str, now_ms: int, reason: str) -> str | None:
-        """Put the outcome into the interaction's own answer: an edit, so that a repeat does no harm."""
+        """Edit the interaction's own answer to show the clip or the failure. Repeating an edit does no harm."""
         if job.card_message_id is None or not token_is_alive(job.route, now_ms):
             raise Unposted(reason)
         webhook = answer_webhook(self._client, job.route)

@@ -1,4 +1,4 @@
-"""Keeps interaction tokens out of the log: whoever reads one may post as the bot for 15 minutes."""
+"""Keeps interaction tokens out of the log: whoever has one can post as the bot for 15 minutes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class HideTokens(logging.Filter):
 
 
 def hide_tokens(text: str) -> str:
-    """Give the text without interaction and webhook tokens."""
+    """Return the text without interaction and webhook tokens."""
     return _TOKEN.sub(r"\1…", text)
 
 
 def hide_tokens_in_logs() -> None:
-    """Make the libraries that log request addresses leave the tokens out; doing it twice is the same as once."""
+    """Make the libraries that log request addresses leave the tokens out; calling it twice does no harm."""
     gateway = logging.getLogger("discord.gateway")
     gateway.setLevel(max(logging.INFO, gateway.getEffectiveLevel()))  # at DEBUG it logs whole events, tokens and all
     for name in _LOGGERS:

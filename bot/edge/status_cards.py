@@ -1,4 +1,4 @@
-"""Status cards: one writer per card, the latest state wins. Edits only; new messages are `bot.edge.delivery`'s."""
+"""Status cards: one writer per card, the latest state wins. Only edits messages; `bot.edge.delivery` posts new ones."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def token_is_alive(route: Route, now_ms: int, *, spare_ms: int = 60_000) -> bool
 
 
 def answer_webhook(client: discord.Client, route: Route) -> discord.Webhook:
-    """Give the webhook that edits an interaction's answer."""
+    """Return the webhook that edits an interaction's answer."""
     webhook = discord.Webhook.partial(route.application_id, str(route.interaction_token), client=client)
     webhook.proxy = client.http.proxy  # which discord.py 2.7.1 forgets here
     return webhook
@@ -68,7 +68,7 @@ async def edit_card(client: discord.Client, job: Job, view: discord.ui.LayoutVie
     nobody = discord.AllowedMentions.none()
     if route.can_post:
         channel = client.get_partial_messageable(route.channel_id, guild_id=route.guild_id)
-        # a PartialMessage edits with the bot token: an interaction's own message dies with its token
+        # A PartialMessage edits with the bot token; the interaction's token ends after 15 minutes.
         message = channel.get_partial_message(message_id)
         await message.edit(view=view, attachments=attachments, allowed_mentions=nobody)
     elif token_is_alive(route, now_ms, spare_ms=0):
@@ -131,7 +131,7 @@ class StatusCards:
         self._card(job_id).dirty.set()
 
     def open(self, job: Job, show: Show) -> None:
-        """Begin a card with its picture: `show` writes it where it will be edited from then on."""
+        """Begin a card: `show` writes its first layout, with the picture; later ones are edits of that message."""
         self._card(job.id).show = show
         self.changed(job.id)
 
@@ -141,7 +141,7 @@ class StatusCards:
         self._queue_moved.set()
 
     def queue_changed(self) -> None:
-        """Note that every waiting card may be out of date: a pause, a resume."""
+        """Note that every waiting card may be out of date, as after a pause."""
         self._queue_moved.set()
 
     async def finish(self, job_id: int) -> None:
@@ -149,7 +149,7 @@ class StatusCards:
         card = self._cards.pop(job_id, None)
         if card is None or card.task is None:
             return
-        # an edit under way is left to end: cancelled, it could still reach Discord after the final one
+        # An edit that is being sent is not cancelled: it could still reach Discord after the final one.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FINISH_SECONDS), card.writing:
                 card.task.cancel()
@@ -178,7 +178,7 @@ class StatusCards:
             job = await self._store.job(card.job_id)
             if job is None or job.state in SETTLED:
                 self._cards.pop(card.job_id, None)
-                return  # the last word is delivery's
+                return  # the delivery writes the last state
             if job.card_message_id is None:
                 continue
             async with card.writing:
@@ -200,7 +200,7 @@ class StatusCards:
         )
 
     async def _edit(self, card: _Card, job: Job) -> bool:
-        """Write the card if it shows something else by now; give whether a rest is due before the next write."""
+        """Write the card if what it shows has changed. Return whether to wait before the next write."""
         view = await self.describe(job)
         # the times are left out: Discord counts them down by itself, until they pass
         shown = (job.state, job.attempt, job.cancel_requested, view.position and view.position.position, view.hold)
@@ -218,14 +218,14 @@ class StatusCards:
             else:
                 await edit_card(self._client, job, status_card(view), now_ms=self._now_ms(), bare=False)
         except NETWORK_ERRORS as error:
-            # a card is a courtesy: the next change writes it again
+            # Nothing is lost by a card that was not written: the next change writes it again.
             log.info("job=%d card not written: %s", job.id, type(error).__name__)
             card.written = None
             if show is not None and classify(error).next is Next.LATER:
                 card.show = show  # without it the person would see "thinking" until their turn
                 card.dirty.set()
             elif isinstance(error, discord.HTTPException) and error.status == 400 and card.has_preview:
-                card.has_preview = False  # the upload of the preview failed, and with it every mention of it
+                card.has_preview = False  # The preview was not uploaded, so no later layout may refer to it.
                 card.dirty.set()
         return show is None or card.written is None  # what happened during the first write may follow at once
 

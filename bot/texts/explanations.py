@@ -162,7 +162,7 @@ def explain_dead(reason: str | None) -> str:
 
 
 def format_minutes(milliseconds: int) -> str:
-    """Give a duration in words a person would use."""
+    """Return a duration in words a person would use."""
     seconds = max(0, round(milliseconds / 1000))
     if seconds < 60:
         return f"{max(seconds, 1)} s"

@@ -73,5 +73,5 @@ _NOTES: dict[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 def explain_notes(notes: tuple[Note, ...]) -> list[str]:
-    """Give one sentence for each note that has one, without repeats; kinds of a newer version are left out."""
+    """Return one sentence for each note, without repeats. Kinds of a newer version are left out."""
     return list(dict.fromkeys(_NOTES[note.kind](note.data) for note in notes if note.kind in _NOTES))

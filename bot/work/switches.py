@@ -50,7 +50,7 @@ class Switches:
         return hold.detail if hold and hold.cause is HoldCause.PAUSED else None
 
     async def switch(self, name: str) -> None:
-        """Render new jobs with another variant; jobs in the line keep theirs. Raises KeyError on an unknown name."""
+        """Render new jobs with another variant; jobs in the queue keep theirs. Raises KeyError on an unknown name."""
         await self._store.set_setting("variant", self._variants[name].name)
         self._variant = name
 

@@ -223,7 +223,7 @@ class Worker:
         counts = not closed and not error.data.get("innocent", False)
         log.warning("job=%d executor lost: %s", job.id, error)
         if not closed:
-            self._note_crash(error)  # before the job is back in the line, where another slot may take it at once
+            self._note_crash(error)  # before the job is back in the queue, where another slot may claim it at once
         await self._insist(partial(self._store.give_back, job, counts=counts, error=error))
         if closed:
             raise _Closed
@@ -253,7 +253,7 @@ class Worker:
         log.error("no room on the disk, nothing is started: %s", error)
         self._gate.close(HoldCause.DISK_FULL, str(error))
         while True:
-            await asyncio.sleep(self._room_check_seconds)  # a disk tells nobody when it has room again
+            await asyncio.sleep(self._room_check_seconds)  # nothing announces that a disk has room again
             try:
                 self._spool.require_room()
             except SpoolFull:

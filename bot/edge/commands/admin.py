@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class AdminCommands(app_commands.Group, name="admin", description="For the people who run this bot"):
-    """Commands for owners and admins. A server's own admins could grant them to anybody, so that is not relied on."""
+    """Commands for owners and admins. Discord's own permissions are not enough: a server's admins can change them."""
 
     def __init__(self) -> None:
         super().__init__(default_permissions=discord.Permissions(manage_guild=True))
@@ -73,7 +73,7 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
             return
         services = interaction.client.services
         if reason[-1] not in ".!?…":
-            reason += "."  # it is said in front of other sentences
+            reason += "."  # other sentences follow it
         await services.switches.pause(reason)
         services.cards.queue_changed()
         log.info("paused by %d", interaction.user.id)

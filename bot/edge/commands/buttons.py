@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 class JobButton(
     ui.DynamicItem[ui.Button[Any]], template=r"vivant:(?P<action>[a-z]+):(?P<number>\d+)(?::(?P<key>[\w-]*))?"
 ):
-    """Answers every press on an `ActionButton`, also on those of an earlier run: the custom id says everything."""
+    """Answers a press on an `ActionButton`, also on one posted before a restart: the custom id names all it needs."""
 
     def __init__(self, item: ui.Button[Any], action: Action, number: int, key: str) -> None:
         super().__init__(item)

@@ -85,7 +85,7 @@ async def _cancellable(interaction: Interaction, current: str) -> list[app_comma
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 @app_commands.describe(job="Which one; leave it out for your newest")
 async def result(interaction: Interaction, job: int | None = None) -> None:
-    """Hand a person their own clip, privately: a fresh interaction may always be answered."""
+    """Send a person their own clip, privately: a new interaction can always be answered."""
     if await acknowledge(interaction, private=True) is None:
         return
     services = interaction.client.services

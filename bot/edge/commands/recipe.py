@@ -50,7 +50,7 @@ async def _read_clip(interaction: Interaction, clip: discord.Attachment) -> str:
     except (aiohttp.ClientError, TimeoutError):
         return not_fetched_text()
     except (GeneratorError, KeyError, TypeError, ValueError, OSError):
-        settings = None  # too large to be ours, or anybody's own invention
+        settings = None  # too large to be one of ours, or not a recipe of ours
     finally:
         await asyncio.to_thread(path.unlink, missing_ok=True)
     return no_recipe_text() if settings is None else describe_recipe(settings, source="this clip")

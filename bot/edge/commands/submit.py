@@ -116,7 +116,7 @@ def _refuse_early(interaction: Interaction) -> str | None:
     if refusal := refuse_channel(interaction):
         return refusal
     try:
-        services.spool.require_room()  # one statvfs: microseconds
+        services.spool.require_room()  # one system call: microseconds
     except SpoolFull:
         return no_room_text()
     return None
@@ -162,7 +162,7 @@ async def _take_picture(interaction: Interaction, source: discord.Attachment, se
         log.warning("interaction=%d picture not kept: %s", interaction.id, error)
         raise Refused(no_room_text()) from error
     except BaseException:
-        await asyncio.to_thread(picture.unlink, missing_ok=True)  # nobody will ever ask for it
+        await asyncio.to_thread(picture.unlink, missing_ok=True)  # no job names it
         raise
     finally:
         await asyncio.to_thread(incoming.unlink, missing_ok=True)
