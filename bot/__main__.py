@@ -1,4 +1,7 @@
-"""The command line: run, demo, doctor and the container's health check."""
+"""The command line: run, demo, doctor and the container's health check.
+
+Tested in tests/bot/test_doctor.py and tests/bot/test_app.py.
+"""
 
 from __future__ import annotations
 

@@ -7,29 +7,21 @@ import json
 import os
 import re
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
-import pytest
 from PIL import Image
 
-from bot.app import Parts, StartError, run_bot
-from bot.config import Config
 from bot.sandbox.demo import running_bot
 from bot.sandbox.refusals import Json
 from bot.sandbox.scene import ADA, PICTURES, VIVANT
 from bot.sandbox.server import Sandbox
-from bot.work.sweep import sweep_hourly
-from generator.backend.backend import LocalBackend
-from tests.support.edge import png, running_edge, until
+from tests.support.edge import png, until
 from tests.support.inspect_clip import inspect_clip
-from tests.support.jobs import new_job, opened
 
 
 def messages(sandbox: Sandbox) -> list[Json]:
@@ -122,87 +114,3 @@ async def test_the_bot_takes_commands_while_the_model_still_loads(tmp_path: Path
             await until(lambda: not sandbox.gateway.online.is_set(), "the bot to be gone")
     print(f"ready to take commands after {statistics.median(seconds):.2f} s (of {seconds})")
     assert statistics.median(seconds) < 2 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
-async def test_a_second_bot_on_the_same_data_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    async with Sandbox() as sandbox, running_bot(sandbox, tmp_path):
-        await asyncio.wait_for(sandbox.gateway.online.wait(), 30)
-        environment = os.environ | sandbox.environment() | {"VIVANT_DATA_DIR": str(tmp_path)}
-        second = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot", "run"), env=environment, stderr=asyncio.subprocess.PIPE
-        )
-        _, said = await asyncio.wait_for(second.communicate(), 30)
-        assert second.returncode == 78
-        assert b"another" in said.lower()
-        assert b"Traceback" not in said
-
-
-async def test_a_loop_that_ends_by_itself_ends_the_bot(tmp_path: Path) -> None:
-    async with Sandbox() as sandbox:
-        environment = {"VIVANT_CONFIG": os.devnull, "VIVANT_DATA_DIR": str(tmp_path)}
-        bot = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.support.kill_bot", "leaves"),
-            env=os.environ | environment | sandbox.environment(),
-            stderr=asyncio.subprocess.PIPE,
-        )
-        _, said = await asyncio.wait_for(bot.communicate(), 30)
-    assert bot.returncode == 1
-    assert b"one of the bot's loops ended by itself" in said
-
-
-class Enough(Exception):
-    """Ends a test's bot."""
-
-
-async def test_files_that_no_row_names_are_swept_at_the_start_whatever_their_age(tmp_path: Path) -> None:
-    async with opened(tmp_path) as store:
-        kept = (await store.enqueue(new_job())).picture
-    spool = tmp_path / "spool"
-    spool.mkdir()
-    for name in (kept, "picture-of-nobody.png", ".7-1.mp4.part"):
-        (spool / name).touch()
-
-    def no_backend(*args: Any, **options: Any) -> LocalBackend:
-        raise Enough
-
-    with pytest.raises(Enough):
-        await run_bot(Config(token="x", data_dir=tmp_path), Parts(backend=no_backend))
-    assert [path.name for path in spool.iterdir()] == [kept]
-
-
-async def test_every_hour_old_clips_and_files_without_a_row_go(tmp_path: Path) -> None:
-    rests: list[float] = []
-    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
-        await edge.animate()
-        await edge.delivered()
-
-        async def pass_a_day(seconds: float) -> None:
-            rests.append(seconds)
-            if len(rests) == 2:
-                raise Enough
-            assert edge.spool.clip_path("1-1.mp4").is_file()
-            edge.clock.ahead_ms += 25 * 3_600_000
-            for name, age in (("1-1-8388608.mp4", 0), ("9-9.mp4", 7200), ("picture-new.png", 0)):
-                (tmp_path / "spool" / name).touch()
-                os.utime(tmp_path / "spool" / name, (time.time() - age,) * 2)
-
-        with pytest.raises(Enough):
-            await sweep_hourly(edge.store, edge.spool, edge.services.config.retention, pass_a_day)
-        assert [path.name for path in edge.spool.folder.iterdir()] == ["picture-new.png"]
-    assert rests == [3600, 3600]
-
-
-async def test_a_metrics_port_that_is_taken_is_told_with_its_setting(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(StartError, match=rf"Port {port} .*metrics_port"):
-            await run_bot(Config(token="x", data_dir=tmp_path, metrics_port=port))
-
-
-@pytest.mark.parametrize("module", ["bot.app", "bot.edge.client", "bot.doctor", "bot.__main__", "bot.sandbox.demo"])
-def test_the_bot_imports_no_torch(module: str) -> None:
-    check = (
-        f"import sys, {module}; print([name for name in ('torch', 'diffusers', 'transformers') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.strip() == "[]"

@@ -1,4 +1,7 @@
-"""What everything at the edge shares: the services, the client that carries them, and the type of its interactions."""
+"""What everything at the edge shares: the services, the client that carries them, and the type of its interactions.
+
+Tested in tests/bot/edge/test_client.py.
+"""
 
 from __future__ import annotations
 

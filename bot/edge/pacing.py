@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from bot.queue.database import StoreFull
-
-if TYPE_CHECKING:
-    from bot.queue.store import JobStore
+from bot.queue.store import JobStore
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,7 @@
-"""A finished clip in a size that a channel takes. Knows no Discord."""
+"""A finished clip in a size that a channel takes. Knows no Discord.
+
+Tested in tests/bot/edge/test_delivery.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Whether jobs may be started now: paused by an admin, the disk full, the executor crashing. Knows no jobs."""
+"""Whether jobs may be started now: paused by an admin, the disk full, the executor crashing. Knows no jobs.
+
+Tested in tests/bot/work/test_worker.py.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 Each is one transaction, then what follows from it: renders are stopped, and files that no row names any more deleted.
 Knows no Discord: the caller tells people and edits cards.
+Tested in tests/bot/edge/commands/test_about.py and tests/bot/edge/test_client.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Repeating a transaction that a full disk refused. Knows no jobs."""
+"""Repeating a transaction that a full disk refused. Knows no jobs.
+
+Tested in tests/faults/test_store_full.py and tests/bot/edge/test_delivery.py.
+"""
 
 from __future__ import annotations
 

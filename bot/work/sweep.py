@@ -1,7 +1,4 @@
-"""Retention, applied once an hour to rows and files. Knows no Discord.
-
-Tested in tests/test_end_to_end.py.
-"""
+"""Retention, applied once an hour to rows and files. Knows no Discord."""
 
 from __future__ import annotations
 

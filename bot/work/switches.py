@@ -1,4 +1,7 @@
-"""The operator's switches: the variant in use and the pause. Kept in the store, read from memory."""
+"""The operator's switches: the variant in use and the pause. Kept in the store, read from memory.
+
+Tested in tests/bot/edge/commands/test_admin.py.
+"""
 
 from __future__ import annotations
 

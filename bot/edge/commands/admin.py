@@ -1,7 +1,4 @@
-"""/admin: the variant, pause and resume. Hidden from others by Discord, and refused to them here as well.
-
-Tested in tests/bot/edge/commands/test_commands.py.
-"""
+"""/admin: the variant, pause and resume. Hidden from others by Discord, and refused to them here as well."""
 
 from __future__ import annotations
 

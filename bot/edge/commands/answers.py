@@ -1,7 +1,4 @@
-"""How a command answers: privately, once, and whether or not it was acknowledged before.
-
-Tested in tests/bot/edge/commands/test_commands.py.
-"""
+"""How a command answers: privately, once, and whether or not it was acknowledged before."""
 
 from __future__ import annotations
 

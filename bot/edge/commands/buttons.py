@@ -1,7 +1,4 @@
-"""What the buttons under cards and clips do.
-
-Tested in tests/bot/edge/commands/test_commands.py.
-"""
+"""What the buttons under cards and clips do."""
 
 from __future__ import annotations
 

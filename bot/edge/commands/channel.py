@@ -1,7 +1,4 @@
-"""What an interaction says about its channel: whether a clip can be posted there later, and how large it may be.
-
-Tested in tests/bot/edge/commands/test_animate.py.
-"""
+"""What an interaction says about its channel: whether a clip can be posted there later, and how large it may be."""
 
 from __future__ import annotations
 

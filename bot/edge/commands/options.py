@@ -1,7 +1,4 @@
-"""The options of a request, and the clip settings that they resolve to. Pure; no Discord.
-
-Tested in tests/bot/edge/commands/test_animate.py and tests/generator/test_variants.py.
-"""
+"""The options of a request, and the clip settings that they resolve to. Pure; no Discord."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Who may do what: operators, admins, moderators, the person who asked; and where the bot serves at all.
-
-Tested in tests/bot/edge/commands/test_commands.py.
-"""
+"""Who may do what: operators, admins, moderators, the person who asked; and where the bot serves at all."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""/queue, /cancel and /result.
-
-Tested in tests/bot/edge/commands/test_commands.py.
-"""
+"""/queue, /cancel and /result."""
 
 from __future__ import annotations
 

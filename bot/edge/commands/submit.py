@@ -2,7 +2,6 @@
 
 What can be refused from memory is refused before the acknowledgement, privately. What needs the disk or the network
 comes after it: by then the answer is public, so it is taken back and the refusal follows privately.
-Tested in tests/bot/edge/commands/test_animate.py.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -11,16 +9,9 @@ from typing import Any
 
 import pytest
 
-from bot.edge.pacing import BURST, INTERVAL_MS, pace, paced_start
-from bot.edge.redact import hide_tokens
-from bot.queue.database import StoreFull
-from bot.sandbox.faults import rate_limited
-from bot.sandbox.scene import ADA, ELSEWHERE, LOBBY, MIA, PICTURES, TABLEAUX
+from bot.sandbox.scene import ADA, ELSEWHERE, LOBBY, MIA, TABLEAUX
 from bot.sandbox.server import Sandbox
-from tests.support.edge import hanging, running_edge, until, words
-from tests.support.fakes import Act, FakeBackend
-
-DAY_MS = 24 * 3600 * 1000
+from tests.support.edge import hanging, running_edge, until
 
 
 async def test_commands_are_registered_once_and_again_only_when_they_changed(tmp_path: Path) -> None:
@@ -136,88 +127,6 @@ async def test_a_server_with_the_commands_but_without_the_bot_keeps_its_jobs(tmp
             await until(lambda: edge.client.is_ready(), "every shard has named its servers")
             assert await edge.store.guilds(job.route.application_id) == set()
             assert await edge.store.job(job.id) is not None
-
-
-async def test_a_button_still_works_after_a_restart(tmp_path: Path) -> None:
-    async with Sandbox() as sandbox:
-        async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True))) as edge:
-            job = await edge.queued()
-            await until(lambda: edge.backend.requests, "the job runs")
-        async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True))) as edge:
-            await until(lambda: edge.backend.requests, "the job runs again")
-            await edge.world.press(ADA, PICTURES, str(job.card_message_id), f"vivant:cancel:1:{job.key}")
-            await until(lambda: "Cancelled" in words(edge.seen()[0]), "the card says so")
-
-
-async def test_starts_are_counted_and_paced(tmp_path: Path) -> None:
-    async with Sandbox() as sandbox:
-        for _ in range(2):
-            async with running_edge(tmp_path, sandbox) as edge:
-                due = int(await edge.store.get_setting("identifies") or 0)
-        assert due > edge.clock() + INTERVAL_MS
-        assert sandbox.world.identifies == 2
-
-
-async def test_no_interaction_token_reaches_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
-        sandbox.faults.add(rate_limited(0.01), "PATCH", "/webhooks/**")
-        interaction = await edge.invoke("queue")
-        await edge.answer(interaction)
-        assert "rate limited" in caplog.text
-        assert interaction.token not in caplog.text
-    assert hide_tokens("PATCH https://discord.com/api/v10/webhooks/1/abc.def/messages/2") == (
-        "PATCH https://discord.com/api/v10/webhooks/1/…/messages/2"
-    )
-
-
-async def test_no_gateway_event_reaches_the_log_even_at_debug(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """With its negative control: discord.py's own level would let every interaction's token through."""
-    caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.DEBUG, "discord.gateway")
-    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
-        caplog.clear()
-        hidden = await edge.invoke("queue")
-        await edge.answer(hidden)
-        assert "interaction" in caplog.text
-        assert hidden.token not in caplog.text
-        logging.getLogger("discord.gateway").setLevel(logging.DEBUG)
-        shown = await edge.invoke("queue")
-        await edge.answer(shown)
-        assert shown.token in caplog.text
-
-
-class FullDisk:
-    """A store that has room for nothing."""
-
-    async def get_setting(self, key: str) -> str | None:
-        return None
-
-    async def set_setting(self, key: str, value: str | None) -> None:
-        raise StoreFull("database or disk is full")
-
-
-async def test_a_full_disk_does_not_keep_the_bot_from_starting(caplog: pytest.LogCaptureFixture) -> None:
-    await asyncio.wait_for(paced_start(FullDisk(), lambda: 0), 5)
-    assert "no room" in caplog.text
-
-
-def test_a_crash_loop_stays_below_a_thousand_starts_a_day() -> None:
-    now = due = starts = 0
-    while now < DAY_MS:
-        wait, due = pace(due, now)
-        now += wait + 50  # dies at once
-        starts += 1
-    assert BURST <= starts < 900
-
-
-def test_a_few_starts_in_a_row_do_not_wait_and_a_clock_set_back_costs_little() -> None:
-    due = 0
-    for number in range(BURST):
-        wait, due = pace(due, 10**9 + number)
-        assert wait == 0
-    wait, _ = pace(due, 10**9 + BURST)
-    assert 0 < wait <= INTERVAL_MS
-    assert pace(10**15, 0)[0] <= INTERVAL_MS
 
 
 def test_the_discord_edge_loads_neither_torch_nor_numpy_nor_a_picture_library() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +42,6 @@ from tests.support.fakes import Act, FakeBackend
 
 POSTS = ("POST", "/channels/*/messages")
 MINUTES = 60.0
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-async def edge(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Edge]:
-    async with running_edge(tmp_path, sandbox) as running:
-        yield running
 
 
 async def require_one_clip(edge: Edge, channel: str = PICTURES) -> None:

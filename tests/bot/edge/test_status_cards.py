@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from bot.sandbox.faults import server_error
 from bot.sandbox.refusals import Json
 from bot.sandbox.scene import DIRECT_ADA
 from bot.sandbox.server import Sandbox
 from generator.errors import ExecutorLost
-from tests.support.edge import Edge, running_edge, until, words
+from tests.support.edge import Edge, Start, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as running:
-        yield running
 
 
 async def test_the_card_ends_on_the_last_word_after_a_storm_of_progress(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -114,7 +105,7 @@ async def test_what_an_executor_took_in_advance_is_not_said_to_be_made(sandbox: 
         await edge.queued()
         await edge.queued()
         await until(lambda: "Nearly its turn" in words(edge.seen()[1]), "the second card")
-        assert "Bringing it to life" in words(edge.seen()[0])
+        await until(lambda: "Bringing it to life" in words(edge.seen()[0]), "the first card")
         text = await edge.answer(await edge.invoke("queue"))
         assert "1 being made, 1 up next, 0 waiting" in text
         assert "`2` up next" in text
@@ -127,3 +118,10 @@ async def test_a_card_follows_its_job_after_a_restart(sandbox: Sandbox, tmp_path
     async with running_edge(tmp_path, sandbox) as edge:
         await edge.clip(channel=DIRECT_ADA)
         await until(lambda: "here is the clip" in words(edge.seen(channel=DIRECT_ADA)[0]), "the tidy card")
+
+
+async def test_progress_is_shown_while_a_clip_is_made(start: Start) -> None:
+    async with start(backend=FakeBackend(usual=Act(steps=12, step_seconds=0.05))) as edge:
+        await edge.animate()
+        await until(lambda: "step" in words(edge.seen()[0]), "a step on the card")
+        await edge.clip()

@@ -1,0 +1,53 @@
+"""How commands answer: in time, privately, and once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+
+from bot.sandbox.interaction import State
+from bot.sandbox.scene import OLGA
+from tests.support.edge import Start
+
+
+async def test_a_command_that_came_too_late_leaves_no_job(start: Start) -> None:
+    async with start() as edge:
+        edge.world.timing.acknowledge = 0.0
+        interaction = await edge.animate()
+        assert interaction.state is State.FAILED
+        edge.world.timing.acknowledge = 3.0
+        done = await edge.invoke("queue")
+        assert "The queue is empty." in await edge.answer(done)
+        assert await edge.store.active_jobs() == []
+
+
+class BrokenStore:
+    async def active_jobs(self) -> None:
+        raise ZeroDivisionError("a secret")
+
+
+async def test_a_bug_in_a_command_gives_a_plain_sentence_and_no_token_in_the_log(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with start() as edge:
+        edge.client.services = replace(edge.services, store=BrokenStore())
+        broken = await edge.invoke("queue")
+        assert "went wrong on my side" in await edge.answer(broken)
+        assert f"interaction={broken.id}" in caplog.text
+        assert broken.token not in caplog.text
+
+
+async def test_no_answer_of_the_whole_tour_speaks_to_everybody(start: Start) -> None:
+    async with start() as edge:
+        reason = "@everyone read this"
+        await edge.answer(await edge.invoke("admin pause", {"reason": reason}, actor=OLGA), actor=OLGA)
+        await edge.answer(await edge.animate())
+        bodies = [exchange.body for exchange in edge.sandbox.record.exchanges if exchange.body]
+        assert not any(
+            "everyone" in json.dumps(body.get("allowed_mentions", {})) for body in bodies if isinstance(body, dict)
+        )
+        assert edge.world.messages.notified == []
+        await asyncio.sleep(0)

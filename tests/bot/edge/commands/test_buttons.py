@@ -1,0 +1,131 @@
+"""What the buttons under cards and clips do."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from bot.sandbox.faults import LoseReply, Reset
+from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, PICTURES
+from bot.sandbox.server import Sandbox
+from generator.errors import BadFrames
+from tests.support.edge import Start, buttons, running_edge, until, words
+from tests.support.fakes import Act, FakeBackend
+
+POSTS = ("POST", "/channels/*/messages")
+
+
+async def test_a_failed_render_is_told_with_what_to_do_and_can_be_tried_again(start: Start) -> None:
+    script = [Act(error=BadFrames("NaN in latents", kind="nan"))]
+    async with start(backend=FakeBackend(script=script)) as edge:
+        await edge.animate()
+        await edge.delivered()
+        told = edge.seen()[-1]
+        assert words(told).startswith(f"<@{ADA}> The model's numbers broke down")
+        assert "latents" not in words(told)
+        await edge.world.press(BEN, PICTURES, told["id"], buttons(told["components"])["Again"])
+        await edge.clip()
+        first, second = edge.backend.requests
+        assert first.settings.seed != second.settings.seed
+        assert (await edge.job(2)).user_id == int(BEN)
+
+
+async def test_the_buttons_make_variations(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate(seed=5, motion_bucket=240)
+        clip = await edge.clip()
+        found = buttons(clip["components"])
+        for number, label in enumerate(("Again", "More motion", "Less motion"), 2):
+            await edge.world.press(ADA, PICTURES, clip["id"], found[label])
+            await edge.clip(count=number)
+        _, again, more, less = (request.settings for request in edge.backend.requests)
+        assert (again.motion_bucket, again.seed != 5) == (240, True)
+        assert (more.motion_bucket, more.seed) == (255, 5)
+        assert (less.motion_bucket, less.seed) == (190, 5)
+
+
+async def test_a_variation_that_would_be_the_same_clip_is_refused_privately(start: Start) -> None:
+    async with start(backend=FakeBackend(script=[Act()], usual=Act(hangs=True))) as edge:
+        await edge.animate(motion_bucket=255, seed=5)
+        clip = await edge.clip()
+        found = buttons(clip["components"])
+        refused = await edge.world.press(ADA, PICTURES, clip["id"], found["More motion"])
+        assert "cannot go any further" in await edge.answer(refused)
+        await edge.world.press(ADA, PICTURES, clip["id"], found["Less motion"])
+        await until(lambda: len(edge.backend.requests) == 2, "less motion is being made")
+        twice = await edge.world.press(ADA, PICTURES, clip["id"], found["Less motion"])
+        assert "in the queue already" in await edge.answer(twice)
+        assert len(await edge.store.jobs_of(int(ADA))) == 2
+
+
+async def test_a_variation_of_a_picture_that_is_gone_is_refused_privately(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate()
+        clip = await edge.clip()
+        edge.spool.delete([(await edge.job()).picture])
+        refused = await edge.world.press(BEN, PICTURES, clip["id"], buttons(clip["components"])["Again"])
+        assert "no longer kept" in await edge.answer(refused, actor=BEN)
+
+
+async def test_a_clip_deleted_before_its_arrival_was_known_of_is_not_posted_again(start: Start) -> None:
+    async with start() as edge:
+        edge.sandbox.faults.add(LoseReply(), *POSTS, times=1)
+        await edge.queued()
+        clip = await edge.clip()
+        await edge.world.press(ADA, PICTURES, clip["id"], buttons(clip["components"])["Delete"])
+        await edge.delivered()
+        await until(lambda: "The clip was deleted" in words(edge.seen()[0]), "the card says so")
+        assert not edge.clips()
+
+
+async def test_a_clip_that_a_moderator_removed_in_the_same_moment_leaves_no_waiting_card(start: Start) -> None:
+    async with start() as edge:
+        edge.sandbox.faults.add(LoseReply(), *POSTS, times=1)
+        await edge.queued()
+        clip = await edge.clip()
+        edge.world.messages.delete(edge.world.places.channel(PICTURES), clip["id"])
+        await edge.delivered()
+        await until(lambda: not buttons(edge.seen()[0]["components"]), "no Cancel on the card")
+
+
+async def test_a_late_card_edit_does_not_bring_a_deleted_clip_back(start: Start) -> None:
+    async with start(pause_scale=2.0) as edge:
+        edge.sandbox.faults.add(Reset(), "PATCH", "/channels/*/messages/*", times=None)
+        await edge.queued()
+        clip = await edge.clip()
+        await until(lambda: edge.rests, "the card's last edit failed and rests")
+        edge.sandbox.faults.clear()
+        await edge.world.press(ADA, PICTURES, clip["id"], buttons(clip["components"])["Delete"])
+        await until(lambda: "was deleted" in words(edge.seen()[0]), "the card says so")
+        await until(lambda: "deliver-1" not in {task.get_name() for task in asyncio.all_tasks()}, "the delivery's end")
+        assert "was deleted" in words(edge.seen()[0])
+
+
+async def test_a_button_from_an_earlier_database_does_not_reach_the_job_of_the_same_number(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async with running_edge(tmp_path / "one", sandbox) as edge:
+        await edge.queued()
+        old = await edge.clip()
+        await edge.delivered()
+    async with running_edge(tmp_path / "two", sandbox) as edge:
+        await edge.queued(channel=DIRECT_ADA)
+        await edge.delivered()
+        for label in ("Again", "Recipe"):
+            pressed = await edge.world.press(BEN, PICTURES, old["id"], buttons(old["components"])[label])
+            assert "before my records" in await edge.answer(pressed, actor=BEN)
+        assert await edge.store.jobs_of(int(BEN)) == []
+        await edge.world.press(ADA, PICTURES, old["id"], buttons(old["components"])["Delete"])
+        await until(lambda: old["id"] not in {item["id"] for item in edge.seen()}, "the old clip is gone")
+        assert (await edge.job()).clip, "the new job keeps its own"
+
+
+async def test_a_button_still_works_after_a_restart(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True))) as edge:
+            job = await edge.queued()
+            await until(lambda: edge.backend.requests, "the job runs")
+        async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True))) as edge:
+            await until(lambda: edge.backend.requests, "the job runs again")
+            await edge.world.press(ADA, PICTURES, str(job.card_message_id), f"vivant:cancel:1:{job.key}")
+            await until(lambda: "Cancelled" in words(edge.seen()[0]), "the card says so")

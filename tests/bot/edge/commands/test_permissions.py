@@ -1,0 +1,75 @@
+"""Where the bot serves, and who may do what."""
+
+from __future__ import annotations
+
+from bot.sandbox.scene import ADA, BEN, MIA, OLGA, PICTURES
+from tests.support.edge import Edge, Start, buttons, hanging, until, words
+from tests.support.jobs import new_job
+
+
+async def test_a_server_that_is_not_allowed_is_refused(start: Start) -> None:
+    async with start(config={"allowed_guilds": [1]}) as edge:
+        refused = await edge.animate()
+        assert "do not work in this server" in await edge.answer(refused)
+        await edge.animate(actor=OLGA)
+        await edge.clip()
+
+
+async def test_only_the_requester_and_moderators_delete_a_clip(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate()
+        clip = await edge.clip()
+        await edge.delivered()
+        delete = buttons(clip["components"])["Delete"]
+        refused = await edge.world.press(BEN, PICTURES, clip["id"], delete)
+        assert "Only the person who asked" in await edge.answer(refused, actor=BEN)
+        assert len(edge.clips()) == 1
+        await edge.world.press(MIA, PICTURES, clip["id"], delete)
+        await until(lambda: not edge.clips(), "the clip is gone")
+        await until(lambda: not list(edge.spool.folder.glob("*.mp4")), "the file is gone")
+        await until(lambda: "The clip was deleted" in words(edge.seen()[0]), "the card says so")
+        assert "no such clip" in await edge.answer(await edge.invoke("result"))
+
+
+async def test_others_cannot_cancel_but_moderators_can(start: Start) -> None:
+    async with start(backend=hanging()) as edge:
+        await edge.queued()
+        await until(lambda: edge.backend.requests, "the job runs")
+        refused = await edge.invoke("cancel", {"job": 1}, actor=BEN)
+        assert "Only the person who asked" in await edge.answer(refused, actor=BEN)
+        assert edge.backend.cancelled == []
+        done = await edge.invoke("cancel", {"job": 1}, actor=MIA)
+        assert "stops within moments" in await edge.answer(done, actor=MIA)
+        none = await edge.invoke("cancel", {"job": 99}, actor=MIA)
+        assert "no job 99" in await edge.answer(none, actor=MIA)
+
+
+async def test_privacy_and_forget_me_work_where_the_bot_does_not(start: Start) -> None:
+    async with start(backend=hanging(), config={"allowed_guilds": [1]}) as edge:
+        await edge.store.enqueue(new_job(int(ADA)))
+        assert "do not work in this server" in await edge.answer(await edge.invoke("help"))
+        assert "24 hours" in await edge.answer(await edge.invoke("privacy"))
+        asked = await edge.invoke("forget-me")
+        await edge.answer(asked)
+        pressed = await edge.world.press(ADA, PICTURES, asked.message_id, f"vivant:forget:{ADA}:")
+        assert "know nothing about you" in await edge.answer(pressed)
+        assert await edge.store.jobs_of(int(ADA)) == []
+
+
+async def test_the_server_side_check_holds_also_for_people_whom_discord_lets_through(start: Start) -> None:
+    async with start(config={"owners": [int(MIA)], "admins": [int(BEN)]}) as edge:
+        _grant_everybody(edge)
+        refused = await edge.invoke("admin pause", {"reason": "ha"})
+        assert "Only the people who run this bot" in await edge.answer(refused)
+        assert edge.switches.paused is None
+        refused = await edge.invoke("admin variant", {"name": "svd"}, actor=BEN)
+        assert "Only the bot's owners" in await edge.answer(refused, actor=BEN)
+        status = await edge.invoke("admin status", actor=BEN)
+        assert "Variant **demo**" in await edge.answer(status, actor=BEN)
+        switched = await edge.invoke("admin variant", {"name": "svd"}, actor=MIA)
+        assert "svd" in await edge.answer(switched, actor=MIA)
+
+
+def _grant_everybody(edge: Edge) -> None:
+    for role in edge.world.scene.guilds[next(iter(edge.world.scene.guilds))]["roles"]:
+        role["permissions"] = str(int(role["permissions"]) | 1 << 5)  # Manage Server

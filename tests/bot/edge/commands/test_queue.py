@@ -1,0 +1,93 @@
+"""/queue, /cancel and /result."""
+
+from __future__ import annotations
+
+from bot.sandbox.scene import ADA, BEN, OLGA, PICTURES
+from tests.support.edge import Start, buttons, hanging, until, words
+from tests.support.fakes import Act, FakeBackend
+
+
+async def test_after_a_deleted_clip_result_hands_over_the_one_before(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate()
+        await edge.clip()
+        await edge.animate()
+        newest = await edge.clip(count=2)
+        await edge.delivered(2)
+        await edge.world.press(ADA, PICTURES, newest["id"], buttons(newest["components"])["Delete"])
+        await until(lambda: len(edge.clips()) == 1, "the newest clip is gone")
+        again = await edge.invoke("result")
+        await edge.answer(again)
+        mine = next(item for item in edge.seen() if item["id"] == again.message_id)
+        assert mine["attachments"][0]["filename"] == "vivant-1.mp4"
+
+
+async def test_the_queue_shows_my_places_and_the_line(start: Start) -> None:
+    async with start(backend=hanging()) as edge:
+        for actor in (ADA, BEN, ADA):
+            await edge.queued(actor=actor)
+        await until(lambda: edge.backend.requests, "the first job runs")
+        text = await edge.answer(await edge.invoke("queue"))
+        assert "`1` being made now" in text
+        assert "`3` number 2 in the queue" in text
+        assert "1 being made, 2 waiting" in text
+        assert f"1. <@{BEN}>" in text
+        assert "Ready <t:" in text
+        await edge.answer(await edge.invoke("admin pause", {"reason": "lunch"}, actor=OLGA), actor=OLGA)
+        text = await edge.answer(await edge.invoke("queue"))
+        assert "The bot is paused: lunch." in text
+        assert "`3` number 2 in the queue" in text
+        assert "Ready" not in text, "nobody knows while nothing is started"
+        assert "queue" not in [words(item) for item in edge.seen(actor=BEN)]
+
+
+async def test_a_waiting_and_a_running_job_can_be_cancelled(start: Start) -> None:
+    async with start(backend=hanging()) as edge:
+        await edge.queued()
+        await until(lambda: edge.backend.requests, "the first job runs")
+        await edge.queued()
+        card = await until(
+            lambda: len(edge.seen()) == 2 and buttons(edge.seen()[1]["components"]) and edge.seen()[1], "a card"
+        )
+        waiting = await edge.world.press(ADA, PICTURES, card["id"], buttons(card["components"])["Cancel"])
+        assert "Cancelled." in await edge.answer(waiting)
+        running = await edge.invoke("cancel", {"job": 1})
+        assert "stops within moments" in await edge.answer(running)
+        await edge.delivered(1)
+        await edge.delivered(2)
+        assert edge.backend.cancelled == [1]
+        cards = [item for item in edge.seen() if not item["flags"] & 64]
+        assert [words(item).splitlines()[0] for item in cards] == ["### Cancelled"] * 2
+        assert all(not buttons(item["components"]) for item in cards)
+        again = await edge.invoke("cancel", {"job": 1})
+        assert "over already" in await edge.answer(again)
+
+
+async def test_cancel_and_result_offer_ones_own_jobs(start: Start) -> None:
+    async with start(backend=FakeBackend(script=[Act()], usual=Act(hangs=True))) as edge:
+        await edge.queued()
+        await edge.clip()
+        await edge.queued()
+        await edge.queued(actor=BEN)
+        await until(lambda: len(edge.backend.requests) == 2, "the second job runs")
+        offered = await edge.world.autocomplete(ADA, PICTURES, "cancel", {"job": ""}, "job")
+        assert [choice["value"] for choice in offered] == [2]
+        offered = await edge.world.autocomplete(ADA, PICTURES, "result", {"job": ""}, "job")
+        assert [choice["value"] for choice in offered] == [1]
+
+
+async def test_a_finished_clip_is_handed_over_again_to_its_person_only(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate()
+        await edge.clip()
+        await edge.delivered()
+        again = await edge.invoke("result")
+        await edge.answer(again)
+        mine = next(item for item in edge.seen() if item["id"] == again.message_id)
+        assert mine["flags"] & 64
+        assert mine["attachments"][0]["filename"] == "vivant-1.mp4"
+        other = await edge.invoke("result", {"job": 1}, actor=BEN)
+        assert "no such clip of yours" in await edge.answer(other, actor=BEN)
+        newest = await edge.invoke("result", actor=BEN)
+        assert "no such clip of yours" in await edge.answer(newest, actor=BEN)
+        assert [item["attachments"] for item in edge.seen(actor=BEN) if item["flags"] & 64] == [[], []]

@@ -1,0 +1,32 @@
+"""/recipe and the Recipe button."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.sandbox.scene import BEN, PICTURES
+from bot.sandbox.world import Upload
+from generator.clip import ClipSettings, Format
+from generator.variants import BUILT_IN
+from generator.video.recipe import make_recipe, write_recipe
+from tests.support.edge import Start, buttons
+from tests.support.fakes import tiny_clip
+
+
+async def test_the_recipe_button_and_command_give_every_setting(start: Start, tmp_path: Path) -> None:
+    async with start() as edge:
+        await edge.animate(seed=77)
+        clip = await edge.clip()
+        pressed = await edge.world.press(BEN, PICTURES, clip["id"], buttons(clip["components"])["Recipe"])
+        assert "77" in await edge.answer(pressed, actor=BEN)
+        path = tmp_path / "made.mp4"
+        path.write_bytes(tiny_clip())
+        write_recipe(path, Format.MP4, make_recipe(ClipSettings(seed=4711), BUILT_IN["demo"]))
+        file = Upload("made.mp4", "video/mp4", path.read_bytes())
+        read = await edge.invoke("recipe", files={"clip": file})
+        assert "4711" in await edge.answer(read)
+        foreign = await edge.invoke("recipe", files={"clip": Upload("a.mp4", "video/mp4", tiny_clip())})
+        assert "no recipe" in await edge.answer(foreign)
+        assert "Which clip?" in await edge.answer(await edge.invoke("recipe"))
+        assert "77" in await edge.answer(await edge.invoke("recipe", {"job": 1}))
+        assert "no job 99" in await edge.answer(await edge.invoke("recipe", {"job": 99}))

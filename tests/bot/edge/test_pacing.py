@@ -1,0 +1,59 @@
+"""Starts are counted and paced, so that Discord never resets the token."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.edge.pacing import BURST, INTERVAL_MS, pace, paced_start
+from bot.queue.database import StoreFull
+from bot.sandbox.server import Sandbox
+from tests.support.edge import running_edge
+
+
+async def test_starts_are_counted_and_paced(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        for _ in range(2):
+            async with running_edge(tmp_path, sandbox) as edge:
+                due = int(await edge.store.get_setting("identifies") or 0)
+        assert due > edge.clock() + INTERVAL_MS
+        assert sandbox.world.identifies == 2
+
+
+DAY_MS = 24 * 3_600_000
+
+
+class FullDisk:
+    """A store that has room for nothing."""
+
+    async def get_setting(self, key: str) -> str | None:
+        return None
+
+    async def set_setting(self, key: str, value: str | None) -> None:
+        raise StoreFull("database or disk is full")
+
+
+async def test_a_full_disk_does_not_keep_the_bot_from_starting(caplog: pytest.LogCaptureFixture) -> None:
+    await asyncio.wait_for(paced_start(FullDisk(), lambda: 0), 5)
+    assert "no room" in caplog.text
+
+
+def test_a_crash_loop_stays_below_a_thousand_starts_a_day() -> None:
+    now = due = starts = 0
+    while now < DAY_MS:
+        wait, due = pace(due, now)
+        now += wait + 50  # dies at once
+        starts += 1
+    assert BURST <= starts < 900
+
+
+def test_a_few_starts_in_a_row_do_not_wait_and_a_clock_set_back_costs_little() -> None:
+    due = 0
+    for number in range(BURST):
+        wait, due = pace(due, 10**9 + number)
+        assert wait == 0
+    wait, _ = pace(due, 10**9 + BURST)
+    assert 0 < wait <= INTERVAL_MS
+    assert pace(10**15, 0)[0] <= INTERVAL_MS

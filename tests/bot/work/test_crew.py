@@ -1,0 +1,117 @@
+"""Several workers: who takes the next job, and who goes on when one stops."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from bot.queue.job import JobState, Limits
+from bot.queue.spool import Spool
+from bot.work.crew import Crew
+from bot.work.gate import Gate, HoldCause
+from bot.work.worker import Worker
+from generator.protocol import Rendered, RenderRequest
+from tests.support.bench import at_work, lost
+from tests.support.fakes import Act, FakeBackend
+from tests.support.jobs import new_job, opened
+
+
+async def test_one_gpu_that_keeps_crashing_does_not_stop_the_others(tmp_path: Path) -> None:
+    broken = FakeBackend(usual=Act(error=lost()))
+    async with at_work(tmp_path, broken, Limits(max_attempts=100)) as bench:
+        sound = FakeBackend()
+        other = Worker(bench.store, bench.spool, sound, gate=bench.gate, crew=bench.crew)
+        await bench.store.enqueue(new_job())
+
+        async def stopped() -> bool:
+            return not bench.worker.may_start
+
+        await bench.until(stopped)
+        assert bench.gate.hold is None
+        assert [others_go_on for _, others_go_on in bench.storms] == [True]
+        assert "stopped" in bench.worker.describe()
+        running = asyncio.create_task(other.run())
+        await bench.until_state(1, JobState.RENDERED)
+        assert len(sound.requests) == 1
+        running.cancel()
+        await asyncio.wait({running})
+        bench.worker.resume()
+        assert bench.worker.may_start and "stopped" not in bench.worker.describe()
+
+
+async def test_no_gpu_idles_while_another_takes_jobs_in_advance(tmp_path: Path) -> None:
+    async with opened(tmp_path, executors=2) as store:
+        spool, gate = Spool(tmp_path / "spool", min_free_bytes=0), Gate()
+        backends = [FakeBackend(usual=Act(hangs=True), slots=2, at_once=1) for _ in range(2)]
+        crew = Crew()
+        workers = [Worker(store, spool, backend, gate=gate, crew=crew) for backend in backends]
+        for _ in range(3):
+            await store.enqueue(new_job())
+        running = [asyncio.create_task(worker.run()) for worker in workers]
+        async with asyncio.timeout(20):
+            while len(await store.active_jobs()) > len([j for j in await store.active_jobs() if j.attempt]):
+                await asyncio.sleep(0.01)
+        assert [len(backend.requests) for backend in backends] == [1, 1]
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+
+
+async def test_a_slot_takes_nothing_in_advance_while_another_gpu_idles(tmp_path: Path) -> None:
+    async with opened(tmp_path, executors=2) as store:
+        spool, crew, ends = Spool(tmp_path / "spool", min_free_bytes=0), Crew(), [asyncio.Event() for _ in range(5)]
+
+        class Stepwise(FakeBackend):
+            async def _play(self, act: Act, request: RenderRequest, on_progress: Any) -> Rendered:
+                await ends[request.job].wait()
+                return await super()._play(act, request, on_progress)
+
+        backends = [Stepwise(slots=2, at_once=1) for _ in range(2)]
+        workers = [Worker(store, spool, backend, crew=crew) for backend in backends]
+        running = [asyncio.create_task(worker.run()) for worker in workers]
+
+        async def until_running(count: int) -> None:
+            async with asyncio.timeout(20):
+                while [job.state for job in await store.active_jobs()].count(JobState.RUNNING) != count:
+                    await asyncio.sleep(0.01)
+
+        for _ in range(3):
+            await store.enqueue(new_job())
+        await until_running(3)
+        ahead = next(worker for worker in workers if len(worker._renders) == 2)
+        other = workers[1 - workers.index(ahead)]
+        for worker, left in ((other, 2), (ahead, 1)):  # one GPU ends its only job, the other its first of two
+            ends[min(worker._renders)].set()
+            await until_running(left)
+        job = await store.enqueue(new_job())
+        await until_running(2)
+        assert job.id in other._renders
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+
+
+async def test_two_workers_share_one_line_and_one_gate(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        spool, gate = Spool(tmp_path / "spool", min_free_bytes=0), Gate()
+        backends = [FakeBackend(usual=Act(step_seconds=0.01)), FakeBackend(usual=Act(step_seconds=0.01))]
+        workers = [Worker(store, spool, backend, gate=gate) for backend in backends]
+        tasks = [asyncio.create_task(worker.run()) for worker in workers]
+        for user_id in range(8):
+            await store.enqueue(new_job(user_id))
+        async with asyncio.timeout(20):
+            while (await store.counts())[JobState.RENDERED] < 8:
+                await store.wait_for_delivery()
+                await store.due_deliveries()
+        gate.close(HoldCause.PAUSED, "stop")
+        for user_id in range(4):  # each worker had passed the gate for one claim already
+            await store.enqueue(new_job(user_id))
+        await asyncio.wait(tasks, timeout=0.1)
+        assert (await store.counts())[JobState.QUEUED] >= 2
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    assert all(backend.requests for backend in backends)
+    assert sorted(request.job for backend in backends for request in backend.requests) == list(range(1, 9))
