@@ -6,7 +6,7 @@ import importlib
 import json
 import sys
 
-NAMES = ("queue", "delivery", "loop", "encode", "lean", "memory", "demo")
+NAMES = ("queue", "delivery", "loop", "encode", "lean", "memory", "demo", "trip")
 
 
 def main(arguments: list[str]) -> int:
