@@ -69,7 +69,7 @@ class FakeDevice:
             hooks.progress(Progress(Phase.DENOISE, step, settings.steps))
             time.sleep(self._options.step_seconds)
             if step == self._options.at_step:
-                self._fault(settings, plan)
+                self._fault(plan)
         base = np.asarray(picture).astype(np.int16)
         for index in range(settings.frames):
             hooks.progress(Progress(Phase.DECODE, index, settings.frames))
@@ -108,9 +108,26 @@ class FakeDevice:
             (marks / f"{os.getpid()}-{self._played}").touch()
         return True
 
-    def _fault(self, settings: ClipSettings, plan: MemoryPlan) -> None:
+    def _fault(self, plan: MemoryPlan) -> None:
         if self._options.fault in (None, "no-weights") or not self._due():
             return
+        self._raise(plan)
+        self._harm_the_process()
+
+    def _raise(self, plan: MemoryPlan) -> None:
+        """Play a fault that is an error of the renderer."""
+        match self._options.fault:
+            case "oom":
+                raise MemoryError(f"simulated on rung {plan.rung}")
+            case "crash" | "dead-canary":
+                raise ZeroDivisionError("simulated")
+            case "fatal":
+                raise SimulatedFatal("CUDA error: an illegal memory access was encountered")
+            case "nan":
+                raise BadFrames("nan", kind="nan")
+
+    def _harm_the_process(self) -> None:
+        """Play a fault of the process: its end, its silence, or something wrong on its pipes."""
         match self._options.fault:
             case "sigkill" | "sigsegv" | "sigstop" as name:
                 os.kill(os.getpid(), getattr(signal, name.upper()))
@@ -124,14 +141,6 @@ class FakeDevice:
                 os._exit(0)
             case "hang" | "stubborn":
                 time.sleep(3600)
-            case "oom":
-                raise MemoryError(f"simulated on rung {plan.rung}")
-            case "crash" | "dead-canary":
-                raise ZeroDivisionError("simulated")
-            case "fatal":
-                raise SimulatedFatal("CUDA error: an illegal memory access was encountered")
-            case "nan":
-                raise BadFrames("nan", kind="nan")
             case "prints":
                 print("a stray print")
                 os.write(1, b"a stray write to descriptor 1\n")
