@@ -38,7 +38,7 @@ soak: setup
 	$(BIN)/python -m pytest -m soak --timeout 0 -s
 
 screenshots: setup
-	$(BIN)/python -m docs.screenshots
+	$(BIN)/python -m scripts.screenshots
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache demo-out

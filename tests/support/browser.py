@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
@@ -63,7 +64,7 @@ async def bot_process(sandbox: Sandbox, module: str, *arguments: str, **environm
         await process.wait()
 
 
-async def open_page(browser: Browser, sandbox: Sandbox, who: str = "Ada", **options: object) -> Page:
+async def open_page(browser: Browser, sandbox: Sandbox, who: str = "Ada", **options: Any) -> Page:
     """Open the page as somebody, in a context (a browser profile) of its own."""
     context = await browser.new_context(locale="en-GB", **options)
     context.set_default_timeout(10_000)

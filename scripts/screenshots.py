@@ -1,4 +1,4 @@
-"""Take the README's screenshots from the running demo: `python -m docs.screenshots`."""
+"""Take the README's screenshots from the running demo: `python -m scripts.screenshots`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.world import Upload
 from tests.support.browser import SAMPLE, chromium, drop_picture, messages, newest, open_page
 
-FOLDER = Path(__file__).with_name("screenshots")
+FOLDER = Path(__file__).parents[1] / "docs" / "screenshots"
 WIDE = {"width": 1180, "height": 720}
 PHONE = {"width": 390, "height": 780}
 # The page allows no evaluated scripts, and Playwright's waiting for a condition is one.

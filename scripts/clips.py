@@ -1,4 +1,4 @@
-"""Make the README's clips with the shipped demo model: `python -m docs.clips`.
+"""Make the README's clips with the shipped demo model: `python -m scripts.clips`.
 
 The photographs come with scikit-image: the cat (Stéfan van der Walt) and the cup (Pikolo Espresso Bar, Rachel Michetti)
 are CC0, the astronaut (Eileen Collins, NASA) is in the public domain.
@@ -15,7 +15,7 @@ from skimage import data
 
 from generator.variants import BUILT_IN
 
-FOLDER = Path(__file__).with_name("clips")
+FOLDER = Path(__file__).parents[1] / "docs" / "clips"
 DEMO = BUILT_IN["demo"]
 SIZES = {"chelsea": DEMO.landscape, "coffee": DEMO.landscape, "astronaut": DEMO.portrait}
 OPTIONS = "--variant demo --seed 1 --loop boomerang"
