@@ -49,7 +49,7 @@ def photographs() -> dict[str, Image.Image]:
 def render(loaded: LoadedVariant, picture: Image.Image, motion_bucket: int = 127, **changes: Any) -> Frames:
     """Give the frames of a clip with the demo model's own defaults, but for the `changes`."""
     quality = DEMO.quality or Quality.QUALITY
-    settings = {
+    settings: dict[str, Any] = {
         "variant": DEMO.name,
         "frames": DEMO.frames,
         "motion_bucket": motion_bucket,

@@ -34,13 +34,14 @@ def kernels(bench: Bench, models: Models) -> None:
     bench.row("Attention", "tokens x heads x width, frames", "kernel", "ms", "TFLOP/s")
     shapes = ((9216, 5, 64, 50), (2304, 10, 64, 50), (576, 20, 64, 50), (25, 5, 64, 18432), (9216, 1, 512, 1))
     for tokens, heads, width, frames in ((64, 2, 16, 2),) if bench.tiny else shapes:
-        made = [torch.randn(frames, heads, tokens, width, device=bench.device, dtype=bench.dtype) for _ in range(3)]
+        shape = (frames, heads, tokens, width)
+        query, key, value = (torch.randn(shape, device=bench.device, dtype=bench.dtype) for _ in range(3))
         flops = 4 * frames * heads * tokens**2 * width
         wanted = ("CUDNN_ATTENTION", "FLASH_ATTENTION", "EFFICIENT_ATTENTION") if bench.on_gpu else ("FLASH_ATTENTION",)
         for name in wanted:
             try:
                 with sdpa_kernel(getattr(SDPBackend, name)):
-                    took = measure(bench, lambda made=made: F.scaled_dot_product_attention(*made), 5, 2).seconds
+                    took = measure(bench, partial(F.scaled_dot_product_attention, query, key, value), 5, 2).seconds
             except RuntimeError:
                 continue
             bench.row("Attention", f"{tokens} x {heads} x {width}, {frames}", name, took * 1e3, flops / took / 1e12)
@@ -59,7 +60,7 @@ def kernels(bench: Bench, models: Models) -> None:
         flops = 2 * 9 * source * target * height * width * frames
         for name, layout in (("NCHW", torch.contiguous_format), ("NHWC", torch.channels_last)):
             given, weight = maps.to(memory_format=layout), kernel.to(memory_format=layout)
-            took = measure(bench, lambda given=given, weight=weight: F.conv2d(given, weight, padding=1), 5, 2).seconds
+            took = measure(bench, partial(F.conv2d, given, weight, padding=1), 5, 2).seconds
             bench.row(
                 "Convolution",
                 f"{source} > {target}, {height} x {width}, {frames}",
@@ -108,6 +109,10 @@ def clip(bench: Bench, models: Models, plan: MemoryPlan, hooks: Hooks = HOOKS, *
         pass
 
 
+def _clip_of_steps(bench: Bench, models: Models, plan: MemoryPlan, steps: int) -> None:
+    clip(bench, models, plan, steps=steps)
+
+
 HEAD = ("Clip of 25 steps", "what", "s", "peak GiB", "reserved GiB", "moved GiB")
 
 
@@ -137,7 +142,7 @@ def plans(bench: Bench, models: Models, rungs: tuple[str, ...], runs: int) -> No
             continue
         clip(bench, models, plan, steps=1)
         timing = measure(bench, partial(clip, bench, models, plan, steps=all_steps(bench)), runs=runs, warm=0)
-        moved = moved_by_clip(bench, lambda steps, plan=plan: clip(bench, models, plan, steps=steps))
+        moved = moved_by_clip(bench, partial(_clip_of_steps, bench, models, plan))
         bench.row(HEAD[0], f"lean {plan.rung}", timing.seconds, timing.allocated, timing.reserved, moved)
         bench.note(**{f"clip_{plan.rung}_s": timing.seconds, f"clip_{plan.rung}_gib": timing.allocated})
 
@@ -265,6 +270,10 @@ async def _two_jobs(bench: Bench, variant: Variant, folder: Path) -> list[tuple[
     config = ExecutorConfig(variants={variant.name: variant}, device=bench.device.type, preload=variant.name)
     backend = LocalBackend(config)
     seen: list[tuple[int, Progress, float]] = []
+
+    def note(job: int, progress: Progress) -> None:
+        seen.append((job, progress, time.perf_counter()))
+
     await backend.start()
     try:
         async with asyncio.timeout(150):
@@ -281,15 +290,7 @@ async def _two_jobs(bench: Bench, variant: Variant, folder: Path) -> list[tuple[
                 )
                 for job in (1, 2)
             ]
-            await asyncio.gather(
-                *(
-                    backend.render(
-                        request,
-                        lambda progress, job=request.job: seen.append((job, progress, time.perf_counter())),
-                    )
-                    for request in requests
-                )
-            )
+            await asyncio.gather(*(backend.render(request, partial(note, request.job)) for request in requests))
     finally:
         await backend.close()
     return seen

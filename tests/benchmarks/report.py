@@ -53,8 +53,8 @@ class Report:
         lines = [f"== {self.name}"]
         for key, value in self.figures.items():
             shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-            verdict = ""
+            outcome = ""
             if key in self.targets:
-                verdict = f"   target {self.targets[key]}: {'met' if key not in self.missed() else 'MISSED'}"
-            lines.append(f"{key:44s} {shown:>12s}{verdict}")
+                outcome = f"   target {self.targets[key]}: {'met' if key not in self.missed() else 'MISSED'}"
+            lines.append(f"{key:44s} {shown:>12s}{outcome}")
         return "\n".join([*lines, *self.tables])
