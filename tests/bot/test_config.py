@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from bot.config import Config, ConfigError, load_config
 from generator.variants import BUILT_IN
@@ -27,7 +28,9 @@ def test_the_example_lists_every_key_with_its_default(tmp_path: Path) -> None:
     hidden = {"proxy", "privacy_url", "variants"}
     assert set(Config.model_fields) - set(sections) == hidden
     for name in ("queue", "picture", "generator", "retention"):
-        fields = set(Config.model_fields[name].annotation.model_fields)
+        section = Config.model_fields[name].annotation
+        assert isinstance(section, type) and issubclass(section, BaseModel)
+        fields = set(section.model_fields)
         assert fields - set(sections[name]) <= {"role_weights"}
 
 

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,9 @@ def only(checks: list[Check]) -> Check:
     return checks[0]
 
 
-def config(**settings: object) -> Config:
-    return Config(**{"generator": {"variant": "demo"}} | settings)
+def config(**settings: Any) -> Config:
+    values: dict[str, Any] = {"generator": {"variant": "demo"}} | settings
+    return Config(**values)
 
 
 async def test_a_missing_token_names_the_page_where_it_is_made() -> None:

@@ -55,7 +55,8 @@ async def test_it_asks_for_no_privileged_intent_and_mentions_nobody_by_itself(tm
     async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
         assert edge.client.intents.value == 1
         assert edge.client.allowed_mentions is not None
-        assert edge.client.allowed_mentions.to_dict() == {"parse": []}
+        mentions: dict[str, Any] = dict(edge.client.allowed_mentions.to_dict())
+        assert mentions == {"parse": []}
 
 
 async def test_the_line_below_the_bots_name_comes_back_with_a_new_session(

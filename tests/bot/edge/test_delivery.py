@@ -41,7 +41,7 @@ from tests.support.edge import Edge, clip_of, count_clips, running_edge, until, 
 from tests.support.fakes import Act, FakeBackend
 
 POSTS = ("POST", "/channels/*/messages")
-MINUTES = 60.0
+MINUTES = 60
 
 
 async def require_one_clip(edge: Edge, channel: str = PICTURES) -> None:
