@@ -160,7 +160,8 @@ class FakeDevice:
             frame = frame + 110 * (index % 2)
         if bad != "frozen":
             frame[:, index * 3 : index * 3 + 8] += 100
-        return np.clip(frame, 0, 255).astype(np.uint8)
+        shown: Frame = np.clip(frame, 0, 255).astype(np.uint8)
+        return shown
 
 
 def read_options(arguments: Sequence[str]) -> argparse.Namespace:

@@ -42,7 +42,7 @@ def a_request(
     folder: Path, job: int = 1, *, attempt: int = 1, max_bytes: int = 10_000_000, **settings: Any
 ) -> RenderRequest:
     """Give a request for a small, quick clip of a real conditioning image in `folder`."""
-    wanted = {"variant": "demo", "frames": 8, "steps": 4} | settings
+    wanted: dict[str, Any] = {"variant": "demo", "frames": 8, "steps": 4} | settings
     picture = folder / "conditioning.png"
     if not picture.exists():
         from skimage import data  # test_gpu.py runs where it is not installed

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from bot.sandbox.record import Exchange
@@ -94,7 +94,7 @@ class _Side:
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
-        resource = Resource(contents=document, specification=DRAFT202012)
+        resource = DRAFT202012.create_resource(document)
         self._registry: Registry[Any] = Registry().with_resource("urn:discord", resource)
 
     def problems(self, pointer: list[str], value: Any, known_extra: set[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import discord
 import imageio_ffmpeg
@@ -47,7 +48,9 @@ class PageBot(discord.AutoShardedClient):
     def __init__(self, proxy: str) -> None:
         super().__init__(intents=discord.Intents(guilds=True), proxy=proxy, guild_ready_timeout=0.1)
         self.tree = app_commands.CommandTree(self)
-        for command in (animate, parts, whisper, slow, silent, form, admin):
+        commands: list[app_commands.Command[Any, ..., Any] | app_commands.Group]
+        commands = [animate, parts, whisper, slow, silent, form, admin]
+        for command in commands:
             self.tree.add_command(command)
         self.tree.add_command(app_commands.ContextMenu(name="Animate this image", callback=animate_message))
 
@@ -93,7 +96,8 @@ async def titles(_interaction: discord.Interaction, typed: str) -> list[app_comm
 
 def card(text: str) -> ui.LayoutView:
     view = ui.LayoutView(timeout=None)
-    row = ui.ActionRow(ui.Button(label="Cancel", style=discord.ButtonStyle.danger, custom_id="cancel"))
+    row: ui.ActionRow[ui.LayoutView] = ui.ActionRow()
+    row.add_item(ui.Button(label="Cancel", style=discord.ButtonStyle.danger, custom_id="cancel"))
     view.add_item(ui.Container(ui.TextDisplay(f"### Rendering\n{text}\n-# step 3 of 25"), row, accent_colour=0x7A5AF2))
     return view
 
@@ -128,14 +132,16 @@ class Parts(ui.LayoutView):
     def __init__(self) -> None:
         super().__init__(timeout=None)
         text = f"{MARKDOWN}"
-        section = ui.Section(ui.TextDisplay("Beside a thumbnail"), accessory=ui.Thumbnail("attachment://thumb.png"))
+        section: ui.Section[Parts] = ui.Section(
+            ui.TextDisplay("Beside a thumbnail"), accessory=ui.Thumbnail("attachment://thumb.png")
+        )
         asking = ui.Section(ui.TextDisplay("Beside a button"), accessory=Count())
-        gallery = ui.MediaGallery(
+        gallery: ui.MediaGallery[Parts] = ui.MediaGallery(
             discord.MediaGalleryItem("attachment://one.png", description="The first picture"),
             discord.MediaGalleryItem("attachment://two.png", spoiler=True),
             discord.MediaGalleryItem("attachment://moving.gif"),
         )
-        clip = ui.MediaGallery(discord.MediaGalleryItem("attachment://clip.mp4"))
+        clip: ui.MediaGallery[Parts] = ui.MediaGallery(discord.MediaGalleryItem("attachment://clip.mp4"))
         inside = [
             *(
                 ui.TextDisplay(text),

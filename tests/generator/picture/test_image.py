@@ -6,6 +6,7 @@ import io
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pillow_heif
@@ -78,7 +79,8 @@ def test_the_result_is_of_the_models_size_and_always_the_same(
     path = tmp_path / f"p.{format}"
     exif = Image.Exif()
     exif[0x0112] = orientation
-    blobs(width, height).save(path, **({} if format == "bmp" else {"exif": exif}))
+    more: dict[str, Any] = {} if format == "bmp" else {"exif": exif}
+    blobs(width, height).save(path, **more)
     first, notes = frame_picture(path, size, framing, LIMITS)
     again, _ = frame_picture(path, size, framing, LIMITS)
     assert (first.size, first.mode) == (size, "RGB")
@@ -147,7 +149,8 @@ def test_the_orientation_is_honoured(tmp_path: Path, format: str, orientation: i
     stored = upright if orientation == 1 else upright.transpose(Image.Transpose(undo[orientation]))
     exif = Image.Exif()
     exif[0x0112] = orientation
-    stored.save(path := tmp_path / f"p.{format}", exif=exif.tobytes(), **({} if format == "tiff" else {"quality": 90}))
+    more: dict[str, Any] = {} if format == "tiff" else {"quality": 90}
+    stored.save(path := tmp_path / f"p.{format}", exif=exif.tobytes(), **more)
     facts = probe(path, LIMITS)
     assert (facts.width, facts.height) == (320, 180)
     assert_markers(framed(path))
