@@ -219,7 +219,7 @@ async def running_edge(
 ) -> AsyncIterator[Edge]:
     """Run the bot as `bot.app.build` makes it until the block ends; `parts` override the fields of Parts."""
     clock, fake = Clock(ahead_ms), backend or FakeBackend(usual=Act(steps=2))
-    values = {"generator": {"variant": "demo"}, "retention": {"min_free_mib": 1}} | (config or {})
+    values: dict[str, Any] = {"generator": {"variant": "demo"}, "retention": {"min_free_mib": 1}} | (config or {})
     settings = Config(data_dir=folder, proxy=sandbox.proxy_url, **values)
     rests: list[float] = []
 

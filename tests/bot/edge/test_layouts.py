@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -72,9 +73,9 @@ async def test_a_clip_mentions_its_person_and_has_its_buttons() -> None:
         "Recipe",
         "Delete",
     }
-    layout = clip_layout(demo, "a.mp4", spoiler=True).to_components()
+    layout: Any = clip_layout(demo, "a.mp4", spoiler=True).to_components()
     assert "Demo model" in words(layout)
-    assert layout[1]["items"][0]["spoiler"] is True  # type: ignore[typeddict-item]
+    assert layout[1]["items"][0]["spoiler"] is True
 
 
 async def test_the_last_card_leads_to_the_clip_or_to_the_command_that_hands_it_over() -> None:

@@ -30,5 +30,5 @@ def test_a_status_fits_a_message() -> None:
         hold=Hold(HoldCause.CRASH_STORM),
     )
     assert "Nothing is started" in status
-    many = [{"name": "a card", "problem": "x" * 500}] * 8
+    many: list[dict[str, object]] = [{"name": "a card", "problem": "x" * 500}] * 8
     assert len(describe_status(counts={}, backends=many, free_bytes=0, variant="svd-xt", hold=None)) <= 2000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bot.queue.jobs import CancelOutcome
@@ -53,8 +55,9 @@ def test_every_closed_set_has_its_sentence() -> None:
 @pytest.mark.parametrize("setting", BOUNDS)
 def test_an_option_out_of_range_is_named_with_its_range(setting: str) -> None:
     low, high = BOUNDS[setting]
+    beyond: dict[str, Any] = {setting: high + 1}
     with pytest.raises(SettingsError) as caught:
-        ClipSettings(**{setting: high + 1})
+        ClipSettings(**beyond)
     text = explain_settings(caught.value)
     assert f"{low:g} to {high:g}" in text
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bot.texts.notes import explain_notes
 from generator.protocol import Note
 
-NOTES = {
+NOTES: dict[str, dict[str, Any]] = {
     "memory": {"rung": "lean"},
     "rerun": {"why": "nan", "how": "float32"},
     "shrunk": {"width": 512, "height": 288, "from_width": 1024, "from_height": 576},
