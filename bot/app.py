@@ -21,10 +21,10 @@ from bot.edge.context import Services
 from bot.edge.delivery import Poster
 from bot.edge.owner_alerts import OwnerAlerts
 from bot.edge.posting import Posting
-from bot.edge.status_cards import Pace, StatusCards, wall_clock_ms
+from bot.edge.status_cards import Pace, StatusCards
 from bot.metrics import Metrics
 from bot.queue.database import StoreError, StoreFull
-from bot.queue.job import Limits
+from bot.queue.job import Limits, wall_clock_ms
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from bot.work.crew import Crew
@@ -109,7 +109,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         store = await _open_store(config, parts, stack)
         metrics = _open_metrics(config, store, stack)
         spool = Spool(config.data_dir / "spool", config.retention.min_free_mib * MIB)
-        known = await store.known_files()
+        known = await store.retention.known_files()
         await asyncio.to_thread(spool.sweep, known, 0)  # of any age: nobody else writes into a locked folder
         switches = Switches(config, store)
         await switches.load()

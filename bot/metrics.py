@@ -52,7 +52,7 @@ class Metrics:
 
     async def _count_jobs(self) -> None:
         while True:
-            counts = await self._store.counts()
+            counts = await self._store.jobs.counts()
             for state in JobState:
                 self._jobs.labels(state).set(counts.get(state, 0))
             await asyncio.sleep(COUNT_SECONDS)

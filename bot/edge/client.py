@@ -21,8 +21,7 @@ from bot.edge.context import Interaction, ServiceClient, Services
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.pacing import paced_start
 from bot.edge.redact import hide_tokens_in_logs
-from bot.edge.status_cards import wall_clock_ms
-from bot.queue.job import JobState
+from bot.queue.job import JobState, wall_clock_ms
 from bot.texts.descriptions import describe_presence
 
 log = logging.getLogger(__name__)
@@ -105,13 +104,13 @@ class VivantClient(ServiceClient):
         payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
         text = json.dumps([self.application_id, payload], sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        if await store.get_setting("commands_hash") == digest:
+        if await store.settings.get("commands_hash") == digest:
             # Another program with this token may have removed them, and a new local Discord has none.
             registered = {command.name for command in await self.tree.fetch_commands()}
             if registered == {str(item["name"]) for item in payload}:
                 return
         await self.tree.sync()
-        await store.set_setting("commands_hash", digest)
+        await store.settings.set("commands_hash", digest)
         log.info("registered %d commands", len(payload))
 
     async def connect(self, *, reconnect: bool = True) -> None:
@@ -139,7 +138,7 @@ class VivantClient(ServiceClient):
     async def on_ready(self) -> None:
         """Forget the servers that removed the bot while it was off. By now every shard has named its servers."""
         assert self.application_id is not None
-        known = await self.services.store.guilds(self.application_id)
+        known = await self.services.store.retention.guilds(self.application_id)
         for guild_id in known - {guild.id for guild in self.guilds}:
             await self.services.requests.forget_guild(guild_id)
 
@@ -151,7 +150,7 @@ class VivantClient(ServiceClient):
         await self.wait_until_ready()
         while True:
             services = self.services
-            waiting = (await services.store.counts())[JobState.QUEUED]
+            waiting = (await services.store.jobs.counts())[JobState.QUEUED]
             text = describe_presence(services.switches.variant, waiting, services.switches.hold)
             if text != self._shown:
                 try:

@@ -19,9 +19,9 @@ import discord
 from bot.edge.http_errors import DELETED, NETWORK_ERRORS, AttemptResult, Next, classify, wait_ms
 from bot.edge.layouts import dead_card, deleted_card, sent_card, status_card
 from bot.edge.posting import Posting, Unposted
-from bot.edge.status_cards import StatusCards, edit_card, wall_clock_ms
+from bot.edge.status_cards import StatusCards, edit_card
 from bot.queue.database import StoreFull
-from bot.queue.job import Delivery, Job, JobState
+from bot.queue.job import Delivery, Job, JobState, wall_clock_ms
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from bot.texts.status import CardView
@@ -78,18 +78,18 @@ class Poster:
             while True:
                 # All of them, not only those due by now: one that waits is held in memory, and a clock that was set
                 # back must not hide the others.
-                due = await self.store.due_deliveries(EVER_MS, limit=len(self._held) + AT_ONCE)
+                due = await self.store.deliveries.due(EVER_MS, limit=len(self._held) + AT_ONCE)
                 for delivery in due:
                     if delivery.job_id not in self._held:
                         await self._room.acquire()
                         self._held.add(delivery.job_id)
                         deliver = self._deliver(client, posting, delivery)
                         tasks.create_task(deliver, name=f"deliver-{delivery.job_id}")
-                await self.store.wait_for_delivery()
+                await self.store.deliveries.wait_for_delivery()
 
     async def _deliver(self, client: discord.Client, posting: Posting, delivery: Delivery) -> None:
         try:
-            while job := await self.store.job(delivery.job_id):
+            while job := await self.store.jobs.get(delivery.job_id):
                 async with self._channels.setdefault(job.route.channel_id, asyncio.Lock()), self._uploads:
                     result, url = await self.attempt(client, posting, job, delivery)
                 if result.next is not Next.LATER:
@@ -98,9 +98,9 @@ class Poster:
                 rest_ms = wait_ms(delivery.attempts, random.random())
                 log.info("job=%d delivery again in %.1f s: %s", job.id, rest_ms / 1000, result.reason)
                 later_ms = self.now_ms() + rest_ms
-                await self._insist(partial(self.store.mark_later, job.id, later_ms, result.reason))
+                await self._insist(partial(self.store.deliveries.mark_later, job.id, later_ms, result.reason))
                 await self._pause(rest_ms / 1000)
-                delivery = await self.store.delivery(job.id) or delivery
+                delivery = await self.store.deliveries.of_job(job.id) or delivery
         finally:
             self._held.discard(delivery.job_id)
             self._room.release()
@@ -110,7 +110,7 @@ class Poster:
     ) -> tuple[AttemptResult, str | None]:
         """Try once and store the result, unless it is to be tried again. Return the result and the post's address."""
         await self._cards.finish(job.id)
-        if not await self._insist(partial(self.store.mark_sending, job.id)):
+        if not await self._insist(partial(self.store.deliveries.mark_sending, job.id)):
             return AttemptResult(Next.SENT), None  # forgotten meanwhile
         url, message_id = None, None
         try:
@@ -129,10 +129,10 @@ class Poster:
             log.error("job=%d delivery failed", job.id, exc_info=error)
             result = AttemptResult(Next.LATER, type(error).__name__)
         if result.next is Next.SENT:
-            await self._insist(partial(self.store.mark_sent, job.id, message_id))
+            await self._insist(partial(self.store.deliveries.mark_sent, job.id, message_id))
         elif result.next is not Next.LATER:
             result = AttemptResult(Next.DEAD, result.reason)
-            await self._insist(partial(self.store.mark_dead, job.id, result.reason))
+            await self._insist(partial(self.store.deliveries.mark_dead, job.id, result.reason))
         return result, url
 
     async def _insist(self, write: Callable[[], Awaitable[bool]]) -> bool:
@@ -158,7 +158,7 @@ class Poster:
         else:
             return  # the card itself was the answer
         for attempt in range(TIDY_TRIES):
-            current = await self.store.job(job.id)
+            current = await self.store.jobs.get(job.id)
             if current is None or (job.clip and not current.clip and url):
                 return  # forgotten or deleted meanwhile, and the card says so
             try:

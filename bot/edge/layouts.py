@@ -13,9 +13,9 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot.queue.job import Job, JobState, Route
+from bot.queue.job import DeadReason, Job, JobState, Route
 from bot.texts.descriptions import ALT_TEXT, clip_text, describe_settings, small_print
-from bot.texts.explanations import DeadReason, explain_dead, format_minutes
+from bot.texts.explanations import explain_dead, format_minutes
 from bot.texts.failures import explain_failure
 from bot.texts.notes import explain_notes
 from bot.texts.status import CardView, describe_position, describe_progress

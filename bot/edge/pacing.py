@@ -30,10 +30,10 @@ def pace(due_ms: int, now_ms: int) -> tuple[int, int]:
 
 async def paced_start(store: JobStore, now_ms: Callable[[], int]) -> None:
     """Wait until another start is allowed. The start is counted before it happens."""
-    text = await store.get_setting("identifies")
+    text = await store.settings.get("identifies")
     wait_ms, due_ms = pace(int(text) if text and text.isdigit() else 0, now_ms())
     try:
-        await store.set_setting("identifies", str(due_ms))
+        await store.settings.set("identifies", str(due_ms))
     except StoreFull:
         log.error("no room on the disk to count this start")
     if wait_ms:

@@ -17,10 +17,9 @@ from bot.config import MIB
 from bot.edge.http_errors import Next, classify, needs_look_up
 from bot.edge.layouts import ActionButton, clip_buttons, clip_layout, clip_name, failed_card, failure_buttons
 from bot.edge.status_cards import answer_webhook, token_is_alive
-from bot.queue.job import Delivery, Job, JobState
+from bot.queue.job import DeadReason, Delivery, Job, JobState
 from bot.queue.spool import Spool
 from bot.texts.descriptions import ALT_TEXT, clip_text, failure_text
-from bot.texts.explanations import DeadReason
 from bot.work.fitting import ClipGone, Shrink, clip_of, fit_clip
 from generator.errors import GeneratorError
 
@@ -78,7 +77,7 @@ class Posting:
 
     async def find(self, channel: discord.PartialMessageable, job: Job, delivery: Delivery) -> discord.Message | None:
         """Return this job's message from the channel's history; None also where the history may not be read."""
-        first_ms = (delivery.first_try_ms or 0) - LOOK_BEFORE_MS
+        first_ms = (delivery.first_attempt_ms or 0) - LOOK_BEFORE_MS
         since = max(0, (first_ms - discord.utils.DISCORD_EPOCH) << 22)
         # This machine's clock may have been ahead then; the card's id carries Discord's own time.
         earlier = [job.card_message_id] if job.card_message_id and job.card_message_id < since else []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -13,7 +12,7 @@ import discord
 
 from bot.edge.http_errors import NETWORK_ERRORS, Next, classify
 from bot.edge.layouts import status_card
-from bot.queue.job import SETTLED, Job, JobState, Route
+from bot.queue.job import SETTLED, Job, JobState, Route, wall_clock_ms
 from bot.queue.store import JobStore
 from bot.texts.status import CardView
 from bot.work.crew import Crew
@@ -40,11 +39,6 @@ class Pace:
 
 Show = Callable[[discord.ui.LayoutView], Awaitable[None]]
 """writes a card's first layout. Raises discord's errors"""
-
-
-def wall_clock_ms() -> int:
-    """Give the time in UTC milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 def token_is_alive(route: Route, now_ms: int, *, spare_ms: int = 60_000) -> bool:
@@ -118,7 +112,7 @@ class StatusCards:
         async with asyncio.TaskGroup() as tasks:
             self._client, self._tasks = client, tasks
             try:
-                for job in await self._store.active_jobs():
+                for job in await self._store.jobs.active():
                     self.changed(job.id)
                 for card in list(self._cards.values()):
                     self._start(card)
@@ -175,7 +169,7 @@ class StatusCards:
             except TimeoutError:
                 card.written = None  # "ready in 2 minutes" has become "ready 1 second ago"
             card.dirty.clear()
-            job = await self._store.job(card.job_id)
+            job = await self._store.jobs.get(card.job_id)
             if job is None or job.state in SETTLED:
                 self._cards.pop(card.job_id, None)
                 return  # the delivery writes the last state
@@ -192,7 +186,7 @@ class StatusCards:
         waits = job.state is JobState.QUEUED
         return CardView(
             job=job,
-            position=await self._store.place(job.id) if waits else None,
+            position=await self._store.jobs.position(job.id) if waits else None,
             progress=None if waits else self._crew.progress_of(job),
             now_ms=self._now_ms(),
             hold=self._switches.hold,
@@ -233,6 +227,6 @@ class StatusCards:
         while True:
             await self._queue_moved.wait()
             self._queue_moved.clear()
-            for job in (await self._store.line())[:VISIBLE_CARDS]:
+            for job in (await self._store.jobs.waiting())[:VISIBLE_CARDS]:
                 self._card(job.id).dirty.set()
             await asyncio.sleep(self._pace.queue_seconds)

@@ -1,27 +1,33 @@
-"""The deliveries: one row for each settled job, written in the transaction that settles it. Knows no Discord.
+"""The deliveries: one row for each settled job, inserted in the transaction that settles it. Knows no Discord.
 
 pending -> sending -> sent | dead. `sending` is written before the request goes out. A row that a dead process left
 there is pending again after `recover`, and its first_try_ms says that the post may already have arrived. A person who
-deletes a post proves its arrival: then it is `sent`, whatever it was (`retention.drop_files`).
+deletes a post proves that it arrived: then the row is `sent`, whatever it was (`retention.drop_files`).
 """
 
 from __future__ import annotations
 
-from bot.queue.database import Statements, fetch, fetch_one
+import asyncio
+import logging
+from collections.abc import Callable
+
+from bot.queue.database import Database, Statements, fetch, fetch_one
 from bot.queue.job import Delivery
 from bot.queue.rows import DELIVERY_COLUMNS, delivery_from
 
+log = logging.getLogger(__name__)
+
 LONGEST_WAIT_MS = 5 * 60_000
-"""No back-off is longer, so a time further ahead than this means that the clock was set back."""
+"""no back-off is longer, so a time further ahead than this means that the clock was set back"""
 
 
 def add(db: Statements, job_id: int, now_ms: int) -> None:
-    """Owe a settled job's person an answer."""
+    """Insert the delivery row of a settled job."""
     fetch(db, "insert into outbox (job_id, state, next_ms) values (?, 'pending', ?)", (job_id, now_ms))
 
 
 def due(db: Statements, now_ms: int, limit: int) -> list[Delivery]:
-    """Give the deliveries to try now, the longest waiting first."""
+    """Read the deliveries to attempt now, the longest waiting first."""
     sql = f"""
         select {DELIVERY_COLUMNS} from outbox
         where state = 'pending' and (next_ms <= :now or next_ms > :now + {LONGEST_WAIT_MS})
@@ -31,14 +37,8 @@ def due(db: Statements, now_ms: int, limit: int) -> list[Delivery]:
     return [delivery_from(row, instance) for row in fetch(db, sql, {"now": now_ms, "limit": limit})]
 
 
-def of_job(db: Statements, job_id: int) -> Delivery | None:
-    """Give one job's delivery."""
-    row = fetch_one(db, f"select {DELIVERY_COLUMNS} from outbox where job_id = ?", (job_id,))
-    return None if row is None else delivery_from(row, _instance(db))
-
-
 def mark_sending(db: Statements, job_id: int, now_ms: int) -> bool:
-    """Note that the request is about to go out; False: somebody else has this delivery."""
+    """Write that the request is about to go out; return False when the row is not pending."""
     sql = """
         update outbox set state = 'sending', attempts = attempts + 1, first_try_ms = coalesce(first_try_ms, :now)
         where job_id = :job and state = 'pending' returning job_id
@@ -47,7 +47,7 @@ def mark_sending(db: Statements, job_id: int, now_ms: int) -> bool:
 
 
 def mark_sent(db: Statements, job_id: int, message_id: int | None) -> bool:
-    """Note that the post arrived; also after a look into the channel's history."""
+    """Write that the post arrived; return False when the row was settled before."""
     sql = """
         update outbox set state = 'sent', message_id = :message, error = null
         where job_id = :job and state in ('pending', 'sending') returning job_id
@@ -55,30 +55,76 @@ def mark_sent(db: Statements, job_id: int, message_id: int | None) -> bool:
     return bool(fetch(db, sql, {"job": job_id, "message": message_id}))
 
 
-def mark_later(db: Statements, job_id: int, due_ms: int, error: str, now_ms: int) -> bool:
-    """Try again at `due_ms`, at most the longest back-off from now."""
-    sql = """
-        update outbox set state = 'pending', next_ms = :due, error = :error
-        where job_id = :job and state in ('pending', 'sending') returning job_id
-    """
-    due_ms = min(due_ms, now_ms + LONGEST_WAIT_MS)
-    return bool(fetch(db, sql, {"job": job_id, "due": due_ms, "error": error}))
+def recover(db: Statements) -> None:
+    """Make the posts pending that a dead process did not finish, and due at once."""
+    fetch(db, "update outbox set state = 'pending', next_ms = 0 where state = 'sending'")
 
 
-def mark_dead(db: Statements, job_id: int, error: str) -> bool:
-    """Give up: no route is left. The clip stays for its person until the row goes."""
-    sql = """
-        update outbox set state = 'dead', error = :error
-        where job_id = :job and state in ('pending', 'sending') returning job_id
-    """
-    return bool(fetch(db, sql, {"job": job_id, "error": error}))
-
-
-def recover(db: Statements) -> int:
-    """Put the dead process's unfinished posts back, due at once; give their number."""
-    sql = "update outbox set state = 'pending', next_ms = 0 where state = 'sending' returning job_id"
-    return len(fetch(db, sql))
+def _of_job(db: Statements, job_id: int) -> Delivery | None:
+    row = fetch_one(db, f"select {DELIVERY_COLUMNS} from outbox where job_id = ?", (job_id,))
+    return None if row is None else delivery_from(row, _instance(db))
 
 
 def _instance(db: Statements) -> str:
     return str(fetch_one(db, "select value from meta where key = 'instance'")[0])
+
+
+class Deliveries:
+    """What must be posted for each settled job, and how far that is."""
+
+    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+        self._database = database
+        self._now_ms = now_ms
+        self._changed = asyncio.Event()
+
+    def wake(self) -> None:
+        """Let `wait_for_delivery` return: a delivery was added or may be due."""
+        self._changed.set()
+
+    async def wait_for_delivery(self) -> None:
+        """Wait until a delivery was added or changed since `due` last looked."""
+        await self._changed.wait()
+
+    async def due(self, now_ms: int | None = None, limit: int = 25) -> list[Delivery]:
+        """Read the deliveries to attempt now; one that is being sent is not among them."""
+        self._changed.clear()
+        found = await self._database.read(due, self._now_ms() if now_ms is None else now_ms, limit)
+        if len(found) == limit:
+            self._changed.set()  # there may be more than this look returned
+        return found
+
+    async def of_job(self, job_id: int) -> Delivery | None:
+        """Read one job's delivery; None while the job is not settled."""
+        return await self._database.read(_of_job, job_id)
+
+    async def mark_sending(self, job_id: int) -> bool:
+        """Record, before the request goes out, that it does; return False when it must not be sent: not pending."""
+        return await self._database.write(mark_sending, job_id, self._now_ms())
+
+    async def mark_sent(self, job_id: int, message_id: int | None) -> bool:
+        """Record that the post arrived, also when it was found in the channel's history."""
+        sent = await self._database.write(mark_sent, job_id, message_id)
+        log.info("job=%d sent", job_id)
+        return sent
+
+    async def mark_later(self, job_id: int, due_ms: int, error: str) -> bool:
+        """Make the delivery pending until `due_ms`, at most the longest back-off from now."""
+        sql = """
+            update outbox set state = 'pending', next_ms = :due, error = :error
+            where job_id = :job and state in ('pending', 'sending') returning job_id
+        """
+        due_ms = min(due_ms, self._now_ms() + LONGEST_WAIT_MS)
+        later = await self._database.write(fetch, sql, {"job": job_id, "due": due_ms, "error": error})
+        log.info("job=%d delivery waits: %s", job_id, error)
+        self._changed.set()
+        return bool(later)
+
+    async def mark_dead(self, job_id: int, error: str) -> bool:
+        """Give the delivery up: no route is left. The clip is kept, and its person can fetch it."""
+        sql = """
+            update outbox set state = 'dead', error = :error
+            where job_id = :job and state in ('pending', 'sending') returning job_id
+        """
+        dead = await self._database.write(fetch, sql, {"job": job_id, "error": error})
+        log.warning("job=%d delivery dead: %s", job_id, error)
+        return bool(dead)

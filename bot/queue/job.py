@@ -1,13 +1,23 @@
-"""The records that the store keeps. Knows no Discord and no SQL."""
+"""The records that the store keeps, and the clock of their times. Knows no Discord and no SQL.
+
+Tested in tests/bot/queue/test_jobs.py and tests/bot/queue/test_deliveries.py.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from generator.clip import ClipSettings
-from generator.protocol import Note
+from generator.protocol import Note, Rendered
+
+
+def wall_clock_ms() -> int:
+    """Return the time in UTC milliseconds: for display, back-off and retention, never to decide who holds a job."""
+    return time.time_ns() // 1_000_000
 
 
 class JobState(StrEnum):
@@ -24,30 +34,43 @@ SETTLED = frozenset({JobState.RENDERED, JobState.FAILED, JobState.CANCELLED})
 
 
 class DeliveryState(StrEnum):
-    """Where a settled job's post stands."""
+    """Where the delivery of a settled job stands."""
 
     PENDING = "pending"
     SENDING = "sending"
-    """written before the request goes out: after a crash, look whether it arrived"""
+    """written before the request goes out: after a crash, the post may have arrived"""
     SENT = "sent"
     DEAD = "dead"
-    """no route left; kept so that the person can fetch it"""
+    """no route is left; the row is kept so that the person can fetch the clip"""
+
+
+class DeadReason(StrEnum):
+    """Why a settled job could not be posted in its channel; kept in the delivery row."""
+
+    CHANNEL_GONE = "channel-gone"
+    NO_PERMISSION = "no-permission"
+    TOO_LARGE = "too-large"
+    REFUSED = "refused"
+    """Discord refused the message itself: AutoMod, a content filter"""
+    EXPIRED = "expired"
+    """the bot may not post here by itself, and the interaction's 15 minutes are over"""
+    CLIP_GONE = "clip-gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Where a job's answers go, as the interaction told it at enqueue."""
+    """Where a job's answers go, as the interaction said when the job was accepted."""
 
     application_id: int
     channel_id: int
     guild_id: int | None = None
     interaction_token: str | None = None
-    """good for 15 minutes after the interaction; never logged"""
+    """valid for 15 minutes after the interaction; never logged"""
     token_expires_ms: int | None = None
     can_post: bool = True
     """whether the bot can post here with its own token: member of the guild, or its own DM"""
     max_bytes: int = 10 * 1024 * 1024
-    """the place's upload limit for the bot's own posts"""
+    """the channel's upload limit for the bot's own posts"""
     spoiler: bool = False
 
 
@@ -62,9 +85,7 @@ class NewJob:
     settings: ClipSettings
     picture: str
     """the conditioning image's name in the spool"""
-    cost_ms: int = 0
-    """expected GPU milliseconds; 0 lets the store estimate from what this GPU really took"""
-    weight: int = 100
+    share: int = 100
     """the person's share of the GPU, in percent of one ordinary share"""
     notes: tuple[Note, ...] = ()
     card_message_id: int | None = None
@@ -73,7 +94,7 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One row: one person's request to animate one picture. Times are UTC milliseconds."""
+    """One row: one person's request to animate one picture."""
 
     id: int
     key: str
@@ -83,45 +104,42 @@ class Job:
     picture: str
     state: JobState
     attempt: int
-    """how often it was claimed; together with id it names one try (the fencing epoch)"""
-    cost_ms: int
+    """how often it was claimed; only the holder of (id, attempt) may settle the job"""
     card_message_id: int | None = None
     clip: str | None = None
     """the clip's name in the spool"""
     master: str | None = None
     failure: dict[str, Any] | None = None
-    """a RenderError's wire form"""
+    """the wire form of a RenderError"""
     notes: tuple[Note, ...] = ()
     facts: dict[str, Any] | None = None
     """the finished clip's bytes, width, height, frames, playback_fps, seconds and phase_seconds"""
     cancel_requested: bool = False
-    created_ms: int = 0
-    started_ms: int | None = None
-    finished_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A queued job's place in the line, and when it may be done."""
+class QueuePosition:
+    """Where a queued job stands, and in how many milliseconds it may be done."""
 
     position: int
     """1 is next"""
     waiting: int
-    """all queued jobs"""
+    """the number of queued jobs"""
     eta_low_ms: int
     eta_high_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One outbox row: a settled job that must be told to its person exactly once."""
+    """One row of `outbox`: a settled job whose result must be posted exactly once."""
 
     job_id: int
     state: DeliveryState
     nonce: str
+    """the same for every attempt to post: Discord drops a repeat of it for a few minutes"""
     attempts: int = 0
-    next_ms: int = 0
-    first_try_ms: int | None = None
+    first_attempt_ms: int | None = None
+    """when the first attempt to post began"""
     message_id: int | None = None
     error: str | None = None
 
@@ -134,3 +152,51 @@ class Limits:
     queued_per_guild: int = 0
     running_per_user: int = 0
     max_attempts: int = 3
+
+
+class QueueFull(Exception):
+    """A limit on waiting jobs is reached: `scope` is "user" or "guild", `limit` its number."""
+
+    def __init__(self, scope: str, limit: int) -> None:
+        super().__init__(f"the {scope} limit of {limit} waiting jobs is reached")
+        self.scope = scope
+        self.limit = limit
+
+
+class CancelOutcome(StrEnum):
+    """What a request to cancel did."""
+
+    NOT_FOUND = "not-found"
+    QUEUED_CANCELLED = "queued-cancelled"
+    RUNNING_REQUESTED = "running-requested"
+    """the worker has to stop the render; it settles the job"""
+    ALREADY_SETTLED = "already-settled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a job's last attempt ended."""
+
+    state: JobState
+    clip: str | None = None
+    master: str | None = None
+    facts: Mapping[str, Any] | None = None
+    notes: tuple[Note, ...] = ()
+    failure: Mapping[str, Any] | None = None
+    took_ms: int = 0
+    """how long the render held the GPU; 0 when there is nothing to learn from it"""
+
+
+_FACTS = ("bytes", "width", "height", "frames", "playback_fps", "seconds", "phase_seconds")
+
+
+def rendered_outcome(rendered: Rendered) -> Outcome:
+    """Return the outcome of an attempt that made a clip."""
+    return Outcome(
+        state=JobState.RENDERED,
+        clip=rendered.clip_path.name,
+        master=None if rendered.master_path is None else rendered.master_path.name,
+        facts={name: getattr(rendered, name) for name in _FACTS},
+        notes=rendered.notes,
+        took_ms=int(rendered.seconds * 1000),
+    )

@@ -1,22 +1,44 @@
-"""The transactions that forget: old clips, old rows, one person, one server. Each gives the file names to delete.
+"""What is deleted: old clips, old rows, one person, one server. Each function returns the file names to delete.
 
-A row lets go of its files before the files go, so a crash between leaves files without a row, which the spool sweeps.
+A row lets go of its files before the files are deleted. A crash in between leaves files without a row, which the spool
+sweeps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from bot.queue.database import Statements, fetch
-from bot.queue.jobs import refresh_lane
+from bot.queue.database import Database, Statements, StoreFull, fetch
+from bot.queue.fair_queue import refresh_lane
+
+log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 500
 """bounds how long one sweep keeps the writer"""
+_HOUR_MS = 3_600_000
 
 
-def answered_before(db: Statements, finished_before_ms: int) -> list[int]:
-    """Name the oldest jobs that were answered, or never can be, and whose time has come.
+def holding_files_before(db: Statements, finished_before_ms: int) -> list[int]:
+    """Read the oldest delivered jobs that still hold files. A dead delivery keeps its clip for its person."""
+    sql = """
+        select id from job join outbox on job_id = id
+        where finished_ms < :before and picture <> '' and outbox.state = 'sent' order by id limit :most
+    """
+    return [row[0] for row in fetch(db, sql, {"before": finished_before_ms, "most": ROWS_AT_ONCE})]
+
+
+def release_files(db: Statements, job_ids: Sequence[int]) -> list[str]:
+    """Remove picture, clip and master from the rows of settled jobs."""
+    rows = _over(db, job_ids)
+    for row in rows:
+        fetch(db, "update job set picture = '', clip = null, master = null where id = ?", (row[0],))
+    return _unreferenced(db, rows)
+
+
+def _answered_before(db: Statements, finished_before_ms: int) -> list[int]:
+    """Read the oldest jobs whose delivery is sent or dead.
 
     It walks over all rows, so that no index has to be written for it; run it on the reader.
     """
@@ -27,35 +49,12 @@ def answered_before(db: Statements, finished_before_ms: int) -> list[int]:
     return [row[0] for row in fetch(db, sql, {"before": finished_before_ms, "most": ROWS_AT_ONCE})]
 
 
-def holding_files_before(db: Statements, finished_before_ms: int) -> list[int]:
-    """Name the oldest answered jobs that still hold files. A dead delivery keeps its clip for its person."""
-    sql = """
-        select id from job join outbox on job_id = id
-        where finished_ms < :before and picture <> '' and outbox.state = 'sent' order by id limit :most
-    """
-    return [row[0] for row in fetch(db, sql, {"before": finished_before_ms, "most": ROWS_AT_ONCE})]
+def _delete_rows(db: Statements, job_ids: Sequence[int]) -> list[str]:
+    return _delete(db, _over(db, job_ids))
 
 
-def release_files(db: Statements, job_ids: Sequence[int]) -> list[str]:
-    """Let settled jobs go of their picture, clip and master."""
-    rows = _by_ids(db, job_ids)
-    for row in rows:
-        fetch(db, "update job set picture = '', clip = null, master = null where id = ?", (row[0],))
-    return _unreferenced(db, rows)
-
-
-def drop_files(db: Statements, job_id: int) -> list[str]:
-    """Let a job whose post a person has deleted go of its files; that post is proof that its delivery arrived."""
-    fetch(db, "update outbox set state = 'sent' where job_id = ? and state <> 'sent'", (job_id,))
-    return release_files(db, [job_id])
-
-
-def delete_rows(db: Statements, job_ids: Sequence[int]) -> list[str]:
-    """Delete settled jobs and their deliveries."""
-    return _delete(db, _by_ids(db, job_ids))
-
-
-def _by_ids(db: Statements, job_ids: Sequence[int]) -> list[Any]:
+def _over(db: Statements, job_ids: Sequence[int]) -> list[Any]:
+    """Read those of the jobs whose delivery is sent or dead."""
     sql = """
         select id, picture, clip, master from job
         where id = ? and exists (select 1 from outbox where job_id = id and state in ('sent', 'dead'))
@@ -63,50 +62,29 @@ def _by_ids(db: Statements, job_ids: Sequence[int]) -> list[Any]:
     return [row for job_id in job_ids for row in fetch(db, sql, (job_id,))]
 
 
-def delete_idle_lanes(db: Statements) -> None:
-    """Delete the lanes of people who neither wait nor have an advantage to pay back, or of whom no job is kept."""
-    sql = """
-        delete from lane where head_id is null and running = 0
-          and (served <= (select value from meta where key = 'vtime')
-            or not exists (select 1 from job where job.user_id = lane.user_id))
-    """
-    fetch(db, sql)
+def _drop_files(db: Statements, job_id: int) -> list[str]:
+    fetch(db, "update outbox set state = 'sent' where job_id = ? and state <> 'sent'", (job_id,))
+    return release_files(db, [job_id])
 
 
-def forget_user(db: Statements, user_id: int) -> list[str]:
-    """Delete everything about one person, also what waits or runs; a late clip of it is thrown away."""
-    names = _delete(db, _matching(db, "user_id = :who", {"who": user_id}))
+def _forget_user(db: Statements, user_id: int) -> list[str]:
+    names = _delete(db, fetch(db, "select id, picture, clip, master from job where user_id = ?", (user_id,)))
     fetch(db, "delete from lane where user_id = ?", (user_id,))
     return names
 
 
-def forget_guild(db: Statements, guild_id: int) -> list[str]:
-    """Delete every job of one server, also what waits or runs."""
-    rows = _matching(db, "guild_id = :who", {"who": guild_id})
+def _forget_guild(db: Statements, guild_id: int) -> list[str]:
+    rows = fetch(db, "select id, picture, clip, master, user_id from job where guild_id = ?", (guild_id,))
     names = _delete(db, rows)
     for user_id in {row[4] for row in rows}:
         refresh_lane(db, user_id)
     return names
 
 
-def guilds(db: Statements, application_id: int) -> set[int]:
-    """Name the servers where this application was a member: not those where it only answers who installed it."""
-    sql = """
-        select distinct guild_id from job where guild_id is not null and json_extract(route, '$.can_post')
-          and json_extract(route, '$.application_id') = ?
-    """
-    return {row[0] for row in fetch(db, sql, (application_id,))}
-
-
-def known_files(db: Statements) -> set[str]:
-    """Name every file that a row still needs, and every running try, whose files no row names yet."""
+def _known_files(db: Statements) -> set[str]:
     rows = fetch(db, "select 0, picture, clip, master from job where picture <> ''")
-    tries = fetch(db, "select id, attempt from job where state = 'running'")
-    return _names(rows) | {f"{job}-{attempt}" for job, attempt in tries}
-
-
-def _matching(db: Statements, condition: str, parameters: Mapping[str, Any]) -> list[Any]:
-    return fetch(db, f"select id, picture, clip, master, user_id from job where {condition}", parameters)
+    attempts = fetch(db, "select id, attempt from job where state = 'running'")
+    return _names(rows) | {f"{job}-{attempt}" for job, attempt in attempts}
 
 
 def _delete(db: Statements, rows: Sequence[Any]) -> list[str]:
@@ -116,10 +94,78 @@ def _delete(db: Statements, rows: Sequence[Any]) -> list[str]:
 
 
 def _unreferenced(db: Statements, rows: Iterable[Any]) -> list[str]:
-    """Keep the names that no other row needs: variations share their picture."""
+    """Return the files of these rows that no other row needs: variations share their picture."""
     used = "select 1 from job where picture = ? limit 1"
     return sorted(name for name in _names(rows) if not fetch(db, used, (name,)))
 
 
 def _names(rows: Iterable[Any]) -> set[str]:
     return {name for row in rows for name in row[1:4] if name}
+
+
+class Retention:
+    """What the bot forgets, and which files and servers it still knows."""
+
+    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+        self._database = database
+        self._now_ms = now_ms
+
+    async def drop_files(self, job_id: int) -> list[str]:
+        """Release the files of a job whose post a person has deleted; return the spool's files to delete.
+
+        The deleted post proves that the delivery arrived, so it is `sent` now.
+        """
+        return await self._database.write(_drop_files, job_id)
+
+    async def forget_user(self, user_id: int) -> list[str]:
+        """Delete everything about one person, also what is queued or runs; return the spool's files to delete.
+
+        A clip of theirs that is finished later is not settled.
+        """
+        return await self._database.write(_forget_user, user_id)
+
+    async def forget_guild(self, guild_id: int) -> list[str]:
+        """Delete every job of one server, also what is queued or runs; return the spool's files to delete."""
+        return await self._database.write(_forget_guild, guild_id)
+
+    async def guilds(self, application_id: int) -> set[int]:
+        """Read the servers that have a job and had this application as a member.
+
+        Servers where it only answers the people who installed it for themselves are not among them.
+        """
+        sql = """
+            select distinct guild_id from job where guild_id is not null and json_extract(route, '$.can_post')
+              and json_extract(route, '$.application_id') = ?
+        """
+        return {row[0] for row in await self._database.read(fetch, sql, (application_id,))}
+
+    async def known_files(self) -> set[str]:
+        """Read every file that a row needs, and every running attempt (<job>-<attempt>): no row names its files yet."""
+        return await self._database.read(_known_files)
+
+    async def sweep(self, now_ms: int | None = None, *, clip_hours: int = 24, row_days: int = 30) -> list[str]:
+        """Delete what is older than that, a bounded part at a time; return the spool's files to delete.
+
+        When the full disk refuses, the rest is left for the next sweep.
+        """
+        now = self._now_ms() if now_ms is None else now_ms
+        holding = await self._database.read(holding_files_before, now - clip_hours * _HOUR_MS)
+        answered = await self._database.read(_answered_before, now - row_days * 24 * _HOUR_MS)
+        names: set[str] = set()
+        try:
+            names.update(await self._database.write(release_files, holding))
+            names.update(await self._database.write(_delete_rows, answered))
+            await self._delete_idle_lanes()
+            await self._database.checkpoint()
+        except StoreFull as error:
+            log.warning("the sweep waits for room: %s", error)
+        return sorted(names)
+
+    async def _delete_idle_lanes(self) -> None:
+        """Delete the lanes of people who wait for nothing and either have used no more than others or have no job."""
+        sql = """
+            delete from lane where head_id is null and running = 0
+              and (served <= (select value from meta where key = 'vtime')
+                or not exists (select 1 from job where job.user_id = lane.user_id))
+        """
+        await self._database.write(fetch, sql)

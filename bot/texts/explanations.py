@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from bot.config import MIB
+from bot.queue.job import DeadReason
 from bot.work.gate import Hold, HoldCause
 from generator.errors import ExecutorLost, PictureError, PictureReason, SettingsError
 
@@ -131,19 +131,6 @@ def storm_text(error: ExecutorLost, others_go_on: bool) -> str:
         "Everything in the queue is kept. "
         "Look at the bot's log and run `python -m bot doctor`; then use `/admin resume`."
     )
-
-
-class DeadReason(StrEnum):
-    """Why a settled job could not be posted in its channel; stored in the delivery's row."""
-
-    CHANNEL_GONE = "channel-gone"
-    NO_PERMISSION = "no-permission"
-    TOO_LARGE = "too-large"
-    REFUSED = "refused"
-    """Discord turned the message itself down: AutoMod, a content filter"""
-    EXPIRED = "expired"
-    """no lasting right to post here, and the interaction's 15 minutes are over"""
-    CLIP_GONE = "clip-gone"
 
 
 _DEAD: dict[str, str] = {

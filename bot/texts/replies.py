@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.queue.jobs import CancelOutcome
+from bot.queue.job import CancelOutcome
 from bot.texts.explanations import NOTHING_QUEUED, format_minutes
 from generator.variants import Variant
 

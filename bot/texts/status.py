@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from bot.queue.job import Job, JobState, Place
+from bot.queue.job import Job, JobState, QueuePosition
 from bot.texts.explanations import explain_hold
 from bot.work.gate import Hold
 from generator.protocol import Phase, Progress
@@ -19,7 +19,7 @@ class CardView:
     """All that a status card depends on."""
 
     job: Job
-    position: Place | None = None
+    position: QueuePosition | None = None
     progress: Progress | None = None
     now_ms: int = 0
     hold: Hold | None = None
@@ -71,7 +71,7 @@ def describe_position(view: CardView) -> list[str]:
     return lines
 
 
-def _describe_times(position: Place, now_ms: int) -> str:
+def _describe_times(position: QueuePosition, now_ms: int) -> str:
     soonest, latest = (_moment(now_ms + eta_ms) for eta_ms in (position.eta_low_ms, position.eta_high_ms))
     return f"Ready {soonest}, or {latest} if it takes long."
 
@@ -91,7 +91,7 @@ def _moment(at_ms: int) -> str:
 
 
 def describe_queue(
-    own: list[tuple[Job, Place | None]],
+    own: list[tuple[Job, QueuePosition | None]],
     active: list[Job],
     *,
     begun: Collection[tuple[int, int]],
@@ -129,7 +129,7 @@ def _and_more(count: int) -> list[str]:
     return [f"… and {count - SHOWN_AT_MOST} more"] if count > SHOWN_AT_MOST else []
 
 
-def _describe_own(job: Job, position: Place | None, now_ms: int, *, begun: bool, hold: Hold | None) -> str:
+def _describe_own(job: Job, position: QueuePosition | None, now_ms: int, *, begun: bool, hold: Hold | None) -> str:
     if job.state is not JobState.QUEUED:
         return "being made now" if begun else "up next"
     if position is None:

@@ -11,9 +11,9 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
-from bot.queue.job import Job
+from bot.queue.job import CancelOutcome, Job
 from bot.queue.spool import Spool
-from bot.queue.store import CancelOutcome, JobStore
+from bot.queue.store import JobStore
 from bot.work.crew import Crew
 
 log = logging.getLogger(__name__)
@@ -29,14 +29,14 @@ class Requests:
 
     async def cancel(self, job_id: int) -> CancelOutcome:
         """Cancel a job; a running render is stopped."""
-        outcome = await self._store.cancel(job_id)
+        outcome = await self._store.jobs.cancel(job_id)
         if outcome is CancelOutcome.RUNNING_REQUESTED:
             self._crew.cancel(job_id)
         return outcome
 
     async def delete_clip(self, job: Job) -> None:
         """Delete the files of a job whose post its person has deleted."""
-        await self.delete_files(await self._store.drop_files(job.id))
+        await self.delete_files(await self._store.retention.drop_files(job.id))
         log.info("job=%d clip deleted", job.id)
 
     async def forget_user(self, user_id: int) -> tuple[list[Job], int]:
@@ -44,18 +44,18 @@ class Requests:
 
         Return the jobs that had not been answered yet, whose cards still show something, and the number of files.
         """
-        unanswered = await self._store.untold_jobs(user_id)
+        unanswered = await self._store.jobs.untold(user_id)
         for job in unanswered:
             await self.cancel(job.id)
-        names = await self._store.forget_user(user_id)
+        names = await self._store.retention.forget_user(user_id)
         await self.delete_files(names)
         log.info("forgot one person: %d files", len(names))
         return unanswered, len(names)
 
     async def forget_guild(self, guild_id: int) -> None:
         """Delete every job of a server, also those in the queue."""
-        ours = [job.id for job in await self._store.active_jobs() if job.route.guild_id == guild_id]
-        names = await self._store.forget_guild(guild_id)
+        ours = [job.id for job in await self._store.jobs.active() if job.route.guild_id == guild_id]
+        names = await self._store.retention.forget_guild(guild_id)
         for job_id in ours:
             self._crew.cancel(job_id)
         await self.delete_files(names)

@@ -20,8 +20,8 @@ async def sweep_hourly(
 ) -> None:
     """Delete what is older than the operator's limits, at once and then every hour."""
     while True:
-        names = await store.sweep(clip_hours=retention.clip_hours, row_days=retention.row_days)
+        names = await store.retention.sweep(clip_hours=retention.clip_hours, row_days=retention.row_days)
         await asyncio.to_thread(spool.delete, names)
-        known = await store.known_files()
+        known = await store.retention.known_files()
         await asyncio.to_thread(spool.sweep, known)
         await pause(SWEEP_SECONDS)

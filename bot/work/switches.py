@@ -26,9 +26,9 @@ class Switches:
 
     async def load(self) -> None:
         """Read what was set before the last stop; a variant that no longer exists falls back to the configured one."""
-        name = await self._store.get_setting("variant")
+        name = await self._store.settings.get("variant")
         self._variant = name if name in self._variants else self._default
-        if paused := await self._store.get_setting("paused"):
+        if paused := await self._store.settings.get("paused"):
             self.gate.close(HoldCause.PAUSED, paused)
 
     @property
@@ -54,15 +54,15 @@ class Switches:
 
     async def switch(self, name: str) -> None:
         """Render new jobs with another variant; jobs in the queue keep theirs. Raises KeyError on an unknown name."""
-        await self._store.set_setting("variant", self._variants[name].name)
+        await self._store.settings.set("variant", self._variants[name].name)
         self._variant = name
 
     async def pause(self, reason: str) -> None:
         """Accept and start nothing until `resume`; the reason is shown to people."""
-        await self._store.set_setting("paused", reason)
+        await self._store.settings.set("paused", reason)
         self.gate.close(HoldCause.PAUSED, reason)
 
     async def resume(self) -> None:
         """Work again, also after a crash storm."""
-        await self._store.set_setting("paused", None)
+        await self._store.settings.set("paused", None)
         self.gate.open(HoldCause.PAUSED, HoldCause.CRASH_STORM)

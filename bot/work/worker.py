@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
+from bot.queue.database import StoreFull
 from bot.queue.job import Job
 from bot.queue.spool import Spool, SpoolFull
-from bot.queue.store import JobStore, StoreFull
+from bot.queue.store import JobStore
 from bot.work.crew import Crew
 from bot.work.gate import Gate, HoldCause
 from bot.work.retry import retry_while_full
@@ -130,7 +131,7 @@ class Worker:
                     continue
                 job = await self._claim()
                 if job is None:
-                    await self._store.wait_for_work()
+                    await self._store.jobs.wait_for_work()
                 else:
                     await self._try(job)
         except _Closed:
@@ -144,7 +145,7 @@ class Worker:
     async def _claim(self) -> Job | None:
         self._claims += 1
         try:
-            return await self._insist(self._store.claim)
+            return await self._insist(self._store.jobs.claim)
         finally:
             self._claims -= 1
             self._crew.changed()
@@ -159,7 +160,7 @@ class Worker:
         except asyncio.CancelledError:
             render.cancel()
             with contextlib.suppress(StoreFull):  # then `recover` gives it back at the next start
-                await self._store.give_back(job, counts=False)
+                await self._store.jobs.give_back(job, counts=False)
             await asyncio.wait({render}, timeout=STOP_SECONDS)
             self._progress.pop((job.id, job.attempt), None)
             raise
@@ -191,29 +192,29 @@ class Worker:
 
     async def _conclude(self, job: Job, render: asyncio.Task[Rendered]) -> None:
         if render.cancelled():
-            await self._insist(partial(self._store.settle_cancelled, job))
+            await self._insist(partial(self._store.jobs.settle_cancelled, job))
             return
         error = render.exception()
         if error is None:
             await self._keep(job, render.result())
         elif isinstance(error, DiskFull):
-            await self._insist(partial(self._store.give_back, job, counts=False))
+            await self._insist(partial(self._store.jobs.give_back, job, counts=False))
             await self._hold_until_room(error)
         elif isinstance(error, ExecutorLost):
             await self._lost(job, error)
         elif isinstance(error, RenderError) and error.retryable:
-            await self._insist(partial(self._store.give_back, job, counts=True, error=error))
+            await self._insist(partial(self._store.jobs.give_back, job, counts=True, error=error))
         elif isinstance(error, RenderError):
-            await self._insist(partial(self._store.settle_failed, job, error))
+            await self._insist(partial(self._store.jobs.settle_failed, job, error))
         elif isinstance(error, Exception):
             log.error("job=%d the backend raised something else than a RenderError", job.id, exc_info=error)
             crashed = RenderCrashed(str(error), type=type(error).__name__)
-            await self._insist(partial(self._store.settle_failed, job, crashed))
+            await self._insist(partial(self._store.jobs.settle_failed, job, crashed))
         else:
             raise error
 
     async def _keep(self, job: Job, rendered: Rendered) -> None:
-        state = await self._insist(partial(self._store.settle_rendered, job, rendered))
+        state = await self._insist(partial(self._store.jobs.settle_rendered, job, rendered))
         if state is None:
             names = [path.name for path in (rendered.clip_path, rendered.master_path) if path]
             await asyncio.to_thread(self._spool.delete, names)
@@ -224,7 +225,7 @@ class Worker:
         log.warning("job=%d executor lost: %s", job.id, error)
         if not closed:
             self._note_crash(error)  # before the job is back in the queue, where another slot may claim it at once
-        await self._insist(partial(self._store.give_back, job, counts=counts, error=error))
+        await self._insist(partial(self._store.jobs.give_back, job, counts=counts, error=error))
         if closed:
             raise _Closed
 

@@ -1,4 +1,4 @@
-"""How well clips arrive: speed of the outbox over real sockets, and what is lost or doubled when replies are lost."""
+"""How well clips arrive: speed of deliveries over real sockets, and what is lost or doubled when replies are lost."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from bot.edge.posting import Posting
+from bot.queue.database import fetch_one
 from bot.sandbox.faults import Delay, FaultScript, LoseReply
 from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, DIRECT_BEN, GENERAL, PICTURES, THREAD
 from bot.sandbox.server import Sandbox
@@ -18,13 +19,13 @@ from tests.support.edge import Edge, count_clips, running_edge, until
 from tests.support.fakes import Act, FakeBackend
 
 CLIPS = 60
-PLACES = ((PICTURES, ADA), (GENERAL, BEN), (THREAD, ADA), (DIRECT_ADA, ADA), (DIRECT_BEN, BEN))
+CHANNELS = ((PICTURES, ADA), (GENERAL, BEN), (THREAD, ADA), (DIRECT_ADA, ADA), (DIRECT_BEN, BEN))
 LOST_REPLIES = 0.2
 SEED = 20261123
 
 
 async def _deliver(posting: type[Posting], *, lost: float) -> tuple[list[int], list[float], int]:
-    """Give how many clips each job got, the seconds from settled to posted, and how many replies were lost."""
+    """Return how many clips each job got, the seconds from settled to posted, and how many replies were lost."""
     with tempfile.TemporaryDirectory() as folder:
         async with Sandbox(faults=FaultScript(SEED)) as sandbox:
             if lost:
@@ -32,26 +33,26 @@ async def _deliver(posting: type[Posting], *, lost: float) -> tuple[list[int], l
             backend = FakeBackend(usual=Act(steps=1))
             async with running_edge(Path(folder), sandbox, backend=backend, posting=posting) as edge:
                 for number in range(CLIPS):
-                    channel, actor = PLACES[number % len(PLACES)]
+                    channel, actor = CHANNELS[number % len(CHANNELS)]
                     await edge.queued(channel=channel, actor=actor)
                 seconds = []
                 for number in range(1, CLIPS + 1):
                     await edge.delivered(number, timeout=60)
                     seconds.append(await _took(edge, number))
-                clips = [clip for channel, actor in PLACES for clip in edge.clips(channel=channel, actor=actor)]
+                clips = [clip for channel, actor in CHANNELS for clip in edge.clips(channel=channel, actor=actor)]
                 counts = count_clips(clips, CLIPS)
                 return counts, seconds, len(sandbox.faults.played)
 
 
 async def _took(edge: Edge, number: int) -> float:
-    job, delivery = await edge.job(number), await edge.store.delivery(number)
-    assert delivery and delivery.message_id and job.finished_ms
-    posted_ms = (delivery.message_id >> 22) + 1_420_070_400_000
-    return max(0.0, (posted_ms - job.finished_ms) / 1000)
+    sql = "select finished_ms, message_id from job join outbox on job_id = id where id = ?"
+    finished_ms, message_id = await edge.store.database.read(fetch_one, sql, (number,))
+    posted_ms = (int(message_id) >> 22) + 1_420_070_400_000
+    return max(0.0, (posted_ms - int(finished_ms)) / 1000)
 
 
 async def _beside_a_slow_upload(slow_seconds: float) -> float:
-    """Give the seconds that a clip takes while another channel's upload hangs."""
+    """Return the seconds that a clip takes while another channel's upload hangs."""
     with tempfile.TemporaryDirectory() as folder:
         async with Sandbox() as sandbox, running_edge(Path(folder), sandbox) as edge:
             sandbox.faults.add(Delay(slow_seconds), "POST", f"/channels/{PICTURES}/messages")
@@ -63,7 +64,7 @@ async def _beside_a_slow_upload(slow_seconds: float) -> float:
 
 
 def run() -> Report:
-    """Measure the outbox, then the same without its nonce: what the check would have caught."""
+    """Measure deliveries, then the same without the nonce: what the check would have caught."""
     calm, seconds, _ = asyncio.run(_deliver(Posting, lost=0.0))
     stormy, _, replies_lost = asyncio.run(_deliver(Posting, lost=LOST_REPLIES))
     naive, _, _ = asyncio.run(_deliver(WithoutNonce, lost=LOST_REPLIES))

@@ -120,7 +120,7 @@ def _clips(sandbox: Sandbox) -> list[dict[str, Any]]:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Give the value that `share` of all do not exceed."""
+    """Return the value that `share` of all do not exceed."""
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 

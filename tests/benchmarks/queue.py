@@ -21,12 +21,12 @@ import litequeue
 import persistqueue
 from huey import SqliteHuey
 
-from bot.queue import jobs as line
+from bot.queue import fair_queue, jobs
 from bot.queue.database import PRAGMAS, in_transaction
-from bot.queue.job import Job, Limits, NewJob, Route
+from bot.queue.job import Job, Limits, NewJob, Route, rendered_outcome
 from bot.queue.migrations import migrate, scripts
 from bot.queue.rows import route_text, to_text
-from bot.queue.store import JobStore, rendered_outcome
+from bot.queue.store import JobStore
 from generator.clip import ClipSettings
 from generator.protocol import Rendered
 from generator.variants import BUILT_IN
@@ -42,7 +42,7 @@ OPERATIONS = ("enqueue", "claim", "complete")
 
 
 def new_job(number: int, user_id: int) -> NewJob:
-    """Give a request as the bot makes one."""
+    """Return a request as the bot makes one."""
     return NewJob(
         key=f"{number:019d}",
         user_id=user_id,
@@ -53,7 +53,7 @@ def new_job(number: int, user_id: int) -> NewJob:
 
 
 def payload(number: int) -> str:
-    """Give the same request as the text that a plain queue stores."""
+    """Return the same request as the text that a plain queue stores."""
     new = new_job(number, number % 25)
     return to_text(
         {"key": new.key, "user": new.user_id, "picture": new.picture, "settings": new.settings.to_json()}
@@ -61,7 +61,7 @@ def payload(number: int) -> str:
 
 
 def rendered(job: Job) -> Rendered:
-    """Give a finished clip's facts."""
+    """Return a finished clip's facts."""
     path = Path(f"{job.id}-{job.attempt}.mp4")
     return Rendered(clip_path=path, bytes=1, width=1024, height=576, frames=25, playback_fps=7, seconds=50.0)
 
@@ -77,15 +77,15 @@ class Ours:
 
     async def enqueue(self) -> None:
         self._number += 1
-        await self._store.enqueue(new_job(self._number, self._number % 25))
+        await self._store.jobs.enqueue(new_job(self._number, self._number % 25))
 
     async def claim(self) -> Job:
-        job = await self._store.claim()
+        job = await self._store.jobs.claim()
         assert job is not None
         return job
 
     async def complete(self, job: Job) -> None:
-        assert await self._store.settle_rendered(job, rendered(job))
+        assert await self._store.jobs.settle_rendered(job, rendered(job))
 
 
 class OursDirect:
@@ -104,16 +104,16 @@ class OursDirect:
     async def enqueue(self) -> None:
         self._number += 1
         new, now = new_job(self._number, self._number % 25), self._number
-        in_transaction(self._db, lambda db: line.enqueue(db, new, self._limits, BUILT_IN, now))
+        in_transaction(self._db, lambda db: fair_queue.enqueue(db, new, self._limits, BUILT_IN, now))
 
     async def claim(self) -> Job:
-        job = in_transaction(self._db, lambda db: line.claim(db, self._limits, self._number))
+        job = in_transaction(self._db, lambda db: fair_queue.claim(db, self._limits, self._number))
         assert job is not None
         return job
 
     async def complete(self, job: Job) -> None:
         outcome = rendered_outcome(rendered(job))
-        assert in_transaction(self._db, lambda db: line.settle(db, job, outcome, self._number))
+        assert in_transaction(self._db, lambda db: jobs.settle(db, job, outcome, self._number))
 
     def close(self) -> None:
         """Close the connection."""
@@ -219,7 +219,7 @@ class Threaded:
         await self._run(self._library.complete, claimed)
 
     def close(self) -> None:
-        """Let go of the library in its thread, which some of them insist on."""
+        """Delete the library in its thread: some of them allow no other."""
         self._thread.submit(setattr, self, "_library", None).result()
         self._thread.shutdown()
 
@@ -244,12 +244,12 @@ async def one_round(system: Any) -> dict[str, list[float]]:
 
 
 def p99(times: list[float]) -> float:
-    """Give the 99th percentile."""
+    """Return the 99th percentile."""
     return quantiles(times, n=100)[98]
 
 
 async def against_peers(report: Report) -> None:
-    """All systems on the same disk, taking turns, so that the disk's moods hit everybody."""
+    """All systems on the same disk, taking turns, so that a slow moment of the disk hits all of them."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         folder = Path(name)
         store = await JobStore.open(folder / "ours", limits=Limits(queued_per_guild=200))
@@ -281,7 +281,7 @@ async def against_peers(report: Report) -> None:
 
 
 def ratio(rounds: list[dict[str, dict[str, list[float]]]], operation: str, ours: str, ending: str) -> float:
-    """Give the median of `ours` over the fastest library's called that way, in the middle of the rounds."""
+    """Return the median of `ours` over the fastest library's called that way, in the middle of the rounds."""
     peers = [f"{library.name}{ending}" for library in (Huey, Litequeue, PersistQueue)]
     ratios = []
     for found in rounds:
@@ -300,7 +300,7 @@ def fill(folder: Path, user_of: Callable[[int], int]) -> None:
 
     def enqueue_all(db: sqlite3.Connection) -> None:
         for number in range(WAITING):
-            line.enqueue(db, new_job(number, user_of(number)), limits, BUILT_IN, number)
+            fair_queue.enqueue(db, new_job(number, user_of(number)), limits, BUILT_IN, number)
 
     in_transaction(db, enqueue_all)
     db.execute("pragma wal_checkpoint(truncate)").fetchall()
@@ -309,7 +309,7 @@ def fill(folder: Path, user_of: Callable[[int], int]) -> None:
 
 @asynccontextmanager
 async def opened(source: Path, where: Path, limits: Limits) -> AsyncIterator[JobStore]:
-    """Give a store on a copy of a filled database."""
+    """Open a store on a copy of a filled database."""
     with tempfile.TemporaryDirectory(dir=where) as folder:
         shutil.copy(source / "vivant.db", folder)
         store = await JobStore.open(Path(folder), limits=limits)
@@ -320,11 +320,11 @@ async def opened(source: Path, where: Path, limits: Limits) -> AsyncIterator[Job
 
 
 async def claims(store: JobStore, count: int) -> list[float]:
-    """Claim `count` jobs, settling each, and give the claims' milliseconds."""
+    """Claim `count` jobs, settling each, and return the claims' milliseconds."""
     times: list[float] = []
     for _ in range(count):
-        job = await timed(store.claim, times)
-        assert await store.settle_cancelled(job)
+        job = await timed(store.jobs.claim, times)
+        assert await store.jobs.settle_cancelled(job)
     return times
 
 
@@ -335,29 +335,29 @@ async def with_many_waiting(report: Report) -> None:
         fill(Path(crowd), lambda number: number % 1_000)
         async with opened(Path(crowd), memory, Limits()) as store:
             add(report, "claim_100k", await claims(store, CLAIMS))
-            await places(report, store)
+            await positions(report, store)
         async with opened(Path(crowd), Path.cwd(), Limits()) as store:
             add(report, "claim_100k_on_disk", await claims(store, CLAIMS // 4))
             add(report, "disk_sync_of_4kib", disk_syncs(Path.cwd()))
         fill(Path(hoarder), lambda number: max(0, number - WAITING + 500))
         async with opened(Path(hoarder), memory, Limits(running_per_user=1)) as store:
-            assert await store.claim()  # the one with 99,500 jobs is now at the limit
+            assert await store.jobs.claim()  # the one with 99,500 jobs is now at the limit
             add(report, "claim_100k_blocked", await claims(store, 400))
     report.targets |= {
         "claim_100k_p99_ms": "<= 1",
         "claim_100k_blocked_p99_ms": "<= 1",
-        "place_10k_of_100k_p50_ms": "<= 5",
+        "position_10k_of_100k_p50_ms": "<= 5",
     }
 
 
-async def places(report: Report, store: JobStore) -> None:
-    """Look for places all along the line."""
-    waiting = await store.line(WAITING)
+async def positions(report: Report, store: JobStore) -> None:
+    """Read positions all along the queue."""
+    waiting = await store.jobs.waiting(WAITING)
     for name, index in (("1k", 999), ("10k", 9_999), ("last", len(waiting) - 1)):
         times: list[float] = []
         for _ in range(20):
-            await timed(partial(store.place, waiting[index].id), times)
-        report.figures[f"place_{name}_of_100k_p50_ms"] = median(times)
+            await timed(partial(store.jobs.position, waiting[index].id), times)
+        report.figures[f"position_{name}_of_100k_p50_ms"] = median(times)
 
 
 def add(report: Report, name: str, times: list[float]) -> None:
@@ -384,7 +384,7 @@ async def measure(report: Report) -> None:
 
 
 def run() -> Report:
-    """Give the figures. claim_100k_* is on a memory disk, where only the sync costs nothing; on_disk says the rest."""
+    """Measure. claim_100k_* is on a memory disk, where only the sync costs nothing; on_disk says the rest."""
     report = Report("queue", libraries=("aiosqlite", "huey", "litequeue", "persist-queue"))
     report.tables += [
         f"SQLite {sqlite3.sqlite_version}; {ROUNDS} rounds of {JOBS} jobs, the systems taking turns.",

@@ -52,7 +52,7 @@ class Enough(Exception):
 
 async def test_files_that_no_row_names_are_swept_at_the_start_whatever_their_age(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
-        kept = (await store.enqueue(new_job())).picture
+        kept = (await store.jobs.enqueue(new_job())).picture
     spool = tmp_path / "spool"
     spool.mkdir()
     for name in (kept, "picture-of-nobody.png", ".7-1.mp4.part"):

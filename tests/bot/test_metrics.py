@@ -17,7 +17,7 @@ async def test_the_jobs_are_counted_for_prometheus(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     async with opened(tmp_path) as store, aiohttp.ClientSession() as session:
-        await store.enqueue(new_job())
+        await store.jobs.enqueue(new_job())
         metrics = Metrics(store)
         metrics.listen(port)
         measuring = asyncio.create_task(metrics.run())

@@ -15,12 +15,9 @@ from typing import Any
 import apsw
 import pytest
 
-from bot.queue import deliveries as outbox
-from bot.queue import jobs as line
-from bot.queue import retention
+from bot.queue import deliveries, fair_queue, jobs, retention
 from bot.queue.database import PRAGMAS, in_transaction
-from bot.queue.job import Job, JobState, Limits, NewJob, Route
-from bot.queue.jobs import Outcome
+from bot.queue.job import Job, JobState, Limits, NewJob, Outcome, Route
 from bot.queue.migrations import migrate, scripts
 from generator.clip import ClipSettings
 from generator.variants import BUILT_IN
@@ -31,7 +28,7 @@ TABLES = ("meta", "kind", "lane", "job", "outbox")
 
 
 @dataclass
-class Verdicts:
+class Findings:
     """What the rebuilt disks were found to hold."""
 
     cuts: int = 0
@@ -70,10 +67,10 @@ class Workload:
             settings=ClipSettings(steps=self._rng.choice((10, 25))),
             picture=f"picture-{self._accepted}.png",
         )
-        self._run(line.enqueue, new, LIMITS, BUILT_IN, self._now_ms)
+        self._run(fair_queue.enqueue, new, LIMITS, BUILT_IN, self._now_ms)
 
     def _claim(self) -> None:
-        job = self._run(line.claim, LIMITS, self._now_ms)
+        job = self._run(fair_queue.claim, LIMITS, self._now_ms)
         if job is not None:
             self._running.append(job)
 
@@ -81,22 +78,22 @@ class Workload:
         if self._running:
             job = self._running.pop(0)
             outcome = Outcome(state=JobState.RENDERED, clip=f"{job.id}-{job.attempt}.mp4", took_ms=20_000)
-            self._run(line.settle, job, outcome, self._now_ms)
+            self._run(jobs.settle, job, outcome, self._now_ms)
 
     def _give_back(self) -> None:
         if self._running:
-            self._run(line.give_back, self._running.pop(), {"code": "executor-lost"}, 3, self._now_ms)
+            self._run(jobs.give_back, self._running.pop(), {"code": "executor-lost"}, 3, self._now_ms)
 
     def _cancel(self) -> None:
         if self._accepted:
-            self._run(line.cancel, self._rng.randrange(1, self._accepted + 1), self._now_ms)
+            self._run(jobs.cancel, self._rng.randrange(1, self._accepted + 1), self._now_ms)
 
     def _deliver(self) -> None:
         if self._sending:
-            self._run(outbox.mark_sent, self._sending.pop(), 77)
+            self._run(deliveries.mark_sent, self._sending.pop(), 77)
             return
-        for delivery in self._run(outbox.due, self._now_ms, 1):
-            self._run(outbox.mark_sending, delivery.job_id, self._now_ms)
+        for delivery in self._run(deliveries.due, self._now_ms, 1):
+            self._run(deliveries.mark_sending, delivery.job_id, self._now_ms)
             self._sending.append(delivery.job_id)
 
     @staticmethod
@@ -108,7 +105,7 @@ class Workload:
 
 
 def contents(db: sqlite3.Connection | apsw.Connection) -> str:
-    """Give every row of every table."""
+    """Return every row of every table."""
     return repr([db.execute(f"select * from {table} order by 1").fetchall() for table in TABLES])
 
 
@@ -124,7 +121,7 @@ def prepared(folder: Path, vfs: str, synchronous: str) -> apsw.Connection:
     return db
 
 
-def cut_power(folder: Path, synchronous: str, cuts: int, rng: random.Random, transactions: int = 80) -> Verdicts:
+def cut_power(folder: Path, synchronous: str, cuts: int, rng: random.Random, transactions: int = 80) -> Findings:
     """Record one life, then look at `cuts` disks that it may have left behind."""
     vfs = RecordingVFS(f"recording-{secrets.token_hex(4)}")
     db = prepared(folder, vfs.name, synchronous)
@@ -142,15 +139,15 @@ def cut_power(folder: Path, synchronous: str, cuts: int, rng: random.Random, tra
     db.close()
     vfs.unregister()
     points = sorted(rng.randrange(len(log) + 1) for _ in range(cuts))
-    verdicts = Verdicts()
+    findings = Findings()
     for acked, files in power_cuts(base, log, points, rng):
-        judge(folder / "after", files, states, acked, verdicts)
-    return verdicts
+        judge(folder / "after", files, states, acked, findings)
+    return findings
 
 
-def judge(folder: Path, files: dict[str, bytes], states: list[str], acked: int, verdicts: Verdicts) -> None:
+def judge(folder: Path, files: dict[str, bytes], states: list[str], acked: int, findings: Findings) -> None:
     """Open what is left as the bot would, and compare it with what was acknowledged."""
-    verdicts.cuts += 1
+    findings.cuts += 1
     folder.mkdir()
     for name, data in files.items():
         (folder / name).write_bytes(data)
@@ -158,21 +155,21 @@ def judge(folder: Path, files: dict[str, bytes], states: list[str], acked: int, 
     try:
         found = contents(db)
         if db.execute("pragma integrity_check").fetchall() != [("ok",)] or found not in states:
-            verdicts.corrupt += 1
+            findings.corrupt += 1
         elif found not in states[acked : acked + 2]:  # the transaction under way may be there or not
-            verdicts.lost += 1
+            findings.lost += 1
         else:
-            in_transaction(db, lambda db: line.recover(db, 2_000_000))
+            in_transaction(db, lambda db: jobs.recover(db, 2_000_000))
     except sqlite3.DatabaseError:
-        verdicts.corrupt += 1
+        findings.corrupt += 1
     finally:
         db.close()
         shutil.rmtree(folder)
 
 
-def many_cuts(synchronous: str, cuts: int, seed: int) -> Verdicts:
+def many_cuts(synchronous: str, cuts: int, seed: int) -> Findings:
     rng = random.Random(seed)
-    total = Verdicts()
+    total = Findings()
     memory = Path("/dev/shm")
     while total.cuts < cuts:
         with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:

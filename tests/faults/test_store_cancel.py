@@ -13,27 +13,10 @@ import pytest
 from bot.queue.database import Statements
 from bot.queue.job import DeliveryState, JobState, Limits
 from bot.queue.store import JobStore
-from tests.support.jobs import Clock, new_job, opened, rendered
+from tests.support.jobs import Clock, claimed, faults, new_job, opened, rendered
 
 HOUR_MS = 3_600_000
 YEAR_MS = 365 * 24 * HOUR_MS
-
-
-def faults(db: Statements) -> list[object]:
-    """Give every way in which the lanes and the outbox disagree with the jobs."""
-    lanes = """
-        select user_id from lane l where
-          running <> (select count(*) from job j where j.user_id = l.user_id and state = 'running')
-          or head_id is not
-            (select id from job j where j.user_id = l.user_id and state = 'queued' order by tag, id limit 1)
-    """
-    owed = """
-        select id from job where
-          (state in ('rendered', 'failed', 'cancelled')) <> exists (select 1 from outbox where job_id = id)
-    """
-    homeless = "select id from job where user_id not in (select user_id from lane)"
-    integrity = "select integrity_check from pragma_integrity_check where integrity_check <> 'ok'"
-    return [row for sql in (lanes, owed, homeless, integrity) for row in db.execute(sql).fetchall()]
 
 
 async def cancelled_at_random(task: asyncio.Task[None], rng: random.Random, longest: float) -> bool:
@@ -50,21 +33,21 @@ async def live(store: JobStore, rng: random.Random) -> None:
     """One caller: a request, or a claim that ends in one of the possible ways, or a look."""
     choice = rng.randrange(4)
     if choice == 0:
-        await store.enqueue(new_job(rng.randrange(5)))
+        await store.jobs.enqueue(new_job(rng.randrange(5)))
     elif choice == 1:
-        await store.cancel(rng.randrange(1, 40))
+        await store.jobs.cancel(rng.randrange(1, 40))
     elif choice == 2:
-        await asyncio.gather(store.line(), store.counts(), store.place(rng.randrange(1, 40)))
+        await asyncio.gather(store.jobs.waiting(), store.jobs.counts(), store.jobs.position(rng.randrange(1, 40)))
     else:
-        job = await store.claim()
+        job = await store.jobs.claim()
         if job is not None:
             end = rng.randrange(3)
             if end == 0:
-                await store.give_back(job, counts=True)
+                await store.jobs.give_back(job, counts=True)
             elif end == 1:
-                await store.settle_rendered(job, rendered(job))
+                await store.jobs.settle_rendered(job, rendered(job))
             else:
-                await store.settle_cancelled(job)
+                await store.jobs.settle_cancelled(job)
 
 
 async def test_a_cancelled_caller_leaves_no_open_transaction_and_no_held_job(tmp_path: Path) -> None:
@@ -73,15 +56,15 @@ async def test_a_cancelled_caller_leaves_no_open_transaction_and_no_held_job(tmp
     interrupted = 0
     async with opened(tmp_path, Limits(queued_per_user=0)) as store:
         for _ in range(60):
-            await store.enqueue(new_job(rng.randrange(5)))
+            await store.jobs.enqueue(new_job(rng.randrange(5)))
         for _ in range(40):
             tasks = [asyncio.create_task(live(store, rng)) for _ in range(15)]
             interrupted += sum(await asyncio.gather(*(cancelled_at_random(task, rng, 0.08) for task in tasks)))
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async with opened(tmp_path) as store:  # closing waited for what was under way
-        counts = await store.counts()
-        found = await store._database.read(faults)
+        counts = await store.jobs.counts()
+        found = await store.database.read(faults)
     print(f"\n{interrupted} of 600 callers cancelled, seed={seed}: {dict(counts)}")
     assert interrupted > 100
     assert (counts[JobState.RUNNING], found) == (0, []), f"seed {seed}"
@@ -114,14 +97,14 @@ async def test_the_same_cancelling_catches_transactions_made_of_awaits(tmp_path:
 
 async def test_a_transaction_goes_on_when_its_caller_is_cancelled_at_once(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
-        task = asyncio.create_task(store.enqueue(new_job()))
+        task = asyncio.create_task(store.jobs.enqueue(new_job()))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     async with opened(tmp_path) as store:
-        assert (await store.counts())[JobState.QUEUED] == 1
+        assert (await store.jobs.counts())[JobState.QUEUED] == 1
 
 
 async def test_clock_jumps_lose_no_job_and_delay_no_delivery(tmp_path: Path) -> None:
@@ -136,26 +119,28 @@ async def test_clock_jumps_lose_no_job_and_delay_no_delivery(tmp_path: Path) -> 
     async with opened(tmp_path, Limits(queued_per_user=0), clock) as store:
         for number in range(accepted):
             jump()
-            await store.enqueue(new_job(number % 4))
-        while (job := await store.claim()) is not None:
+            await store.jobs.enqueue(new_job(number % 4))
+        while (job := await store.jobs.claim()) is not None:
             jump()
             await (
-                store.settle_rendered(job, rendered(job)) if rng.random() < 0.7 else store.give_back(job, counts=False)
+                store.jobs.settle_rendered(job, rendered(job))
+                if rng.random() < 0.7
+                else store.jobs.give_back(job, counts=False)
             )
-            await store.sweep()
+            await store.retention.sweep()
         for _ in range(60):
-            for delivery in await store.due_deliveries():
+            for delivery in await store.deliveries.due():
                 jump()
-                await store.mark_sending(delivery.job_id)
+                await store.deliveries.mark_sending(delivery.job_id)
                 if rng.random() < 0.3:
-                    await store.mark_later(delivery.job_id, clock.now_ms + 60_000, "HTTP 500")
+                    await store.deliveries.mark_later(delivery.job_id, clock.now_ms + 60_000, "HTTP 500")
                 else:
                     posts[delivery.job_id] += 1
-                    await store.mark_sent(delivery.job_id, 1)
+                    await store.deliveries.mark_sent(delivery.job_id, 1)
             jump()
-            await store.sweep()
+            await store.retention.sweep()
             clock.now_ms += 5 * 60_000
-        assert await store._database.read(faults) == [], f"seed {seed}"
+        assert await store.database.read(faults) == [], f"seed {seed}"
     print(f"\nclock jumps, seed={seed}: {accepted} jobs, posts {sorted(posts.values())}")
     assert set(posts.values()) == {1}, f"seed {seed}"
 
@@ -164,13 +149,13 @@ async def test_a_back_off_outlives_a_clock_that_is_set_back(tmp_path: Path) -> N
     """With its negative control: comparing times alone would wait for a year."""
     clock = Clock()
     async with opened(tmp_path, now_ms=clock) as store:
-        await store.enqueue(new_job())
-        await store.settle_cancelled(await store.claim())
-        await store.mark_later(1, clock.now_ms + 60_000, "HTTP 500")
+        await store.jobs.enqueue(new_job())
+        await store.jobs.settle_cancelled(await claimed(store))
+        await store.deliveries.mark_later(1, clock.now_ms + 60_000, "HTTP 500")
         clock.now_ms -= YEAR_MS
 
         def naive(db: Statements) -> list[object]:
             return db.execute("select job_id from outbox where next_ms <= ?", (clock.now_ms,)).fetchall()
 
-        assert await store._database.read(naive) == []
-        assert [delivery.state for delivery in await store.due_deliveries()] == [DeliveryState.PENDING]
+        assert await store.database.read(naive) == []
+        assert [delivery.state for delivery in await store.deliveries.due()] == [DeliveryState.PENDING]

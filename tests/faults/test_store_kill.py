@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bot.queue.migrations import migrate, scripts, version_of
-from tests.faults.test_store_cancel import faults
+from tests.support.jobs import faults
 from tests.support.migration_life import NEXT_STEPS
 
 

@@ -77,11 +77,11 @@ class Bench:
 
     async def until_state(self, job_id: int, *states: JobState) -> Job:
         async def reached() -> bool:
-            job = await self.store.job(job_id)
+            job = await self.store.jobs.get(job_id)
             return job is not None and job.state in states
 
         await self.until(reached)
-        job = await self.store.job(job_id)
+        job = await self.store.jobs.get(job_id)
         assert job is not None
         return job
 

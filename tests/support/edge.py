@@ -125,7 +125,7 @@ class Edge:
         interaction = await self.animate(actor=actor, channel=channel, **options)
 
         async def accepted() -> Job | None:
-            jobs = await self.store.jobs_of(int(actor))
+            jobs = await self.store.jobs.of_user(int(actor))
             return next((job for job in jobs if job.key == interaction.id and job.card_message_id), None)
 
         return await until(accepted, "an accepted job")
@@ -158,7 +158,7 @@ class Edge:
         return dict(found[-1])
 
     async def job(self, number: int = 1) -> Job:
-        job = await self.store.job(number)
+        job = await self.store.jobs.get(number)
         assert job is not None
         return job
 
@@ -166,7 +166,7 @@ class Edge:
         """Wait until a job's delivery has that state, and give it."""
 
         async def reached() -> Any:
-            delivery = await self.store.delivery(number)
+            delivery = await self.store.deliveries.of_job(number)
             return delivery if delivery and delivery.state == state else None
 
         return await until(reached, f"job {number} {state}", timeout)

@@ -14,14 +14,13 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bot.queue.database import StoreFull
 from bot.queue.job import JobState, Limits
 from bot.queue.store import JobStore
-from tests.support.jobs import new_job, rendered
+from tests.support.jobs import claimed, new_job, rendered
 
 
 class Disk:
@@ -67,28 +66,28 @@ async def one_life(folder: Path, how: str) -> dict[str, Any]:
     store = await JobStore.open(folder, limits=Limits(queued_per_user=0))
 
     async def accept() -> None:
-        accepted.append((await store.enqueue(new_job())).key)
+        accepted.append((await store.jobs.enqueue(new_job())).key)
 
     for _ in range(20):
         await accept()
-    running, rendering = await store.claim(), await store.claim()
-    await store.settle_cancelled(running)
+    running, rendering = await claimed(store), await claimed(store)
+    await store.jobs.settle_cancelled(running)
     disk.fill()
     found["enqueue"] = await refused(accept, StoreFull)
-    found["claim"] = await refused(store.claim, StoreFull, 1)
-    found["settle"] = await refused(lambda: store.settle_rendered(rendering, rendered(rendering)), StoreFull, 1)
-    found["give_back"] = await refused(lambda: store.give_back(rendering, counts=True), StoreFull, 1)
-    found["mark_sending"] = await refused(lambda: store.mark_sending(running.id), StoreFull, 1)
-    found["read"] = len(await store.line(1)) == 1
+    found["claim"] = await refused(store.jobs.claim, StoreFull, 1)
+    found["settle"] = await refused(lambda: store.jobs.settle_rendered(rendering, rendered(rendering)), StoreFull, 1)
+    found["give_back"] = await refused(lambda: store.jobs.give_back(rendering, counts=True), StoreFull, 1)
+    found["mark_sending"] = await refused(lambda: store.deliveries.mark_sending(running.id), StoreFull, 1)
+    found["read"] = len(await store.jobs.waiting(1)) == 1
     disk.free()
-    found["settled_after"] = await store.settle_rendered(rendering, rendered(rendering))
-    found["sending_after"] = await store.mark_sending(running.id)
-    while (job := await store.claim()) is not None:
-        await store.settle_rendered(job, rendered(job))
-    counts = await store.counts()
+    found["settled_after"] = await store.jobs.settle_rendered(rendering, rendered(rendering))
+    found["sending_after"] = await store.deliveries.mark_sending(running.id)
+    while (job := await store.jobs.claim()) is not None:
+        await store.jobs.settle_rendered(job, rendered(job))
+    counts = await store.jobs.counts()
     found["lost"] = len(accepted) - counts[JobState.RENDERED] - counts[JobState.CANCELLED]
     found["accepted"] = len(accepted)
-    found["integrity"] = await store._database.read(lambda db: db.execute("pragma integrity_check").fetchall()[0][0])
+    found["integrity"] = await store.database.read(lambda db: db.execute("pragma integrity_check").fetchall()[0][0])
     await store.close()
     return found
 
@@ -116,5 +115,5 @@ def blind_rollback(folder: Path, how: str) -> dict[str, Any]:
 if __name__ == "__main__":
     logging.disable()
     folder, how = Path(sys.argv[1]), sys.argv[2]
-    run = partial(blind_rollback, folder, how) if "blind" in sys.argv else lambda: asyncio.run(one_life(folder, how))
-    print(json.dumps(run(), default=str))
+    found = blind_rollback(folder, how) if "blind" in sys.argv else asyncio.run(one_life(folder, how))
+    print(json.dumps(found, default=str))

@@ -1,25 +1,26 @@
-"""Requests, clips and stores for the tests of the queue."""
+"""Requests, clips and stores for the tests of the queue, and the check that the tables agree with each other."""
 
 from __future__ import annotations
 
 import itertools
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bot.queue.job import Job, Limits, NewJob, Route
-from bot.queue.store import JobStore, wall_ms
+from bot.queue.database import Statements
+from bot.queue.job import Job, Limits, NewJob, Route, wall_clock_ms
+from bot.queue.migrations import migrate, scripts
+from bot.queue.store import JobStore
 from generator.clip import ClipSettings
 from generator.protocol import Rendered
 
 _numbers = itertools.count(1)
 
 
-def new_job(
-    user_id: int = 1, *, guild_id: int | None = 5, weight: int = 100, cost_ms: int = 0, **settings: Any
-) -> NewJob:
-    """Give a request with a key of its own."""
+def new_job(user_id: int = 1, *, guild_id: int | None = 5, share: int = 100, **settings: Any) -> NewJob:
+    """Return a request with a key of its own."""
     key = f"key-{next(_numbers)}"
     return NewJob(
         key=key,
@@ -27,13 +28,12 @@ def new_job(
         route=Route(application_id=1, channel_id=2, guild_id=guild_id),
         settings=ClipSettings(**settings),
         picture=f"picture-{key}.png",
-        weight=weight,
-        cost_ms=cost_ms,
+        share=share,
     )
 
 
 def rendered(job: Job, seconds: float = 20.0, folder: Path = Path()) -> Rendered:
-    """Give a finished clip's facts."""
+    """Return a finished clip's facts."""
     path = folder / f"{job.id}-{job.attempt}.mp4"
     return Rendered(clip_path=path, bytes=1000, width=1024, height=576, frames=25, playback_fps=7.0, seconds=seconds)
 
@@ -48,13 +48,51 @@ class Clock:
         return self.now_ms
 
 
+def in_memory() -> sqlite3.Connection:
+    """Return the store's schema in memory: the insides of its transactions run on it as they are."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(db, scripts(), None)
+    return db
+
+
 @asynccontextmanager
 async def opened(
-    folder: Path, limits: Limits | None = None, now_ms: Callable[[], int] = wall_ms, **options: Any
+    folder: Path, limits: Limits | None = None, now_ms: Callable[[], int] = wall_clock_ms, **options: Any
 ) -> AsyncIterator[JobStore]:
-    """Give an open store."""
+    """Open a store for a while."""
     store = await JobStore.open(folder, limits=limits, now_ms=now_ms, **options)
     try:
         yield store
     finally:
         await store.close()
+
+
+async def claimed(store: JobStore) -> Job:
+    """Claim a job that must be there."""
+    job = await store.jobs.claim()
+    assert job is not None
+    return job
+
+
+async def kept(store: JobStore, job_id: int = 1) -> Job:
+    """Read a job that must still be kept."""
+    job = await store.jobs.get(job_id)
+    assert job is not None
+    return job
+
+
+def faults(db: Statements) -> list[object]:
+    """Find every row in which lanes or outbox disagree with the jobs, and everything that SQLite finds broken."""
+    lanes = """
+        select user_id from lane l where
+          running <> (select count(*) from job j where j.user_id = l.user_id and state = 'running')
+          or head_id is not
+            (select id from job j where j.user_id = l.user_id and state = 'queued' order by tag, id limit 1)
+    """
+    settled = """
+        select id from job where
+          (state in ('rendered', 'failed', 'cancelled')) <> exists (select 1 from outbox where job_id = id)
+    """
+    homeless = "select id from job where user_id not in (select user_id from lane)"
+    integrity = "select integrity_check from pragma_integrity_check where integrity_check <> 'ok'"
+    return [row for sql in (lanes, settled, homeless, integrity) for row in db.execute(sql).fetchall()]

@@ -33,7 +33,7 @@ class WithoutNonce(Poster):
     async def attempt(
         self, client: discord.Client, posting: Posting, job: Job, delivery: Delivery
     ) -> tuple[AttemptResult, str | None]:
-        forgetful = replace(delivery, nonce=uuid.uuid4().hex[:20], first_try_ms=None)
+        forgetful = replace(delivery, nonce=uuid.uuid4().hex[:20], first_attempt_ms=None)
         return await super().attempt(client, posting, job, forgetful)
 
 
@@ -43,8 +43,8 @@ class MarkFirst(Poster):
     async def attempt(
         self, client: discord.Client, posting: Posting, job: Job, delivery: Delivery
     ) -> tuple[AttemptResult, str | None]:
-        await self.store.mark_sending(job.id)
-        await self.store.mark_sent(job.id, None)
+        await self.store.deliveries.mark_sending(job.id)
+        await self.store.deliveries.mark_sent(job.id, None)
         return AttemptResult(Next.SENT), await posting.post(job, delivery, self.now_ms())
 
 
@@ -66,7 +66,7 @@ POSTERS: dict[str, type[Poster]] = {
 async def forget_starts(config: Config) -> None:
     """Start as if for the first time today: the budget of starts is not what is tested here."""
     store = await JobStore.open(config.data_dir)
-    await store.set_setting("identifies", None)
+    await store.settings.set("identifies", None)
     await store.close()
 
 

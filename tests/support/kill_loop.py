@@ -52,7 +52,7 @@ class Outcome:
 
 
 class KillLoop:
-    """One run: a local Discord, a bot that is started again whenever it dies, people, and a hand that kills."""
+    """One run: a local Discord, a bot that is started again whenever it dies, people, and random kills."""
 
     def __init__(self, folder: Path, seed: int, poster: str = "careful") -> None:
         self._folder = folder
@@ -79,7 +79,7 @@ class KillLoop:
             await until(lambda: lost.times == 0, "three posts whose reply was lost", timeout=120)
             people.cancel()
             self._sandbox.faults.clear()
-            await self._kill_bot()  # a storm of crashes may have stopped the line; a start clears it
+            await self._kill_bot()  # a storm of crashes may have stopped the bot; a start clears it
             await until(self._is_settled, "every job settled and told", timeout=120)
             keeper.cancel()
         self._count()

@@ -77,7 +77,7 @@ class _File:
 def power_cuts(
     base: dict[str, bytes], log: list[Event], cuts: Iterable[int], rng: random.Random
 ) -> Iterator[tuple[int, dict[str, bytes]]]:
-    """Give, for each index in `cuts`, the last acknowledged number before it and one disk that may be left."""
+    """Yield, for each index in `cuts`, the last acknowledged number before it and one disk that may be left."""
     files = {name: _File(bytearray(data)) for name, data in base.items()}
     acked, done = 0, 0
     for cut in sorted(cuts):

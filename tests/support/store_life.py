@@ -11,9 +11,10 @@ import os
 import random
 import secrets
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from bot.queue.database import Statements, fetch_one
+from bot.queue.database import fetch_one
 from bot.queue.job import Limits
 from bot.queue.store import JobStore
 from tests.support.jobs import new_job, rendered
@@ -31,12 +32,11 @@ class Journal:
 
 async def requests(store: JobStore, journal: Journal, early: bool) -> None:
     while True:
-        new = new_job(random.randrange(4))
         key = secrets.token_hex(8)
-        object.__setattr__(new, "key", key)
+        new = replace(new_job(random.randrange(4)), key=key)
         if early:
             journal.note("accepted", key)
-        await store.enqueue(new)
+        await store.jobs.enqueue(new)
         if not early:
             journal.note("accepted", key)
         await asyncio.sleep(0.002)
@@ -44,28 +44,30 @@ async def requests(store: JobStore, journal: Journal, early: bool) -> None:
 
 async def work(store: JobStore, journal: Journal) -> None:
     while True:
-        job = await store.claim()
+        job = await store.jobs.claim()
         if job is None:
-            await store.wait_for_work()
+            await store.jobs.wait_for_work()
         elif random.random() < 0.2:
-            await store.give_back(job, counts=False)
-        elif await store.settle_rendered(job, rendered(job)):
+            await store.jobs.give_back(job, counts=False)
+        elif await store.jobs.settle_rendered(job, rendered(job)):
             journal.note("settled", job.key)
 
 
 async def deliver(store: JobStore, journal: Journal) -> None:
     while True:
-        for delivery in await store.due_deliveries():
-            if await store.mark_sending(delivery.job_id):
-                job = await store.job(delivery.job_id)
+        for delivery in await store.deliveries.due():
+            if await store.deliveries.mark_sending(delivery.job_id):
+                job = await store.jobs.get(delivery.job_id)
                 assert job is not None
                 journal.note("posted", job.key, delivery.nonce)
-                await store.mark_sent(delivery.job_id, 1)
-        await store.wait_for_delivery()
+                await store.deliveries.mark_sent(delivery.job_id, 1)
+        await store.deliveries.wait_for_delivery()
 
 
-def owed(db: Statements) -> int:
-    return int(fetch_one(db, "select count(*) from outbox where state <> 'sent'")[0])
+async def unfinished(store: JobStore) -> bool:
+    """Tell whether a job is not settled, or not delivered."""
+    [not_sent] = await store.database.read(fetch_one, "select count(*) from outbox where state <> 'sent'")
+    return bool(await store.jobs.active()) or not_sent > 0
 
 
 async def main(folder: Path, log: Path, mode: str) -> None:
@@ -76,7 +78,7 @@ async def main(folder: Path, log: Path, mode: str) -> None:
     if mode == "drain":
         async with asyncio.timeout(60):
             workers = [asyncio.create_task(work(store, journal)), asyncio.create_task(deliver(store, journal))]
-            while await store.active_jobs() or await store._database.read(owed):
+            while await unfinished(store):
                 await asyncio.sleep(0.02)
             for worker in workers:
                 worker.cancel()

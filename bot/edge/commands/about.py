@@ -11,8 +11,8 @@ from bot.edge.commands.answers import answer
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import forget_buttons, status_card
-from bot.edge.status_cards import edit_card, wall_clock_ms
-from bot.queue.job import Job, JobState
+from bot.edge.status_cards import edit_card
+from bot.queue.job import Job, JobState, wall_clock_ms
 from bot.texts.replies import forget_text, help_text, privacy_text
 from bot.texts.status import CardView
 

@@ -95,7 +95,7 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
             return
         services = interaction.client.services
         text = describe_status(
-            counts=await services.store.counts(),
+            counts=await services.store.jobs.counts(),
             backends=services.crew.describe(),
             free_bytes=services.spool.free_bytes(),
             variant=services.switches.variant.name,

@@ -21,8 +21,8 @@ from bot.edge.commands.submit import submit_again
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import Action, deleted_card
-from bot.edge.status_cards import edit_card, wall_clock_ms
-from bot.queue.job import Job
+from bot.edge.status_cards import edit_card
+from bot.queue.job import Job, wall_clock_ms
 from bot.texts.replies import earlier_text, forgotten_text, not_yours_text
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class JobButton(
 
 
 async def _press(interaction: Interaction, action: Action, number: int, key: str) -> None:
-    job = None if action is Action.FORGET else await interaction.client.services.store.job(number)
+    job = None if action is Action.FORGET else await interaction.client.services.store.jobs.get(number)
     if job is not None and job.key != key and action is not Action.DELETE:
         await answer(interaction, earlier_text())
     elif action is Action.AGAIN:

@@ -65,7 +65,7 @@ def route_of(interaction: Interaction, *, spoiler: bool, now_ms: int) -> Route:
     )
 
 
-def weight_of(interaction: Interaction) -> int:
+def share_of(interaction: Interaction) -> int:
     """Return the person's share of the GPU in percent: the largest of their roles' shares."""
     weights = interaction.client.services.config.queue.role_weights
     roles = [str(role.id) for role in getattr(interaction.user, "roles", ())]

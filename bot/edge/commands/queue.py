@@ -12,8 +12,7 @@ from bot.edge.commands.channel import LARGEST_POST
 from bot.edge.commands.permissions import may_end
 from bot.edge.context import Interaction
 from bot.edge.layouts import clip_name
-from bot.edge.status_cards import wall_clock_ms
-from bot.queue.job import SETTLED, Job, JobState
+from bot.queue.job import SETTLED, Job, JobState, wall_clock_ms
 from bot.texts.descriptions import describe_settings
 from bot.texts.failures import explain_failure
 from bot.texts.replies import explain_cancel, no_clip_text, no_job_text, not_yours_text, still_coming_text
@@ -34,8 +33,8 @@ async def queue(interaction: Interaction) -> None:
     if await acknowledge(interaction, private=True) is None:
         return
     services = interaction.client.services
-    active = await services.store.active_jobs()
-    own = [(job, await services.store.place(job.id)) for job in active if job.user_id == interaction.user.id]
+    active = await services.store.jobs.active()
+    own = [(job, await services.store.jobs.position(job.id)) for job in active if job.user_id == interaction.user.id]
     text = describe_queue(
         own,
         active,
@@ -61,7 +60,7 @@ async def cancel(interaction: Interaction, job: int) -> None:
 async def cancel_job(interaction: Interaction, job_id: int) -> str:
     """Cancel a job if the person may, and return what to tell them."""
     services = interaction.client.services
-    job = await services.store.job(job_id)
+    job = await services.store.jobs.get(job_id)
     if job is None:
         return no_job_text(job_id)
     if not may_end(interaction, job):
@@ -73,7 +72,7 @@ async def cancel_job(interaction: Interaction, job_id: int) -> str:
 
 @cancel.autocomplete("job")
 async def _cancellable(interaction: Interaction, current: str) -> list[app_commands.Choice[int]]:
-    jobs = await interaction.client.services.store.jobs_of(interaction.user.id, limit=MOST_CHOICES)
+    jobs = await interaction.client.services.store.jobs.of_user(interaction.user.id, limit=MOST_CHOICES)
     return _job_choices([job for job in jobs if job.state not in SETTLED], current)
 
 
@@ -86,11 +85,11 @@ async def result(interaction: Interaction, job: int | None = None) -> None:
     if await acknowledge(interaction, private=True) is None:
         return
     services = interaction.client.services
-    jobs = await services.store.jobs_of(interaction.user.id, limit=MOST_CHOICES)
+    jobs = await services.store.jobs.of_user(interaction.user.id, limit=MOST_CHOICES)
     if job is None:
         found = next((item for item in jobs if item.state is JobState.RENDERED and item.clip), None)
     else:
-        found = await services.store.job(job)
+        found = await services.store.jobs.get(job)
     if found is None or (found.user_id != interaction.user.id):
         await interaction.edit_original_response(content=no_clip_text())
     elif found.state is JobState.FAILED:
@@ -119,7 +118,7 @@ async def _hand_over(interaction: Interaction, job: Job) -> None:
 
 @result.autocomplete("job")
 async def _fetchable(interaction: Interaction, current: str) -> list[app_commands.Choice[int]]:
-    jobs = await interaction.client.services.store.jobs_of(interaction.user.id, limit=MOST_CHOICES)
+    jobs = await interaction.client.services.store.jobs.of_user(interaction.user.id, limit=MOST_CHOICES)
     return _job_choices([job for job in jobs if job.state is JobState.RENDERED and job.clip], current)
 
 

@@ -36,7 +36,7 @@ async def recipe(interaction: Interaction, clip: discord.Attachment | None = Non
 
 async def describe_job_recipe(interaction: Interaction, job_id: int) -> str:
     """Return a job's settings: they are on its clip for all to read anyway."""
-    job = await interaction.client.services.store.job(job_id)
+    job = await interaction.client.services.store.jobs.get(job_id)
     return no_job_text(job_id) if job is None else describe_recipe(job.settings, source=f"job {job.id}")
 
 

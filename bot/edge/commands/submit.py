@@ -16,15 +16,14 @@ import discord
 
 from bot.config import MIB
 from bot.edge.commands.answers import acknowledge, answer, take_back
-from bot.edge.commands.channel import ANSWER_WITHIN_MS, refuse_channel, route_of, weight_of
+from bot.edge.commands.channel import ANSWER_WITHIN_MS, refuse_channel, route_of, share_of
 from bot.edge.commands.download import download
 from bot.edge.commands.options import Options, resolve
 from bot.edge.context import Interaction, Services
 from bot.edge.layouts import PREVIEW_NAME
-from bot.edge.status_cards import wall_clock_ms
-from bot.queue.job import Job, NewJob, Route
+from bot.queue.database import StoreFull
+from bot.queue.job import Job, NewJob, QueueFull, Route, wall_clock_ms
 from bot.queue.spool import SpoolFull
-from bot.queue.store import QueueFull, StoreFull
 from bot.texts.explanations import explain_full, explain_picture, explain_settings, explain_source
 from bot.texts.replies import (
     no_further_text,
@@ -91,7 +90,7 @@ async def submit_again(
     if message_id is None:
         return
     try:
-        job = await services.store.job(job_id)
+        job = await services.store.jobs.get(job_id)
         if job is None or not job.picture or not services.spool.picture_path(job.picture).is_file():
             raise Refused(picture_gone_text())
         settings = settings_of(job.settings)
@@ -99,7 +98,7 @@ async def submit_again(
             raise Refused(no_further_text())
         if settings.variant not in services.switches.variants:
             settings = replace(settings, variant=services.switches.variant.name)
-        for other in await services.store.active_jobs():
+        for other in await services.store.jobs.active():
             if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
                 raise Refused(queued_already_text())
         route = route_of(interaction, spoiler=job.route.spoiler, now_ms=wall_clock_ms())
@@ -176,7 +175,7 @@ def _new_job(
         route=route,
         settings=settings,
         picture=picture,
-        weight=weight_of(interaction),
+        share=share_of(interaction),
         notes=notes,
     )
 
@@ -185,7 +184,7 @@ async def _accept(interaction: Interaction, new: NewJob, message_id: int) -> Non
     """Enqueue, then show the card: the job is on disk before the person reads that it was accepted."""
     services = interaction.client.services
     try:
-        job = await services.store.enqueue(replace(new, card_message_id=message_id))
+        job = await services.store.jobs.enqueue(replace(new, card_message_id=message_id))
     except QueueFull as error:
         raise Refused(explain_full(error.scope, error.limit)) from error
     except StoreFull as error:
@@ -207,6 +206,6 @@ async def _refuse_long_wait(services: Services, job: Job) -> None:
     """
     if job.route.can_post:
         return
-    position = await services.store.place(job.id)
-    if position is not None and position.eta_low_ms > ANSWER_WITHIN_MS and await services.store.withdraw(job.id):
+    position = await services.store.jobs.position(job.id)
+    if position is not None and position.eta_low_ms > ANSWER_WITHIN_MS and await services.store.jobs.withdraw(job.id):
         raise Refused(too_long_text(position.eta_low_ms))

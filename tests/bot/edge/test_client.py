@@ -22,7 +22,7 @@ async def test_commands_are_registered_once_and_again_only_when_they_changed(tmp
         registered = sandbox.record.asked("PUT", "/applications/{application_id}/commands")
         assert len(registered) == 1
         async with running_edge(tmp_path, sandbox) as edge:
-            await edge.store.set_setting("commands_hash", "of an older version")
+            await edge.store.settings.set("commands_hash", "of an older version")
         async with running_edge(tmp_path, sandbox):
             pass
         assert len(sandbox.record.asked("PUT", "/applications/{application_id}/commands")) == 2
@@ -87,7 +87,7 @@ async def test_a_server_that_sends_the_bot_away_is_forgotten(tmp_path: Path) -> 
         sandbox.world.places.remove_bot(TABLEAUX)
 
         async def forgotten() -> bool:
-            return not await edge.store.jobs_of(int(ADA))
+            return not await edge.store.jobs.of_user(int(ADA))
 
         await until(forgotten, "the server's rows are gone")
         await until(lambda: list(edge.spool.folder.iterdir()) == [], "its files are gone")
@@ -100,7 +100,7 @@ async def test_what_runs_for_a_server_that_sends_the_bot_away_is_stopped(tmp_pat
         await until(lambda: backend.requests, "it runs")
         sandbox.world.places.remove_bot(TABLEAUX)
         await until(lambda: backend.cancelled == [job.id], "the render is stopped")
-        assert await edge.store.job(job.id) is None
+        assert await edge.store.jobs.get(job.id) is None
 
 
 async def test_a_server_that_sent_the_bot_away_while_it_was_off_is_forgotten(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ async def test_a_server_that_sent_the_bot_away_while_it_was_off_is_forgotten(tmp
         async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
 
             async def forgotten() -> bool:
-                return [job.id for job in await edge.store.jobs_of(int(ADA))] == [2]
+                return [job.id for job in await edge.store.jobs.of_user(int(ADA))] == [2]
 
             await until(forgotten, "the server's rows are gone, and nobody else's")
             await until(lambda: len(list(edge.spool.folder.glob("picture-*"))) == 1, "its picture is gone")
@@ -126,8 +126,8 @@ async def test_a_server_with_the_commands_but_without_the_bot_keeps_its_jobs(tmp
             assert not job.route.can_post
         async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
             await until(lambda: edge.client.is_ready(), "every shard has named its servers")
-            assert await edge.store.guilds(job.route.application_id) == set()
-            assert await edge.store.job(job.id) is not None
+            assert await edge.store.retention.guilds(job.route.application_id) == set()
+            assert await edge.store.jobs.get(job.id) is not None
 
 
 def test_the_discord_edge_loads_neither_torch_nor_numpy_nor_a_picture_library() -> None:

@@ -16,8 +16,8 @@ from bot.edge.delivery import ROOM_SECONDS, Poster
 from bot.edge.http_errors import AttemptResult, Next
 from bot.edge.posting import Posting
 from bot.queue.database import StoreFull
-from bot.queue.job import Delivery, Job
-from bot.queue.store import JobStore
+from bot.queue.deliveries import Deliveries
+from bot.queue.job import DeadReason, Delivery, Job
 from bot.sandbox.faults import (
     CutUpload,
     Delay,
@@ -35,7 +35,6 @@ from bot.sandbox.faults import (
 from bot.sandbox.permissions import Permission
 from bot.sandbox.scene import ADA, BEN, GENERAL, LOBBY, MIA, PICTURES, THREAD
 from bot.sandbox.server import Sandbox
-from bot.texts.explanations import DeadReason
 from generator.protocol import Rendered, RenderRequest
 from tests.support.edge import Edge, clip_of, count_clips, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend
@@ -54,7 +53,7 @@ async def require_one_clip(edge: Edge, channel: str = PICTURES) -> None:
 
 async def _quiet(edge: Edge) -> None:
     """Wait until nothing is owed any more."""
-    while await edge.store.due_deliveries():
+    while await edge.store.deliveries.due():
         await asyncio.sleep(0.01)
 
 
@@ -233,8 +232,8 @@ class MarksThenPosts(Poster):
     async def attempt(
         self, client: Any, posting: Posting, job: Job, delivery: Delivery
     ) -> tuple[AttemptResult, str | None]:
-        await self.store.mark_sending(job.id)
-        await self.store.mark_sent(job.id, None)
+        await self.store.deliveries.mark_sending(job.id)
+        await self.store.deliveries.mark_sent(job.id, None)
         return (await super().attempt(client, posting, job, delivery))[0], None
 
 
@@ -275,9 +274,9 @@ class CatchesNothing(Poster):
     async def attempt(
         self, client: Any, posting: Posting, job: Job, delivery: Delivery
     ) -> tuple[AttemptResult, str | None]:
-        await self.store.mark_sending(job.id)
+        await self.store.deliveries.mark_sending(job.id)
         url = await posting.post(job, delivery, self.now_ms())
-        await self.store.mark_sent(job.id, None)
+        await self.store.deliveries.mark_sent(job.id, None)
         return AttemptResult(Next.SENT), url
 
 
@@ -287,8 +286,8 @@ async def test_one_poisoned_delivery_stops_no_other_and_is_tried_again(sandbox: 
         await until(lambda: len(edge.rests) >= 2, "a second try of the poisoned one")
         await edge.queued()
         await edge.delivered(2)
-        assert (await edge.store.delivery(1)).state in ("pending", "sending")
-        assert (await edge.store.delivery(1)).error == "ZeroDivisionError"
+        assert (await edge.store.deliveries.of_job(1)).state in ("pending", "sending")
+        assert (await edge.store.deliveries.of_job(1)).error == "ZeroDivisionError"
 
 
 async def test_without_the_catch_all_the_same_poison_stops_the_poster(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -405,25 +404,26 @@ async def test_a_clip_too_large_in_every_size_is_a_dead_letter(edge: Edge) -> No
 
 
 class FullDisk:
-    """A store whose disk is full for the first two notes that a post arrived."""
+    """Deliveries in a store whose disk is full for the first two notes that a post arrived."""
 
-    def __init__(self, store: JobStore) -> None:
-        self._store = store
+    def __init__(self, deliveries: Deliveries) -> None:
+        self._deliveries = deliveries
         self._refusals = 2
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
+        return getattr(self._deliveries, name)
 
     async def mark_sent(self, job_id: int, message_id: int | None) -> bool:
         if self._refusals:
             self._refusals -= 1
             raise StoreFull("database or disk is full")
-        return await self._store.mark_sent(job_id, message_id)
+        return await self._deliveries.mark_sent(job_id, message_id)
 
 
 class OnFullDisk(Poster):
     def __init__(self, store: Any, *others: Any, **more: Any) -> None:
-        super().__init__(FullDisk(store), *others, **more)
+        store.deliveries = FullDisk(store.deliveries)
+        super().__init__(store, *others, **more)
 
 
 async def test_a_full_disk_costs_neither_the_poster_nor_a_second_post(sandbox: Sandbox, tmp_path: Path) -> None:

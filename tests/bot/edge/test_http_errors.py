@@ -5,7 +5,8 @@ from __future__ import annotations
 import discord
 import pytest
 
-from bot.edge.http_errors import LONGEST_WAIT_MS, Next, classify, needs_look_up, wait_ms
+from bot.edge.http_errors import Next, classify, needs_look_up, wait_ms
+from bot.queue.deliveries import LONGEST_WAIT_MS
 from bot.queue.job import Delivery, DeliveryState
 
 
@@ -57,5 +58,5 @@ def test_the_history_is_searched_once_the_nonce_may_be_forgotten_or_the_clock_wa
 ) -> None:
     now = 10**12
     first = None if age_seconds is None else now - age_seconds * 1000
-    delivery = Delivery(job_id=1, state=DeliveryState.PENDING, nonce="a-1", first_try_ms=first)
+    delivery = Delivery(job_id=1, state=DeliveryState.PENDING, nonce="a-1", first_attempt_ms=first)
     assert needs_look_up(delivery, now) is look

@@ -8,11 +8,8 @@ from typing import Any
 import pytest
 
 from bot.edge.layouts import clip_buttons, clip_layout, clip_name, dead_card, sent_card, status_card
-from bot.queue.job import JobState, Place
+from bot.queue.job import DeadReason, JobState, QueuePosition
 from bot.texts.descriptions import clip_text, failure_text
-from bot.texts.explanations import (
-    DeadReason,
-)
 from bot.texts.status import CardView
 from bot.work.gate import Hold, HoldCause
 from generator.clip import Format
@@ -26,7 +23,9 @@ from tests.support.texts import SECRET, make_job
 
 
 async def test_a_waiting_card_shows_position_times_settings_and_a_cancel_button() -> None:
-    view = CardView(job=make_job(), position=Place(position=3, waiting=7, eta_low_ms=60_000, eta_high_ms=120_000))
+    view = CardView(
+        job=make_job(), position=QueuePosition(position=3, waiting=7, eta_low_ms=60_000, eta_high_ms=120_000)
+    )
     layout = status_card(view).to_components()
     assert "Number 3 in the queue." in words(layout)
     assert "<t:60:R>, or <t:120:R>" in words(layout)
@@ -79,7 +78,7 @@ async def test_a_clip_mentions_its_person_and_has_its_buttons() -> None:
 
 
 async def test_the_last_card_leads_to_the_clip_or_to_the_command_that_hands_it_over() -> None:
-    job = make_job(JobState.RENDERED, started_ms=1_000, finished_ms=99_000, facts={"seconds": 42.4})
+    job = make_job(JobState.RENDERED, facts={"seconds": 42.4})
     assert "https://discord.com/x" in words(sent_card(job, "https://discord.com/x").to_components())
     assert "in 42 s" in words(sent_card(job, "https://discord.com/x").to_components())
     assert "/result job:17" in words(dead_card(job, DeadReason.CHANNEL_GONE).to_components())

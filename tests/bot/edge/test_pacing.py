@@ -17,7 +17,7 @@ async def test_starts_are_counted_and_paced(tmp_path: Path) -> None:
     async with Sandbox() as sandbox:
         for _ in range(2):
             async with running_edge(tmp_path, sandbox) as edge:
-                due = int(await edge.store.get_setting("identifies") or 0)
+                due = int(await edge.store.settings.get("identifies") or 0)
         assert due > edge.clock() + INTERVAL_MS
         assert sandbox.world.identifies == 2
 
@@ -28,10 +28,14 @@ DAY_MS = 24 * 3_600_000
 class FullDisk:
     """A store that has room for nothing."""
 
-    async def get_setting(self, key: str) -> str | None:
+    @property
+    def settings(self) -> FullDisk:
+        return self
+
+    async def get(self, key: str) -> str | None:
         return None
 
-    async def set_setting(self, key: str, value: str | None) -> None:
+    async def set(self, key: str, value: str | None) -> None:
         raise StoreFull("database or disk is full")
 
 

@@ -21,7 +21,7 @@ def spool(tmp_path: Path) -> Spool:
 
 async def test_two_tries_never_share_a_file(spool: Spool, tmp_path: Path) -> None:
     async with opened(tmp_path / "data") as store:
-        job = await store.enqueue(new_job(format=Format.GIF))
+        job = await store.jobs.enqueue(new_job(format=Format.GIF))
     names = {
         name
         for attempt in (1, 2)

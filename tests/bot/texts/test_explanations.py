@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.queue.jobs import CancelOutcome
+from bot.queue.job import CancelOutcome, DeadReason
 from bot.texts.explanations import (
-    DeadReason,
     explain_dead,
     explain_full,
     explain_hold,

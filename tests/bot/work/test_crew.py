@@ -22,7 +22,7 @@ async def test_one_gpu_that_keeps_crashing_does_not_stop_the_others(tmp_path: Pa
     async with at_work(tmp_path, broken, Limits(max_attempts=100)) as bench:
         sound = FakeBackend()
         other = Worker(bench.store, bench.spool, sound, gate=bench.gate, crew=bench.crew)
-        await bench.store.enqueue(new_job())
+        await bench.store.jobs.enqueue(new_job())
 
         async def stopped() -> bool:
             return not bench.worker.may_start
@@ -47,10 +47,10 @@ async def test_no_gpu_idles_while_another_takes_jobs_in_advance(tmp_path: Path) 
         crew = Crew()
         workers = [Worker(store, spool, backend, gate=gate, crew=crew) for backend in backends]
         for _ in range(3):
-            await store.enqueue(new_job())
+            await store.jobs.enqueue(new_job())
         running = [asyncio.create_task(worker.run()) for worker in workers]
         async with asyncio.timeout(20):
-            while len(await store.active_jobs()) > len([j for j in await store.active_jobs() if j.attempt]):
+            while len(await store.jobs.active()) > len([j for j in await store.jobs.active() if j.attempt]):
                 await asyncio.sleep(0.01)
         assert [len(backend.requests) for backend in backends] == [1, 1]
         for task in running:
@@ -73,18 +73,18 @@ async def test_a_slot_takes_nothing_in_advance_while_another_gpu_idles(tmp_path:
 
         async def until_running(count: int) -> None:
             async with asyncio.timeout(20):
-                while [job.state for job in await store.active_jobs()].count(JobState.RUNNING) != count:
+                while [job.state for job in await store.jobs.active()].count(JobState.RUNNING) != count:
                     await asyncio.sleep(0.01)
 
         for _ in range(3):
-            await store.enqueue(new_job())
+            await store.jobs.enqueue(new_job())
         await until_running(3)
         ahead = next(worker for worker in workers if len(worker._renders) == 2)
         other = workers[1 - workers.index(ahead)]
         for worker, left in ((other, 2), (ahead, 1)):  # one GPU ends its only job, the other its first of two
             ends[min(worker._renders)].set()
             await until_running(left)
-        job = await store.enqueue(new_job())
+        job = await store.jobs.enqueue(new_job())
         await until_running(2)
         assert job.id in other._renders
         for task in running:
@@ -99,16 +99,16 @@ async def test_two_workers_share_one_line_and_one_gate(tmp_path: Path) -> None:
         workers = [Worker(store, spool, backend, gate=gate) for backend in backends]
         tasks = [asyncio.create_task(worker.run()) for worker in workers]
         for user_id in range(8):
-            await store.enqueue(new_job(user_id))
+            await store.jobs.enqueue(new_job(user_id))
         async with asyncio.timeout(20):
-            while (await store.counts())[JobState.RENDERED] < 8:
-                await store.wait_for_delivery()
-                await store.due_deliveries()
+            while (await store.jobs.counts())[JobState.RENDERED] < 8:
+                await store.deliveries.wait_for_delivery()
+                await store.deliveries.due()
         gate.close(HoldCause.PAUSED, "stop")
         for user_id in range(4):  # each worker had passed the gate for one claim already
-            await store.enqueue(new_job(user_id))
+            await store.jobs.enqueue(new_job(user_id))
         await asyncio.wait(tasks, timeout=0.1)
-        assert (await store.counts())[JobState.QUEUED] >= 2
+        assert (await store.jobs.counts())[JobState.QUEUED] >= 2
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)

@@ -23,7 +23,7 @@ from tests.support.jobs import new_job, opened
 
 async def test_a_job_is_rendered_and_settled(tmp_path: Path) -> None:
     async with at_work(tmp_path, FakeBackend()) as bench:
-        job = await bench.store.enqueue(new_job())
+        job = await bench.store.jobs.enqueue(new_job())
         job = await bench.until_state(job.id, JobState.RENDERED)
 
         assert job.clip == "1-1.mp4"
@@ -37,7 +37,7 @@ async def test_the_request_carries_the_jobs_names_and_limit(tmp_path: Path) -> N
     backend = FakeBackend()
     async with at_work(tmp_path, backend) as bench:
         new = new_job(seed=5)
-        await bench.until_state((await bench.store.enqueue(new)).id, JobState.RENDERED)
+        await bench.until_state((await bench.store.jobs.enqueue(new)).id, JobState.RENDERED)
 
     [request] = backend.requests
     assert (request.job, request.attempt, request.settings) == (1, 1, new.settings)
@@ -50,7 +50,7 @@ async def test_the_request_carries_the_jobs_names_and_limit(tmp_path: Path) -> N
 async def test_an_error_that_no_retry_mends_is_settled_at_once(tmp_path: Path) -> None:
     backend = FakeBackend(script=[Act(error=BadFrames("black", kind="black"))])
     async with at_work(tmp_path, backend) as bench:
-        job = await bench.until_state((await bench.store.enqueue(new_job())).id, JobState.FAILED)
+        job = await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.FAILED)
 
     assert job.failure == {"code": "bad-frames", "text": "black", "data": {"kind": "black"}}
     assert len(backend.requests) == 1
@@ -59,7 +59,7 @@ async def test_an_error_that_no_retry_mends_is_settled_at_once(tmp_path: Path) -
 async def test_a_lost_executor_means_another_try(tmp_path: Path) -> None:
     backend = FakeBackend(script=[Act(error=lost())])
     async with at_work(tmp_path, backend) as bench:
-        job = await bench.until_state((await bench.store.enqueue(new_job())).id, JobState.RENDERED)
+        job = await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.RENDERED)
 
     assert (job.attempt, job.clip) == (2, "1-2.mp4")
 
@@ -68,8 +68,8 @@ async def test_a_lost_executor_means_another_try(tmp_path: Path) -> None:
 async def test_a_poison_job_fails_and_the_next_one_is_rendered(tmp_path: Path, error: RenderError) -> None:
     backend = FakeBackend(script=[Act(error=error)] * 3)
     async with at_work(tmp_path, backend, Limits(max_attempts=3)) as bench:
-        poison = await bench.until_state((await bench.store.enqueue(new_job())).id, JobState.FAILED)
-        await bench.until_state((await bench.store.enqueue(new_job())).id, JobState.RENDERED)
+        poison = await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.FAILED)
+        await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.RENDERED)
 
     assert (poison.failure["code"], poison.failure["attempts"]) == (error.code, 3)
 
@@ -77,7 +77,7 @@ async def test_a_poison_job_fails_and_the_next_one_is_rendered(tmp_path: Path, e
 async def test_an_innocent_job_is_not_blamed_for_the_executors_end(tmp_path: Path) -> None:
     backend = FakeBackend(script=[Act(error=lost(innocent=True))] * 4)
     async with at_work(tmp_path, backend, Limits(max_attempts=1)) as bench:
-        job = await bench.until_state((await bench.store.enqueue(new_job())).id, JobState.RENDERED)
+        job = await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.RENDERED)
 
     assert job.attempt == 5
 
@@ -85,7 +85,7 @@ async def test_an_innocent_job_is_not_blamed_for_the_executors_end(tmp_path: Pat
 async def test_a_crash_storm_stops_claiming_and_tells(tmp_path: Path) -> None:
     backend = FakeBackend(script=[Act(error=lost())] * STORM_CRASHES)
     async with at_work(tmp_path, backend, Limits(max_attempts=100)) as bench:
-        job = await bench.store.enqueue(new_job())
+        job = await bench.store.jobs.enqueue(new_job())
 
         async def held() -> bool:
             return bench.gate.hold is not None
@@ -106,13 +106,13 @@ async def test_a_closed_backend_ends_its_worker(tmp_path: Path) -> None:
         worker = Worker(store, Spool(tmp_path / "spool", min_free_bytes=0), backend)
         running = asyncio.create_task(worker.run())
         for _ in range(2):
-            await store.enqueue(new_job())
+            await store.jobs.enqueue(new_job())
         async with asyncio.timeout(20):
             while len(worker._renders) < 2:
                 await asyncio.sleep(0.01)
             await backend.close()
             await running
-        assert [job.state for job in await store.active_jobs()] == [JobState.QUEUED] * 2
+        assert [job.state for job in await store.jobs.active()] == [JobState.QUEUED] * 2
 
 
 async def test_slow_crashes_are_no_storm(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ async def test_slow_crashes_are_no_storm(tmp_path: Path) -> None:
         times = iter(range(0, 100_000, 200))
         bench.worker = Worker(store, bench.spool, backend, monotonic=lambda: float(next(times)))
         running = asyncio.create_task(bench.worker.run())
-        job = await bench.until_state((await store.enqueue(new_job())).id, JobState.RENDERED)
+        job = await bench.until_state((await store.jobs.enqueue(new_job())).id, JobState.RENDERED)
         running.cancel()
         await asyncio.wait({running})
 
@@ -132,16 +132,16 @@ async def test_slow_crashes_are_no_storm(tmp_path: Path) -> None:
 async def test_cancelling_stops_the_render(tmp_path: Path) -> None:
     backend = FakeBackend(usual=Act(hangs=True))
     async with at_work(tmp_path, backend) as bench:
-        job = await bench.store.enqueue(new_job())
+        job = await bench.store.jobs.enqueue(new_job())
         await bench.until_state(job.id, JobState.RUNNING)
-        await bench.store.cancel(job.id)
+        await bench.store.jobs.cancel(job.id)
 
         assert bench.worker.cancel(job.id)
         assert not bench.worker.cancel(999)
         job = await bench.until_state(job.id, JobState.CANCELLED)
 
         assert (backend.cancelled, job.clip) == ([job.id], None)
-        assert len(await bench.store.due_deliveries()) == 1
+        assert len(await bench.store.deliveries.due()) == 1
 
 
 class SlowToAnswer(FakeBackend):
@@ -167,14 +167,14 @@ class SlowToAnswer(FakeBackend):
 async def test_a_second_cancel_does_not_interrupt_the_wait_that_the_first_began(tmp_path: Path) -> None:
     backend = SlowToAnswer()
     async with at_work(tmp_path, backend) as bench:
-        job = await bench.store.enqueue(new_job())
+        job = await bench.store.jobs.enqueue(new_job())
         await bench.until_state(job.id, JobState.RUNNING)
-        await bench.store.cancel(job.id)
+        await bench.store.jobs.cancel(job.id)
         assert bench.worker.cancel(job.id)
         await asyncio.sleep(0)
         assert bench.worker.cancel(job.id), "the second press is answered like the first"
         await asyncio.sleep(0)
-        assert (await bench.store.job(job.id)).state is JobState.RUNNING
+        assert (await bench.store.jobs.get(job.id)).state is JobState.RUNNING
         backend.may_answer.set()
         await bench.until_state(job.id, JobState.CANCELLED)
     assert not backend.interrupted
@@ -191,7 +191,7 @@ async def test_stopping_gives_the_job_back_uncounted_and_quickly(tmp_path: Path)
     async with opened(tmp_path, Limits(max_attempts=1)) as store:
         bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), FakeBackend(usual=Act(hangs=True)))
         running = asyncio.create_task(bench.worker.run())
-        job = await bench.until_state((await store.enqueue(new_job())).id, JobState.RUNNING)
+        job = await bench.until_state((await store.jobs.enqueue(new_job())).id, JobState.RUNNING)
 
         start = asyncio.get_running_loop().time()
         running.cancel()
@@ -199,7 +199,7 @@ async def test_stopping_gives_the_job_back_uncounted_and_quickly(tmp_path: Path)
 
         assert asyncio.get_running_loop().time() - start < 3
         assert running.cancelled()
-        assert (await store.job(job.id)).state is JobState.QUEUED
+        assert (await store.jobs.get(job.id)).state is JobState.QUEUED
 
 
 class Stubborn(FakeBackend):
@@ -217,13 +217,13 @@ async def test_a_stubborn_render_does_not_hold_up_the_stop(tmp_path: Path) -> No
     async with opened(tmp_path) as store:
         bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), backend)
         running = asyncio.create_task(bench.worker.run())
-        job = await bench.until_state((await store.enqueue(new_job())).id, JobState.RUNNING)
+        job = await bench.until_state((await store.jobs.enqueue(new_job())).id, JobState.RUNNING)
 
         running.cancel()
         await asyncio.wait({running}, timeout=6)
 
         assert running.done()
-        assert (await store.job(job.id)).state is JobState.QUEUED
+        assert (await store.jobs.get(job.id)).state is JobState.QUEUED
         await backend.close()
 
 
@@ -232,23 +232,23 @@ async def test_a_closed_backend_ends_the_worker_and_keeps_the_job(tmp_path: Path
     async with opened(tmp_path, Limits(max_attempts=1)) as store:
         bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), backend)
         running = asyncio.create_task(bench.worker.run())
-        job = await bench.until_state((await store.enqueue(new_job())).id, JobState.RUNNING)
+        job = await bench.until_state((await store.jobs.enqueue(new_job())).id, JobState.RUNNING)
 
         await backend.close()
         await asyncio.wait_for(running, 5)
 
-        assert (await store.job(job.id)).state is JobState.QUEUED
+        assert (await store.jobs.get(job.id)).state is JobState.QUEUED
 
 
 async def test_pause_starts_nothing_and_lets_the_running_one_finish(tmp_path: Path) -> None:
     async with at_work(tmp_path, FakeBackend(script=[Act(steps=5, step_seconds=0.02)])) as bench:
-        first = await bench.store.enqueue(new_job())
+        first = await bench.store.jobs.enqueue(new_job())
         await bench.until_state(first.id, JobState.RUNNING)
         bench.gate.close(HoldCause.PAUSED, "updating the driver")
-        second = await bench.store.enqueue(new_job())
+        second = await bench.store.jobs.enqueue(new_job())
         await bench.until_state(first.id, JobState.RENDERED)
 
-        assert (await bench.store.job(second.id)).state is JobState.QUEUED
+        assert (await bench.store.jobs.get(second.id)).state is JobState.QUEUED
         assert bench.gate.hold.detail == "updating the driver"
         bench.gate.open(HoldCause.PAUSED)
         await bench.until_state(second.id, JobState.RENDERED)
@@ -257,7 +257,7 @@ async def test_pause_starts_nothing_and_lets_the_running_one_finish(tmp_path: Pa
 async def test_a_full_disk_holds_instead_of_burning_attempts(tmp_path: Path) -> None:
     backend = FakeBackend(script=[Act(error=DiskFull("no room"))] * 4)
     async with at_work(tmp_path, backend, Limits(max_attempts=1)) as bench:
-        job = await bench.until_state((await bench.store.enqueue(new_job())).id, JobState.RENDERED)
+        job = await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.RENDERED)
 
         assert job.attempt == 5
         assert bench.gate.hold is None
@@ -268,7 +268,7 @@ async def test_nothing_is_started_while_the_disk_is_nearly_full(tmp_path: Path) 
     async with opened(tmp_path) as store:
         bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=1 << 60), backend)
         running = asyncio.create_task(bench.worker.run())
-        await store.enqueue(new_job())
+        await store.jobs.enqueue(new_job())
 
         async def held() -> bool:
             return bench.gate.hold is not None
@@ -292,8 +292,8 @@ async def test_a_bug_in_the_backend_fails_the_job_and_not_the_worker(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with at_work(tmp_path, Careless()) as bench:
-        job = await bench.until_state((await bench.store.enqueue(new_job())).id, JobState.FAILED)
-        await bench.until_state((await bench.store.enqueue(new_job())).id, JobState.FAILED)
+        job = await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.FAILED)
+        await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.FAILED)
 
     assert job.failure["data"] == {"type": "KeyError"}
     assert "job=1" in caplog.text
@@ -303,10 +303,10 @@ async def test_as_many_jobs_run_as_the_backend_has_slots(tmp_path: Path) -> None
     backend = FakeBackend(usual=Act(hangs=True), slots=3)
     async with at_work(tmp_path, backend) as bench:
         for user_id in range(5):
-            await bench.store.enqueue(new_job(user_id))
+            await bench.store.jobs.enqueue(new_job(user_id))
 
         async def three() -> bool:
-            return (await bench.store.counts())[JobState.RUNNING] == 3
+            return (await bench.store.jobs.counts())[JobState.RUNNING] == 3
 
         await bench.until(three)
         assert len(backend.requests) == 3
@@ -315,8 +315,8 @@ async def test_as_many_jobs_run_as_the_backend_has_slots(tmp_path: Path) -> None
 async def test_a_late_clip_is_deleted(tmp_path: Path) -> None:
     backend = FakeBackend(script=[Act(steps=10, step_seconds=0.02)])
     async with at_work(tmp_path, backend) as bench:
-        job = await bench.until_state((await bench.store.enqueue(new_job())).id, JobState.RUNNING)
-        await bench.store.forget_user(job.user_id)
+        job = await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.RUNNING)
+        await bench.store.retention.forget_user(job.user_id)
 
         async def idle() -> bool:
             return bench.changes.count(job.id) == 2
@@ -328,9 +328,9 @@ async def test_a_late_clip_is_deleted(tmp_path: Path) -> None:
 async def test_each_transition_is_one_line_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "bot")
     async with at_work(tmp_path, FakeBackend(script=[Act(error=lost(innocent=True))])) as bench:
-        await bench.until_state((await bench.store.enqueue(new_job())).id, JobState.RENDERED)
+        await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.RENDERED)
 
-    lines = [record.getMessage() for record in caplog.records if record.name == "bot.queue.store"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "bot.queue.jobs"]
     assert [line.split()[:2] for line in lines] == [
         ["job=1", "accepted"],
         ["job=1", "running"],

@@ -30,16 +30,16 @@ async def test_forget_me_asks_first_then_deletes_rows_and_files(start: Start) ->
         asked = await edge.invoke("forget-me")
         await edge.answer(asked)
         question = next(item for item in edge.seen() if item["id"] == asked.message_id)
-        assert len(await edge.store.jobs_of(int(ADA))) == 2
+        assert len(await edge.store.jobs.of_user(int(ADA))) == 2
         pressed = await edge.world.press(ADA, PICTURES, question["id"], f"vivant:forget:{ADA}:")
         assert "know nothing about you" in await edge.answer(pressed)
-        assert await edge.store.jobs_of(int(ADA)) == []
+        assert await edge.store.jobs.of_user(int(ADA)) == []
         card = next(item for item in edge.seen() if "Cancelled" in words(item))
         assert not buttons(card["components"])
         assert card["attachments"] == [], "the picture is gone from the card"
-        left = await edge.store.known_files()
+        left = await edge.store.retention.known_files()
         await until(lambda: {path.name for path in edge.spool.folder.iterdir()} <= left, "the files are gone")
-        assert len(await edge.store.jobs_of(int(BEN))) == 1
+        assert len(await edge.store.jobs.of_user(int(BEN))) == 1
 
 
 async def test_forget_me_closes_the_card_of_a_clip_that_could_not_be_posted_yet(start: Start) -> None:

@@ -21,11 +21,15 @@ async def test_a_command_that_came_too_late_leaves_no_job(start: Start) -> None:
         edge.world.timing.acknowledge = 3.0
         done = await edge.invoke("queue")
         assert "The queue is empty." in await edge.answer(done)
-        assert await edge.store.active_jobs() == []
+        assert await edge.store.jobs.active() == []
 
 
 class BrokenStore:
-    async def active_jobs(self) -> None:
+    @property
+    def jobs(self) -> BrokenStore:
+        return self
+
+    async def active(self) -> None:
         raise ZeroDivisionError("a secret")
 
 

@@ -55,7 +55,7 @@ async def test_a_variation_that_would_be_the_same_clip_is_refused_privately(star
         await until(lambda: len(edge.backend.requests) == 2, "less motion is being made")
         twice = await edge.world.press(ADA, PICTURES, clip["id"], found["Less motion"])
         assert "in the queue already" in await edge.answer(twice)
-        assert len(await edge.store.jobs_of(int(ADA))) == 2
+        assert len(await edge.store.jobs.of_user(int(ADA))) == 2
 
 
 async def test_a_variation_of_a_picture_that_is_gone_is_refused_privately(start: Start) -> None:
@@ -114,7 +114,7 @@ async def test_a_button_from_an_earlier_database_does_not_reach_the_job_of_the_s
         for label in ("Again", "Recipe"):
             pressed = await edge.world.press(BEN, PICTURES, old["id"], buttons(old["components"])[label])
             assert "before my records" in await edge.answer(pressed, actor=BEN)
-        assert await edge.store.jobs_of(int(BEN)) == []
+        assert await edge.store.jobs.of_user(int(BEN)) == []
         await edge.world.press(ADA, PICTURES, old["id"], buttons(old["components"])["Delete"])
         await until(lambda: old["id"] not in {item["id"] for item in edge.seen()}, "the old clip is gone")
         assert (await edge.job()).clip, "the new job keeps its own"

@@ -46,14 +46,14 @@ async def test_others_cannot_cancel_but_moderators_can(start: Start) -> None:
 
 async def test_privacy_and_forget_me_work_where_the_bot_does_not(start: Start) -> None:
     async with start(backend=hanging(), config={"allowed_guilds": [1]}) as edge:
-        await edge.store.enqueue(new_job(int(ADA)))
+        await edge.store.jobs.enqueue(new_job(int(ADA)))
         assert "do not work in this server" in await edge.answer(await edge.invoke("help"))
         assert "24 hours" in await edge.answer(await edge.invoke("privacy"))
         asked = await edge.invoke("forget-me")
         await edge.answer(asked)
         pressed = await edge.world.press(ADA, PICTURES, asked.message_id, f"vivant:forget:{ADA}:")
         assert "know nothing about you" in await edge.answer(pressed)
-        assert await edge.store.jobs_of(int(ADA)) == []
+        assert await edge.store.jobs.of_user(int(ADA)) == []
 
 
 async def test_the_server_side_check_holds_also_for_people_whom_discord_lets_through(start: Start) -> None:

@@ -22,12 +22,12 @@ async def test_where_the_bot_is_no_member_a_long_queue_is_refused(start: Start) 
             await edge.queued(steps=50, frames=50, shape="square")
         await until(lambda: len(edge.backend.requests) == 1, "the first job runs")
         for number in range(600):
-            await edge.store.enqueue(_copy(await edge.job(2), number))
-        before = len(await edge.store.active_jobs())
+            await edge.store.jobs.enqueue(_copy(await edge.job(2), number))
+        before = len(await edge.store.jobs.active())
         refused = await edge.animate(channel=LOBBY)
         assert "only answer for 15 minutes" in await edge.answer(refused, channel=LOBBY)
-        assert len(await edge.store.active_jobs()) == before
-        assert await edge.store.due_deliveries() == [], "nobody is to be told that it was cancelled"
+        assert len(await edge.store.jobs.active()) == before
+        assert await edge.store.deliveries.due() == [], "nobody is to be told that it was cancelled"
         await until(lambda: len(edge.seen(channel=LOBBY)) == 1, "nothing public is left")
 
 
@@ -51,7 +51,7 @@ async def test_what_the_name_and_size_give_away_is_refused_at_once_and_privately
         refused = await edge.animate(file=file)
         assert sentence in await edge.answer(refused)
         assert edge.seen(actor=BEN) == []
-        assert await edge.store.active_jobs() == []
+        assert await edge.store.jobs.active() == []
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ async def test_what_only_decoding_tells_is_refused_privately_too(
         answer = await edge.answer(refused)
         assert explain_picture(PictureError(reason, "")).todo in answer
         await until(lambda: edge.seen(actor=BEN) == [], "nothing public is left")
-        assert await edge.store.active_jobs() == []
+        assert await edge.store.jobs.active() == []
         assert list(edge.spool.folder.iterdir()) == []
 
 
@@ -116,4 +116,4 @@ async def test_a_full_queue_and_a_full_disk_are_refused_and_keep_what_was_accept
         edge.spool._min_free_bytes = 2**62
         refused = await edge.animate(actor=BEN)
         assert "disk is nearly full" in await edge.answer(refused, actor=BEN)
-        assert len(await edge.store.active_jobs()) == 2
+        assert len(await edge.store.jobs.active()) == 2

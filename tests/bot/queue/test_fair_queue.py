@@ -1,4 +1,4 @@
-"""The line against a plain model, and what fairness means to people: shares, newcomers, nobody starves."""
+"""The fair queue against a plain model, and what fairness means to people: shares, newcomers, nobody starves."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from bot.queue import jobs as line
-from bot.queue.job import Job, JobState, Limits
-from bot.queue.jobs import CancelOutcome, Outcome
-from bot.queue.migrations import migrate, scripts
+from bot.queue import fair_queue, jobs
+from bot.queue.estimates import kind_of
+from bot.queue.job import CancelOutcome, Job, JobState, Limits, Outcome
 from generator.variants import BUILT_IN
-from tests.faults.test_store_cancel import faults
-from tests.support.jobs import new_job
+from tests.support.jobs import faults, in_memory, new_job
 
 NO_LIMITS = Limits(queued_per_user=0)
 
 
-def memory() -> sqlite3.Connection:
-    """Give the store's schema in memory: the transactions' insides are the same."""
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(db, scripts(), None)
-    return db
+def ask(db: sqlite3.Connection, user: int, cost_ms: int, share: int = 100) -> Job:
+    """Accept a request of a kind that is known to cost that much."""
+    new = new_job(user, share=share, variant=f"costs-{cost_ms}")
+    values = (kind_of(new.settings), new.settings.variant, *[cost_ms] * 4)
+    sql = "insert into kind (name, variant, model_ms, cost_ms, low_ms, high_ms) values (?, ?, ?, ?, ?, ?)"
+    db.execute(f"{sql} on conflict do nothing", values)
+    return fair_queue.enqueue(db, new, NO_LIMITS, BUILT_IN, 0)
 
 
 # -- the plain model ------------------------------------------------------------------------------------------------
@@ -45,18 +45,18 @@ class PlainJob:
 
 
 @dataclass
-class PlainLine:
+class PlainQueue:
     """Fair queuing by finish tags, as a textbook has it: lists and a minimum, no index, no cached head."""
 
     running_limit: int
-    now: int = 0
-    served: dict[int, int] = field(default_factory=dict)
+    now: float = 0
+    served: dict[int, float] = field(default_factory=dict)
     jobs: list[PlainJob] = field(default_factory=list)
 
-    def enqueue(self, user: int, cost: int, weight: int) -> None:
+    def enqueue(self, user: int, cost: int, share: int) -> None:
         own = [job.tag for job in self.jobs if job.user == user and job.state == "queued"]
         start = max([self.now, self.served.get(user, 0), *own])
-        self.jobs.append(PlainJob(len(self.jobs) + 1, user, start, start + max(1, cost * 100 // weight)))
+        self.jobs.append(PlainJob(len(self.jobs) + 1, user, start, start + max(1, cost * 100 // share)))
 
     def waiting(self) -> list[PlainJob]:
         return sorted((job for job in self.jobs if job.state == "queued"), key=lambda job: (job.tag, job.id))
@@ -74,25 +74,24 @@ class PlainLine:
         return None
 
 
-class Line(RuleBasedStateMachine):
-    """The store's line must do what the plain one does, whatever happens in whatever order."""
+class Queue(RuleBasedStateMachine):
+    """The store's queue must do what the plain one does, whatever happens in whatever order."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.db = memory()
+        self.db = in_memory()
         self.limits = replace(NO_LIMITS, running_per_user=2)
-        self.plain = PlainLine(running_limit=2)
+        self.plain = PlainQueue(running_limit=2)
         self.held: list[Job] = []
 
-    @rule(user=st.integers(1, 4), cost=st.integers(1, 500), weight=st.sampled_from((50, 100, 200, 333)))
-    def enqueue(self, user: int, cost: int, weight: int) -> None:
-        new = new_job(user, cost_ms=cost, weight=weight)
-        line.enqueue(self.db, new, self.limits, BUILT_IN, 0)
-        self.plain.enqueue(user, cost, weight)
+    @rule(user=st.integers(1, 4), cost=st.integers(1, 500), share=st.sampled_from((50, 100, 200, 333)))
+    def enqueue(self, user: int, cost: int, share: int) -> None:
+        ask(self.db, user, cost, share)
+        self.plain.enqueue(user, cost, share)
 
     @rule()
     def claim(self) -> None:
-        job = line.claim(self.db, self.limits, 0)
+        job = fair_queue.claim(self.db, self.limits, 0)
         assert (job and job.id) == self.plain.claim()
         if job:
             self.held.append(job)
@@ -101,73 +100,73 @@ class Line(RuleBasedStateMachine):
     @rule(data=st.data(), state=st.sampled_from((JobState.RENDERED, JobState.FAILED, JobState.CANCELLED)))
     def settle(self, data: st.DataObject, state: JobState) -> None:
         job = self.held.pop(data.draw(st.integers(0, len(self.held) - 1)))
-        assert line.settle(self.db, job, Outcome(state=state), 0)
+        assert jobs.settle(self.db, job, Outcome(state=state), 0)
         self.plain.jobs[job.id - 1].state = "settled"
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
     def give_back(self, data: st.DataObject) -> None:
         job = self.held.pop(data.draw(st.integers(0, len(self.held) - 1)))
-        assert line.give_back(self.db, job, None, 3, 0) is JobState.QUEUED
+        assert jobs.give_back(self.db, job, None, 3, 0) is JobState.QUEUED
         self.plain.jobs[job.id - 1].state = "queued"
 
     @precondition(lambda self: self.plain.waiting())
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         job = data.draw(st.sampled_from(self.plain.waiting()))
-        assert line.cancel(self.db, job.id, 0) is CancelOutcome.QUEUED_CANCELLED
+        assert jobs.cancel(self.db, job.id, 0) is CancelOutcome.QUEUED_CANCELLED
         job.state = "settled"
 
     @rule()
     def restart(self) -> None:
-        assert {job.id for job in line.recover(self.db, 0)} == {job.id for job in self.held}
+        assert {job.id for job in jobs.recover(self.db, 0)} == {job.id for job in self.held}
         for job in self.held:
             self.plain.jobs[job.id - 1].state = "queued"
         self.held.clear()
 
     @invariant()
-    def the_line_is_the_plain_line(self) -> None:
-        waiting = line.waiting(self.db, 1_000)
+    def the_queue_is_the_plain_queue(self) -> None:
+        waiting = fair_queue.waiting(self.db, 1_000)
         assert [job.id for job in waiting] == [job.id for job in self.plain.waiting()]
         assert faults(self.db) == []
         if waiting:
-            place = line.place(self.db, waiting[-1].id, 1, 0)
-            assert place is not None
-            assert (place.position, place.waiting) == (len(waiting), len(waiting))
+            last = fair_queue.position(self.db, waiting[-1].id, 1, 0)
+            assert last is not None
+            assert (last.position, last.waiting) == (len(waiting), len(waiting))
 
     def teardown(self) -> None:
         self.db.close()
 
 
-TestTheLineAgainstAPlainModel = Line.TestCase
-TestTheLineAgainstAPlainModel.settings = settings(
+TestTheQueueAgainstAPlainModel = Queue.TestCase
+TestTheQueueAgainstAPlainModel.settings = settings(
     max_examples=80, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 
-class FirstComeFirstServed(PlainLine):
+class FirstComeFirstServed(PlainQueue):
     """What the store must not be."""
 
     def waiting(self) -> list[PlainJob]:
         return sorted(super().waiting(), key=lambda job: job.id)
 
 
-class UnfairLine(Line):
+class UnfairQueue(Queue):
     def __init__(self) -> None:
         super().__init__()
         self.plain = FirstComeFirstServed(running_limit=2)
 
 
 def test_the_model_catches_an_unfair_order() -> None:
-    """The negative control: first come, first served must not pass for the fair line."""
+    """The negative control: first come, first served must not pass for the fair queue."""
     few = settings(max_examples=80, stateful_step_count=50, deadline=None, phases=[Phase.generate], database=None)
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(UnfairLine, settings=few)
+        run_state_machine_as_test(UnfairQueue, settings=few)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-class TestTheLineForLong(Line.TestCase):
+class TestTheQueueForLong(Queue.TestCase):  # type: ignore[misc,valid-type]
     settings = settings(
         max_examples=400, stateful_step_count=100, deadline=None, suppress_health_check=list(HealthCheck)
     )
@@ -176,68 +175,66 @@ class TestTheLineForLong(Line.TestCase):
 # -- what it means --------------------------------------------------------------------------------------------------
 
 
-def gpu_shares(weights: dict[int, int], rng: random.Random, fair: bool = True) -> dict[int, float]:
-    """Let people with these weights keep the line full for a while; give each one's share of GPU time."""
-    db = memory()
+def gpu_fractions(shares: dict[int, int], rng: random.Random, fair: bool = True) -> dict[int, float]:
+    """Let people with these shares keep the queue full for a while; return each one's fraction of GPU time."""
+    db = in_memory()
     spent: Counter[int] = Counter()
     costs: dict[int, int] = {}
 
     def enqueue(user: int) -> None:
         cost = rng.randrange(10_000, 60_000) * user  # some people always want longer clips than others
         told = cost if fair else 1
-        job = line.enqueue(
-            db, new_job(user, cost_ms=told, weight=weights[user] if fair else 100), NO_LIMITS, BUILT_IN, 0
-        )
+        job = ask(db, user, told, shares[user] if fair else 100)
         costs[job.id] = cost
 
-    for user in weights:
+    for user in shares:
         for _ in range(5):
             enqueue(user)
     for _ in range(800):
-        job = line.claim(db, NO_LIMITS, 0)
+        job = fair_queue.claim(db, NO_LIMITS, 0)
         assert job is not None
         spent[job.user_id] += costs[job.id]
-        line.settle(db, job, Outcome(state=JobState.RENDERED), 0)
+        jobs.settle(db, job, Outcome(state=JobState.RENDERED), 0)
         enqueue(job.user_id)
     db.close()
-    return {user: spent[user] / spent.total() for user in weights}
+    return {user: spent[user] / spent.total() for user in shares}
 
 
-def worst_error(shares: dict[int, float], weights: dict[int, int]) -> float:
-    return max(abs(shares[user] / (weight / sum(weights.values())) - 1) for user, weight in weights.items())
+def worst_error(fractions: dict[int, float], shares: dict[int, int]) -> float:
+    return max(abs(fractions[user] / (share / sum(shares.values())) - 1) for user, share in shares.items())
 
 
-WEIGHTS = {1: 100, 2: 200, 3: 100, 4: 50}
+SHARES = {1: 100, 2: 200, 3: 100, 4: 50}
 
 
-def test_gpu_time_is_shared_by_weight_within_a_tenth() -> None:
+def test_gpu_time_is_divided_by_shares_within_a_tenth() -> None:
     seed = secrets.randbits(32)
-    error = worst_error(gpu_shares(WEIGHTS, random.Random(seed)), WEIGHTS)
-    print(f"\nshares by weight {WEIGHTS}: worst error {error:.1%}, seed={seed}")
+    error = worst_error(gpu_fractions(SHARES, random.Random(seed)), SHARES)
+    print(f"\nfractions by shares {SHARES}: worst error {error:.1%}, seed={seed}")
     assert error < 0.10, f"seed {seed}"
 
 
-def test_the_same_measure_catches_taking_turns_without_cost_and_weight() -> None:
+def test_the_same_measure_catches_taking_turns_without_cost_and_share() -> None:
     """The negative control: round robin by jobs."""
     seed = secrets.randbits(32)
-    error = worst_error(gpu_shares(WEIGHTS, random.Random(seed), fair=False), WEIGHTS)
+    error = worst_error(gpu_fractions(SHARES, random.Random(seed), fair=False), SHARES)
     print(f"\ntaking turns: worst error {error:.0%}, seed={seed}")
     assert error > 0.10, f"seed {seed}"
 
 
 def jobs_before_newcomer(active: int, others_cost: int, own_cost: int, warm_up: int) -> int:
-    """Let `active` people fill the line and `warm_up` jobs run; count what starts before a newcomer's first job."""
-    db = memory()
+    """Let `active` people fill the queue and `warm_up` jobs run; count what starts before a newcomer's first job."""
+    db = in_memory()
     for _ in range(50):
         for user in range(active):
-            line.enqueue(db, new_job(user, cost_ms=others_cost), NO_LIMITS, BUILT_IN, 0)
+            ask(db, user, others_cost)
     for _ in range(warm_up):
-        job = line.claim(db, NO_LIMITS, 0)
+        job = fair_queue.claim(db, NO_LIMITS, 0)
         assert job is not None
-        line.settle(db, job, Outcome(state=JobState.RENDERED), 0)
-    newcomer = line.enqueue(db, new_job(99, cost_ms=own_cost), NO_LIMITS, BUILT_IN, 0)
+        jobs.settle(db, job, Outcome(state=JobState.RENDERED), 0)
+    newcomer = ask(db, 99, own_cost)
     before = 0
-    while (claimed := line.claim(db, NO_LIMITS, 0)) is not None and claimed.id != newcomer.id:
+    while (claimed := fair_queue.claim(db, NO_LIMITS, 0)) is not None and claimed.id != newcomer.id:
         before += 1
     db.close()
     return before
@@ -253,27 +250,27 @@ def test_a_newcomer_starts_within_the_bound(active: int, others: int, own: int) 
 
 
 def test_one_person_with_fifty_jobs_starves_nobody() -> None:
-    db = memory()
+    db = in_memory()
     for _ in range(50):
-        line.enqueue(db, new_job(1), NO_LIMITS, BUILT_IN, 0)
+        ask(db, 1, 20_000)
     for newcomer in range(2, 12):
-        line.enqueue(db, new_job(newcomer), NO_LIMITS, BUILT_IN, 0)
+        ask(db, newcomer, 20_000)
 
-    first = [line.claim(db, NO_LIMITS, 0) for _ in range(20)]
+    first = [fair_queue.claim(db, NO_LIMITS, 0) for _ in range(20)]
     db.close()
 
     assert {job.user_id for job in first if job} == set(range(1, 12))
 
 
 def test_cancelled_jobs_do_not_count_against_their_person() -> None:
-    db = memory()
+    db = in_memory()
     for number in range(1, 51):
-        line.enqueue(db, new_job(1), NO_LIMITS, BUILT_IN, 0)
-        line.cancel(db, number, 0)
-    mine = line.enqueue(db, new_job(1), NO_LIMITS, BUILT_IN, 0)
-    line.enqueue(db, new_job(2), NO_LIMITS, BUILT_IN, 0)
+        ask(db, 1, 20_000)
+        jobs.cancel(db, number, 0)
+    mine = ask(db, 1, 20_000)
+    ask(db, 2, 20_000)
 
-    claimed = line.claim(db, NO_LIMITS, 0)
+    claimed = fair_queue.claim(db, NO_LIMITS, 0)
     db.close()
 
     assert claimed is not None
@@ -282,14 +279,14 @@ def test_cancelled_jobs_do_not_count_against_their_person() -> None:
 
 def test_a_render_that_ran_and_was_cancelled_does_count() -> None:
     """Else somebody could hold the GPU by cancelling at the last step and asking again, with ever shorter jobs."""
-    db = memory()
-    line.enqueue(db, new_job(2, cost_ms=30_000), NO_LIMITS, BUILT_IN, 0)
+    db = in_memory()
+    ask(db, 2, 30_000)
     claimed = []
     for _ in range(5):
-        line.enqueue(db, new_job(1, cost_ms=10_000), NO_LIMITS, BUILT_IN, 0)
-        job = line.claim(db, NO_LIMITS, 0)
+        ask(db, 1, 10_000)
+        job = fair_queue.claim(db, NO_LIMITS, 0)
         assert job is not None
-        line.settle(db, job, Outcome(state=JobState.CANCELLED), 0)
+        jobs.settle(db, job, Outcome(state=JobState.CANCELLED), 0)
         claimed.append(job.user_id)
     db.close()
 

@@ -1,0 +1,195 @@
+"""The fair queue: who waits, who is next, and where a job stands. Each public function is the inside of a transaction.
+
+The queue is fair in GPU time. Every job gets a finish tag when it is accepted. Its start is where its person's last job
+ends, or the queue's virtual time when that is later; its tag is its cost later, less for a larger share. The job with
+the smallest tag is next. Tags never change, so a job moves back only when somebody with less GPU time arrives.
+
+Tested in tests/bot/queue/test_fair_queue.py and tests/bot/queue/test_jobs.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.queue.database import Statements, fetch, fetch_one
+from bot.queue.estimates import kind_for
+from bot.queue.job import Job, JobState, Limits, NewJob, QueueFull, QueuePosition
+from bot.queue.rows import JOB_COLUMNS, job_from, notes_text, route_text, select_jobs, settings_text
+from generator.variants import Variant
+
+MOST_COUNTED = 10_000
+"""a longer queue is shown as this long, so that a look at one's position stays quick"""
+NO_LIMIT = 2**62
+
+# Everything that decides about a request, in one statement. The counts stop at their limits, so that a long queue
+# costs no more than a full one. The last value is where the new job starts in virtual time.
+_ADMIT_SQL = """
+    select
+      (select id from job where key = :key),
+      (select count(*) from (select 1 from job where user_id = :user and state = 'queued' limit :user_limit)),
+      (select count(*) from (select 1 from job where guild_id = :guild and state = 'queued' limit :guild_limit)),
+      max(
+        (select value from meta where key = 'vtime'),
+        coalesce((select served from lane where user_id = :user), 0),
+        coalesce((select max(tag) from job where user_id = :user and state = 'queued'), 0))
+"""
+
+_INSERT_SQL = """
+    insert into job (key, user_id, guild_id, state, start_tag, tag, kind_id, cost_ms, created_ms, picture,
+      route, settings, notes, card_message_id)
+    values (:key, :user, :guild, 'queued', :start, :tag, :kind, :cost, :now, :picture, :route, :settings, :notes, :card)
+    returning id
+"""
+
+_JOIN_LANE_SQL = """
+    insert into lane (user_id, head_tag, head_id) values (?, ?, ?)
+    on conflict do update set head_tag = excluded.head_tag, head_id = excluded.head_id where head_id is null
+"""
+
+# The next job: of the people who are not at the running limit, the one with the smallest head tag. One row per person.
+CLAIM_SQL = """
+    select head_id, user_id from lane
+    where head_id is not null and running < :most
+    order by head_tag, head_id limit 1
+"""
+
+AHEAD_SQL = """
+    select count(*), coalesce(sum(k.low_ms), 0), coalesce(sum(k.high_ms), 0)
+    from job j join kind k on k.id = j.kind_id where j.state = 'queued' and (j.tag, j.id) < (:tag, :id)
+"""
+
+
+def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, Variant], now_ms: int) -> Job:
+    """Insert a request, or find the job that its key already has. Raises QueueFull when a limit is reached."""
+    scopes = (("user", limits.queued_per_user), ("guild", limits.queued_per_guild))
+    who: dict[str, Any] = {"key": new.key, "user": new.user_id, "guild": new.route.guild_id}
+    known, *counts, start = fetch_one(db, _ADMIT_SQL, who | {f"{scope}_limit": limit for scope, limit in scopes})
+    if known is not None:
+        [job] = select_jobs(db, "where id = :id", {"id": known})
+        return job
+    for (scope, limit), count in zip(scopes, counts, strict=True):
+        if limit and count >= limit:
+            raise QueueFull(scope, limit)
+    kind_id, cost_ms = kind_for(db, new.settings, variants)
+    tag = start + max(1, cost_ms * 100 // new.share)
+    tags = {"start": start, "tag": tag, "kind": kind_id, "cost": cost_ms, "now": now_ms}
+    [job_id] = fetch_one(db, _INSERT_SQL, who | tags | _request_values(new))
+    fetch(db, _JOIN_LANE_SQL, (new.user_id, tag, job_id))
+    return _queued_job(job_id, new)
+
+
+def _request_values(new: NewJob) -> dict[str, Any]:
+    return {
+        "picture": new.picture,
+        "route": route_text(new.route),
+        "settings": settings_text(new.settings),
+        "notes": notes_text(new.notes),
+        "card": new.card_message_id,
+    }
+
+
+def _queued_job(job_id: int, new: NewJob) -> Job:
+    """Return what reading the new row would give."""
+    return Job(
+        id=job_id,
+        key=new.key,
+        user_id=new.user_id,
+        route=new.route,
+        settings=new.settings,
+        picture=new.picture,
+        state=JobState.QUEUED,
+        attempt=0,
+        notes=new.notes,
+        card_message_id=new.card_message_id,
+    )
+
+
+def withdraw(db: Statements, job_id: int) -> bool:
+    """Delete a queued job; return False when it is not queued."""
+    found = fetch(db, "delete from job where id = ? and state = 'queued' returning user_id", (job_id,))
+    for (user_id,) in found:
+        refresh_lane(db, user_id)
+    return bool(found)
+
+
+def refresh_lane(db: Statements, user_id: int, served: int = 0) -> None:
+    """Write one person's running jobs and first queued job into their lane, after a change to their jobs."""
+    sql = """
+        update lane set
+          served = max(served, :served),
+          running = (select count(*) from job where user_id = :user and state = 'running'),
+          (head_tag, head_id) =
+            (select tag, id from job where user_id = :user and state = 'queued' order by tag, id limit 1)
+        where user_id = :user
+    """
+    fetch(db, sql, {"user": user_id, "served": served})
+
+
+def claim(db: Statements, limits: Limits, now_ms: int) -> Job | None:
+    """Start an attempt of the next job; return None when no job may run now."""
+    found = fetch_one(db, CLAIM_SQL, {"most": limits.running_per_user or NO_LIMIT})
+    if found is None:
+        return None
+    row = fetch_one(
+        db,
+        f"""
+        update job set state = 'running', attempt = attempt + 1, started_ms = :now
+        where id = :id and state = 'queued' returning {JOB_COLUMNS}, start_tag, tag
+        """,
+        {"id": found[0], "now": now_ms},
+    )
+    start_tag, tag = row[-2:]
+    fetch(db, "update meta set value = ? where key = 'vtime' and value < ?", (start_tag, start_tag))
+    refresh_lane(db, found[1], served=tag)
+    return job_from(row)
+
+
+def waiting(db: Statements, limit: int = NO_LIMIT) -> list[Job]:
+    """Read the queued jobs in the order of claims."""
+    return select_jobs(db, "where state = 'queued' order by tag, id limit :limit", {"limit": limit})
+
+
+def active(db: Statements) -> list[Job]:
+    """Read the running jobs, then the queued ones in the order of claims."""
+    return [*select_jobs(db, "where state = 'running' order by tag, id"), *waiting(db)]
+
+
+def position(db: Statements, job_id: int, executors: int, now_ms: int, settled_ms: int = 0) -> QueuePosition | None:
+    """Read where a queued job stands; return None when it is not queued.
+
+    `settled_ms` is when a job last left an executor.
+    """
+    sql = """
+        select j.state, j.tag, k.low_ms, k.high_ms,
+          (select count(*) from (select 1 from job where state = 'queued' limit :most))
+        from job j join kind k on k.id = j.kind_id where j.id = :id
+    """
+    row = fetch_one(db, sql, {"id": job_id, "most": MOST_COUNTED})
+    if row is None or row[0] != JobState.QUEUED:
+        return None
+    _, tag, low, high, total = row
+    ahead, ahead_low, ahead_high = fetch_one(db, AHEAD_SQL, {"tag": tag, "id": job_id})
+    running = _remaining(db, executors, now_ms, settled_ms)
+    if ahead + len(running) >= executors:
+        low += (ahead_low + sum(rest for rest, _ in running)) // executors
+        high += (ahead_high + sum(rest for _, rest in running)) // executors
+    return QueuePosition(position=ahead + 1, waiting=max(total, ahead + 1), eta_low_ms=low, eta_high_ms=high)
+
+
+def _remaining(db: Statements, executors: int, now_ms: int, settled_ms: int) -> list[tuple[int, int]]:
+    """Return, for each running job, the least and the most milliseconds that it may still need.
+
+    A backend claims one job more than it renders, so the later ones have not begun; and with one executor none began
+    before the last one left. The wall clock is good enough for this: when it jumps, only what people see is wrong.
+    """
+    sql = """
+        select j.started_ms, k.low_ms, k.high_ms from job j join kind k on k.id = j.kind_id
+        where j.state = 'running' order by j.started_ms, j.id
+    """
+    ranges = []
+    for number, (started, low, high) in enumerate(fetch(db, sql)):
+        began = max(started, settled_ms) if executors == 1 else started
+        elapsed = max(0, now_ms - began) if number < executors else 0
+        ranges.append((max(0, low - elapsed), max(0, high - elapsed)))
+    return ranges

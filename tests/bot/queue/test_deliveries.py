@@ -1,0 +1,75 @@
+"""Deliveries from pending to sent or dead, on a real SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.queue.job import DeliveryState
+from bot.queue.store import JobStore
+from tests.support.jobs import Clock, claimed, new_job
+
+HOUR_MS = 3_600_000
+
+
+async def test_recover_makes_unfinished_posts_due_and_keeps_their_first_attempt(store: JobStore, clock: Clock) -> None:
+    await store.jobs.enqueue(new_job())
+    await store.jobs.settle_cancelled(await claimed(store))
+    assert await store.deliveries.mark_sending(1)
+    assert not await store.deliveries.mark_sending(1)
+    assert await store.deliveries.due() == []
+    first_attempt, clock.now_ms = clock.now_ms, clock.now_ms + HOUR_MS
+
+    await store.recover()
+
+    [delivery] = await store.deliveries.due()
+    assert (delivery.state, delivery.first_attempt_ms, delivery.attempts) == (DeliveryState.PENDING, first_attempt, 1)
+
+
+async def test_a_delivery_goes_from_pending_to_sent(store: JobStore, clock: Clock) -> None:
+    await store.jobs.enqueue(new_job())
+    await store.jobs.settle_cancelled(await claimed(store))
+
+    await store.deliveries.mark_sending(1)
+    await store.deliveries.mark_later(1, clock.now_ms + 2_000, "HTTP 500")
+    assert await store.deliveries.due() == []
+    clock.now_ms += 2_000
+    [delivery] = await store.deliveries.due()
+    await store.deliveries.mark_sending(1)
+    await store.deliveries.mark_sent(1, 4711)
+
+    assert (delivery.error, delivery.attempts, len(delivery.nonce) <= 25) == ("HTTP 500", 1, True)
+    sent = await store.deliveries.of_job(1)
+    assert sent is not None
+    assert (sent.state, sent.message_id, sent.nonce) == (DeliveryState.SENT, 4711, delivery.nonce)
+    assert await store.deliveries.due() == []
+
+
+async def test_deliveries_that_one_look_had_no_room_for_are_not_forgotten(store: JobStore) -> None:
+    for user_id in range(3):
+        await store.jobs.enqueue(new_job(user_id))
+        await store.jobs.settle_cancelled(await claimed(store))
+    sent: list[int] = []
+
+    async with asyncio.timeout(5):
+        while len(sent) < 3:
+            for delivery in await store.deliveries.due(limit=1):
+                await store.deliveries.mark_sending(delivery.job_id)
+                await store.deliveries.mark_sent(delivery.job_id, 1)
+                sent.append(delivery.job_id)
+            if len(sent) < 3:
+                await store.deliveries.wait_for_delivery()
+
+    assert sent == [1, 2, 3]
+
+
+async def test_a_dead_delivery_keeps_its_reason_and_is_not_attempted_again(store: JobStore) -> None:
+    await store.jobs.enqueue(new_job())
+    await store.jobs.settle_cancelled(await claimed(store))
+    await store.deliveries.mark_sending(1)
+    await store.deliveries.mark_dead(1, "channel gone")
+
+    dead = await store.deliveries.of_job(1)
+    assert dead is not None
+    assert (dead.state, dead.error) == (DeliveryState.DEAD, "channel gone")
+    await store.recover()
+    assert await store.deliveries.due() == []

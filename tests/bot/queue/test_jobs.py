@@ -1,0 +1,193 @@
+"""Accepting, claiming, settling and cancelling jobs, on a real SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.queue.job import CancelOutcome, JobState, Limits, QueueFull
+from bot.queue.store import JobStore
+from generator.errors import ExecutorLost, OutOfMemory
+from generator.protocol import Note
+from tests.support.jobs import claimed, kept, new_job, opened, rendered
+
+
+async def test_a_request_comes_back_as_it_was_given(store: JobStore) -> None:
+    new = replace(new_job(7, seed=12, motion_bucket=99), notes=(Note("flattened", {"a": 1}),))
+
+    job = await store.jobs.enqueue(new)
+
+    assert (job.key, job.user_id, job.route, job.settings, job.picture) == (
+        new.key,
+        7,
+        new.route,
+        new.settings,
+        new.picture,
+    )
+    assert job.notes == new.notes
+    assert await store.jobs.get(job.id) == job
+
+
+async def test_the_same_request_twice_is_one_job(store: JobStore) -> None:
+    new = new_job()
+
+    first, second = await asyncio.gather(store.jobs.enqueue(new), store.jobs.enqueue(new))
+
+    assert first == second
+    assert (await store.jobs.counts())[JobState.QUEUED] == 1
+
+
+async def test_the_same_request_is_known_even_when_the_queue_is_full(store: JobStore) -> None:
+    jobs = [new_job() for _ in range(3)]
+    for new in jobs:
+        await store.jobs.enqueue(new)
+
+    assert (await store.jobs.enqueue(jobs[0])).key == jobs[0].key
+
+
+@pytest.mark.parametrize(
+    ("limits", "scope"),
+    [
+        (Limits(queued_per_user=2), "user"),
+        (Limits(queued_per_user=0, queued_per_guild=2), "guild"),
+    ],
+)
+async def test_each_limit_refuses_with_its_name(tmp_path: Path, limits: Limits, scope: str) -> None:
+    async with opened(tmp_path, limits) as store:
+        await store.jobs.enqueue(new_job())
+        await store.jobs.enqueue(new_job())
+
+        with pytest.raises(QueueFull) as refused:
+            await store.jobs.enqueue(new_job())
+
+        assert (refused.value.scope, refused.value.limit) == (scope, 2)
+        assert (await store.jobs.counts())[JobState.QUEUED] == 2
+
+
+async def test_people_outside_a_server_have_no_server_limit(tmp_path: Path) -> None:
+    async with opened(tmp_path, Limits(queued_per_guild=1)) as store:
+        for user_id in range(3):
+            await store.jobs.enqueue(new_job(user_id, guild_id=None))
+
+        assert (await store.jobs.counts())[JobState.QUEUED] == 3
+
+
+async def test_nobody_runs_more_than_the_limit(tmp_path: Path) -> None:
+    async with opened(tmp_path, Limits(running_per_user=1)) as store:
+        for user_id in (1, 1, 2):
+            await store.jobs.enqueue(new_job(user_id))
+
+        first, second = await claimed(store), await claimed(store)
+        assert (first.user_id, second.user_id, await store.jobs.claim()) == (1, 2, None)
+
+        await store.jobs.settle_rendered(first, rendered(first))
+        assert (await claimed(store)).user_id == 1
+
+
+async def test_a_late_result_of_an_earlier_attempt_is_thrown_away(store: JobStore) -> None:
+    await store.jobs.enqueue(new_job())
+    first = await claimed(store)
+    await store.jobs.give_back(first, counts=False)
+    second = await claimed(store)
+
+    assert (first.id, first.attempt, second.attempt) == (second.id, 1, 2)
+    assert await store.jobs.settle_rendered(first, rendered(first)) is None
+    assert await store.jobs.give_back(first, counts=True) is None
+    assert await store.jobs.settle_rendered(second, rendered(second)) is JobState.RENDERED
+    assert await store.jobs.settle_failed(second, OutOfMemory("no")) is None
+    assert (await kept(store, first.id)).clip == f"{first.id}-2.mp4"
+
+
+async def test_each_settled_job_has_exactly_one_delivery(store: JobStore) -> None:
+    for user_id in (1, 2, 3, 4):
+        await store.jobs.enqueue(new_job(user_id))
+    await store.jobs.cancel(4)
+    first = await claimed(store)
+    await store.jobs.settle_rendered(first, rendered(first))
+    await store.jobs.settle_failed(await claimed(store), OutOfMemory("too big", needed_gib=40))
+    await store.jobs.settle_cancelled(await claimed(store))
+
+    assert sorted(delivery.job_id for delivery in await store.deliveries.due()) == [1, 2, 3, 4]
+    assert (await kept(store, 2)).failure == {"code": "out-of-memory", "text": "too big", "data": {"needed_gib": 40}}
+
+
+async def test_a_poison_job_fails_with_its_last_error_after_the_bound(store: JobStore) -> None:
+    job = await store.jobs.enqueue(new_job())
+    lost = ExecutorLost("gone", cause="exit")
+
+    states = [await store.jobs.give_back(await claimed(store), counts=True, error=lost) for _ in range(3)]
+
+    assert states == [JobState.QUEUED, JobState.QUEUED, JobState.FAILED]
+    failure = (await kept(store, job.id)).failure
+    assert failure is not None
+    assert (failure["code"], failure["attempts"]) == ("executor-lost", 3)
+    assert [delivery.job_id for delivery in await store.deliveries.due()] == [job.id]
+
+
+async def test_attempts_that_were_not_the_jobs_fault_do_not_count(store: JobStore) -> None:
+    await store.jobs.enqueue(new_job())
+    for _ in range(10):
+        assert await store.jobs.give_back(await claimed(store), counts=False) is JobState.QUEUED
+
+
+async def test_a_job_given_back_keeps_its_position(store: JobStore) -> None:
+    for user_id in (1, 2, 3):
+        await store.jobs.enqueue(new_job(user_id))
+    first = await claimed(store)
+
+    await store.jobs.give_back(first, counts=False)
+
+    assert [job.id for job in await store.jobs.waiting()] == [1, 2, 3]
+    assert (await claimed(store)).id == first.id
+
+
+async def test_cancelling_in_each_state(store: JobStore) -> None:
+    waiting, running = await store.jobs.enqueue(new_job(1)), await store.jobs.enqueue(new_job(2))
+
+    assert await store.jobs.cancel(999) is CancelOutcome.NOT_FOUND
+    assert (await claimed(store)).id == waiting.id
+    assert await store.jobs.cancel(waiting.id) is CancelOutcome.RUNNING_REQUESTED
+    assert await store.jobs.cancel(running.id) is CancelOutcome.QUEUED_CANCELLED
+    assert await store.jobs.cancel(running.id) is CancelOutcome.ALREADY_SETTLED
+    assert await store.jobs.claim() is None
+
+
+@pytest.mark.parametrize("end", ["rendered", "given back", "recovered"])
+async def test_a_running_job_whose_person_asked_to_cancel_ends_cancelled(store: JobStore, end: str) -> None:
+    await store.jobs.enqueue(new_job())
+    job = await claimed(store)
+    await store.jobs.cancel(job.id)
+
+    if end == "rendered":
+        assert await store.jobs.settle_rendered(job, rendered(job)) is JobState.CANCELLED
+    elif end == "given back":
+        assert await store.jobs.give_back(job, counts=True) is JobState.CANCELLED
+    else:
+        assert [job.state for job in await store.recover()] == [JobState.CANCELLED]
+
+    assert (await kept(store, job.id)).state is JobState.CANCELLED
+    assert len(await store.deliveries.due()) == 1
+
+
+async def test_waiting_for_work_ends_when_a_job_comes(store: JobStore) -> None:
+    assert await store.jobs.claim() is None
+    waiting = asyncio.create_task(store.jobs.wait_for_work())
+    done, _ = await asyncio.wait({waiting}, timeout=0.05)
+    assert not done
+
+    await store.jobs.enqueue(new_job())
+
+    await asyncio.wait_for(waiting, 5)
+
+
+async def test_of_many_claims_at_once_each_job_is_claimed_once(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        for number in range(30):
+            await store.jobs.enqueue(new_job(number % 3))
+
+        jobs = await asyncio.gather(*(store.jobs.claim() for _ in range(40)))
+
+        assert sorted(job.id for job in jobs if job) == list(range(1, 31))

@@ -1,0 +1,81 @@
+"""What is deleted when, and what is kept."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+from bot.queue.store import JobStore
+from tests.support.jobs import Clock, claimed, kept, new_job, opened, rendered
+
+HOUR_MS = 3_600_000
+
+
+async def test_a_running_attempt_is_known_until_it_is_settled(store: JobStore) -> None:
+    await store.jobs.enqueue(new_job())
+    job = await claimed(store)
+    assert await store.retention.known_files() == {job.picture, "1-1"}
+    await store.jobs.settle_rendered(job, rendered(job))
+    assert await store.retention.known_files() == {job.picture, "1-1.mp4"}
+
+
+async def test_sweep_keeps_what_is_not_delivered_and_what_is_shared(store: JobStore, clock: Clock) -> None:
+    sent, shares, unsent = new_job(1), new_job(2), new_job(3)
+    shares = replace(shares, picture=sent.picture)
+    for new in (sent, unsent):
+        await store.jobs.enqueue(new)
+        job = await claimed(store)
+        await store.jobs.settle_rendered(job, rendered(job))
+    await store.deliveries.mark_sending(1)
+    await store.deliveries.mark_sent(1, 5)
+    await store.jobs.enqueue(shares)
+    clock.now_ms += 25 * HOUR_MS
+
+    assert await store.retention.sweep() == ["1-1.mp4"]
+    assert await store.retention.known_files() == {"2-1.mp4", unsent.picture, sent.picture}
+
+    clock.now_ms += 31 * 24 * HOUR_MS
+    await store.retention.sweep()
+    assert await store.jobs.get(1) is None
+    assert (await kept(store, 2)).clip == "2-1.mp4"
+
+
+async def test_forgetting_a_person_leaves_nothing_of_them(store: JobStore, tmp_path: Path) -> None:
+    mine, theirs = new_job(1), new_job(2)
+    await store.jobs.enqueue(mine)
+    await store.jobs.enqueue(theirs)
+    running = await claimed(store)
+
+    names = await store.retention.forget_user(1)
+
+    assert names == [mine.picture]
+    assert await store.jobs.settle_rendered(running, rendered(running)) is None
+    assert [job.user_id for job in await store.jobs.active()] == [2]
+    with sqlite3.connect(tmp_path / "vivant.db") as db:
+        assert db.execute("select user_id from lane").fetchall() == [(2,)]
+    db.close()
+
+
+async def test_nobody_is_remembered_longer_than_their_requests(tmp_path: Path) -> None:
+    clock = Clock()
+    async with opened(tmp_path, now_ms=clock) as store:
+        await store.jobs.enqueue(new_job(4711))
+        job = await claimed(store)
+        await store.jobs.settle_rendered(job, rendered(job))
+        await store.deliveries.mark_sending(job.id)
+        await store.deliveries.mark_sent(job.id, 5)
+        clock.now_ms += 40 * 24 * 3600 * 1000
+        for _ in range(2):
+            await store.retention.sweep()
+        assert await store.jobs.get(job.id) is None
+        assert await store.database.read(lambda db: db.execute("select user_id from lane").fetchall()) == []
+
+
+async def test_forgetting_a_server_leaves_the_other_jobs_in_the_queue(store: JobStore) -> None:
+    await store.jobs.enqueue(new_job(1, guild_id=5))
+    await store.jobs.enqueue(new_job(1, guild_id=6))
+
+    await store.retention.forget_guild(5)
+
+    assert (await claimed(store)).route.guild_id == 6
