@@ -1,4 +1,4 @@
-"""The one safe place around aiosqlite: whole transactions, one writer, one lock on the data folder. Knows no jobs."""
+"""Whole transactions on aiosqlite, one writer, one lock on the data folder. Knows no jobs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SQLITE_NEEDED = (3, 37, 0)
-"""STRICT tables; RETURNING needs 3.35"""
+"""for STRICT tables; RETURNING needs 3.35"""
 
 PRAGMAS = (
     "pragma auto_vacuum = incremental",  # counts only before the first table exists
@@ -46,14 +46,14 @@ class StoreTooNew(StoreError):
 
 
 class StoreFull(StoreError):
-    """The disk takes no more writes; nothing of the transaction was kept."""
+    """The disk is full, or failed at a write; nothing of the transaction was kept."""
 
 
 class Rows(Protocol):
-    """What a statement gives."""
+    """The result of a statement."""
 
     def fetchall(self) -> list[Any]:
-        """Give all rows, which also runs the statement to its end."""
+        """Return all rows, which also runs the statement to its end."""
         ...
 
 
@@ -66,18 +66,18 @@ class Statements(Protocol):
 
 
 def fetch(db: Statements, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
-    """Run one statement to its end and give its rows."""
+    """Run one statement to its end and return its rows."""
     return db.execute(sql, parameters).fetchall()
 
 
 def fetch_one(db: Statements, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
-    """Run one statement to its end and give its first row, or None."""
+    """Run one statement to its end and return its first row, or None."""
     rows = db.execute(sql, parameters).fetchall()
     return rows[0] if rows else None
 
 
 def in_transaction(db: Any, function: Callable[[Any], T], begin: str = "begin immediate") -> T:
-    """Run `function(db)` as one transaction: all of it, or nothing.
+    """Run `function(db)` as one transaction: all of it, or nothing. Raises what `function` raises.
 
     SQLite has already rolled back after some errors (a full disk), so the rollback is guarded.
     """
@@ -93,9 +93,9 @@ def in_transaction(db: Any, function: Callable[[Any], T], begin: str = "begin im
 
 
 class Database:
-    """A writing and a reading connection, each in its own thread; a transaction is one function run there.
+    """A writing and a reading connection, each in its own thread; a transaction is one function that runs there.
 
-    Cancelling the task that awaits a transaction neither stops nor halves it.
+    When the task that awaits a transaction is cancelled, the transaction still runs to its end.
     """
 
     def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, lock: int) -> None:
@@ -127,7 +127,7 @@ class Database:
             uri = path.absolute().as_uri()
             writer = await _connect(uri, partial(_prepare_writer, path))
             try:
-                # Read-only connections never checkpoint: that keeps clear of the WAL-reset bug before SQLite 3.51.3.
+                # Read-only connections never checkpoint, which avoids the WAL-reset bug before SQLite 3.51.3.
                 reader = await _connect(f"{uri}?mode=ro", _prepare_reader)
             except BaseException:
                 await writer.close()
@@ -138,7 +138,7 @@ class Database:
         return cls(writer, reader, lock)
 
     async def close(self) -> None:
-        """Finish the transactions under way, close both connections, free the folder."""
+        """Wait for the transactions under way, close both connections, unlock the folder."""
         while self._running:
             await asyncio.wait(self._running)
         if self._closed:
@@ -149,13 +149,13 @@ class Database:
         os.close(self._lock)
 
     async def write(self, function: Callable[Concatenate[Statements, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `function(db, ...)` as one transaction of the writer. Raises StoreFull and whatever it raises."""
+        """Run `function(db, ...)` as one transaction of the writer. Raises StoreFull and what `function` raises."""
         return await asyncio.shield(self.start_write(function, *args, **kwargs))
 
     def start_write(
         self, function: Callable[Concatenate[Statements, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> asyncio.Future[T]:
-        """Start a transaction that goes to its end whoever awaits it; `close` waits for it too."""
+        """Start a transaction that runs to its end even when nobody awaits it; `close` waits for it too."""
 
         def transaction(connection: sqlite3.Connection) -> T:
             return in_transaction(connection, lambda db: function(db, *args, **kwargs))
@@ -163,7 +163,7 @@ class Database:
         return self.track(self._in_thread(self._writer, transaction))
 
     async def read(self, function: Callable[Concatenate[Statements, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `function(db, ...)` on one snapshot of the reader."""
+        """Run `function(db, ...)` on one snapshot of the reader. Raises what `function` raises."""
 
         def transaction(connection: sqlite3.Connection) -> T:
             return in_transaction(connection, lambda db: function(db, *args, **kwargs), begin="begin")
@@ -171,7 +171,7 @@ class Database:
         return await asyncio.shield(self.track(self._in_thread(self._reader, transaction)))
 
     async def checkpoint(self) -> None:
-        """Bring the write-ahead log into the database and give freed pages back to the disk."""
+        """Copy the write-ahead log into the database and return freed pages to the disk."""
 
         def tidy(connection: sqlite3.Connection) -> None:
             connection.execute("pragma incremental_vacuum(200)").fetchall()
@@ -180,7 +180,7 @@ class Database:
         await asyncio.shield(self.track(self._in_thread(self._writer, tidy)))
 
     def track(self, work: asyncio.Future[T]) -> asyncio.Future[T]:
-        """Let `close` wait for `work`, whoever else does."""
+        """Make `close` wait for `work`, whoever else does."""
         self._running.add(work)
         work.add_done_callback(self._ended)
         return work
@@ -199,11 +199,11 @@ class Database:
 
 
 def _in_thread(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-    """Run a whole function in a connection's thread, after what was given to it before.
+    """Run a whole function in a connection's thread, after what was put there before.
 
     Every public method of aiosqlite is one statement, and a task cancelled between two of them leaves a transaction
-    open. So this is its own queue (0.22.x; pyproject.toml keeps to that): what its `_execute` uses, without a
-    coroutine that a cancelled caller would have to be kept from cancelling.
+    open. So this puts the function into the queue that aiosqlite's own `_execute` uses (0.22.x; pyproject.toml holds it
+    there), and needs no coroutine that a cancelled caller would cancel too.
     """
     future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
     connection._tx.put_nowait((future, partial(_refusing_full_disk, function, connection._conn)))
@@ -222,7 +222,7 @@ def _refusing_full_disk(function: Callable[[sqlite3.Connection], T], connection:
 
 async def _connect(path: str, prepare: Callable[[sqlite3.Connection], None]) -> aiosqlite.Connection:
     connection = aiosqlite.connect(path, uri=True, isolation_level=None, cached_statements=256)
-    connection._thread.daemon = True  # else a start that fails half-way hangs at exit instead of ending
+    connection._thread.daemon = True  # else a start that fails half-way never ends
     await connection
     try:
         await _in_thread(connection, prepare)

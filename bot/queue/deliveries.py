@@ -120,7 +120,7 @@ class Deliveries:
         return bool(later)
 
     async def mark_dead(self, job_id: int, error: str) -> bool:
-        """Give the delivery up: no route is left. The clip is kept, and its person can fetch it."""
+        """Record that no route is left. The clip is kept, and its person can fetch it."""
         sql = """
             update outbox set state = 'dead', error = :error
             where job_id = :job and state in ('pending', 'sending') returning job_id

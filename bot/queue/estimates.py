@@ -1,4 +1,4 @@
-"""What a render will cost, learned from what renders really took on this machine. Knows no line and no people."""
+"""How long a render will hold the GPU, learned from how long renders held it on this machine. Knows no people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEPT = 32
 """durations remembered per kind of render"""
 
 _SETTLED_AFTER = 8
-"""durations of one kind after which they tell nothing new about its variant's other kinds"""
+"""durations of one kind after which its variant's other kinds learn nothing new from it"""
 
 # Before anything was measured: 25 steps of 25 frames at 1024x576 with guidance took 50.9 s on an A100
 # (OneDiff pull request 514); other GPUs lie between a third and several times that.
@@ -27,7 +27,7 @@ _UNKNOWN_LOW, _UNKNOWN_HIGH = 0.3, 6.0
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """GPU milliseconds of one render: the middle and the range it usually lies in."""
+    """GPU milliseconds of one render: the middle, and the range in which it usually lies."""
 
     cost_ms: int
     low_ms: int
@@ -35,13 +35,13 @@ class Estimate:
 
 
 def kind_of(settings: ClipSettings) -> str:
-    """Name the settings that decide how long the GPU is busy."""
+    """Return a name for the settings that decide how long the GPU is busy."""
     guided = "guided" if settings.max_guidance > 1 else "plain"
     return f"{settings.variant}/{settings.shape}/{settings.frames}/{settings.steps}/{guided}"
 
 
 def model_ms(settings: ClipSettings, variants: Mapping[str, Variant] = BUILT_IN) -> int:
-    """Guess from pixels, frames and steps alone."""
+    """Return a guess of the GPU milliseconds from pixels, frames and steps alone."""
     width, height = 1024, 576
     variant = variants.get(settings.variant)
     if variant is not None:
@@ -51,7 +51,10 @@ def model_ms(settings: ClipSettings, variants: Mapping[str, Variant] = BUILT_IN)
 
 
 def estimate(recent: list[int], model: int, ratio: float | None) -> Estimate:
-    """Give the range for one kind: from its own durations, else its variant's, else the model's."""
+    """Return the range of one kind, from its own durations (ms), else from its variant's kinds, else from the model.
+
+    `model` is what `model_ms` says, `ratio` how much longer the variant's measured kinds took than that.
+    """
     if len(recent) >= 3:
         ordered = sorted(recent)
         middle, tenth = ordered[len(ordered) // 2], len(ordered) // 10
@@ -66,7 +69,7 @@ def estimate(recent: list[int], model: int, ratio: float | None) -> Estimate:
 
 
 def kind_for(db: Statements, settings: ClipSettings, variants: Mapping[str, Variant]) -> tuple[int, int]:
-    """Give the id and the expected cost of this kind of render, adding the kind when it is new."""
+    """Return the id and the expected milliseconds of this kind of render, and insert the kind when it is new."""
     name = kind_of(settings)
     row = fetch_one(db, "select id, cost_ms from kind where name = ?", (name,))
     if row is not None:
@@ -79,7 +82,7 @@ def kind_for(db: Statements, settings: ClipSettings, variants: Mapping[str, Vari
 
 
 def learn(db: Statements, kind_id: int, took_ms: int) -> None:
-    """Remember what one render took, and correct the estimates that follow from it."""
+    """Write how long one render took, and correct the estimates that follow from it."""
     variant, model, text = fetch_one(db, "select variant, model_ms, recent from kind where id = ?", (kind_id,))
     recent = [*json.loads(text), took_ms][-KEPT:]
     _write(db, kind_id, recent, estimate(recent, model, None))
@@ -97,7 +100,7 @@ def _write(db: Statements, kind_id: int, recent: list[int], found: Estimate) -> 
 
 
 def _ratio(db: Statements, variant: str) -> float | None:
-    """Tell how this machine compares to the model, from the variant's measured kinds."""
+    """Return how much longer the variant's measured kinds took than the model says; None when none was measured."""
     sql = "select cost_ms, model_ms from kind where variant = ? and recent <> '[]'"
     ratios = [cost / model for cost, model in fetch(db, sql, (variant,))]
     return median(ratios) if ratios else None

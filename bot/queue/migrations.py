@@ -1,4 +1,7 @@
-"""The database's versions: numbered steps, each one transaction, with a copy of the file before. Knows no jobs."""
+"""The database's versions: numbered steps, each one transaction, with a copy of the file before. Knows no jobs.
+
+Tested in tests/faults/test_store_kill.py.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ def scripts() -> list[str]:
 
 
 def version_of(db: Any) -> int:
-    """Give the schema version of an open database; 0 is an empty one."""
+    """Return the schema version of an open database; 0 is an empty one."""
     [(version,)] = db.execute("pragma user_version").fetchall()
     return int(version)
 

@@ -158,7 +158,7 @@ class Retention:
             await self._delete_idle_lanes()
             await self._database.checkpoint()
         except StoreFull as error:
-            log.warning("the sweep waits for room: %s", error)
+            log.warning("the sweep waits for free space: %s", error)
         return sorted(names)
 
     async def _delete_idle_lanes(self) -> None:

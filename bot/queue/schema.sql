@@ -1,8 +1,8 @@
--- Version 1. Times are UTC milliseconds. Tags are virtual GPU milliseconds: see bot/queue/jobs.py.
+-- Version 1. Times are UTC milliseconds. Tags are virtual GPU milliseconds: see bot/queue/fair_queue.py.
 
 create table meta (
   key text primary key,
-  value any not null                    -- 'instance': text, part of every nonce; 'vtime': the line's virtual time
+  value any not null                    -- 'instance': text, part of every nonce; 'vtime': the queue's virtual time
 ) strict, without rowid;
 
 insert into meta values ('instance', lower(hex(randomblob(4)))), ('vtime', 0);
@@ -12,7 +12,7 @@ create table setting (
   value text not null
 ) strict, without rowid;
 
--- One row per kind of render, with what it really took.
+-- One row per kind of render, with how long it really took.
 create table kind (
   id integer primary key,
   name text not null unique,
@@ -24,8 +24,8 @@ create table kind (
   high_ms integer not null
 ) strict;
 
--- One row per person who ever waited. head_* is their first queued job, so that a claim looks at
--- one row per person and never walks over the many jobs of somebody who is at a limit.
+-- One row per person who had a job queued. head_* is their first queued job, so that a claim reads one row
+-- per person and never walks over the many jobs of somebody who is at a limit.
 create table lane (
   user_id integer primary key,
   served integer not null default 0,    -- the largest tag ever claimed: a cancelled job that ran still counts
@@ -44,11 +44,11 @@ create table job (
   guild_id integer,
   state text not null check (state in ('queued', 'running', 'rendered', 'failed', 'cancelled')),
   start_tag integer not null,
-  tag integer not null,                 -- the finish tag: the line's order
+  tag integer not null,                 -- the finish tag: the queue's order
   kind_id integer not null references kind (id),
   cost_ms integer not null,
-  attempt integer not null default 0,   -- counts claims; with id it names one try
-  strikes integer not null default 0,   -- counts the tries that ended by the job's own possible fault
+  attempt integer not null default 0,   -- counts claims; with id it names one attempt
+  strikes integer not null default 0,   -- counts the attempts that ended by the job's own possible fault
   cancel_requested integer not null default 0,
   card_message_id integer,
   created_ms integer not null,
@@ -76,7 +76,7 @@ create table outbox (
   state text not null check (state in ('pending', 'sending', 'sent', 'dead')),
   attempts integer not null default 0,
   next_ms integer not null,
-  first_try_ms integer,                 -- set once: a later try looks whether the first one arrived
+  first_try_ms integer,                 -- set once: a later attempt looks whether the first one arrived
   message_id integer,
   error text
 ) strict;

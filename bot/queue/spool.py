@@ -1,8 +1,8 @@
-"""Where pictures and clips lie on disk, one flat folder; rows name them. Knows no jobs' states and no SQL.
+"""The folder of pictures and clips; the rows hold their names. Knows no job states and no SQL.
 
 incoming-<key>           the picture as uploaded, until it is framed
 picture-<key>.png        the conditioning image
-<job>-<attempt>.<format> the clip; two tries never share a file
+<job>-<attempt>.<format> the clip; two attempts never share a file
 <job>-<attempt>-master.<format>
 .<any of these>.part     being written: see generator.process.durable
 
@@ -21,12 +21,12 @@ from pathlib import Path
 from bot.queue.job import Job
 
 # 7-2.mp4, 7-2-master.mp4, .7-2.mp4.part
-_OF_TRY = re.compile(r"\.?(\d+-\d+)[-.]")
+_OF_ATTEMPT = re.compile(r"\.?(\d+-\d+)[-.]")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 
 
 class SpoolFull(Exception):
-    """The disk is full or nearly so. `free_bytes` is what is left, `needed_bytes` what should be."""
+    """The disk is nearly full: `free_bytes` are free, `needed_bytes` should be."""
 
     def __init__(self, free_bytes: int, needed_bytes: int) -> None:
         super().__init__(f"{free_bytes} bytes free, {needed_bytes} needed")
@@ -45,27 +45,27 @@ class Spool:
     # -- names --------------------------------------------------------------------------------------------------
 
     def incoming_path(self, key: str) -> Path:
-        """Give where the picture of one request is uploaded to."""
+        """Return the path for the picture of one request as uploaded. Raises ValueError for an unsafe key."""
         return self._path(f"incoming-{key}")
 
     def picture_name(self, key: str) -> str:
-        """Name the conditioning image of one request."""
+        """Return the name of one request's conditioning image. Raises ValueError as `incoming_path` does."""
         return self._path(f"picture-{key}.png").name
 
     def picture_path(self, name: str) -> Path:
-        """Give where a conditioning image lies."""
+        """Return the path of a conditioning image. Raises ValueError when `name` could lie outside the folder."""
         return self._path(name)
 
     def clip_name(self, job: Job) -> str:
-        """Name the clip of one try."""
+        """Return the name of one attempt's clip."""
         return f"{job.id}-{job.attempt}.{job.settings.format}"
 
     def master_name(self, job: Job) -> str:
-        """Name the full-quality clip of one try."""
+        """Return the name of one attempt's full-quality clip."""
         return f"{job.id}-{job.attempt}-master.{job.settings.format}"
 
     def clip_path(self, name: str) -> Path:
-        """Give where a clip or master lies."""
+        """Return the path of a clip or master. Raises ValueError when `name` could lie outside the folder."""
         return self._path(name)
 
     def _path(self, name: str) -> Path:
@@ -73,10 +73,10 @@ class Spool:
             raise ValueError(f"not a name in the spool: {name!r}")
         return self.folder / name
 
-    # -- room ---------------------------------------------------------------------------------------------------
+    # -- free space ---------------------------------------------------------------------------------------------
 
     def free_bytes(self) -> int:
-        """Tell how much the disk still takes."""
+        """Return how many bytes are free on the disk."""
         return shutil.disk_usage(self.folder).free
 
     def require_room(self, more_bytes: int = 0) -> None:
@@ -92,14 +92,14 @@ class Spool:
         for name in names:
             path = self._path(name)
             path.unlink(missing_ok=True)
-            for smaller in self.folder.glob(f"{path.stem}-[0-9]*{path.suffix}"):  # made for places that take less
+            for smaller in self.folder.glob(f"{path.stem}-[0-9]*{path.suffix}"):  # made for channels with a lower limit
                 smaller.unlink(missing_ok=True)
 
     def sweep(self, known: Collection[str], older_than_seconds: float = 3600.0) -> list[str]:
-        """Delete what no row names, left over from a crash between file and row. Give the names.
+        """Delete what no row names, left over from a crash between file and row. Return the names.
 
-        `known` also names tries (<job>-<attempt>): the clip of one that cannot be settled for want of room on the disk
-        waits here as long as that takes.
+        `known` also holds running attempts (<job>-<attempt>): while a full disk keeps one from being settled, its clip
+        stays here.
         """
         before = time.time() - older_than_seconds
         swept = []
@@ -112,5 +112,5 @@ class Spool:
 
 
 def _is_known(name: str, known: Collection[str]) -> bool:
-    of_try = _OF_TRY.match(name)
-    return name in known or (of_try is not None and of_try[1] in known)
+    attempt = _OF_ATTEMPT.match(name)
+    return name in known or (attempt is not None and attempt[1] in known)

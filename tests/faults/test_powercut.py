@@ -1,4 +1,4 @@
-"""Power cuts: the store's own transactions on a disk that loses and tears whatever was not synced."""
+"""Power cuts: the store's own transactions on a disk that loses whatever was not synced, or keeps a part of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The disk is full at every stage: nothing accepted is lost, and work goes on when there is room again."""
+"""The disk is full at every stage: nothing accepted is lost, and work goes on when there is free space again."""
 
 from __future__ import annotations
 

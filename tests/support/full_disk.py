@@ -1,7 +1,7 @@
 """A store on a disk that is full: run as a child, since the limit holds for a whole process.
 
 `python -m tests.support.full_disk FOLDER limit|tmpfs`; with `limit` the kernel refuses to let any file grow (SQLite
-then says IOERR), with `tmpfs` FOLDER is a small file system of its own (SQLite says FULL). Prints one JSON line.
+then says IOERR), with `tmpfs` FOLDER is a small file system of its own (SQLite says FULL). Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Disk:
 
 
 async def refused(action: Callable[[], Awaitable[Any]], error: type[Exception], most: int = 3_000) -> bool:
-    """Repeat until the disk refuses; what the log's last pages still take is no fault."""
+    """Repeat until the disk refuses; the log's last pages may still hold some."""
     for _ in range(most):
         try:
             await action()

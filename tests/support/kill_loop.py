@@ -28,12 +28,12 @@ STARTING = 0.1
 LIFE_SECONDS = 1.0
 """the mean life of a connected bot"""
 WAITING = 6
-"""how many clips people have asked for and not got"""
+"""how many jobs people let wait at once"""
 
 
 @dataclass
 class Outcome:
-    """What a run came to."""
+    """The counts of a run."""
 
     seed: int
     kills_bot: int = 0
@@ -80,7 +80,7 @@ class KillLoop:
             people.cancel()
             self._sandbox.faults.clear()
             await self._kill_bot()  # a storm of crashes may have stopped the bot; a start clears it
-            await until(self._is_settled, "every job settled and told", timeout=120)
+            await until(self._is_settled, "every job settled and delivered", timeout=120)
             keeper.cancel()
         self._count()
         self.outcome.seconds = round(time.monotonic() - started, 1)
@@ -164,8 +164,8 @@ class KillLoop:
 
     def _is_settled(self) -> bool:
         unsettled = self._open_jobs()
-        untold = len(self._rows("select job_id from outbox where state in ('pending', 'sending')"))
-        return unsettled + untold == 0
+        undelivered = len(self._rows("select job_id from outbox where state in ('pending', 'sending')"))
+        return unsettled + undelivered == 0
 
     def _count(self) -> None:
         accepted = {int(str(row[0])) for row in self._rows("select id from job")}

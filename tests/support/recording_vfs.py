@@ -1,4 +1,4 @@
-"""A disk that remembers: a SQLite VFS that records every write and sync, and rebuilds what a power cut would leave.
+"""A SQLite VFS that records every write and sync, and rebuilds what a power cut would leave.
 
 A write that was not followed by a sync of its file is, piece by piece of 512 bytes, kept, lost or torn at random.
 """
@@ -30,7 +30,7 @@ class Event:
 
 
 class RecordingVFS(apsw.VFS):
-    """Passes everything on to the real file system and keeps a log of it. Close its connections before `forget`."""
+    """Passes everything on to the real file system and keeps a log of it. Close its connections before `unregister`."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -21,7 +21,7 @@ from tests.support.jobs import new_job, rendered
 
 
 class Journal:
-    """What the outside world saw: one line each, written by one system call, so that a kill tears none."""
+    """What the outside world saw, a line each, written by one system call: a kill leaves no half line."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)

@@ -183,8 +183,8 @@ def gpu_fractions(shares: dict[int, int], rng: random.Random, fair: bool = True)
 
     def enqueue(user: int) -> None:
         cost = rng.randrange(10_000, 60_000) * user  # some people always want longer clips than others
-        told = cost if fair else 1
-        job = ask(db, user, told, shares[user] if fair else 100)
+        cost_told = cost if fair else 1
+        job = ask(db, user, cost_told, shares[user] if fair else 100)
         costs[job.id] = cost
 
     for user in shares:

@@ -19,7 +19,7 @@ def spool(tmp_path: Path) -> Spool:
     return Spool(tmp_path / "spool", min_free_bytes=0)
 
 
-async def test_two_tries_never_share_a_file(spool: Spool, tmp_path: Path) -> None:
+async def test_two_attempts_never_share_a_file(spool: Spool, tmp_path: Path) -> None:
     async with opened(tmp_path / "data") as store:
         job = await store.jobs.enqueue(new_job(format=Format.GIF))
     names = {
@@ -47,7 +47,7 @@ def test_a_nearly_full_disk_is_refused_before_anything_is_written(tmp_path: Path
     assert 0 < full.value.free_bytes < 1 << 60
 
 
-def test_there_is_room_on_an_ordinary_disk(spool: Spool) -> None:
+def test_an_ordinary_disk_has_enough_free_space(spool: Spool) -> None:
     spool.require_room()
 
 
@@ -62,7 +62,7 @@ def test_sweep_deletes_only_old_files_without_a_row(spool: Spool) -> None:
     assert sorted(path.name for path in spool.folder.iterdir()) == ["1-1.mp4", "new.mp4"]
 
 
-def test_sweep_leaves_a_running_try_its_files(spool: Spool) -> None:
+def test_sweep_leaves_a_running_attempt_its_files(spool: Spool) -> None:
     ours = ("7-2.mp4", "7-2-master.mp4", ".7-2.mp4.part")
     others = ("7-1.mp4", "17-2.mp4", "7-20.mp4")
     for name in ours + others:
