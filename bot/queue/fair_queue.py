@@ -4,7 +4,7 @@ The queue is fair in GPU time. Every job gets a finish tag when it is accepted. 
 ends, or the queue's virtual time when that is later; its tag is its cost later, less for a larger share. The job with
 the smallest tag is next. Tags never change, so a job moves back only when somebody with less GPU time arrives.
 
-Tested in tests/bot/queue/test_fair_queue.py and tests/bot/queue/test_jobs.py.
+Tested in tests/bot/queue/test_fair_queue.py and tests/bot/queue/test_position.py.
 """
 
 from __future__ import annotations
