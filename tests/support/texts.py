@@ -27,7 +27,6 @@ def make_job(state: JobState = JobState.QUEUED, **more: Any) -> Job:
         "picture": "picture-k.png",
         "state": state,
         "attempt": 0,
-        "cost_ms": 1000,
     }
     return Job(**(values | more))
 
