@@ -17,9 +17,9 @@ import psutil
 from PIL import Image
 
 from bot.sandbox.demo import running_bot
-from bot.sandbox.refusals import Json
-from bot.sandbox.scene import ADA, PICTURES, VIVANT
+from bot.sandbox.rules.errors import Json
 from bot.sandbox.server import Sandbox
+from bot.sandbox.world.standard import ADA, PICTURES, VIVANT
 from tests.support.edge import png, until
 from tests.support.inspect_clip import inspect_clip
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sandbox.world import World
+from bot.sandbox.world.world import World
 
 _GONE = "This content is no longer available."
 

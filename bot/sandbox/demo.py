@@ -16,11 +16,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bot.sandbox.attachments import Upload
-from bot.sandbox.events import Subscription
-from bot.sandbox.refusals import Json, NotPossible
-from bot.sandbox.scene import ADA, OLGA, PICTURES, VIVANT
+from bot.sandbox.rules.errors import Json, NotPossible
 from bot.sandbox.server import Sandbox, SandboxUnavailable
+from bot.sandbox.world.attachments import Upload
+from bot.sandbox.world.events import Subscription
+from bot.sandbox.world.standard import ADA, OLGA, PICTURES, VIVANT
 from generator.process.lifeline import die_with_parent
 
 STOP_SECONDS = 15.0

@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bot.sandbox.refusals import Json
+from bot.sandbox.rules.errors import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import socket
 import struct
 from fnmatch import fnmatch
 
-from bot.sandbox.record import Record
+from bot.sandbox.exchanges import Record
 
 HOSTS = ("discord.com", "*.discord.gg", "cdn.discordapp.com", "media.discordapp.net")
 _CHUNK = 64 * 1024

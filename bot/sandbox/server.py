@@ -12,19 +12,19 @@ from typing import Self
 
 from aiohttp import web
 
-from bot.sandbox import rest_application, rest_interactions, rest_messages
 from bot.sandbox.cdn import mount_cdn
-from bot.sandbox.clock import Timing
+from bot.sandbox.exchanges import Record
 from bot.sandbox.faults import FaultScript
-from bot.sandbox.gateway import Gateway
-from bot.sandbox.http import Api
-from bot.sandbox.limits import Buckets
-from bot.sandbox.page import page_application
+from bot.sandbox.gateway.gateway import Gateway
+from bot.sandbox.page.server import page_application
 from bot.sandbox.proxy import HOSTS, Proxy
-from bot.sandbox.record import Record
-from bot.sandbox.world import World
+from bot.sandbox.rest import application, interactions, messages
+from bot.sandbox.rest.http import Api
+from bot.sandbox.rest.rate_limits import Buckets
+from bot.sandbox.rules.clock import Timing
+from bot.sandbox.world.world import World
 
-ROUTES = [*rest_application.ROUTES, *rest_messages.ROUTES, *rest_interactions.ROUTES]
+ROUTES = [*application.ROUTES, *messages.ROUTES, *interactions.ROUTES]
 _MAX_BODY = 256 * 1024 * 1024
 """what is read at all; Discord's own 25 MiB are refused politely long before"""
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from bot.edge.posting import Posting
 from bot.queue.database import fetch_one
 from bot.sandbox.faults import Delay, FaultScript, LoseReply
-from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, DIRECT_BEN, GENERAL, PICTURES, THREAD
 from bot.sandbox.server import Sandbox
+from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, DIRECT_BEN, GENERAL, PICTURES, THREAD
 from tests.benchmarks.loop import percentile
 from tests.benchmarks.report import Report
 from tests.bot.edge.test_delivery import POSTS, WithoutNonce

@@ -20,8 +20,8 @@ from typing import Any
 from bot.app import Parts, run_bot
 from bot.config import load_config
 from bot.sandbox.faults import Do
-from bot.sandbox.scene import ADA, BEN, GENERAL, MIA, OLGA, PICTURES
 from bot.sandbox.server import Sandbox
+from bot.sandbox.world.standard import ADA, BEN, GENERAL, MIA, OLGA, PICTURES
 from generator.backend.backend import LocalBackend
 from generator.protocol import Progress, Rendered, RenderRequest
 from tests.benchmarks.report import Report

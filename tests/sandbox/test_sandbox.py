@@ -13,10 +13,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.sandbox.interaction import State
-from bot.sandbox.scene import ADA, BEN, PICTURES
 from bot.sandbox.server import Sandbox, SandboxUnavailable
-from bot.sandbox.world import Interaction, Upload
+from bot.sandbox.world.attachments import Upload
+from bot.sandbox.world.interactions import Interaction, State
+from bot.sandbox.world.standard import ADA, BEN, PICTURES
 from tests.support.openapi import discord_description
 from tests.support.raw_bot import RawBot
 

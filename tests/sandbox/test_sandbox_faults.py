@@ -25,10 +25,10 @@ from bot.sandbox.faults import (
     rate_limited,
     server_error,
 )
-from bot.sandbox.permissions import Permission
-from bot.sandbox.scene import ADA, PICTURES
+from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world import Upload
+from bot.sandbox.world.attachments import Upload
+from bot.sandbox.world.standard import ADA, PICTURES
 from tests.support.raw_bot import RawBot
 from tests.support.sandbox_fixtures import bot, sandbox
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.sandbox.faults import DropGateway
-from bot.sandbox.scene import ADA, ELSEWHERE, GENERAL, PICTURES, TABLEAUX, VIVANT
 from bot.sandbox.server import Sandbox
+from bot.sandbox.world.standard import ADA, ELSEWHERE, GENERAL, PICTURES, TABLEAUX, VIVANT
 from tests.support.raw_bot import RawBot, RawSocket
 
 GUILDS, GUILD_MESSAGES, MESSAGE_CONTENT = 1, 1 << 9, 1 << 15

@@ -10,10 +10,10 @@ import logging
 
 import pytest
 
-from bot.sandbox.interaction import Interaction, State
-from bot.sandbox.scene import ADA, PICTURES, TABLEAUX, VIVANT
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world import Upload
+from bot.sandbox.world.attachments import Upload
+from bot.sandbox.world.interactions import Interaction, State
+from bot.sandbox.world.standard import ADA, PICTURES, TABLEAUX, VIVANT
 
 hikari = pytest.importorskip("hikari", reason="hikari is not installed; no second library was asked")
 

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.interaction import State
-from bot.sandbox.permissions import Permission
-from bot.sandbox.scene import (
+from bot.sandbox.rules.errors import NotPossible
+from bot.sandbox.rules.permissions import Permission
+from bot.sandbox.server import Sandbox
+from bot.sandbox.world.attachments import Upload
+from bot.sandbox.world.interactions import Interaction, State
+from bot.sandbox.world.standard import (
     ADA,
     BEN,
     DIRECT_ADA,
@@ -23,8 +26,6 @@ from bot.sandbox.scene import (
     THREAD,
     VIVANT,
 )
-from bot.sandbox.server import Sandbox
-from bot.sandbox.world import Interaction, NotPossible, Upload
 from tests.support.openapi import discord_description
 from tests.support.raw_bot import RawBot
 from tests.support.sandbox_fixtures import bot, sandbox

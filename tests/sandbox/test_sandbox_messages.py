@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bot.sandbox.permissions import Permission
-from bot.sandbox.places import MIB
-from bot.sandbox.scene import (
+from bot.sandbox.rules.errors import NotPossible
+from bot.sandbox.rules.permissions import Permission
+from bot.sandbox.server import Sandbox
+from bot.sandbox.world.attachments import Upload
+from bot.sandbox.world.channels import MIB
+from bot.sandbox.world.standard import (
     ADA,
     BEN,
     DIRECT_ADA,
@@ -24,8 +27,6 @@ from bot.sandbox.scene import (
     THREAD,
     VIVANT,
 )
-from bot.sandbox.server import Sandbox
-from bot.sandbox.world import NotPossible, Upload
 from tests.support.openapi import discord_description
 from tests.support.raw_bot import RawBot
 from tests.support.sandbox_fixtures import bot, sandbox

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.record import Exchange
-from bot.sandbox.scene import ADA, DIRECT_ADA, OLGA, PICTURES, THREAD, VIVANT
+from bot.sandbox.exchanges import Exchange
 from bot.sandbox.server import Sandbox
+from bot.sandbox.world.standard import ADA, DIRECT_ADA, OLGA, PICTURES, THREAD, VIVANT
 from tests.support.edge import buttons, png, running_edge
 from tests.support.openapi import OpenApi, discord_description
 from tests.support.raw_bot import RawBot

@@ -19,7 +19,7 @@ from bot.sandbox.server import Sandbox
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-SAMPLE = Path(__file__).parents[2] / "bot" / "sandbox" / "page" / "sample-lake.webp"
+SAMPLE = Path(__file__).parents[2] / "bot" / "sandbox" / "page" / "static" / "sample-lake.webp"
 DROP = """([selector, name, bytes]) => {
   const transfer = new DataTransfer();
   transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/webp" }));

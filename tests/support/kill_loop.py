@@ -17,8 +17,8 @@ from pathlib import Path
 import psutil
 
 from bot.sandbox.faults import FaultScript, LoseReply, Reset
-from bot.sandbox.scene import ADA, BEN, MIA, OLGA, PICTURES, VIVANT
 from bot.sandbox.server import Sandbox
+from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES, VIVANT
 from tests.support.edge import png, until
 
 BOT_SHARE = 0.6

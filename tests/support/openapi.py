@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from bot.sandbox.record import Exchange
+from bot.sandbox.exchanges import Exchange
 
 DESCRIPTION = Path(__file__).parents[3] / "shared" / "reference" / "discord-openapi.json"
 METHODS = ("get", "post", "put", "patch", "delete")

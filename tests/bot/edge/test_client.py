@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.scene import ADA, ELSEWHERE, LOBBY, MIA, TABLEAUX
 from bot.sandbox.server import Sandbox
+from bot.sandbox.world.standard import ADA, ELSEWHERE, LOBBY, MIA, TABLEAUX
 from tests.support.edge import hanging, running_edge, until
 
 

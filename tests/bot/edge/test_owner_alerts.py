@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.edge.owner_alerts import OwnerAlerts
-from bot.sandbox.scene import ADA, DIRECT_ADA, DIRECT_OLGA, OLGA
 from bot.sandbox.server import Sandbox
+from bot.sandbox.world.standard import ADA, DIRECT_ADA, DIRECT_OLGA, OLGA
 from generator.errors import ExecutorLost
 from tests.support.edge import running_edge, until
 

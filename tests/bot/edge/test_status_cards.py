@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 from bot.sandbox.faults import server_error
-from bot.sandbox.refusals import Json
-from bot.sandbox.scene import DIRECT_ADA
+from bot.sandbox.rules.errors import Json
 from bot.sandbox.server import Sandbox
+from bot.sandbox.world.standard import DIRECT_ADA
 from generator.errors import ExecutorLost
 from tests.support.edge import Edge, Start, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend

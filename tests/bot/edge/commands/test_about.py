@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.sandbox.faults import Reset
-from bot.sandbox.scene import ADA, BEN, PICTURES
+from bot.sandbox.world.standard import ADA, BEN, PICTURES
 from tests.support.edge import Start, buttons, until, words
 from tests.support.fakes import Act, FakeBackend
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.queue.job import JobState
-from bot.sandbox.scene import BEN, MIA, OLGA, PICTURES
+from bot.sandbox.world.standard import BEN, MIA, OLGA, PICTURES
 from bot.work.gate import HoldCause
 from tests.support.edge import Start, hanging, until, words
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bot.edge.commands.animate import animate
-from bot.sandbox.interaction import State
-from bot.sandbox.scene import ADA, BEN, LOBBY, PICTURES
-from bot.sandbox.world import Upload
+from bot.sandbox.world.attachments import Upload
+from bot.sandbox.world.interactions import State
+from bot.sandbox.world.standard import ADA, BEN, LOBBY, PICTURES
 from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality
 from tests.support.edge import Start, buttons, clip_of, hanging, picture, png, until, words
 from tests.support.fakes import tiny_clip

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.sandbox.interaction import State
-from bot.sandbox.scene import OLGA
+from bot.sandbox.world.interactions import State
+from bot.sandbox.world.standard import OLGA
 from tests.support.edge import Start
 
 

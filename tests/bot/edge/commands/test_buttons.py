@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 from bot.sandbox.faults import LoseReply, Reset
-from bot.sandbox.scene import ADA, BEN, DIRECT_ADA, PICTURES
 from bot.sandbox.server import Sandbox
+from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, PICTURES
 from generator.errors import BadFrames
 from tests.support.edge import Start, buttons, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.config import MIB
-from bot.sandbox.scene import BEN, DIRECT_ADA, GENERAL, NO_FILES, READ_ONLY, TABLEAUX, THREAD
+from bot.sandbox.world.standard import BEN, DIRECT_ADA, GENERAL, NO_FILES, READ_ONLY, TABLEAUX, THREAD
 from tests.support.edge import Start, buttons
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.sandbox.scene import ADA, BEN, MIA, OLGA, PICTURES
+from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES
 from tests.support.edge import Edge, Start, buttons, hanging, until, words
 from tests.support.jobs import new_job
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.sandbox.scene import ADA, BEN, OLGA, PICTURES
+from bot.sandbox.world.standard import ADA, BEN, OLGA, PICTURES
 from tests.support.edge import Start, buttons, hanging, until, words
 from tests.support.fakes import Act, FakeBackend
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.sandbox.scene import BEN, PICTURES
-from bot.sandbox.world import Upload
+from bot.sandbox.world.attachments import Upload
+from bot.sandbox.world.standard import BEN, PICTURES
 from generator.clip import ClipSettings, Format
 from generator.variants import BUILT_IN
 from generator.video.recipe import make_recipe, write_recipe

@@ -8,8 +8,8 @@ import pytest
 
 from bot.queue.job import Job, NewJob
 from bot.sandbox.faults import Refuse
-from bot.sandbox.scene import BEN, LOBBY
-from bot.sandbox.world import Upload
+from bot.sandbox.world.attachments import Upload
+from bot.sandbox.world.standard import BEN, LOBBY
 from bot.texts.explanations import explain_picture
 from generator.errors import PictureError, PictureReason
 from generator.picture.intake import PictureChild, Prepared

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
-from bot.sandbox.refusals import Json, NotPossible
+from bot.sandbox.rules.errors import Json, NotPossible
 
 
 class InteractionType(IntEnum):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Any
 
-from bot.sandbox.refusals import Json, Refusal, invalid_form
+from bot.sandbox.rules.errors import Json, Refusal, invalid_form
 
 
 class Kind(IntEnum):

@@ -8,12 +8,12 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from bot.sandbox.events import Dispatch, Intent
+from bot.sandbox.exchanges import Record
 from bot.sandbox.faults import DropGateway, FaultScript
-from bot.sandbox.record import Record
-from bot.sandbox.refusals import Json
-from bot.sandbox.session import Session, Socket
-from bot.sandbox.world import World
+from bot.sandbox.gateway.session import Session, Socket
+from bot.sandbox.rules.errors import Json
+from bot.sandbox.world.events import Dispatch, Intent
+from bot.sandbox.world.world import World
 
 URL = "wss://gateway.discord.gg"
 RESUME_URL = "wss://gateway-us-east1-b.discord.gg"

@@ -6,9 +6,9 @@ import re
 from enum import IntFlag
 from typing import Any
 
-from bot.sandbox.attachments import Upload
-from bot.sandbox.components import check_components
-from bot.sandbox.refusals import Json, empty_message, invalid_form, too_large
+from bot.sandbox.rules.components import check_components
+from bot.sandbox.rules.errors import Json, empty_message, invalid_form, too_large
+from bot.sandbox.world.attachments import Upload
 
 MIB = 1024 * 1024
 MAX_REQUEST_BYTES = 25 * MIB

@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from PIL import Image, UnidentifiedImageError
 
-from bot.sandbox.clock import Clock, Snowflakes, Timing
-from bot.sandbox.refusals import Json
+from bot.sandbox.rules.clock import Clock, Snowflakes, Timing
+from bot.sandbox.rules.errors import Json
 
 CDN = "https://cdn.discordapp.com"
 MEDIA = "https://media.discordapp.net"

@@ -13,14 +13,14 @@ from typing import Any
 
 from aiohttp import BodyPartReader, web
 
-from bot.sandbox.attachments import Upload
+from bot.sandbox.exchanges import Exchange, Record
 from bot.sandbox.faults import Action, CutUpload, Delay, Do, FaultScript, LoseReply, Refuse, Reset
-from bot.sandbox.limits import Buckets
 from bot.sandbox.proxy import Proxy
-from bot.sandbox.record import Exchange, Record
-from bot.sandbox.refusals import Refusal, invalid_form, too_large, unauthorized
-from bot.sandbox.rules import MAX_REQUEST_BYTES
-from bot.sandbox.world import World
+from bot.sandbox.rest.rate_limits import Buckets
+from bot.sandbox.rules.errors import Refusal, invalid_form, too_large, unauthorized
+from bot.sandbox.rules.message_bodies import MAX_REQUEST_BYTES
+from bot.sandbox.world.attachments import Upload
+from bot.sandbox.world.world import World
 
 log = logging.getLogger(__name__)
 API = "/api/v10"

@@ -6,9 +6,9 @@ import base64
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bot.sandbox.clock import DISCORD_EPOCH_MS, Clock
-from bot.sandbox.permissions import EVERYONE, Permission
-from bot.sandbox.refusals import Json
+from bot.sandbox.rules.clock import DISCORD_EPOCH_MS, Clock
+from bot.sandbox.rules.errors import Json
+from bot.sandbox.rules.permissions import EVERYONE, Permission
 
 TEXT, DIRECT, PUBLIC_THREAD = 0, 1, 11
 

@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 
 from aiohttp import BodyPartReader, WSMsgType, web
 
-from bot.sandbox.events import Subscription
-from bot.sandbox.interaction import Interaction, InteractionType
-from bot.sandbox.refusals import Json, NotPossible, Refusal
-from bot.sandbox.world import Upload, World
+from bot.sandbox.rules.errors import Json, NotPossible, Refusal
+from bot.sandbox.world.attachments import Upload
+from bot.sandbox.world.events import Subscription
+from bot.sandbox.world.interactions import Interaction, InteractionType
+from bot.sandbox.world.world import World
 
-FOLDER = Path(__file__).with_name("page")
+FOLDER = Path(__file__).with_name("static")
 MAX_UPLOAD_BYTES = 200 * 1024 * 1024
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 SUBCOMMANDS = {1, 2}

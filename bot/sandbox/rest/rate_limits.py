@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.sandbox.clock import Clock
 from bot.sandbox.faults import Refuse, rate_limited
+from bot.sandbox.rules.clock import Clock
 
 
 @dataclass

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bot.sandbox.http import Call, Route
-from bot.sandbox.messages import Origin
-from bot.sandbox.permissions import Permission
-from bot.sandbox.refusals import Json, cannot_edit_others, cannot_message_user, invalid_form
-from bot.sandbox.scene import DIRECT
-from bot.sandbox.world import World
+from bot.sandbox.rest.http import Call, Route
+from bot.sandbox.rules.errors import Json, cannot_edit_others, cannot_message_user, invalid_form
+from bot.sandbox.rules.permissions import Permission
+from bot.sandbox.world.messages import Origin
+from bot.sandbox.world.standard import DIRECT
+from bot.sandbox.world.world import World
 
 
 def get_channel(world: World, call: Call) -> Json:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import zstandard
 from aiohttp import web
 
-from bot.sandbox.events import Dispatch, Intent
-from bot.sandbox.refusals import Json
+from bot.sandbox.rules.errors import Json
+from bot.sandbox.world.events import Dispatch, Intent
 
 _BUFFERED = 500
 """events kept for a resume"""

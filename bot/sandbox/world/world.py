@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.sandbox.attachments import Attachments, Upload
-from bot.sandbox.clock import Clock, Snowflakes, Stamps, Timing
-from bot.sandbox.commands import Commands
-from bot.sandbox.events import Events, Subscription
-from bot.sandbox.interaction import Interaction
-from bot.sandbox.interactions import Interactions
-from bot.sandbox.messages import Messages
-from bot.sandbox.people import People
-from bot.sandbox.permissions import Permission
-from bot.sandbox.places import Places
-from bot.sandbox.refusals import Json, NotPossible, unknown
-from bot.sandbox.scene import DIRECT, SceneBuilder
-
-__all__ = ["Interaction", "NotPossible", "Upload", "World"]
+from bot.sandbox.rules.clock import Clock, Snowflakes, Stamps, Timing
+from bot.sandbox.rules.commands import Commands
+from bot.sandbox.rules.errors import Json, unknown
+from bot.sandbox.rules.permissions import Permission
+from bot.sandbox.world.answers import Interactions
+from bot.sandbox.world.attachments import Attachments, Upload
+from bot.sandbox.world.channels import Places
+from bot.sandbox.world.events import Events, Subscription
+from bot.sandbox.world.interactions import Interaction
+from bot.sandbox.world.messages import Messages
+from bot.sandbox.world.people import People
+from bot.sandbox.world.standard import DIRECT, SceneBuilder
 
 
 class World:

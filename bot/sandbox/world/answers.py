@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.sandbox.attachments import Upload
-from bot.sandbox.clock import Stamps
-from bot.sandbox.components import check_modal
-from bot.sandbox.events import Events
-from bot.sandbox.interaction import Callback, Interaction, InteractionType, State
-from bot.sandbox.messages import Messages, Origin
-from bot.sandbox.places import Places
-from bot.sandbox.refusals import (
+from bot.sandbox.rules.clock import Stamps
+from bot.sandbox.rules.components import check_modal
+from bot.sandbox.rules.errors import (
     Json,
     Refusal,
     already_acknowledged,
@@ -20,8 +15,13 @@ from bot.sandbox.refusals import (
     too_many_followups,
     unknown,
 )
-from bot.sandbox.rules import Flag
-from bot.sandbox.scene import Scene
+from bot.sandbox.rules.message_bodies import Flag
+from bot.sandbox.world.attachments import Upload
+from bot.sandbox.world.channels import Places
+from bot.sandbox.world.events import Events
+from bot.sandbox.world.interactions import Callback, Interaction, InteractionType, State
+from bot.sandbox.world.messages import Messages, Origin
+from bot.sandbox.world.standard import Scene
 
 _ALLOWED = {
     InteractionType.COMMAND: {Callback.MESSAGE, Callback.DEFERRED_MESSAGE, Callback.MODAL},

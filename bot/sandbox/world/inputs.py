@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.sandbox.attachments import Attachments, Upload
-from bot.sandbox.commands import Option, check_value
-from bot.sandbox.components import SELECTS, Kind
-from bot.sandbox.places import Places
-from bot.sandbox.refusals import Json, NotPossible
-from bot.sandbox.scene import Scene
+from bot.sandbox.rules.commands import Option, check_value
+from bot.sandbox.rules.components import SELECTS, Kind
+from bot.sandbox.rules.errors import Json, NotPossible
+from bot.sandbox.world.attachments import Attachments, Upload
+from bot.sandbox.world.channels import Places
+from bot.sandbox.world.standard import Scene
 
 
 class Inputs:

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.sandbox.attachments import Attachments, Upload
-from bot.sandbox.clock import Stamps
-from bot.sandbox.commands import CHAT_INPUT, MESSAGE_COMMAND, Commands, descend, find_command, nest
-from bot.sandbox.components import LINK, SELECTS, walk
-from bot.sandbox.inputs import Inputs, pick
-from bot.sandbox.interaction import Interaction, InteractionType
-from bot.sandbox.interactions import Interactions
-from bot.sandbox.messages import Messages, Origin
-from bot.sandbox.permissions import Permission
-from bot.sandbox.places import Places
-from bot.sandbox.refusals import Json, NotPossible
-from bot.sandbox.rules import Flag
-from bot.sandbox.scene import DIRECT, Scene
+from bot.sandbox.rules.clock import Stamps
+from bot.sandbox.rules.commands import CHAT_INPUT, MESSAGE_COMMAND, Commands, descend, find_command, nest
+from bot.sandbox.rules.components import LINK, SELECTS, walk
+from bot.sandbox.rules.errors import Json, NotPossible
+from bot.sandbox.rules.message_bodies import Flag
+from bot.sandbox.rules.permissions import Permission
+from bot.sandbox.world.answers import Interactions
+from bot.sandbox.world.attachments import Attachments, Upload
+from bot.sandbox.world.channels import Places
+from bot.sandbox.world.inputs import Inputs, pick
+from bot.sandbox.world.interactions import Interaction, InteractionType
+from bot.sandbox.world.messages import Messages, Origin
+from bot.sandbox.world.standard import DIRECT, Scene
 
 Files = Mapping[str, Upload]
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bot.sandbox.attachments import Attachments, Upload
-from bot.sandbox.clock import Stamps
-from bot.sandbox.components import Kind, Media, complete, walk
-from bot.sandbox.events import Events, Intent
-from bot.sandbox.places import Places
-from bot.sandbox.refusals import Json, invalid_form, unknown
-from bot.sandbox.rules import Flag, check_flags, check_message, check_nonce, check_uploads, mentions_everyone
-from bot.sandbox.rules import mentioned_users as find_mentions
-from bot.sandbox.scene import Scene
+from bot.sandbox.rules.clock import Stamps
+from bot.sandbox.rules.components import Kind, Media, complete, walk
+from bot.sandbox.rules.errors import Json, invalid_form, unknown
+from bot.sandbox.rules.message_bodies import (
+    Flag,
+    check_flags,
+    check_message,
+    check_nonce,
+    check_uploads,
+    mentions_everyone,
+)
+from bot.sandbox.rules.message_bodies import mentioned_users as find_mentions
+from bot.sandbox.world.attachments import Attachments, Upload
+from bot.sandbox.world.channels import Places
+from bot.sandbox.world.events import Events, Intent
+from bot.sandbox.world.standard import Scene
 
 
 @dataclass(frozen=True, slots=True)

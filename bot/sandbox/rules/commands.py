@@ -6,8 +6,8 @@ import re
 from enum import IntEnum
 from typing import Any
 
-from bot.sandbox.clock import Snowflakes
-from bot.sandbox.refusals import Json, NotPossible, invalid_form, unknown
+from bot.sandbox.rules.clock import Snowflakes
+from bot.sandbox.rules.errors import Json, NotPossible, invalid_form, unknown
 
 
 class Option(IntEnum):

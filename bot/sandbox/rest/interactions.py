@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bot.sandbox.http import Call, Route
-from bot.sandbox.interaction import Callback
-from bot.sandbox.refusals import Json
-from bot.sandbox.rules import Flag
-from bot.sandbox.world import World
+from bot.sandbox.rest.http import Call, Route
+from bot.sandbox.rules.errors import Json
+from bot.sandbox.rules.message_bodies import Flag
+from bot.sandbox.world.interactions import Callback
+from bot.sandbox.world.world import World
 
 
 def respond(world: World, call: Call) -> Json | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntFlag
 
-from bot.sandbox.refusals import Json
+from bot.sandbox.rules.errors import Json
 
 
 class Permission(IntFlag):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.events import Events, Intent
-from bot.sandbox.permissions import IN_DIRECT_MESSAGES, Permission, permissions_in
-from bot.sandbox.refusals import Json, missing_access, missing_permissions, thread_archived, unknown
-from bot.sandbox.scene import DIRECT, PUBLIC_THREAD, Scene
+from bot.sandbox.rules.clock import Clock
+from bot.sandbox.rules.errors import Json, missing_access, missing_permissions, thread_archived, unknown
+from bot.sandbox.rules.permissions import IN_DIRECT_MESSAGES, Permission, permissions_in
+from bot.sandbox.world.events import Events, Intent
+from bot.sandbox.world.standard import DIRECT, PUBLIC_THREAD, Scene
 
 MIB = 1024 * 1024
 UPLOAD_LIMITS = {0: 10 * MIB, 1: 10 * MIB, 2: 50 * MIB, 3: 100 * MIB}

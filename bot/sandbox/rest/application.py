@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.sandbox.gateway import DAILY_IDENTIFIES, URL
-from bot.sandbox.http import Call, Route
-from bot.sandbox.refusals import Json, missing_access, unknown
-from bot.sandbox.world import World
+from bot.sandbox.gateway.gateway import DAILY_IDENTIFIES, URL
+from bot.sandbox.rest.http import Call, Route
+from bot.sandbox.rules.errors import Json, missing_access, unknown
+from bot.sandbox.world.world import World
 
 
 def get_me(world: World, _: Call) -> Json:

@@ -1,0 +1,1 @@
+"""Discord's gateway: the socket on which the bot hears what happens."""

@@ -1,0 +1,1 @@
+"""The browser page of the local Discord; its files are in static/."""

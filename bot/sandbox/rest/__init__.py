@@ -1,0 +1,1 @@
+"""Discord's REST API: requests in, answers out."""
