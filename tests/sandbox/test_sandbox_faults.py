@@ -116,11 +116,13 @@ async def test_a_delay_delays(bot: RawBot, sandbox: Sandbox) -> None:
 
 
 async def test_the_world_changes_just_before_a_request(bot: RawBot, sandbox: Sandbox) -> None:
-    places = sandbox.world.places
+    channels = sandbox.world.channels
     sandbox.faults.add(
-        Do(lambda: places.set_bot_permission(PICTURES, Permission.ATTACH_FILES, allowed=False)), "POST", "/channels/**"
+        Do(lambda: channels.set_bot_permission(PICTURES, Permission.ATTACH_FILES, allowed=False)),
+        "POST",
+        "/channels/**",
     )
-    sandbox.faults.add(Do(lambda: places.delete_channel(PICTURES)), "POST", "/channels/**", skip=1)
+    sandbox.faults.add(Do(lambda: channels.delete_channel(PICTURES)), "POST", "/channels/**", skip=1)
     assert (await bot.call("POST", MESSAGES, {}, {"a": b"x"}))[1]["code"] == 50013
     assert (await bot.call("POST", MESSAGES, {"content": "x"}))[1]["code"] == 10003
 

@@ -85,7 +85,7 @@ async def test_message_events_need_their_intent_and_content_needs_another(sandbo
     await quiet.identify(sandbox.token, GUILDS)
     await listening.identify(sandbox.token, GUILDS | GUILD_MESSAGES)
     sandbox.world.post(ADA, GENERAL, "hello everybody")
-    sandbox.world.places.archive_thread(sandbox.world.channel("old photographs"))
+    sandbox.world.channels.archive_thread(sandbox.world.channel("old photographs"))
     message = (await listening.receive("MESSAGE_CREATE"))["d"]
     assert (message["author"]["id"], message["content"]) == (ADA, "")
     await quiet.receive("GUILD_CREATE")

@@ -144,7 +144,7 @@ async def test_a_deferred_answer_is_one_message_that_its_edit_completes(ready: S
 async def test_an_interactions_messages_go_with_their_channel(ready: Sandbox, bot: RawBot) -> None:
     interaction = await animate(ready)
     await bot.answer(interaction.payload, DEFER)
-    ready.world.places.delete_channel(PICTURES)
+    ready.world.channels.delete_channel(PICTURES)
     asked = [("PATCH", "@original"), ("GET", "@original"), ("DELETE", "@original"), ("POST", "")]
     answers = [await bot.call(method, webhook(interaction, which), {"content": "late"}) for method, which in asked]
     assert [(status, refusal["code"]) for status, refusal in answers] == [(404, 10003)] * 4
@@ -175,8 +175,8 @@ async def test_a_token_does_not_reach_into_a_closed_thread_or_a_deleted_channel(
     inside, outside = await animate(ready, THREAD), await animate(ready)
     for interaction in (inside, outside):
         await bot.answer(interaction.payload, MESSAGE, {"content": "x"})
-    ready.world.places.archive_thread(THREAD)
-    ready.world.places.delete_channel(PICTURES)
+    ready.world.channels.archive_thread(THREAD)
+    ready.world.channels.delete_channel(PICTURES)
     for interaction, code in ((inside, 50083), (outside, 10003)):
         assert (await bot.call("PATCH", webhook(interaction, "@original"), {"content": "y"}))[1]["code"] == code
         assert (await bot.call("POST", webhook(interaction), {"content": "y"}))[1]["code"] == code

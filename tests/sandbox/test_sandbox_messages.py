@@ -134,25 +134,25 @@ async def test_text_is_welcome_where_files_are_not_and_in_threads_and_direct_mes
 
 
 async def test_a_permission_can_be_taken_away_and_given_back(bot: RawBot, sandbox: Sandbox) -> None:
-    places = sandbox.world.places
-    places.set_bot_permission(PICTURES, Permission.VIEW_CHANNEL, allowed=False)
+    channels = sandbox.world.channels
+    channels.set_bot_permission(PICTURES, Permission.VIEW_CHANNEL, allowed=False)
     assert (await bot.call("POST", f"/channels/{PICTURES}/messages", {"content": "x"}))[1]["code"] == 50001
-    places.set_bot_permission(PICTURES, Permission.VIEW_CHANNEL, allowed=True)
-    places.set_bot_permission(PICTURES, Permission.SEND_MESSAGES, allowed=False)
+    channels.set_bot_permission(PICTURES, Permission.VIEW_CHANNEL, allowed=True)
+    channels.set_bot_permission(PICTURES, Permission.SEND_MESSAGES, allowed=False)
     assert (await bot.call("POST", f"/channels/{PICTURES}/messages", {"content": "x"}))[1]["code"] == 50013
-    places.set_bot_permission(PICTURES, Permission.SEND_MESSAGES, allowed=True)
+    channels.set_bot_permission(PICTURES, Permission.SEND_MESSAGES, allowed=True)
     assert (await bot.call("POST", f"/channels/{PICTURES}/messages", {"content": "x"}))[0] == 200
 
 
 async def test_a_file_above_the_places_limit_is_413_and_one_below_passes(bot: RawBot, sandbox: Sandbox) -> None:
-    sandbox.world.places.set_upload_limit(TABLEAUX, 256 * 1024)
+    sandbox.world.channels.set_upload_limit(TABLEAUX, 256 * 1024)
     status, answer = await bot.call("POST", f"/channels/{PICTURES}/messages", {}, {"a.bin": b"x" * (256 * 1024 + 1)})
     assert (status, answer["code"]) == (413, 40005)
     assert (await bot.call("POST", f"/channels/{PICTURES}/messages", {}, {"a.bin": b"x" * 256 * 1024}))[0] == 200
 
 
 async def test_a_request_above_25_mib_is_413_whatever_the_guild_takes(bot: RawBot, sandbox: Sandbox) -> None:
-    sandbox.world.places.set_upload_limit(TABLEAUX, 100 * MIB)
+    sandbox.world.channels.set_upload_limit(TABLEAUX, 100 * MIB)
     status, answer = await bot.call("POST", f"/channels/{PICTURES}/messages", {}, {"a.bin": bytes(25 * MIB)})
     assert (status, answer["code"]) == (413, 40005)
 
@@ -225,7 +225,7 @@ async def test_others_messages_cannot_be_edited_and_deleting_them_needs_a_permis
     path = f"/channels/{PICTURES}/messages/{asked['id']}"
     assert (await bot.call("PATCH", path, {"content": "x"}))[1]["code"] == 50005
     assert (await bot.call("DELETE", path))[1]["code"] == 50013
-    sandbox.world.places.set_bot_permission(PICTURES, Permission.MANAGE_MESSAGES, allowed=True)
+    sandbox.world.channels.set_bot_permission(PICTURES, Permission.MANAGE_MESSAGES, allowed=True)
     assert (await bot.call("DELETE", path))[0] == 204
     assert (await bot.call("GET", path))[1]["code"] == 10008
 
@@ -235,17 +235,17 @@ async def test_a_locked_thread_refuses_and_an_archived_one_opens_for_a_new_messa
 ) -> None:
     path = f"/channels/{THREAD}/messages"
     _, message = await bot.call("POST", path, {"content": "x"})
-    sandbox.world.places.archive_thread(THREAD, locked=False)
+    sandbox.world.channels.archive_thread(THREAD, locked=False)
     assert (await bot.call("PATCH", f"{path}/{message['id']}", {"content": "y"}))[1]["code"] == 50083
     assert (await bot.call("POST", path, {"content": "x"}))[0] == 200
-    sandbox.world.places.archive_thread(THREAD)
+    sandbox.world.channels.archive_thread(THREAD)
     assert (await bot.call("POST", path, {"content": "x"}))[1]["code"] == 50083
 
 
 async def test_a_deleted_channel_is_unknown_and_a_closed_inbox_refuses(bot: RawBot, sandbox: Sandbox) -> None:
-    sandbox.world.places.delete_channel(GENERAL)
+    sandbox.world.channels.delete_channel(GENERAL)
     assert (await bot.call("POST", f"/channels/{GENERAL}/messages", {"content": "x"}))[1]["code"] == 10003
-    sandbox.world.places.close_direct_messages(ADA)
+    sandbox.world.channels.close_direct_messages(ADA)
     _, channel = await bot.call("POST", "/users/@me/channels", {"recipient_id": ADA})
     assert (await bot.call("POST", f"/channels/{channel['id']}/messages", {"content": "x"}))[1]["code"] == 50007
 

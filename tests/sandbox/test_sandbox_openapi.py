@@ -66,7 +66,7 @@ READS = [
 
 
 async def test_every_other_answer_of_the_sandbox_fits_too(description: OpenApi, sandbox: Sandbox, bot: RawBot) -> None:
-    guild = sandbox.world.places.bot_guilds()[0]["id"]
+    guild = sandbox.world.channels.bot_guilds()[0]["id"]
     for path in (*READS, *(f"/guilds/{guild}{rest}" for rest in ("", "/channels", "/roles", f"/members/{ADA}"))):
         await bot.call("GET", path)
     await bot.call("POST", f"/channels/{PICTURES}/messages", {"content": "x" * 2001})

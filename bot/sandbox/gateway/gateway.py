@@ -112,7 +112,7 @@ class Gateway:
         scene = self._world.scene
         guilds = [
             guild
-            for guild in self._world.places.bot_guilds()
+            for guild in self._world.channels.bot_guilds()
             if session.wants(Dispatch("GUILD_CREATE", guild, Intent.GUILDS))
         ]
         ready: Json = {
@@ -129,9 +129,9 @@ class Gateway:
             session.dispatch("GUILD_CREATE", self._guild_create(guild))
 
     def _guild_create(self, guild: Json) -> Json:
-        channels = self._world.places.channels_of(guild["id"])
+        channels = self._world.channels.in_guild(guild["id"])
         members = [item for (guild_id, _), item in self._world.scene.members.items() if guild_id == guild["id"]]
-        mine = [item for item in members if item["user"]["id"] == self._world.places.bot_id]
+        mine = [item for item in members if item["user"]["id"] == self._world.channels.bot_id]
         return guild | {
             "channels": [channel for channel in channels if "thread_metadata" not in channel],
             "threads": [channel for channel in channels if "thread_metadata" in channel],
@@ -174,7 +174,7 @@ class Gateway:
         data: Any = event.data
         if not event.name.startswith("MESSAGE_") or "author" not in data or "guild_id" not in data:
             return event.data
-        bot_id = self._world.places.bot_id
+        bot_id = self._world.channels.bot_id
         mine = data["author"]["id"] == bot_id or any(user["id"] == bot_id for user in data["mentions"])
         if mine or session.intents & Intent.MESSAGE_CONTENT:
             return event.data

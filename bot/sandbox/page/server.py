@@ -182,13 +182,13 @@ class Page:
             raise NotPossible("You cannot see this channel.")
 
     def _channel(self, actor: str, channel: Json) -> Json:
-        return channel | {"permissions": str(self._world.places.permissions(actor, channel))}
+        return channel | {"permissions": str(self._world.channels.permissions(actor, channel))}
 
     def _role(self, actor: str) -> str:
-        guild = self._world.places.bot_guilds()[0] if self._world.places.bot_guilds() else {}
+        guild = self._world.channels.bot_guilds()[0] if self._world.channels.bot_guilds() else {}
         if guild.get("owner_id") == actor:
             return "Owner"
-        member = self._world.places.member(guild.get("id", ""), actor) or {}
+        member = self._world.channels.member(guild.get("id", ""), actor) or {}
         return "Moderator" if member.get("roles") else "Member"
 
     def _named(self, data: Json) -> Json:

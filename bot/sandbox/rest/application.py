@@ -35,7 +35,7 @@ def _scope(world: World, call: Call) -> str | None:
     if call.params["application_id"] != world.scene.application["id"]:
         raise unknown("Application")
     guild_id = call.params.get("guild_id")
-    if guild_id and not world.places.member(guild_id, world.places.bot_id):
+    if guild_id and not world.channels.member(guild_id, world.channels.bot_id):
         raise missing_access()
     return guild_id
 
@@ -75,24 +75,24 @@ def list_guilds(world: World, _: Call) -> list[Json]:
             "permissions": "0",
             "features": [],
         }
-        for guild in world.places.bot_guilds()
+        for guild in world.channels.bot_guilds()
     ]
 
 
 def leave_guild(world: World, call: Call) -> None:
     """DELETE the bot's membership."""
-    world.places.remove_bot(call.params["guild_id"])
+    world.channels.remove_bot(call.params["guild_id"])
 
 
 def get_guild(world: World, call: Call) -> Json:
     """GET a guild the bot is in."""
-    return world.places.guild(call.params["guild_id"])
+    return world.channels.guild(call.params["guild_id"])
 
 
 def list_channels(world: World, call: Call) -> list[Json]:
     """GET a guild's channels, without threads."""
     guild = get_guild(world, call)
-    return [channel for channel in world.places.channels_of(guild["id"]) if "thread_metadata" not in channel]
+    return [channel for channel in world.channels.in_guild(guild["id"]) if "thread_metadata" not in channel]
 
 
 def list_roles(world: World, call: Call) -> Any:
@@ -103,7 +103,7 @@ def list_roles(world: World, call: Call) -> Any:
 def get_member(world: World, call: Call) -> Json:
     """GET a member of a guild the bot is in."""
     guild = get_guild(world, call)
-    member = world.places.member(guild["id"], call.params["user_id"])
+    member = world.channels.member(guild["id"], call.params["user_id"])
     if member is None:
         raise unknown("Member")
     return member

@@ -12,29 +12,29 @@ from bot.sandbox.world.world import World
 
 def get_channel(world: World, call: Call) -> Json:
     """GET a channel the bot can see."""
-    channel = world.places.channel(call.params["channel_id"])
-    world.places.require_bot(channel)
+    channel = world.channels.get(call.params["channel_id"])
+    world.channels.require_bot(channel)
     return channel
 
 
 def create_message(world: World, call: Call) -> Json:
     """POST a message with the bot's token."""
-    channel = world.places.channel(call.params["channel_id"])
-    wanted = world.places.may_speak(channel)
+    channel = world.channels.get(call.params["channel_id"])
+    wanted = world.channels.permission_to_send(channel)
     if call.uploads:
         wanted |= Permission.ATTACH_FILES
-    world.places.require_bot(channel, wanted)
-    world.places.require_open(channel, reopen=True)
-    if channel["type"] == DIRECT and world.places.refuses_messages(channel["recipients"][0]["id"]):
+    world.channels.require_bot(channel, wanted)
+    world.channels.require_open(channel, reopen=True)
+    if channel["type"] == DIRECT and world.channels.refuses_messages(channel["recipients"][0]["id"]):
         raise cannot_message_user()
-    origin = Origin(world.scene.bot, max_file_bytes=world.places.upload_limit(channel))
+    origin = Origin(world.scene.bot, max_file_bytes=world.channels.upload_limit(channel))
     return world.messages.create(channel, call.body, call.uploads, origin)
 
 
 def list_messages(world: World, call: Call) -> list[Json]:
     """GET a channel's history, newest first."""
-    channel = world.places.channel(call.params["channel_id"])
-    world.places.require_bot(channel, Permission.READ_MESSAGE_HISTORY)
+    channel = world.channels.get(call.params["channel_id"])
+    world.channels.require_bot(channel, Permission.READ_MESSAGE_HISTORY)
     limit = int(call.query.get("limit", 50))
     if not 1 <= limit <= 100:
         raise invalid_form("limit", "NUMBER_TYPE_MAX", "int value should be between 1 and 100.")
@@ -53,7 +53,7 @@ def list_messages(world: World, call: Call) -> list[Json]:
 def get_message(world: World, call: Call) -> Json:
     """GET one message; ephemeral ones do not exist for the bot's token."""
     channel = get_channel(world, call)
-    world.places.require_bot(channel, Permission.READ_MESSAGE_HISTORY)
+    world.channels.require_bot(channel, Permission.READ_MESSAGE_HISTORY)
     return world.messages.get(channel["id"], call.params["message_id"])
 
 
@@ -61,12 +61,12 @@ def edit_message(world: World, call: Call) -> Json:
     """PATCH one of the bot's own messages."""
     channel = get_channel(world, call)
     message = world.messages.get(channel["id"], call.params["message_id"])
-    if message["author"]["id"] != world.places.bot_id:
+    if message["author"]["id"] != world.channels.bot_id:
         raise cannot_edit_others()
-    world.places.require_open(channel, reopen=False)
+    world.channels.require_open(channel, reopen=False)
     if call.uploads:
-        world.places.require_bot(channel, Permission.ATTACH_FILES)
-    limit = world.places.upload_limit(channel)
+        world.channels.require_bot(channel, Permission.ATTACH_FILES)
+    limit = world.channels.upload_limit(channel)
     return world.messages.edit(channel, message["id"], call.body, call.uploads, limit)
 
 
@@ -74,17 +74,17 @@ def delete_message(world: World, call: Call) -> None:
     """DELETE a message: the bot's own, or anybody's with Manage Messages."""
     channel = get_channel(world, call)
     message = world.messages.get(channel["id"], call.params["message_id"])
-    if message["author"]["id"] != world.places.bot_id:
-        world.places.require_bot(channel, Permission.MANAGE_MESSAGES)
-    world.places.require_open(channel, reopen=False)
+    if message["author"]["id"] != world.channels.bot_id:
+        world.channels.require_bot(channel, Permission.MANAGE_MESSAGES)
+    world.channels.require_open(channel, reopen=False)
     world.messages.delete(channel, message["id"])
 
 
 def start_typing(world: World, call: Call) -> None:
     """POST the typing indicator."""
-    channel = world.places.channel(call.params["channel_id"])
-    world.places.require_bot(channel, world.places.may_speak(channel))
-    world.events.show("TYPING_START", {"channel_id": channel["id"], "user_id": world.places.bot_id})
+    channel = world.channels.get(call.params["channel_id"])
+    world.channels.require_bot(channel, world.channels.permission_to_send(channel))
+    world.events.show("TYPING_START", {"channel_id": channel["id"], "user_id": world.channels.bot_id})
 
 
 def open_direct_channel(world: World, call: Call) -> Json:

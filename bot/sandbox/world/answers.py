@@ -17,7 +17,7 @@ from bot.sandbox.rules.errors import (
 )
 from bot.sandbox.rules.message_bodies import Flag
 from bot.sandbox.world.attachments import Upload
-from bot.sandbox.world.channels import Places
+from bot.sandbox.world.channels import Channels
 from bot.sandbox.world.events import Events
 from bot.sandbox.world.interactions import Callback, Interaction, InteractionType, State
 from bot.sandbox.world.messages import Messages, Origin
@@ -35,9 +35,9 @@ MAX_USER_INSTALL_FOLLOWUPS = 5
 class Interactions:
     """All interactions by id and by token."""
 
-    def __init__(self, scene: Scene, places: Places, messages: Messages, events: Events, stamps: Stamps) -> None:
+    def __init__(self, scene: Scene, channels: Channels, messages: Messages, events: Events, stamps: Stamps) -> None:
         self._scene = scene
-        self._places = places
+        self._channels = channels
         self._messages = messages
         self._events = events
         self._stamps = stamps
@@ -100,7 +100,7 @@ class Interactions:
 
     def edit(self, interaction: Interaction, message_id: str, body: Json, uploads: dict[int, Upload]) -> Json:
         """Edit one of the interaction's messages."""
-        self._places.require_open(self._places.channel(interaction.channel["id"]), reopen=False)
+        self._channels.require_open(self._channels.get(interaction.channel["id"]), reopen=False)
         own = self._own(interaction, message_id)
         message = self._messages.edit(interaction.channel, own, body, uploads, self._limit(interaction))
         if own == interaction.message_id and interaction.state is State.THINKING:
@@ -122,7 +122,7 @@ class Interactions:
             return self.edit(interaction, "@original", body, uploads)
         if not interaction.in_guild_with_bot and interaction.followups >= MAX_USER_INSTALL_FOLLOWUPS:
             raise too_many_followups()
-        self._places.require_open(self._places.channel(interaction.channel["id"]), reopen=True)
+        self._channels.require_open(self._channels.get(interaction.channel["id"]), reopen=True)
         message = self._post(interaction, body, uploads)
         interaction.followups += 1
         return message
@@ -212,7 +212,7 @@ class Interactions:
         }
 
     def _own(self, interaction: Interaction, message_id: str) -> str:
-        self._places.channel(interaction.channel["id"])  # 10003 once it is deleted: its messages went with it
+        self._channels.get(interaction.channel["id"])  # 10003 once it is deleted: its messages went with it
         own = interaction.message_id if message_id == "@original" else message_id
         if own is None or own not in interaction.own_messages:
             raise unknown("Message")

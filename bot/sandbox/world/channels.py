@@ -13,7 +13,7 @@ UPLOAD_LIMITS = {0: 10 * MIB, 1: 10 * MIB, 2: 50 * MIB, 3: 100 * MIB}
 """bytes per file by boost tier"""
 
 
-class Places:
+class Channels:
     """Where things can be said."""
 
     def __init__(self, scene: Scene, events: Events, clock: Clock) -> None:
@@ -41,13 +41,13 @@ class Places:
         """Give a person's membership, or None."""
         return self._scene.members.get((guild_id, user_id))
 
-    def channel(self, channel_id: str) -> Json:
+    def get(self, channel_id: str) -> Json:
         """Give a channel, thread or direct message; Refusal if there is none."""
         if channel_id not in self._scene.channels:
             raise unknown("Channel")
         return self._scene.channels[channel_id]
 
-    def channels_of(self, guild_id: str) -> list[Json]:
+    def in_guild(self, guild_id: str) -> list[Json]:
         """Give a guild's channels and threads."""
         return [channel for channel in self._scene.channels.values() if channel.get("guild_id") == guild_id]
 
@@ -60,7 +60,7 @@ class Places:
         member = self.member(channel["guild_id"], user_id)
         if member is None:
             return 0
-        parent = self.channel(channel["parent_id"]) if channel["type"] == PUBLIC_THREAD else channel
+        parent = self.get(channel["parent_id"]) if channel["type"] == PUBLIC_THREAD else channel
         return permissions_in(self._scene.guilds[channel["guild_id"]], member, parent)
 
     def require_bot(self, channel: Json, wanted: int = 0) -> None:
@@ -71,7 +71,7 @@ class Places:
         if held & wanted != wanted:
             raise missing_permissions()
 
-    def may_speak(self, channel: Json) -> int:
+    def permission_to_send(self, channel: Json) -> int:
         """Give the permission that sending in this channel needs."""
         in_thread = channel["type"] == PUBLIC_THREAD
         return int(Permission.SEND_MESSAGES_IN_THREADS if in_thread else Permission.SEND_MESSAGES)
@@ -90,7 +90,7 @@ class Places:
 
     def set_bot_permission(self, channel_id: str, permission: int, *, allowed: bool) -> None:
         """Give the bot a permission in a channel, or take it away."""
-        channel = self.channel(channel_id)
+        channel = self.get(channel_id)
         kept = [item for item in channel["permission_overwrites"] if item["id"] != self.bot_id]
         mine = next((item for item in channel["permission_overwrites"] if item["id"] == self.bot_id), None)
         allow, deny = (int(mine["allow"]), int(mine["deny"])) if mine else (0, 0)
@@ -102,14 +102,14 @@ class Places:
 
     def delete_channel(self, channel_id: str) -> None:
         """Remove a channel or thread; what was said there is gone."""
-        channel = self.channel(channel_id)
+        channel = self.get(channel_id)
         del self._scene.channels[channel_id]
         is_thread = channel["type"] == PUBLIC_THREAD
         self._changed("THREAD_DELETE" if is_thread else "CHANNEL_DELETE", channel)
 
     def archive_thread(self, channel_id: str, *, locked: bool = True) -> None:
         """Close a thread; a message in an unlocked one opens it again."""
-        self._set_archived(self.channel(channel_id), archived=True, locked=locked)
+        self._set_archived(self.get(channel_id), archived=True, locked=locked)
 
     def require_open(self, channel: Json, *, reopen: bool) -> None:
         """Refuse (50083) in an archived thread; a new message (`reopen`) opens one that is not locked."""

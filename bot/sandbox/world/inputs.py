@@ -9,16 +9,16 @@ from bot.sandbox.rules.commands import Option, check_value
 from bot.sandbox.rules.components import SELECTS, Kind
 from bot.sandbox.rules.errors import Json, NotPossible
 from bot.sandbox.world.attachments import Attachments, Upload
-from bot.sandbox.world.channels import Places
+from bot.sandbox.world.channels import Channels
 from bot.sandbox.world.standard import Scene
 
 
 class Inputs:
     """The inputs of one interaction; `resolved` collects what they refer to."""
 
-    def __init__(self, scene: Scene, places: Places, attachments: Attachments, channel: Json) -> None:
+    def __init__(self, scene: Scene, channels: Channels, attachments: Attachments, channel: Json) -> None:
         self._scene = scene
-        self._places = places
+        self._channels = channels
         self._attachments = attachments
         self._channel = channel
         self.resolved: Json = {}
@@ -43,9 +43,9 @@ class Inputs:
     def _upload(self, upload: Any) -> str:
         if not isinstance(upload, Upload):
             raise NotPossible("Choose a file for this option.")
-        if len(upload.data) > self._places.upload_limit(self._channel):
+        if len(upload.data) > self._channels.upload_limit(self._channel):
             raise NotPossible("Your files are too powerful. They are over the upload limit here.")
-        attachment = self._attachments.add(upload, self._places.bot_id, ephemeral=True)
+        attachment = self._attachments.add(upload, self._channels.bot_id, ephemeral=True)
         self.resolved.setdefault("attachments", {})[attachment["id"]] = attachment
         return str(attachment["id"])
 
@@ -54,13 +54,13 @@ class Inputs:
             if value not in self._scene.users:
                 raise NotPossible("There is no such person.")
             self.resolved.setdefault("users", {})[value] = self._scene.users[value]
-            member = self._places.member(self._channel.get("guild_id", ""), value)
+            member = self._channels.member(self._channel.get("guild_id", ""), value)
             if member:
                 shown = {key: item for key, item in member.items() if key not in ("user", "deaf", "mute")}
-                shown["permissions"] = str(self._places.permissions(value, self._channel))
+                shown["permissions"] = str(self._channels.permissions(value, self._channel))
                 self.resolved.setdefault("members", {})[value] = shown
         elif option["type"] == Option.CHANNEL:
-            self.resolved.setdefault("channels", {})[value] = self._places.channel(value)
+            self.resolved.setdefault("channels", {})[value] = self._channels.get(value)
         elif option["type"] in (Option.ROLE, Option.MENTIONABLE):
             raise NotPossible("The sandbox does not implement role and mentionable options.")
 

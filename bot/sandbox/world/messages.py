@@ -17,7 +17,7 @@ from bot.sandbox.rules.message_bodies import (
 )
 from bot.sandbox.rules.message_bodies import mentioned_users as find_mentions
 from bot.sandbox.world.attachments import Attachments, Upload
-from bot.sandbox.world.channels import Places
+from bot.sandbox.world.channels import Channels
 from bot.sandbox.world.events import Events, Intent
 from bot.sandbox.world.standard import Scene
 
@@ -45,9 +45,11 @@ class _Stored:
 class Messages:
     """The message store. Payloads are handed out as copies."""
 
-    def __init__(self, scene: Scene, places: Places, attachments: Attachments, events: Events, stamps: Stamps) -> None:
+    def __init__(
+        self, scene: Scene, channels: Channels, attachments: Attachments, events: Events, stamps: Stamps
+    ) -> None:
         self._scene = scene
-        self._places = places
+        self._channels = channels
         self._attachments = attachments
         self._events = events
         self._stamps = stamps
@@ -233,7 +235,7 @@ class Messages:
         payload = self._copy(message)
         if "guild_id" in channel:
             payload["guild_id"] = channel["guild_id"]
-            member = self._places.member(channel["guild_id"], message["author"]["id"])
+            member = self._channels.member(channel["guild_id"], message["author"]["id"])
             if member:
                 payload["member"] = {key: value for key, value in member.items() if key != "user"}
         self._events.show(name, payload, seen_by)

@@ -14,7 +14,7 @@ from bot.sandbox.rules.message_bodies import Flag
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.world.answers import Interactions
 from bot.sandbox.world.attachments import Attachments, Upload
-from bot.sandbox.world.channels import Places
+from bot.sandbox.world.channels import Channels
 from bot.sandbox.world.inputs import Inputs, pick
 from bot.sandbox.world.interactions import Interaction, InteractionType
 from bot.sandbox.world.messages import Messages, Origin
@@ -28,7 +28,7 @@ class People:
     """Acts as a person's own Discord client would; raises NotPossible where it would not let them."""
 
     scene: Scene
-    places: Places
+    channels: Channels
     attachments: Attachments
     messages: Messages
     commands: Commands
@@ -40,7 +40,7 @@ class People:
         guild_id = channel.get("guild_id")
         context = 1 if channel["type"] == DIRECT else 0
         installed = {int(kind) for kind in self._owners(actor_id, channel)}
-        return self.commands.usable(guild_id, context, installed, self.places.permissions(actor_id, channel))
+        return self.commands.usable(guild_id, context, installed, self.channels.permissions(actor_id, channel))
 
     def command(
         self, actor_id: str, channel: Json, text: str, options: Mapping[str, Any], files: Files, age_seconds: float = 0
@@ -116,11 +116,11 @@ class People:
 
     def post(self, actor_id: str, channel: Json, content: str, files: list[Upload]) -> Json:
         """Write an ordinary message."""
-        held = self.places.permissions(actor_id, channel)
-        if not held & self.places.may_speak(channel) or (files and not held & Permission.ATTACH_FILES):
+        held = self.channels.permissions(actor_id, channel)
+        if not held & self.channels.permission_to_send(channel) or (files and not held & Permission.ATTACH_FILES):
             raise NotPossible("You do not have permission to do that here.")
-        self.places.require_open(channel, reopen=True)
-        limit = self.places.upload_limit(channel)
+        self.channels.require_open(channel, reopen=True)
+        limit = self.channels.upload_limit(channel)
         origin = Origin(self.scene.users[actor_id], max_file_bytes=limit)
         return self.messages.create(channel, {"content": content}, dict(enumerate(files)), origin)
 
@@ -128,7 +128,7 @@ class People:
         """Delete a message: one's own, or anybody's with Manage Messages; dismissing an ephemeral one works too."""
         message = self._visible(actor_id, channel, message_id)
         mine = message["author"]["id"] == actor_id or message["flags"] & Flag.EPHEMERAL
-        if not mine and not self.places.permissions(actor_id, channel) & Permission.MANAGE_MESSAGES:
+        if not mine and not self.channels.permissions(actor_id, channel) & Permission.MANAGE_MESSAGES:
             raise NotPossible("You do not have permission to delete this message.")
         self.messages.delete(channel, message_id)
 
@@ -139,7 +139,7 @@ class People:
         raise NotPossible("This message is gone.")
 
     def _inputs(self, channel: Json) -> Inputs:
-        return Inputs(self.scene, self.places, self.attachments, channel)
+        return Inputs(self.scene, self.channels, self.attachments, channel)
 
     def _owners(self, actor_id: str, channel: Json) -> dict[str, str]:
         """Say who installed the app for this place: {"0": guild id} its server, {"1": user id} only the person.
@@ -149,7 +149,7 @@ class People:
         guild_id = channel.get("guild_id")
         if guild_id is None:
             return {"0": "0"}
-        if self.places.member(guild_id, self.places.bot_id) or guild_id in self.scene.commands_only:
+        if self.channels.member(guild_id, self.channels.bot_id) or guild_id in self.scene.commands_only:
             return {"0": guild_id}
         return {"1": actor_id}
 
@@ -162,7 +162,7 @@ class People:
         message: Json | None = None,
         age_seconds: float = 0,
     ) -> Interaction:
-        held = self.places.permissions(actor_id, channel)
+        held = self.channels.permissions(actor_id, channel)
         if not held & Permission.VIEW_CHANNEL:
             raise NotPossible("You cannot see this channel.")
         interaction_id = self.stamps.snowflakes.backdated(age_seconds) if age_seconds else self.stamps.snowflakes.next()
@@ -190,11 +190,11 @@ class People:
             "version": 1,
             "data": data,
             "channel_id": channel["id"],
-            "channel": channel | {"permissions": str(self.places.permissions(actor["id"], channel))},
+            "channel": channel | {"permissions": str(self.channels.permissions(actor["id"], channel))},
             "context": 1 if channel["type"] == DIRECT else 0,
             "authorizing_integration_owners": self._owners(actor["id"], channel),
             "app_permissions": str(self._app_permissions(channel)),
-            "attachment_size_limit": self.places.upload_limit(channel),
+            "attachment_size_limit": self.channels.upload_limit(channel),
             "locale": "en-US",
             "entitlements": [],
         }
@@ -203,13 +203,13 @@ class People:
         if "guild_id" not in channel:
             return payload | {"user": actor}
         guild = self.scene.guilds[channel["guild_id"]]
-        member = self.places.member(guild["id"], actor["id"]) or {}
-        payload["member"] = member | {"permissions": str(self.places.permissions(actor["id"], channel))}
+        member = self.channels.member(guild["id"], actor["id"]) or {}
+        payload["member"] = member | {"permissions": str(self.channels.permissions(actor["id"], channel))}
         partial = {"id": guild["id"], "locale": guild["preferred_locale"], "features": guild["features"]}
         return payload | {"guild_id": guild["id"], "guild_locale": guild["preferred_locale"], "guild": partial}
 
     def _app_permissions(self, channel: Json) -> int:
-        held = self.places.permissions(self.places.bot_id, channel)
+        held = self.channels.permissions(self.channels.bot_id, channel)
         if held or "guild_id" not in channel:
             return held
         return int(Permission.ATTACH_FILES | Permission.EMBED_LINKS)

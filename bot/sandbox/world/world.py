@@ -11,7 +11,7 @@ from bot.sandbox.rules.errors import Json, unknown
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.world.answers import Interactions
 from bot.sandbox.world.attachments import Attachments, Upload
-from bot.sandbox.world.channels import Places
+from bot.sandbox.world.channels import Channels
 from bot.sandbox.world.events import Events, Subscription
 from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.messages import Messages
@@ -31,14 +31,14 @@ class World:
         self.identifies = 0
         """how often a bot identified, of the daily thousand"""
         stamps = Stamps(self.clock, self.snowflakes, self.timing)
-        self.places = Places(self.scene, self.events, self.clock)
+        self.channels = Channels(self.scene, self.events, self.clock)
         self.attachments = Attachments(self.clock, self.snowflakes, self.timing)
-        self.messages = Messages(self.scene, self.places, self.attachments, self.events, stamps)
-        self.interactions = Interactions(self.scene, self.places, self.messages, self.events, stamps)
+        self.messages = Messages(self.scene, self.channels, self.attachments, self.events, stamps)
+        self.interactions = Interactions(self.scene, self.channels, self.messages, self.events, stamps)
         self.commands = Commands(self.scene.application["id"], self.snowflakes)
         self._people = People(
             scene=self.scene,
-            places=self.places,
+            channels=self.channels,
             attachments=self.attachments,
             messages=self.messages,
             commands=self.commands,
@@ -74,7 +74,7 @@ class World:
     def channels_for(self, actor_id: str) -> list[Json]:
         """Give the channels, threads and direct messages a person sees."""
         channels = self.scene.channels.values()
-        return [item for item in channels if self.places.permissions(actor_id, item) & Permission.VIEW_CHANNEL]
+        return [item for item in channels if self.channels.permissions(actor_id, item) & Permission.VIEW_CHANNEL]
 
     def messages_for(self, actor_id: str, channel_id: str) -> list[Json]:
         """Give what a person sees in a channel, oldest first: others' ephemeral messages are not there."""
@@ -82,7 +82,7 @@ class World:
 
     def commands_for(self, actor_id: str, channel_id: str | None = None) -> list[Json]:
         """Give the commands a person is offered in a channel (#general when none is named)."""
-        channel = self.places.channel(channel_id or self.channel("general"))
+        channel = self.channels.get(channel_id or self.channel("general"))
         return self._people.commands_for(actor_id, channel)
 
     def attachment_bytes(self, attachment_id: str | int) -> bytes:
@@ -109,14 +109,14 @@ class World:
         age_seconds: float = 0,
     ) -> Interaction:
         """Run a slash command ("animate", "admin variant"); with `age_seconds` its token is already that old."""
-        channel = self.places.channel(channel_id)
+        channel = self.channels.get(channel_id)
         return self._people.command(actor_id, channel, command, options or {}, files or {}, age_seconds)
 
     async def autocomplete(
         self, actor_id: str, channel_id: str, command: str, options: Mapping[str, Any], focused: str
     ) -> list[Json]:
         """Give the suggestions for the option `focused` while it is typed; [] if the bot does not answer."""
-        channel = self.places.channel(channel_id)
+        channel = self.channels.get(channel_id)
         interaction = self._people.complete(actor_id, channel, command, options, focused)
         await interaction.acknowledged(self.timing.acknowledge + 2)
         return interaction.choices or []
@@ -125,13 +125,13 @@ class World:
         self, actor_id: str, channel_id: str, message_id: str, command_name: str
     ) -> Interaction:
         """Pick an entry of a message's context menu."""
-        return self._people.message_command(actor_id, self.places.channel(channel_id), message_id, command_name)
+        return self._people.message_command(actor_id, self.channels.get(channel_id), message_id, command_name)
 
     async def press(
         self, actor_id: str, channel_id: str, message_id: str, custom_id: str, values: list[str] | None = None
     ) -> Interaction:
         """Press a button, or pick `values` from a select menu."""
-        return self._people.press(actor_id, self.places.channel(channel_id), message_id, custom_id, values)
+        return self._people.press(actor_id, self.channels.get(channel_id), message_id, custom_id, values)
 
     async def submit_modal(
         self, actor_id: str, interaction_id: str, custom_id: str, components: Mapping[str, Any]
@@ -141,8 +141,8 @@ class World:
 
     def post(self, actor_id: str, channel_id: str, content: str = "", files: list[Upload] | None = None) -> Json:
         """Write an ordinary message."""
-        return self._people.post(actor_id, self.places.channel(channel_id), content, files or [])
+        return self._people.post(actor_id, self.channels.get(channel_id), content, files or [])
 
     def delete_message(self, actor_id: str, channel_id: str, message_id: str) -> None:
         """Delete a message as a person; also dismisses one's own ephemeral one."""
-        self._people.delete_message(actor_id, self.places.channel(channel_id), message_id)
+        self._people.delete_message(actor_id, self.channels.get(channel_id), message_id)

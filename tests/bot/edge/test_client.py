@@ -84,7 +84,7 @@ async def test_a_server_that_sends_the_bot_away_is_forgotten(tmp_path: Path) -> 
     async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
         await edge.queued()
         await edge.delivered()
-        sandbox.world.places.remove_bot(TABLEAUX)
+        sandbox.world.channels.remove_bot(TABLEAUX)
 
         async def forgotten() -> bool:
             return not await edge.store.jobs.of_user(int(ADA))
@@ -98,7 +98,7 @@ async def test_what_runs_for_a_server_that_sends_the_bot_away_is_stopped(tmp_pat
     async with Sandbox() as sandbox, running_edge(tmp_path, sandbox, backend=backend) as edge:
         job = await edge.queued()
         await until(lambda: backend.requests, "it runs")
-        sandbox.world.places.remove_bot(TABLEAUX)
+        sandbox.world.channels.remove_bot(TABLEAUX)
         await until(lambda: backend.cancelled == [job.id], "the render is stopped")
         assert await edge.store.jobs.get(job.id) is None
 
@@ -108,7 +108,7 @@ async def test_a_server_that_sent_the_bot_away_while_it_was_off_is_forgotten(tmp
         async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
             await edge.queued()
             await edge.queued(channel=LOBBY)  # where the bot never was a member, and only answers
-        sandbox.world.places.remove_bot(TABLEAUX)
+        sandbox.world.channels.remove_bot(TABLEAUX)
         async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
 
             async def forgotten() -> bool:

@@ -323,14 +323,14 @@ async def test_when_no_way_is_left_the_clip_is_kept_and_handed_over_later(edge: 
 
 
 def _forbid_posting(edge: Edge) -> None:
-    places = edge.world.places
+    channels = edge.world.channels
     edge.sandbox.faults.add(
-        Do(lambda: places.set_bot_permission(PICTURES, Permission.SEND_MESSAGES, allowed=False)), *POSTS
+        Do(lambda: channels.set_bot_permission(PICTURES, Permission.SEND_MESSAGES, allowed=False)), *POSTS
     )
 
 
 async def test_a_deleted_channel_gives_a_dead_letter(edge: Edge) -> None:
-    edge.sandbox.faults.add(Do(lambda: edge.world.places.delete_channel(PICTURES)), *POSTS)
+    edge.sandbox.faults.add(Do(lambda: edge.world.channels.delete_channel(PICTURES)), *POSTS)
     await edge.animate()
     assert (await edge.delivered(state="dead")).error == DeadReason.CHANNEL_GONE
     handed = await edge.invoke("result", channel=GENERAL)
@@ -340,8 +340,8 @@ async def test_a_deleted_channel_gives_a_dead_letter(edge: Edge) -> None:
 
 async def test_a_permission_that_was_taken_after_the_clip_got_through_changes_nothing(edge: Edge) -> None:
     edge.sandbox.faults.add(LoseReply(), *POSTS)
-    places = edge.world.places
-    taken = Do(lambda: places.set_bot_permission(PICTURES, Permission.SEND_MESSAGES, allowed=False))
+    channels = edge.world.channels
+    taken = Do(lambda: channels.set_bot_permission(PICTURES, Permission.SEND_MESSAGES, allowed=False))
     edge.sandbox.faults.add(taken, *POSTS, skip=1)
     await edge.animate()
     await require_one_clip(edge)
@@ -349,7 +349,7 @@ async def test_a_permission_that_was_taken_after_the_clip_got_through_changes_no
 
 @pytest.mark.parametrize("locked", [False, True])
 async def test_an_archived_thread_is_opened_and_a_locked_ones_channel_takes_the_clip(edge: Edge, locked: bool) -> None:
-    archive = Do(lambda: edge.world.places.archive_thread(THREAD, locked=locked))
+    archive = Do(lambda: edge.world.channels.archive_thread(THREAD, locked=locked))
     edge.sandbox.faults.add(archive, *POSTS)
     await edge.animate(channel=THREAD)
     await require_one_clip(edge, channel=PICTURES if locked else THREAD)

@@ -83,7 +83,7 @@ async def test_a_clip_that_a_moderator_removed_in_the_same_moment_leaves_no_wait
         edge.sandbox.faults.add(LoseReply(), *POSTS, times=1)
         await edge.queued()
         clip = await edge.clip()
-        edge.world.messages.delete(edge.world.places.channel(PICTURES), clip["id"])
+        edge.world.messages.delete(edge.world.channels.get(PICTURES), clip["id"])
         await edge.delivered()
         await until(lambda: not buttons(edge.seen()[0]["components"]), "no Cancel on the card")
 

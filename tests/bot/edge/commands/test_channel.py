@@ -20,7 +20,7 @@ async def test_it_works_in_channels_threads_and_direct_messages(start: Start, ch
 @pytest.mark.parametrize(("stated", "used"), [(5 * MIB, 5 * MIB), (500 * MIB, 10 * MIB)], ids=["small", "Nitro"])
 async def test_a_clip_is_made_for_what_the_bot_itself_may_post_there(start: Start, stated: int, used: int) -> None:
     async with start() as edge:
-        edge.world.places.set_upload_limit(TABLEAUX, stated)
+        edge.world.channels.set_upload_limit(TABLEAUX, stated)
         await edge.animate()
         await edge.clip()
         assert edge.backend.requests[0].max_bytes == used
