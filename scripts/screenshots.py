@@ -14,8 +14,8 @@ from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
 from bot.sandbox.demo import running_bot
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.attachments import Upload
 from bot.sandbox.world.standard import BEN, PICTURES
 from tests.support.browser import SAMPLE, chromium, drop_picture, messages, newest, open_page
 

@@ -17,7 +17,7 @@ import psutil
 from PIL import Image
 
 from bot.sandbox.demo import running_bot
-from bot.sandbox.rules.errors import Json
+from bot.sandbox.rules.payloads import Json
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, PICTURES, VIVANT
 from tests.support.edge import png, until

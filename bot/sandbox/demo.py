@@ -16,9 +16,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bot.sandbox.rules.errors import Json, NotPossible
+from bot.sandbox.rules.errors import NotPossible
+from bot.sandbox.rules.payloads import Json
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox, SandboxUnavailable
-from bot.sandbox.world.attachments import Upload
 from bot.sandbox.world.events import Subscription
 from bot.sandbox.world.standard import ADA, OLGA, PICTURES, VIVANT
 from generator.process.lifeline import die_with_parent

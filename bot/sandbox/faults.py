@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bot.sandbox.rules.errors import Json
+from bot.sandbox.rules.payloads import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -388,7 +388,7 @@ async def test_other_sites_are_refused(sandbox: Sandbox) -> None:
 
 
 async def test_an_uploaded_page_is_only_ever_downloaded(sandbox: Sandbox) -> None:
-    from bot.sandbox.world.attachments import Upload
+    from bot.sandbox.rules.uploads import Upload
 
     world = sandbox.world
     upload = Upload("page.html", "text/html", b"<script>alert(1)</script>")

@@ -13,8 +13,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox, SandboxUnavailable
-from bot.sandbox.world.attachments import Upload
 from bot.sandbox.world.interactions import Interaction, State
 from bot.sandbox.world.standard import ADA, BEN, PICTURES
 from tests.support.openapi import discord_description

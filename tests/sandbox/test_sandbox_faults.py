@@ -26,8 +26,8 @@ from bot.sandbox.faults import (
     server_error,
 )
 from bot.sandbox.rules.permissions import Permission
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.attachments import Upload
 from bot.sandbox.world.standard import ADA, PICTURES
 from tests.support.raw_bot import RawBot
 from tests.support.sandbox_fixtures import bot, sandbox

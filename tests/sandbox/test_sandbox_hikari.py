@@ -10,8 +10,8 @@ import logging
 
 import pytest
 
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.attachments import Upload
 from bot.sandbox.world.interactions import Interaction, State
 from bot.sandbox.world.standard import ADA, PICTURES, TABLEAUX, VIVANT
 

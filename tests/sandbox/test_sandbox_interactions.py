@@ -9,8 +9,8 @@ import pytest
 
 from bot.sandbox.rules.errors import NotPossible
 from bot.sandbox.rules.permissions import Permission
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.attachments import Upload
 from bot.sandbox.world.interactions import Interaction, State
 from bot.sandbox.world.standard import (
     ADA,

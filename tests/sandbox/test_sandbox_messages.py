@@ -10,9 +10,8 @@ from PIL import Image
 
 from bot.sandbox.rules.errors import NotPossible
 from bot.sandbox.rules.permissions import Permission
+from bot.sandbox.rules.uploads import MIB, Upload
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.attachments import Upload
-from bot.sandbox.world.channels import MIB
 from bot.sandbox.world.standard import (
     ADA,
     BEN,

@@ -23,9 +23,9 @@ from bot.edge.status_cards import Pace, StatusCards
 from bot.queue.job import Job
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
-from bot.sandbox.rules.errors import Json
+from bot.sandbox.rules.payloads import Json
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.attachments import Upload
 from bot.sandbox.world.standard import ADA, PICTURES
 from bot.work.switches import Switches
 from generator.picture.intake import PictureChild

@@ -11,7 +11,7 @@ from aiohttp import WSMsgType, web
 from bot.sandbox.exchanges import Record
 from bot.sandbox.faults import DropGateway, FaultScript
 from bot.sandbox.gateway.session import Session, Socket
-from bot.sandbox.rules.errors import Json
+from bot.sandbox.rules.payloads import Json
 from bot.sandbox.world.events import Dispatch, Intent
 from bot.sandbox.world.world import World
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import zstandard
 from aiohttp import web
 
-from bot.sandbox.rules.errors import Json
+from bot.sandbox.rules.payloads import Json
 from bot.sandbox.world.events import Dispatch, Intent
 
 _BUFFERED = 500

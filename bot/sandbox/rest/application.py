@@ -6,7 +6,8 @@ from typing import Any
 
 from bot.sandbox.gateway.gateway import DAILY_IDENTIFIES, URL
 from bot.sandbox.rest.http import Call, Route
-from bot.sandbox.rules.errors import Json, missing_access, unknown
+from bot.sandbox.rules.errors import missing_access, unknown
+from bot.sandbox.rules.payloads import Json
 from bot.sandbox.world.world import World
 
 

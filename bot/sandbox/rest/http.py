@@ -18,8 +18,7 @@ from bot.sandbox.faults import Action, CutUpload, Delay, Do, FaultScript, LoseRe
 from bot.sandbox.proxy import Proxy
 from bot.sandbox.rest.rate_limits import Buckets
 from bot.sandbox.rules.errors import Refusal, invalid_form, too_large, unauthorized
-from bot.sandbox.rules.message_bodies import MAX_REQUEST_BYTES
-from bot.sandbox.world.attachments import Upload
+from bot.sandbox.rules.uploads import MAX_REQUEST_BYTES, Upload
 from bot.sandbox.world.world import World
 
 log = logging.getLogger(__name__)

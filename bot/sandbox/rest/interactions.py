@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.sandbox.rest.http import Call, Route
-from bot.sandbox.rules.errors import Json
 from bot.sandbox.rules.message_bodies import Flag
+from bot.sandbox.rules.payloads import Json
 from bot.sandbox.world.interactions import Callback
 from bot.sandbox.world.world import World
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bot.sandbox.rest.http import Call, Route
-from bot.sandbox.rules.errors import Json, cannot_edit_others, cannot_message_user, invalid_form
+from bot.sandbox.rules.errors import cannot_edit_others, cannot_message_user, invalid_form
+from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.world.messages import Origin
 from bot.sandbox.world.standard import DIRECT

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Any
 
-from bot.sandbox.rules.errors import Json, Refusal, invalid_form
+from bot.sandbox.rules.errors import Refusal, invalid_form
+from bot.sandbox.rules.payloads import Json
 
 
 class Kind(IntEnum):

@@ -7,12 +7,8 @@ from enum import IntFlag
 from typing import Any
 
 from bot.sandbox.rules.components import check_components
-from bot.sandbox.rules.errors import Json, empty_message, invalid_form, too_large
-from bot.sandbox.world.attachments import Upload
-
-MIB = 1024 * 1024
-MAX_REQUEST_BYTES = 25 * MIB
-MAX_FILES = 10
+from bot.sandbox.rules.errors import empty_message, invalid_form
+from bot.sandbox.rules.payloads import Json
 
 
 class Flag(IntFlag):
@@ -26,14 +22,6 @@ class Flag(IntFlag):
 
 
 SETTABLE = Flag.SUPPRESS_EMBEDS | Flag.EPHEMERAL | Flag.SUPPRESS_NOTIFICATIONS | Flag.COMPONENTS_V2
-
-
-def check_uploads(uploads: dict[int, Upload], max_bytes: int) -> None:
-    """Refuse too many or too large files; the whole request is measured where it is read."""
-    if len(uploads) > MAX_FILES:
-        raise invalid_form("files", "BASE_TYPE_MAX_LENGTH", f"Must be {MAX_FILES} or fewer in length.")
-    if any(len(upload.data) > max_bytes for upload in uploads.values()):
-        raise too_large()
 
 
 def check_message(message: Json) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntFlag
 
-from bot.sandbox.rules.errors import Json
+from bot.sandbox.rules.payloads import Json
 
 
 class Permission(IntFlag):

@@ -7,7 +7,6 @@ import asyncio
 from bot.sandbox.rules.clock import Stamps
 from bot.sandbox.rules.components import check_modal
 from bot.sandbox.rules.errors import (
-    Json,
     Refusal,
     already_acknowledged,
     invalid_form,
@@ -16,7 +15,8 @@ from bot.sandbox.rules.errors import (
     unknown,
 )
 from bot.sandbox.rules.message_bodies import Flag
-from bot.sandbox.world.attachments import Upload
+from bot.sandbox.rules.payloads import Json
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.channels import Channels
 from bot.sandbox.world.events import Events
 from bot.sandbox.world.interactions import Callback, Interaction, InteractionType, State

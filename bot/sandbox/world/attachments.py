@@ -5,29 +5,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import mimetypes
-import re
 import struct
 import warnings
-from dataclasses import dataclass
 from io import BytesIO
 from urllib.parse import parse_qs, urlsplit
 
 from PIL import Image, UnidentifiedImageError
 
 from bot.sandbox.rules.clock import Clock, Snowflakes, Timing
-from bot.sandbox.rules.errors import Json
+from bot.sandbox.rules.payloads import Json
+from bot.sandbox.rules.uploads import Upload, clean_filename
 
 CDN = "https://cdn.discordapp.com"
 MEDIA = "https://media.discordapp.net"
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file on its way in."""
-
-    filename: str
-    content_type: str
-    data: bytes
 
 
 class Attachments:
@@ -81,12 +71,6 @@ class Attachments:
 
     def _mac(self, path: str, expires: str) -> str:
         return hmac.new(self._secret, f"{path} {expires}".encode(), hashlib.sha256).hexdigest()
-
-
-def clean_filename(name: str) -> str:
-    """Give the name Discord would keep: no folders, no odd characters."""
-    cleaned = re.sub(r"[^\w.\-]", "_", name.rsplit("/", 1)[-1], flags=re.ASCII)
-    return cleaned.lstrip("_.") or "unknown"
 
 
 def _measure(data: bytes) -> Json:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from bot.sandbox.rules.clock import Clock
-from bot.sandbox.rules.errors import Json, missing_access, missing_permissions, thread_archived, unknown
+from bot.sandbox.rules.errors import missing_access, missing_permissions, thread_archived, unknown
+from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.permissions import IN_DIRECT_MESSAGES, Permission, permissions_in
+from bot.sandbox.rules.uploads import UPLOAD_LIMITS
 from bot.sandbox.world.events import Events, Intent
 from bot.sandbox.world.standard import DIRECT, PUBLIC_THREAD, Scene
-
-MIB = 1024 * 1024
-UPLOAD_LIMITS = {0: 10 * MIB, 1: 10 * MIB, 2: 50 * MIB, 3: 100 * MIB}
-"""bytes per file by boost tier"""
 
 
 class Channels:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntFlag
 from typing import Any, Self
 
-from bot.sandbox.rules.errors import Json
+from bot.sandbox.rules.payloads import Json
 
 
 class Intent(IntFlag):

@@ -7,8 +7,10 @@ from typing import Any
 
 from bot.sandbox.rules.commands import Option, check_value
 from bot.sandbox.rules.components import SELECTS, Kind
-from bot.sandbox.rules.errors import Json, NotPossible
-from bot.sandbox.world.attachments import Attachments, Upload
+from bot.sandbox.rules.errors import NotPossible
+from bot.sandbox.rules.payloads import Json
+from bot.sandbox.rules.uploads import Upload
+from bot.sandbox.world.attachments import Attachments
 from bot.sandbox.world.channels import Channels
 from bot.sandbox.world.standard import Scene
 

@@ -7,7 +7,8 @@ import secrets
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
-from bot.sandbox.rules.errors import Json, NotPossible
+from bot.sandbox.rules.errors import NotPossible
+from bot.sandbox.rules.payloads import Json
 
 
 class InteractionType(IntEnum):

@@ -6,17 +6,12 @@ from dataclasses import dataclass, field
 
 from bot.sandbox.rules.clock import Stamps
 from bot.sandbox.rules.components import Kind, Media, complete, walk
-from bot.sandbox.rules.errors import Json, invalid_form, unknown
-from bot.sandbox.rules.message_bodies import (
-    Flag,
-    check_flags,
-    check_message,
-    check_nonce,
-    check_uploads,
-    mentions_everyone,
-)
+from bot.sandbox.rules.errors import invalid_form, unknown
+from bot.sandbox.rules.message_bodies import Flag, check_flags, check_message, check_nonce, mentions_everyone
 from bot.sandbox.rules.message_bodies import mentioned_users as find_mentions
-from bot.sandbox.world.attachments import Attachments, Upload
+from bot.sandbox.rules.payloads import Json
+from bot.sandbox.rules.uploads import Upload, check_uploads
+from bot.sandbox.world.attachments import Attachments
 from bot.sandbox.world.channels import Channels
 from bot.sandbox.world.events import Events, Intent
 from bot.sandbox.world.standard import Scene

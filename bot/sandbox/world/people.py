@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.sandbox.rules.clock import Stamps
-from bot.sandbox.rules.commands import CHAT_INPUT, MESSAGE_COMMAND, Commands, descend, find_command, nest
+from bot.sandbox.rules.commands import CHAT_INPUT, MESSAGE_COMMAND, descend, find_command, nest
 from bot.sandbox.rules.components import LINK, SELECTS, walk
-from bot.sandbox.rules.errors import Json, NotPossible
+from bot.sandbox.rules.errors import NotPossible
 from bot.sandbox.rules.message_bodies import Flag
+from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.permissions import Permission
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.answers import Interactions
-from bot.sandbox.world.attachments import Attachments, Upload
+from bot.sandbox.world.attachments import Attachments
 from bot.sandbox.world.channels import Channels
+from bot.sandbox.world.commands import Commands
 from bot.sandbox.world.inputs import Inputs, pick
 from bot.sandbox.world.interactions import Interaction, InteractionType
 from bot.sandbox.world.messages import Messages, Origin

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bot.sandbox.rules.clock import DISCORD_EPOCH_MS, Clock
-from bot.sandbox.rules.errors import Json
+from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.permissions import EVERYONE, Permission
 
 TEXT, DIRECT, PUBLIC_THREAD = 0, 1, 11

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.sandbox.rules.clock import Clock, Snowflakes, Stamps, Timing
-from bot.sandbox.rules.commands import Commands
-from bot.sandbox.rules.errors import Json, unknown
+from bot.sandbox.rules.errors import unknown
+from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.permissions import Permission
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.answers import Interactions
-from bot.sandbox.world.attachments import Attachments, Upload
+from bot.sandbox.world.attachments import Attachments
 from bot.sandbox.world.channels import Channels
+from bot.sandbox.world.commands import Commands
 from bot.sandbox.world.events import Events, Subscription
 from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.messages import Messages

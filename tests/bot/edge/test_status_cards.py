@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from bot.sandbox.faults import server_error
-from bot.sandbox.rules.errors import Json
+from bot.sandbox.rules.payloads import Json
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import DIRECT_ADA
 from generator.errors import ExecutorLost

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.edge.commands.animate import animate
-from bot.sandbox.world.attachments import Upload
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.interactions import State
 from bot.sandbox.world.standard import ADA, BEN, LOBBY, PICTURES
 from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality

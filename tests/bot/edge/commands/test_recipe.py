@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.sandbox.world.attachments import Upload
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.standard import BEN, PICTURES
 from generator.clip import ClipSettings, Format
 from generator.variants import BUILT_IN

@@ -8,7 +8,7 @@ import pytest
 
 from bot.queue.job import Job, NewJob
 from bot.sandbox.faults import Refuse
-from bot.sandbox.world.attachments import Upload
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.standard import BEN, LOBBY
 from bot.texts.explanations import explain_picture
 from generator.errors import PictureError, PictureReason

@@ -1,0 +1,37 @@
+"""Files on their way in: their names, and how many and how large Discord lets them be."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bot.sandbox.rules.errors import invalid_form, too_large
+
+MIB = 1024 * 1024
+MAX_REQUEST_BYTES = 25 * MIB
+MAX_FILES = 10
+UPLOAD_LIMITS = {0: 10 * MIB, 1: 10 * MIB, 2: 50 * MIB, 3: 100 * MIB}
+"""bytes per file by boost tier"""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file on its way in."""
+
+    filename: str
+    content_type: str
+    data: bytes
+
+
+def clean_filename(name: str) -> str:
+    """Give the name Discord would keep: no folders, no odd characters."""
+    cleaned = re.sub(r"[^\w.\-]", "_", name.rsplit("/", 1)[-1], flags=re.ASCII)
+    return cleaned.lstrip("_.") or "unknown"
+
+
+def check_uploads(uploads: dict[int, Upload], max_bytes: int) -> None:
+    """Refuse too many or too large files; the whole request is measured where it is read."""
+    if len(uploads) > MAX_FILES:
+        raise invalid_form("files", "BASE_TYPE_MAX_LENGTH", f"Must be {MAX_FILES} or fewer in length.")
+    if any(len(upload.data) > max_bytes for upload in uploads.values()):
+        raise too_large()
