@@ -54,7 +54,7 @@ class Sandbox:
         self.record = Record()
         self.proxy = Proxy(self.record)
         self.gateway = Gateway(self.world, self.faults, self.record)
-        self.token: str = self.world.scene.token
+        self.token: str = self.world.directory.token
         self.proxy_url = ""
         self.page_url = ""
         self._folder = data_dir

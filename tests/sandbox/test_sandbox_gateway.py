@@ -68,7 +68,7 @@ async def test_privileged_intents_close_with_4014_unless_the_application_has_the
 ) -> None:
     with pytest.raises(ConnectionResetError, match="4014"):
         await (await hello(bot)).identify(sandbox.token, GUILDS | MESSAGE_CONTENT)
-    sandbox.world.scene.application["flags"] = 1 << 19
+    sandbox.world.directory.application["flags"] = 1 << 19
     assert await (await hello(bot)).identify(sandbox.token, GUILDS | MESSAGE_CONTENT)
 
 

@@ -73,5 +73,5 @@ def check(sandbox: Sandbox, asked: Interaction) -> None:
     assert (asked.state, done["id"]) == (State.ANSWERED, asked.message_id)
     assert [item["filename"] for item in done["attachments"]] == ["clip.mp4"]
     assert sandbox.world.messages.notified == [(ADA, pinging["id"])]
-    assert sandbox.world.scene.bot["id"] == VIVANT
+    assert sandbox.world.directory.bot["id"] == VIVANT
     assert sandbox.unimplemented == []

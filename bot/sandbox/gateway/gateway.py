@@ -93,10 +93,10 @@ class Gateway:
                 socket.close(4001)
 
     def _identify(self, socket: Socket, data: Json) -> None:
-        if data["token"].removeprefix("Bot ") != self._world.scene.token:
+        if data["token"].removeprefix("Bot ") != self._world.directory.token:
             return socket.close(4004)
         intents = Intent(data["intents"])
-        flags = self._world.scene.application["flags"]
+        flags = self._world.directory.application["flags"]
         if any(intents & intent and not flags & unlock for intent, unlock in _PRIVILEGED.items()):
             return socket.close(4014)
         self._world.identifies += 1
@@ -109,7 +109,7 @@ class Gateway:
         return None
 
     def _greet(self, session: Session) -> None:
-        scene = self._world.scene
+        directory = self._world.directory
         guilds = [
             guild
             for guild in self._world.channels.bot_guilds()
@@ -117,12 +117,12 @@ class Gateway:
         ]
         ready: Json = {
             "v": 10,
-            "user": scene.bot | {"verified": True, "mfa_enabled": False, "email": None},
+            "user": directory.bot | {"verified": True, "mfa_enabled": False, "email": None},
             "guilds": [{"id": guild["id"], "unavailable": True} for guild in guilds],
             "session_id": session.id,
             "resume_gateway_url": RESUME_URL,
             "shard": list(session.shard),
-            "application": {"id": scene.application["id"], "flags": scene.application["flags"]},
+            "application": {"id": directory.application["id"], "flags": directory.application["flags"]},
         }
         session.dispatch("READY", ready)
         for guild in guilds:
@@ -130,7 +130,7 @@ class Gateway:
 
     def _guild_create(self, guild: Json) -> Json:
         channels = self._world.channels.in_guild(guild["id"])
-        members = [item for (guild_id, _), item in self._world.scene.members.items() if guild_id == guild["id"]]
+        members = [item for (guild_id, _), item in self._world.directory.members.items() if guild_id == guild["id"]]
         mine = [item for item in members if item["user"]["id"] == self._world.channels.bot_id]
         return guild | {
             "channels": [channel for channel in channels if "thread_metadata" not in channel],

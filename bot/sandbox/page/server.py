@@ -117,8 +117,8 @@ class Page:
         me = next((actor for actor in actors if actor["id"] == wanted), actors[0])
         channels = [self._channel(me["id"], channel) for channel in world.channels_for(me["id"])]
         here = {channel.get("guild_id") for channel in channels}
-        guilds = [guild for guild in world.scene.guilds.values() if guild["id"] in here]
-        bot = {"user": world.scene.bot, "online": self._bot_online.is_set()}
+        guilds = [guild for guild in world.directory.guilds.values() if guild["id"] in here]
+        bot = {"user": world.directory.bot, "online": self._bot_online.is_set()}
         state = {"me": me, "actors": actors, "guilds": guilds, "channels": channels, "bot": bot}
         return web.json_response(state)
 

@@ -13,12 +13,12 @@ from bot.sandbox.world.world import World
 
 def get_me(world: World, _: Call) -> Json:
     """GET the bot's user."""
-    return world.scene.bot | {"mfa_enabled": True, "locale": "en-US", "verified": True, "email": None}
+    return world.directory.bot | {"mfa_enabled": True, "locale": "en-US", "verified": True, "email": None}
 
 
 def get_application(world: World, _: Call) -> Json:
     """GET the bot's application."""
-    return world.scene.application
+    return world.directory.application
 
 
 def get_gateway(world: World, _: Call) -> Json:
@@ -33,7 +33,7 @@ def get_gateway_bot(world: World, _: Call) -> Json:
 
 
 def _scope(world: World, call: Call) -> str | None:
-    if call.params["application_id"] != world.scene.application["id"]:
+    if call.params["application_id"] != world.directory.application["id"]:
         raise unknown("Application")
     guild_id = call.params.get("guild_id")
     if guild_id and not world.channels.member(guild_id, world.channels.bot_id):
@@ -112,7 +112,7 @@ def get_member(world: World, call: Call) -> Json:
 
 def get_user(world: World, call: Call) -> Json:
     """GET anybody."""
-    user: Json | None = world.scene.users.get(call.params["user_id"])
+    user: Json | None = world.directory.users.get(call.params["user_id"])
     if user is None:
         raise unknown("User")
     return user

@@ -124,7 +124,7 @@ class Api:
             what = f"{request.method} {request.host}{request.path_qs}"
             self._record.miss(what)
             return json_response(501, {"message": f"The sandbox does not implement {what}", "code": 0})
-        if route.needs_token and request.headers.get("Authorization") != f"Bot {self._world.scene.token}":
+        if route.needs_token and request.headers.get("Authorization") != f"Bot {self._world.directory.token}":
             raise unauthorized()
         headers: dict[str, str] = {}
         if self._buckets:

@@ -6,8 +6,8 @@ from bot.sandbox.rest.http import Call, Route
 from bot.sandbox.rules.errors import cannot_edit_others, cannot_message_user, invalid_form
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.permissions import Permission
+from bot.sandbox.world.directory import DIRECT
 from bot.sandbox.world.messages import Origin
-from bot.sandbox.world.standard import DIRECT
 from bot.sandbox.world.world import World
 
 
@@ -28,7 +28,7 @@ def create_message(world: World, call: Call) -> Json:
     world.channels.require_open(channel, reopen=True)
     if channel["type"] == DIRECT and world.channels.refuses_messages(channel["recipients"][0]["id"]):
         raise cannot_message_user()
-    origin = Origin(world.scene.bot, max_file_bytes=world.channels.upload_limit(channel))
+    origin = Origin(world.directory.bot, max_file_bytes=world.channels.upload_limit(channel))
     return world.messages.create(channel, call.body, call.uploads, origin)
 
 

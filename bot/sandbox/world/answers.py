@@ -18,10 +18,10 @@ from bot.sandbox.rules.message_bodies import Flag
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.channels import Channels
+from bot.sandbox.world.directory import Directory
 from bot.sandbox.world.events import Events
 from bot.sandbox.world.interactions import Callback, Interaction, InteractionType, State
 from bot.sandbox.world.messages import Messages, Origin
-from bot.sandbox.world.standard import Scene
 
 _ALLOWED = {
     InteractionType.COMMAND: {Callback.MESSAGE, Callback.DEFERRED_MESSAGE, Callback.MODAL},
@@ -35,8 +35,10 @@ MAX_USER_INSTALL_FOLLOWUPS = 5
 class Interactions:
     """All interactions by id and by token."""
 
-    def __init__(self, scene: Scene, channels: Channels, messages: Messages, events: Events, stamps: Stamps) -> None:
-        self._scene = scene
+    def __init__(
+        self, directory: Directory, channels: Channels, messages: Messages, events: Events, stamps: Stamps
+    ) -> None:
+        self._directory = directory
         self._channels = channels
         self._messages = messages
         self._events = events
@@ -85,7 +87,7 @@ class Interactions:
 
     def by_token(self, application_id: str, token: str) -> Interaction:
         """Give the interaction of a living token; Refusal for a foreign, unanswered or expired one."""
-        if application_id != self._scene.application["id"] or token not in self._by_token:
+        if application_id != self._directory.application["id"] or token not in self._by_token:
             raise unknown("Webhook")
         interaction = self._by_token[token]
         if self._stamps.clock.now() > interaction.token_until:
@@ -176,7 +178,7 @@ class Interactions:
         kind = 0 if interaction.message_id else extra.pop("type")
         extra.pop("type", None)
         origin = Origin(
-            author=self._scene.bot,
+            author=self._directory.bot,
             type=kind,
             seen_by=interaction.actor["id"] if ephemeral else None,
             extra=extra,
@@ -203,7 +205,7 @@ class Interactions:
             metadata["original_response_message_id"] = interaction.message_id
         if "target_id" in payload["data"]:
             metadata["target_message_id"] = payload["data"]["target_id"]
-        application = self._scene.application["id"]
+        application = self._directory.application["id"]
         return {
             "type": kind,
             "application_id": application,

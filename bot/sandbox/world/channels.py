@@ -7,15 +7,15 @@ from bot.sandbox.rules.errors import missing_access, missing_permissions, thread
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.permissions import IN_DIRECT_MESSAGES, Permission, permissions_in
 from bot.sandbox.rules.uploads import UPLOAD_LIMITS
+from bot.sandbox.world.directory import DIRECT, PUBLIC_THREAD, Directory
 from bot.sandbox.world.events import Events, Intent
-from bot.sandbox.world.standard import DIRECT, PUBLIC_THREAD, Scene
 
 
 class Channels:
     """Where things can be said."""
 
-    def __init__(self, scene: Scene, events: Events, clock: Clock) -> None:
-        self._scene = scene
+    def __init__(self, directory: Directory, events: Events, clock: Clock) -> None:
+        self._directory = directory
         self._events = events
         self._clock = clock
         self._closed_to_bot: set[str] = set()
@@ -23,31 +23,31 @@ class Channels:
     @property
     def bot_id(self) -> str:
         """The bot's (and its application's) id."""
-        return str(self._scene.bot["id"])
+        return str(self._directory.bot["id"])
 
     def guild(self, guild_id: str) -> Json:
         """Give a guild that the bot is in; Refusal otherwise."""
-        if (guild_id, self.bot_id) not in self._scene.members:
+        if (guild_id, self.bot_id) not in self._directory.members:
             raise unknown("Guild")
-        return self._scene.guilds[guild_id]
+        return self._directory.guilds[guild_id]
 
     def bot_guilds(self) -> list[Json]:
         """Give the guilds that the bot is a member of."""
-        return [guild for guild in self._scene.guilds.values() if self.member(guild["id"], self.bot_id)]
+        return [guild for guild in self._directory.guilds.values() if self.member(guild["id"], self.bot_id)]
 
     def member(self, guild_id: str, user_id: str) -> Json | None:
         """Give a person's membership, or None."""
-        return self._scene.members.get((guild_id, user_id))
+        return self._directory.members.get((guild_id, user_id))
 
     def get(self, channel_id: str) -> Json:
         """Give a channel, thread or direct message; Refusal if there is none."""
-        if channel_id not in self._scene.channels:
+        if channel_id not in self._directory.channels:
             raise unknown("Channel")
-        return self._scene.channels[channel_id]
+        return self._directory.channels[channel_id]
 
     def in_guild(self, guild_id: str) -> list[Json]:
         """Give a guild's channels and threads."""
-        return [channel for channel in self._scene.channels.values() if channel.get("guild_id") == guild_id]
+        return [channel for channel in self._directory.channels.values() if channel.get("guild_id") == guild_id]
 
     def permissions(self, user_id: str, channel: Json) -> int:
         """Give what somebody may do in a channel; 0 where they may not even see it."""
@@ -59,7 +59,7 @@ class Channels:
         if member is None:
             return 0
         parent = self.get(channel["parent_id"]) if channel["type"] == PUBLIC_THREAD else channel
-        return permissions_in(self._scene.guilds[channel["guild_id"]], member, parent)
+        return permissions_in(self._directory.guilds[channel["guild_id"]], member, parent)
 
     def require_bot(self, channel: Json, wanted: int = 0) -> None:
         """Refuse unless the bot sees the channel (50001) and has the wanted permissions (50013)."""
@@ -79,12 +79,12 @@ class Channels:
         guild_id = channel.get("guild_id")
         if guild_id is None:
             return UPLOAD_LIMITS[0]
-        tier = self._scene.guilds[guild_id]["premium_tier"]
-        return self._scene.upload_limits.get(guild_id, UPLOAD_LIMITS[tier])
+        tier = self._directory.guilds[guild_id]["premium_tier"]
+        return self._directory.upload_limits.get(guild_id, UPLOAD_LIMITS[tier])
 
     def set_upload_limit(self, guild_id: str, max_bytes: int) -> None:
         """Let a guild take files up to `max_bytes`, whatever its boost tier."""
-        self._scene.upload_limits[guild_id] = max_bytes
+        self._directory.upload_limits[guild_id] = max_bytes
 
     def set_bot_permission(self, channel_id: str, permission: int, *, allowed: bool) -> None:
         """Give the bot a permission in a channel, or take it away."""
@@ -101,7 +101,7 @@ class Channels:
     def delete_channel(self, channel_id: str) -> None:
         """Remove a channel or thread; what was said there is gone."""
         channel = self.get(channel_id)
-        del self._scene.channels[channel_id]
+        del self._directory.channels[channel_id]
         is_thread = channel["type"] == PUBLIC_THREAD
         self._changed("THREAD_DELETE" if is_thread else "CHANNEL_DELETE", channel)
 
@@ -129,7 +129,7 @@ class Channels:
     def remove_bot(self, guild_id: str) -> None:
         """Let the bot leave (or be thrown out of) a guild."""
         self.guild(guild_id)
-        del self._scene.members[guild_id, self.bot_id]
+        del self._directory.members[guild_id, self.bot_id]
         self._events.dispatch("GUILD_DELETE", {"id": guild_id}, Intent.GUILDS)
         self._events.show("GUILD_DELETE", {"id": guild_id})
 

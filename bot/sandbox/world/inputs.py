@@ -12,14 +12,14 @@ from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.attachments import Attachments
 from bot.sandbox.world.channels import Channels
-from bot.sandbox.world.standard import Scene
+from bot.sandbox.world.directory import Directory
 
 
 class Inputs:
     """The inputs of one interaction; `resolved` collects what they refer to."""
 
-    def __init__(self, scene: Scene, channels: Channels, attachments: Attachments, channel: Json) -> None:
-        self._scene = scene
+    def __init__(self, directory: Directory, channels: Channels, attachments: Attachments, channel: Json) -> None:
+        self._directory = directory
         self._channels = channels
         self._attachments = attachments
         self._channel = channel
@@ -53,9 +53,9 @@ class Inputs:
 
     def _resolve(self, option: Json, value: Any) -> None:
         if option["type"] == Option.USER:
-            if value not in self._scene.users:
+            if value not in self._directory.users:
                 raise NotPossible("There is no such person.")
-            self.resolved.setdefault("users", {})[value] = self._scene.users[value]
+            self.resolved.setdefault("users", {})[value] = self._directory.users[value]
             member = self._channels.member(self._channel.get("guild_id", ""), value)
             if member:
                 shown = {key: item for key, item in member.items() if key not in ("user", "deaf", "mute")}

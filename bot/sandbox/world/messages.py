@@ -13,8 +13,8 @@ from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload, check_uploads
 from bot.sandbox.world.attachments import Attachments
 from bot.sandbox.world.channels import Channels
+from bot.sandbox.world.directory import Directory
 from bot.sandbox.world.events import Events, Intent
-from bot.sandbox.world.standard import Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Messages:
     """The message store. Payloads are handed out as copies."""
 
     def __init__(
-        self, scene: Scene, channels: Channels, attachments: Attachments, events: Events, stamps: Stamps
+        self, directory: Directory, channels: Channels, attachments: Attachments, events: Events, stamps: Stamps
     ) -> None:
-        self._scene = scene
+        self._directory = directory
         self._channels = channels
         self._attachments = attachments
         self._events = events
@@ -221,7 +221,7 @@ class Messages:
         replied = (message.get("referenced_message") or {}).get("author", {}).get("id")
         if replied and (allowed is None or allowed.get("replied_user")):
             found.add(replied)
-        users = [self._scene.users[user_id] for user_id in sorted(found) if user_id in self._scene.users]
+        users = [self._directory.users[user_id] for user_id in sorted(found) if user_id in self._directory.users]
         message["mentions"] = users
         message["mention_everyone"] = mentions_everyone(text, allowed)
         return [user["id"] for user in users if user["id"] != message["author"]["id"]]

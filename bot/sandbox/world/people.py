@@ -18,10 +18,10 @@ from bot.sandbox.world.answers import Interactions
 from bot.sandbox.world.attachments import Attachments
 from bot.sandbox.world.channels import Channels
 from bot.sandbox.world.commands import Commands
+from bot.sandbox.world.directory import DIRECT, Directory
 from bot.sandbox.world.inputs import Inputs, pick
 from bot.sandbox.world.interactions import Interaction, InteractionType
 from bot.sandbox.world.messages import Messages, Origin
-from bot.sandbox.world.standard import DIRECT, Scene
 
 Files = Mapping[str, Upload]
 
@@ -30,7 +30,7 @@ Files = Mapping[str, Upload]
 class People:
     """Acts as a person's own Discord client would; raises NotPossible where it would not let them."""
 
-    scene: Scene
+    directory: Directory
     channels: Channels
     attachments: Attachments
     messages: Messages
@@ -124,7 +124,7 @@ class People:
             raise NotPossible("You do not have permission to do that here.")
         self.channels.require_open(channel, reopen=True)
         limit = self.channels.upload_limit(channel)
-        origin = Origin(self.scene.users[actor_id], max_file_bytes=limit)
+        origin = Origin(self.directory.users[actor_id], max_file_bytes=limit)
         return self.messages.create(channel, {"content": content}, dict(enumerate(files)), origin)
 
     def delete_message(self, actor_id: str, channel: Json, message_id: str) -> None:
@@ -142,7 +142,7 @@ class People:
         raise NotPossible("This message is gone.")
 
     def _inputs(self, channel: Json) -> Inputs:
-        return Inputs(self.scene, self.channels, self.attachments, channel)
+        return Inputs(self.directory, self.channels, self.attachments, channel)
 
     def _owners(self, actor_id: str, channel: Json) -> dict[str, str]:
         """Say who installed the app for this place: {"0": guild id} its server, {"1": user id} only the person.
@@ -152,7 +152,7 @@ class People:
         guild_id = channel.get("guild_id")
         if guild_id is None:
             return {"0": "0"}
-        if self.channels.member(guild_id, self.channels.bot_id) or guild_id in self.scene.commands_only:
+        if self.channels.member(guild_id, self.channels.bot_id) or guild_id in self.directory.commands_only:
             return {"0": guild_id}
         return {"1": actor_id}
 
@@ -173,7 +173,7 @@ class People:
         interaction = Interaction(
             id=interaction_id,
             type=kind,
-            actor=self.scene.users[actor_id],
+            actor=self.directory.users[actor_id],
             channel=channel,
             sent_at=now,
             answer_by=now + timing.acknowledge,
@@ -187,7 +187,7 @@ class People:
         channel, actor = interaction.channel, interaction.actor
         payload: Json = {
             "id": interaction.id,
-            "application_id": self.scene.application["id"],
+            "application_id": self.directory.application["id"],
             "type": int(interaction.type),
             "token": interaction.token,
             "version": 1,
@@ -205,7 +205,7 @@ class People:
             payload["message"] = message
         if "guild_id" not in channel:
             return payload | {"user": actor}
-        guild = self.scene.guilds[channel["guild_id"]]
+        guild = self.directory.guilds[channel["guild_id"]]
         member = self.channels.member(guild["id"], actor["id"]) or {}
         payload["member"] = member | {"permissions": str(self.channels.permissions(actor["id"], channel))}
         partial = {"id": guild["id"], "locale": guild["preferred_locale"], "features": guild["features"]}

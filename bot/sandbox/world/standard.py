@@ -1,20 +1,18 @@
-"""The people and places every sandbox begins with: one server with the bot, one without it, and direct messages."""
+"""What every sandbox starts with: four people, one server with the bot, one without it, and direct messages."""
 
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bot.sandbox.rules.clock import DISCORD_EPOCH_MS, Clock
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.permissions import EVERYONE, Permission
-
-TEXT, DIRECT, PUBLIC_THREAD = 0, 1, 11
+from bot.sandbox.world.directory import DIRECT, PUBLIC_THREAD, TEXT, Directory
 
 
 def _fixed(number: int) -> str:
-    """Give an id made on 2026-01-01: the standard people and places keep theirs from run to run."""
+    """Return an id made on 2026-01-01: the standard people and channels keep theirs from run to run."""
     return str((int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000) - DISCORD_EPOCH_MS << 22) + number)
 
 
@@ -33,26 +31,8 @@ BOT_PERMISSIONS = (
 """what the bot's invite link asks for"""
 
 
-@dataclass
-class Scene:
-    """Everything there is at the start, in Discord's own JSON, by id."""
-
-    bot: Json
-    application: Json
-    token: str
-    users: dict[str, Json] = field(default_factory=dict)
-    guilds: dict[str, Json] = field(default_factory=dict)
-    channels: dict[str, Json] = field(default_factory=dict)
-    members: dict[tuple[str, str], Json] = field(default_factory=dict)
-    """(guild id, user id) -> member; a member of "Elsewhere" has the app installed for themselves"""
-    upload_limits: dict[str, int] = field(default_factory=dict)
-    """guild id -> bytes, where a test wants another limit than the boost tier gives"""
-    commands_only: set[str] = field(default_factory=set)
-    """guild ids that installed the app's commands without its bot user"""
-
-
-class SceneBuilder:
-    """Makes the standard scene: Ada and Ben (members), Mia (moderator), Olga (owner of server and application)."""
+class DirectoryBuilder:
+    """Builds the standard directory: Ada and Ben (members), Mia (moderator), Olga (owner of server and application)."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -60,10 +40,10 @@ class SceneBuilder:
         names = {ADA: "Ada", BEN: "Ben", MIA: "Mia", OLGA: "Olga"}
         people = {user_id: _user(user_id, name.lower(), name) for user_id, name in names.items()}
         token = base64.b64encode(VIVANT.encode()).decode().rstrip("=") + ".sand.box"
-        self._scene = Scene(bot, _application(bot, people[OLGA]), token, users={VIVANT: bot, **people})
+        self._directory = Directory(bot, _application(bot, people[OLGA]), token, users={VIVANT: bot, **people})
 
-    def build(self) -> Scene:
-        """Give the scene."""
+    def build(self) -> Directory:
+        """Return the directory."""
         self._guild(TABLEAUX, "Tableaux", OLGA)
         self._role(BOT_ROLE, "Vivant", BOT_PERMISSIONS)
         self._role(MODERATOR_ROLE, "Moderator", EVERYONE | Permission.MANAGE_MESSAGES)
@@ -81,28 +61,28 @@ class SceneBuilder:
         self._member(ELSEWHERE, ADA)
         self._member(ELSEWHERE, BEN)
         self._channel(ELSEWHERE, LOBBY, "lobby")
-        return self._scene
+        return self._directory
 
     def _direct(self) -> None:
         for channel_id, user_id in ((DIRECT_ADA, ADA), (DIRECT_BEN, BEN), (DIRECT_MIA, MIA), (DIRECT_OLGA, OLGA)):
             channel: Json = {"id": channel_id, "type": DIRECT, "flags": 0, "last_message_id": None}
-            self._scene.channels[channel_id] = channel | {"recipients": [self._scene.users[user_id]]}
+            self._directory.channels[channel_id] = channel | {"recipients": [self._directory.users[user_id]]}
 
     def _guild(self, guild_id: str, name: str, owner_id: str) -> None:
         guild = _guild(guild_id, name, owner_id)
         guild["roles"].append(_role(guild_id, "@everyone", EVERYONE, position=0))
-        self._scene.guilds[guild_id] = guild
+        self._directory.guilds[guild_id] = guild
 
     def _role(self, role_id: str, name: str, permissions: int) -> None:
-        roles = self._scene.guilds[TABLEAUX]["roles"]
+        roles = self._directory.guilds[TABLEAUX]["roles"]
         role = _role(role_id, name, permissions, position=len(roles))
         if role_id == BOT_ROLE:
             role |= {"managed": True, "tags": {"bot_id": VIVANT}}
         roles.append(role)
 
     def _member(self, guild_id: str, user_id: str, *roles: str) -> None:
-        self._scene.members[guild_id, user_id] = {
-            "user": self._scene.users[user_id],
+        self._directory.members[guild_id, user_id] = {
+            "user": self._directory.users[user_id],
             "nick": None,
             "avatar": None,
             "banner": None,
@@ -118,12 +98,12 @@ class SceneBuilder:
 
     def _channel(self, guild_id: str, channel_id: str, name: str, denied_to_bot: int = 0) -> None:
         overwrite = {"id": BOT_ROLE, "type": 0, "allow": "0", "deny": str(int(denied_to_bot))}
-        self._scene.channels[channel_id] = {
+        self._directory.channels[channel_id] = {
             "id": channel_id,
             "type": TEXT,
             "guild_id": guild_id,
             "name": name,
-            "position": len(self._scene.channels),
+            "position": len(self._directory.channels),
             "flags": 0,
             "nsfw": False,
             "topic": None,
@@ -135,7 +115,7 @@ class SceneBuilder:
 
     def _thread(self, thread_id: str, parent_id: str, name: str, owner_id: str) -> None:
         now = self._clock.timestamp()
-        self._scene.channels[thread_id] = {
+        self._directory.channels[thread_id] = {
             "id": thread_id,
             "type": PUBLIC_THREAD,
             "guild_id": TABLEAUX,

@@ -14,11 +14,12 @@ from bot.sandbox.world.answers import Interactions
 from bot.sandbox.world.attachments import Attachments
 from bot.sandbox.world.channels import Channels
 from bot.sandbox.world.commands import Commands
+from bot.sandbox.world.directory import DIRECT
 from bot.sandbox.world.events import Events, Subscription
 from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.messages import Messages
 from bot.sandbox.world.people import People
-from bot.sandbox.world.standard import DIRECT, SceneBuilder
+from bot.sandbox.world.standard import DirectoryBuilder
 
 
 class World:
@@ -28,18 +29,18 @@ class World:
         self.clock = Clock()
         self.timing = timing or Timing()
         self.snowflakes = Snowflakes(self.clock)
-        self.scene = SceneBuilder(self.clock).build()
+        self.directory = DirectoryBuilder(self.clock).build()
         self.events = Events()
         self.identifies = 0
         """how often a bot identified, of the daily thousand"""
         stamps = Stamps(self.clock, self.snowflakes, self.timing)
-        self.channels = Channels(self.scene, self.events, self.clock)
+        self.channels = Channels(self.directory, self.events, self.clock)
         self.attachments = Attachments(self.clock, self.snowflakes, self.timing)
-        self.messages = Messages(self.scene, self.channels, self.attachments, self.events, stamps)
-        self.interactions = Interactions(self.scene, self.channels, self.messages, self.events, stamps)
-        self.commands = Commands(self.scene.application["id"], self.snowflakes)
+        self.messages = Messages(self.directory, self.channels, self.attachments, self.events, stamps)
+        self.interactions = Interactions(self.directory, self.channels, self.messages, self.events, stamps)
+        self.commands = Commands(self.directory.application["id"], self.snowflakes)
         self._people = People(
-            scene=self.scene,
+            directory=self.directory,
             channels=self.channels,
             attachments=self.attachments,
             messages=self.messages,
@@ -52,7 +53,7 @@ class World:
 
     def actors(self) -> list[Json]:
         """Give the people one can be: Ada, Ben (members), Mia (moderator), Olga (owner)."""
-        return [user for user in self.scene.users.values() if not user.get("bot")]
+        return [user for user in self.directory.users.values() if not user.get("bot")]
 
     def actor(self, name: str) -> str:
         """Give the id of the person with that name ("Ada")."""
@@ -60,7 +61,7 @@ class World:
 
     def channel(self, name: str) -> str:
         """Give the id of the channel with that name ("pictures"), or of somebody's direct messages ("@Ada")."""
-        for channel in self.scene.channels.values():
+        for channel in self.directory.channels.values():
             direct = channel["type"] == DIRECT and f"@{channel['recipients'][0]['global_name']}" == name
             if direct or channel.get("name") == name.removeprefix("#"):
                 return str(channel["id"])
@@ -68,14 +69,14 @@ class World:
 
     def direct_channel(self, actor_id: str) -> Json:
         """Give the direct messages between the bot and a person."""
-        for channel in self.scene.channels.values():
+        for channel in self.directory.channels.values():
             if channel["type"] == DIRECT and channel["recipients"][0]["id"] == actor_id:
                 return channel
         raise unknown("User")
 
     def channels_for(self, actor_id: str) -> list[Json]:
         """Give the channels, threads and direct messages a person sees."""
-        channels = self.scene.channels.values()
+        channels = self.directory.channels.values()
         return [item for item in channels if self.channels.permissions(actor_id, item) & Permission.VIEW_CHANNEL]
 
     def messages_for(self, actor_id: str, channel_id: str) -> list[Json]:

@@ -120,7 +120,7 @@ async def test_a_server_that_sent_the_bot_away_while_it_was_off_is_forgotten(tmp
 
 async def test_a_server_with_the_commands_but_without_the_bot_keeps_its_jobs(tmp_path: Path) -> None:
     async with Sandbox() as sandbox:
-        sandbox.world.scene.commands_only.add(ELSEWHERE)
+        sandbox.world.directory.commands_only.add(ELSEWHERE)
         async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
             job = await edge.queued(channel=LOBBY)
             assert not job.route.can_post

@@ -71,5 +71,5 @@ async def test_the_server_side_check_holds_also_for_people_whom_discord_lets_thr
 
 
 def _grant_everybody(edge: Edge) -> None:
-    for role in edge.world.scene.guilds[next(iter(edge.world.scene.guilds))]["roles"]:
+    for role in edge.world.directory.guilds[next(iter(edge.world.directory.guilds))]["roles"]:
         role["permissions"] = str(int(role["permissions"]) | 1 << 5)  # Manage Server

@@ -1,0 +1,28 @@
+"""Everybody and everything that exists in this Discord, by id: users, guilds, channels, members."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.sandbox.rules.payloads import Json
+
+TEXT, DIRECT, PUBLIC_THREAD = 0, 1, 11
+"""channel types"""
+
+
+@dataclass
+class Directory:
+    """Discord's own JSON objects by id; tests may change them."""
+
+    bot: Json
+    application: Json
+    token: str
+    users: dict[str, Json] = field(default_factory=dict)
+    guilds: dict[str, Json] = field(default_factory=dict)
+    channels: dict[str, Json] = field(default_factory=dict)
+    members: dict[tuple[str, str], Json] = field(default_factory=dict)
+    """(guild id, user id) -> member; a member of "Elsewhere" has the app installed for themselves"""
+    upload_limits: dict[str, int] = field(default_factory=dict)
+    """guild id -> bytes, where a test wants another limit than the boost tier gives"""
+    commands_only: set[str] = field(default_factory=set)
+    """guild ids that installed the app's commands without its bot user"""
