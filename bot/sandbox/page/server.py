@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 from aiohttp import BodyPartReader, WSMsgType, web
 
+from bot.sandbox.rules.callbacks import InteractionType
 from bot.sandbox.rules.errors import NotPossible, Refusal
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.events import Subscription
-from bot.sandbox.world.interactions import Interaction, InteractionType
+from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.world import World
 
 FOLDER = Path(__file__).with_name("static")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from bot.sandbox.rest.http import Call, Route
+from bot.sandbox.rules.callbacks import Callback
 from bot.sandbox.rules.message_bodies import Flag
 from bot.sandbox.rules.payloads import Json
-from bot.sandbox.world.interactions import Callback
 from bot.sandbox.world.world import World
 
 
 def respond(world: World, call: Call) -> Json | None:
     """POST the first answer to an interaction."""
     interaction_id, token = call.params["interaction_id"], call.params["interaction_token"]
-    interaction, message = world.interactions.respond(interaction_id, token, call.body, call.uploads)
+    interaction, message = world.answers.respond(interaction_id, token, call.body, call.uploads)
     if not call.flag("with_response"):
         return None
     about: Json = {"id": interaction.id, "type": int(interaction.type)}
@@ -29,25 +29,25 @@ def respond(world: World, call: Call) -> Json | None:
 def follow_up(world: World, call: Call) -> Json:
     """POST a followup message."""
     interaction = world.interactions.by_token(call.params["webhook_id"], call.params["webhook_token"])
-    return world.interactions.follow_up(interaction, call.body, call.uploads)
+    return world.answers.follow_up(interaction, call.body, call.uploads)
 
 
 def get_message(world: World, call: Call) -> Json:
     """GET one of the interaction's messages."""
     interaction = world.interactions.by_token(call.params["webhook_id"], call.params["webhook_token"])
-    return world.interactions.get_message(interaction, call.params["message_id"])
+    return world.answers.get_message(interaction, call.params["message_id"])
 
 
 def edit_message(world: World, call: Call) -> Json:
     """PATCH one of the interaction's messages."""
     interaction = world.interactions.by_token(call.params["webhook_id"], call.params["webhook_token"])
-    return world.interactions.edit(interaction, call.params["message_id"], call.body, call.uploads)
+    return world.answers.edit(interaction, call.params["message_id"], call.body, call.uploads)
 
 
 def delete_message(world: World, call: Call) -> None:
     """DELETE one of the interaction's messages."""
     interaction = world.interactions.by_token(call.params["webhook_id"], call.params["webhook_token"])
-    world.interactions.delete(interaction, call.params["message_id"])
+    world.answers.delete(interaction, call.params["message_id"])
 
 
 _WEBHOOK = "/webhooks/{webhook_id}/{webhook_token}"

@@ -6,7 +6,7 @@ import re
 from enum import IntFlag
 from typing import Any
 
-from bot.sandbox.rules.components import check_components
+from bot.sandbox.rules.components import Media, check_components
 from bot.sandbox.rules.errors import empty_message, invalid_form
 from bot.sandbox.rules.payloads import Json
 
@@ -100,3 +100,13 @@ def mentioned_users(text: str, allowed: Json | None) -> set[str]:
 def mentions_everyone(text: str, allowed: Json | None) -> bool:
     """Tell whether @everyone or @here in `text` may ping."""
     return ("@everyone" in text or "@here" in text) and (allowed is None or "everyone" in (allowed.get("parse") or []))
+
+
+def complete_embed(embed: Json, media: Media) -> Json:
+    """Return an embed as the server answers it, with its media resolved."""
+    done: Json = {"type": "rich"} | embed
+    for key in ("image", "thumbnail"):
+        if key in embed:
+            resolved = media(embed[key]["url"])
+            done[key] = {name: resolved[name] for name in ("url", "proxy_url", "width", "height") if name in resolved}
+    return done

@@ -1,100 +1,41 @@
-"""Interactions from the bot's side: the three seconds, the fifteen minutes, and every way to answer."""
+"""What the bot answers to an interaction: first within three seconds, then by its token for fifteen minutes."""
 
 from __future__ import annotations
 
-import asyncio
-
-from bot.sandbox.rules.clock import Stamps
+from bot.sandbox.rules.callbacks import Callback, InteractionType, check_callback
 from bot.sandbox.rules.components import check_modal
-from bot.sandbox.rules.errors import (
-    Refusal,
-    already_acknowledged,
-    invalid_form,
-    invalid_token,
-    too_many_followups,
-    unknown,
-)
+from bot.sandbox.rules.errors import invalid_form, too_many_followups, unknown
 from bot.sandbox.rules.message_bodies import Flag
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.channels import Channels
 from bot.sandbox.world.directory import Directory
-from bot.sandbox.world.events import Events
-from bot.sandbox.world.interactions import Callback, Interaction, InteractionType, State
+from bot.sandbox.world.interactions import Interaction, Interactions, State
 from bot.sandbox.world.messages import Messages, Origin
 
-_ALLOWED = {
-    InteractionType.COMMAND: {Callback.MESSAGE, Callback.DEFERRED_MESSAGE, Callback.MODAL},
-    InteractionType.COMPONENT: set(Callback) - {Callback.CHOICES},
-    InteractionType.AUTOCOMPLETE: {Callback.CHOICES},
-    InteractionType.MODAL_SUBMIT: set(Callback) - {Callback.CHOICES, Callback.MODAL},
-}
 MAX_USER_INSTALL_FOLLOWUPS = 5
 
 
-class Interactions:
-    """All interactions by id and by token."""
+class Answers:
+    """The bot's answers to interactions: messages, updates, forms and choices."""
 
     def __init__(
-        self, directory: Directory, channels: Channels, messages: Messages, events: Events, stamps: Stamps
+        self, directory: Directory, channels: Channels, messages: Messages, interactions: Interactions
     ) -> None:
         self._directory = directory
         self._channels = channels
         self._messages = messages
-        self._events = events
-        self._stamps = stamps
-        self._by_id: dict[str, Interaction] = {}
-        self._by_token: dict[str, Interaction] = {}
-
-    def begin(self, interaction: Interaction) -> None:
-        """Send an interaction to the bot and start its three seconds."""
-        self._by_id[interaction.id] = interaction
-        self._by_token[interaction.token] = interaction
-        self._tell(interaction)
-        self._events.dispatch("INTERACTION_CREATE", interaction.payload)
-        wait = interaction.answer_by - self._stamps.clock.now()
-        asyncio.get_running_loop().call_later(max(wait, 0), self._expire, interaction)
-
-    def get(self, interaction_id: str) -> Interaction:
-        """Give an interaction; Refusal if there is none."""
-        if interaction_id not in self._by_id:
-            raise unknown("Interaction")
-        return self._by_id[interaction_id]
-
-    def all(self) -> list[Interaction]:
-        """Give every interaction so far, oldest first."""
-        return list(self._by_id.values())
+        self._interactions = interactions
 
     def respond(
         self, interaction_id: str, token: str, body: Json, uploads: dict[int, Upload]
     ) -> tuple[Interaction, Json]:
-        """Take the bot's first answer; give the interaction and, where there is one, the message."""
-        interaction = self.get(interaction_id)
-        if interaction.token != token:
-            raise unknown("Interaction")
-        now = self._stamps.clock.now()
-        if interaction.state is State.FAILED or (interaction.state is State.WAITING and now > interaction.answer_by):
-            self._expire(interaction)
-            raise unknown("Interaction")
-        if interaction.state is not State.WAITING:
-            raise already_acknowledged()
-        callback = self._callback(interaction, body)
+        """Take the bot's first answer; return the interaction and the message ({} where there is none)."""
+        interaction = self._interactions.waiting(interaction_id, token)
+        callback = check_callback(body.get("type"), interaction.type, on_message="message" in interaction.payload)
         message = self._answer(interaction, callback, body.get("data") or {}, uploads)
-        interaction.acknowledged_after = now - interaction.sent_at
-        interaction.answered.set()
-        self._tell(interaction)
+        self._interactions.acknowledge(interaction)
         return interaction, message
-
-    def by_token(self, application_id: str, token: str) -> Interaction:
-        """Give the interaction of a living token; Refusal for a foreign, unanswered or expired one."""
-        if application_id != self._directory.application["id"] or token not in self._by_token:
-            raise unknown("Webhook")
-        interaction = self._by_token[token]
-        if self._stamps.clock.now() > interaction.token_until:
-            raise invalid_token()
-        if interaction.state in (State.WAITING, State.FAILED):
-            raise unknown("Webhook")
-        return interaction
 
     def get_message(self, interaction: Interaction, message_id: str) -> Json:
         """Give one of the interaction's messages; "@original" is the response."""
@@ -107,7 +48,7 @@ class Interactions:
         message = self._messages.edit(interaction.channel, own, body, uploads, self._limit(interaction))
         if own == interaction.message_id and interaction.state is State.THINKING:
             interaction.state = State.ANSWERED
-            self._tell(interaction)
+            self._interactions.announce(interaction)
         return message
 
     def delete(self, interaction: Interaction, message_id: str) -> None:
@@ -116,7 +57,7 @@ class Interactions:
         self._messages.delete(interaction.channel, own)
         if own == interaction.message_id and interaction.state is State.THINKING:
             interaction.state = State.ANSWERED
-            self._tell(interaction)
+            self._interactions.announce(interaction)
 
     def follow_up(self, interaction: Interaction, body: Json, uploads: dict[int, Upload]) -> Json:
         """Post another message; the first one after a defer resolves the defer instead."""
@@ -128,18 +69,6 @@ class Interactions:
         message = self._post(interaction, body, uploads)
         interaction.followups += 1
         return message
-
-    def _callback(self, interaction: Interaction, body: Json) -> Callback:
-        kind = body.get("type")
-        if kind not in set(Callback):
-            raise Refusal(501, 0, f"The sandbox does not implement interaction callback type {kind}")
-        callback = Callback(kind)
-        on_message = "message" in interaction.payload
-        if callback in (Callback.DEFERRED_UPDATE, Callback.UPDATE_MESSAGE) and not on_message:
-            raise invalid_form("type", "INTERACTION_TYPE_INVALID", "There is no message to update.")
-        if callback not in _ALLOWED[interaction.type]:
-            raise invalid_form("type", "INTERACTION_TYPE_INVALID", f"Type {kind} cannot answer this interaction.")
-        return callback
 
     def _answer(self, interaction: Interaction, callback: Callback, data: Json, uploads: dict[int, Upload]) -> Json:
         if callback is Callback.MODAL:
@@ -222,12 +151,3 @@ class Interactions:
 
     def _limit(self, interaction: Interaction) -> int:
         return int(interaction.payload["attachment_size_limit"])
-
-    def _expire(self, interaction: Interaction) -> None:
-        if interaction.state is State.WAITING:
-            interaction.state = State.FAILED
-            interaction.answered.set()
-            self._tell(interaction)
-
-    def _tell(self, interaction: Interaction) -> None:
-        self._events.show("INTERACTION_STATE", interaction.public(), interaction.actor["id"])

@@ -1,34 +1,17 @@
-"""One thing a person did with the bot: what it was, how it may be answered, and what became of it."""
+"""Interactions: what people did with the bot, by id and by token, and what became of each."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
-from bot.sandbox.rules.errors import NotPossible
+from bot.sandbox.rules.callbacks import InteractionType
+from bot.sandbox.rules.clock import Clock
+from bot.sandbox.rules.errors import NotPossible, already_acknowledged, invalid_token, unknown
 from bot.sandbox.rules.payloads import Json
-
-
-class InteractionType(IntEnum):
-    """What the person did."""
-
-    COMMAND = 2
-    COMPONENT = 3
-    AUTOCOMPLETE = 4
-    MODAL_SUBMIT = 5
-
-
-class Callback(IntEnum):
-    """The ways to answer first."""
-
-    MESSAGE = 4
-    DEFERRED_MESSAGE = 5
-    DEFERRED_UPDATE = 6
-    UPDATE_MESSAGE = 7
-    CHOICES = 8
-    MODAL = 9
+from bot.sandbox.world.events import Events
 
 
 class State(StrEnum):
@@ -97,3 +80,72 @@ class Interaction:
             "message_id": self.message_id,
             "modal": self.modal,
         }
+
+
+class Interactions:
+    """Every interaction so far, by id and by token."""
+
+    def __init__(self, application_id: str, events: Events, clock: Clock) -> None:
+        self._application_id = application_id
+        self._events = events
+        self._clock = clock
+        self._by_id: dict[str, Interaction] = {}
+        self._by_token: dict[str, Interaction] = {}
+
+    def begin(self, interaction: Interaction) -> None:
+        """Send an interaction to the bot; it fails when no answer comes in time."""
+        self._by_id[interaction.id] = interaction
+        self._by_token[interaction.token] = interaction
+        self.announce(interaction)
+        self._events.dispatch("INTERACTION_CREATE", interaction.payload)
+        wait = interaction.answer_by - self._clock.now()
+        asyncio.get_running_loop().call_later(max(wait, 0), self._expire, interaction)
+
+    def get(self, interaction_id: str) -> Interaction:
+        """Return an interaction. Raises Refusal when there is none."""
+        if interaction_id not in self._by_id:
+            raise unknown("Interaction")
+        return self._by_id[interaction_id]
+
+    def waiting(self, interaction_id: str, token: str) -> Interaction:
+        """Return the interaction that a first answer is for.
+
+        Raises Refusal when there is none with this token, when the time is over, or when it was answered already.
+        """
+        interaction = self.get(interaction_id)
+        if interaction.token != token:
+            raise unknown("Interaction")
+        late = self._clock.now() > interaction.answer_by
+        if interaction.state is State.FAILED or (interaction.state is State.WAITING and late):
+            self._expire(interaction)
+            raise unknown("Interaction")
+        if interaction.state is not State.WAITING:
+            raise already_acknowledged()
+        return interaction
+
+    def by_token(self, application_id: str, token: str) -> Interaction:
+        """Return the interaction of a token. Raises Refusal for an unknown, unanswered or expired one."""
+        if application_id != self._application_id or token not in self._by_token:
+            raise unknown("Webhook")
+        interaction = self._by_token[token]
+        if self._clock.now() > interaction.token_until:
+            raise invalid_token()
+        if interaction.state in (State.WAITING, State.FAILED):
+            raise unknown("Webhook")
+        return interaction
+
+    def acknowledge(self, interaction: Interaction) -> None:
+        """Note that the bot's first answer came, and tell the person."""
+        interaction.acknowledged_after = self._clock.now() - interaction.sent_at
+        interaction.answered.set()
+        self.announce(interaction)
+
+    def announce(self, interaction: Interaction) -> None:
+        """Tell the person's client where the interaction stands."""
+        self._events.show("INTERACTION_STATE", interaction.public(), interaction.actor["id"])
+
+    def _expire(self, interaction: Interaction) -> None:
+        if interaction.state is State.WAITING:
+            interaction.state = State.FAILED
+            interaction.answered.set()
+            self.announce(interaction)

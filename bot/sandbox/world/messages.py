@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bot.sandbox.rules.clock import Stamps
-from bot.sandbox.rules.components import Kind, Media, complete, walk
+from bot.sandbox.rules.components import Kind, complete, walk
 from bot.sandbox.rules.errors import invalid_form, unknown
-from bot.sandbox.rules.message_bodies import Flag, check_flags, check_message, check_nonce, mentions_everyone
+from bot.sandbox.rules.message_bodies import (
+    Flag,
+    check_flags,
+    check_message,
+    check_nonce,
+    complete_embed,
+    mentions_everyone,
+)
 from bot.sandbox.rules.message_bodies import mentioned_users as find_mentions
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload, check_uploads
@@ -179,7 +186,7 @@ class Messages:
         if "components" in body:
             message["components"] = complete(message["components"], media)
         if "embeds" in body:
-            message["embeds"] = [_complete_embed(embed, media) for embed in message["embeds"]]
+            message["embeds"] = [complete_embed(embed, media) for embed in message["embeds"]]
 
     def _attach(self, message: Json, body: Json, uploads: dict[int, Upload], *, ephemeral: bool) -> list[Json]:
         kept = {attachment["id"]: attachment for attachment in message["attachments"]}
@@ -247,12 +254,3 @@ def _intent(channel: Json) -> Intent:
 
 def _without_reference(message: Json) -> Json:
     return {key: value for key, value in message.items() if key != "referenced_message"}
-
-
-def _complete_embed(embed: Json, media: Media) -> Json:
-    done: Json = {"type": "rich"} | embed
-    for key in ("image", "thumbnail"):
-        if key in embed:
-            resolved = media(embed[key]["url"])
-            done[key] = {name: resolved[name] for name in ("url", "proxy_url", "width", "height") if name in resolved}
-    return done

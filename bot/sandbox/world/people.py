@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.sandbox.rules.callbacks import InteractionType
 from bot.sandbox.rules.clock import Stamps
 from bot.sandbox.rules.commands import CHAT_INPUT, MESSAGE_COMMAND, descend, find_command, nest
 from bot.sandbox.rules.components import LINK, SELECTS, walk
@@ -14,13 +15,12 @@ from bot.sandbox.rules.message_bodies import Flag
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.rules.uploads import Upload
-from bot.sandbox.world.answers import Interactions
 from bot.sandbox.world.attachments import Attachments
 from bot.sandbox.world.channels import Channels
 from bot.sandbox.world.commands import Commands
 from bot.sandbox.world.directory import DIRECT, Directory
 from bot.sandbox.world.inputs import Inputs, pick
-from bot.sandbox.world.interactions import Interaction, InteractionType
+from bot.sandbox.world.interactions import Interaction, Interactions
 from bot.sandbox.world.messages import Messages, Origin
 
 Files = Mapping[str, Upload]

@@ -10,13 +10,13 @@ from bot.sandbox.rules.errors import unknown
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.rules.uploads import Upload
-from bot.sandbox.world.answers import Interactions
+from bot.sandbox.world.answers import Answers
 from bot.sandbox.world.attachments import Attachments
 from bot.sandbox.world.channels import Channels
 from bot.sandbox.world.commands import Commands
 from bot.sandbox.world.directory import DIRECT
 from bot.sandbox.world.events import Events, Subscription
-from bot.sandbox.world.interactions import Interaction
+from bot.sandbox.world.interactions import Interaction, Interactions
 from bot.sandbox.world.messages import Messages
 from bot.sandbox.world.people import People
 from bot.sandbox.world.standard import DirectoryBuilder
@@ -37,7 +37,8 @@ class World:
         self.channels = Channels(self.directory, self.events, self.clock)
         self.attachments = Attachments(self.clock, self.snowflakes, self.timing)
         self.messages = Messages(self.directory, self.channels, self.attachments, self.events, stamps)
-        self.interactions = Interactions(self.directory, self.channels, self.messages, self.events, stamps)
+        self.interactions = Interactions(self.directory.application["id"], self.events, self.clock)
+        self.answers = Answers(self.directory, self.channels, self.messages, self.interactions)
         self.commands = Commands(self.directory.application["id"], self.snowflakes)
         self._people = People(
             directory=self.directory,
