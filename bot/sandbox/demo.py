@@ -119,7 +119,7 @@ async def _local_discord(port: int) -> AsyncIterator[Sandbox]:
 
 
 async def _animate(sandbox: Sandbox, bot: asyncio.subprocess.Process, picture: Path, timeout_seconds: float) -> Json:
-    """Give the clip's attachment, or raise DemoError as soon as it is clear that none will come."""
+    """Return the clip's attachment, or raise DemoError as soon as it is clear that none will come."""
     ended = asyncio.create_task(bot.wait())
     clip = asyncio.create_task(_wait_for_clip(sandbox, picture))
     try:
@@ -172,7 +172,7 @@ async def _next_edit(events: Subscription) -> None:
 
 
 def _words(node: object) -> str:
-    """Give every text in a message, whatever its layout."""
+    """Return every text in a message, whatever its layout."""
     if isinstance(node, list):
         return " ".join(filter(None, map(_words, node)))
     if isinstance(node, dict):

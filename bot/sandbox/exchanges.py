@@ -38,5 +38,5 @@ class Record:
         self.unimplemented.append(what)
 
     def asked(self, method: str, template: str) -> list[Exchange]:
-        """Give the exchanges on one route, oldest first."""
+        """Return the exchanges on one route, oldest first."""
         return [item for item in self.exchanges if (item.method, item.template) == (method, template)]

@@ -73,26 +73,26 @@ Action = Delay | Do | Refuse | Reset | CutUpload | LoseReply | DropGateway
 
 
 def rate_limited(retry_after: float, *, scope: str = "user") -> Refuse:
-    """Give Discord's own 429, with the Via header without which discord.py takes it for a ban by the edge."""
+    """Return Discord's own 429, with the Via header without which discord.py takes it for a ban by the edge."""
     body: Json = {"message": "You are being rate limited.", "retry_after": retry_after, "global": scope == "global"}
     headers = {"Via": "1.1 google", "Retry-After": str(max(1, round(retry_after))), "X-RateLimit-Scope": scope}
     return Refuse(429, json.dumps(body), headers | {"Content-Type": "application/json"})
 
 
 def banned_by_edge() -> Refuse:
-    """Give the 429 of the network edge: no JSON, no retry time, no Via."""
+    """Return the 429 of the network edge: no JSON, no retry time, no Via."""
     return Refuse(429, "error code: 1015", {"Content-Type": "text/plain"})
 
 
 def server_error(status: int = 502) -> Refuse:
-    """Give what a failing server (500) or its proxies (502, 503, 504) answer."""
+    """Return what a failing server (500) or its proxies (502, 503, 504) answer."""
     if status == 500:
         return Refuse(500, '{"message": "500: Internal Server Error", "code": 0}', {"Content-Type": "application/json"})
     return Refuse(status, "upstream connect error", {"Content-Type": "text/plain"})
 
 
 def payload_too_large() -> Refuse:
-    """Give the refusal of a file that is too large for its place."""
+    """Return the refusal of a file that is too large for its place."""
     body = '{"message": "Request entity too large", "code": 40005}'
     return Refuse(413, body, {"Content-Type": "application/json"})
 
@@ -160,7 +160,7 @@ class FaultScript:
         self._rules.clear()
 
     def choose(self, method: str, path: str) -> list[Action]:
-        """Give the actions for one request and note them as played."""
+        """Return the actions for one request and note them as played."""
         return [rule.action for rule in self._rules if rule.matches(method, path) and self._due(rule, method, path)]
 
     def _due(self, rule: Rule, method: str, path: str) -> bool:

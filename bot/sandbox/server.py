@@ -64,18 +64,18 @@ class Sandbox:
 
     @property
     def unimplemented(self) -> list[str]:
-        """Give everything that was asked for and is not there."""
+        """Return everything that was asked for and is not there."""
         return self.record.unimplemented
 
     @property
     def ca_path(self) -> Path:
-        """Give the certificate that a bot must trust (SSL_CERT_FILE)."""
+        """Return the certificate that a bot must trust (SSL_CERT_FILE)."""
         if self._folder is None:
             raise RuntimeError("the sandbox has not been started")
         return self._folder / "sandbox-ca.pem"
 
     def environment(self) -> dict[str, str]:
-        """Give the environment with which `python -m bot run` lives in this Discord."""
+        """Return the environment with which `python -m bot run` lives in this Discord."""
         return {
             "VIVANT_TOKEN": self.token,
             "VIVANT_PROXY": self.proxy_url,
@@ -83,7 +83,7 @@ class Sandbox:
         }
 
     def client_tls(self) -> ssl.SSLContext:
-        """Give a TLS context for a client in this process: aiohttp.TCPConnector(ssl=...)."""
+        """Return a TLS context for a client in this process: aiohttp.TCPConnector(ssl=...)."""
         return ssl.create_default_context(cafile=self.ca_path)
 
     @contextlib.asynccontextmanager

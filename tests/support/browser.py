@@ -110,7 +110,7 @@ async def paste_picture(page: Page, picture: Path = SAMPLE) -> None:
 
 
 def messages(page: Page) -> Locator:
-    """Give the messages shown."""
+    """Return the messages shown."""
     return page.locator(".message")
 
 

@@ -45,7 +45,7 @@ class OpenApi:
         self._paths = document["paths"]
 
     def problems(self, exchange: Exchange) -> list[str]:
-        """Give everything in which the exchange differs from the description."""
+        """Return everything in which the exchange differs from the description."""
         path = self._path(exchange)
         if path is None:
             return [f"{exchange.method} {exchange.path}: no such route"]
@@ -125,7 +125,7 @@ class _Side:
         return f"{error.json_path}: {error.message[:200]}"
 
     def _unknown(self, schema: Any, value: Any, place: str) -> Iterator[str]:
-        """Give the keys that no schema for this value names; the description never forbids extra ones by itself."""
+        """Return the keys that no schema for this value names; the description never forbids extra ones by itself."""
         if isinstance(value, list):
             items = [item["items"] for item in self._leaves(schema, value) if "items" in item]
             for index, element in enumerate(value):
@@ -145,7 +145,7 @@ class _Side:
                 yield f"{place}.{key}"
 
     def _leaves(self, schema: Any, value: Any) -> Iterator[Any]:
-        """Give the schemas without references or unions that apply to a value."""
+        """Return the schemas without references or unions that apply to a value."""
         if "$ref" in schema:
             target: Any = self._document
             for part in schema["$ref"].removeprefix("#/").split("/"):
@@ -184,7 +184,7 @@ def _load() -> OpenApi:
 
 
 def discord_description() -> OpenApi:
-    """Give Discord's description, or skip the test."""
+    """Return Discord's description, or skip the test."""
     if not DESCRIPTION.is_file():
         pytest.skip(f"Discord's API description is not at {DESCRIPTION.name} beside this checkout; nothing validated")
     return _load()

@@ -75,7 +75,7 @@ class RawSocket:
         self._zstd = zstandard.ZstdDecompressor().decompressobj() if compress == "zstd-stream" else None
 
     async def receive(self, name: str | None = None, op: int | None = None) -> dict[str, Any]:
-        """Give the next frame, or the next one with that event name or opcode; ConnectionError when it closed."""
+        """Return the next frame, or the next one with that event name or opcode; ConnectionError when it closed."""
         async with asyncio.timeout(5):
             while True:
                 frame = await self._next()

@@ -53,7 +53,7 @@ class Socket:
 
 
 def _encoder(compress: str) -> Callable[[str], str | bytes]:
-    """Give the transport: one compression context for the whole connection, flushed per frame."""
+    """Return the transport: one compression context for the whole connection, flushed per frame."""
     if compress == "zlib-stream":
         deflate = zlib.compressobj()
         return lambda text: deflate.compress(text.encode()) + deflate.flush(zlib.Z_SYNC_FLUSH)

@@ -30,7 +30,7 @@ class Views:
         self._bot_online = bot_online
 
     async def session(self, request: web.Request) -> web.StreamResponse:
-        """Give everything a person's client starts with, and who else one can be."""
+        """Return everything a person's client starts with, and who else one can be."""
         world = self._world
         wanted = request.query.get("actor")
         actors = [actor | {"role": self._role(actor["id"])} for actor in world.actors()]
@@ -44,13 +44,13 @@ class Views:
         return web.json_response(state)
 
     async def messages(self, request: web.Request) -> web.StreamResponse:
-        """Give what the person sees in a channel."""
+        """Return what the person sees in a channel."""
         actor, channel = request.query["actor"], request.query["channel"]
         self._require_sight(actor, channel)
         return web.json_response([self._named(message) for message in self._world.messages_for(actor, channel)])
 
     async def commands(self, request: web.Request) -> web.StreamResponse:
-        """Give the commands the person is offered in a channel."""
+        """Return the commands the person is offered in a channel."""
         actor, channel = request.query["actor"], request.query["channel"]
         self._require_sight(actor, channel)
         return web.json_response(self._world.commands_for(actor, channel))

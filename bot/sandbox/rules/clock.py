@@ -16,7 +16,7 @@ class Clock:
         self._ahead = 0.0
 
     def now(self) -> float:
-        """Give the present moment in this Discord."""
+        """Return the present moment in this Discord."""
         return time.time() + self._ahead
 
     def advance(self, seconds: float) -> None:
@@ -24,7 +24,7 @@ class Clock:
         self._ahead += seconds
 
     def timestamp(self) -> str:
-        """Give the present moment as Discord writes it."""
+        """Return the present moment as Discord writes it."""
         return datetime.fromtimestamp(self.now(), UTC).isoformat()
 
 
@@ -37,20 +37,20 @@ class Snowflakes:
         self._backdated = 0
 
     def next(self) -> str:
-        """Give an id of this moment, above every earlier one."""
+        """Return an id of this moment, above every earlier one."""
         now_ms = int(self._clock.now() * 1000) - DISCORD_EPOCH_MS
         self._last = max(now_ms << 22, self._last + 1)
         return str(self._last)
 
     def backdated(self, age_seconds: float) -> str:
-        """Give an id that looks `age_seconds` old."""
+        """Return an id that looks `age_seconds` old."""
         self._backdated += 1
         then_ms = int((self._clock.now() - age_seconds) * 1000) - DISCORD_EPOCH_MS
         return str((then_ms << 22) + (self._backdated & 0x3FFFFF))
 
 
 def created_at(snowflake: str) -> float:
-    """Give the moment an id was made, in seconds since 1970."""
+    """Return the moment an id was made, in seconds since 1970."""
     return ((int(snowflake) >> 22) + DISCORD_EPOCH_MS) / 1000
 
 

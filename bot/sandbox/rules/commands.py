@@ -53,7 +53,7 @@ def check_definition(definition: Json, depth: int = 0) -> None:
 
 
 def find_command(commands: list[Json], kind: int, name: str) -> Json:
-    """Give the command a person picked from what they are offered."""
+    """Return the command a person picked from what they are offered."""
     for command in commands:
         if command["type"] == kind and command["name"] == name:
             return command
@@ -61,7 +61,7 @@ def find_command(commands: list[Json], kind: int, name: str) -> Json:
 
 
 def descend(command: Json, path: list[str]) -> list[Json]:
-    """Give the options of a (sub)command; NotPossible when the path leads nowhere or stops at a group."""
+    """Return the options of a (sub)command; NotPossible when the path leads nowhere or stops at a group."""
     options: list[Json] = command.get("options", [])
     for name in path:
         found = [item for item in options if item["name"] == name and item["type"] in _NESTED]
@@ -74,7 +74,7 @@ def descend(command: Json, path: list[str]) -> list[Json]:
 
 
 def check_value(option: Json, value: Any) -> Any:
-    """Give a value as the client would send it; NotPossible where it would not let the person send."""
+    """Return a value as the client would send it; NotPossible where it would not let the person send."""
     kind = Option(option["type"])
     name = option["name"]
     if kind in (Option.INTEGER, Option.NUMBER):

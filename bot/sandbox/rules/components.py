@@ -48,7 +48,7 @@ Media = Callable[[str], Json]
 
 
 def walk(components: list[Json]) -> Iterator[Json]:
-    """Give every component, nested ones and accessories included, in reading order."""
+    """Return every component, nested ones and accessories included, in reading order."""
     for component in components:
         yield component
         yield from walk(component.get("components", []))
@@ -140,7 +140,7 @@ def _bad(code: str, message: str) -> Refusal:
 
 
 def complete(components: list[Json], media: Media) -> list[Json]:
-    """Give the components as the server answers them: every one with an id, media resolved, defaults filled in."""
+    """Return the components as the server answers them: every one with an id, media resolved, defaults filled in."""
     done = [_complete(component, media) for component in components]
     taken = {component["id"] for component in walk(done) if component.get("id")}
     number = 0
@@ -181,5 +181,5 @@ def _complete(component: Json, media: Media) -> Json:
 
 
 def _picture(url: str, media: Media) -> Json:
-    """Give the media object alone; name and size are facts of the file component."""
+    """Return the media object alone; name and size are facts of the file component."""
     return {key: value for key, value in media(url).items() if key not in ("name", "size")}

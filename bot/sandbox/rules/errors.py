@@ -20,7 +20,7 @@ class Refusal(Exception):
         self.errors = errors
 
     def body(self) -> Json:
-        """Give the error as Discord writes it."""
+        """Return the error as Discord writes it."""
         body: Json = {"message": self.message, "code": self.code}
         return body | {"errors": self.errors} if self.errors else body
 

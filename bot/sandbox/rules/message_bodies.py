@@ -65,7 +65,7 @@ def _embed_length(embed: Json) -> int:
 
 
 def check_flags(flags: Any, settable: int = SETTABLE) -> int:
-    """Give the flags of a request; refuse ones that cannot be set there."""
+    """Return the flags of a request; refuse ones that cannot be set there."""
     if not isinstance(flags, int):
         raise invalid_form("flags", "NUMBER_TYPE_COERCE", "Value is not an int.")
     if flags & ~settable:
@@ -74,7 +74,7 @@ def check_flags(flags: Any, settable: int = SETTABLE) -> int:
 
 
 def check_nonce(nonce: Any) -> str | int | None:
-    """Give the nonce of a request; refuse one that is too long."""
+    """Return the nonce of a request; refuse one that is too long."""
     if isinstance(nonce, str) and len(nonce) > 25:
         raise invalid_form("nonce", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
     if nonce is not None and not isinstance(nonce, str | int):
@@ -83,7 +83,7 @@ def check_nonce(nonce: Any) -> str | int | None:
 
 
 def mentioned_users(text: str, allowed: Json | None) -> set[str]:
-    """Give the ids that `text` mentions and `allowed_mentions` lets through."""
+    """Return the ids that `text` mentions and `allowed_mentions` lets through."""
     found = set(re.findall(r"<@!?(\d+)>", text))
     if allowed is None:
         return found

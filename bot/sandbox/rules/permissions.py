@@ -43,7 +43,7 @@ IN_DIRECT_MESSAGES = Permission.ATTACH_FILES | Permission.EMBED_LINKS | Permissi
 
 
 def permissions_in(guild: Json, member: Json, channel: Json) -> int:
-    """Give a member's permissions in a channel (for a thread, pass its parent): roles, then overwrites."""
+    """Return a member's permissions in a channel (for a thread, pass its parent): roles, then overwrites."""
     user_id = member["user"]["id"]
     if guild["owner_id"] == user_id:
         return ALL

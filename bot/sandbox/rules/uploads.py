@@ -24,7 +24,7 @@ class Upload:
 
 
 def clean_filename(name: str) -> str:
-    """Give the name Discord would keep: no folders, no odd characters."""
+    """Return the name Discord would keep: no folders, no odd characters."""
     cleaned = re.sub(r"[^\w.\-]", "_", name.rsplit("/", 1)[-1], flags=re.ASCII)
     return cleaned.lstrip("_.") or "unknown"
 

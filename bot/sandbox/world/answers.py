@@ -38,7 +38,7 @@ class Answers:
         return interaction, message
 
     def get_message(self, interaction: Interaction, message_id: str) -> Json:
-        """Give one of the interaction's messages; "@original" is the response."""
+        """Return one of the interaction's messages; "@original" is the response."""
         return self._messages.get(interaction.channel["id"], self._own(interaction, message_id), by_token=True)
 
     def edit(self, interaction: Interaction, message_id: str, body: Json, uploads: dict[int, Upload]) -> Json:
@@ -119,7 +119,7 @@ class Answers:
         return message
 
     def _provenance(self, interaction: Interaction) -> Json:
-        """Give the fields by which a message says what it answers."""
+        """Return the fields by which a message says what it answers."""
         payload = interaction.payload
         metadata: Json = {
             "id": interaction.id,

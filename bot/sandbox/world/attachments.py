@@ -48,11 +48,11 @@ class Attachments:
         return payload
 
     def read(self, attachment_id: str) -> Upload | None:
-        """Give a stored upload, or None."""
+        """Return a stored upload, or None."""
         return self._uploads.get(attachment_id)
 
     def refresh(self, attachment: Json) -> Json:
-        """Give the attachment with a freshly signed link, as every new look at a message does."""
+        """Return the attachment with a freshly signed link, as every new look at a message does."""
         path = urlsplit(attachment["url"]).path
         return attachment | {"url": self._sign(CDN, path), "proxy_url": self._sign(MEDIA, path)}
 

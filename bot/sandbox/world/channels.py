@@ -26,31 +26,31 @@ class Channels:
         return str(self._directory.bot["id"])
 
     def guild(self, guild_id: str) -> Json:
-        """Give a guild that the bot is in; Refusal otherwise."""
+        """Return a guild that the bot is in; Refusal otherwise."""
         if (guild_id, self.bot_id) not in self._directory.members:
             raise unknown("Guild")
         return self._directory.guilds[guild_id]
 
     def bot_guilds(self) -> list[Json]:
-        """Give the guilds that the bot is a member of."""
+        """Return the guilds that the bot is a member of."""
         return [guild for guild in self._directory.guilds.values() if self.member(guild["id"], self.bot_id)]
 
     def member(self, guild_id: str, user_id: str) -> Json | None:
-        """Give a person's membership, or None."""
+        """Return a person's membership, or None."""
         return self._directory.members.get((guild_id, user_id))
 
     def get(self, channel_id: str) -> Json:
-        """Give a channel, thread or direct message; Refusal if there is none."""
+        """Return a channel, thread or direct message; Refusal if there is none."""
         if channel_id not in self._directory.channels:
             raise unknown("Channel")
         return self._directory.channels[channel_id]
 
     def in_guild(self, guild_id: str) -> list[Json]:
-        """Give a guild's channels and threads."""
+        """Return a guild's channels and threads."""
         return [channel for channel in self._directory.channels.values() if channel.get("guild_id") == guild_id]
 
     def permissions(self, user_id: str, channel: Json) -> int:
-        """Give what somebody may do in a channel; 0 where they may not even see it."""
+        """Return what somebody may do in a channel; 0 where they may not even see it."""
         if channel["type"] == DIRECT:
             inside = {self.bot_id, *(user["id"] for user in channel["recipients"])}
             talk = Permission.VIEW_CHANNEL | Permission.SEND_MESSAGES | Permission.READ_MESSAGE_HISTORY
@@ -70,12 +70,12 @@ class Channels:
             raise missing_permissions()
 
     def permission_to_send(self, channel: Json) -> int:
-        """Give the permission that sending in this channel needs."""
+        """Return the permission that sending in this channel needs."""
         in_thread = channel["type"] == PUBLIC_THREAD
         return int(Permission.SEND_MESSAGES_IN_THREADS if in_thread else Permission.SEND_MESSAGES)
 
     def upload_limit(self, channel: Json) -> int:
-        """Give the bytes that one file of the bot's own posts may have in this channel."""
+        """Return the bytes that one file of the bot's own posts may have in this channel."""
         guild_id = channel.get("guild_id")
         if guild_id is None:
             return UPLOAD_LIMITS[0]
@@ -87,7 +87,7 @@ class Channels:
         self._directory.upload_limits[guild_id] = max_bytes
 
     def set_bot_permission(self, channel_id: str, permission: int, *, allowed: bool) -> None:
-        """Give the bot a permission in a channel, or take it away."""
+        """Return the bot a permission in a channel, or take it away."""
         channel = self.get(channel_id)
         kept = [item for item in channel["permission_overwrites"] if item["id"] != self.bot_id]
         mine = next((item for item in channel["permission_overwrites"] if item["id"] == self.bot_id), None)

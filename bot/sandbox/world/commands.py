@@ -35,11 +35,11 @@ class Commands:
         return self.all(guild_id)
 
     def all(self, guild_id: str | None) -> list[Json]:
-        """Give one scope's commands."""
+        """Return one scope's commands."""
         return list(self._scopes.get(guild_id, []))
 
     def get(self, guild_id: str | None, command_id: str) -> Json:
-        """Give one command; Refusal if there is none."""
+        """Return one command; Refusal if there is none."""
         for command in self.all(guild_id):
             if command["id"] == command_id:
                 return command
@@ -50,7 +50,7 @@ class Commands:
         self._scopes[guild_id].remove(self.get(guild_id, command_id))
 
     def usable(self, guild_id: str | None, context: int, installed: set[int], permissions: int) -> list[Json]:
-        """Give what a person is offered: right context, installed that way, default permissions held."""
+        """Return what a person is offered: right context, installed that way, default permissions held."""
         own = self.all(guild_id) if guild_id and 0 in installed else []
         return [
             command

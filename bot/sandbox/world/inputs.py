@@ -26,7 +26,7 @@ class Inputs:
         self.resolved: Json = {}
 
     def options(self, known: list[Json], given: Mapping[str, Any]) -> list[Json]:
-        """Give the given values as the options of an interaction, each checked against its definition."""
+        """Return the given values as the options of an interaction, each checked against its definition."""
         by_name = {item["name"]: item for item in known}
         unknown = [name for name in given if name not in by_name]
         if unknown:
@@ -67,7 +67,7 @@ class Inputs:
             raise NotPossible("The sandbox does not implement role and mentionable options.")
 
     def row(self, row: Json, values: Mapping[str, Any]) -> Json:
-        """Give one row of a form, filled from values by custom id: a text, picks, or Uploads."""
+        """Return one row of a form, filled from values by custom id: a text, picks, or Uploads."""
         if row["type"] == Kind.ACTION_ROW:
             return {
                 "type": int(Kind.ACTION_ROW),
@@ -89,7 +89,7 @@ class Inputs:
 
 
 def pick(select: Json, values: list[str]) -> list[str]:
-    """Give the picks in a select menu; NotPossible for too few, too many or others than offered."""
+    """Return the picks in a select menu; NotPossible for too few, too many or others than offered."""
     if not select["min_values"] <= len(values) <= select["max_values"]:
         raise NotPossible(f"Pick {select['min_values']} to {select['max_values']}.")
     offered = [option["value"] for option in select.get("options", [])]

@@ -65,13 +65,13 @@ class Interaction:
         return self
 
     def open_modal(self, custom_id: str) -> Json:
-        """Give the form this interaction opened; NotPossible if it was another or none."""
+        """Return the form this interaction opened; NotPossible if it was another or none."""
         if not self.modal or self.modal["custom_id"] != custom_id:
             raise NotPossible("This form is no longer open.")
         return self.modal
 
     def public(self) -> Json:
-        """Give what a person's client needs to know, without the token."""
+        """Return what a person's client needs to know, without the token."""
         return {
             "id": self.id,
             "type": int(self.type),

@@ -112,14 +112,14 @@ class Messages:
             self._events.dispatch("MESSAGE_DELETE", gone, _intent(channel))
 
     def get(self, channel_id: str, message_id: str, *, by_token: bool = False) -> Json:
-        """Give a message; `by_token` also finds ephemeral ones, which the bot's own token never does."""
+        """Return a message; `by_token` also finds ephemeral ones, which the bot's own token never does."""
         stored = self._find(channel_id, message_id)
         if stored.seen_by is not None and not by_token:
             raise unknown("Message")
         return self._copy(stored.message)
 
     def seen_by(self, actor_id: str | None, channel_id: str) -> list[Json]:
-        """Give what a person sees in a channel, oldest first; None sees public messages only."""
+        """Return what a person sees in a channel, oldest first; None sees public messages only."""
         stored = self._by_channel.get(channel_id, {}).values()
         return [self._copy(item.message) for item in stored if item.seen_by in (None, actor_id)]
 

@@ -39,7 +39,7 @@ class People:
     stamps: Stamps
 
     def commands_for(self, actor_id: str, channel: Json) -> list[Json]:
-        """Give the commands a person is offered in a channel."""
+        """Return the commands a person is offered in a channel."""
         guild_id = channel.get("guild_id")
         context = 1 if channel["type"] == DIRECT else 0
         installed = {int(kind) for kind in self._owners(actor_id, channel)}

@@ -53,15 +53,15 @@ class World:
     # Looking
 
     def actors(self) -> list[Json]:
-        """Give the people one can be: Ada, Ben (members), Mia (moderator), Olga (owner)."""
+        """Return the people one can be: Ada, Ben (members), Mia (moderator), Olga (owner)."""
         return [user for user in self.directory.users.values() if not user.get("bot")]
 
     def actor(self, name: str) -> str:
-        """Give the id of the person with that name ("Ada")."""
+        """Return the id of the person with that name ("Ada")."""
         return next(str(user["id"]) for user in self.actors() if user["global_name"] == name)
 
     def channel(self, name: str) -> str:
-        """Give the id of the channel with that name ("pictures"), or of somebody's direct messages ("@Ada")."""
+        """Return the id of the channel with that name ("pictures"), or of somebody's direct messages ("@Ada")."""
         for channel in self.directory.channels.values():
             direct = channel["type"] == DIRECT and f"@{channel['recipients'][0]['global_name']}" == name
             if direct or channel.get("name") == name.removeprefix("#"):
@@ -69,35 +69,35 @@ class World:
         raise KeyError(name)
 
     def direct_channel(self, actor_id: str) -> Json:
-        """Give the direct messages between the bot and a person."""
+        """Return the direct messages between the bot and a person."""
         for channel in self.directory.channels.values():
             if channel["type"] == DIRECT and channel["recipients"][0]["id"] == actor_id:
                 return channel
         raise unknown("User")
 
     def channels_for(self, actor_id: str) -> list[Json]:
-        """Give the channels, threads and direct messages a person sees."""
+        """Return the channels, threads and direct messages a person sees."""
         channels = self.directory.channels.values()
         return [item for item in channels if self.channels.permissions(actor_id, item) & Permission.VIEW_CHANNEL]
 
     def messages_for(self, actor_id: str, channel_id: str) -> list[Json]:
-        """Give what a person sees in a channel, oldest first: others' ephemeral messages are not there."""
+        """Return what a person sees in a channel, oldest first: others' ephemeral messages are not there."""
         return self.messages.seen_by(actor_id, channel_id)
 
     def commands_for(self, actor_id: str, channel_id: str | None = None) -> list[Json]:
-        """Give the commands a person is offered in a channel (#general when none is named)."""
+        """Return the commands a person is offered in a channel (#general when none is named)."""
         channel = self.channels.get(channel_id or self.channel("general"))
         return self._people.commands_for(actor_id, channel)
 
     def attachment_bytes(self, attachment_id: str | int) -> bytes:
-        """Give an uploaded file's content; KeyError if there is none."""
+        """Return an uploaded file's content; KeyError if there is none."""
         upload = self.attachments.read(str(attachment_id))
         if upload is None:
             raise KeyError(attachment_id)
         return upload.data
 
     def subscribe(self) -> Subscription:
-        """Give an async iterator of events {"t", "d", "visible_to"}; close it (or use `with`) when done."""
+        """Return an async iterator of events {"t", "d", "visible_to"}; close it (or use `with`) when done."""
         return self.events.subscribe()
 
     # Acting as a person
@@ -119,7 +119,7 @@ class World:
     async def autocomplete(
         self, actor_id: str, channel_id: str, command: str, options: Mapping[str, Any], focused: str
     ) -> list[Json]:
-        """Give the suggestions for the option `focused` while it is typed; [] if the bot does not answer."""
+        """Return the suggestions for the option `focused` while it is typed; [] if the bot does not answer."""
         channel = self.channels.get(channel_id)
         interaction = self._people.complete(actor_id, channel, command, options, focused)
         await interaction.acknowledged(self.timing.acknowledge + 2)
