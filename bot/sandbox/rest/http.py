@@ -170,7 +170,7 @@ def _played(refuse: Refuse, headers: dict[str, str] | None = None) -> web.Respon
 
 
 def json_response(status: int, data: Any) -> web.Response:
-    """Return a JSON answer whose Content-Type is exactly application/json: with a charset discord.py reads it as text."""
+    """Return a JSON response of exactly the type application/json: with a charset discord.py reads it as text."""
     return web.Response(status=status, body=json.dumps(data).encode(), content_type="application/json")
 
 

@@ -1,4 +1,4 @@
-"""The sandbox as an unmodified discord.py in a process of its own sees it."""
+"""The whole sandbox, as an unmodified discord.py in a process of its own sees it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from bot.sandbox.rules.uploads import Upload
@@ -103,13 +102,6 @@ async def test_what_is_not_implemented_says_so_loudly(caplog: pytest.LogCaptureF
         assert f"POST discord.com/api/v10/channels/{PICTURES}/polls" in body["message"]
         assert sandbox.unimplemented == [f"POST discord.com/api/v10/channels/{PICTURES}/polls"]
         assert "not implemented" in caplog.text
-
-
-async def test_a_foreign_host_is_refused_by_the_proxy() -> None:
-    async with Sandbox() as sandbox, RawBot(sandbox) as bot:
-        with pytest.raises(aiohttp.ClientHttpProxyError, match="501"):
-            await bot.fetch("https://example.org/")
-        assert sandbox.unimplemented == ["CONNECT example.org:443 through the proxy"]
 
 
 async def test_a_wrong_token_is_refused() -> None:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from bot.sandbox.faults import DropGateway
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, ELSEWHERE, GENERAL, PICTURES, TABLEAUX, VIVANT
 from tests.support.raw_bot import RawBot, RawSocket
+from tests.support.sandbox_fixtures import bot, sandbox
 
+__all__ = ["bot", "sandbox"]
 GUILDS, GUILD_MESSAGES, MESSAGE_CONTENT = 1, 1 << 9, 1 << 15
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-async def bot(sandbox: Sandbox) -> AsyncIterator[RawBot]:
-    async with RawBot(sandbox) as raw:
-        yield raw
 
 
 async def hello(bot: RawBot, compress: str = "", url: str = "wss://gateway.discord.gg") -> RawSocket:
