@@ -1,4 +1,4 @@
-"""The CDN: serves uploads under signed links that expire, with ranges so that a browser can seek in a clip."""
+"""The CDN: serves uploads under signed links that expire. Ranges let a browser seek in a clip."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _GONE = "This content is no longer available."
 
 
 def mount_cdn(app: web.Application, world: World, before: Callable[[web.Request], Any] | None = None) -> None:
-    """Serve attachments in `app`; `before` may spoil a request (it gives an answer) or let it pass (None)."""
+    """Serve attachments in `app`. `before` applies faults: it returns a response, or None to let the request pass."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
-        spoiled = await before(request) if before else None
-        return spoiled or _answer(world, request)
+        faulty = await before(request) if before else None
+        return faulty or _answer(world, request)
 
     for kind in ("attachments", "ephemeral-attachments"):
         app.router.add_get(f"/{kind}/{{folder}}/{{attachment_id}}/{{filename}}", serve)

@@ -1,4 +1,4 @@
-"""The demo: a local Discord and the real bot beside it, in a browser or for one picture without one."""
+"""The demo: a local Discord and the real bot beside it, for a browser or for one picture."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ console = Console(stderr=True, highlight=False)
 
 
 class DemoError(Exception):
-    """The demo did not get to its clip; the text says how far it came."""
+    """The demo made no clip; the text says why."""
 
 
 async def serve(port: int) -> None:
-    """Serve the page until Ctrl-C; a bot that dies is started again, as a service manager would.
+    """Serve the page until Ctrl-C. A bot that ends is started again, as a service manager would do it.
 
-    Its queue lasts as long as the local Discord, which keeps nothing. Raises DemoError when no start can succeed.
+    Nothing is kept afterwards, neither the queue nor the messages. Raises DemoError when no start can succeed.
     """
     with tempfile.TemporaryDirectory(prefix="vivant-demo-") as folder:
         async with _local_discord(port) as sandbox:
@@ -57,7 +57,7 @@ async def _keep_bot_running(sandbox: Sandbox, data_dir: Path) -> None:
 
 
 async def animate_once(picture: Path, out: Path, timeout_seconds: float) -> Path:
-    """Invoke /animate as a person would and wait for the clip; give its path in `out`, beside transcript.json.
+    """Invoke /animate as a person would and wait for the clip. Return its path in `out`, beside transcript.json.
 
     Raises DemoError when no playable clip arrives in time.
     """
@@ -79,7 +79,7 @@ async def animate_once(picture: Path, out: Path, timeout_seconds: float) -> Path
 
 @asynccontextmanager
 async def running_bot(sandbox: Sandbox, data_dir: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Start `python -m bot run` in the local Discord with the demo model; stop it politely at the end."""
+    """Run the bot in the local Discord with the demo model while the block runs, then stop it with SIGTERM."""
     environment = {
         "VIVANT_CONFIG": os.devnull,  # the operator's own config.toml is for their own bot
         "VIVANT_DATA_DIR": str(data_dir),
@@ -119,7 +119,7 @@ async def _local_discord(port: int) -> AsyncIterator[Sandbox]:
 
 
 async def _animate(sandbox: Sandbox, bot: asyncio.subprocess.Process, picture: Path, timeout_seconds: float) -> Json:
-    """Return the clip's attachment, or raise DemoError as soon as it is clear that none will come."""
+    """Return the clip's attachment. Raises DemoError as soon as it is clear that none will come."""
     ended = asyncio.create_task(bot.wait())
     clip = asyncio.create_task(_wait_for_clip(sandbox, picture))
     try:
@@ -165,14 +165,14 @@ async def _clip_among(events: Subscription) -> Json:
 
 
 async def _next_edit(events: Subscription) -> None:
-    """Wait for the card to say where the clip is, so that the transcript ends as it does for a person."""
+    """Wait until the card says where the clip is, so that the transcript shows what a person saw at the end."""
     async for event in events:
         if event["t"] == "MESSAGE_UPDATE" and event["d"]["author"]["id"] == VIVANT:
             return
 
 
 def _words(node: object) -> str:
-    """Return every text in a message, whatever its layout."""
+    """Return all texts of a message, of any layout, as one string."""
     if isinstance(node, list):
         return " ".join(filter(None, map(_words, node)))
     if isinstance(node, dict):

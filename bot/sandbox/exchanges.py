@@ -1,4 +1,7 @@
-"""What was asked and answered: the transcript that tests read, and everything the sandbox does not implement."""
+"""The record of API requests with their answers, and of what the sandbox does not implement.
+
+Tested in tests/sandbox/test_server.py.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +30,13 @@ class Exchange:
 
 @dataclass
 class Record:
-    """The latest exchanges, and each thing that was asked for in vain."""
+    """The latest exchanges, and each request that the sandbox does not implement."""
 
     exchanges: deque[Exchange] = field(default_factory=lambda: deque(maxlen=5000))
     unimplemented: list[str] = field(default_factory=list)
 
-    def miss(self, what: str) -> None:
-        """Note, loudly, that the bot asked for something the sandbox does not have."""
+    def not_implemented(self, what: str) -> None:
+        """Log as an error and record that the bot asked for something that the sandbox does not implement."""
         log.error("not implemented in the sandbox: %s", what)
         self.unimplemented.append(what)
 

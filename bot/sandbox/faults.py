@@ -1,12 +1,12 @@
-"""What can go wrong between the bot and Discord: rules pick requests, actions spoil them. Deterministic by seed.
+"""Faults between the bot and Discord: rules choose requests, actions are applied to them. Repeatable by seed.
 
     faults = FaultScript(seed=7)
     faults.add(LoseReply(), "POST", "/channels/*/messages")  # the first post is accepted, its reply lost
     faults.add(rate_limited(0.2), "PATCH", "/channels/**", times=3, skip=1)
     faults.add(LoseReply(), times=None, probability=0.05)  # 5 % of all replies
-    faults.add(DropGateway(), "GATEWAY", "INTERACTION_CREATE")  # the socket dies before the event is sent
+    faults.add(DropGateway(), "GATEWAY", "INTERACTION_CREATE")  # the socket closes before the event is sent
 
-Paths are without /api/v10; `*` is one segment, `**` any number of them. `played` tells what happened.
+Paths are without /api/v10; `*` is one segment, `**` any number of them. `played` lists what was applied.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from bot.sandbox.rules.payloads import Json
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Wait before the request is looked at."""
+    """Wait before the request is handled."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Do:
-    """Change the world just before the request is looked at: delete the channel, take a permission away, ..."""
+    """Change the world just before the request is handled: delete the channel, take a permission away, ..."""
 
     change: Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Answer with this instead of looking at the request."""
+    """Answer with this instead of handling the request."""
 
     status: int
     body: str = ""
@@ -73,7 +73,7 @@ Action = Delay | Do | Refuse | Reset | CutUpload | LoseReply | DropGateway
 
 
 def rate_limited(retry_after: float, *, scope: str = "user") -> Refuse:
-    """Return Discord's own 429, with the Via header without which discord.py takes it for a ban by the edge."""
+    """Return Discord's own 429. Without the Via header discord.py would take it for a ban by the network edge."""
     body: Json = {"message": "You are being rate limited.", "retry_after": retry_after, "global": scope == "global"}
     headers = {"Via": "1.1 google", "Retry-After": str(max(1, round(retry_after))), "X-RateLimit-Scope": scope}
     return Refuse(429, json.dumps(body), headers | {"Content-Type": "application/json"})
@@ -85,21 +85,21 @@ def banned_by_edge() -> Refuse:
 
 
 def server_error(status: int = 502) -> Refuse:
-    """Return what a failing server (500) or its proxies (502, 503, 504) answer."""
+    """Return the answer of a failing server (500) or of its proxies (502, 503, 504)."""
     if status == 500:
         return Refuse(500, '{"message": "500: Internal Server Error", "code": 0}', {"Content-Type": "application/json"})
     return Refuse(status, "upstream connect error", {"Content-Type": "text/plain"})
 
 
 def payload_too_large() -> Refuse:
-    """Return the refusal of a file that is too large for its place."""
+    """Return the answer to a file that is too large for its channel."""
     body = '{"message": "Request entity too large", "code": 40005}'
     return Refuse(413, body, {"Content-Type": "application/json"})
 
 
 @dataclass
 class Rule:
-    """An action for the requests that match, after `skip` of them, at most `times` (None: always)."""
+    """An action for the requests that match: not for the first `skip` of them, then `times` times (None: always)."""
 
     action: Action
     method: str
@@ -109,18 +109,18 @@ class Rule:
     probability: float = 1.0
 
     def __post_init__(self) -> None:
-        parts = {"**": ".*", "*": "[^/]*"}
-        split = re.split(r"(\*\*|\*)", self.path)
-        self._pattern = re.compile("".join(parts.get(part, re.escape(part)) for part in split))
+        wildcards = {"**": ".*", "*": "[^/]*"}
+        pieces = re.split(r"(\*\*|\*)", self.path)
+        self._pattern = re.compile("".join(wildcards.get(piece, re.escape(piece)) for piece in pieces))
 
     def matches(self, method: str, path: str) -> bool:
-        """Tell whether a request is meant."""
+        """Return whether the rule is for this request."""
         return self.method in ("*", method) and self._pattern.fullmatch(path) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """One fault that happened."""
+    """One fault that was applied."""
 
     method: str
     path: str
@@ -128,7 +128,7 @@ class Played:
 
 
 class FaultScript:
-    """Rules in the order they were added; every matching one plays."""
+    """Rules in the order in which they were added. Every rule that matches is applied."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -146,21 +146,21 @@ class FaultScript:
         skip: int = 0,
         probability: float = 1.0,
     ) -> Rule:
-        """Add a rule and give it, for `remove`."""
+        """Add a rule, and return it for `remove`."""
         rule = Rule(action, method, path, times, skip, probability)
         self._rules.append(rule)
         return rule
 
     def remove(self, rule: Rule) -> None:
-        """Take a rule out again."""
+        """Remove a rule."""
         self._rules.remove(rule)
 
     def clear(self) -> None:
-        """Take all rules out; what was played stays on record."""
+        """Remove all rules; `played` stays."""
         self._rules.clear()
 
     def choose(self, method: str, path: str) -> list[Action]:
-        """Return the actions for one request and note them as played."""
+        """Return the actions for one request, and add them to `played`."""
         return [rule.action for rule in self._rules if rule.matches(method, path) and self._due(rule, method, path)]
 
     def _due(self, rule: Rule, method: str, path: str) -> bool:

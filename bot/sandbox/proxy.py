@@ -1,4 +1,4 @@
-"""The HTTP CONNECT proxy by which an unmodified bot reaches this Discord under Discord's own host names."""
+"""An HTTP CONNECT proxy: through it an unmodified bot reaches the sandbox under Discord's own host names."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _CHUNK = 64 * 1024
 
 
 class Proxy:
-    """Tunnels Discord's hosts to the local TLS server; can cut a tunnel, or refuse everybody for a while."""
+    """Tunnels Discord's hosts to the local TLS server. Can cut a tunnel, or refuse every connection for a while."""
 
     def __init__(self, record: Record) -> None:
         self._record = record
         self._server: asyncio.Server | None = None
         self._target_port = 0
         self._tunnels: dict[int, asyncio.StreamWriter] = {}
-        """our port towards the server -> the bot's end"""
+        """the port from which a tunnel reaches the server -> the stream to the bot"""
         self._tasks: set[asyncio.Task[None]] = set()
         self.out = False
         """while true, every connection is reset at once"""
 
     async def start(self, target_port: int) -> str:
-        """Listen, and give the proxy's URL."""
+        """Start to listen, and return the proxy's URL."""
         self._target_port = target_port
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
@@ -73,7 +73,7 @@ class Proxy:
         method, target, _ = head.split(" ", 2)
         host = target.rsplit(":", 1)[0]
         if method != "CONNECT" or not any(fnmatch(host, known) for known in HOSTS):
-            self._record.miss(f"{method} {target} through the proxy")
+            self._record.not_implemented(f"{method} {target} through the proxy")
             writer.write(b"HTTP/1.1 501 Not Implemented\r\n\r\n")
             await writer.drain()
             return
@@ -99,7 +99,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _reset_on_close(writer: asyncio.StreamWriter) -> None:
-    """Let the kernel answer with RST instead of FIN: linger on, zero seconds."""
+    """Make a close send RST instead of FIN: SO_LINGER with zero seconds."""
     sock = writer.get_extra_info("socket")
-    with contextlib.suppress(OSError):  # closed by the bot in this very moment
+    with contextlib.suppress(OSError):  # the bot may have closed it just now
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -1,4 +1,4 @@
-"""The running sandbox: World, gateway, REST and CDN behind TLS and a proxy, and the page on an address of its own."""
+"""The running sandbox: gateway, REST and CDN behind TLS and a proxy, and the page on a port of its own."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from bot.sandbox.rest import application, interactions, messages
 from bot.sandbox.rest.http import Api
 from bot.sandbox.rest.rate_limits import Buckets
 from bot.sandbox.rules.clock import Timing
+from bot.sandbox.rules.uploads import MIB
 from bot.sandbox.world.world import World
 
 ROUTES = [*application.ROUTES, *messages.ROUTES, *interactions.ROUTES]
-_MAX_BODY = 256 * 1024 * 1024
-"""what is read at all; Discord's own 25 MiB are refused politely long before"""
+_MAX_BODY = 256 * MIB
+"""the most that is read; above Discord's own 25 MiB a request is answered with 413"""
 
 
 class SandboxUnavailable(Exception):
@@ -34,7 +35,7 @@ class SandboxUnavailable(Exception):
 
 
 class Sandbox:
-    """A local Discord for unmodified bots: `async with Sandbox() as sandbox`, then start one with `environment()`."""
+    """A local Discord for unmodified bots: `async with Sandbox() as sandbox`, then start a bot with `environment()`."""
 
     def __init__(
         self,
@@ -64,18 +65,18 @@ class Sandbox:
 
     @property
     def unimplemented(self) -> list[str]:
-        """Return everything that was asked for and is not there."""
+        """Every request that the sandbox does not implement."""
         return self.record.unimplemented
 
     @property
     def ca_path(self) -> Path:
-        """Return the certificate that a bot must trust (SSL_CERT_FILE)."""
+        """The file of the certificate that a bot must trust (SSL_CERT_FILE). Raises RuntimeError before the start."""
         if self._folder is None:
             raise RuntimeError("the sandbox has not been started")
         return self._folder / "sandbox-ca.pem"
 
     def environment(self) -> dict[str, str]:
-        """Return the environment with which `python -m bot run` lives in this Discord."""
+        """Return the environment variables with which `python -m bot run` connects to this Discord."""
         return {
             "VIVANT_TOKEN": self.token,
             "VIVANT_PROXY": self.proxy_url,
@@ -122,7 +123,7 @@ class Sandbox:
         app = web.Application(client_max_size=_MAX_BODY)
         app.router.add_get("/", self.gateway.handle)
         api = Api(self.world, self.faults, self.record, self.proxy, self._buckets)
-        mount_cdn(app, self.world, api.spoil)
+        mount_cdn(app, self.world, api.apply_faults)
         api.mount(app, ROUTES)
         return app
 

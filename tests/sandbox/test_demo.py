@@ -1,4 +1,4 @@
-"""What a newcomer does, in a real browser with the real bot and the demo model."""
+"""What a newcomer does in the demo: a real browser, the real bot, the demo model."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def set_option(page: Page, name: str, value: str) -> None:
 
 
 async def animate(page: Page, **options: str) -> Locator:
-    """Drop a picture, set options, send, and give the status card."""
+    """Drop a picture, set options, send, and return the status card."""
     await drop_picture(page)
     await expect(page.get_by_label("More options")).to_be_focused()
     for name, value in options.items():

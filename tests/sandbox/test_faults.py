@@ -1,4 +1,4 @@
-"""Each fault as a bare client meets it, and as discord.py does."""
+"""The faults, each as a bare client sees it and as discord.py does."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def test_an_upload_is_cut_in_its_middle(bot: RawBot, sandbox: Sandbox) -> 
     assert posted(sandbox) == 0
 
 
-async def test_answers_are_played_for_the_chosen_requests_only(bot: RawBot, sandbox: Sandbox) -> None:
+async def test_only_the_chosen_requests_are_refused(bot: RawBot, sandbox: Sandbox) -> None:
     sandbox.faults.add(server_error(503), "POST", "/channels/*/messages", times=2, skip=1)
     assert [await post(bot) for _ in range(4)] == [200, 503, 503, 200]
     sandbox.faults.add(server_error(500), "GET", "/users/**")
@@ -134,7 +134,7 @@ async def test_the_cdn_fails_too(bot: RawBot, sandbox: Sandbox) -> None:
     assert [(await bot.fetch(url))[0] for _ in range(2)] == [502, 200]
 
 
-def test_probability_is_the_seeds_and_nothing_elses() -> None:
+def test_the_seed_alone_decides_what_a_probability_chooses() -> None:
     def play(seed: int) -> list[int]:
         script = FaultScript(seed)
         script.add(LoseReply(), "POST", "/channels/**", times=None, probability=0.05)
@@ -198,7 +198,7 @@ async def test_discord_py_does_not_retry_503_nor_a_reset_on_linux(library: disco
 
 @asynccontextmanager
 async def listening(sandbox: Sandbox) -> AsyncIterator[asyncio.Queue[int]]:
-    """Run discord.py with its gateway, and give the interactions it hears."""
+    """Run discord.py with its gateway. The queue gets the ids of the interactions that it receives."""
     heard: asyncio.Queue[int] = asyncio.Queue()
 
     class Client(discord.AutoShardedClient):

@@ -1,4 +1,4 @@
-"""A second, unrelated library (hikari, zlib transport) against the same sandbox: it is not shaped to discord.py alone.
+"""Another library (hikari, zlib transport) with the same sandbox, which must not fit discord.py alone.
 
 hikari is no dependency of the project: `pip install hikari==2.7.0` runs this, otherwise it is skipped.
 """
@@ -15,12 +15,12 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.world.interactions import Interaction, State
 from bot.sandbox.world.standard import ADA, PICTURES, TABLEAUX, VIVANT
 
-hikari = pytest.importorskip("hikari", reason="hikari is not installed; no second library was asked")
+hikari = pytest.importorskip("hikari", reason="hikari is not installed; no second library was tested")
 
 OPTION = {"type": 11, "name": "image", "description": "x", "required": True}
 
 
-async def test_hikari_takes_a_command_answers_with_a_file_and_finds_nothing_to_warn_about(
+async def test_hikari_receives_a_command_answers_with_a_file_and_warns_of_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.WARNING, logger="hikari")
@@ -68,7 +68,7 @@ async def answer(client: hikari.GatewayBot, interaction: hikari.CommandInteracti
 
 
 def check(sandbox: Sandbox, asked: Interaction) -> None:
-    """What the people see and what was asked of the sandbox."""
+    """Check what people see and what was asked of the sandbox."""
     done, pinging = sandbox.world.messages_for(ADA, PICTURES)
     assert (asked.state, done["id"]) == (State.ANSWERED, asked.message_id)
     assert [item["filename"] for item in done["attachments"]] == ["clip.mp4"]

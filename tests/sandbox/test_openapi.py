@@ -1,4 +1,4 @@
-"""Our bot's whole conversation held against Discord's published API description, both ways."""
+"""All requests of our bot and all answers of the sandbox, checked against Discord's published API description."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def problems(description: OpenApi, sandbox: Sandbox) -> list[str]:
     return [text for exchange in sandbox.record.exchanges for text in description.problems(exchange)]
 
 
-async def test_what_our_bot_asks_and_hears_fits_the_description(
+async def test_our_bots_requests_and_their_answers_fit_the_description(
     description: OpenApi, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     async with running_edge(tmp_path, sandbox) as edge:
@@ -97,12 +97,12 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("body", "place"), BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_request_is_caught_and_named(description: OpenApi, body: dict[str, object], place: str) -> None:
+@pytest.mark.parametrize(("body", "where"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_request_is_caught_and_named(description: OpenApi, body: dict[str, object], where: str) -> None:
     answer = {"message": "x"}
     found = description.problems(dataclasses.replace(GOOD, body=body, status=204, answer=answer))
-    assert any(place in text for text in found), found
-    assert not any(place in text for text in description.problems(dataclasses.replace(GOOD, status=204)))
+    assert any(where in text for text in found), found
+    assert not any(where in text for text in description.problems(dataclasses.replace(GOOD, status=204)))
 
 
 def test_a_broken_answer_is_caught(description: OpenApi) -> None:

@@ -1,4 +1,4 @@
-"""The whole sandbox, as an unmodified discord.py in a process of its own sees it."""
+"""The whole sandbox with an unmodified discord.py bot in a process of its own."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def ping_bot(sandbox: Sandbox) -> AsyncIterator[asyncio.subprocess.Process
 
 
 async def ping(sandbox: Sandbox, actor_id: str = ADA) -> Interaction:
-    """Invoke /ping and wait until the bot has said that it is done."""
+    """Invoke /ping and wait until the bot has posted that it is done."""
     with sandbox.world.subscribe() as events:
         picture = Upload("a.png", "image/png", b"picture")
         interaction = await sandbox.world.invoke(actor_id, PICTURES, "ping", {"count": 3}, {"picture": picture})
@@ -70,7 +70,7 @@ async def test_a_bot_process_gets_its_command_and_answers_with_the_picture_once(
         assert sandbox.unimplemented == []
 
 
-async def test_everything_a_discord_py_bot_says_and_hears_fits_discords_description() -> None:
+async def test_every_exchange_of_a_discord_py_bot_fits_discords_description() -> None:
     description = discord_description()
     async with Sandbox() as sandbox, ping_bot(sandbox):
         await ping(sandbox)
@@ -95,7 +95,7 @@ async def test_a_killed_bot_comes_back_to_a_world_that_kept_its_messages() -> No
         assert sandbox.world.identifies == 2
 
 
-async def test_what_is_not_implemented_says_so_loudly(caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_is_not_implemented_is_answered_with_501_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     async with Sandbox() as sandbox, RawBot(sandbox) as bot:
         status, body = await bot.call("POST", f"/channels/{PICTURES}/polls", {"what": 1})
         assert status == 501

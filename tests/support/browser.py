@@ -1,4 +1,4 @@
-"""A real Chromium for the tests, and the gestures that they share."""
+"""A real Chromium for the tests, and the actions on the page that they share."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ PASTE = """([name, bytes]) => {
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """Start Chromium; skip, saying so loudly, where none can be had."""
-    expect.set_options(timeout=20_000)  # a page beside a render on the same two cores
+    """Start Chromium; skip the test with a message in capitals where there is none."""
+    expect.set_options(timeout=20_000)  # the page may run beside a render on two cores
     async with async_playwright() as playwright:
         found = next(filter(None, map(shutil.which, NAMES)), playwright.chromium.executable_path)
         if not Path(found).exists():
@@ -52,7 +52,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def bot_process(sandbox: Sandbox, module: str, *arguments: str, **environment: str) -> AsyncIterator[None]:
-    """Run a bot beside the sandbox until the block ends, and wait first until it is connected."""
+    """Run a bot beside the sandbox until the block ends; the block begins when it is connected."""
     env = os.environ | {"SSL_CERT_FILE": str(sandbox.ca_path)} | environment
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, *arguments, env=env)
     try:
@@ -77,14 +77,14 @@ async def open_page(browser: Browser, sandbox: Sandbox, who: str = "Ada", **opti
 
 
 async def become(page: Page, name: str) -> None:
-    """Switch who one is, and wait until the page has changed over."""
+    """Switch to another person, and wait until the page shows that person."""
     await page.locator("#who").click()
     await page.get_by_role("menuitem", name=name).click()
     await expect(page.locator("#who")).to_have_accessible_name(re.compile(f"You are {name}"))
 
 
 async def type_command(page: Page, name: str) -> None:
-    """Type a command's name and pick it; without required options a second Enter sends it."""
+    """Type a command's name and choose it; without required options a second Enter sends it."""
     field = page.locator("#message-text")
     await field.click()
     await field.fill(f"/{name}")
@@ -100,28 +100,28 @@ async def run_command(page: Page, name: str) -> None:
 
 
 async def drop_picture(page: Page, picture: Path = SAMPLE, on: str = "#scroller") -> None:
-    """Let go of a picture over an element."""
+    """Drop a picture on an element."""
     await page.evaluate(DROP, [on, picture.name, list(picture.read_bytes())])
 
 
 async def paste_picture(page: Page, picture: Path = SAMPLE) -> None:
-    """Paste a picture where the focus is."""
+    """Paste a picture into the focused element."""
     await page.evaluate(PASTE, [picture.name, list(picture.read_bytes())])
 
 
 def messages(page: Page) -> Locator:
-    """Return the messages shown."""
+    """Return the messages on the page."""
     return page.locator(".message")
 
 
 async def newest(page: Page, text: str) -> Locator:
-    """Wait for a newest message with this text and give it: that very one, also when others follow."""
+    """Wait until the newest message has this text, and return it; later messages do not change the locator."""
     await expect(messages(page).last).to_contain_text(text)
     return page.locator(f'[data-message="{await messages(page).last.get_attribute("data-message")}"]')
 
 
 async def plays(video: Locator) -> bool:
-    """Start a clip and tell whether time passes in it."""
+    """Start a clip and return whether its time advances."""
     return bool(
         await video.evaluate(
             "async (video) => { await video.play(); const moved = (done) => () => video.currentTime > 0.2 && done();"

@@ -1,6 +1,6 @@
-"""Holds recorded exchanges against Discord's own API description: what a bot asks and what the sandbox answers.
+"""Checks recorded exchanges against Discord's own API description: the bot's requests and the sandbox's answers.
 
-The description lies outside the repository; tests that need it skip with a notice where it is absent.
+The description is not in the repository; tests that need it are skipped with a message where it is missing.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ DESCRIPTION = Path(__file__).parents[3] / "shared" / "reference" / "discord-open
 METHODS = ("get", "post", "put", "patch", "delete")
 
 KNOWN_EXTRA_REQUEST_KEYS = {
-    "tts",  # discord.py puts it into every edit
-    "enforce_nonce",  # and this one into edits too
+    "tts",  # discord.py sends it with every edit
+    "enforce_nonce",  # discord.py sends it with edits too
     "nsfw",  # documented for commands, but missing from the description's request
 }
 KNOWN_EXTRA_RESPONSE_KEYS: set[str] = set()
 
 
 class OpenApi:
-    """Discord's description, asked about one exchange at a time."""
+    """Discord's description, for checks of one exchange at a time."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         answers = copy.deepcopy(document)
@@ -45,7 +45,7 @@ class OpenApi:
         self._paths = document["paths"]
 
     def problems(self, exchange: Exchange) -> list[str]:
-        """Return everything in which the exchange differs from the description."""
+        """Return every difference between the exchange and the description."""
         path = self._path(exchange)
         if path is None:
             return [f"{exchange.method} {exchange.path}: no such route"]
@@ -90,7 +90,7 @@ class OpenApi:
 
 
 class _Side:
-    """One direction: schemas by their place in the document."""
+    """The schemas for one direction, found by their path in the document."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
@@ -98,24 +98,24 @@ class _Side:
         self._registry: Registry[Any] = Registry().with_resource("urn:discord", resource)
 
     def problems(self, pointer: list[str], value: Any, known_extra: set[str]) -> Iterator[str]:
-        parts = pointer[1:] if pointer[0] == "" else ["paths", *pointer]
+        keys = pointer[1:] if pointer[0] == "" else ["paths", *pointer]
         schema: Any = self._document
-        for part in parts:
-            schema = schema[part]
+        for key in keys:
+            schema = schema[key]
         errors = list(self._validator(schema).iter_errors(value))
         for error in errors:
             yield self._explain(error)
         if not errors:
-            for place in self._unknown(schema, value, "$"):
-                if place.rsplit(".", 1)[-1] not in known_extra:
-                    yield f"{place}: not in the description"
+            for where in self._unknown(schema, value, "$"):
+                if where.rsplit(".", 1)[-1] not in known_extra:
+                    yield f"{where}: not in the description"
 
     def _validator(self, schema: Any) -> Draft202012Validator:
         # Schemas refer to "#/components/...", so each is validated inside the whole document.
         return Draft202012Validator(_absolute(schema), registry=self._registry)
 
     def _explain(self, error: ValidationError) -> str:
-        """Name the branch of a union that the value's own `type` picks, not whichever failed first."""
+        """Return the error of the union's branch that the value's own `type` selects, not of the first that failed."""
         while error.context:
             branches: dict[Any, list[ValidationError]] = {}
             for inner in error.context:
@@ -124,13 +124,13 @@ class _Side:
             error = (meant or list(branches.values()))[0][0]
         return f"{error.json_path}: {error.message[:200]}"
 
-    def _unknown(self, schema: Any, value: Any, place: str) -> Iterator[str]:
-        """Return the keys that no schema for this value names; the description never forbids extra ones by itself."""
+    def _unknown(self, schema: Any, value: Any, where: str) -> Iterator[str]:
+        """Yield the keys that no schema for this value names; the description itself never forbids extra keys."""
         if isinstance(value, list):
             items = [item["items"] for item in self._leaves(schema, value) if "items" in item]
             for index, element in enumerate(value):
                 for item in items[:1]:
-                    yield from self._unknown(item, element, f"{place}[{index}]")
+                    yield from self._unknown(item, element, f"{where}[{index}]")
         if not isinstance(value, dict):
             return
         leaves = list(self._leaves(schema, value))
@@ -140,12 +140,12 @@ class _Side:
         free = any("additionalProperties" in leaf or "properties" not in leaf for leaf in leaves)
         for key, element in value.items():
             if key in known:
-                yield from self._unknown(known[key], element, f"{place}.{key}")
+                yield from self._unknown(known[key], element, f"{where}.{key}")
             elif not free:
-                yield f"{place}.{key}"
+                yield f"{where}.{key}"
 
     def _leaves(self, schema: Any, value: Any) -> Iterator[Any]:
-        """Return the schemas without references or unions that apply to a value."""
+        """Yield the schemas for a value, with references and unions resolved."""
         if "$ref" in schema:
             target: Any = self._document
             for part in schema["$ref"].removeprefix("#/").split("/"):

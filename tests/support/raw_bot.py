@@ -1,4 +1,4 @@
-"""A bot without any library: raw REST and raw gateway sockets, to ask the sandbox what discord.py never would."""
+"""A bot without any library: raw REST and raw gateway sockets, for requests that discord.py never makes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RawBot:
     async def call(
         self, method: str, path: str, body: Any = None, files: dict[str, bytes] | None = None, token: str | None = None
     ) -> tuple[int, Any]:
-        """Ask the API and give status and JSON (None when there is none)."""
+        """Call the API. Return the status and the JSON (None when there is none)."""
         headers = {"Authorization": f"Bot {token or self._sandbox.token}"}
         data: Any = None
         if files is not None:
@@ -75,7 +75,7 @@ class RawSocket:
         self._zstd = zstandard.ZstdDecompressor().decompressobj() if compress == "zstd-stream" else None
 
     async def receive(self, name: str | None = None, op: int | None = None) -> dict[str, Any]:
-        """Return the next frame, or the next one with that event name or opcode; ConnectionError when it closed."""
+        """Return the next frame with that event name or opcode. Raises ConnectionResetError when the socket closed."""
         async with asyncio.timeout(5):
             while True:
                 frame = await self._next()
@@ -100,7 +100,7 @@ class RawSocket:
         await self.ws.send_str(json.dumps({"op": op, "d": data}))
 
     async def identify(self, token: str, intents: int = 1, **more: Any) -> dict[str, Any]:
-        """Identify and give READY's data."""
+        """Identify, and return the data of READY."""
         await self.send(2, {"token": token, "intents": intents, "properties": {}, **more})
         data: dict[str, Any] = (await self.receive("READY"))["d"]
         return data

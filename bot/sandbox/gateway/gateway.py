@@ -1,4 +1,4 @@
-"""The gateway: hello, identify, resume with replay, and every way to be thrown out."""
+"""The gateway: hello, identify, resume with replay, and every reason to close a bot's socket."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RESUME_URL = "wss://gateway-us-east1-b.discord.gg"
 DAILY_IDENTIFIES = 1000
 ACKNOWLEDGE_SECONDS = 0.02
 _SESSIONS = 16
-"""sessions kept; the oldest without a socket goes first"""
+"""sessions kept; the oldest one without a socket is removed first"""
 _PRIVILEGED = {Intent.GUILD_PRESENCES: 0x3000, Intent.GUILD_MEMBERS: 0xC000, Intent.MESSAGE_CONTENT: 0xC0000}
 """intent -> the application flags that unlock it"""
 
@@ -40,7 +40,7 @@ class Gateway:
         world.events.listen(self._dispatch)
 
     def drop(self, code: int = 4000) -> None:
-        """Close every socket; sessions can be resumed after 4000."""
+        """Close every socket. With code 4000 the sessions can be resumed."""
         for socket in self._sockets:
             socket.close(code)
 
@@ -50,7 +50,7 @@ class Gateway:
             socket.send({"op": 7, "d": None})
 
     def invalidate(self, *, resumable: bool = False) -> None:
-        """Send op 9 to everybody; unless resumable their sessions are forgotten and they must identify again."""
+        """Send op 9 to every socket. Unless `resumable`, the sessions are removed and bots must identify again."""
         for session in list(self._sessions.values()):
             if not resumable:
                 del self._sessions[session.id]
@@ -78,18 +78,18 @@ class Gateway:
     def _receive(self, socket: Socket, frame: Json) -> None:
         match frame["op"]:
             case 1:
-                # discord.py notes the time of a beat only after sending it: an answer quicker than any network's would
-                # make it measure from the beat before
+                # discord.py notes the time of a heartbeat only after it was sent. An answer that comes before that is
+                # measured against the heartbeat before.
                 acknowledge = {"op": 11, "d": None, "s": None, "t": None}
                 asyncio.get_running_loop().call_later(ACKNOWLEDGE_SECONDS, socket.send, acknowledge)
             case 2:
                 self._identify(socket, frame["d"])
             case 3:
-                pass  # presence: nobody looks at it here
+                pass  # presence is not used here
             case 6:
                 self._resume(socket, frame["d"])
             case op:
-                self._record.miss(f"gateway op {op}: {json.dumps(frame)[:200]}")
+                self._record.not_implemented(f"gateway op {op}: {json.dumps(frame)[:200]}")
                 socket.close(4001)
 
     def _identify(self, socket: Socket, data: Json) -> None:
@@ -170,7 +170,7 @@ class Gateway:
                 session.dispatch(event.name, self._censor(session, event))
 
     def _censor(self, session: Session, event: Dispatch) -> Json:
-        """Blank what others wrote in guilds unless the bot may read message content."""
+        """Return the event without what others wrote in guilds, unless the bot may read message content."""
         data: Any = event.data
         if not event.name.startswith("MESSAGE_") or "author" not in data or "guild_id" not in data:
             return event.data

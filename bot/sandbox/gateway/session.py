@@ -1,4 +1,7 @@
-"""Gateway connections in three transports, and the sessions that outlive them so that a bot can resume."""
+"""Gateway sockets in three transports, and the sessions that a bot can resume on another socket.
+
+Tested in tests/sandbox/gateway/test_gateway.py.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _BUFFERED = 500
 
 
 class Socket:
-    """One bot connection; frames leave in order, compressed as the bot asked."""
+    """One connection of the bot. Frames are sent in order, compressed as the bot asked."""
 
     def __init__(self, ws: web.WebSocketResponse, compress: str) -> None:
         self._ws = ws
@@ -34,12 +37,12 @@ class Socket:
         self._queue.put_nowait(frame)
 
     def close(self, code: int) -> None:
-        """Queue the end of this connection."""
+        """Close this connection after the frames that were queued."""
         self.closing = True
         self._queue.put_nowait(code)
 
     async def write(self) -> None:
-        """Send what is queued until closed."""
+        """Send queued frames until the connection is closed."""
         while True:
             frame = await self._queue.get()
             if isinstance(frame, int):
@@ -53,7 +56,7 @@ class Socket:
 
 
 def _encoder(compress: str) -> Callable[[str], str | bytes]:
-    """Return the transport: one compression context for the whole connection, flushed per frame."""
+    """Return the encoder of frames. A compressing one keeps its context from frame to frame and flushes each."""
     if compress == "zlib-stream":
         deflate = zlib.compressobj()
         return lambda text: deflate.compress(text.encode()) + deflate.flush(zlib.Z_SYNC_FLUSH)
@@ -65,7 +68,7 @@ def _encoder(compress: str) -> Callable[[str], str | bytes]:
 
 @dataclass
 class Session:
-    """What a bot identified as; outlives its socket so that it can be resumed."""
+    """One identified bot. It stays when its socket closes, so that the bot can resume it."""
 
     shard: tuple[int, int]
     intents: Intent
@@ -75,7 +78,7 @@ class Session:
     socket: Socket | None = None
 
     def dispatch(self, name: str, data: Json) -> None:
-        """Number an event, keep it for a resume, and send it if a socket is there."""
+        """Number an event, keep it for a resume, and send it when a socket is connected."""
         self.sequence += 1
         frame = {"op": 0, "t": name, "s": self.sequence, "d": data}
         self.buffer.append(frame)
@@ -83,7 +86,7 @@ class Session:
             self.socket.send(frame)
 
     def wants(self, event: Dispatch) -> bool:
-        """Tell whether this session's intents and shard cover an event."""
+        """Return whether this session's intents and shard cover an event."""
         if event.intent and not self.intents & event.intent:
             return False
         guild_id = event.data.get("guild_id") or (event.data["id"] if event.name.startswith("GUILD_") else None)

@@ -1,4 +1,7 @@
-"""What a person does on the page: write, delete, run commands, press buttons, send forms."""
+"""What a person does on the page: write, delete, run commands, press buttons, send forms.
+
+Tested in tests/sandbox/page/test_composer.py and tests/sandbox/page/test_messages.py.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ class Actions:
         return (await self._world.invoke(actor, channel, command, payload["options"], files)).public()
 
     async def message_command(self, payload: Json, _files: Files) -> Json:
-        """Pick an entry of a message's menu."""
+        """Choose an entry of a message's menu."""
         actor, channel, message = payload["actor"], payload["channel"], payload["message"]
         return (await self._world.invoke_on_message(actor, channel, message, payload["command"])).public()
 
@@ -61,7 +64,7 @@ class Actions:
         return {"choices": choices}
 
     async def press(self, payload: Json, _files: Files) -> Json:
-        """Press a button or pick from a menu."""
+        """Press a button or choose from a menu."""
         actor, channel, message = payload["actor"], payload["channel"], payload["message"]
         pressed = await self._world.press(actor, channel, message, payload["custom_id"], payload.get("values"))
         return pressed.public()

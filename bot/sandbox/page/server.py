@@ -49,7 +49,7 @@ def page_application(world: World, bot_online: asyncio.Event) -> web.Application
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let in this machine's own page only: other sites' scripts are refused by Origin, rebound names by Host."""
+    """Refuse requests that do not come from this page: other sites by their Origin, DNS rebinding by the Host."""
     origin = request.headers.get("Origin")
     strange_host = urlsplit(f"//{request.host}").hostname not in LOOPBACK
     foreign = origin is not None and urlsplit(origin).netloc != request.host

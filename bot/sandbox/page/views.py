@@ -1,4 +1,7 @@
-"""What the page shows a person: who and what there is, messages, commands, files, and events as they happen."""
+"""What the page shows a person: channels, messages, commands, files, and events as they happen.
+
+Tested in tests/sandbox/page/test_messages.py and tests/sandbox/page/test_app.py.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +22,18 @@ SUBCOMMANDS = {1, 2}
 ROLES = ["Member", "Moderator", "Owner"]
 INLINE = {f"image/{kind}" for kind in ("png", "jpeg", "gif", "webp", "avif")}
 INLINE |= {"video/mp4", "video/quicktime", "video/webm"}
-"""what may be shown as itself; any other upload is only ever downloaded, so none can run as a page of ours"""
+"""what a browser may show; any other upload is sent as a download, so that none can run scripts in this page"""
 
 
 class Views:
-    """The page's GET requests. Each names the person who looks."""
+    """The page's GET requests. Each names the person who is using the page."""
 
     def __init__(self, world: World, bot_online: asyncio.Event) -> None:
         self._world = world
         self._bot_online = bot_online
 
     async def session(self, request: web.Request) -> web.StreamResponse:
-        """Return everything a person's client starts with, and who else one can be."""
+        """Return everything that a person's client starts with, and all people to switch to."""
         world = self._world
         wanted = request.query.get("actor")
         actors = [actor | {"role": self._role(actor["id"])} for actor in world.actors()]
@@ -56,7 +59,7 @@ class Views:
         return web.json_response(self._world.commands_for(actor, channel))
 
     async def attachment(self, request: web.Request) -> web.StreamResponse:
-        """Serve an uploaded file, whole or the one range that a video player asks for."""
+        """Serve an uploaded file: whole, or the one range that a video player asks for."""
         upload = self._world.attachments.read(request.match_info["attachment"])
         path = request.raw_path.split("?")[0].removeprefix("/cdn")
         if upload is None or not self._world.attachments.link_is_good(path, request.query_string):
@@ -76,7 +79,7 @@ class Views:
         return web.Response(status=206, body=upload.data[start:stop], content_type=kind, headers=headers)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Tell the person's page what happens, until it goes away."""
+        """Send the person's page each event until it disconnects."""
         actor = request.query["actor"]
         socket = web.WebSocketResponse(heartbeat=30)
         with self._world.subscribe() as subscription:  # before the page hears that it is connected
@@ -86,7 +89,7 @@ class Views:
                 if message.type is WSMsgType.ERROR:
                     break
             sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)  # it may have met the closed socket first
+            await asyncio.gather(sender, return_exceptions=True)  # it may have failed on the closed socket
         return socket
 
     async def _send_events(self, socket: web.WebSocketResponse, actor: str, subscription: Subscription) -> None:
@@ -114,7 +117,7 @@ class Views:
         return "Moderator" if member.get("roles") else "Member"
 
     def _named(self, data: Json) -> Json:
-        """Add the command's name, which Discord's own client shows above an answer but its bot API leaves out."""
+        """Return the data with the command's name, which Discord's client shows but the bot API leaves out."""
         metadata = data.get("interaction_metadata")
         if metadata:
             interaction = self._world.interactions.get(metadata["id"])

@@ -1,4 +1,7 @@
-"""REST: the application itself, its commands, and the guilds and people it may look at."""
+"""Routes of the application: its user, its commands, and the guilds and people that it may read.
+
+Tested in tests/sandbox/world/test_commands.py and tests/sandbox/test_openapi.py.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,12 @@ def get_application(world: World, _: Call) -> Json:
 
 
 def get_gateway(world: World, _: Call) -> Json:
-    """GET where the gateway is."""
+    """GET the gateway's URL."""
     return {"url": URL}
 
 
 def get_gateway_bot(world: World, _: Call) -> Json:
-    """GET where the gateway is and how often one may still identify today."""
+    """GET the gateway's URL, and how often the bot may still identify today."""
     limit = {"total": DAILY_IDENTIFIES, "remaining": DAILY_IDENTIFIES - world.identifies}
     return {"url": URL, "shards": 1, "session_start_limit": limit | {"reset_after": 86_400_000, "max_concurrency": 1}}
 
@@ -111,7 +114,7 @@ def get_member(world: World, call: Call) -> Json:
 
 
 def get_user(world: World, call: Call) -> Json:
-    """GET anybody."""
+    """GET a user."""
     user: Json | None = world.directory.users.get(call.params["user_id"])
     if user is None:
         raise unknown("User")

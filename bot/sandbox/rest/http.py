@@ -1,4 +1,7 @@
-"""The HTTP side of the API: requests in, Discord-shaped answers out, faults in between, everything on record."""
+"""The HTTP side of the API: parses requests, applies faults, answers as Discord does, and records every exchange.
+
+Tested in tests/sandbox/test_faults.py and tests/sandbox/test_server.py.
+"""
 
 from __future__ import annotations
 
@@ -35,13 +38,13 @@ class Call:
     uploads: dict[int, Upload] = field(default_factory=dict)
 
     def flag(self, name: str) -> bool:
-        """Tell whether a query parameter is set to true."""
+        """Return whether a query parameter is set to true."""
         return self.query.get(name, "").lower() in ("1", "true")
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path (with {parameters}, as Discord's API description writes it) and what answers it; None means 204."""
+    """A path (with {parameters}, as in Discord's API description) and the function that answers it. None means 204."""
 
     method: str
     path: str
@@ -62,13 +65,13 @@ class Api:
         self._buckets = buckets
 
     def mount(self, app: web.Application, routes: list[Route]) -> None:
-        """Add the routes, and a loud 501 for every other path of the API."""
+        """Add the routes; any other path of the API is answered with 501 and logged as an error."""
         for route in routes:
             app.router.add_route(route.method, API + route.path, self._handler(route))
         app.router.add_route("*", "/{rest:.*}", self._handler(None))
 
-    async def spoil(self, request: web.Request) -> web.Response | None:
-        """Play the faults for a request outside the API (the CDN); give the answer if that settles it."""
+    async def apply_faults(self, request: web.Request) -> web.Response | None:
+        """Apply the faults for a request outside the API (the CDN). Return a response when one of them made it."""
         return await self._before(request, self._faults.choose(request.method, request.path))
 
     def _handler(self, route: Route | None) -> Callable[[web.Request], Any]:
@@ -81,11 +84,9 @@ class Api:
         started = time.monotonic()
         path = request.path.removeprefix(API)
         actions = self._faults.choose(request.method, path)
-        spoiled = await self._before(request, actions)
+        response = await self._before(request, actions)
         call = Call(request.match_info, request.query)
-        if spoiled is not None:
-            response = spoiled
-        else:
+        if response is None:
             try:
                 call = await _parse(request)
                 response = self._answer(request, route, call)
@@ -100,7 +101,7 @@ class Api:
         return response
 
     async def _before(self, request: web.Request, actions: list[Action]) -> web.Response | None:
-        """Play what happens before the request is looked at; give the answer if that settles it."""
+        """Apply the faults that come before a request is handled. Return a response when one of them made it."""
         for action in actions:
             match action:
                 case Delay(seconds):
@@ -109,7 +110,7 @@ class Api:
                     change()
                 case Refuse():
                     await request.read()
-                    return _played(action)
+                    return _refused(action)
                 case Reset():
                     self._cut(request, reset=True)
                     return web.Response()
@@ -122,7 +123,7 @@ class Api:
     def _answer(self, request: web.Request, route: Route | None, call: Call) -> web.Response:
         if route is None:
             what = f"{request.method} {request.host}{request.path_qs}"
-            self._record.miss(what)
+            self._record.not_implemented(what)
             return json_response(501, {"message": f"The sandbox does not implement {what}", "code": 0})
         if route.needs_token and request.headers.get("Authorization") != f"Bot {self._world.directory.token}":
             raise unauthorized()
@@ -130,12 +131,12 @@ class Api:
         if self._buckets:
             headers, refused = self._buckets.take(request.method, route.path, call.params)
             if refused:
-                return _played(refused, headers)
+                return _refused(refused, headers)
         try:
             answer = route.answer(self._world, call)
         except Refusal as refusal:
             if refusal.status == 501:
-                self._record.miss(refusal.message)
+                self._record.not_implemented(refusal.message)
             raise
         response = web.Response(status=204) if answer is None else json_response(200, answer)
         response.headers.update(headers)
@@ -165,7 +166,7 @@ class Api:
             request.transport.abort()
 
 
-def _played(refuse: Refuse, headers: dict[str, str] | None = None) -> web.Response:
+def _refused(refuse: Refuse, headers: dict[str, str] | None = None) -> web.Response:
     return web.Response(status=refuse.status, body=refuse.body.encode(), headers=(headers or {}) | refuse.headers)
 
 
@@ -190,7 +191,7 @@ async def _parse(request: web.Request) -> Call:
 
 
 async def _drain(request: web.Request) -> None:
-    """Read a body that is refused anyway, so that the client hears the refusal instead of a broken pipe."""
+    """Read a body that is refused anyway. Otherwise the client gets a broken pipe instead of the refusal."""
     async for _ in request.content.iter_chunked(1 << 20):
         pass
 

@@ -1,4 +1,7 @@
-"""REST: interaction callbacks and the webhook routes an interaction's token opens; none carries the bot's token."""
+"""Routes of an interaction: its callback, and the webhook that its token opens. None needs the bot's token.
+
+Tested in tests/sandbox/world/test_answers.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""REST: channels and their messages, as the bot's own token may touch them."""
+"""Routes of channels and messages, called with the bot's own token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rate limit buckets as Discord keeps them: stated in headers, per route and place, refused with 429 when empty."""
+"""Rate limit buckets as Discord keeps them: stated in headers, refused with 429 when empty."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Bucket:
 
 
 class Buckets:
-    """`requests` per `window_seconds` for each route and place; interaction callbacks have none."""
+    """`requests` per `window_seconds` for each route and channel; interaction callbacks have no limit."""
 
     def __init__(self, clock: Clock, requests: int = 5, window_seconds: float = 5.0) -> None:
         self._clock = clock
@@ -25,11 +25,11 @@ class Buckets:
         self._buckets: dict[tuple[str, str, str], _Bucket] = {}
 
     def take(self, method: str, template: str, params: Mapping[str, str]) -> tuple[dict[str, str], Refuse | None]:
-        """Count a request; give the headers for its answer, and the 429 when the bucket is empty."""
+        """Count a request. Return the headers of its answer, and the 429 when the bucket is empty."""
         if template.startswith("/interactions/"):
             return {}, None
-        place = params.get("channel_id") or params.get("webhook_token") or params.get("guild_id") or ""
-        key = (method, template, place)
+        major = params.get("channel_id") or params.get("webhook_token") or params.get("guild_id") or ""
+        key = (method, template, major)
         now = self._clock.now()
         bucket = self._buckets.get(key)
         if bucket is None or bucket.refills_at <= now:

@@ -1,4 +1,7 @@
-"""The ways in which a bot may answer an interaction first."""
+"""The types of a first answer to an interaction, and which of them Discord allows to which interaction.
+
+Tested in tests/sandbox/world/test_answers.py.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ class InteractionType(IntEnum):
 
 
 class Callback(IntEnum):
-    """The ways to answer first."""
+    """The types of a first answer."""
 
     MESSAGE = 4
     DEFERRED_MESSAGE = 5

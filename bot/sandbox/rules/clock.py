@@ -1,4 +1,7 @@
-"""Time that a test can move, and the time-based ids that Discord makes from it."""
+"""A clock that tests can move, the ids that Discord makes from the time, and Discord's deadlines.
+
+Tested in tests/sandbox/world/test_interactions.py and tests/sandbox/world/test_messages.py.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +13,26 @@ DISCORD_EPOCH_MS = 1_420_070_400_000
 
 
 class Clock:
-    """Seconds since 1970 that run with the machine's clock plus whatever `advance` added."""
+    """The machine's clock, plus the seconds that `advance` added."""
 
     def __init__(self) -> None:
         self._ahead = 0.0
 
     def now(self) -> float:
-        """Return the present moment in this Discord."""
+        """Return the time in this Discord, in seconds since 1970."""
         return time.time() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Let time pass at once; timers of the machine itself do not notice."""
+        """Move the clock forward; timers of the event loop are not moved."""
         self._ahead += seconds
 
     def timestamp(self) -> str:
-        """Return the present moment as Discord writes it."""
+        """Return the time in this Discord as ISO 8601."""
         return datetime.fromtimestamp(self.now(), UTC).isoformat()
 
 
 class Snowflakes:
-    """Ids that rise with time; a client reads an object's creation time out of them."""
+    """Ids that grow with time: a client reads an object's creation time from its id."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -37,7 +40,7 @@ class Snowflakes:
         self._backdated = 0
 
     def next(self) -> str:
-        """Return an id of this moment, above every earlier one."""
+        """Return an id for now that is larger than every earlier one."""
         now_ms = int(self._clock.now() * 1000) - DISCORD_EPOCH_MS
         self._last = max(now_ms << 22, self._last + 1)
         return str(self._last)
@@ -68,7 +71,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Stamps:
-    """What new things are stamped with: time, ids, and how long each lasts."""
+    """What new objects need: the time, ids, and Discord's deadlines."""
 
     clock: Clock
     snowflakes: Snowflakes

@@ -1,4 +1,4 @@
-"""What a command may be, and the checks that a person's client makes of the options in it."""
+"""What a command may be, and how a person's client checks the options in it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def check_definition(definition: Json, depth: int = 0) -> None:
 
 
 def find_command(commands: list[Json], kind: int, name: str) -> Json:
-    """Return the command a person picked from what they are offered."""
+    """Return the command of this kind and name. Raises NotPossible when the person is not offered it."""
     for command in commands:
         if command["type"] == kind and command["name"] == name:
             return command
@@ -61,7 +61,7 @@ def find_command(commands: list[Json], kind: int, name: str) -> Json:
 
 
 def descend(command: Json, path: list[str]) -> list[Json]:
-    """Return the options of a (sub)command; NotPossible when the path leads nowhere or stops at a group."""
+    """Return the options of a command or subcommand. Raises NotPossible when `path` names no (sub)command."""
     options: list[Json] = command.get("options", [])
     for name in path:
         found = [item for item in options if item["name"] == name and item["type"] in _NESTED]
@@ -74,7 +74,7 @@ def descend(command: Json, path: list[str]) -> list[Json]:
 
 
 def check_value(option: Json, value: Any) -> Any:
-    """Return a value as the client would send it; NotPossible where it would not let the person send."""
+    """Return a value as the client would send it. Raises NotPossible when the client would not send it."""
     kind = Option(option["type"])
     name = option["name"]
     if kind in (Option.INTEGER, Option.NUMBER):
@@ -101,7 +101,7 @@ def _number(name: str, value: Any, kind: Option) -> float:
 
 
 def nest(path: list[str], options: list[Json], command: Json) -> list[Json]:
-    """Wrap filled options into their subcommand and group, as an interaction carries them."""
+    """Return filled options inside their subcommand and group, as an interaction carries them."""
     if not path:
         return options
     found = next(item for item in command["options"] if item["name"] == path[0])

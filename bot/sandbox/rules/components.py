@@ -1,4 +1,7 @@
-"""Message components: which may stand where, and how the server completes them (ids, media)."""
+"""Message components: which component may contain which, and what the server adds to them (ids, media).
+
+Tested in tests/sandbox/rules/test_message_bodies.py.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ _IN_CONTAINER = {
 }
 MAX_V2 = 40
 Media = Callable[[str], Json]
-"""turns a media url (attachment://name or https) into Discord's media object"""
+"""returns Discord's media object for a URL (attachment://name or https)"""
 
 
 def walk(components: list[Json]) -> Iterator[Json]:
@@ -57,7 +60,7 @@ def walk(components: list[Json]) -> Iterator[Json]:
 
 
 def check_components(components: Any, *, v2: bool) -> None:
-    """Refuse what Discord refuses: shape, counts, lengths, repeated custom ids."""
+    """Check the components of a message. Raises Refusal for bad nesting, counts, lengths or a custom id used twice."""
     if not isinstance(components, list):
         raise invalid_form("components", "BASE_TYPE_BAD_TYPE", "Only lists are accepted.")
     top = {Kind.CONTAINER, *_IN_CONTAINER} if v2 else {Kind.ACTION_ROW}
@@ -76,7 +79,7 @@ def check_components(components: Any, *, v2: bool) -> None:
 
 
 def check_modal(modal: Json) -> None:
-    """Refuse a form that Discord refuses: title, custom id, one to five rows."""
+    """Check a form. Raises Refusal unless title and custom id have a good length and there are one to five rows."""
     for field, most in (("title", 45), ("custom_id", 100), ("components", 5)):
         if not 1 <= len(modal.get(field) or "") <= most:
             raise invalid_form(field, "BASE_TYPE_BAD_LENGTH", f"Must be between 1 and {most} in length.")
@@ -140,7 +143,7 @@ def _bad(code: str, message: str) -> Refusal:
 
 
 def complete(components: list[Json], media: Media) -> list[Json]:
-    """Return the components as the server answers them: every one with an id, media resolved, defaults filled in."""
+    """Return the components as the server answers them: with ids, resolved media and defaults."""
     done = [_complete(component, media) for component in components]
     taken = {component["id"] for component in walk(done) if component.get("id")}
     number = 0
@@ -181,5 +184,5 @@ def _complete(component: Json, media: Media) -> Json:
 
 
 def _picture(url: str, media: Media) -> Json:
-    """Return the media object alone; name and size are facts of the file component."""
+    """Return the media object without name and size, which only a file component has."""
     return {key: value for key, value in media(url).items() if key not in ("name", "size")}

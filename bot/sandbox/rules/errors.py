@@ -1,4 +1,7 @@
-"""How Discord says no: to the bot (`Refusal`, with Discord's own status and code) and to a person (`NotPossible`)."""
+"""The errors: `Refusal` for the bot, with Discord's status and code, and `NotPossible` for a person.
+
+Tested in tests/sandbox/rules/test_message_bodies.py and tests/sandbox/world/test_channels.py.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from bot.sandbox.rules.payloads import Json
 
 
 class NotPossible(Exception):
-    """A person's client would not have let them do this; the text is what it would show."""
+    """A person's client would not let them do this; the text is what it would show."""
 
 
 class Refusal(Exception):
@@ -26,7 +29,7 @@ class Refusal(Exception):
 
 
 def invalid_form(field: str, code: str, message: str) -> Refusal:
-    """Refuse a body because of one field; `field` may be a dotted path."""
+    """Return the refusal of a body because of one field; `field` may be a dotted path."""
     errors: Json = {"_errors": [{"code": code, "message": message}]}
     for part in reversed(field.split(".")):
         errors = {part: errors}
@@ -34,12 +37,12 @@ def invalid_form(field: str, code: str, message: str) -> Refusal:
 
 
 def unauthorized() -> Refusal:
-    """Refuse a request without this application's token."""
+    """Return the refusal of a request without this application's token."""
     return Refusal(401, 0, "401: Unauthorized")
 
 
 def unknown(thing: str) -> Refusal:
-    """Refuse because a channel, guild, message, ... does not exist (or may not be seen to exist)."""
+    """Return the refusal of a channel, guild, message, ... that does not exist or that the bot may not know of."""
     codes = {
         "Application": 10002,
         "Channel": 10003,
@@ -55,50 +58,50 @@ def unknown(thing: str) -> Refusal:
 
 
 def missing_access() -> Refusal:
-    """Refuse because the bot cannot see that place."""
+    """Return the refusal of a channel or guild that the bot cannot see."""
     return Refusal(403, 50001, "Missing Access")
 
 
 def missing_permissions() -> Refusal:
-    """Refuse because the bot lacks a permission there."""
+    """Return the refusal of what the bot has no permission for."""
     return Refusal(403, 50013, "Missing Permissions")
 
 
 def cannot_edit_others() -> Refusal:
-    """Refuse an edit of somebody else's message."""
+    """Return the refusal to edit somebody else's message."""
     return Refusal(403, 50005, "Cannot edit a message authored by another user")
 
 
 def empty_message() -> Refusal:
-    """Refuse a message without anything in it."""
+    """Return the refusal of an empty message."""
     return Refusal(400, 50006, "Cannot send an empty message")
 
 
 def cannot_message_user() -> Refusal:
-    """Refuse a direct message to somebody who does not take them."""
+    """Return the refusal of a direct message to somebody who does not accept them."""
     return Refusal(403, 50007, "Cannot send messages to this user")
 
 
 def invalid_token() -> Refusal:
-    """Refuse an interaction token that is wrong or older than its 15 minutes."""
+    """Return the refusal of an interaction token that is wrong or older than 15 minutes."""
     return Refusal(401, 50027, "Invalid Webhook Token")
 
 
 def already_acknowledged() -> Refusal:
-    """Refuse a second answer to one interaction."""
+    """Return the refusal of a second first answer to one interaction."""
     return Refusal(400, 40060, "Interaction has already been acknowledged.")
 
 
 def too_many_followups() -> Refusal:
-    """Refuse the sixth followup of an app that is only installed for its user."""
+    """Return the refusal of the sixth followup where the app is installed only for its user."""
     return Refusal(400, 40094, "This interaction has reached the maximum number of follow-up messages.")
 
 
 def too_large() -> Refusal:
-    """Refuse an upload above the limit of that place."""
+    """Return the refusal of an upload above the limit of its channel."""
     return Refusal(413, 40005, "Request entity too large")
 
 
 def thread_archived() -> Refusal:
-    """Refuse to change something in an archived thread."""
+    """Return the refusal of a change in an archived thread."""
     return Refusal(400, 50083, "Thread is archived")

@@ -25,7 +25,7 @@ SETTABLE = Flag.SUPPRESS_EMBEDS | Flag.EPHEMERAL | Flag.SUPPRESS_NOTIFICATIONS |
 
 
 def check_message(message: Json) -> None:
-    """Refuse a message (as it would be stored) that breaks a rule."""
+    """Check a message as it would be stored. Raises Refusal when it breaks a rule."""
     flags = Flag(message["flags"])
     content, embeds, components = message["content"], message["embeds"], message["components"]
     if len(content) > 2000:
@@ -65,7 +65,7 @@ def _embed_length(embed: Json) -> int:
 
 
 def check_flags(flags: Any, settable: int = SETTABLE) -> int:
-    """Return the flags of a request; refuse ones that cannot be set there."""
+    """Return the flags of a request. Raises Refusal when one of them is not in `settable`."""
     if not isinstance(flags, int):
         raise invalid_form("flags", "NUMBER_TYPE_COERCE", "Value is not an int.")
     if flags & ~settable:
@@ -74,7 +74,7 @@ def check_flags(flags: Any, settable: int = SETTABLE) -> int:
 
 
 def check_nonce(nonce: Any) -> str | int | None:
-    """Return the nonce of a request; refuse one that is too long."""
+    """Return the nonce of a request. Raises Refusal when it is too long or of a wrong type."""
     if isinstance(nonce, str) and len(nonce) > 25:
         raise invalid_form("nonce", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
     if nonce is not None and not isinstance(nonce, str | int):
@@ -83,7 +83,7 @@ def check_nonce(nonce: Any) -> str | int | None:
 
 
 def mentioned_users(text: str, allowed: Json | None) -> set[str]:
-    """Return the ids that `text` mentions and `allowed_mentions` lets through."""
+    """Return the user ids that `text` mentions and `allowed_mentions` allows."""
     found = set(re.findall(r"<@!?(\d+)>", text))
     if allowed is None:
         return found
@@ -98,7 +98,7 @@ def mentioned_users(text: str, allowed: Json | None) -> set[str]:
 
 
 def mentions_everyone(text: str, allowed: Json | None) -> bool:
-    """Tell whether @everyone or @here in `text` may ping."""
+    """Return whether @everyone or @here in `text` may ping."""
     return ("@everyone" in text or "@here" in text) and (allowed is None or "everyone" in (allowed.get("parse") or []))
 
 

@@ -1,4 +1,7 @@
-"""The type of Discord's JSON objects."""
+"""The type of Discord's JSON objects.
+
+Tested in tests/sandbox/test_openapi.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Who may do what where: Discord's permission bits and how roles and channel overwrites combine."""
+"""Discord's permission bits, and how roles and channel overwrites combine.
+
+Tested in tests/sandbox/world/test_channels.py.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from bot.sandbox.rules.payloads import Json
 
 
 class Permission(IntFlag):
-    """The permissions this Discord looks at (others are carried but never asked for)."""
+    """The permissions that this Discord checks; others are only stored."""
 
     ADMINISTRATOR = 1 << 3
     MANAGE_CHANNELS = 1 << 4
@@ -43,7 +46,7 @@ IN_DIRECT_MESSAGES = Permission.ATTACH_FILES | Permission.EMBED_LINKS | Permissi
 
 
 def permissions_in(guild: Json, member: Json, channel: Json) -> int:
-    """Return a member's permissions in a channel (for a thread, pass its parent): roles, then overwrites."""
+    """Return a member's permissions in a channel; for a thread, pass its parent."""
     user_id = member["user"]["id"]
     if guild["owner_id"] == user_id:
         return ALL

@@ -30,7 +30,7 @@ class Answers:
     def respond(
         self, interaction_id: str, token: str, body: Json, uploads: dict[int, Upload]
     ) -> tuple[Interaction, Json]:
-        """Take the bot's first answer; return the interaction and the message ({} where there is none)."""
+        """Accept the bot's first answer. Return the interaction and the message ({} where there is none)."""
         interaction = self._interactions.waiting(interaction_id, token)
         callback = check_callback(body.get("type"), interaction.type, on_message="message" in interaction.payload)
         message = self._answer(interaction, callback, body.get("data") or {}, uploads)
@@ -52,7 +52,7 @@ class Answers:
         return message
 
     def delete(self, interaction: Interaction, message_id: str) -> None:
-        """Delete one of the interaction's messages; without its "thinking" one, a followup is a message of its own."""
+        """Delete one of the interaction's messages. After its deferred message is gone, a followup is a new message."""
         own = self._own(interaction, message_id)
         self._messages.delete(interaction.channel, own)
         if own == interaction.message_id and interaction.state is State.THINKING:
@@ -60,7 +60,7 @@ class Answers:
             self._interactions.announce(interaction)
 
     def follow_up(self, interaction: Interaction, body: Json, uploads: dict[int, Upload]) -> Json:
-        """Post another message; the first one after a defer resolves the defer instead."""
+        """Post another message. The first one after a deferred answer fills the deferred message instead."""
         if interaction.state is State.THINKING:
             return self.edit(interaction, "@original", body, uploads)
         if not interaction.in_guild_with_bot and interaction.followups >= MAX_USER_INSTALL_FOLLOWUPS:
@@ -119,7 +119,7 @@ class Answers:
         return message
 
     def _provenance(self, interaction: Interaction) -> Json:
-        """Return the fields by which a message says what it answers."""
+        """Return the fields that say which interaction a message answers."""
         payload = interaction.payload
         metadata: Json = {
             "id": interaction.id,
@@ -143,7 +143,7 @@ class Answers:
         }
 
     def _own(self, interaction: Interaction, message_id: str) -> str:
-        self._channels.get(interaction.channel["id"])  # 10003 once it is deleted: its messages went with it
+        self._channels.get(interaction.channel["id"])  # a deleted channel took its messages with it: 10003
         own = interaction.message_id if message_id == "@original" else message_id
         if own is None or own not in interaction.own_messages:
             raise unknown("Message")

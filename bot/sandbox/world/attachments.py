@@ -1,4 +1,7 @@
-"""The files people and the bot uploaded, and the signed links under which the CDN serves them."""
+"""The files that people and the bot uploaded, and the signed links under which the CDN serves them.
+
+Tested in tests/sandbox/test_cdn.py.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ MEDIA = "https://media.discordapp.net"
 
 
 class Attachments:
-    """Stored uploads by id; nothing is ever decoded beyond a header."""
+    """Stored uploads by id. Of a picture or clip only the header is read."""
 
     def __init__(self, clock: Clock, snowflakes: Snowflakes, timing: Timing) -> None:
         self._clock = clock
@@ -31,7 +34,7 @@ class Attachments:
         self._secret = b"a sandbox has nothing to protect"
 
     def add(self, upload: Upload, folder: str, *, ephemeral: bool = False, **extra: object) -> Json:
-        """Keep an upload and give its attachment object; `folder` is the channel's (or application's) id."""
+        """Store an upload and return its attachment object; `folder` is the channel's (or application's) id."""
         attachment_id = self._snowflakes.next()
         name = clean_filename(upload.filename)
         self._uploads[attachment_id] = upload
@@ -52,12 +55,12 @@ class Attachments:
         return self._uploads.get(attachment_id)
 
     def refresh(self, attachment: Json) -> Json:
-        """Return the attachment with a freshly signed link, as every new look at a message does."""
+        """Return the attachment with a newly signed link. Discord signs anew each time a message is read."""
         path = urlsplit(attachment["url"]).path
         return attachment | {"url": self._sign(CDN, path), "proxy_url": self._sign(MEDIA, path)}
 
     def link_is_good(self, path: str, query: str) -> bool:
-        """Tell whether a link carries our signature and has not expired."""
+        """Return whether a link has a valid signature and has not expired."""
         fields = parse_qs(query)
         expires, mac = (fields.get(key, [""])[0] for key in ("ex", "hm"))
         if not hmac.compare_digest(mac, self._mac(path, expires)):

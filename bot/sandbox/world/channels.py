@@ -1,4 +1,4 @@
-"""Guilds, channels, threads and members: looking them up as the bot or a person may, and changing them."""
+"""Guilds, channels, threads and members: looked up for the bot or for a person, and changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.sandbox.world.events import Events, Intent
 
 
 class Channels:
-    """Where things can be said."""
+    """Guilds, channels and members, and what the bot and people may do in them."""
 
     def __init__(self, directory: Directory, events: Events, clock: Clock) -> None:
         self._directory = directory
@@ -26,7 +26,7 @@ class Channels:
         return str(self._directory.bot["id"])
 
     def guild(self, guild_id: str) -> Json:
-        """Return a guild that the bot is in; Refusal otherwise."""
+        """Return a guild that the bot is in. Raises Refusal when it is in no such guild."""
         if (guild_id, self.bot_id) not in self._directory.members:
             raise unknown("Guild")
         return self._directory.guilds[guild_id]
@@ -40,7 +40,7 @@ class Channels:
         return self._directory.members.get((guild_id, user_id))
 
     def get(self, channel_id: str) -> Json:
-        """Return a channel, thread or direct message; Refusal if there is none."""
+        """Return a channel, thread or direct message channel. Raises Refusal when there is none."""
         if channel_id not in self._directory.channels:
             raise unknown("Channel")
         return self._directory.channels[channel_id]
@@ -50,7 +50,7 @@ class Channels:
         return [channel for channel in self._directory.channels.values() if channel.get("guild_id") == guild_id]
 
     def permissions(self, user_id: str, channel: Json) -> int:
-        """Return what somebody may do in a channel; 0 where they may not even see it."""
+        """Return somebody's permissions in a channel; 0 where they cannot see it."""
         if channel["type"] == DIRECT:
             inside = {self.bot_id, *(user["id"] for user in channel["recipients"])}
             talk = Permission.VIEW_CHANNEL | Permission.SEND_MESSAGES | Permission.READ_MESSAGE_HISTORY
@@ -62,7 +62,7 @@ class Channels:
         return permissions_in(self._directory.guilds[channel["guild_id"]], member, parent)
 
     def require_bot(self, channel: Json, wanted: int = 0) -> None:
-        """Refuse unless the bot sees the channel (50001) and has the wanted permissions (50013)."""
+        """Raises Refusal unless the bot sees the channel (50001) and has the wanted permissions (50013)."""
         held = self.permissions(self.bot_id, channel)
         if not held & Permission.VIEW_CHANNEL:
             raise missing_access()
@@ -75,7 +75,7 @@ class Channels:
         return int(Permission.SEND_MESSAGES_IN_THREADS if in_thread else Permission.SEND_MESSAGES)
 
     def upload_limit(self, channel: Json) -> int:
-        """Return the bytes that one file of the bot's own posts may have in this channel."""
+        """Return how many bytes one file may have in this channel."""
         guild_id = channel.get("guild_id")
         if guild_id is None:
             return UPLOAD_LIMITS[0]
@@ -83,11 +83,11 @@ class Channels:
         return self._directory.upload_limits.get(guild_id, UPLOAD_LIMITS[tier])
 
     def set_upload_limit(self, guild_id: str, max_bytes: int) -> None:
-        """Let a guild take files up to `max_bytes`, whatever its boost tier."""
+        """Set the upload limit of a guild, whatever its boost tier."""
         self._directory.upload_limits[guild_id] = max_bytes
 
     def set_bot_permission(self, channel_id: str, permission: int, *, allowed: bool) -> None:
-        """Return the bot a permission in a channel, or take it away."""
+        """Allow or deny the bot a permission in a channel."""
         channel = self.get(channel_id)
         kept = [item for item in channel["permission_overwrites"] if item["id"] != self.bot_id]
         mine = next((item for item in channel["permission_overwrites"] if item["id"] == self.bot_id), None)
@@ -99,18 +99,18 @@ class Channels:
         self._changed("CHANNEL_UPDATE", channel)
 
     def delete_channel(self, channel_id: str) -> None:
-        """Remove a channel or thread; what was said there is gone."""
+        """Remove a channel or thread with its messages."""
         channel = self.get(channel_id)
         del self._directory.channels[channel_id]
         is_thread = channel["type"] == PUBLIC_THREAD
         self._changed("THREAD_DELETE" if is_thread else "CHANNEL_DELETE", channel)
 
     def archive_thread(self, channel_id: str, *, locked: bool = True) -> None:
-        """Close a thread; a message in an unlocked one opens it again."""
+        """Archive a thread. A new message opens one that is not locked again."""
         self._set_archived(self.get(channel_id), archived=True, locked=locked)
 
     def require_open(self, channel: Json, *, reopen: bool) -> None:
-        """Refuse (50083) in an archived thread; a new message (`reopen`) opens one that is not locked."""
+        """Raises Refusal (50083) in an archived thread; a new message (`reopen`) opens one that is not locked."""
         metadata = channel.get("thread_metadata")
         if not metadata or not metadata["archived"]:
             return
@@ -119,15 +119,15 @@ class Channels:
         self._set_archived(channel, archived=False, locked=False)
 
     def refuses_messages(self, user_id: str) -> bool:
-        """Tell whether a person takes no direct messages from the bot."""
+        """Return whether a person accepts no direct messages from the bot."""
         return user_id in self._closed_to_bot
 
     def close_direct_messages(self, user_id: str) -> None:
-        """Let a person take no direct messages from the bot any more (50007)."""
+        """Make a person accept no direct messages from the bot any more (50007)."""
         self._closed_to_bot.add(user_id)
 
     def remove_bot(self, guild_id: str) -> None:
-        """Let the bot leave (or be thrown out of) a guild."""
+        """Remove the bot from a guild."""
         self.guild(guild_id)
         del self._directory.members[guild_id, self.bot_id]
         self._events.dispatch("GUILD_DELETE", {"id": guild_id}, Intent.GUILDS)

@@ -11,17 +11,17 @@ from bot.sandbox.rules.payloads import Json
 
 
 class Commands:
-    """What is registered, globally (guild id None) and per guild."""
+    """The registered commands: global ones (guild id None) and those of each guild."""
 
     def __init__(self, application_id: str, snowflakes: Snowflakes) -> None:
         self._application_id = application_id
         self._snowflakes = snowflakes
         self._scopes: dict[str | None, list[Json]] = {}
         self.overwrites = 0
-        """how often a bot synced"""
+        """how often a bot registered its commands"""
 
     def overwrite(self, guild_id: str | None, definitions: Any) -> list[Json]:
-        """Replace a scope's commands; unchanged ones keep their id."""
+        """Replace the commands of a guild or the global ones. A command of the same type and name keeps its id."""
         for definition in definitions:
             check_definition(definition)
         names = [(item.get("type", CHAT_INPUT), item["name"]) for item in definitions]
@@ -35,11 +35,11 @@ class Commands:
         return self.all(guild_id)
 
     def all(self, guild_id: str | None) -> list[Json]:
-        """Return one scope's commands."""
+        """Return the commands of a guild, or the global ones."""
         return list(self._scopes.get(guild_id, []))
 
     def get(self, guild_id: str | None, command_id: str) -> Json:
-        """Return one command; Refusal if there is none."""
+        """Return one command. Raises Refusal when there is none."""
         for command in self.all(guild_id):
             if command["id"] == command_id:
                 return command
@@ -50,7 +50,7 @@ class Commands:
         self._scopes[guild_id].remove(self.get(guild_id, command_id))
 
     def usable(self, guild_id: str | None, context: int, installed: set[int], permissions: int) -> list[Json]:
-        """Return what a person is offered: right context, installed that way, default permissions held."""
+        """Return the commands for this context, these kinds of installation and these permissions."""
         own = self.all(guild_id) if guild_id and 0 in installed else []
         return [
             command

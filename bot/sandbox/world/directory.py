@@ -1,4 +1,7 @@
-"""Everybody and everything that exists in this Discord, by id: users, guilds, channels, members."""
+"""Every user, guild, channel and member of this Discord, by id.
+
+Tested in tests/sandbox/world/test_channels.py.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ class Directory:
     guilds: dict[str, Json] = field(default_factory=dict)
     channels: dict[str, Json] = field(default_factory=dict)
     members: dict[tuple[str, str], Json] = field(default_factory=dict)
-    """(guild id, user id) -> member; a member of "Elsewhere" has the app installed for themselves"""
+    """(guild id, user id) -> member; the members of "Elsewhere" have installed the app for themselves"""
     upload_limits: dict[str, int] = field(default_factory=dict)
-    """guild id -> bytes, where a test wants another limit than the boost tier gives"""
+    """guild id -> bytes, where a test sets another limit than that of the boost tier"""
     commands_only: set[str] = field(default_factory=set)
     """guild ids that installed the app's commands without its bot user"""

@@ -1,4 +1,7 @@
-"""What happens in this Discord, told to people's clients (with who may see it) and to the bot's gateway."""
+"""Events: sent to people's clients, with the person who may see them, and to the bot's gateway.
+
+Tested in tests/sandbox/world/test_answers.py and tests/sandbox/gateway/test_gateway.py.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from bot.sandbox.rules.payloads import Json
 
 
 class Intent(IntFlag):
-    """Which events a bot asked for; 0 reaches every bot."""
+    """The groups of events that a bot can ask for; ALWAYS needs no asking."""
 
     ALWAYS = 0
     GUILDS = 1 << 0
@@ -34,7 +37,7 @@ class Dispatch:
 
 
 class Subscription:
-    """A person's client: `async for event in subscription`, each {"t", "d", "visible_to"}; close it when done."""
+    """Events {"t", "d", "visible_to"} for people's clients: `async for event in subscription`; close it when done."""
 
     def __init__(self, on_close: Callable[[Subscription], None]) -> None:
         self._queue: asyncio.Queue[Json | None] = asyncio.Queue()
@@ -56,38 +59,38 @@ class Subscription:
         return event
 
     def put(self, event: Json) -> None:
-        """Hand the client an event."""
+        """Queue an event."""
         self._queue.put_nowait(event)
 
     def close(self) -> None:
-        """End the iteration; nothing more arrives."""
+        """End the iteration; no more events come."""
         self._on_close(self)
         self._queue.put_nowait(None)
 
 
 class Events:
-    """Carries each event to everybody who listens, in order."""
+    """Passes each event on to every listener, in order."""
 
     def __init__(self) -> None:
         self._people: list[Subscription] = []
         self._bots: list[Callable[[Dispatch], None]] = []
 
     def subscribe(self) -> Subscription:
-        """Listen as people's clients do."""
+        """Return a new subscription to the events for people."""
         subscription = Subscription(self._people.remove)
         self._people.append(subscription)
         return subscription
 
     def listen(self, bot: Callable[[Dispatch], None]) -> None:
-        """Listen as the bot's gateway does."""
+        """Call `bot` with each event for the bot."""
         self._bots.append(bot)
 
     def show(self, name: str, data: Any, visible_to: str | None = None) -> None:
-        """Tell people; `visible_to` restricts it to one person."""
+        """Send an event to people; `visible_to` restricts it to one person."""
         for subscription in list(self._people):
             subscription.put({"t": name, "d": data, "visible_to": visible_to})
 
     def dispatch(self, name: str, data: Json, intent: Intent = Intent.ALWAYS) -> None:
-        """Tell the bot."""
+        """Send an event to the bot."""
         for bot in self._bots:
             bot(Dispatch(name, data, intent))

@@ -1,4 +1,7 @@
-"""What a person put into a command or form, checked and sent as their client would: values, picks and uploads."""
+"""What a person put into a command or a form, checked and sent as their client would send it.
+
+Tested in tests/sandbox/world/test_people.py.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class Inputs:
         self.resolved: Json = {}
 
     def options(self, known: list[Json], given: Mapping[str, Any]) -> list[Json]:
-        """Return the given values as the options of an interaction, each checked against its definition."""
+        """Return the given values as an interaction's options. Raises NotPossible when one is not allowed."""
         by_name = {item["name"]: item for item in known}
         unknown = [name for name in given if name not in by_name]
         if unknown:
@@ -67,7 +70,7 @@ class Inputs:
             raise NotPossible("The sandbox does not implement role and mentionable options.")
 
     def row(self, row: Json, values: Mapping[str, Any]) -> Json:
-        """Return one row of a form, filled from values by custom id: a text, picks, or Uploads."""
+        """Return one row of a form, filled from `values` by custom id: a text, chosen values, or Uploads."""
         if row["type"] == Kind.ACTION_ROW:
             return {
                 "type": int(Kind.ACTION_ROW),
@@ -89,7 +92,7 @@ class Inputs:
 
 
 def pick(select: Json, values: list[str]) -> list[str]:
-    """Return the picks in a select menu; NotPossible for too few, too many or others than offered."""
+    """Return the chosen values of a select menu. Raises NotPossible for too few, too many or unknown ones."""
     if not select["min_values"] <= len(values) <= select["max_values"]:
         raise NotPossible(f"Pick {select['min_values']} to {select['max_values']}.")
     offered = [option["value"] for option in select.get("options", [])]

@@ -1,4 +1,4 @@
-"""Interactions: what people did with the bot, by id and by token, and what became of each."""
+"""Interactions: what people did with the bot, found by id or by token, and the state of each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.sandbox.world.events import Events
 
 
 class State(StrEnum):
-    """Where an interaction stands, as the person sees it."""
+    """The state of an interaction, as the person sees it."""
 
     WAITING = "waiting"
     THINKING = "thinking"
@@ -28,7 +28,7 @@ class State(StrEnum):
 
 @dataclass
 class Interaction:
-    """One thing a person did with the bot, and what became of it. Moments are seconds since 1970."""
+    """One thing that a person did with the bot, and its state. Times are in seconds since 1970."""
 
     id: str
     type: InteractionType
@@ -55,23 +55,23 @@ class Interaction:
 
     @property
     def in_guild_with_bot(self) -> bool:
-        """Tell whether the app is installed where this happened (else only for the person)."""
+        """Whether the app is installed in the guild where this happened; else it is installed only for the person."""
         return "0" in self.payload["authorizing_integration_owners"]
 
     async def acknowledged(self, timeout: float = 5.0) -> Interaction:
-        """Wait until the bot answered or the person saw the failure, and give the interaction."""
+        """Wait until the bot answered or the person saw the failure. Return the interaction. Raises TimeoutError."""
         async with asyncio.timeout(timeout):
             await self.answered.wait()
         return self
 
     def open_modal(self, custom_id: str) -> Json:
-        """Return the form this interaction opened; NotPossible if it was another or none."""
+        """Return the form that this interaction opened. Raises NotPossible when it opened another one or none."""
         if not self.modal or self.modal["custom_id"] != custom_id:
             raise NotPossible("This form is no longer open.")
         return self.modal
 
     def public(self) -> Json:
-        """Return what a person's client needs to know, without the token."""
+        """Return what the person's client needs: everything but the token."""
         return {
             "id": self.id,
             "type": int(self.type),
@@ -135,13 +135,13 @@ class Interactions:
         return interaction
 
     def acknowledge(self, interaction: Interaction) -> None:
-        """Note that the bot's first answer came, and tell the person."""
+        """Note that the bot's first answer came, and tell the person's client."""
         interaction.acknowledged_after = self._clock.now() - interaction.sent_at
         interaction.answered.set()
         self.announce(interaction)
 
     def announce(self, interaction: Interaction) -> None:
-        """Tell the person's client where the interaction stands."""
+        """Send the person's client the state of the interaction."""
         self._events.show("INTERACTION_STATE", interaction.public(), interaction.actor["id"])
 
     def _expire(self, interaction: Interaction) -> None:

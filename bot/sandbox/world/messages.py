@@ -1,4 +1,4 @@
-"""Every message in this Discord: created, edited, deleted, listed, and seen only by whom it concerns."""
+"""The message store: create, edit, delete, list; an ephemeral message is seen by one person only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.sandbox.rules.message_bodies import (
 )
 from bot.sandbox.rules.message_bodies import mentioned_users as find_mentions
 from bot.sandbox.rules.payloads import Json
-from bot.sandbox.rules.uploads import Upload, check_uploads
+from bot.sandbox.rules.uploads import MIB, Upload, check_uploads
 from bot.sandbox.world.attachments import Attachments
 from bot.sandbox.world.channels import Channels
 from bot.sandbox.world.directory import Directory
@@ -26,16 +26,16 @@ from bot.sandbox.world.events import Events, Intent
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a message comes from: its author, type, who alone may see it, and fields that only the server sets."""
+    """What only the server sets in a message: author, type, who alone sees it, and more."""
 
     author: Json
     type: int = 0
     seen_by: str | None = None
     """the person an ephemeral message is for"""
     extra: Json = field(default_factory=dict)
-    max_file_bytes: int = 10 * 1024 * 1024
+    max_file_bytes: int = 10 * MIB
     flags: int = 0
-    """flags the server sets itself"""
+    """flags that the server adds"""
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class _Stored:
 
 
 class Messages:
-    """The message store. Payloads are handed out as copies."""
+    """All messages by channel. Returned messages are copies."""
 
     def __init__(
         self, directory: Directory, channels: Channels, attachments: Attachments, events: Events, stamps: Stamps
@@ -61,9 +61,9 @@ class Messages:
         """(user id, message id) for every ping a person got; edits never ping"""
 
     def create(self, channel: Json, body: Json, uploads: dict[int, Upload], origin: Origin) -> Json:
-        """Store a message and tell everybody; the same author's same enforced nonce gives the earlier message.
+        """Store a message and announce it. An enforced nonce that this author used before returns the earlier message.
 
-        That one may have been deleted since: then it is refused (10008), as Discord means it (discord-api-docs#6647).
+        Raises Refusal (10008) when that message was deleted since, as Discord means it (discord-api-docs#6647).
         """
         nonce = check_nonce(body.get("nonce"))
         earlier = self._by_nonce(origin.author["id"], nonce) if body.get("enforce_nonce") else None
@@ -84,7 +84,7 @@ class Messages:
         return self._copy(message)
 
     def edit(self, channel: Json, message_id: str, body: Json, uploads: dict[int, Upload], max_bytes: int) -> Json:
-        """Change what the body names, keep the rest; a `loading` message becomes an ordinary one."""
+        """Change the fields that the body names and keep the rest. A `loading` message becomes an ordinary one."""
         stored = self._find(channel["id"], message_id)
         message = dict(stored.message)
         message["flags"] &= ~Flag.LOADING
@@ -112,14 +112,14 @@ class Messages:
             self._events.dispatch("MESSAGE_DELETE", gone, _intent(channel))
 
     def get(self, channel_id: str, message_id: str, *, by_token: bool = False) -> Json:
-        """Return a message; `by_token` also finds ephemeral ones, which the bot's own token never does."""
+        """Return a message; only an interaction's token finds ephemeral ones. Raises Refusal when there is none."""
         stored = self._find(channel_id, message_id)
         if stored.seen_by is not None and not by_token:
             raise unknown("Message")
         return self._copy(stored.message)
 
     def seen_by(self, actor_id: str | None, channel_id: str) -> list[Json]:
-        """Return what a person sees in a channel, oldest first; None sees public messages only."""
+        """Return the messages that a person sees in a channel, oldest first; None sees public ones only."""
         stored = self._by_channel.get(channel_id, {}).values()
         return [self._copy(item.message) for item in stored if item.seen_by in (None, actor_id)]
 
@@ -165,9 +165,9 @@ class Messages:
             raise invalid_form("message_reference", "REPLIES_UNKNOWN_MESSAGE", "Unknown message")
         if referenced is None:
             return
-        place = {key: channel[key] for key in ("guild_id",) if key in channel}
+        guild = {key: channel[key] for key in ("guild_id",) if key in channel}
         message["type"] = 19
-        message["message_reference"] = {"type": 0, "channel_id": channel["id"], "message_id": message_id} | place
+        message["message_reference"] = {"type": 0, "channel_id": channel["id"], "message_id": message_id} | guild
         message["referenced_message"] = _without_reference(self._copy(referenced.message))
 
     def _write(self, message: Json, body: Json, uploads: dict[int, Upload], max_bytes: int, *, ephemeral: bool) -> None:

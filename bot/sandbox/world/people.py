@@ -1,4 +1,4 @@
-"""What people do: type commands, press buttons, fill forms, write messages; builds what the bot receives."""
+"""What people do: type commands, press buttons, fill in forms, write messages. Builds what the bot receives."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Files = Mapping[str, Upload]
 
 @dataclass(frozen=True, kw_only=True)
 class People:
-    """Acts as a person's own Discord client would; raises NotPossible where it would not let them."""
+    """Acts as a person's own Discord client would, and raises NotPossible where that client would not let them."""
 
     directory: Directory
     channels: Channels
@@ -48,7 +48,7 @@ class People:
     def command(
         self, actor_id: str, channel: Json, text: str, options: Mapping[str, Any], files: Files, age_seconds: float = 0
     ) -> Interaction:
-        """Run a slash command; `text` is its name with subcommands, `age_seconds` makes the interaction look old."""
+        """Run a slash command. `text` is its name with subcommands; the interaction looks `age_seconds` old."""
         name, *path = text.removeprefix("/").split()
         command = find_command(self.commands_for(actor_id, channel), CHAT_INPUT, name)
         known = descend(command, path)
@@ -81,7 +81,7 @@ class People:
         return self._begin(InteractionType.AUTOCOMPLETE, actor_id, channel, data)
 
     def message_command(self, actor_id: str, channel: Json, message_id: str, name: str) -> Interaction:
-        """Pick an entry of a message's context menu."""
+        """Choose an entry of a message's context menu."""
         command = find_command(self.commands_for(actor_id, channel), MESSAGE_COMMAND, name)
         message = self._visible(actor_id, channel, message_id)
         data = {"id": command["id"], "name": name, "type": MESSAGE_COMMAND, "target_id": message_id}
@@ -91,7 +91,7 @@ class People:
     def press(
         self, actor_id: str, channel: Json, message_id: str, custom_id: str, values: list[str] | None
     ) -> Interaction:
-        """Press a button or pick from a select menu."""
+        """Press a button or choose from a select menu."""
         message = self._visible(actor_id, channel, message_id)
         component = next((item for item in walk(message["components"]) if item.get("custom_id") == custom_id), None)
         if component is None or component.get("style") == LINK:
@@ -104,7 +104,7 @@ class People:
         return self._begin(InteractionType.COMPONENT, actor_id, channel, data, message=message)
 
     def submit(self, actor_id: str, interaction_id: str, custom_id: str, values: Mapping[str, Any]) -> Interaction:
-        """Send a form; `values` are by custom id: a text, a list of picks, or a list of Uploads."""
+        """Send a form. `values` maps a custom id to a text, a list of chosen values, or a list of Uploads."""
         opened = self.interactions.get(interaction_id)
         modal = opened.open_modal(custom_id)
         if opened.actor["id"] != actor_id:
@@ -128,7 +128,7 @@ class People:
         return self.messages.create(channel, {"content": content}, dict(enumerate(files)), origin)
 
     def delete_message(self, actor_id: str, channel: Json, message_id: str) -> None:
-        """Delete a message: one's own, or anybody's with Manage Messages; dismissing an ephemeral one works too."""
+        """Delete the person's own message, or anybody's with Manage Messages; also dismiss an ephemeral one."""
         message = self._visible(actor_id, channel, message_id)
         mine = message["author"]["id"] == actor_id or message["flags"] & Flag.EPHEMERAL
         if not mine and not self.channels.permissions(actor_id, channel) & Permission.MANAGE_MESSAGES:
@@ -145,7 +145,7 @@ class People:
         return Inputs(self.directory, self.channels, self.attachments, channel)
 
     def _owners(self, actor_id: str, channel: Json) -> dict[str, str]:
-        """Say who installed the app for this place: {"0": guild id} its server, {"1": user id} only the person.
+        """Return who installed the app for this channel: {"0": guild id} its server, {"1": user id} only the person.
 
         In the bot's direct messages Discord writes "0" for the guild.
         """

@@ -1,4 +1,7 @@
-"""What every sandbox starts with: four people, one server with the bot, one without it, and direct messages."""
+"""The state that every sandbox starts with: four people, a server with the bot, one without it, direct messages.
+
+Tested in tests/sandbox/gateway/test_gateway.py.
+"""
 
 from __future__ import annotations
 

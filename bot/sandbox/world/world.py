@@ -1,4 +1,7 @@
-"""The whole local Discord: its state, Discord's rules over it, the people in it. Everything is Discord's own JSON."""
+"""The whole local Discord as one object. All data is Discord's own JSON.
+
+Tested in tests/sandbox/world/test_people.py and tests/sandbox/world/test_channels.py.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from bot.sandbox.world.standard import DirectoryBuilder
 
 
 class World:
-    """One Discord. Methods named after what people do act as them and raise NotPossible where their client would."""
+    """One Discord. Methods that act as a person raise NotPossible where their client would not let them."""
 
     def __init__(self, timing: Timing | None = None) -> None:
         self.clock = Clock()
@@ -32,7 +35,7 @@ class World:
         self.directory = DirectoryBuilder(self.clock).build()
         self.events = Events()
         self.identifies = 0
-        """how often a bot identified, of the daily thousand"""
+        """how often a bot identified; Discord allows 1000 a day"""
         stamps = Stamps(self.clock, self.snowflakes, self.timing)
         self.channels = Channels(self.directory, self.events, self.clock)
         self.attachments = Attachments(self.clock, self.snowflakes, self.timing)
@@ -50,10 +53,10 @@ class World:
             stamps=stamps,
         )
 
-    # Looking
+    # Reading
 
     def actors(self) -> list[Json]:
-        """Return the people one can be: Ada, Ben (members), Mia (moderator), Olga (owner)."""
+        """Return the people: Ada, Ben (members), Mia (moderator), Olga (owner)."""
         return [user for user in self.directory.users.values() if not user.get("bot")]
 
     def actor(self, name: str) -> str:
@@ -61,7 +64,7 @@ class World:
         return next(str(user["id"]) for user in self.actors() if user["global_name"] == name)
 
     def channel(self, name: str) -> str:
-        """Return the id of the channel with that name ("pictures"), or of somebody's direct messages ("@Ada")."""
+        """Return the id of a channel ("pictures") or of somebody's direct messages ("@Ada"). Raises KeyError."""
         for channel in self.directory.channels.values():
             direct = channel["type"] == DIRECT and f"@{channel['recipients'][0]['global_name']}" == name
             if direct or channel.get("name") == name.removeprefix("#"):
@@ -69,7 +72,7 @@ class World:
         raise KeyError(name)
 
     def direct_channel(self, actor_id: str) -> Json:
-        """Return the direct messages between the bot and a person."""
+        """Return the direct message channel of the bot and a person. Raises Refusal when there is none."""
         for channel in self.directory.channels.values():
             if channel["type"] == DIRECT and channel["recipients"][0]["id"] == actor_id:
                 return channel
@@ -81,7 +84,7 @@ class World:
         return [item for item in channels if self.channels.permissions(actor_id, item) & Permission.VIEW_CHANNEL]
 
     def messages_for(self, actor_id: str, channel_id: str) -> list[Json]:
-        """Return what a person sees in a channel, oldest first: others' ephemeral messages are not there."""
+        """Return the messages that a person sees in a channel, oldest first, without others' ephemeral ones."""
         return self.messages.seen_by(actor_id, channel_id)
 
     def commands_for(self, actor_id: str, channel_id: str | None = None) -> list[Json]:
@@ -90,14 +93,14 @@ class World:
         return self._people.commands_for(actor_id, channel)
 
     def attachment_bytes(self, attachment_id: str | int) -> bytes:
-        """Return an uploaded file's content; KeyError if there is none."""
+        """Return an uploaded file's content. Raises KeyError when there is none."""
         upload = self.attachments.read(str(attachment_id))
         if upload is None:
             raise KeyError(attachment_id)
         return upload.data
 
     def subscribe(self) -> Subscription:
-        """Return an async iterator of events {"t", "d", "visible_to"}; close it (or use `with`) when done."""
+        """Return an async iterator of events {"t", "d", "visible_to"}. Close it (or use `with`) when done."""
         return self.events.subscribe()
 
     # Acting as a person
@@ -112,7 +115,7 @@ class World:
         *,
         age_seconds: float = 0,
     ) -> Interaction:
-        """Run a slash command ("animate", "admin variant"); with `age_seconds` its token is already that old."""
+        """Run a slash command ("animate", "admin variant"). Its token is already `age_seconds` old."""
         channel = self.channels.get(channel_id)
         return self._people.command(actor_id, channel, command, options or {}, files or {}, age_seconds)
 
@@ -128,19 +131,19 @@ class World:
     async def invoke_on_message(
         self, actor_id: str, channel_id: str, message_id: str, command_name: str
     ) -> Interaction:
-        """Pick an entry of a message's context menu."""
+        """Choose an entry of a message's context menu."""
         return self._people.message_command(actor_id, self.channels.get(channel_id), message_id, command_name)
 
     async def press(
         self, actor_id: str, channel_id: str, message_id: str, custom_id: str, values: list[str] | None = None
     ) -> Interaction:
-        """Press a button, or pick `values` from a select menu."""
+        """Press a button, or choose `values` from a select menu."""
         return self._people.press(actor_id, self.channels.get(channel_id), message_id, custom_id, values)
 
     async def submit_modal(
         self, actor_id: str, interaction_id: str, custom_id: str, components: Mapping[str, Any]
     ) -> Interaction:
-        """Send the form an interaction opened; `components` maps custom id to a text, picks or Uploads."""
+        """Send the form that an interaction opened. `components` maps a custom id to text, chosen values or Uploads."""
         return self._people.submit(actor_id, interaction_id, custom_id, components)
 
     def post(self, actor_id: str, channel_id: str, content: str = "", files: list[Upload] | None = None) -> Json:
@@ -148,5 +151,5 @@ class World:
         return self._people.post(actor_id, self.channels.get(channel_id), content, files or [])
 
     def delete_message(self, actor_id: str, channel_id: str, message_id: str) -> None:
-        """Delete a message as a person; also dismisses one's own ephemeral one."""
+        """Delete a message as a person, or dismiss an ephemeral one."""
         self._people.delete_message(actor_id, self.channels.get(channel_id), message_id)

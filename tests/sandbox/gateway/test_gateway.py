@@ -1,4 +1,4 @@
-"""The sandbox's gateway: transports, sessions, resume with replay, and every way to be thrown out."""
+"""The gateway: transports, sessions, resume with replay, and every reason to close a bot's socket."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ async def test_shards_share_the_guilds_and_the_first_gets_direct_messages(sandbo
     assert [bool(ready["guilds"]) for ready in readies] == [holder == 0, holder == 1]
 
 
-async def test_a_dropped_socket_resumes_and_hears_what_it_missed(sandbox: Sandbox, bot: RawBot) -> None:
+async def test_a_dropped_socket_resumes_and_gets_what_it_missed(sandbox: Sandbox, bot: RawBot) -> None:
     await bot.call("PUT", f"/applications/{VIVANT}/commands", [{"name": "ping", "description": "x"}])
     socket = await hello(bot)
     ready = await socket.identify(sandbox.token)
@@ -137,13 +137,13 @@ async def test_op_7_asks_to_reconnect_and_the_session_stays(sandbox: Sandbox, bo
     await again.receive("RESUMED")
 
 
-async def test_identifies_are_counted_against_the_day(sandbox: Sandbox, bot: RawBot) -> None:
+async def test_identifies_are_counted_against_the_daily_limit(sandbox: Sandbox, bot: RawBot) -> None:
     await (await hello(bot)).identify(sandbox.token)
     _, body = await bot.call("GET", "/gateway/bot")
     assert body["session_start_limit"]["remaining"] == 999
 
 
-async def test_leaving_a_guild_is_told_and_closes_it(sandbox: Sandbox, bot: RawBot) -> None:
+async def test_leaving_a_guild_sends_guild_delete_and_hides_it(sandbox: Sandbox, bot: RawBot) -> None:
     socket = await hello(bot)
     await socket.identify(sandbox.token)
     assert (await bot.call("DELETE", f"/users/@me/guilds/{TABLEAUX}"))[0] == 204

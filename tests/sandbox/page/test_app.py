@@ -1,4 +1,4 @@
-"""The page around the messages, in a real browser: its connection, channels, themes, widths and names."""
+"""The page around the messages, in a real browser: its connection, channels, themes, widths, names of controls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def test_nothing_is_asked_of_other_hosts(browser: Browser, sandbox: Sandbo
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     await page.reload()
-    await run_command(page, "parts")
+    await run_command(page, "components")
     await expect(page.locator("video").last).to_be_visible()
     assert asked
     assert [url for url in asked if not url.startswith((sandbox.page_url, "blob:"))] == []
@@ -37,13 +37,15 @@ async def test_direct_messages_and_other_channels_stay_apart(ada: Page) -> None:
     await expect(messages(ada)).to_have_count(0)
 
 
-async def test_a_broken_line_is_mended_and_nothing_is_missed(browser: Browser, sandbox: Sandbox) -> None:
-    lines = []
+async def test_a_lost_connection_is_opened_again_and_nothing_is_missed(browser: Browser, sandbox: Sandbox) -> None:
+    sockets = []
     page = await open_page(browser, sandbox)
-    await page.route_web_socket(re.compile("/api/events"), lambda line: lines.append((line, line.connect_to_server())))
+    await page.route_web_socket(
+        re.compile("/api/events"), lambda socket: sockets.append((socket, socket.connect_to_server()))
+    )
     await page.reload()
     await expect(page.locator("#banner")).to_contain_text("nothing here leaves this machine")
-    await lines[0][0].close()
+    await sockets[0][0].close()
     await expect(page.locator("#banner")).to_contain_text("Connection lost")
     sandbox.world.post(sandbox.world.actor("Ben"), sandbox.world.channel("pictures"), "While you were away")
     await expect(messages(page).last).to_contain_text("While you were away")
@@ -73,7 +75,7 @@ async def test_a_phones_width_hides_the_channels_behind_a_button(browser: Browse
 
 
 async def test_every_control_has_a_name(ada: Page) -> None:
-    await run_command(ada, "parts")
+    await run_command(ada, "components")
     await expect(messages(ada).last.locator("video")).to_be_visible()
     nameless = await ada.evaluate(
         "[...document.querySelectorAll('button, input:not([hidden]), textarea, video')]"

@@ -1,4 +1,4 @@
-"""Typing commands in a real browser: offers, options, pictures, and changes of person meanwhile."""
+"""Typing commands in a real browser: suggestions, options, pictures, and another person meanwhile."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def test_typing_a_slash_offers_what_this_person_may_use(ada: Page) -> None
 
 
 async def test_typing_on_while_the_person_changes_keeps_the_field_and_its_offers(ada: Page) -> None:
-    """Late answers to the old person must take neither the focus nor the new one's commands."""
+    """Late answers for the person before must not take the focus, nor replace the new person's commands."""
     asked: list[Route] = []
     await ada.route(re.compile(f"/api/commands.*actor={await actor_of(ada)}"), lambda route: asked.append(route))
     await ada.locator("#message-text").fill("/")

@@ -1,4 +1,4 @@
-"""Messages and their components in a real browser: drawn, pressed, edited, deleted, seen by the right people."""
+"""Messages and their components in a real browser: shown, pressed, edited, deleted, seen by the right people."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ async def test_a_missing_answer_is_said_after_three_seconds(ada: Page) -> None:
 
 
 async def test_components_are_drawn_and_answer(ada: Page) -> None:
-    await run_command(ada, "parts")
-    parts = await newest(ada, "Header")
-    await expect(parts.get_by_role("heading", name="Header")).to_be_visible()
-    await expect(parts.locator("strong", has_text="bold")).to_be_visible()
-    await expect(parts.get_by_role("link", name="link", exact=True)).to_have_attribute("rel", "noopener noreferrer")
-    await expect(parts.locator("pre")).to_have_text('print("<b>not bold</b>")')
-    await expect(parts.locator("time.stamp")).to_contain_text("years ago")
-    await expect(parts.locator(".media-image")).to_have_count(4)
-    await expect(parts.get_by_role("button", name="Off")).to_be_disabled()
-    await expect(parts.get_by_role("link", name="Site")).to_have_attribute("target", "_blank")
-    await parts.get_by_role("button", name="Pressed 0").last.click()
-    await expect(parts.get_by_role("button", name="Pressed 1")).to_be_visible()
-    await parts.get_by_role("button", name="Variant").click()
+    await run_command(ada, "components")
+    message = await newest(ada, "Header")
+    await expect(message.get_by_role("heading", name="Header")).to_be_visible()
+    await expect(message.locator("strong", has_text="bold")).to_be_visible()
+    await expect(message.get_by_role("link", name="link", exact=True)).to_have_attribute("rel", "noopener noreferrer")
+    await expect(message.locator("pre")).to_have_text('print("<b>not bold</b>")')
+    await expect(message.locator("time.stamp")).to_contain_text("years ago")
+    await expect(message.locator(".media-image")).to_have_count(4)
+    await expect(message.get_by_role("button", name="Off")).to_be_disabled()
+    await expect(message.get_by_role("link", name="Site")).to_have_attribute("target", "_blank")
+    await message.get_by_role("button", name="Pressed 0").last.click()
+    await expect(message.get_by_role("button", name="Pressed 1")).to_be_visible()
+    await message.get_by_role("button", name="Variant").click()
     await ada.get_by_role("option", name="svd-xt").click()
     await expect(messages(ada).last).to_contain_text("Picked svd-xt")
-    await parts.get_by_role("button", name="People").click()
+    await message.get_by_role("button", name="People").click()
     await ada.get_by_role("option", name="Ben").click()
     await ada.get_by_role("option", name="Mia").click()
     await ada.get_by_role("button", name="Done", exact=True).last.click()
@@ -70,17 +70,17 @@ async def test_text_never_becomes_markup(ada: Page) -> None:
 
 
 async def test_an_edit_leaves_a_playing_clip_alone(ada: Page) -> None:
-    await run_command(ada, "parts")
-    parts = await newest(ada, "Header")
-    video = parts.locator("video")
+    await run_command(ada, "components")
+    message = await newest(ada, "Header")
+    video = message.locator("video")
     await video.evaluate("(video) => { video.loop = true; video.dataset.same = 'yes'; return video.play() }")
-    await parts.get_by_role("button", name="Pressed 0").last.click()
-    await expect(parts.get_by_role("button", name="Pressed 1")).to_be_visible()
+    await message.get_by_role("button", name="Pressed 0").last.click()
+    await expect(message.get_by_role("button", name="Pressed 1")).to_be_visible()
     assert await video.evaluate("(video) => video.dataset.same === 'yes' && !video.paused")
 
 
 async def test_an_unanswered_press_is_said_at_the_button(ada: Page) -> None:
-    await run_command(ada, "parts")
+    await run_command(ada, "components")
     button = (await newest(ada, "Header")).get_by_role("button", name="Never answers")
     await button.click()
     await expect(button).to_have_class(re.compile("waiting"))

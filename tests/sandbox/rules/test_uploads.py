@@ -11,7 +11,7 @@ from tests.support.sandbox_fixtures import bot, sandbox
 __all__ = ["bot", "sandbox"]
 
 
-async def test_a_file_above_the_places_limit_is_413_and_one_below_passes(bot: RawBot, sandbox: Sandbox) -> None:
+async def test_a_file_above_the_guilds_limit_is_413_and_one_below_passes(bot: RawBot, sandbox: Sandbox) -> None:
     sandbox.world.channels.set_upload_limit(TABLEAUX, 256 * 1024)
     status, answer = await bot.call("POST", f"/channels/{PICTURES}/messages", {}, {"a.bin": b"x" * (256 * 1024 + 1)})
     assert (status, answer["code"]) == (413, 40005)

@@ -63,7 +63,7 @@ async def test_a_followup_after_a_defer_edits_it_and_the_next_one_is_new(ready: 
     assert len(ready.world.messages_for(ADA, PICTURES)) == 1
 
 
-async def test_a_followup_after_the_deferred_message_was_deleted_stands_alone(ready: Sandbox, bot: RawBot) -> None:
+async def test_a_followup_after_the_deferred_message_was_deleted_is_a_new_message(ready: Sandbox, bot: RawBot) -> None:
     interaction = await animate(ready)
     await bot.answer(interaction.payload, DEFER)
     assert (await bot.call("DELETE", webhook(interaction, "@original")))[0] == 204

@@ -11,7 +11,7 @@ from tests.support.raw_bot import RawBot
 from tests.support.sandbox_fixtures import bot, sandbox
 
 __all__ = ["bot", "sandbox"]
-PLACES = {
+CLOSED = {
     "no such channel": ("1", {}, 404, 10003),
     "a server without the bot": (LOBBY, {}, 403, 50001),
     "no permission to send": (READ_ONLY, {}, 403, 50013),
@@ -19,8 +19,8 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize(("channel", "files", "status", "code"), PLACES.values(), ids=PLACES.keys())
-async def test_a_place_where_the_bot_may_not_post_refuses(
+@pytest.mark.parametrize(("channel", "files", "status", "code"), CLOSED.values(), ids=CLOSED.keys())
+async def test_a_channel_where_the_bot_may_not_post_refuses(
     bot: RawBot, channel: str, files: dict[str, bytes], status: int, code: int
 ) -> None:
     found = await bot.call("POST", f"/channels/{channel}/messages", {"content": "x"}, files or None)

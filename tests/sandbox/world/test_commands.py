@@ -13,7 +13,7 @@ from tests.support.sandbox_fixtures import COMMANDS, bot, ready, sandbox
 __all__ = ["bot", "ready", "sandbox"]
 
 
-async def test_people_are_offered_only_the_commands_for_them_and_the_place(ready: Sandbox) -> None:
+async def test_people_are_offered_only_the_commands_for_them_and_the_channel(ready: Sandbox) -> None:
     def names(actor: str, channel: str) -> set[str]:
         return {command["name"] for command in ready.world.commands_for(actor, channel)}
 

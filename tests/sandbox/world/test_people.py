@@ -48,7 +48,7 @@ NOT_POSSIBLE = {
 
 
 @pytest.mark.parametrize(("options", "files", "text"), NOT_POSSIBLE.values(), ids=NOT_POSSIBLE.keys())
-async def test_a_persons_client_stops_what_discords_would(
+async def test_a_persons_client_refuses_what_discords_would(
     ready: Sandbox, options: dict[str, Any], files: dict[str, Upload], text: str
 ) -> None:
     with pytest.raises(NotPossible, match=text):
