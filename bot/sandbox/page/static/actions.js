@@ -1,4 +1,4 @@
-// What clicks and keys inside messages do: presses for the bot, the message menu, media.
+// What clicks and keys in messages do: press components, open menus, play and enlarge media.
 
 import { findComponent, selectChoices } from "./components.js";
 import { toast } from "./dom.js";
@@ -16,7 +16,7 @@ export class Actions {
     list.addEventListener("click", (event) => this.click(event));
     list.addEventListener("contextmenu", (event) => this.contextMenu(event));
     list.addEventListener("keydown", (event) => this.key(event));
-    list.addEventListener("play", ({ target }) => giveControls(target), true);
+    list.addEventListener("play", ({ target }) => showControls(target), true);
     session.on("modal", (interaction) => openModal(session, interaction));
   }
 
@@ -156,8 +156,8 @@ export class Actions {
   }
 }
 
-/** From its first play on a clip has controls; over the still picture they would hide it. */
-function giveControls(video) {
+/** Shows a clip's controls from its first play on; before that they would hide the still picture. */
+function showControls(video) {
   video.controls = true;
   video.parentElement.querySelector(".play")?.remove();
 }

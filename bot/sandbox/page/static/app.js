@@ -69,13 +69,13 @@ function drawIntro() {
 }
 
 function sample(file, alt) {
-  const take = async () => {
+  const animate = async () => {
     const answer = await fetch(`/page/${file}`);
     composer.animate(new File([await answer.blob()], file.replace("sample-", ""), { type: "image/webp" }));
   };
   return h(
     "button",
-    { type: "button", class: "sample", "aria-label": `Animate: ${alt}`, on: { click: take } },
+    { type: "button", class: "sample", "aria-label": `Animate: ${alt}`, on: { click: animate } },
     h("img", { src: `/page/${file}`, alt: "" }),
   );
 }

@@ -1,11 +1,11 @@
-// Round pictures for people and the bot, drawn from their names: nothing is fetched.
+// Avatars of people and the bot, drawn from their names, so that nothing is fetched.
 
 import { h } from "./dom.js";
 import { displayName } from "./session.js";
 
 const HUES = { ada: 335, ben: 200, mia: 150, olga: 38 };
 
-/** Draws a user's avatar; the bot's is a picture frame in motion. Decorative: the name stands beside it. */
+/** Draws a user's avatar; the bot's is a moving picture frame. Hidden from screen readers: the name is beside it. */
 export function avatar(user, className = "") {
   if (user.bot)
     return h("span", { class: `avatar avatar-bot ${className}`, "aria-hidden": "true" }, h("span", { class: "frame" }));

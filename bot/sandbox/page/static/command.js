@@ -6,7 +6,7 @@ import { makeField, Option } from "./options.js";
 const SUBCOMMAND = 1;
 const GROUP = 2;
 
-/** Gives every command a person can type as {path, description, options}: subcommands stand on their own. */
+/** Returns the commands that a person can type as {path, description, options}; each subcommand is one of them. */
 export function typedCommands(commands) {
   const spread = (node, path) => {
     const inside = (node.options ?? []).filter((option) => option.type === SUBCOMMAND || option.type === GROUP);
@@ -16,7 +16,7 @@ export function typedCommands(commands) {
   return commands.flatMap((command) => spread(command, command.name));
 }
 
-/** The open form; `done` is called when it was sent or left. */
+/** The open form; `done` is called when it was sent or closed. */
 export class CommandForm {
   constructor(session, suggestions, command, done) {
     Object.assign(this, { session, suggestions, command, done });
@@ -146,7 +146,7 @@ export class CommandForm {
     this.done();
   }
 
-  /** Gives what is typed so far as the wire's payload. */
+  /** Returns what is typed so far as the payload of a request. */
   draft() {
     const filled = this.fields.filter((field) => !field.isEmpty && field.option.type !== Option.ATTACHMENT);
     const options = Object.fromEntries(filled.map((field) => [field.option.name, field.value()]));

@@ -1,4 +1,4 @@
-// Message components to elements: buttons, menus, containers and everything that may lie in them.
+// Draws message components: buttons, menus, containers and what they may contain.
 
 import { h, icon } from "./dom.js";
 import { markdown } from "./markdown.js";
@@ -39,7 +39,7 @@ for (const kind of [
   DRAW[kind] = select;
 }
 
-/** Draws one component; `context` holds the session and the message. A kind that this page lacks says so. */
+/** Draws one component; `context` holds the session and the message. An unknown kind is shown as unknown. */
 export function drawComponent(component, context) {
   const draw = DRAW[component.type];
   return draw
@@ -93,7 +93,7 @@ function select(item, { session, message }) {
   );
 }
 
-/** Gives a menu component's choices as {value, label, description, selected, emoji}. */
+/** Returns a menu component's choices as {value, label, description, selected, emoji}. */
 export function selectChoices(item, session) {
   if (item.type === Kind.STRING_SELECT) {
     return item.options.map((option) => ({ ...option, emoji: option.emoji?.name, selected: Boolean(option.default) }));
@@ -141,7 +141,7 @@ function container(item, context) {
   );
 }
 
-/** Gives the first text among components, or "". */
+/** Returns the first text among components, or "". */
 export function firstText(components) {
   for (const item of components ?? []) {
     const text = item.content ?? firstText(item.components);

@@ -1,4 +1,4 @@
-// Where people write: ordinary messages with files, the command picker, and the place of the command form.
+// Where people write: ordinary messages with files, the command picker, and the command form.
 
 import { avatar } from "./avatar.js";
 import { CommandForm, typedCommands } from "./command.js";
@@ -67,9 +67,9 @@ export class Composer {
     const { session } = this;
     if (this.form) this.closeForm();
     const channel = session.channel();
-    const place = `Message ${isDirect(channel) ? "@" : "#"}${channelTitle(channel, session)}`;
-    this.text.placeholder = place;
-    this.text.setAttribute("aria-label", place);
+    const label = `Message ${isDirect(channel) ? "@" : "#"}${channelTitle(channel, session)}`;
+    this.text.placeholder = label;
+    this.text.setAttribute("aria-label", label);
     this.offerCommands();
   }
 
@@ -158,7 +158,7 @@ export class Composer {
     this.text.focus();
   }
 
-  /** Puts a picture where it belongs: into the open command, else into /animate (or the first command that takes one). */
+  /** Puts a picture into the open command, else into /animate (or the first command that takes a picture). */
   animate(file) {
     if (this.form?.attach(file)) return undefined;
     const takers = typedCommands(this.session.commandsOfType(1)).filter(({ options }) =>

@@ -1,8 +1,8 @@
-// Builds and updates elements. Nothing here parses HTML: text stays text.
+// Builds and updates elements. Nothing here parses HTML, so text stays text.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Makes an element: h("a", {class: "x", href: "/"}, "text", child, [more]). `on` holds listeners, null leaves out. */
+/** Makes an element: h("a", {class: "x", href: "/"}, "text", child, [more]). `on` holds listeners; null is left out. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes ?? {})) {
@@ -15,7 +15,7 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Replaces what is in an element; null, undefined and false leave nothing. */
+/** Replaces an element's children; null, undefined and false add none. */
 export function fill(element, ...children) {
   element.replaceChildren(
     ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
@@ -50,7 +50,7 @@ const ICONS = {
   slash: "M14 5l-4 14M4 4h16v16H4z",
 };
 
-/** Draws one of the page's own line icons; decorative, so hidden from assistive technology. */
+/** Draws one of the page's own icons; decorative, so hidden from screen readers. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   for (const [key, value] of Object.entries({ viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true" })) {
@@ -68,7 +68,7 @@ export function iconButton(name, label, { class: className = "", ...attributes }
   return h("button", { type: "button", class: classes, "aria-label": label, ...attributes }, icon(name));
 }
 
-/** Brings `old` to the look of `fresh` in place, so that the focus survives an edit; same `data-keep`: left alone. */
+/** Updates `old` to look like `fresh`, so that the focus stays. Elements with the same `data-keep` are not changed. */
 export function morph(old, fresh) {
   if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
     old.replaceWith(fresh);
@@ -83,7 +83,7 @@ export function morph(old, fresh) {
   for (const { name, value } of fresh.attributes) {
     if (old.getAttribute(name) === value) continue;
     if (name === "style")
-      old.style.cssText = value; // the page's policy forbids style attributes, not this
+      old.style.cssText = value; // the page's policy forbids style attributes, but allows this
     else old.setAttribute(name, value);
   }
   const before = [...old.childNodes];

@@ -5,9 +5,9 @@ import { toast } from "./dom.js";
 const isPicture = (file) => file.type.startsWith("image/") || /\.(heic|heif|avif|tiff?)$/i.test(file.name);
 const carriesFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
 
-/** Catches drops and pastes anywhere; a drop on the plain composer's files or an open form's drop zone stays there. */
+/** Catches drops and pastes anywhere, except drops on the composer's files or on the drop zone of an open form. */
 export function catchPictures(composer, overlay) {
-  let depth = 0; // dragenter and dragleave come for every element passed
+  let depth = 0; // dragenter and dragleave come for every element under the pointer
   const over = (shown) => {
     if (!shown) depth = 0;
     overlay.hidden = !shown;

@@ -1,4 +1,4 @@
-// Discord's markdown to elements. Gets the names behind mentions from the session; never builds HTML from text.
+// Turns Discord's markdown into elements, with names for mentions from the session. Never builds HTML from text.
 
 import { h } from "./dom.js";
 import { fullDate, relativeTime, stamp } from "./time.js";
@@ -34,11 +34,11 @@ const INLINE = [
 
 const MESSAGE_LINK = /^https:\/\/(?:\w+\.)?discord\.com\/channels\/(?:@me|\d+)\/(\d+)(?:\/(\d+))?$/;
 
-/** A link; one to a message or channel stays on this page, as Discord's own client keeps it. */
+/** Draws a link. As in Discord's own client, a link to a message or channel opens it on this page. */
 function link(href, children) {
-  const place = MESSAGE_LINK.exec(href);
-  if (!place) return h("a", { href, target: "_blank", rel: "noopener noreferrer" }, children);
-  const target = { "data-action": "go", "data-channel": place[1], "data-target": place[2] };
+  const match = MESSAGE_LINK.exec(href);
+  if (!match) return h("a", { href, target: "_blank", rel: "noopener noreferrer" }, children);
+  const target = { "data-action": "go", "data-channel": match[1], "data-target": match[2] };
   return h("button", { type: "button", class: "link", ...target }, children);
 }
 
@@ -60,7 +60,7 @@ function timestamp(seconds, style) {
   );
 }
 
-/** Gives the nodes of one run of text: emphasis, code, links, mentions, time stamps. */
+/** Returns the nodes of one piece of text: emphasis, code, links, mentions, time stamps. */
 export function inline(text, session) {
   const nodes = [];
   let plain = "";
@@ -91,7 +91,7 @@ const BLOCKS = [
   [/^-# +(\S.*)$/, (m, s) => h("small", { class: "subtext" }, inline(m[1], s))],
 ];
 
-/** Gives the nodes of a whole text: code blocks, headers, lists, quotes, small text and lines. */
+/** Returns the nodes of a whole text: code blocks, headers, lists, quotes, small text and lines. */
 export function markdown(text, session) {
   const nodes = [];
   for (const [index, part] of text.split(/```(?:[\w+-]*\n)?([^]+?)\n?```/).entries()) {
@@ -148,7 +148,7 @@ function list(lines, session) {
   return first ? h("ol", { start: first[1] }, items) : h("ul", {}, items);
 }
 
-/** Gives the text without its marks, for previews of replies. */
+/** Returns the text without its markdown, for previews of replies. */
 export function plainText(text, session) {
   return inline(text.replace(/^(#{1,3}|-#|>) +/gm, "").replace(/\n+/g, " "), session)
     .map((node) => (typeof node === "string" ? node : node.textContent))

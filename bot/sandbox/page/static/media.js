@@ -6,7 +6,7 @@ import { mediaUrl } from "./session.js";
 const VIDEO = /\.(mp4|m4v|mov|webm)$/i;
 const IMAGE = /\.(png|jpe?g|jfif|gif|webp|avif)$/i;
 
-/** "video", "image" or "file": by the name's ending, as Discord judges. */
+/** Returns "video", "image" or "file", by the file name's ending as Discord does. */
 export function kindOf(name) {
   if (VIDEO.test(name)) return "video";
   return IMAGE.test(name) ? "image" : "file";
@@ -36,7 +36,7 @@ export function drawMedia(media) {
   const shape = media.width ? { "--width": media.width, "--height": media.height } : {};
   const inner = media.kind === "video" ? video(media) : picture(media);
   const attributes = { class: `media media-${media.kind}`, style: shape };
-  const keep = new URL(media.url, location.origin).pathname; // the same file, also under a newly signed link
+  const keep = new URL(media.url, location.origin).pathname; // the same for every link to the file
   return h("figure", { ...attributes, "data-keep": keep }, inner, media.spoiler && spoilerCover());
 }
 
@@ -57,7 +57,7 @@ function picture(media) {
       width: media.width,
       height: media.height,
       decoding: "async",
-      on: { error: ({ target }) => target.closest("figure")?.replaceWith(fileCard(media)) }, // only named like a picture
+      on: { error: ({ target }) => target.closest("figure")?.replaceWith(fileCard(media)) }, // only its name says picture
     }),
     animated && h("span", { class: "badge", "aria-hidden": "true" }, "GIF"),
   );
@@ -66,7 +66,7 @@ function picture(media) {
 function video(media) {
   return [
     h("video", {
-      src: `${media.url}#t=0.001`, // the first frame is its own poster
+      src: `${media.url}#t=0.001`, // shows the first frame before the clip is played
       playsinline: true,
       preload: "auto",
       width: media.width,
@@ -100,7 +100,7 @@ function fileCard(media) {
   );
 }
 
-/** Draws a file that waits to be sent: its picture where the browser can show it, its name and size. */
+/** Draws a file that is not sent yet: its picture if the browser can show it, its name and size. */
 export function drawFile(file) {
   const name = file.name || "picture.png";
   const facts = [h("span", { class: "file-name" }, name), h("small", {}, formatBytes(file.size))];
@@ -108,11 +108,11 @@ export function drawFile(file) {
   const url = URL.createObjectURL(file);
   const image = h("img", { src: url, alt: "" });
   image.addEventListener("load", () => URL.revokeObjectURL(url));
-  image.addEventListener("error", () => (URL.revokeObjectURL(url), image.replaceWith(icon("image")))); // HEIC, say
+  image.addEventListener("error", () => (URL.revokeObjectURL(url), image.replaceWith(icon("image")))); // such as HEIC
   return [image, facts];
 }
 
-/** Draws several media as one mosaic, files below. */
+/** Draws several pictures and clips as one grid, with the other files below it. */
 export function drawGallery(items) {
   const shown = items.filter((media) => media.kind !== "file");
   const files = items.filter((media) => media.kind === "file");

@@ -35,7 +35,7 @@ function row(item, role) {
   );
 }
 
-/** Opens a list to choose `min` to `max` values from; calls `done(values)` once. */
+/** Opens a list to choose `min` to `max` values from, and calls `done(values)` once. */
 export function openChoices(anchor, choices, { min, max, label }, done) {
   if (max <= 1) {
     const items = choices.map((choice) => ({ ...choice, checked: choice.selected, pick: () => done([choice.value]) }));
@@ -74,11 +74,11 @@ function show(anchor, menu) {
     menu.remove();
   });
   menu.showPopover();
-  place(menu, anchor);
+  position(menu, anchor);
   return menu;
 }
 
-function place(menu, anchor) {
+function position(menu, anchor) {
   const box =
     anchor instanceof Element
       ? anchor.getBoundingClientRect()

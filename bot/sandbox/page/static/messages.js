@@ -1,4 +1,4 @@
-// The channel's messages: draws them and keeps them, and the place in them, current.
+// The channel's messages: draws them, updates them, and keeps the scroll position.
 
 import { appBadge, avatar } from "./avatar.js";
 import { drawComponent, drawEmbed, firstText } from "./components.js";
@@ -10,7 +10,7 @@ import { clock, day, fullDate, messageTime } from "./time.js";
 
 const EPHEMERAL = 1 << 6;
 const COMPONENTS_V2 = 1 << 15;
-const GROUP_MS = 7 * 60 * 1000; // one author's messages stand together for so long
+const GROUP_MS = 7 * 60 * 1000; // messages of one author within this time are shown as a group
 
 /** The scrolling list of one channel's messages. */
 export class MessageList {
@@ -38,7 +38,7 @@ export class MessageList {
   noticeScroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.root;
     if (scrollHeight - scrollTop - clientHeight < 80) this.atEnd = true;
-    else if (scrollTop < this.lastTop) this.atEnd = false; // only a person scrolls up: what grows pushes down
+    else if (scrollTop < this.lastTop) this.atEnd = false; // only a person scrolls up; content that grows moves down
     this.lastTop = scrollTop;
     this.jump.hidden = this.atEnd;
   }
@@ -180,7 +180,7 @@ export class MessageList {
   }
 
   reply({ id, ...sent }) {
-    const original = this.session.message(id) ?? { id, ...sent }; // as it reads now
+    const original = this.session.message(id) ?? { id, ...sent }; // with its edits, if it is still there
     const text = original.content || firstText(original.components);
     const preview = text ? plainText(text, this.session) : "Click to see the message";
     return h(
@@ -203,14 +203,14 @@ export class MessageList {
       );
     }
     const scope = { session, message };
-    const parts = (message.components ?? []).map((component) => drawComponent(component, scope));
-    if (message.flags & COMPONENTS_V2) return h("div", { class: "components" }, parts);
+    const components = (message.components ?? []).map((component) => drawComponent(component, scope));
+    if (message.flags & COMPONENTS_V2) return h("div", { class: "components" }, components);
     const edited = message.edited_timestamp && !message.author.bot && h("small", { class: "edited" }, "(edited)");
     return [
       message.content && h("div", { class: "markup" }, markdown(message.content, session), edited),
       (message.embeds ?? []).map((embed) => drawEmbed(embed, session)),
       drawGallery((message.attachments ?? []).map(mediaOf)),
-      parts.length > 0 && h("div", { class: "components" }, parts),
+      components.length > 0 && h("div", { class: "components" }, components),
     ];
   }
 

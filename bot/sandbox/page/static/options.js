@@ -1,4 +1,4 @@
-// One option of a command being typed: its input, its value, and what is wrong with it.
+// One option of a command that is being typed: its input, its value, and the error in it.
 
 import { fill, h, icon, iconButton, uniqueId } from "./dom.js";
 import { drawFile } from "./media.js";
@@ -70,20 +70,20 @@ class ValueField extends Field {
     this.resize();
   }
 
-  /** Gives the list to choose from as {name, value}, or null where any value may be typed. */
+  /** Returns the list to choose from as {name, value}, or null where any value may be typed. */
   choices() {
     const { option, form } = this;
     const { actors, channels, guild } = form.session;
     if (option.choices?.length) return option.choices;
     const people = actors.map((user) => ({ name: displayName(user), value: user.id }));
     const roles = (guild?.roles ?? []).map((role) => ({ name: role.name, value: role.id }));
-    const places = channels.filter(({ name }) => name).map(({ id, name }) => ({ name: `#${name}`, value: id }));
+    const named = channels.filter(({ name }) => name).map(({ id, name }) => ({ name: `#${name}`, value: id }));
     const lists = {
       [Option.BOOLEAN]: [true, false].map((value) => ({ name: value ? "True" : "False", value })),
       [Option.USER]: people,
       [Option.ROLE]: roles,
       [Option.MENTIONABLE]: [...people, ...roles],
-      [Option.CHANNEL]: places,
+      [Option.CHANNEL]: named,
     };
     return lists[option.type] ?? null;
   }
@@ -106,7 +106,7 @@ class ValueField extends Field {
     let choices = this.choices() ?? [];
     if (option.autocomplete) choices = await this.askBot();
     else if (text) choices = choices.filter((choice) => choice.name.toLowerCase().includes(text));
-    if (document.activeElement !== control || control.value !== asked) return; // answers may overtake each other
+    if (document.activeElement !== control || control.value !== asked) return; // a later answer may have come first
     const items = choices.slice(0, 25).map((choice) => ({ title: choice.name, pick: () => this.choose(choice) }));
     this.form.suggestions.show(control, {
       heading: option.name,
@@ -124,7 +124,7 @@ class ValueField extends Field {
       const answer = await this.form.session.send("/api/autocomplete", { ...draft, options, focused: name });
       return answer.choices;
     } catch {
-      return []; // the bot gave no choices in time: typing goes on without
+      return []; // the bot sent no suggestions in time: the person types without them
     }
   }
 
@@ -146,7 +146,7 @@ class ValueField extends Field {
     return this.control.value.trim() === "";
   }
 
-  /** Gives what is wrong with the value, or "". */
+  /** Returns what is wrong with the value, or "". */
   problem() {
     const { option } = this;
     if (this.isEmpty) return option.required ? `${option.name} is required.` : "";
@@ -170,7 +170,7 @@ class ValueField extends Field {
   }
 }
 
-/** A file: a tile to drop it on, or to press and choose one. */
+/** A file: a tile to drop it on, or to press and choose a file. */
 class AttachmentField extends Field {
   constructor(option, form) {
     super(option, form);
@@ -206,7 +206,7 @@ class AttachmentField extends Field {
     this.draw();
   }
 
-  /** Holds `file` (null: none); focus moves on to what is still open. */
+  /** Sets `file` (null: none) and moves the focus to the next empty field. */
   take(file) {
     this.file = file ?? null;
     this.input.value = "";

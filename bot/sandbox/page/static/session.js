@@ -1,8 +1,8 @@
-// What this tab knows: who one is, the channels, the messages, and the line to the local Discord that keeps it true.
+// The state of this tab: the person, the channels, the messages, and the socket whose events keep them current.
 
 const LOADING = 1 << 7;
 
-/** One person's view of the local Discord. Listeners registered with `on` hear what changed. */
+/** One person's view of the local Discord. Listeners registered with `on` are called when it changes. */
 export class Session {
   constructor() {
     this.listeners = new Map();
@@ -10,7 +10,7 @@ export class Session {
     this.gone = new Set(); // ids of deleted messages: a list fetched meanwhile may still hold them
     this.unread = new Map(); // channel id -> mentions of me
     this.pressed = new Map(); // interaction id -> [message id, custom id]
-    this.settled = new Set(); // interaction ids: an answer may overtake the reply to the request
+    this.answered = new Set(); // interaction ids: an answer may come before the response to the request
     this.channelId = null;
     this.commands = [];
     this.channels = [];
@@ -24,14 +24,14 @@ export class Session {
     for (const listener of this.listeners.get(name) ?? []) listener(detail);
   }
 
-  /** Becomes `actorId` (null: anybody), and keeps trying until the local Discord is there or a newer wish came. */
+  /** Switches to `actorId` (null: anybody). Repeats until the local Discord answers or another switch begins. */
   async stayAs(actorId) {
-    const wish = (this.wish = {}); // the newest wins, however late the answers to older ones come
-    while (wish === this.wish) {
+    const change = (this.change = {}); // the newest one counts, even when older ones are answered later
+    while (change === this.change) {
       try {
-        return await this.become(actorId, wish);
+        return await this.become(actorId, change);
       } catch {
-        if (wish !== this.wish) return undefined;
+        if (change !== this.change) return undefined;
         this.setConnected(false);
         await new Promise((done) => setTimeout(done, 1000));
       }
@@ -39,17 +39,17 @@ export class Session {
     return undefined;
   }
 
-  async become(actorId, wish) {
+  async become(actorId, change) {
     this.hangUp();
     const state = await this.request(`/api/session?${new URLSearchParams(actorId ? { actor: actorId } : {})}`);
-    if (wish !== this.wish) return;
+    if (change !== this.change) return;
     Object.assign(this, state);
     this.messages.clear();
     this.unread.clear();
     if (!this.channels.some((channel) => channel.id === this.channelId)) this.channelId = this.home().id;
-    await this.listen(); // first, so that nothing falls between the list and the events
+    await this.listen(); // before the messages are fetched, so that no event is missed
     await this.load();
-    if (wish === this.wish) this.emit("session");
+    if (change === this.change) this.emit("session");
   }
 
   home() {
@@ -65,17 +65,17 @@ export class Session {
 
   async load() {
     const { me, channelId: channel } = this;
-    this.messages.set(channel, []); // takes what comes while we ask
+    this.messages.set(channel, []); // collects what comes during the request
     const wanted = ["/api/messages", "/api/commands"].map((path) => this.get(path, { channel }));
     const [messages, commands] = await Promise.all(wanted);
-    if (me !== this.me) return; // somebody else by now, who may not see this
+    if (me !== this.me) return; // switched to another person, who may not see these
     const newer = this.messages.get(channel);
     const byId = new Map([...messages, ...newer].map((message) => [message.id, message]));
     this.messages.set(channel, [...byId.values()]);
     if (channel === this.channelId) this.commands = commands;
   }
 
-  /** Asks for the commands offered here: they differ by person and place, and a bot may register new ones any time. */
+  /** Fetches the commands offered here. They depend on person and channel; a bot may change them. */
   async loadCommands() {
     const { me, channelId: channel } = this;
     const commands = await this.get("/api/commands", { channel });
@@ -93,7 +93,7 @@ export class Session {
       socket.onopen = () => (this.setConnected(true), resolve());
       socket.onclose = () => {
         reject(new Error("The local Discord does not answer."));
-        if (!this.connected || this.socket !== socket) return; // hung up, or never there
+        if (!this.connected || this.socket !== socket) return; // closed by us, or never opened
         this.setConnected(false);
         setTimeout(() => this.socket === socket && this.stayAs(this.me.id), 500);
       };
@@ -118,7 +118,7 @@ export class Session {
     else if (type === "MESSAGE_DELETE") this.dropMessage(data.channel_id, data.id);
     else if (type === "INTERACTION_STATE") this.settle(data);
     else if (type === "BOT_STATUS") this.setOnline(data.online);
-    else if (/^(CHANNEL|THREAD|GUILD)_/.test(type)) this.stayAs(this.me.id); // places changed: look anew
+    else if (/^(CHANNEL|THREAD|GUILD)_/.test(type)) this.stayAs(this.me.id); // channels changed: load everything again
   }
 
   addMessage(message) {
@@ -152,9 +152,9 @@ export class Session {
     if (online) this.loadCommands();
   }
 
-  /** Remembers that a component waits for its answer, so that it can show so. */
+  /** Remembers that a component waits for its answer, so that it is shown as waiting. */
   waitFor(interactionId, messageId, customId) {
-    if (this.settled.has(interactionId)) return;
+    if (this.answered.has(interactionId)) return;
     this.pressed.set(interactionId, [messageId, customId]);
     this.emit("message", messageId);
   }
@@ -162,9 +162,9 @@ export class Session {
   settle(interaction) {
     if (interaction.state === "waiting") return;
     const [messageId] = this.pressed.get(interaction.id) ?? [];
-    const news = !this.settled.has(interaction.id);
+    const news = !this.answered.has(interaction.id);
     this.pressed.delete(interaction.id);
-    this.settled.add(interaction.id);
+    this.answered.add(interaction.id);
     if (messageId) this.emit("message", messageId);
     if (news && interaction.state === "failed") this.emit("failure", { ...interaction, messageId });
     if (news && interaction.state === "modal") this.emit("modal", interaction);
@@ -216,7 +216,7 @@ export class Session {
     return this.request(`${path}?${new URLSearchParams({ actor: this.me.id, ...query })}`);
   }
 
-  /** Sends an action as this person; files travel as parts of a form, named by the caller. */
+  /** Sends an action as this person. Files are sent in a form, under the names that the caller chose. */
   send(path, payload, files = []) {
     const form = new FormData();
     form.append("payload_json", JSON.stringify({ actor: this.me.id, ...payload }));
@@ -238,10 +238,10 @@ const THREADS = new Set([10, 11, 12]);
 export const isDirect = (channel) => channel.type === DIRECT;
 export const isThread = (channel) => THREADS.has(channel.type);
 
-/** The name that people see. */
+/** Returns the name that people see. */
 export const displayName = (user) => user.global_name || user.username;
 
-/** Where this page may load a CDN link from: the local Discord serves Discord's CDN paths under /cdn/. */
+/** Returns the URL for a CDN link on this page: the local Discord serves Discord's CDN paths under /cdn/. */
 export function mediaUrl(url) {
   const parsed = new URL(url, location.origin);
   const cdn = ["cdn.discordapp.com", "media.discordapp.net"].includes(parsed.hostname);

@@ -1,4 +1,4 @@
-// The left column (channels, who one is) and the list of members on the right.
+// The left column (channels, the current person) and the list of members on the right.
 
 import { appBadge, avatar } from "./avatar.js";
 import { h, icon } from "./dom.js";
@@ -98,7 +98,7 @@ export class Sidebar {
       h("span", { class: "who-text" }, h("strong", {}, displayName(me)), h("small", {}, me.role)),
       icon("down"),
     );
-    const focused = this.panel.contains(document.activeElement); // elsewhere somebody may be typing already
+    const focused = this.panel.contains(document.activeElement); // otherwise the person may be typing elsewhere
     this.panel.replaceChildren(button);
     if (focused) button.focus();
   }

@@ -1,8 +1,8 @@
-// The list above the composer: commands, options or choices, walked with the arrow keys while the text field keeps the focus.
+// The list above the composer: commands, options or choices. Arrow keys move in it; the text field keeps the focus.
 
 import { fill, h } from "./dom.js";
 
-/** A listbox that belongs to whichever input showed it last. */
+/** A listbox for the input that showed it last. */
 export class Suggestions {
   constructor(root) {
     this.root = root;
@@ -19,7 +19,7 @@ export class Suggestions {
     return !this.root.hidden;
   }
 
-  /** Shows items of {title, detail, hint, leading, pick} for `input`; `first` marks the first as chosen by Enter. */
+  /** Shows items of {title, detail, hint, leading, pick} for `input`; `first` selects the first item for Enter. */
   show(input, { heading, items, note, first = false }) {
     this.input = input;
     this.items = items;
@@ -74,7 +74,7 @@ export class Suggestions {
     this.items[index]?.pick();
   }
 
-  /** Takes a key press; true when it was used up. */
+  /** Handles a key press; returns true when it was used. */
   handleKey(event) {
     if (!this.open || event.isComposing) return false;
     const { length } = this.items;

@@ -1,4 +1,4 @@
-// Light and dark: the system's wish until the person chooses.
+// Light and dark: as the system is set, until the person chooses.
 
 import { icon } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// Dates as Discord shows them, in the reader's own locale and time zone.
+// Dates as Discord shows them, in the browser's locale and time zone.
 
 const format = (date, options) => new Intl.DateTimeFormat(undefined, options).format(date);
 
@@ -22,10 +22,10 @@ const UNITS = [
   ["second", 1],
 ];
 
-/** Gives the date in one of the styles of `<t:...:style>` but R. */
+/** Returns the date in one of the styles of `<t:...:style>`, except R. */
 export const stamp = (date, style) => format(date, STYLES[style]);
 
-/** "in 2 minutes", "5 seconds ago". */
+/** Returns a relative time: "in 2 minutes", "5 seconds ago". */
 export function relativeTime(date) {
   const seconds = Math.round((date.getTime() - Date.now()) / 1000);
   const [unit, size] = UNITS.find(([, candidate]) => Math.abs(seconds) >= candidate) ?? UNITS.at(-1);
@@ -36,7 +36,7 @@ export const fullDate = (date) => format(date, STYLES.F);
 export const clock = (date) => format(date, STYLES.t);
 export const day = (date) => format(date, STYLES.D);
 
-/** "18:50" today, "Yesterday at 18:50", else the date: how a message is stamped. */
+/** Returns the time of a message: "18:50" for today, "Yesterday at 18:50", else the date. */
 export function messageTime(date) {
   const today = new Date();
   if (date.toDateString() === today.toDateString()) return clock(date);
@@ -45,7 +45,7 @@ export function messageTime(date) {
   return stamp(date, "s");
 }
 
-/** Keeps every relative time stamp on the page true. */
+/** Updates every relative time on the page each second. */
 export function keepTimeStamps(root) {
   setInterval(() => {
     for (const element of root.querySelectorAll('time[data-style="R"]')) {
