@@ -52,11 +52,6 @@ class Snowflakes:
         return str((then_ms << 22) + (self._backdated & 0x3FFFFF))
 
 
-def created_at(snowflake: str) -> float:
-    """Return the moment an id was made, in seconds since 1970."""
-    return ((int(snowflake) >> 22) + DISCORD_EPOCH_MS) / 1000
-
-
 @dataclass
 class Timing:
     """Discord's deadlines in seconds; a test may shorten them at any time."""

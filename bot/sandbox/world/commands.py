@@ -17,8 +17,6 @@ class Commands:
         self._application_id = application_id
         self._snowflakes = snowflakes
         self._scopes: dict[str | None, list[Json]] = {}
-        self.overwrites = 0
-        """how often a bot registered its commands"""
 
     def overwrite(self, guild_id: str | None, definitions: Any) -> list[Json]:
         """Replace the commands of a guild or the global ones. A command of the same type and name keeps its id."""
@@ -31,7 +29,6 @@ class Commands:
             )
         old = {(item["type"], item["name"]): item for item in self.all(guild_id)}
         self._scopes[guild_id] = [self._register(item, guild_id, old) for item in definitions]
-        self.overwrites += 1
         return self.all(guild_id)
 
     def all(self, guild_id: str | None) -> list[Json]:

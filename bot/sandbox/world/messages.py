@@ -13,9 +13,9 @@ from bot.sandbox.rules.message_bodies import (
     check_message,
     check_nonce,
     complete_embed,
+    mentioned_users,
     mentions_everyone,
 )
-from bot.sandbox.rules.message_bodies import mentioned_users as find_mentions
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import MIB, Upload, check_uploads
 from bot.sandbox.world.attachments import Attachments
@@ -168,7 +168,8 @@ class Messages:
         guild = {key: channel[key] for key in ("guild_id",) if key in channel}
         message["type"] = 19
         message["message_reference"] = {"type": 0, "channel_id": channel["id"], "message_id": message_id} | guild
-        message["referenced_message"] = _without_reference(self._copy(referenced.message))
+        copy = self._copy(referenced.message)
+        message["referenced_message"] = {key: value for key, value in copy.items() if key != "referenced_message"}
 
     def _write(self, message: Json, body: Json, uploads: dict[int, Upload], max_bytes: int, *, ephemeral: bool) -> None:
         check_uploads(uploads, max_bytes)
@@ -224,7 +225,7 @@ class Messages:
         texts = [item["content"] for item in walk(message["components"]) if item["type"] == Kind.TEXT_DISPLAY]
         text = "\n".join([message["content"], *texts])
         allowed = body.get("allowed_mentions")
-        found = find_mentions(text, allowed)
+        found = mentioned_users(text, allowed)
         replied = (message.get("referenced_message") or {}).get("author", {}).get("id")
         if replied and (allowed is None or allowed.get("replied_user")):
             found.add(replied)
@@ -250,7 +251,3 @@ class Messages:
 
 def _intent(channel: Json) -> Intent:
     return Intent.GUILD_MESSAGES if "guild_id" in channel else Intent.DIRECT_MESSAGES
-
-
-def _without_reference(message: Json) -> Json:
-    return {key: value for key, value in message.items() if key != "referenced_message"}
