@@ -88,7 +88,7 @@ def invalid_token() -> Refusal:
 
 
 def already_acknowledged() -> Refusal:
-    """Return the refusal of a second first answer to one interaction."""
+    """Return the refusal of another first answer to an interaction."""
     return Refusal(400, 40060, "Interaction has already been acknowledged.")
 
 

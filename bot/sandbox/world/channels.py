@@ -62,7 +62,7 @@ class Channels:
         return permissions_in(self._directory.guilds[channel["guild_id"]], member, parent)
 
     def require_bot(self, channel: Json, wanted: int = 0) -> None:
-        """Raises Refusal unless the bot sees the channel (50001) and has the wanted permissions (50013)."""
+        """Check the bot's access. Raises Refusal unless it sees the channel (50001) and may do this (50013)."""
         held = self.permissions(self.bot_id, channel)
         if not held & Permission.VIEW_CHANNEL:
             raise missing_access()
@@ -106,11 +106,11 @@ class Channels:
         self._changed("THREAD_DELETE" if is_thread else "CHANNEL_DELETE", channel)
 
     def archive_thread(self, channel_id: str, *, locked: bool = True) -> None:
-        """Archive a thread. A new message opens one that is not locked again."""
+        """Archive a thread. A new message opens it again unless it is locked."""
         self._set_archived(self.get(channel_id), archived=True, locked=locked)
 
     def require_open(self, channel: Json, *, reopen: bool) -> None:
-        """Raises Refusal (50083) in an archived thread; a new message (`reopen`) opens one that is not locked."""
+        """Open an unlocked archived thread for a new message (`reopen`). Raises Refusal (50083) if it stays so."""
         metadata = channel.get("thread_metadata")
         if not metadata or not metadata["archived"]:
             return
