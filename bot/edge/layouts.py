@@ -14,11 +14,9 @@ import discord
 from discord import ui
 
 from bot.queue.job import DeadReason, Job, JobState, Route
-from bot.texts.descriptions import ALT_TEXT, clip_text, describe_settings, small_print
+from bot.texts.descriptions import ALT_TEXT, card_small_print, clip_text, small_print
 from bot.texts.explanations import explain_dead, format_minutes
-from bot.texts.failures import explain_failure
-from bot.texts.notes import explain_notes
-from bot.texts.status import CardView, describe_position, describe_progress
+from bot.texts.status import CardView, describe_state
 from generator.clip import Format
 
 PREVIEW_NAME = "framing.png"
@@ -26,6 +24,13 @@ PREVIEW_NAME = "framing.png"
 _WAITING, _WORKING, _DONE, _FAILED, _QUIET = (
     discord.Colour(value) for value in (0x8B8FA3, 0x5865F2, 0x2D9D5C, 0xC8503C, 0x4E5058)
 )
+_COLOURS = {
+    JobState.QUEUED: _WAITING,
+    JobState.RUNNING: _WORKING,
+    JobState.RENDERED: _DONE,
+    JobState.FAILED: _FAILED,
+    JobState.CANCELLED: _QUIET,
+}
 
 
 class Action(StrEnum):
@@ -72,12 +77,13 @@ class ActionButton(ui.Button[Any]):
 def status_card(view: CardView) -> ui.LayoutView:
     """Lay out a job's status card."""
     job = view.job
-    title, body, colour = _describe_state(view)
-    small = small_print([describe_settings(job.settings), *explain_notes(job.notes)], job.settings)
+    title, body = describe_state(view)
     waits = job.state in (JobState.QUEUED, JobState.RUNNING)
     actions = [Action.CANCEL] if waits else [Action.AGAIN] if job.state is JobState.FAILED else []
     preview = job.route if view.has_preview and waits else None
-    return _layout([f"### {title}", *body], small, colour, _buttons(job, actions), preview=preview)
+    return _layout(
+        [f"### {title}", *body], card_small_print(job), _COLOURS[job.state], _buttons(job, actions), preview=preview
+    )
 
 
 def _buttons(job: Job, actions: Iterable[Action]) -> list[ActionButton]:
@@ -110,23 +116,6 @@ def _layout(
     layout = ui.LayoutView(timeout=None)
     layout.add_item(box)
     return layout
-
-
-def _describe_state(view: CardView) -> tuple[str, list[str], discord.Colour]:
-    """Return a card's title, the lines below it and its colour."""
-    job = view.job
-    if job.state is JobState.QUEUED:
-        return "Waiting for its turn", describe_position(view), _WAITING
-    if job.state is JobState.RUNNING and view.progress is None and not job.cancel_requested:
-        return "Nearly its turn", ["The graphics card is getting ready for it."], _WORKING
-    if job.state is JobState.RUNNING:
-        return "Bringing it to life", describe_progress(view), _WORKING
-    if job.state is JobState.RENDERED:
-        return "Your clip is ready", ["Sending it now."], _DONE
-    if job.state is JobState.CANCELLED:
-        return "Cancelled", ["There will be no clip."], _QUIET
-    sentences = explain_failure(job.failure or {})
-    return "No clip this time", [sentences.what, sentences.means, sentences.todo], _FAILED
 
 
 def sent_card(job: Job, url: str) -> ui.LayoutView:

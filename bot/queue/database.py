@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
@@ -52,6 +53,10 @@ class StoreFull(StoreError):
 class Rows(Protocol):
     """The result of a statement."""
 
+    def fetchone(self) -> Any:
+        """Return the first row, or None. Only for a select: it may leave the statement unfinished."""
+        ...
+
     def fetchall(self) -> list[Any]:
         """Return all rows, which also runs the statement to its end."""
         ...
@@ -76,20 +81,20 @@ def fetch_one(db: Statements, sql: str, parameters: Sequence[Any] | Mapping[str,
     return rows[0] if rows else None
 
 
-def in_transaction(db: Any, function: Callable[[Any], T], begin: str = "begin immediate") -> T:
-    """Run `function(db)` as one transaction: all of it, or nothing. Raises what `function` raises.
+@contextlib.contextmanager
+def transaction(db: Any, begin: str = "begin immediate") -> Iterator[None]:
+    """Run a block as one transaction: all of it, or nothing.
 
     SQLite has already rolled back after some errors (a full disk), so the rollback is guarded.
     """
     db.execute(begin)
     try:
-        result = function(db)
+        yield
         db.execute("commit")
     except BaseException:
         if db.in_transaction:
             db.execute("rollback")
         raise
-    return result
 
 
 class Database:
@@ -157,18 +162,18 @@ class Database:
     ) -> asyncio.Future[T]:
         """Start a transaction that runs to its end even when nobody awaits it; `close` waits for it too."""
 
-        def transaction(connection: sqlite3.Connection) -> T:
-            return in_transaction(connection, lambda db: function(db, *args, **kwargs))
+        def work(connection: sqlite3.Connection) -> T:
+            return transaction(connection)(function)(connection, *args, **kwargs)
 
-        return self.track(self._in_thread(self._writer, transaction))
+        return self.track(self._in_thread(self._writer, work))
 
     async def read(self, function: Callable[Concatenate[Statements, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function(db, ...)` on one snapshot of the reader. Raises what `function` raises."""
 
-        def transaction(connection: sqlite3.Connection) -> T:
-            return in_transaction(connection, lambda db: function(db, *args, **kwargs), begin="begin")
+        def work(connection: sqlite3.Connection) -> T:
+            return transaction(connection, "begin")(function)(connection, *args, **kwargs)
 
-        return await asyncio.shield(self.track(self._in_thread(self._reader, transaction)))
+        return await asyncio.shield(self.track(self._in_thread(self._reader, work)))
 
     async def checkpoint(self) -> None:
         """Copy the write-ahead log into the database and return freed pages to the disk."""

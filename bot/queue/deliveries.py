@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from bot.queue.database import Database, Statements, fetch, fetch_one
-from bot.queue.job import Delivery
-from bot.queue.rows import DELIVERY_COLUMNS, delivery_from
+from bot.queue.database import Database, Statements, fetch
+from bot.queue.job import Delivery, DeliveryState
 
 log = logging.getLogger(__name__)
+
+_COLUMNS = "job_id, state, attempts, first_try_ms, message_id, error"
 
 LONGEST_WAIT_MS = 5 * 60_000
 """no back-off is longer, so a time further ahead than this means that the clock was set back"""
@@ -23,18 +25,18 @@ LONGEST_WAIT_MS = 5 * 60_000
 
 def add(db: Statements, job_id: int, now_ms: int) -> None:
     """Insert the delivery row of a settled job."""
-    fetch(db, "insert into outbox (job_id, state, next_ms) values (?, 'pending', ?)", (job_id, now_ms))
+    db.execute("insert into outbox (job_id, state, next_ms) values (?, 'pending', ?)", (job_id, now_ms))
 
 
 def due(db: Statements, now_ms: int, limit: int) -> list[Delivery]:
     """Read the deliveries to attempt now, the longest waiting first."""
     sql = f"""
-        select {DELIVERY_COLUMNS} from outbox
+        select {_COLUMNS} from outbox
         where state = 'pending' and (next_ms <= :now or next_ms > :now + {LONGEST_WAIT_MS})
         order by next_ms, job_id limit :limit
     """
     instance = _instance(db)
-    return [delivery_from(row, instance) for row in fetch(db, sql, {"now": now_ms, "limit": limit})]
+    return [_delivery(row, instance) for row in db.execute(sql, {"now": now_ms, "limit": limit}).fetchall()]
 
 
 def mark_sending(db: Statements, job_id: int, now_ms: int) -> bool:
@@ -43,7 +45,7 @@ def mark_sending(db: Statements, job_id: int, now_ms: int) -> bool:
         update outbox set state = 'sending', attempts = attempts + 1, first_try_ms = coalesce(first_try_ms, :now)
         where job_id = :job and state = 'pending' returning job_id
     """
-    return bool(fetch(db, sql, {"job": job_id, "now": now_ms}))
+    return bool(db.execute(sql, {"job": job_id, "now": now_ms}).fetchall())
 
 
 def mark_sent(db: Statements, job_id: int, message_id: int | None) -> bool:
@@ -52,21 +54,34 @@ def mark_sent(db: Statements, job_id: int, message_id: int | None) -> bool:
         update outbox set state = 'sent', message_id = :message, error = null
         where job_id = :job and state in ('pending', 'sending') returning job_id
     """
-    return bool(fetch(db, sql, {"job": job_id, "message": message_id}))
+    return bool(db.execute(sql, {"job": job_id, "message": message_id}).fetchall())
 
 
 def recover(db: Statements) -> None:
     """Make the posts pending that a dead process did not finish, and due at once."""
-    fetch(db, "update outbox set state = 'pending', next_ms = 0 where state = 'sending'")
+    db.execute("update outbox set state = 'pending', next_ms = 0 where state = 'sending'")
 
 
 def _of_job(db: Statements, job_id: int) -> Delivery | None:
-    row = fetch_one(db, f"select {DELIVERY_COLUMNS} from outbox where job_id = ?", (job_id,))
-    return None if row is None else delivery_from(row, _instance(db))
+    row = db.execute(f"select {_COLUMNS} from outbox where job_id = ?", (job_id,)).fetchone()
+    return None if row is None else _delivery(row, _instance(db))
 
 
 def _instance(db: Statements) -> str:
-    return str(fetch_one(db, "select value from meta where key = 'instance'")[0])
+    return str(db.execute("select value from meta where key = 'instance'").fetchone()[0])
+
+
+def _delivery(row: Sequence[Any], instance: str) -> Delivery:
+    """Read a row of _COLUMNS; `instance` makes this database's nonces differ from another's."""
+    return Delivery(
+        job_id=row[0],
+        state=DeliveryState(row[1]),
+        nonce=f"{instance}-{row[0]}",
+        attempts=row[2],
+        first_attempt_ms=row[3],
+        message_id=row[4],
+        error=row[5],
+    )
 
 
 class Deliveries:

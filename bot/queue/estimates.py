@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from bot.queue.database import Statements, fetch, fetch_one
+from bot.queue.database import Statements
 from generator.clip import ClipSettings, Shape
 from generator.variants import BUILT_IN, Variant
 
@@ -71,24 +71,25 @@ def estimate(recent: list[int], model: int, ratio: float | None) -> Estimate:
 def kind_for(db: Statements, settings: ClipSettings, variants: Mapping[str, Variant]) -> tuple[int, int]:
     """Return the id and the expected milliseconds of this kind of render, and insert the kind when it is new."""
     name = kind_of(settings)
-    row = fetch_one(db, "select id, cost_ms from kind where name = ?", (name,))
+    row = db.execute("select id, cost_ms from kind where name = ?", (name,)).fetchone()
     if row is not None:
         return int(row[0]), int(row[1])
     model = model_ms(settings, variants)
     guess = estimate([], model, _ratio(db, settings.variant))
     values = (name, settings.variant, model, guess.cost_ms, guess.low_ms, guess.high_ms)
     sql = "insert into kind (name, variant, model_ms, cost_ms, low_ms, high_ms) values (?, ?, ?, ?, ?, ?) returning id"
-    return int(fetch_one(db, sql, values)[0]), guess.cost_ms
+    [(kind_id,)] = db.execute(sql, values).fetchall()
+    return int(kind_id), guess.cost_ms
 
 
 def learn(db: Statements, kind_id: int, took_ms: int) -> None:
     """Write how long one render took, and correct the estimates that follow from it."""
-    variant, model, text = fetch_one(db, "select variant, model_ms, recent from kind where id = ?", (kind_id,))
+    variant, model, text = db.execute("select variant, model_ms, recent from kind where id = ?", (kind_id,)).fetchone()
     recent = [*json.loads(text), took_ms][-KEPT:]
     _write(db, kind_id, recent, estimate(recent, model, None))
     if len(recent) > _SETTLED_AFTER:
         return
-    unmeasured = fetch(db, "select id, model_ms from kind where variant = ? and recent = '[]'", (variant,))
+    unmeasured = db.execute("select id, model_ms from kind where variant = ? and recent = '[]'", (variant,)).fetchall()
     ratio = _ratio(db, variant) if unmeasured else None
     for other_id, other_model in unmeasured:
         _write(db, other_id, [], estimate([], other_model, ratio))
@@ -96,11 +97,11 @@ def learn(db: Statements, kind_id: int, took_ms: int) -> None:
 
 def _write(db: Statements, kind_id: int, recent: list[int], found: Estimate) -> None:
     values: Any = (json.dumps(recent), found.cost_ms, found.low_ms, found.high_ms, kind_id)
-    fetch(db, "update kind set recent = ?, cost_ms = ?, low_ms = ?, high_ms = ? where id = ?", values)
+    db.execute("update kind set recent = ?, cost_ms = ?, low_ms = ?, high_ms = ? where id = ?", values)
 
 
 def _ratio(db: Statements, variant: str) -> float | None:
     """Return how much longer the variant's measured kinds took than the model says; None when none was measured."""
     sql = "select cost_ms, model_ms from kind where variant = ? and recent <> '[]'"
-    ratios = [cost / model for cost, model in fetch(db, sql, (variant,))]
+    ratios = [cost / model for cost, model in db.execute(sql, (variant,)).fetchall()]
     return median(ratios) if ratios else None

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.queue.database import Statements, fetch, fetch_one
+from bot.queue.database import Statements
 from bot.queue.estimates import kind_for
 from bot.queue.job import Job, JobState, Limits, NewJob, QueueFull, QueuePosition
-from bot.queue.rows import JOB_COLUMNS, job_from, notes_text, route_text, select_jobs, settings_text
+from bot.queue.rows import JOB_COLUMNS, job_from, request_values, select_jobs
 from generator.variants import Variant
 
 MOST_COUNTED = 10_000
@@ -64,7 +64,9 @@ def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, 
     """Insert a request, or find the job that its key already has. Raises QueueFull when a limit is reached."""
     scopes = (("user", limits.queued_per_user), ("guild", limits.queued_per_guild))
     who: dict[str, Any] = {"key": new.key, "user": new.user_id, "guild": new.route.guild_id}
-    known, *counts, start = fetch_one(db, _ADMIT_SQL, who | {f"{scope}_limit": limit for scope, limit in scopes})
+    known, *counts, start = db.execute(
+        _ADMIT_SQL, who | {f"{scope}_limit": limit for scope, limit in scopes}
+    ).fetchone()
     if known is not None:
         [job] = select_jobs(db, "where id = :id", {"id": known})
         return job
@@ -74,19 +76,9 @@ def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, 
     kind_id, cost_ms = kind_for(db, new.settings, variants)
     tag = start + max(1, cost_ms * 100 // new.share)
     tags = {"start": start, "tag": tag, "kind": kind_id, "cost": cost_ms, "now": now_ms}
-    [job_id] = fetch_one(db, _INSERT_SQL, who | tags | _request_values(new))
-    fetch(db, _JOIN_LANE_SQL, (new.user_id, tag, job_id))
+    [(job_id,)] = db.execute(_INSERT_SQL, who | tags | request_values(new)).fetchall()
+    db.execute(_JOIN_LANE_SQL, (new.user_id, tag, job_id))
     return _queued_job(job_id, new)
-
-
-def _request_values(new: NewJob) -> dict[str, Any]:
-    return {
-        "picture": new.picture,
-        "route": route_text(new.route),
-        "settings": settings_text(new.settings),
-        "notes": notes_text(new.notes),
-        "card": new.card_message_id,
-    }
 
 
 def _queued_job(job_id: int, new: NewJob) -> Job:
@@ -107,7 +99,7 @@ def _queued_job(job_id: int, new: NewJob) -> Job:
 
 def withdraw(db: Statements, job_id: int) -> bool:
     """Delete a queued job; return False when it is not queued."""
-    found = fetch(db, "delete from job where id = ? and state = 'queued' returning user_id", (job_id,))
+    found = db.execute("delete from job where id = ? and state = 'queued' returning user_id", (job_id,)).fetchall()
     for (user_id,) in found:
         refresh_lane(db, user_id)
     return bool(found)
@@ -123,24 +115,23 @@ def refresh_lane(db: Statements, user_id: int, served: int = 0) -> None:
             (select tag, id from job where user_id = :user and state = 'queued' order by tag, id limit 1)
         where user_id = :user
     """
-    fetch(db, sql, {"user": user_id, "served": served})
+    db.execute(sql, {"user": user_id, "served": served})
 
 
 def claim(db: Statements, limits: Limits, now_ms: int) -> Job | None:
     """Start an attempt of the next job; return None when no job may run now."""
-    found = fetch_one(db, CLAIM_SQL, {"most": limits.running_per_user or NO_LIMIT})
+    found = db.execute(CLAIM_SQL, {"most": limits.running_per_user or NO_LIMIT}).fetchone()
     if found is None:
         return None
-    row = fetch_one(
-        db,
+    [row] = db.execute(
         f"""
         update job set state = 'running', attempt = attempt + 1, started_ms = :now
         where id = :id and state = 'queued' returning {JOB_COLUMNS}, start_tag, tag
         """,
         {"id": found[0], "now": now_ms},
-    )
+    ).fetchall()
     start_tag, tag = row[-2:]
-    fetch(db, "update meta set value = ? where key = 'vtime' and value < ?", (start_tag, start_tag))
+    db.execute("update meta set value = ? where key = 'vtime' and value < ?", (start_tag, start_tag))
     refresh_lane(db, found[1], served=tag)
     return job_from(row)
 
@@ -165,11 +156,11 @@ def position(db: Statements, job_id: int, executors: int, now_ms: int, settled_m
           (select count(*) from (select 1 from job where state = 'queued' limit :most))
         from job j join kind k on k.id = j.kind_id where j.id = :id
     """
-    row = fetch_one(db, sql, {"id": job_id, "most": MOST_COUNTED})
+    row = db.execute(sql, {"id": job_id, "most": MOST_COUNTED}).fetchone()
     if row is None or row[0] != JobState.QUEUED:
         return None
     _, tag, low, high, total = row
-    ahead, ahead_low, ahead_high = fetch_one(db, AHEAD_SQL, {"tag": tag, "id": job_id})
+    ahead, ahead_low, ahead_high = db.execute(AHEAD_SQL, {"tag": tag, "id": job_id}).fetchone()
     running = _remaining(db, executors, now_ms, settled_ms)
     if ahead + len(running) >= executors:
         low += (ahead_low + sum(rest for rest, _ in running)) // executors
@@ -188,7 +179,7 @@ def _remaining(db: Statements, executors: int, now_ms: int, settled_ms: int) -> 
         where j.state = 'running' order by j.started_ms, j.id
     """
     ranges = []
-    for number, (started, low, high) in enumerate(fetch(db, sql)):
+    for number, (started, low, high) in enumerate(db.execute(sql).fetchall()):
         began = max(started, settled_ms) if executors == 1 else started
         elapsed = max(0, now_ms - began) if number < executors else 0
         ranges.append((max(0, low - elapsed), max(0, high - elapsed)))

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.queue import deliveries, fair_queue
-from bot.queue.database import Database, Statements, fetch, fetch_one
+from bot.queue.database import Database, Statements, fetch
 from bot.queue.deliveries import Deliveries
 from bot.queue.estimates import learn
 from bot.queue.job import CancelOutcome, Job, JobState, Limits, NewJob, Outcome, QueuePosition, rendered_outcome
-from bot.queue.rows import notes_text, select_jobs, to_text
+from bot.queue.rows import outcome_values, select_jobs
 from generator.errors import RenderCrashed, RenderError
 from generator.protocol import Rendered
 from generator.variants import Variant
@@ -28,8 +28,7 @@ def settle(db: Statements, job: Job, outcome: Outcome, now_ms: int) -> JobState 
 
     A clip that was finished after its person asked to cancel is settled as cancelled.
     """
-    row = fetch_one(
-        db,
+    rows = db.execute(
         """
         update job set
           state = case when cancel_requested and :state = 'rendered' then 'cancelled' else :state end,
@@ -37,26 +36,16 @@ def settle(db: Statements, job: Job, outcome: Outcome, now_ms: int) -> JobState 
         where id = :id and attempt = :attempt and state = 'running'
         returning user_id, state, kind_id
         """,
-        {
-            "state": str(outcome.state),
-            "now": now_ms,
-            "clip": outcome.clip,
-            "master": outcome.master,
-            "facts": None if outcome.facts is None else to_text(outcome.facts),
-            "failure": None if outcome.failure is None else to_text(outcome.failure),
-            "notes": notes_text((*job.notes, *outcome.notes)),
-            "id": job.id,
-            "attempt": job.attempt,
-        },
-    )
-    if row is None:
+        outcome_values(job, outcome) | {"id": job.id, "attempt": job.attempt, "now": now_ms},
+    ).fetchall()
+    if not rows:
         return None
-    user_id, state, kind_id = row
+    [(user_id, state, kind_id)] = rows
     deliveries.add(db, job.id, now_ms)
     if outcome.took_ms > 0:
         learn(db, kind_id, outcome.took_ms)
     # Who is first in the lane has not changed, so its index is left alone.
-    fetch(db, "update lane set running = running - 1 where user_id = ?", (user_id,))
+    db.execute("update lane set running = running - 1 where user_id = ?", (user_id,))
     return JobState(state)
 
 
@@ -68,38 +57,37 @@ def give_back(
     `failure` is what ended the attempt when that may be the job's own fault: then it counts as a strike, and the job
     fails at `max_attempts` strikes.
     """
-    row = fetch_one(
-        db,
+    rows = db.execute(
         """
         update job set strikes = strikes + :counts
         where id = :id and attempt = :attempt and state = 'running' returning strikes, cancel_requested
         """,
         {"counts": int(failure is not None), "id": job.id, "attempt": job.attempt},
-    )
-    if row is None:
+    ).fetchall()
+    if not rows:
         return None
-    strikes, cancel_requested = row
+    [(strikes, cancel_requested)] = rows
     if cancel_requested:
         return settle(db, job, Outcome(state=JobState.CANCELLED), now_ms)
     if failure is not None and strikes >= max_attempts:
         return settle(db, job, Outcome(state=JobState.FAILED, failure={**failure, "attempts": strikes}), now_ms)
-    fetch(db, "update job set state = 'queued', started_ms = null where id = ? and state = 'running'", (job.id,))
+    db.execute("update job set state = 'queued', started_ms = null where id = ? and state = 'running'", (job.id,))
     fair_queue.refresh_lane(db, job.user_id)
     return JobState.QUEUED
 
 
 def cancel(db: Statements, job_id: int, now_ms: int) -> CancelOutcome:
     """Settle a queued job as cancelled, or mark a running one as to be cancelled."""
-    row = fetch_one(db, "select state, user_id from job where id = ?", (job_id,))
+    row = db.execute("select state, user_id from job where id = ?", (job_id,)).fetchone()
     if row is None:
         return CancelOutcome.NOT_FOUND
     if row[0] == JobState.RUNNING:
-        fetch(db, "update job set cancel_requested = 1 where id = ?", (job_id,))
+        db.execute("update job set cancel_requested = 1 where id = ?", (job_id,))
         return CancelOutcome.RUNNING_REQUESTED
     if row[0] != JobState.QUEUED:
         return CancelOutcome.ALREADY_SETTLED
     sql = "update job set state = 'cancelled', cancel_requested = 1, finished_ms = ? where id = ?"
-    fetch(db, sql, (now_ms, job_id))
+    db.execute(sql, (now_ms, job_id))
     deliveries.add(db, job_id, now_ms)
     fair_queue.refresh_lane(db, row[1])
     return CancelOutcome.QUEUED_CANCELLED

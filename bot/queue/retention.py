@@ -26,14 +26,14 @@ def holding_files_before(db: Statements, finished_before_ms: int) -> list[int]:
         select id from job join outbox on job_id = id
         where finished_ms < :before and picture <> '' and outbox.state = 'sent' order by id limit :most
     """
-    return [row[0] for row in fetch(db, sql, {"before": finished_before_ms, "most": ROWS_AT_ONCE})]
+    return [row[0] for row in db.execute(sql, {"before": finished_before_ms, "most": ROWS_AT_ONCE}).fetchall()]
 
 
 def release_files(db: Statements, job_ids: Sequence[int]) -> list[str]:
     """Remove picture, clip and master from the rows of settled jobs."""
     rows = _over(db, job_ids)
     for row in rows:
-        fetch(db, "update job set picture = '', clip = null, master = null where id = ?", (row[0],))
+        db.execute("update job set picture = '', clip = null, master = null where id = ?", (row[0],))
     return _unreferenced(db, rows)
 
 
@@ -46,7 +46,7 @@ def _answered_before(db: Statements, finished_before_ms: int) -> list[int]:
         select id from job join outbox on job_id = id
         where finished_ms < :before and outbox.state in ('sent', 'dead') order by id limit :most
     """
-    return [row[0] for row in fetch(db, sql, {"before": finished_before_ms, "most": ROWS_AT_ONCE})]
+    return [row[0] for row in db.execute(sql, {"before": finished_before_ms, "most": ROWS_AT_ONCE}).fetchall()]
 
 
 def _delete_rows(db: Statements, job_ids: Sequence[int]) -> list[str]:
@@ -59,22 +59,24 @@ def _over(db: Statements, job_ids: Sequence[int]) -> list[Any]:
         select id, picture, clip, master from job
         where id = ? and exists (select 1 from outbox where job_id = id and state in ('sent', 'dead'))
     """
-    return [row for job_id in job_ids for row in fetch(db, sql, (job_id,))]
+    return [row for job_id in job_ids for row in db.execute(sql, (job_id,)).fetchall()]
 
 
 def _drop_files(db: Statements, job_id: int) -> list[str]:
-    fetch(db, "update outbox set state = 'sent' where job_id = ? and state <> 'sent'", (job_id,))
+    db.execute("update outbox set state = 'sent' where job_id = ? and state <> 'sent'", (job_id,))
     return release_files(db, [job_id])
 
 
 def _forget_user(db: Statements, user_id: int) -> list[str]:
-    names = _delete(db, fetch(db, "select id, picture, clip, master from job where user_id = ?", (user_id,)))
-    fetch(db, "delete from lane where user_id = ?", (user_id,))
+    names = _delete(
+        db, db.execute("select id, picture, clip, master from job where user_id = ?", (user_id,)).fetchall()
+    )
+    db.execute("delete from lane where user_id = ?", (user_id,))
     return names
 
 
 def _forget_guild(db: Statements, guild_id: int) -> list[str]:
-    rows = fetch(db, "select id, picture, clip, master, user_id from job where guild_id = ?", (guild_id,))
+    rows = db.execute("select id, picture, clip, master, user_id from job where guild_id = ?", (guild_id,)).fetchall()
     names = _delete(db, rows)
     for user_id in {row[4] for row in rows}:
         refresh_lane(db, user_id)
@@ -82,21 +84,21 @@ def _forget_guild(db: Statements, guild_id: int) -> list[str]:
 
 
 def _known_files(db: Statements) -> set[str]:
-    rows = fetch(db, "select 0, picture, clip, master from job where picture <> ''")
-    attempts = fetch(db, "select id, attempt from job where state = 'running'")
+    rows = db.execute("select 0, picture, clip, master from job where picture <> ''").fetchall()
+    attempts = db.execute("select id, attempt from job where state = 'running'").fetchall()
     return _names(rows) | {f"{job}-{attempt}" for job, attempt in attempts}
 
 
 def _delete(db: Statements, rows: Sequence[Any]) -> list[str]:
     for row in rows:
-        fetch(db, "delete from job where id = ?", (row[0],))
+        db.execute("delete from job where id = ?", (row[0],))
     return _unreferenced(db, rows)
 
 
 def _unreferenced(db: Statements, rows: Iterable[Any]) -> list[str]:
     """Return the files of these rows that no other row needs: variations share their picture."""
     used = "select 1 from job where picture = ? limit 1"
-    return sorted(name for name in _names(rows) if not fetch(db, used, (name,)))
+    return sorted(name for name in _names(rows) if not db.execute(used, (name,)).fetchall())
 
 
 def _names(rows: Iterable[Any]) -> set[str]:

@@ -1,4 +1,4 @@
-"""How records lie in the database: a row becomes a Job or a Delivery, a Job's parts become JSON."""
+"""How jobs lie in the database: a row becomes a Job, and a request or an outcome becomes the values of columns."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bot.queue.database import Statements, fetch
-from bot.queue.job import Delivery, DeliveryState, Job, JobState, Route
+from bot.queue.database import Statements
+from bot.queue.job import Job, JobState, NewJob, Outcome, Route
 from generator.clip import ClipSettings
 from generator.protocol import Note
 
@@ -16,7 +16,6 @@ JOB_COLUMNS = (
     "id, key, user_id, state, attempt, cancel_requested, card_message_id, "
     "picture, clip, master, route, settings, notes, failure, facts"
 )
-DELIVERY_COLUMNS = "job_id, state, attempts, first_try_ms, message_id, error"
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 _ROUTE_FIELDS = tuple(field.name for field in dataclasses.fields(Route))
@@ -28,15 +27,28 @@ def to_text(value: Any) -> str:
     return _ENCODER.encode(value)
 
 
-def route_text(route: Route) -> str:
-    """Return the text for the column of a route."""
-    return to_text({name: getattr(route, name) for name in _ROUTE_FIELDS})
+def request_values(new: NewJob) -> dict[str, Any]:
+    """Return what a request brings into a row, by column."""
+    return {
+        "picture": new.picture,
+        "route": to_text({name: getattr(new.route, name) for name in _ROUTE_FIELDS}),
+        # Not to_json, whose asdict copies every value: a third of an enqueue's time. All values are plain here.
+        "settings": to_text({name: getattr(new.settings, name) for name in _SETTINGS_FIELDS}),
+        "notes": notes_text(new.notes),
+        "card": new.card_message_id,
+    }
 
 
-def settings_text(settings: ClipSettings) -> str:
-    """Return the text for the column of the settings."""
-    # Not to_json, whose asdict copies every value: a third of an enqueue's time. All values are plain here.
-    return to_text({name: getattr(settings, name) for name in _SETTINGS_FIELDS})
+def outcome_values(job: Job, outcome: Outcome) -> dict[str, Any]:
+    """Return what the end of an attempt brings into a row, by column."""
+    return {
+        "state": str(outcome.state),
+        "clip": outcome.clip,
+        "master": outcome.master,
+        "facts": None if outcome.facts is None else to_text(outcome.facts),
+        "failure": None if outcome.failure is None else to_text(outcome.failure),
+        "notes": notes_text((*job.notes, *outcome.notes)),
+    }
 
 
 def notes_text(notes: Iterable[Note]) -> str:
@@ -73,17 +85,4 @@ def job_from(row: Sequence[Any]) -> Job:
 
 def select_jobs(db: Statements, tail: str, parameters: Mapping[str, Any] | None = None) -> list[Job]:
     """Read the jobs that `tail` selects: the text behind "from job"."""
-    return [job_from(row) for row in fetch(db, f"select {JOB_COLUMNS} from job {tail}", parameters or {})]
-
-
-def delivery_from(row: Sequence[Any], instance: str) -> Delivery:
-    """Read a row of DELIVERY_COLUMNS; `instance` makes this database's nonces differ from another's."""
-    return Delivery(
-        job_id=row[0],
-        state=DeliveryState(row[1]),
-        nonce=f"{instance}-{row[0]}",
-        attempts=row[2],
-        first_attempt_ms=row[3],
-        message_id=row[4],
-        error=row[5],
-    )
+    return [job_from(row) for row in db.execute(f"select {JOB_COLUMNS} from job {tail}", parameters or {}).fetchall()]

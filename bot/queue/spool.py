@@ -44,34 +44,24 @@ class Spool:
 
     # -- names --------------------------------------------------------------------------------------------------
 
-    def incoming_path(self, key: str) -> Path:
-        """Return the path for the picture of one request as uploaded. Raises ValueError for an unsafe key."""
-        return self._path(f"incoming-{key}")
-
-    def picture_name(self, key: str) -> str:
-        """Return the name of one request's conditioning image. Raises ValueError as `incoming_path` does."""
-        return self._path(f"picture-{key}.png").name
-
-    def picture_path(self, name: str) -> Path:
-        """Return the path of a conditioning image. Raises ValueError when `name` could lie outside the folder."""
-        return self._path(name)
-
-    def clip_name(self, job: Job) -> str:
-        """Return the name of one attempt's clip."""
-        return f"{job.id}-{job.attempt}.{job.settings.format}"
-
-    def master_name(self, job: Job) -> str:
-        """Return the name of one attempt's full-quality clip."""
-        return f"{job.id}-{job.attempt}-master.{job.settings.format}"
-
-    def clip_path(self, name: str) -> Path:
-        """Return the path of a clip or master. Raises ValueError when `name` could lie outside the folder."""
-        return self._path(name)
-
-    def _path(self, name: str) -> Path:
+    def path(self, name: str) -> Path:
+        """Return the path of a file. Raises ValueError when `name` could lie outside the folder."""
         if not _NAME.fullmatch(name):
             raise ValueError(f"not a name in the spool: {name!r}")
         return self.folder / name
+
+    def incoming_path(self, key: str) -> Path:
+        """Return the path for an upload of the request with this key. Raises ValueError for an unsafe key."""
+        return self.path(f"incoming-{key}")
+
+    def request_paths(self, key: str) -> tuple[Path, Path]:
+        """Return the paths for one request's picture: as uploaded, and as conditioning image."""
+        return self.incoming_path(key), self.path(f"picture-{key}.png")
+
+    def attempt_paths(self, job: Job) -> tuple[Path, Path]:
+        """Return the paths for one attempt's clip: as posted, and in full quality."""
+        name, suffix = f"{job.id}-{job.attempt}", job.settings.format
+        return self.path(f"{name}.{suffix}"), self.path(f"{name}-master.{suffix}")
 
     # -- free space ---------------------------------------------------------------------------------------------
 
@@ -90,7 +80,7 @@ class Spool:
     def delete(self, names: Iterable[str]) -> None:
         """Delete files that no row names any more; one that is gone already is fine."""
         for name in names:
-            path = self._path(name)
+            path = self.path(name)
             path.unlink(missing_ok=True)
             for smaller in self.folder.glob(f"{path.stem}-[0-9]*{path.suffix}"):  # made for channels with a lower limit
                 smaller.unlink(missing_ok=True)

@@ -22,6 +22,11 @@ def small_print(sentences: list[str], settings: ClipSettings) -> list[str]:
     return [f"-# {sentence}" for sentence in [*sentences, *labels]]
 
 
+def card_small_print(job: Job) -> list[str]:
+    """Return the lines in small letters on a job's card: its settings, and what is to be told beside them."""
+    return small_print([describe_settings(job.settings), *explain_notes(job.notes)], job.settings)
+
+
 def describe_settings(settings: ClipSettings) -> str:
     """Return a clip's settings in one short line."""
     parts = [f"motion {settings.motion_bucket}", str(settings.format).upper(), str(settings.quality)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.texts.explanations import explain_hold
+from bot.texts.failures import explain_failure
 from bot.work.gate import Hold
 from generator.protocol import Phase, Progress
 
@@ -55,6 +56,23 @@ def draw_bar(fraction: float, cells: int = 16) -> str:
     """Draw a progress bar for a fraction from 0 to 1."""
     full = round(max(0.0, min(1.0, fraction)) * cells)
     return "▰" * full + "▱" * (cells - full)
+
+
+def describe_state(view: CardView) -> tuple[str, list[str]]:
+    """Return a card's title and the sentences below it."""
+    job = view.job
+    if job.state is JobState.QUEUED:
+        return "Waiting for its turn", describe_position(view)
+    if job.state is JobState.RUNNING and view.progress is None and not job.cancel_requested:
+        return "Nearly its turn", ["The graphics card is getting ready for it."]
+    if job.state is JobState.RUNNING:
+        return "Bringing it to life", describe_progress(view)
+    if job.state is JobState.RENDERED:
+        return "Your clip is ready", ["Sending it now."]
+    if job.state is JobState.CANCELLED:
+        return "Cancelled", ["There will be no clip."]
+    sentences = explain_failure(job.failure or {})
+    return "No clip this time", [sentences.what, sentences.means, sentences.todo]
 
 
 def describe_position(view: CardView) -> list[str]:

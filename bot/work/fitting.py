@@ -22,7 +22,7 @@ class ClipGone(Exception):
 
 def clip_of(spool: Spool, job: Job) -> Path:
     """Return the path of a rendered job's clip. Raises ClipGone when it is no longer kept."""
-    path = spool.clip_path(job.clip) if job.clip else None
+    path = spool.path(job.clip) if job.clip else None
     if path is None or not path.is_file():
         raise ClipGone(f"job {job.id}")
     return path
@@ -38,6 +38,6 @@ async def fit_clip(spool: Spool, job: Job, max_bytes: int, shrink: Shrink) -> Pa
         return clip
     smaller = clip.with_name(f"{clip.stem}-{max_bytes}{clip.suffix}")
     if not smaller.is_file():
-        master = spool.clip_path(job.master) if job.master else clip
+        master = spool.path(job.master) if job.master else clip
         await shrink(master if master.is_file() else clip, smaller, job.settings.format, max_bytes)
     return smaller

@@ -49,7 +49,7 @@ class Switches:
     @property
     def paused(self) -> str | None:
         """An admin's words on why the bot is paused; None while it is not."""
-        hold = self.gate.hold
+        hold = self.hold
         return hold.detail if hold and hold.cause is HoldCause.PAUSED else None
 
     async def switch(self, name: str) -> None:

@@ -174,12 +174,13 @@ class Worker:
             self._on_change(job.id)
 
     async def _render(self, job: Job) -> Rendered:
+        clip, master = self._spool.attempt_paths(job)
         request = RenderRequest(
             job=job.id,
             attempt=job.attempt,
-            picture_path=self._spool.picture_path(job.picture),
-            clip_path=self._spool.clip_path(self._spool.clip_name(job)),
-            master_path=self._spool.clip_path(self._spool.master_name(job)),
+            picture_path=self._spool.path(job.picture),
+            clip_path=clip,
+            master_path=master,
             settings=job.settings,
             max_bytes=job.route.max_bytes,
         )

@@ -16,7 +16,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from bot.queue import fair_queue
-from bot.queue.database import PRAGMAS, in_transaction
+from bot.queue.database import PRAGMAS, transaction
 from bot.queue.job import Limits
 from bot.queue.migrations import migrate, scripts
 from bot.queue.store import JobStore
@@ -107,11 +107,9 @@ def fill(folder: Path, user_of: Callable[[int], int]) -> None:
     migrate(db, scripts(), None)
     limits = Limits(queued_per_user=0)
 
-    def enqueue_all(db: sqlite3.Connection) -> None:
+    with transaction(db):
         for number in range(WAITING):
             fair_queue.enqueue(db, new_job(number, user_of(number)), limits, BUILT_IN, number)
-
-    in_transaction(db, enqueue_all)
     db.execute("pragma wal_checkpoint(truncate)").fetchall()
     db.close()
 

@@ -15,10 +15,10 @@ import persistqueue
 from huey import SqliteHuey
 
 from bot.queue import fair_queue, jobs
-from bot.queue.database import PRAGMAS, in_transaction
+from bot.queue.database import PRAGMAS, transaction
 from bot.queue.job import Job, Limits, NewJob, Route, rendered_outcome
 from bot.queue.migrations import migrate, scripts
-from bot.queue.rows import route_text, to_text
+from bot.queue.rows import request_values, to_text
 from bot.queue.store import JobStore
 from generator.clip import ClipSettings
 from generator.protocol import Rendered
@@ -39,9 +39,7 @@ def new_job(number: int, user_id: int) -> NewJob:
 def payload(number: int) -> str:
     """Return the same request as the text that a plain queue stores."""
     new = new_job(number, number % 25)
-    return to_text(
-        {"key": new.key, "user": new.user_id, "picture": new.picture, "settings": new.settings.to_json()}
-    ) + (route_text(new.route))
+    return to_text({"key": new.key, "user": new.user_id, **request_values(new)})
 
 
 def rendered(job: Job) -> Rendered:
@@ -88,16 +86,19 @@ class OursDirect:
     async def enqueue(self) -> None:
         self._number += 1
         new, now = new_job(self._number, self._number % 25), self._number
-        in_transaction(self._db, lambda db: fair_queue.enqueue(db, new, self._limits, BUILT_IN, now))
+        with transaction(self._db):
+            fair_queue.enqueue(self._db, new, self._limits, BUILT_IN, now)
 
     async def claim(self) -> Job:
-        job = in_transaction(self._db, lambda db: fair_queue.claim(db, self._limits, self._number))
+        with transaction(self._db):
+            job = fair_queue.claim(self._db, self._limits, self._number)
         assert job is not None
         return job
 
     async def complete(self, job: Job) -> None:
         outcome = rendered_outcome(rendered(job))
-        assert in_transaction(self._db, lambda db: jobs.settle(db, job, outcome, self._number))
+        with transaction(self._db):
+            assert jobs.settle(self._db, job, outcome, self._number)
 
     def close(self) -> None:
         """Close the connection."""

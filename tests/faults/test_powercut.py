@@ -16,7 +16,7 @@ import apsw
 import pytest
 
 from bot.queue import deliveries, fair_queue, jobs, retention
-from bot.queue.database import PRAGMAS, in_transaction
+from bot.queue.database import PRAGMAS, transaction
 from bot.queue.job import Job, JobState, Limits, NewJob, Outcome, Route
 from bot.queue.migrations import migrate, scripts
 from generator.clip import ClipSettings
@@ -56,7 +56,8 @@ class Workload:
         getattr(self, f"_{self._rng.choice(names)}")()
 
     def _run(self, function: Any, *args: Any) -> Any:
-        return in_transaction(self._db, lambda db: function(db, *args))
+        with transaction(self._db):
+            return function(self._db, *args)
 
     def _enqueue(self) -> None:
         self._accepted += 1
@@ -159,7 +160,8 @@ def judge(folder: Path, files: dict[str, bytes], states: list[str], acked: int, 
         elif found not in states[acked : acked + 2]:  # the transaction under way may be there or not
             findings.lost += 1
         else:
-            in_transaction(db, lambda db: jobs.recover(db, 2_000_000))
+            with transaction(db):
+                jobs.recover(db, 2_000_000)
     except sqlite3.DatabaseError:
         findings.corrupt += 1
     finally:

@@ -91,7 +91,7 @@ async def submit_again(
         return
     try:
         job = await services.store.jobs.get(job_id)
-        if job is None or not job.picture or not services.spool.picture_path(job.picture).is_file():
+        if job is None or not job.picture or not services.spool.path(job.picture).is_file():
             raise Refused(picture_gone_text())
         settings = settings_of(job.settings)
         if settings == job.settings:
@@ -142,8 +142,7 @@ async def _take_picture(interaction: Interaction, source: discord.Attachment, se
     services = interaction.client.services
     key = str(interaction.id)
     variant = services.switches.variants[settings.variant]
-    incoming = services.spool.incoming_path(key)
-    picture = services.spool.picture_path(services.spool.picture_name(key))
+    incoming, picture = services.spool.request_paths(key)
     limit = services.config.picture.max_mib * MIB
     try:
         await download(interaction.client.downloads, source.url, incoming, limit, proxy=services.config.proxy)
@@ -190,7 +189,7 @@ async def _accept(interaction: Interaction, new: NewJob, message_id: int) -> Non
     except StoreFull as error:
         raise Refused(no_room_text()) from error
     await _refuse_long_wait(services, job)
-    preview = services.spool.picture_path(job.picture)
+    preview = services.spool.path(job.picture)
 
     async def show(view: discord.ui.LayoutView) -> None:
         file = discord.File(preview, filename=PREVIEW_NAME, spoiler=job.route.spoiler)

@@ -22,11 +22,7 @@ def spool(tmp_path: Path) -> Spool:
 async def test_two_attempts_never_share_a_file(spool: Spool, tmp_path: Path) -> None:
     async with opened(tmp_path / "data") as store:
         job = await store.jobs.enqueue(new_job(format=Format.GIF))
-    names = {
-        name
-        for attempt in (1, 2)
-        for name in (spool.clip_name(replace(job, attempt=attempt)), spool.master_name(replace(job, attempt=attempt)))
-    }
+    names = {path.name for attempt in (1, 2) for path in spool.attempt_paths(replace(job, attempt=attempt))}
 
     assert names == {"1-1.gif", "1-1-master.gif", "1-2.gif", "1-2-master.gif"}
 
@@ -34,7 +30,7 @@ async def test_two_attempts_never_share_a_file(spool: Spool, tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["../secret", "a/b", "", ".hidden", "a\x00b", "-" * 300])
 def test_names_cannot_leave_the_folder(spool: Spool, name: str) -> None:
     with pytest.raises(ValueError, match="not a name"):
-        spool.clip_path(name)
+        spool.path(name)
 
 
 def test_a_nearly_full_disk_is_refused_before_anything_is_written(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ async def test_every_hour_old_clips_and_files_without_a_row_go(tmp_path: Path) -
             rests.append(seconds)
             if len(rests) == 2:
                 raise Enough
-            assert edge.spool.clip_path("1-1.mp4").is_file()
+            assert edge.spool.path("1-1.mp4").is_file()
             edge.clock.ahead_ms += 25 * 3_600_000
             for name, age in (("1-1-8388608.mp4", 0), ("9-9.mp4", 7200), ("picture-new.png", 0)):
                 (tmp_path / "spool" / name).touch()

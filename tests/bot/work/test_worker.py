@@ -27,7 +27,7 @@ async def test_a_job_is_rendered_and_settled(tmp_path: Path) -> None:
         job = await bench.until_state(job.id, JobState.RENDERED)
 
         assert job.clip == "1-1.mp4"
-        assert bench.spool.clip_path(job.clip).is_file()
+        assert bench.spool.path(job.clip).is_file()
         assert (job.facts["width"], job.facts["frames"]) == (64, 5)
         assert bench.progress[0][0] == job.id
         assert set(bench.changes) == {job.id}

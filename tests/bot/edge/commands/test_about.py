@@ -26,7 +26,7 @@ async def test_forget_me_asks_first_then_deletes_rows_and_files(start: Start) ->
         await edge.delivered()
         await edge.queued()
         await edge.queued(actor=BEN)
-        edge.spool.clip_path("1-1-8388608.mp4").write_bytes(b"a smaller copy")
+        edge.spool.path("1-1-8388608.mp4").write_bytes(b"a smaller copy")
         asked = await edge.invoke("forget-me")
         await edge.answer(asked)
         question = next(item for item in edge.seen() if item["id"] == asked.message_id)
