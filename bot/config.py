@@ -15,7 +15,7 @@ from pydantic_settings import SettingsError as BadSettings
 
 from generator.clip import Framing, Quality
 from generator.errors import SettingsError
-from generator.memory import check_wish
+from generator.memory import check_memory
 from generator.protocol import check_device
 from generator.variants import BUILT_IN, Variant
 
@@ -78,8 +78,8 @@ class GeneratorConfig(_Section):
 
     @field_validator("memory")
     @classmethod
-    def _is_wish(cls, value: str) -> str:
-        return _checked(check_wish, value)
+    def _is_memory(cls, value: str) -> str:
+        return _checked(check_memory, value)
 
     @field_validator("gpus")
     @classmethod

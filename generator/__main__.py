@@ -33,7 +33,7 @@ from generator.errors import (
     SettingsError,
     WeightsUnavailable,
 )
-from generator.memory import BESIDE_TORCH_GIB, GIB, Pipeline, check_wish, plan_memory
+from generator.memory import BESIDE_TORCH_GIB, GIB, Pipeline, check_memory, plan_memory
 from generator.picture.intake import PictureChild
 from generator.picture.limits import PictureLimits
 from generator.protocol import ExecutorConfig, Rendered, RenderRequest, check_device
@@ -103,7 +103,7 @@ def render(
     """Animate one picture."""
     logging.basicConfig(level="INFO" if verbose else "CRITICAL", format="%(message)s")
     chosen = _variant(variant, model, size)
-    _check(check_wish, memory)
+    _check(check_memory, memory)
     _check(check_device, device)
     clip = {"format": _format(format, out), "shape": shape, "framing": framing, "loop": loop, "smooth": smooth}
     rates = {
@@ -130,7 +130,7 @@ def plan(
 ) -> None:
     """Say how a card of some size would render a variant's full clip, and its predicted peak."""
     chosen = _variant(variant, None, None)
-    _check(check_wish, memory)
+    _check(check_memory, memory)
     free_bytes = int((vram_gib - BESIDE_TORCH_GIB) * GIB)
     try:
         found = plan_memory(
@@ -266,9 +266,9 @@ def _settings(variant: Variant, quality: Quality | None, steps: int | None, **va
         raise typer.BadParameter(error.text) from error
 
 
-def _check(check: Callable[[str], None], wish: str) -> None:
+def _check(check: Callable[[str], None], value: str) -> None:
     try:
-        check(wish)
+        check(value)
     except SettingsError as error:
         raise typer.BadParameter(error.text) from error
 

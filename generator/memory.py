@@ -204,7 +204,7 @@ def plan_memory(
     `wish` is auto, a rung's wish (full, model-offload, lean, minimal) or a cap such as "6GiB".
     Raises OutOfMemory when not even the smallest rung fits, SettingsError on a wish that is none.
     """
-    check_wish(wish)
+    check_memory(wish)
     clip = ClipSize(width, height, frames)
     free_bytes = None if variant.is_demo else _capped(free_bytes, wish)
     rungs = presets(clip, stock=stock)
@@ -220,10 +220,11 @@ def plan_memory(
     return rungs[0]
 
 
-def check_wish(wish: str) -> None:
-    """Raise SettingsError unless `wish` is one that `plan_memory` takes."""
-    if wish != "auto" and wish not in _FIRST_RUNG and not _CAP.match(wish):
-        raise SettingsError(f"memory must be auto, full, model-offload, lean, minimal or a cap like 6GiB, not {wish!r}")
+def check_memory(memory: str) -> None:
+    """Check the setting `memory`, as `plan_memory` takes it. Raises SettingsError when it is none."""
+    if memory != "auto" and memory not in _FIRST_RUNG and not _CAP.match(memory):
+        text = f"memory must be auto, full, model-offload, lean, minimal or a cap like 6GiB, not {memory!r}"
+        raise SettingsError(text)
 
 
 def _capped(free_bytes: int | None, wish: str) -> int | None:

@@ -96,10 +96,10 @@ class ExecutorConfig:
     """CPU threads for torch; 0 leaves torch's own choice"""
 
 
-def check_device(wish: str) -> None:
-    """Raise SettingsError unless `wish` is one that `ExecutorConfig.device` takes."""
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", wish):
-        raise SettingsError(f"device must be auto, cpu, mps, cuda or cuda:N, not {wish!r}")
+def check_device(device: str) -> None:
+    """Check a value for `ExecutorConfig.device`. Raises SettingsError when it is none of those named there."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+        raise SettingsError(f"device must be auto, cpu, mps, cuda or cuda:N, not {device!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
