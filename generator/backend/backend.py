@@ -16,10 +16,13 @@ from typing import Any, Protocol
 from generator.backend.in_flight import Deadline, Flight, Flights, OnProgress
 from generator.backend.stalls import StallLimits
 from generator.errors import ExecutorLost
-from generator.process.child import Child
+from generator.process.child import Child, ChildEnd
 from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, Rendered, RenderRequest, to_line
 
 log = logging.getLogger(__name__)
+
+_STATUS_SECONDS = 0.05
+"""the exit status follows the end of file within a millisecond or two, or the child closed its stdout and lives"""
 
 
 class Backend(Protocol):
@@ -198,11 +201,11 @@ class LocalBackend:
         return lost
 
     def _environment(self) -> dict[str, str]:
-        env = {name: value for name, value in os.environ.items() if not name.startswith("VIVANT_")}  # the token is one
-        env["PYTHONUNBUFFERED"] = "1"
+        env = {"PYTHONUNBUFFERED": "1"}
         if self._gpu is not None:
             env["CUDA_VISIBLE_DEVICES"] = str(self._gpu)
-            env.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # nvidia-smi's numbers, not the fastest card first
+            # nvidia-smi's numbers, not the fastest card first
+            env["CUDA_DEVICE_ORDER"] = os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
         return env
 
     def _report_undead(self, pid: int) -> None:
@@ -213,7 +216,7 @@ class LocalBackend:
 
     async def _follow(self, child: Child) -> ExecutorLost:
         try:
-            async for event in child.events():
+            while (event := await child.receive()) is not None:
                 lost = self._handle(event)
                 if lost is not None:
                     return lost
@@ -221,7 +224,7 @@ class LocalBackend:
         except (ValueError, KeyError, TypeError) as error:
             log.warning("the executor spoke garbage", exc_info=True)
             return _lost("the executor spoke garbage", cause="garbage", detail=f"{type(error).__name__}: {error}")
-        return await child.explain_end()
+        return _explained(await child.ended(_STATUS_SECONDS))
 
     def _handle(self, event: dict[str, Any]) -> ExecutorLost | None:
         match event["type"]:
@@ -310,6 +313,13 @@ class LocalBackend:
 
 def _lost(text: str, *, cause: str, detail: str = "", innocent: bool = False) -> ExecutorLost:
     return ExecutorLost(text, cause=cause, detail=detail, innocent=innocent)
+
+
+def _explained(end: ChildEnd) -> ExecutorLost:
+    text, words = f"the executor {end}", end.last_words
+    if end.signal_name:
+        return ExecutorLost(text, cause="signal", detail=end.signal_name, log=words)
+    return ExecutorLost(text, cause="exit", detail=str(end.status), log=words)
 
 
 def _remove(request: RenderRequest) -> None:

@@ -6,7 +6,6 @@ Imports no picture library in the calling process. One JSON object a line crosse
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import json
 import logging
@@ -21,11 +20,18 @@ from typing import Any, BinaryIO, Self
 from generator.clip import Framing, Shape
 from generator.errors import PictureError, PictureReason
 from generator.picture.limits import PictureLimits
-from generator.protocol import Note
+from generator.process.child import Child
+from generator.protocol import Note, from_line, to_line
 from generator.variants import Variant
 
 _START_SECONDS = 60.0
 """for Python and Pillow to load; a machine under full load is slow at that, and no picture is to blame"""
+_STATUS_SECONDS = 1.0
+"""how long a child that has closed its pipe may take to end"""
+_COMMAND = (sys.executable, "-m", "generator.picture.intake")
+_LEAN_MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(1024 * 1024)}
+"""a malloc that keeps little address space: one arena, as each costs 64 MiB; large blocks always mapped, so that they
+leave no holes when they are freed"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +54,8 @@ class PictureChild:
 
     def __init__(self, limits: PictureLimits | None = None, *, children: int = 2) -> None:
         self._limits = limits or PictureLimits()
-        self._children = [_Child(self._limits) for _ in range(children)]
-        self._free: asyncio.LifoQueue[_Child] = asyncio.LifoQueue()
+        self._children = [_RestartingChild(self._limits) for _ in range(children)]
+        self._free: asyncio.LifoQueue[_RestartingChild] = asyncio.LifoQueue()
         for child in self._children:
             self._free.put_nowait(child)
 
@@ -68,7 +74,8 @@ class PictureChild:
         Raises PictureError, and OSError when the target cannot be written.
         """
         sizes = {kind: variant.size(kind) for kind in Shape if kind is not Shape.AUTO}
-        request = {"source": str(source), "target": str(target), "sizes": sizes, "shape": shape, "framing": framing}
+        paths = {"source": source, "target": target}
+        request = to_line("prepare", sizes=sizes, shape=shape, framing=framing, **paths)
         child = await self._free.get()
         try:
             answer = await child.ask(request)
@@ -77,94 +84,76 @@ class PictureChild:
         return _prepared(answer)
 
 
-class _Child:
-    """One process, started when it is first needed and again after each death."""
+class _RestartingChild:
+    """One child process, started when it is first needed and again after each death."""
 
     def __init__(self, limits: PictureLimits) -> None:
         self._limits = limits
-        self._process: asyncio.subprocess.Process | None = None
+        self._child: Child | None = None
 
-    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Send one request and give the answer; a child that dies or does not answer in time is a PictureError."""
-        fresh = not self._alive
+    async def ask(self, request: bytes) -> dict[str, Any]:
+        """Send one request and return the answer.
+
+        Raises PictureError when the child does not answer in time, or dies although it was fresh.
+        """
+        fresh = self._child is None or not self._child.is_running
         try:
-            line = await self._line(request)
+            child = await self._running()
+            answer = await self._answer(child, request)
         except BaseException:
             await self.stop()  # also when cancelled: the late answer must not reach the next picture
             raise
-        if line.endswith(b"\n"):
-            return dict(json.loads(line))
-        status = await self.stop()
+        if answer is not None:
+            return answer
+        end = await child.ended(_STATUS_SECONDS)
+        await self.stop()
         if not fresh:
             return await self.ask(request)  # it may have died while idle: only a fresh one's death is the picture's
-        raise PictureError(PictureReason.CORRUPT, f"the decoder died ({status})", what="crash")
+        raise PictureError(PictureReason.CORRUPT, f"the decoder {end}: {end.last_words}", what="crash")
 
-    async def _line(self, request: dict[str, Any]) -> bytes:
-        process = await self._running()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps(request).encode() + b"\n")
+    async def _answer(self, child: Child, request: bytes) -> dict[str, Any] | None:
+        child.send(request)
         seconds = self._limits.seconds
         try:
             async with asyncio.timeout(seconds):
-                return await process.stdout.readline()
+                return await child.receive()
         except TimeoutError:
             raise PictureError(
                 PictureReason.TOO_SLOW, f"not decoded in {seconds} s", what="time", seconds=seconds
             ) from None
 
-    @property
-    def _alive(self) -> bool:
-        return self._process is not None and self._process.returncode is None
-
-    async def _running(self) -> asyncio.subprocess.Process:
-        if self._process is not None and self._alive:
-            return self._process
-        self._process = process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "generator.picture.intake", json.dumps(dataclasses.asdict(self._limits))),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env=_child_environment(),
-        )
-        assert process.stdout is not None
+    async def _running(self) -> Child:
+        if self._child is not None and self._child.is_running:
+            return self._child
+        await self.stop()
+        command = (*_COMMAND, json.dumps(dataclasses.asdict(self._limits)))
+        self._child = child = await Child.spawn(command, _LEAN_MALLOC, lambda: "picture child:")
         async with asyncio.timeout(_START_SECONDS):
-            if not await process.stdout.readline():
-                raise RuntimeError("the picture child did not start; its reason is on stderr")
-        return process
+            if await child.receive() is None:
+                end = await child.ended(_STATUS_SECONDS)
+                raise RuntimeError(f"the picture child did not start; it {end}: {end.last_words}")
+        return child
 
-    async def stop(self) -> int | None:
-        """End the process, if there is one, and give its exit status."""
-        process, self._process = self._process, None
-        if process is None:
-            return None
-        assert process.stdout is not None
-        if process.returncode is None and not process.stdout.at_eof():
-            process.kill()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(process.wait()), 1)
-        if process.returncode is None:
-            process.kill()  # it closed its pipe but lives on
-            await asyncio.shield(process.wait())
-        return process.returncode
-
-
-def _child_environment() -> dict[str, str]:
-    """Give the child no secrets, and a malloc that keeps little address space.
-
-    One arena, as each costs 64 MiB; large blocks always mapped, so that they leave no holes when they go.
-    """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("VIVANT_")}
-    return kept | {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(1024 * 1024)}
+    async def stop(self) -> None:
+        """End the process, if there is one."""
+        child, self._child = self._child, None
+        if child is not None:
+            await child.kill()
 
 
 def _prepared(answer: dict[str, Any]) -> Prepared:
-    if "os_error" in answer:
-        raise OSError(*answer["os_error"])  # no room for the target: not the picture's fault
-    if "error" in answer:
-        data = dict(answer["error"]["data"])
-        raise PictureError(PictureReason(data.pop("reason")), answer["error"]["text"], **data)
-    notes = tuple(Note(**note) for note in answer.pop("notes"))
-    return Prepared(**answer | {"shape": Shape(answer["shape"]), "notes": notes})
+    match answer["type"]:
+        case "unwritable":
+            raise OSError(*answer["os_error"])  # no room for the target: not the picture's fault
+        case "refused":
+            data = dict(answer["error"]["data"])
+            raise PictureError(PictureReason(data.pop("reason")), answer["error"]["text"], **data)
+    values = answer["prepared"]
+    notes = tuple(Note(**note) for note in values["notes"])
+    return Prepared(**values | {"shape": Shape(values["shape"]), "notes": notes})
+
+
+# -- the child's side
 
 
 def _serve(limits: PictureLimits) -> None:
@@ -177,13 +166,13 @@ def _serve(limits: PictureLimits) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     image.allow_formats(max_pixels=limits.max_pixels)
     answers = _keep_libraries_quiet()
-    answers.write(b"{}\n")
+    answers.write(to_line("ready"))
     for line in sys.stdin.buffer:
         # The parent watches the time too. This one also ends a child whose parent is gone.
         signal.setitimer(signal.ITIMER_REAL, limits.seconds + 1)
-        answer = _answer(json.loads(line), limits)
+        answer = _answer(from_line(line), limits)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        answers.write(json.dumps(answer).encode() + b"\n")
+        answers.write(answer)
 
 
 def _keep_libraries_quiet() -> BinaryIO:
@@ -197,7 +186,7 @@ def _keep_libraries_quiet() -> BinaryIO:
     return answers
 
 
-def _answer(request: dict[str, Any], limits: PictureLimits) -> dict[str, Any]:
+def _answer(request: dict[str, Any], limits: PictureLimits) -> bytes:
     from generator.picture import image
     from generator.process.durable import written_aside
 
@@ -208,12 +197,12 @@ def _answer(request: dict[str, Any], limits: PictureLimits) -> dict[str, Any]:
         width, height = request["sizes"][shape]
         picture, notes = image.frame_picture(source, (width, height), Framing(request["framing"]), limits)
     except PictureError as error:
-        return {"error": error.to_wire()}
+        return to_line("refused", error=error.to_wire())
     try:
         with written_aside(Path(request["target"])) as aside:
             picture.save(aside, "PNG", compress_level=1)
     except OSError as error:
-        return {"os_error": [error.errno, error.strerror]}
+        return to_line("unwritable", os_error=[error.errno, error.strerror])
     prepared = Prepared(
         width=width,
         height=height,
@@ -222,7 +211,7 @@ def _answer(request: dict[str, Any], limits: PictureLimits) -> dict[str, Any]:
         source_height=facts.height,
         notes=notes,
     )
-    return dataclasses.asdict(prepared)
+    return to_line("prepared", prepared=dataclasses.asdict(prepared))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""One child process behind JSON lines: its pipes, its log and its end. Knows no jobs. Standard library only."""
+"""One child process behind JSON lines: how it starts, what it says, what it logs and how it ends.
+
+The executor, the picture child and the shrink child all run in one. It knows nothing of what they work on.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,18 @@ import os
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from generator.errors import ExecutorLost
 from generator.protocol import from_line
 
 log = logging.getLogger(__name__)
 
 _LINE_LIMIT = 1024 * 1024
+"""bytes; also the most of a log line that is kept"""
+_OWN_SETTINGS = "VIVANT_"
+"""how the bot's own environment variables begin; Discord's token is one"""
 _LEVELS = {
     "DEBUG": logging.DEBUG,
     "WARNING": logging.WARNING,
@@ -25,6 +31,24 @@ _LEVELS = {
     "CRITICAL": logging.CRITICAL,
     "Fatal": logging.ERROR,  # how faulthandler begins
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ChildEnd:
+    """How a child ended."""
+
+    status: int | None
+    """the exit status, negative for a signal; None: it still runs, although it closed its stdout"""
+    last_words: str
+    """the last lines of its log"""
+
+    @property
+    def signal_name(self) -> str | None:
+        """Return the signal that ended it, None when it ended itself."""
+        return signal.Signals(-self.status).name if self.status is not None and self.status < 0 else None
+
+    def __str__(self) -> str:
+        return f"was ended by {self.signal_name}" if self.signal_name else f"ended with status {self.status}"
 
 
 class Child:
@@ -38,46 +62,54 @@ class Child:
 
     @classmethod
     async def spawn(cls, command: Sequence[str], env: Mapping[str, str], about: Callable[[], str]) -> Child:
-        """Start `command`; `about` names what it works on, for the log. Raises OSError."""
+        """Start `command`. Raises OSError when it cannot be started.
+
+        It gets this process's environment without the bot's own settings, and `env`. `about` names what it works on;
+        each line of its log begins with that.
+        """
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_SETTINGS)}
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=env, limit=_LINE_LIMIT, process_group=0
+            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={**inherited, **env}, limit=_LINE_LIMIT, process_group=0
         )
         return cls(process, about)
 
     @property
     def pid(self) -> int:
-        """Give the process id, which is also its group's."""
+        """Return the process id, which is also its group's."""
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Tell whether it has not ended, as far as this process knows yet."""
+        return self._process.returncode is None
+
     def send(self, line: bytes) -> None:
-        """Queue one line; a child that is gone is noticed by the reader, not here."""
+        """Queue one line; a child that is gone is noticed by `receive`, not here."""
         stdin = self._process.stdin
         if stdin is not None and not stdin.is_closing():
             stdin.write(line)
 
-    async def events(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield what the child says until its end of file. Raises ValueError on garbage."""
+    async def receive(self) -> dict[str, Any] | None:
+        """Return the next line that the child writes, None at its end of file. Raises ValueError on garbage.
+
+        A last line without its newline was cut off by the child's death and counts as end of file.
+        """
         stdout = self._process.stdout
         assert stdout is not None
-        while line := await stdout.readline():
-            yield from_line(line)
+        line = await stdout.readline()
+        return from_line(line) if line.endswith(b"\n") else None
 
-    async def explain_end(self) -> ExecutorLost:
-        """Say how the child ended, after its end of file."""
+    async def ended(self, within_seconds: float | None) -> ChildEnd:
+        """Wait for the exit status, which follows the end of file, and return how the child ended."""
         with contextlib.suppress(TimeoutError):
-            # The exit status follows the end of file within a millisecond or two, or the child closed stdout and lives.
-            await asyncio.wait_for(self._process.wait(), 0.05)
-        status, words = self._process.returncode, "; ".join(self._last_words)
-        if status is not None and status < 0:
-            name = signal.Signals(-status).name
-            return ExecutorLost(f"the executor was ended by {name}", cause="signal", detail=name, log=words)
-        return ExecutorLost(f"the executor ended with status {status}", cause="exit", detail=str(status), log=words)
+            await asyncio.wait_for(self._process.wait(), within_seconds)
+        return ChildEnd(self._process.returncode, "; ".join(self._last_words))
 
     async def stop(self, term_seconds: float, kill_seconds: float, on_undead: Callable[[int], None]) -> None:
-        """End the child and everything in its group: SIGTERM, a pause, SIGKILL. Returns once it is truly gone.
+        """End the child and everything in its group: SIGTERM, a pause, SIGKILL. Returns when the child is gone.
 
-        A process that hangs in the kernel outlives SIGKILL; then `on_undead` is told and this goes on waiting, because
-        a second child on the same GPU would only hang as well.
+        A process that hangs in the kernel outlives SIGKILL. Then `on_undead` is called with its process id, and this
+        goes on waiting, because a second child on the same GPU would only hang as well.
         """
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
@@ -85,8 +117,12 @@ class Child:
             self._kill_group()
             if not await self._gone_within(kill_seconds):
                 on_undead(self.pid)
-                await self._process.wait()
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End the child and everything in its group at once. Returns when the child is gone."""
         self._kill_group()
+        await self._process.wait()
         await asyncio.wait({self._logging}, timeout=1.0)  # what it said last; a process that left the group may hold on
         self._logging.cancel()
         if self._process.stdin is not None:

@@ -1,56 +1,64 @@
-"""A finished clip made smaller in a child process: for a place that takes less than it said. No numpy in the caller."""
+"""A finished clip made smaller in a child process: for a channel that takes less than it said. No numpy in the caller.
+
+Tested in tests/generator/video/test_encode.py.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
-import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from generator.clip import Format
 from generator.errors import RenderCrashed, RenderError
+from generator.process.child import Child
+from generator.protocol import from_line, to_line
 from generator.video.clip_file import EncodedClip
+
+_COMMAND = (sys.executable, "-m", "generator.video.shrink")
 
 
 async def shrink(source: Path, target: Path, format: Format, max_bytes: int) -> EncodedClip:
-    """Give the clip at `source`, encoded again within `max_bytes`, complete at `target`. Raises RenderError.
+    """Encode the clip at `source` again within `max_bytes`; return it once it lies complete at `target`.
 
-    Cancelling ends the child.
+    Raises RenderError. Cancelling ends the child, with the ffmpeg that it may be running.
     """
-    arguments = [str(source), str(target), str(format), str(max_bytes)]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "generator.video.shrink", *arguments),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
+    request = {"source": source, "target": target, "format": format, "max_bytes": max_bytes}
+    child = await Child.spawn(_COMMAND, {}, lambda: "shrink child:")
     try:
-        line, _ = await process.communicate()
+        child.send(to_line("shrink", parent=os.getpid(), **request))
+        answer = await child.receive()
+        end = await child.ended(None)
     finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)  # with the ffmpeg it may be running
-            await asyncio.shield(process.wait())
-    if process.returncode != 0:
-        raise RenderCrashed(f"the shrinking child ended with {process.returncode}")
-    answer = json.loads(line)
-    if "error" in answer:
+        await child.kill()
+    if answer is None or end.status != 0:
+        raise RenderCrashed(f"the shrinking child {end}: {end.last_words}")
+    if answer["type"] == "failed":
         raise RenderError.from_wire(answer["error"])
-    return EncodedClip.from_json(answer)
+    return EncodedClip.from_json(answer["clip"])
 
 
-def _serve(source: str, target: str, format: str, max_bytes: str) -> None:
-    from generator.process.lifeline import die_with_parent
+def _answer(request: dict[str, Any]) -> bytes:
     from generator.video.encode import shrink_clip
 
-    die_with_parent(os.getppid())
+    source, target = Path(request["source"]), Path(request["target"])
     try:
-        answer = shrink_clip(Path(source), Path(target), Format(format), int(max_bytes)).to_json()
+        clip = shrink_clip(source, target, Format(request["format"]), int(request["max_bytes"]))
     except RenderError as error:
-        answer = {"error": error.to_wire()}
-    sys.stdout.write(json.dumps(answer) + "\n")
+        return to_line("failed", error=error.to_wire())
+    return to_line("shrunk", clip=clip.to_json())
+
+
+def _serve() -> None:
+    """Be the child: answer the one request on stdin."""
+    from generator.process.lifeline import die_with_parent, take_stdout
+
+    answers = take_stdout()
+    request = from_line(sys.stdin.buffer.readline())
+    die_with_parent(int(request["parent"]))
+    answers.write(_answer(request))
 
 
 if __name__ == "__main__":
-    _serve(*sys.argv[1:])
+    _serve()
