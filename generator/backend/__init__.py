@@ -1,1 +1,1 @@
-"""The bot's side of the executor's pipe: the Backend interface, the requests in the child, its silence."""
+"""The bot's side of the executor's pipe: the Backend interface, the in-flight requests, and when silence is a stall."""

@@ -1,4 +1,7 @@
-"""Backend: renders requests somewhere else. LocalBackend does it in a child process on this machine. No torch."""
+"""Backend: renders requests in another process. LocalBackend uses a child process on this machine.
+
+It owns the child's life: start, restart, end. It knows no torch; of jobs it knows what is in a RenderRequest.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from generator.backend.in_flight import Deadline, Flight, Flights, OnProgress
-from generator.backend.stalls import StallLimits
+from generator.backend.in_flight import Deadline, InFlight, InFlightRequests, OnProgress
+from generator.backend.losses import check_version, lost_because, lost_by
+from generator.backend.stall_alarm import StallAlarm
+from generator.backend.stalls import StallLimits, restart_delay
 from generator.errors import ExecutorLost
-from generator.process.child import Child, ChildEnd
+from generator.process.child import Child
 from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, Rendered, RenderRequest, to_line
 
 log = logging.getLogger(__name__)
@@ -26,17 +31,17 @@ _STATUS_SECONDS = 0.05
 
 
 class Backend(Protocol):
-    """Renders requests. A backend that takes N at once has `slots` N."""
+    """Renders requests, up to `slots` of them at once."""
 
     slots: int
 
     async def start(self) -> None:
-        """Begin to get ready; returns at once."""
+        """Begin to get ready, and return at once."""
 
     async def render(self, request: RenderRequest, on_progress: OnProgress) -> Rendered:
-        """Return once the clip lies complete at `request.clip_path`, else raise exactly one RenderError.
+        """Return when the clip lies complete at `request.clip_path`. Raises exactly one RenderError otherwise.
 
-        Cancelling the task that awaits this cancels the render and returns when it has stopped.
+        Cancelling the task that awaits this cancels the render; the task ends when the render has stopped.
         """
         ...
 
@@ -45,11 +50,11 @@ class Backend(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """Give what an admin may know: device, memory, versions, variant; empty until it is ready."""
+        """Return what an admin may know: device, memory, versions, variant; empty until it is ready."""
         ...
 
     async def close(self) -> None:
-        """Stop everything; renders in flight raise ExecutorLost."""
+        """Stop everything; in-flight requests raise ExecutorLost."""
 
 
 class ExecutorState(StrEnum):
@@ -60,16 +65,16 @@ class ExecutorState(StrEnum):
     READY = "ready"
     """facts: what `describe` gives"""
     RESTARTING = "restarting"
-    """it is gone and comes again; facts: cause, detail, seconds"""
+    """it is gone and is started again; facts: cause, detail, and seconds until then"""
     BROKEN = "broken"
-    """it lives but cannot load its variant (facts: error), or hangs in the kernel (facts: pid)"""
+    """it runs but cannot load its variant (facts: error), or hangs in the kernel (facts: pid)"""
 
 
 OnState = Callable[[ExecutorState, dict[str, Any]], None]
 
 
 class LocalBackend:
-    """A child process that holds the model and one GPU; it is watched and started again whenever it goes.
+    """Renders in a child process that holds the model and one GPU, and starts the child again whenever it ends.
 
     Call `start` on the main thread's loop: the kernel ties the child to the thread that started it.
     """
@@ -93,13 +98,12 @@ class LocalBackend:
         self._command = command or (python, "-m", "generator.executor")
         self._on_state = on_state or (lambda state, facts: None)
         self._free_slots = asyncio.Semaphore(slots)
-        self._flights = Flights(limits)
+        self._in_flight = InFlightRequests(limits)
+        self._alarm = StallAlarm(limits, self._in_flight, self._stalled)
         self._facts: dict[str, Any] = {}
         self._child: Child | None = None
-        self._verdict: asyncio.Future[ExecutorLost] | None = None
-        self._alarm: asyncio.TimerHandle | None = None
-        self._getting_ready: Deadline | None = None
-        """until the child can take a request: when its start or its load counts as stalled"""
+        self._must_end: asyncio.Future[ExecutorLost] | None = None
+        """set when this side ends the child: why"""
         self._crashes = 0
         self._closing = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
@@ -116,36 +120,38 @@ class LocalBackend:
         """See `Backend.render`. A request given while the child restarts waits for the next child."""
         async with self._free_slots:
             if self._closing.is_set():
-                raise _lost("the backend is closed", cause="closed", innocent=True)
-            flight = self._flights.add(request, on_progress)
+                raise lost_because("the backend is closed", cause="closed", innocent=True)
+            in_flight = self._in_flight.add(request, on_progress)
             try:
                 self._send(to_line("render", request))
-                self._set_alarm()
-                return await asyncio.shield(flight.done)
+                self._alarm.update()
+                return await asyncio.shield(in_flight.done)
             except asyncio.CancelledError:
-                await self._cancel(flight)
+                await self._cancel(in_flight)
                 raise
             finally:
-                self._flights.remove(flight)
-                self._set_alarm()
+                self._in_flight.remove(in_flight)
+                self._alarm.update()
 
     async def close(self) -> None:
-        """End the child: end of file and SIGTERM, then SIGKILL. Renders in flight raise ExecutorLost."""
+        """End the child: SIGTERM, then SIGKILL. In-flight requests raise ExecutorLost."""
         self._closing.set()
-        if self._verdict is not None and not self._verdict.done():
-            self._verdict.set_result(_lost("the backend is closing", cause="closed"))
+        self._end_child(lost_because("the backend is closing", cause="closed"))
         if self._supervisor is not None:
             await asyncio.shield(self._supervisor)
 
     def describe(self) -> dict[str, Any]:
-        """Give what the child said about itself when it got ready: device, memory, versions, variant.
+        """Return what the child said about itself when it got ready: device, memory, versions, variant.
 
-        `problem` is there since a variant could not be loaded.
+        The key `problem` is there while a variant cannot be loaded.
         """
         return dict(self._facts)
 
     def preload(self, variant: str) -> None:
-        """Load a variant as soon as the child is free, and first of all in every child after it; `on_state` tells."""
+        """Load a variant as soon as the child is free, and first of all in every child after it.
+
+        `on_state` is called when it is loaded.
+        """
         self._config = dataclasses.replace(self._config, preload=variant)
         self._send(to_line("preload", variant=variant))
 
@@ -156,8 +162,7 @@ class LocalBackend:
             lost = await self._run_child()
             if self._closing.is_set():
                 return
-            doubled = 2 ** min(self._crashes, 20)  # a float ends at 2**1024, and so would the supervisor
-            seconds = min(self._limits.backoff_seconds * doubled, self._limits.backoff_max_seconds)
+            seconds = restart_delay(self._limits, self._crashes)
             self._crashes += 1
             log.warning("%s (%s); next start in %g s", lost.text, lost.data.get("log", ""), seconds)
             self._tell(ExecutorState.RESTARTING, lost.data | {"seconds": seconds})
@@ -168,37 +173,46 @@ class LocalBackend:
         if not task.cancelled() and task.exception() is not None:
             log.critical("the executor's supervisor failed", exc_info=task.exception())
         self._closing.set()
-        self._flights.fail_all(_lost("the backend is closed", cause="closed", innocent=True))
+        self._in_flight.fail_all(lost_because("the backend is closed", cause="closed", innocent=True))
 
     async def _run_child(self) -> ExecutorLost:
-        """Start a child, follow it to its end and fail what it had in flight. Gives the reason."""
-        loop = asyncio.get_running_loop()
+        """Start a child, read it to its end, fail the requests that it had, and return the reason."""
         self._tell(ExecutorState.LOADING, {"variant": self._config.preload})
         try:
-            child = await Child.spawn(self._command, self._environment(), lambda: f"job={self._flights}")
+            child = await Child.spawn(self._command, self._environment(), lambda: f"job={self._in_flight}")
         except OSError as error:
-            lost = _lost(f"cannot start {self._command[0]}: {error}", cause="exit", detail=str(error), innocent=True)
-            self._flights.fail_all(lost)
+            lost = lost_because(
+                f"cannot start {self._command[0]}: {error}", cause="exit", detail=str(error), innocent=True
+            )
+            self._in_flight.fail_all(lost)
             return lost
-        self._child, self._verdict = child, loop.create_future()
+        self._child, self._must_end = child, asyncio.get_running_loop().create_future()
         if self._closing.is_set():  # while it started
-            self._verdict.set_result(_lost("the backend is closing", cause="closed"))
-        self._expect_ready_within("start", self._limits.start_seconds)
-        self._flights.count_silence_from(loop.time())
-        child.send(to_line("configure", self._config, protocol=PROTOCOL_VERSION, parent=os.getpid()))
-        for flight in self._flights:
-            child.send(to_line("render", flight.request))
-        self._set_alarm()
-        reading = loop.create_task(self._follow(child))
-        await asyncio.wait({reading, self._verdict}, return_when=asyncio.FIRST_COMPLETED)
-        lost = self._verdict.result() if self._verdict.done() else reading.result()
-        self._child = self._verdict = self._getting_ready = None
-        self.ready.clear()
-        self._set_alarm()  # off: it is this child's silence that it counts
-        self._flights.fail_all(lost)
-        reading.cancel()
+            self._end_child(lost_because("the backend is closing", cause="closed"))
+        lost = await self._use(child, self._must_end)
         await child.stop(self._limits.term_seconds, self._limits.kill_seconds, self._report_undead)
         return lost
+
+    async def _use(self, child: Child, must_end: asyncio.Future[ExecutorLost]) -> ExecutorLost:
+        """Give the child its configuration and the requests, and read it until it is lost. Return why it is."""
+        self._alarm.watch_start()
+        child.send(to_line("configure", self._config, protocol=PROTOCOL_VERSION, parent=os.getpid()))
+        for in_flight in self._in_flight:
+            child.send(to_line("render", in_flight.request))
+        self._alarm.update()
+        reading = asyncio.get_running_loop().create_task(self._read(child))
+        await asyncio.wait({reading, must_end}, return_when=asyncio.FIRST_COMPLETED)
+        lost = must_end.result() if must_end.done() else reading.result()
+        self._child = self._must_end = None
+        self.ready.clear()
+        self._alarm.turn_off()
+        self._in_flight.fail_all(lost)
+        reading.cancel()
+        return lost
+
+    def _end_child(self, lost: ExecutorLost) -> None:
+        if self._must_end is not None and not self._must_end.done():
+            self._must_end.set_result(lost)
 
     def _environment(self) -> dict[str, str]:
         env = {"PYTHONUNBUFFERED": "1"}
@@ -212,44 +226,51 @@ class LocalBackend:
         log.critical("executor %d hangs in the kernel and survives SIGKILL; its GPU needs a reboot", pid)
         self._tell(ExecutorState.BROKEN, {"pid": pid, "why": "undead"})
 
+    def _stalled(self, deadline: Deadline) -> None:
+        job = deadline.request.request.job if deadline.request else "-"
+        log.error("job=%s no sign of life in %s; ending the executor", job, deadline.what)
+        lost = lost_because(f"the executor stalled in {deadline.what}", cause="stall", detail=deadline.what)
+        self._in_flight.fail_all(lost, deadline.request)
+        self._end_child(lost)
+
     # -- what the child says
 
-    async def _follow(self, child: Child) -> ExecutorLost:
+    async def _read(self, child: Child) -> ExecutorLost:
         try:
             while (event := await child.receive()) is not None:
                 lost = self._handle(event)
                 if lost is not None:
                     return lost
-                self._set_alarm()
+                self._alarm.update()
         except (ValueError, KeyError, TypeError) as error:
-            log.warning("the executor spoke garbage", exc_info=True)
-            return _lost("the executor spoke garbage", cause="garbage", detail=f"{type(error).__name__}: {error}")
-        return _explained(await child.ended(_STATUS_SECONDS))
+            log.warning("the executor wrote garbage", exc_info=True)
+            return lost_because(
+                "the executor wrote garbage", cause="garbage", detail=f"{type(error).__name__}: {error}"
+            )
+        return lost_by(await child.ended(_STATUS_SECONDS))
 
     def _handle(self, event: dict[str, Any]) -> ExecutorLost | None:
         match event["type"]:
             case "hello":
-                if event["protocol"] != PROTOCOL_VERSION:
-                    text = f"the executor speaks protocol {event['protocol']}, this bot {PROTOCOL_VERSION}"
-                    return _lost(text, cause="version", detail=text, innocent=True)
-                self._got_ready()
+                self._alarm.watch_requests()
+                return check_version(event["protocol"])
             case "loading":
-                self._expect_ready_within("load", self._limits.load_seconds)
+                self._alarm.watch_load()
                 self.ready.clear()
                 self._tell(ExecutorState.LOADING, event)
             case "ready":
-                self._got_ready()
+                self._alarm.watch_requests()
                 self._facts = dict(event["facts"])
                 self.ready.set()
                 self._tell(ExecutorState.READY, self.describe())
             case "broken":
-                self._got_ready()
+                self._alarm.watch_requests()
                 self._facts["problem"] = event["error"]["text"]
                 self._tell(ExecutorState.BROKEN, event)
             case "fatal":
-                return _lost(str(event["text"]), cause="fatal", detail=str(event["text"]))
+                return lost_because(str(event["text"]), cause="fatal", detail=str(event["text"]))
             case "progress" | "rendered" | "failed" | "cancelled" as kind:
-                self._flights.hear(event)
+                self._in_flight.handle(event)
                 if kind == "rendered":
                     self._crashes = 0
         return None
@@ -263,67 +284,21 @@ class LocalBackend:
         if self._child is not None:
             self._child.send(line)
 
-    async def _cancel(self, flight: Flight) -> None:
-        """Wait until the child has stopped this render, or until the alarm has stopped the child."""
-        flight.cancelled_at = asyncio.get_running_loop().time()
-        self._send(to_line("cancel", job=flight.request.job, attempt=flight.request.attempt))
+    async def _cancel(self, in_flight: InFlight) -> None:
+        """Wait until the child has stopped this render, or until the alarm has ended the child."""
+        request = in_flight.request
+        in_flight.cancelled_at = asyncio.get_running_loop().time()
+        self._send(to_line("cancel", job=request.job, attempt=request.attempt))
         if self._child is None:
             return
-        self._set_alarm()
-        await asyncio.wait({flight.done})
-        if not flight.done.cancelled() and flight.done.exception() is None:
-            _remove(flight.request)
-
-    # -- the stall alarm
-
-    def _set_alarm(self) -> None:
-        """Ring at the earliest moment at which silence would mean a stall."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        if self._child is None:
-            return
-        deadlines = [self._getting_ready] if self._getting_ready else list(self._flights.deadlines())
-        if deadlines:
-            earliest = min(deadlines, key=lambda deadline: deadline.due)
-            self._alarm = asyncio.get_running_loop().call_at(earliest.due, self._ring, earliest)
-
-    def _expect_ready_within(self, what: str, seconds: float) -> None:
-        self._getting_ready = Deadline(asyncio.get_running_loop().time() + seconds, what)
-
-    def _got_ready(self) -> None:
-        self._getting_ready = None
-        self._flights.count_silence_from(asyncio.get_running_loop().time())
-
-    def _ring(self, deadline: Deadline) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - deadline.due > 1.0:  # this process was stopped itself: hear first what the child said meanwhile
-            self._flights.count_silence_from(now)
-            if self._getting_ready:
-                self._expect_ready_within(deadline.what, self._limits.start_seconds)
-            self._set_alarm()
-            return
-        job = deadline.flight.request.job if deadline.flight else "-"
-        log.error("job=%s no sign of life in %s; ending the executor", job, deadline.what)
-        lost = _lost(f"the executor stalled in {deadline.what}", cause="stall", detail=deadline.what)
-        self._flights.fail_all(lost, deadline.flight)
-        if self._verdict is not None and not self._verdict.done():
-            self._verdict.set_result(lost)
+        self._alarm.update()
+        await asyncio.wait({in_flight.done})
+        if not in_flight.done.cancelled() and in_flight.done.exception() is None:
+            _delete_clip(request)
 
 
-def _lost(text: str, *, cause: str, detail: str = "", innocent: bool = False) -> ExecutorLost:
-    return ExecutorLost(text, cause=cause, detail=detail, innocent=innocent)
-
-
-def _explained(end: ChildEnd) -> ExecutorLost:
-    text, words = f"the executor {end}", end.last_words
-    if end.signal_name:
-        return ExecutorLost(text, cause="signal", detail=end.signal_name, log=words)
-    return ExecutorLost(text, cause="exit", detail=str(end.status), log=words)
-
-
-def _remove(request: RenderRequest) -> None:
-    """Take away the clip of a render that finished while it was being cancelled."""
+def _delete_clip(request: RenderRequest) -> None:
+    """Delete the clip of a render that finished while it was being cancelled."""
     for path in (request.clip_path, request.master_path):
         if path is not None:
             Path(path).unlink(missing_ok=True)

@@ -1,4 +1,7 @@
-"""The requests that are in a child: where each is, how it ends, and when silence about it means a stall."""
+"""The requests that a child has and has not yet answered: how far each is, how it ends, when its silence is a stall.
+
+Knows neither pipes nor processes: the backend passes the events in and asks for the deadlines.
+"""
 
 from __future__ import annotations
 
@@ -15,121 +18,122 @@ OnProgress = Callable[[Progress], None]
 
 
 @dataclass(slots=True, eq=False)
-class Flight:
-    """A request on its way through the child."""
+class InFlight:
+    """An in-flight request: the child has it, and somebody waits for `done`."""
 
     request: RenderRequest
     on_progress: OnProgress
     done: asyncio.Future[Rendered]
     since: float
-    """loop time of its last sign of life"""
+    """loop time of the last event about it"""
     progress: Progress | None = None
     """None: the child has not begun it"""
     cancelled_at: float | None = None
+    """loop time at which the child was asked to cancel it"""
 
     @property
     def key(self) -> tuple[int, int]:
-        """Give what names it on the pipe."""
+        """Return what names the request on the pipe: job and attempt."""
         return self.request.job, self.request.attempt
 
     @property
     def holds_gpu(self) -> bool:
-        """Tell whether it is at the stage that only one request can be at."""
+        """Tell whether it is in one of the phases that only one request can be in."""
         return self.progress is not None and self.progress.phase is not Phase.ENCODE
 
     def fail(self, error: RenderError) -> None:
         """End it with an error, unless it has ended."""
         if not self.done.done():
             self.done.set_exception(error)
-            self.done.exception()  # taken, also when the one who waited is gone
+            self.done.exception()  # marks it as seen: whoever waited may be gone
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When silence means a stall, in loop time; of what, and whose."""
+    """The moment, in loop time, from which silence is a stall; what was going on; the request, if it is about one."""
 
     due: float
     what: str
-    flight: Flight | None = None
+    request: InFlight | None = None
 
 
-class Flights:
+class InFlightRequests:
     """All requests that a backend has accepted and not yet answered."""
 
     def __init__(self, limits: StallLimits) -> None:
         self._limits = limits
-        self._flights: dict[tuple[int, int], Flight] = {}
+        self._requests: dict[tuple[int, int], InFlight] = {}
         self._steps = StepTimes()
 
-    def __iter__(self) -> Iterator[Flight]:
-        return iter(self._flights.values())
+    def __iter__(self) -> Iterator[InFlight]:
+        return iter(self._requests.values())
 
-    def add(self, request: RenderRequest, on_progress: OnProgress) -> Flight:
+    def add(self, request: RenderRequest, on_progress: OnProgress) -> InFlight:
         """Accept a request."""
         loop = asyncio.get_running_loop()
-        flight = Flight(request, on_progress, loop.create_future(), loop.time())
-        self._flights[flight.key] = flight
-        return flight
+        added = InFlight(request, on_progress, loop.create_future(), loop.time())
+        self._requests[added.key] = added
+        return added
 
-    def remove(self, flight: Flight) -> None:
+    def remove(self, request: InFlight) -> None:
         """Forget a request that has its answer."""
-        del self._flights[flight.key]
+        del self._requests[request.key]
 
-    def hear(self, event: dict[str, Any]) -> None:
-        """Take what the child says about a request. Raises ValueError, KeyError or TypeError on nonsense."""
+    def handle(self, event: dict[str, Any]) -> None:
+        """Note what the child says about a request. Raises ValueError, KeyError or TypeError on a malformed event."""
         now = asyncio.get_running_loop().time()
         for waiting in self:
             if waiting.progress is None:
                 waiting.since = now  # it waits for the one this event is about
-        flight = self._flights.get((int(event["job"]), int(event["attempt"])))
-        if flight is None or flight.done.done():
+        about = self._requests.get((int(event["job"]), int(event["attempt"])))
+        if about is None or about.done.done():
             return
         match event["type"]:
             case "progress":
-                self._progress(flight, progress_from_wire(event))
+                self._note_progress(about, progress_from_wire(event))
             case "rendered":
-                flight.done.set_result(rendered_from_wire(event))
+                about.done.set_result(rendered_from_wire(event))
             case "failed":
-                flight.fail(RenderError.from_wire(event["error"]))
+                about.fail(RenderError.from_wire(event["error"]))
             case "cancelled":
-                if flight.cancelled_at is None:
+                if about.cancelled_at is None:
                     raise ValueError("the executor cancelled a render that nobody cancelled")
-                flight.done.cancel()
+                about.done.cancel()
 
-    def _progress(self, flight: Flight, progress: Progress) -> None:
+    def _note_progress(self, about: InFlight, progress: Progress) -> None:
         loop = asyncio.get_running_loop()
-        before = flight.progress
+        before = about.progress
         if before is not None and progress.phase is before.phase is Phase.DENOISE:
-            self._steps.add(flight.request.settings.variant, loop.time() - flight.since)
-        flight.progress, flight.since = progress, loop.time()
+            self._steps.add(about.request.settings.variant, loop.time() - about.since)
+        about.progress, about.since = progress, loop.time()
         # Not called from here: a caller's mistake must not end the reading of the child.
-        loop.call_soon(flight.on_progress, progress)
+        loop.call_soon(about.on_progress, progress)
 
-    def fail_all(self, lost: ExecutorLost, culprit: Flight | None = None) -> None:
-        """End every request; those that had not begun are innocent, and so is every other than the culprit."""
-        for flight in self:
-            innocent = lost.data.get("innocent", False) or flight.progress is None or culprit not in (None, flight)
-            flight.fail(ExecutorLost(lost.text, **lost.data | {"innocent": innocent}))
+    def fail_all(self, lost: ExecutorLost, culprit: InFlight | None = None) -> None:
+        """End every request with `lost`; those that had not begun are innocent, and so are all but the culprit."""
+        for request in self:
+            innocent = lost.data.get("innocent", False) or request.progress is None or culprit not in (None, request)
+            request.fail(ExecutorLost(lost.text, **lost.data | {"innocent": innocent}))
 
     def deadlines(self) -> Iterator[Deadline]:
-        """Give each moment at which silence would mean a stall."""
-        gpu_taken = any(flight.holds_gpu for flight in self)
-        for flight in self:
-            median = self._steps.median(flight.request.settings.variant)
-            progress = flight.progress
-            if flight.cancelled_at is not None:
-                yield Deadline(flight.cancelled_at + cancel_limit(self._limits, progress, median), "cancel", flight)
-            elif progress is not None or not gpu_taken:
+        """Yield each moment from which silence would be a stall."""
+        gpu_is_held = any(request.holds_gpu for request in self)
+        for request in self:
+            median = self._steps.median(request.request.settings.variant)
+            progress = request.progress
+            if request.cancelled_at is not None:
+                yield Deadline(request.cancelled_at + cancel_limit(self._limits, progress, median), "cancel", request)
+            elif progress is not None or not gpu_is_held:
                 what = str(progress.phase) if progress else "begin"
-                yield Deadline(flight.since + silence_limit(self._limits, progress, median), what, flight)
+                yield Deadline(request.since + silence_limit(self._limits, progress, median), what, request)
 
     def count_silence_from(self, now: float) -> None:
-        """Forgive the silence so far."""
-        for flight in self:
-            flight.since = now
-            if flight.cancelled_at is not None:
-                flight.cancelled_at = now
+        """Count every request's silence from `now` (loop time) on, and not what was before."""
+        for request in self:
+            request.since = now
+            if request.cancelled_at is not None:
+                request.cancelled_at = now
 
     def __str__(self) -> str:
-        """Name the jobs at work, for the log."""
-        return ",".join(str(flight.request.job) for flight in self if flight.progress is not None) or "-"
+        """Name the jobs that the child has begun, for the log."""
+        return ",".join(str(request.request.job) for request in self if request.progress is not None) or "-"

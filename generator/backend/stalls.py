@@ -1,4 +1,7 @@
-"""How long each phase may be silent before a child counts as stalled. Pure arithmetic on monotonic seconds."""
+"""How long each phase may be silent before a child counts as stalled, and how long to wait before a restart.
+
+Pure arithmetic on seconds. It knows no clock.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from generator.protocol import Phase, Progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StallLimits:
-    """Seconds without any sign of life, per phase, and how long a stop may take."""
+    """Seconds without any event, per phase, how long a stop may take, and the pause before a restart."""
 
     start_seconds: float = 120.0
     """from the start of Python to its first line: a cold disk, a busy machine"""
@@ -44,20 +47,20 @@ class StepTimes:
     _seconds: defaultdict[str, deque[float]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=50)))
 
     def add(self, variant: str, seconds: float) -> None:
-        """Remember one step."""
+        """Add one step; the oldest of 50 is forgotten."""
         self._seconds[variant].append(seconds)
 
     def median(self, variant: str) -> float | None:
-        """Give the median step, None before the first."""
+        """Return the median step in seconds, None before the first."""
         seconds = self._seconds.get(variant)
         return statistics.median(seconds) if seconds else None
 
 
 def silence_limit(limits: StallLimits, progress: Progress | None, median_step: float | None) -> float:
-    """Give the seconds that may pass after `progress`; None is a request that the child has not begun.
+    """Return the seconds that may pass after `progress`; None is a request that the child has not begun.
 
-    Progress tells of finished steps. So the silence after `prepare` may be the first step's, and the silence after the
-    last step is the decoder's.
+    Progress is sent for finished steps. So the silence after `prepare` may be the first step's, and the silence after
+    the last step is the decoder's.
     """
     if progress is None:
         return limits.prepare_seconds
@@ -72,9 +75,9 @@ def silence_limit(limits: StallLimits, progress: Progress | None, median_step: f
 
 
 def cancel_limit(limits: StallLimits, progress: Progress | None, median_step: float | None) -> float:
-    """Give the seconds the child may take to answer a cancel: two steps and a grace while denoising.
+    """Return the seconds that the child may take to answer a cancel: two steps and a grace while denoising.
 
-    The other phases look at the cancel only between their parts, so there the phase's own limit counts.
+    The other phases check for a cancel only between their parts, so there the phase's own limit counts.
     """
     if progress is None:
         return limits.cancel_grace_seconds
@@ -87,3 +90,9 @@ def _step_limit(limits: StallLimits, median_step: float | None) -> float:
     if median_step is None:
         return limits.first_step_seconds
     return max(limits.step_floor_seconds, limits.step_factor * median_step)
+
+
+def restart_delay(limits: StallLimits, crashes: int) -> float:
+    """Return the seconds to wait before the next start, after so many ends in a row before this one."""
+    doubled: int = 2 ** min(crashes, 20)  # a float ends at 2**1024, and so would the supervisor
+    return min(limits.backoff_seconds * doubled, limits.backoff_max_seconds)

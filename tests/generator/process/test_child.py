@@ -11,11 +11,11 @@ import textwrap
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-import psutil
 import pytest
 
 from generator.process.child import Child
 from generator.protocol import to_line
+from tests.support.local_backend import eventually, is_gone
 
 IGNORES_SIGTERM = """
     import signal, time
@@ -34,11 +34,8 @@ async def running(script: str, env: Mapping[str, str] | None = None) -> AsyncIte
         await child.kill()
 
 
-def is_gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+def not_undead(pid: int) -> None:
+    raise AssertionError(f"{pid} survived SIGKILL")
 
 
 async def test_lines_go_both_ways_until_the_end_of_file() -> None:
@@ -117,14 +114,14 @@ async def test_it_gets_our_environment_without_the_bots_own_settings(monkeypatch
 async def test_a_stop_asks_first() -> None:
     async with running("""print('{"type": "ready"}', flush=True); import time; time.sleep(60)""") as child:
         await child.receive()
-        await child.stop(30.0, 30.0, pytest.fail)
+        await child.stop(30.0, 30.0, not_undead)
         assert (await child.ended(0.0)).signal_name == "SIGTERM"
 
 
 async def test_a_stop_kills_what_does_not_listen() -> None:
     async with running(IGNORES_SIGTERM) as child:
         await child.receive()
-        await child.stop(0.1, 30.0, pytest.fail)
+        await child.stop(0.1, 30.0, not_undead)
         assert (await child.ended(0.0)).signal_name == "SIGKILL"
 
 
@@ -148,9 +145,7 @@ async def test_what_it_started_goes_with_it(ends_itself: bool) -> None:
     async with running(script) as child:
         started = await child.receive()
         assert started is not None
-    async with asyncio.timeout(5):
-        while not is_gone(started["pid"]):
-            await asyncio.sleep(0.005)
+    await eventually(lambda: is_gone(started["pid"]), 5)
 
 
 async def test_a_grandchild_that_left_the_group_and_holds_the_log_open_does_not_hold_up_the_stop() -> None:
@@ -162,7 +157,7 @@ async def test_a_grandchild_that_left_the_group_and_holds_the_log_open_does_not_
     async with running(script) as child:
         started = await child.receive()
         assert started is not None
-        await asyncio.wait_for(child.stop(1.0, 1.0, pytest.fail), 5)
+        await asyncio.wait_for(child.stop(1.0, 1.0, not_undead), 5)
     os.kill(started["pid"], signal.SIGKILL)
     assert await child.receive() is None
     await asyncio.sleep(0.05)  # until the loop has closed both pipes

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import psutil
 import pytest
+
+from generator.errors import ExecutorLost
+from tests.support.fakes import a_request
+from tests.support.local_backend import eventually, ignore, is_gone, running
 
 
 def spawn(script: str, **more: object) -> subprocess.Popen[str]:
@@ -107,3 +113,65 @@ def test_prints_go_to_stderr_once_stdout_is_taken() -> None:
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True)
     assert done.stdout == "a line\n"
     assert sorted(done.stderr.splitlines()) == ["a child", "a print", "a write"]
+
+
+# -- all nets together, around an executor
+
+
+PARENT = """
+    import asyncio, sys
+    from pathlib import Path
+    from generator.backend.backend import LocalBackend
+    from tests.support.fakes import FAKE_EXECUTOR, a_request
+    from tests.support.local_backend import CONFIG
+
+    async def main():
+        backend = LocalBackend(CONFIG, command=(*FAKE_EXECUTOR, *sys.argv[2:]))
+        await backend.start()
+        await backend.render(a_request(Path(sys.argv[1])), lambda progress: None)
+
+    asyncio.run(main())
+"""
+
+
+async def survivors_of_a_killed_parent(folder: Path, *options: str) -> list[int]:
+    """SIGKILL a bot in the middle of a render and give the processes of its child that are left a second later."""
+    pids = folder / "pids"
+    command = [sys.executable, "-c", textwrap.dedent(PARENT), str(folder), *options, "--pids", str(pids)]
+    parent = subprocess.Popen(command)
+    try:
+        await eventually(lambda: pids.exists() and bool(pids.read_text()), 30)
+    finally:
+        parent.kill()
+        parent.wait()
+    children = [int(pid) for pid in pids.read_text().split()]
+    killed = time.monotonic()
+    try:
+        await eventually(lambda: all(map(is_gone, children)), 1.0)
+    except TimeoutError:
+        return [pid for pid in children if not is_gone(pid)]
+    print(f"gone {1000 * (time.monotonic() - killed):.1f} ms after the parent")
+    return []
+
+
+async def test_a_killed_bot_leaves_neither_executor_nor_ffmpeg(tmp_path: Path) -> None:
+    assert await survivors_of_a_killed_parent(tmp_path, "--fault", "child") == []
+
+
+async def test_a_child_that_is_tied_to_nothing_is_caught_as_an_orphan(tmp_path: Path) -> None:
+    """The negative control of the test above."""
+    orphans = await survivors_of_a_killed_parent(tmp_path, "--deaf")
+    assert len(orphans) == 1
+    os.kill(orphans[0], signal.SIGKILL)
+
+
+async def test_a_killed_executor_leaves_no_ffmpeg(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    async with running("--fault", "child", "--times", "1", "--pids", str(pids)) as backend:
+        task = asyncio.create_task(backend.render(a_request(tmp_path), ignore))
+        await eventually(lambda: pids.exists() and bool(pids.read_text()))
+        executor, ffmpeg = map(int, pids.read_text().split())
+        os.kill(executor, signal.SIGKILL)
+        await eventually(lambda: is_gone(ffmpeg), 1.0)
+        with pytest.raises(ExecutorLost):
+            await task

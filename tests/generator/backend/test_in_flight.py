@@ -1,0 +1,124 @@
+"""The requests in a child: the one it works on, the one that waits, the one that is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from generator.errors import ExecutorLost
+from generator.protocol import Phase, Progress, Rendered
+from tests.support.fakes import a_request
+from tests.support.local_backend import IMPATIENT, PATIENT, eventually, ignore, running, start_render
+
+
+async def test_a_waiting_request_of_a_lost_child_is_innocent(tmp_path: Path) -> None:
+    async with running("--step-seconds", "30") as backend:
+        first = await start_render(backend, a_request(tmp_path, 1), step=0)
+        second = asyncio.create_task(backend.render(a_request(tmp_path, 2), ignore))
+        await asyncio.sleep(0)
+        os.kill(backend.describe()["pid"], signal.SIGKILL)
+        errors = await asyncio.gather(first, second, return_exceptions=True)
+    assert [error.data["innocent"] for error in errors if isinstance(error, ExecutorLost)] == [False, True]
+
+
+async def test_a_cancel_stops_within_a_step(tmp_path: Path) -> None:
+    async with running("--step-seconds", "0.2") as backend:
+        task = await start_render(backend, a_request(tmp_path, steps=100))
+        pid, asked = backend.describe()["pid"], time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        print(f"stopped after {time.monotonic() - asked:.3f} s with steps of 0.2 s")
+        assert time.monotonic() - asked < 0.2 + 0.5
+        assert (await backend.render(a_request(tmp_path, 2), ignore)).frames == 8
+        assert backend.describe()["pid"] == pid, "the model was loaded again for a cancel"
+
+
+async def test_a_cancel_that_is_not_answered_costs_the_child(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    limits = replace(IMPATIENT, step_floor_seconds=60.0, first_step_seconds=60.0, prepare_seconds=60.0)
+    async with running(
+        "--fault", "hang", "--times", "1", "--marks", str(marks), "--at-step", "2", limits=limits
+    ) as backend:
+        task = await start_render(backend, a_request(tmp_path), step=2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, limits.cancel_grace_seconds + 2.0)
+        assert (await backend.render(a_request(tmp_path, 2), ignore)).frames == 8
+
+
+async def test_a_waiting_request_is_cancelled_at_once_and_does_not_disturb_the_running_one(tmp_path: Path) -> None:
+    async with running("--step-seconds", "0.3") as backend:
+        first = await start_render(backend, a_request(tmp_path, 1), step=0)
+        second = asyncio.create_task(backend.render(a_request(tmp_path, 2), ignore))
+        await asyncio.sleep(0)
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(second, 0.5)
+        assert not first.done()
+        assert (await first).frames == 8
+
+
+@pytest.mark.parametrize("pairs", [20, pytest.param(500, marks=pytest.mark.soak)])
+async def test_cancels_at_random_moments_leave_no_clip_and_a_working_child(pairs: int, tmp_path: Path) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    async with running("--step-seconds", "0.02") as backend:
+        await backend.ready.wait()
+        pid = backend.describe()["pid"]
+        for job in range(0, 2 * pairs, 2):
+            requests = [a_request(tmp_path, job + offset, smooth=rng.random() < 0.3) for offset in (0, 1)]
+            tasks = [asyncio.create_task(backend.render(request, ignore)) for request in requests]
+            for task in tasks:
+                await asyncio.sleep(rng.uniform(0, 0.25))
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            for request, outcome in zip(requests, outcomes, strict=True):
+                if isinstance(outcome, Rendered):
+                    assert request.clip_path.exists()
+                else:
+                    assert isinstance(outcome, asyncio.CancelledError), outcome
+                    assert not request.clip_path.exists()
+        assert (await backend.render(a_request(tmp_path, 10**6), ignore)).frames == 8
+        assert backend.describe()["pid"] == pid
+    assert not list(tmp_path.glob(".*.part"))
+
+
+async def test_encoding_overlaps_the_next_render(tmp_path: Path) -> None:
+    async with running("--step-seconds", "0.05") as backend:
+        await backend.ready.wait()
+        moments: dict[tuple[int, Phase], float] = {}
+
+        async def render(job: int) -> None:
+            def watch(progress: Progress) -> None:
+                moments.setdefault((job, progress.phase), time.monotonic())
+
+            rendered = await backend.render(a_request(tmp_path, job, smooth=True), watch)
+            moments[job, Phase.LOAD] = time.monotonic()  # stands for: done
+            assert rendered.seconds < 2.0
+
+        await asyncio.gather(render(1), render(2))
+    idle = moments[2, Phase.PREPARE] - moments[1, Phase.ENCODE]
+    print(
+        f"the device idled {1000 * idle:.1f} ms between two jobs; encoding took the first one "
+        f"{1000 * (moments[1, Phase.LOAD] - moments[1, Phase.ENCODE]):.0f} ms"
+    )
+    assert moments[2, Phase.DENOISE] < moments[1, Phase.LOAD], "the second job waited for the first one's encoder"
+    assert idle < 0.1
+
+
+async def test_a_request_given_while_the_child_restarts_waits_for_the_next(tmp_path: Path) -> None:
+    async with running(limits=replace(PATIENT, backoff_seconds=0.5)) as backend:
+        await backend.ready.wait()
+        os.kill(backend.describe()["pid"], signal.SIGKILL)
+        await eventually(lambda: not backend.ready.is_set())
+        assert (await backend.render(a_request(tmp_path), ignore)).frames == 8
