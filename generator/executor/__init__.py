@@ -1,1 +1,1 @@
-"""The GPU's side of the pipe, started as `python -m generator.executor`: the loop, the renderer, frame health."""
+"""The GPU's side of the pipe, run as `python -m generator.executor`: the loop, the renderer, frame health."""

@@ -1,4 +1,4 @@
-"""The executor's process: sets itself up, reads its configuration, then hands its threads to the loop."""
+"""The executor's process: sets itself up, reads its configuration and runs the loop. Knows no requests."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import sys
 import threading
 from collections.abc import Callable
 
-from generator.executor.loop import Executor, Voice
-from generator.executor.renderer import Device
+from generator.executor.device import Device
+from generator.executor.events import EventWriter
+from generator.executor.loop import Executor
 from generator.process.lifeline import die_with_parent, guard_group, step_back, take_stdout
 from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, config_from_wire, from_line
 
@@ -24,7 +25,7 @@ def main(make_device: Callable[[ExecutorConfig], Device] = _torch_device, *, pul
     """Be the child: speak the protocol on stdin and stdout until stdin ends."""
     guard_group()
     step_back()
-    voice = Voice(take_stdout())
+    events = EventWriter(take_stdout())
     first = sys.stdin.buffer.readline()
     if not first:
         return
@@ -33,9 +34,9 @@ def main(make_device: Callable[[ExecutorConfig], Device] = _torch_device, *, pul
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     faulthandler.enable()
     config = config_from_wire(wire)
-    voice.say("hello", protocol=PROTOCOL_VERSION)
-    executor = Executor(config, voice, pulse_seconds=pulse_seconds)
-    threading.Thread(target=executor.listen, args=(sys.stdin.buffer,), name="reader", daemon=True).start()
+    events.write("hello", protocol=PROTOCOL_VERSION)
+    executor = Executor(config, events, pulse_seconds=pulse_seconds)
+    threading.Thread(target=executor.read_requests, args=(sys.stdin.buffer,), name="reader", daemon=True).start()
     executor.run(make_device)
 
 

@@ -1,6 +1,6 @@
-"""Whether a clip's frames are fit to be posted: black, frozen or strobing ones are not. Knows uint8 frames only.
+"""Whether a clip's frames may be posted: black, frozen or strobing ones may not. Knows uint8 frames only.
 
-Not-a-number cannot be seen in uint8; the pipeline raises BadFrames(kind="nan") itself.
+Not-a-number cannot be seen in uint8; the device raises BadFrames(kind="nan") itself.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _GRID = 8
 
 
 class FrameHealth:
-    """Looks at each frame as it comes; `verdict` tells what is wrong once all have."""
+    """Examines each frame as it comes; `trouble` tells what is wrong once all have come."""
 
     def __init__(self, source: Frame) -> None:
         self._source_has_contrast = _contrast(source) > _CONTRAST_LEVELS
@@ -58,15 +58,15 @@ class FrameHealth:
         self._luminance: list[_Floats] = []
 
     def add(self, frame: Frame) -> None:
-        """Look at the next frame, height x width x 3."""
+        """Examine the next frame, uint8, height x width x 3."""
         self._blank_frames += _contrast(frame) < _FLAT_LEVELS
         if self._previous is not None and not self._moved:
             self._moved = _differ(self._previous, frame)
         self._previous = frame
         self._luminance.append(_cell_luminance(frame))
 
-    def verdict(self) -> Trouble | None:
-        """Give what is wrong with the clip, None when nothing is."""
+    def trouble(self) -> Trouble | None:
+        """Return what is wrong with the clip, None when nothing is."""
         if self._blank_frames and self._source_has_contrast:
             return Trouble.BLACK
         if len(self._luminance) > 1 and not self._moved:
@@ -75,7 +75,7 @@ class FrameHealth:
 
 
 def _contrast(frame: Frame) -> float:
-    """Give the standard deviation of every fourth pixel's levels, each channel about its own mean."""
+    """Return the standard deviation (0-127.5 levels) of every fourth pixel, the largest of the three channels."""
     sample = frame[::4, ::4].reshape(-1, 3)
     return float(sample.std(axis=0).max())
 
@@ -86,7 +86,7 @@ def _differ(before: Frame, after: Frame) -> bool:
 
 
 def _cell_luminance(frame: Frame) -> _Floats:
-    """Give the relative luminance (0-1) of a grid of cells, flat; of large frames from every few pixels."""
+    """Return the mean relative luminance (0-1) of a grid of cells, flat; of large frames from every few pixels."""
     stride = max(1, min(frame.shape[:2]) // _SAMPLED_SIDE)
     sample = frame[::stride, ::stride]
     height, width = (side // _GRID * _GRID for side in sample.shape[:2])
@@ -99,7 +99,7 @@ _LINEAR = (np.arange(256) / 255.0) ** 2.2
 
 
 def _strobes(luminance: _Floats) -> bool:
-    """Tell whether a quarter of the cells flash; `luminance` is frames x cells."""
+    """Tell whether a quarter of the cells flash; `luminance` is frames x cells, 0-1."""
     if len(luminance) < _FLASH_WINDOW:
         return False
     change = np.diff(luminance, axis=0)

@@ -26,7 +26,8 @@ import torch
 
 from generator.backend.backend import LocalBackend
 from generator.errors import ExecutorLost
-from generator.executor.renderer import Rungs, Studio, Take
+from generator.executor.renderer import RenderedFrames, Renderer
+from generator.executor.rungs import Planner, RememberedRungs
 from generator.model.device import TorchDevice
 from generator.protocol import ExecutorConfig, Hooks, Phase, Progress, Rendered, RenderRequest
 from generator.variants import Variant
@@ -58,37 +59,38 @@ def full_size_request(folder: Path, job: int = 1, **settings: Any) -> RenderRequ
     return a_request(folder, job, **{"frames": FRAMES, "steps": 3} | settings)
 
 
-def studio(variant: Variant, folder: Path, memory: str = "full") -> Studio:
+def a_renderer(variant: Variant, folder: Path, memory: str = "full") -> Renderer:
     config = ExecutorConfig(variants={"demo": variant}, device="cuda", memory=memory, state_folder=folder)
-    made = Studio(config, TorchDevice(config), Rungs(folder))
+    device = TorchDevice(config)
+    made = Renderer(config, device, Planner(config, device, RememberedRungs(folder)))
     made.load("demo", lambda progress: None)
     return made
 
 
-def shoot(made: Studio, request: RenderRequest) -> Take:
-    return made.shoot(request, Hooks(lambda progress: None, lambda: None))
+def render(made: Renderer, request: RenderRequest) -> RenderedFrames:
+    return made.render(request, Hooks(lambda progress: None, lambda: None))
 
 
 def test_real_out_of_memory_goes_on_with_smaller_plans_to_the_same_clip(tiny: Variant, tmp_path: Path) -> None:
-    shoot(studio(tiny, tmp_path / "a"), full_size_request(tmp_path, 1)).writer.finish()
+    render(a_renderer(tiny, tmp_path / "a"), full_size_request(tmp_path, 1)).writer.finish()
     needed = torch.cuda.max_memory_reserved()
     total = torch.cuda.get_device_properties(0).total_memory
     for share in (0.9, 0.8, 0.7, 0.6):  # the allocator's rounding decides which of them is too little
         torch.cuda.empty_cache()
         torch.cuda.set_per_process_memory_fraction(share * needed / total)
-        take = shoot(studio(tiny, tmp_path / f"{share}"), full_size_request(tmp_path, 2))
-        print(f"the largest plan takes {needed / 2**30:.2f} GiB; with {share:.0%} of that: {take.notes}")
-        assert take.writer.finish().frames == FRAMES
-        if take.notes:
+        rendered = render(a_renderer(tiny, tmp_path / f"{share}"), full_size_request(tmp_path, 2))
+        print(f"the largest plan takes {needed / 2**30:.2f} GiB; with {share:.0%} of that: {rendered.notes}")
+        assert rendered.writer.finish().frames == FRAMES
+        if rendered.notes:
             break
-    assert [note.kind for note in take.notes] == ["memory"]
+    assert [note.kind for note in rendered.notes] == ["memory"]
 
 
 def test_an_overflow_is_rendered_again_in_bfloat16(tiny: Variant, tmp_path: Path) -> None:
-    made = studio(tiny, tmp_path)
+    made = a_renderer(tiny, tmp_path)
     assert made.device.make_safer() == "bfloat16"
     assert made.device.make_safer() is None
-    assert shoot(made, full_size_request(tmp_path)).writer.finish().frames == FRAMES
+    assert render(made, full_size_request(tmp_path)).writer.finish().frames == FRAMES
 
 
 def test_a_real_illegal_access_is_fatal_and_the_canary_dies_of_it() -> None:

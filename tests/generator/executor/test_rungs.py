@@ -1,0 +1,99 @@
+"""The plan a clip begins with, the plan below it, and what is remembered for the next start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.clip import ClipSettings
+from generator.errors import OutOfMemory
+from generator.executor.rungs import Planner, RememberedRungs
+from generator.memory import GIB
+from generator.protocol import ExecutorConfig
+from generator.variants import BUILT_IN
+from tests.support.fake_executor import FakeDevice, read_options
+
+GPU = "Fake/24.0"
+"""how the fake device names itself"""
+SETTINGS = ClipSettings(variant="svd-xt", frames=8, steps=4)
+SIZE = (64, 64)
+
+
+def a_planner(folder: Path, free_gib: float = 24.0, **config: Any) -> Planner:
+    settings = ExecutorConfig(variants=BUILT_IN, state_folder=folder / "state", **config)
+    device = FakeDevice(read_options(["--free-gib", str(free_gib)]))
+    return Planner(settings, device, RememberedRungs(settings.state_folder))
+
+
+def after_one_out_of_memory(planner: Planner) -> None:
+    plan = planner.below(planner.first(SETTINGS, SIZE), SETTINGS, SIZE, "simulated")
+    planner.remember(SETTINGS.variant, plan)
+
+
+def test_it_begins_with_the_largest_rung_that_fits(tmp_path: Path) -> None:
+    assert a_planner(tmp_path).first(SETTINGS, SIZE).rung == "full"
+    with pytest.raises(OutOfMemory):
+        a_planner(tmp_path, free_gib=1.0).first(SETTINGS, SIZE)
+
+
+def test_it_goes_down_rung_by_rung_until_there_is_none(tmp_path: Path) -> None:
+    planner = a_planner(tmp_path)
+    plan, rungs = planner.first(SETTINGS, SIZE), list[str]()
+    with pytest.raises(OutOfMemory, match=r"the smallest plan, \w+: simulated") as caught:
+        while True:
+            rungs.append(plan.rung)
+            plan = planner.below(plan, SETTINGS, SIZE, "simulated")
+    assert rungs[:2] == ["full", "resident"]
+    assert len(set(rungs)) == len(rungs)
+    assert caught.value.data["needed_gib"] > 0
+    assert caught.value.data["free_gib"] == 24.0
+
+
+def test_a_remembered_rung_is_where_the_next_process_begins(tmp_path: Path) -> None:
+    after_one_out_of_memory(a_planner(tmp_path))
+    assert a_planner(tmp_path).first(SETTINGS, SIZE).rung == "resident"
+    other = ClipSettings(variant="svd", frames=8)
+    assert a_planner(tmp_path).first(other, SIZE).rung == "full", "another variant has a rung of its own"
+
+
+def test_a_plan_that_compiles_is_not_chosen_again_after_an_out_of_memory(tmp_path: Path) -> None:
+    planner = a_planner(tmp_path, compile=True)
+    assert planner.first(SETTINGS, SIZE).compile
+    after_one_out_of_memory(planner)
+    again = planner.first(SETTINGS, SIZE)
+    assert (again.rung, again.compile) == ("full", False)
+
+
+def test_a_rung_is_forgotten_when_more_is_free_than_when_the_larger_one_did_not_fit(tmp_path: Path) -> None:
+    after_one_out_of_memory(a_planner(tmp_path, free_gib=9))
+    for free_gib, rung in ((9, "resident"), (9.3, "resident"), (12, "full")):
+        assert a_planner(tmp_path, free_gib).first(SETTINGS, SIZE).rung == rung
+
+
+@pytest.mark.parametrize("written", ['{"half a', "[]", '{"Fake/24.0/svd-xt": "resident"}', '{"Fake/24.0/svd-xt": {}}'])
+def test_a_file_of_rungs_that_cannot_be_read_is_written_anew(written: str, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "memory.json").write_text(written)
+    assert a_planner(tmp_path).first(SETTINGS, SIZE).rung == "full"
+    after_one_out_of_memory(a_planner(tmp_path))
+    assert RememberedRungs(tmp_path / "state").get(GPU, "svd-xt", 24 * GIB) == "resident"
+
+
+def test_a_rung_that_this_version_does_not_have_is_no_rung(tmp_path: Path) -> None:
+    RememberedRungs(tmp_path / "state").put(GPU, "svd-xt", "from-another-version", 24 * GIB)
+    assert a_planner(tmp_path).first(SETTINGS, SIZE).rung == "full"
+
+
+def test_executors_beside_each_other_keep_their_rungs_apart(tmp_path: Path) -> None:
+    for gpu, rung in (("0", "split"), ("1", "minimal")):
+        RememberedRungs(tmp_path, gpu).put(GPU, "demo", rung, GIB)
+    assert [RememberedRungs(tmp_path, gpu).get(GPU, "demo", GIB) for gpu in ("0", "1")] == ["split", "minimal"]
+
+
+def test_a_rung_that_cannot_be_written_is_remembered_in_this_process(tmp_path: Path) -> None:
+    (tmp_path / "state").touch()  # a file where the folder should be
+    planner = a_planner(tmp_path)
+    after_one_out_of_memory(planner)
+    assert planner.first(SETTINGS, SIZE).rung == "resident"
