@@ -1,4 +1,4 @@
-"""What a clip shall be: every setting with its bounds, defaults and reason. Pure data, no torch."""
+"""What a clip shall be: every setting with its bounds, default and reason. Pure data; knows no model and no torch."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
 }
 
 
-_CHOICES: dict[str, type[StrEnum]] = {
+_ENUMS: dict[str, type[StrEnum]] = {
     "format": Format,
     "quality": Quality,
     "shape": Shape,
@@ -114,7 +114,7 @@ class ClipSettings:
     """motion-compensated interpolation to 24 fps"""
 
     def __post_init__(self) -> None:
-        """Check every bound."""
+        """Check every bound. Raises SettingsError."""
         for name, (low, high) in BOUNDS.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
@@ -129,25 +129,23 @@ class ClipSettings:
             raise SettingsError("min_guidance must not exceed max_guidance", setting="min_guidance")
 
     def to_json(self) -> dict[str, Any]:
-        """Give the settings as a JSON object."""
+        """Return the settings as a JSON object."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, wire: dict[str, Any]) -> ClipSettings:
-        """Rebuild settings from `to_json`; unknown keys (of a newer version) are ignored."""
+        """Rebuild settings from `to_json`; unknown keys (of a newer version) are ignored. Raises SettingsError."""
         known = {field.name for field in dataclasses.fields(cls)}
         values = {key: value for key, value in wire.items() if key in known}
-        for name, kind in (
-            ("format", Format),
-            ("quality", Quality),
-            ("shape", Shape),
-            ("framing", Framing),
-            ("loop", Loop),
-        ):
+        for name, kind in _ENUMS.items():
             if name in values:
-                try:
-                    values[name] = kind(values[name])
-                except ValueError as error:
-                    allowed = [str(member) for member in kind]
-                    raise SettingsError(f"{name} must be one of {allowed}", setting=name, value=values[name]) from error
+                values[name] = _member(kind, name, values[name])
         return cls(**values)
+
+
+def _member(kind: type[StrEnum], name: str, value: str) -> StrEnum:
+    try:
+        return kind(value)
+    except ValueError as error:
+        allowed = [str(member) for member in kind]
+        raise SettingsError(f"{name} must be one of {allowed}", setting=name, value=value) from error

@@ -1,4 +1,4 @@
-"""What crosses the executor's pipe: one JSON object a line, paths only, never pictures. No torch.
+"""What crosses the executor's pipe: one JSON object a line, with paths and never with pictures. Knows no torch.
 
 To the child (stdin):   {"type": "configure", "protocol": 1, "parent": pid, ...ExecutorConfig}   first line
                         {"type": "render", ...RenderRequest}
@@ -34,7 +34,7 @@ PROTOCOL_VERSION = 1
 
 
 class Phase(StrEnum):
-    """Where a render is."""
+    """The part of a render that is going on."""
 
     LOAD = "load"
     """weights from disk (or the hub) to memory"""
@@ -57,7 +57,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What a render tells and asks while it runs: `check` raises Cancelled to leave it."""
+    """What a render calls while it runs: `progress` after each step, `check` before it, which may raise Cancelled."""
 
     progress: Callable[[Progress], None]
     check: Callable[[], None]
@@ -65,8 +65,9 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something the person should be told about their clip: `kind` is a key of `bot.edge.layouts`, `data` its facts.
+    """Something the person should know about their clip: `kind` names the sentence, `data` holds its facts.
 
+    The sentences are in `bot/texts/explanations.py`, by kind.
     Kinds: `memory` (rung), `rerun` (why, how), `shrunk` (width, height, from_width, from_height),
     `frame-rate` (fps, from_fps), `loop-score` (score), `small-picture` (width, height), `first-picture` (of),
     `first-frame`, `flattened`.
@@ -78,7 +79,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutorConfig:
-    """How the child shall work; sent once, before anything else."""
+    """How the child shall work. It is sent once, before anything else."""
 
     variants: dict[str, Variant]
     device: str = "auto"
@@ -91,7 +92,7 @@ class ExecutorConfig:
     preload: str | None = None
     """the variant to load before the first request"""
     state_folder: Path | None = None
-    """where the rung that worked and compiled code are remembered"""
+    """the folder that keeps the rung that worked, and compiled code"""
     threads: int = 0
     """CPU threads for torch; 0 leaves torch's own choice"""
 
@@ -113,11 +114,9 @@ class RenderRequest:
     """where the complete clip shall appear: written aside, fsynced, renamed"""
     settings: ClipSettings
     max_bytes: int
-    """the place's upload limit in bytes; the clip at `clip_path` never exceeds it"""
+    """the channel's upload limit in bytes; the clip at `clip_path` never exceeds it"""
     master_path: Path | None = None
     """where the full-quality clip is kept when `clip_path` had to be shrunk; None: not kept"""
-    recipe: dict[str, Any] = field(default_factory=dict)
-    """extra facts for the clip's metadata; no personal data"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +138,7 @@ class Rendered:
 
 
 def to_line(kind: str, payload: object = None, **extra: Any) -> bytes:
-    """Give one JSON line, with newline, for a record and extra keys."""
+    """Return one JSON line, with its newline, of a dataclass and extra keys."""
     body: dict[str, Any] = {"type": kind}
     if payload is not None:
         body |= dataclasses.asdict(payload)  # type: ignore[call-overload]
@@ -164,7 +163,7 @@ def _path(value: str | None) -> Path | None:
 
 
 def config_from_wire(wire: dict[str, Any]) -> ExecutorConfig:
-    """Rebuild the configuration the child was started with."""
+    """Rebuild the configuration from a `configure` line."""
     values = _fields(ExecutorConfig, wire)
     values["variants"] = {name: Variant.from_json(item) for name, item in values["variants"].items()}
     values["state_folder"] = _path(values.get("state_folder"))
@@ -172,7 +171,7 @@ def config_from_wire(wire: dict[str, Any]) -> ExecutorConfig:
 
 
 def request_from_wire(wire: dict[str, Any]) -> RenderRequest:
-    """Rebuild a render request."""
+    """Rebuild the request from a `render` line."""
     values = _fields(RenderRequest, wire)
     values["picture_path"] = Path(values["picture_path"])
     values["clip_path"] = Path(values["clip_path"])
@@ -182,7 +181,7 @@ def request_from_wire(wire: dict[str, Any]) -> RenderRequest:
 
 
 def rendered_from_wire(wire: dict[str, Any]) -> Rendered:
-    """Rebuild a finished clip's facts."""
+    """Rebuild a finished clip's facts from a `rendered` line."""
     values = _fields(Rendered, wire)
     values["clip_path"] = Path(values["clip_path"])
     values["master_path"] = _path(values.get("master_path"))
@@ -191,5 +190,5 @@ def rendered_from_wire(wire: dict[str, Any]) -> Rendered:
 
 
 def progress_from_wire(wire: dict[str, Any]) -> Progress:
-    """Rebuild a progress event."""
+    """Rebuild the progress from a `progress` line."""
     return Progress(phase=Phase(wire["phase"]), step=int(wire.get("step", 0)), of=int(wire.get("of", 0)))

@@ -90,7 +90,7 @@ class _Render:
             max_bytes=self.request.max_bytes,
             loop=self.settings.loop,
             smooth=self.settings.smooth,
-            recipe=make_recipe(self.settings, variant, memory=self.plan.rung, **versions) | self.request.recipe,
+            recipe=make_recipe(self.settings, variant, memory=self.plan.rung, **versions),
         )
 
 

@@ -64,7 +64,6 @@ class PictureFacts:
     width: int
     height: int
     animated: bool
-    has_alpha: bool
 
 
 def allow_formats(*, max_pixels: int) -> None:
@@ -83,7 +82,6 @@ def probe(path: Path, limits: PictureLimits) -> PictureFacts:
             width=width,
             height=height,
             animated=image.format in _ANIMATED and bool(getattr(image, "is_animated", False)),
-            has_alpha=bool(image.has_transparency_data),
         )
 
 

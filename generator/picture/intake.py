@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Self
 
 from generator.clip import Framing, Shape
 from generator.errors import PictureError, PictureReason
+from generator.memory import MIB
 from generator.picture.limits import PictureLimits
 from generator.process.child import Child
 from generator.protocol import Note, from_line, to_line
@@ -29,7 +30,7 @@ _START_SECONDS = 60.0
 _STATUS_SECONDS = 1.0
 """how long a child that has closed its pipe may take to end"""
 _COMMAND = (sys.executable, "-m", "generator.picture.intake")
-_LEAN_MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(1024 * 1024)}
+_LEAN_MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(MIB)}
 """a malloc that keeps little address space: one arena, as each costs 64 MiB; large blocks always mapped, so that they
 leave no holes when they are freed"""
 

@@ -16,11 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from generator.memory import MIB
 from generator.protocol import from_line
 
 log = logging.getLogger(__name__)
 
-_LINE_LIMIT = 1024 * 1024
+_LINE_LIMIT = MIB
 """bytes; also the most of a log line that is kept"""
 _OWN_SETTINGS = "VIVANT_"
 """how the bot's own environment variables begin; Discord's token is one"""

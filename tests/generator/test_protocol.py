@@ -54,7 +54,6 @@ def test_a_request_survives_the_pipe_whatever_its_settings_and_paths(settings: C
         master_path=Path("/spool/17-2.master.mp4"),
         settings=settings,
         max_bytes=10_000_000,
-        recipe={"title": name},
     )
     assert request_from_wire(from_line(to_line("render", request))) == request
 

@@ -18,6 +18,7 @@ from PIL import Image
 
 from generator.clip import Framing, Shape
 from generator.errors import PictureError, PictureReason
+from generator.memory import MIB
 from generator.picture.image import allow_formats, frame_picture
 from generator.picture.intake import PictureChild, Prepared
 from generator.picture.limits import PictureLimits
@@ -25,7 +26,6 @@ from generator.variants import BUILT_IN
 from tests.support.hostile_pictures import bombs, hostile_pictures
 from tests.support.scenes import blobs
 
-MIB = 1024 * 1024
 DEMO = BUILT_IN["demo"]
 
 NO_HANG_SECONDS = 5.0
