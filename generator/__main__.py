@@ -1,15 +1,19 @@
-"""The command line without a bot: `python -m generator PICTURE -o CLIP`, `plan`, and `--recipe CLIP`."""
+"""The command line without a bot: `python -m generator PICTURE -o CLIP`, `plan`, and `--recipe CLIP`.
+
+It reads the options and shows results; `generator.backend.one_clip` makes the clip.
+Tested in tests/generator/test_main.py.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import logging
 import random
 import sys
-import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -19,32 +23,19 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from generator import protocol
-from generator.backend.backend import ExecutorState, LocalBackend
+from generator.backend.one_clip import ClipJob, make_clip
 from generator.clip import DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
-from generator.errors import (
-    BadFrames,
-    DiskFull,
-    EncodingFailed,
-    ExecutorLost,
-    GeneratorError,
-    OutOfMemory,
-    PictureError,
-    PictureReason,
-    SettingsError,
-    WeightsUnavailable,
-)
-from generator.memory import BESIDE_TORCH_GIB, GIB, Pipeline, check_memory, plan_memory
-from generator.picture.intake import PictureChild
-from generator.picture.limits import PictureLimits
-from generator.protocol import ExecutorConfig, Rendered, RenderRequest, check_device
-from generator.variants import BUILT_IN, Variant
+from generator.errors import GeneratorError, OutOfMemory, SettingsError, terminal_sentence
+from generator.memory import BESIDE_TORCH_GIB, GIB, MIB, Pipeline, check_memory, plan_memory
+from generator.protocol import ExecutorConfig, Rendered, check_device
+from generator.variants import BUILT_IN, Variant, variant_of_folder
 from generator.video.recipe import read_recipe
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 NO_LIMIT = 2**50
-
+"""bytes: more than any clip has"""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -103,21 +94,21 @@ def render(
     """Animate one picture."""
     logging.basicConfig(level="INFO" if verbose else "CRITICAL", format="%(message)s")
     chosen = _variant(variant, model, size)
-    _check(check_memory, memory)
-    _check(check_device, device)
+    with _shown_as_usage():
+        check_memory(memory)
+        check_device(device)
     clip = {"format": _format(format, out), "shape": shape, "framing": framing, "loop": loop, "smooth": smooth}
-    rates = {
-        "conditioning_fps": conditioning_fps,
-        "playback_fps": playback_fps,
-        "frames": chosen.frames if frames is None else frames,
-    }
-    motion = {"motion_bucket": motion_bucket, "noise_augmentation": noise_augmentation, "seed": _seed(seed)}
-    settings = _settings(chosen, quality, steps, decode_chunk=decode_chunk, **clip, **rates, **motion)
-    out = _clip_path(picture, out, settings.format)
-    config = ExecutorConfig(variants={chosen.name: chosen}, device=device, pipeline=pipeline, memory=memory)
-    with _bar(hidden=as_json) as bar:
-        rendered = _run(_animate(picture, out, settings, int(max_mib * 1024 * 1024) or NO_LIMIT, config, bar))
-    _report(rendered, settings, as_json=as_json)
+    rates = {"conditioning_fps": conditioning_fps, "playback_fps": playback_fps, "frames": frames}
+    motion = {"motion_bucket": motion_bucket, "noise_augmentation": noise_augmentation, "seed": seed}
+    settings = _settings(chosen, quality, steps=steps, decode_chunk=decode_chunk, **clip, **rates, **motion)
+    job = ClipJob(
+        picture=picture,
+        out=_clip_path(picture, out, settings.format),
+        settings=settings,
+        max_bytes=int(max_mib * MIB) or NO_LIMIT,
+        config=ExecutorConfig(variants={chosen.name: chosen}, device=device, pipeline=pipeline, memory=memory),
+    )
+    _report(_run(job, hidden=as_json), settings, as_json=as_json)
 
 
 @app.command()
@@ -130,109 +121,51 @@ def plan(
 ) -> None:
     """Say how a card of some size would render a variant's full clip, and its predicted peak."""
     chosen = _variant(variant, None, None)
-    _check(check_memory, memory)
-    free_bytes = int((vram_gib - BESIDE_TORCH_GIB) * GIB)
+    with _shown_as_usage():
+        check_memory(memory)
+    free, stock = int((vram_gib - BESIDE_TORCH_GIB) * GIB), pipeline is Pipeline.STOCK
     try:
-        found = plan_memory(
-            free_bytes, chosen, *chosen.landscape, chosen.frames, memory, stock=pipeline is Pipeline.STOCK
-        )
+        found = plan_memory(free, chosen, *chosen.landscape, chosen.frames, memory, stock=stock)
     except OutOfMemory as error:
         _stop(f"A clip of {variant} {error.text}.")
     facts = {"variant": variant, "vram_gib": vram_gib, **dataclasses.asdict(found)}
     facts["peak_gib"] = round(found.peak_bytes / GIB, 2)
     if as_json:
         sys.stdout.write(json.dumps(facts) + "\n")
-        return
-    table = Table("what", "value", title=f"{variant} on a card of {vram_gib:g} GiB")
+    else:
+        _show_plan(facts)
+
+
+def _show_plan(facts: dict[str, Any]) -> None:
+    table = Table("what", "value", title=f"{facts['variant']} on a card of {facts['vram_gib']:g} GiB")
     for key, value in facts.items():
         table.add_row(key, str(value))
     console.print(table)
 
 
-async def _animate(
-    picture: Path, out: Path, settings: ClipSettings, max_bytes: int, config: ExecutorConfig, bar: Progress
-) -> Rendered:
-    """Prepare the picture and render it, both in children, as the bot does."""
-    task = bar.add_task("picture", total=None)
-    variant = config.variants[settings.variant]
-    with tempfile.TemporaryDirectory(prefix="vivant-") as folder:
-        conditioning = Path(folder) / "conditioning.png"
-        async with PictureChild(PictureLimits(), children=1) as pictures:
-            prepared = await pictures.prepare(picture, conditioning, variant, settings.shape, settings.framing)
-        request = RenderRequest(
-            job=1,
-            attempt=1,
-            picture_path=conditioning,
-            clip_path=out.absolute(),
-            settings=dataclasses.replace(settings, shape=prepared.shape),
-            max_bytes=max_bytes,
-        )
+def _run(job: ClipJob, *, hidden: bool) -> Rendered:
+    """Make the clip behind a progress bar. What goes wrong becomes a sentence and an exit status."""
+    columns = (TextColumn("{task.description:8s}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors, transient=True, disable=hidden) as bar:
+        task = bar.add_task("picture", total=None)
 
         def show(item: protocol.Progress) -> None:
             bar.update(task, description=str(item.phase), completed=item.step, total=item.of or None)
 
-        def show_start(state: ExecutorState, facts: dict[str, Any]) -> None:
-            if state is ExecutorState.LOADING:
-                bar.update(task, description="load", completed=facts.get("step", 0), total=facts.get("of") or None)
-
-        backend = LocalBackend(config, slots=1, on_state=show_start)
-        await backend.start()
         try:
-            rendered = await backend.render(request, show)
-        finally:
-            await backend.close()
-    return dataclasses.replace(rendered, notes=prepared.notes + rendered.notes)
-
-
-def _run(work: Coroutine[Any, Any, Rendered]) -> Rendered:
-    try:
-        return asyncio.run(work)
-    except GeneratorError as error:
-        _stop(sentence(error))
-    except OSError as error:
-        _stop(f"{error}.")
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-
-
-def sentence(error: GeneratorError) -> str:
-    """Say what happened and what to do, for a person at a terminal."""
-    data = error.data
-    match error:
-        case PictureError():
-            return _PICTURE.get(error.reason, "This picture cannot be used: {text}.").format(text=error.text, **data)
-        case WeightsUnavailable() if data.get("why") == "device":
-            return error.text
-        case WeightsUnavailable():
-            return f"The weights cannot be loaded. {data.get('remedy', error.text)}"
-        case OutOfMemory():
-            return f"This clip does not fit into memory: {error.text}. Try fewer --frames or a smaller --size."
-        case BadFrames():
-            return f"The model gave {data.get('kind')} frames, also on a second try. Try another --seed or picture."
-        case EncodingFailed() if data.get("why") == "ffmpeg-missing":
-            return "There is no ffmpeg: pip install imageio-ffmpeg."
-        case EncodingFailed():
-            return f"The clip could not be written: {error.text}. Try another --format or a larger --max-mib."
-        case DiskFull():
-            return "The disk is full. Make room and try again."
-        case ExecutorLost():
-            return f"The rendering process is gone: {error.text}. --verbose shows what it said last."
-        case SettingsError():
-            return f"{error.text[:1].upper()}{error.text[1:]}."
-    return f"The render failed: {error.text}. --verbose shows more."
-
-
-_PICTURE = {
-    PictureReason.NOT_A_PICTURE: "This file is not a picture. Try a JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC.",
-    PictureReason.UNSUPPORTED_FORMAT: "This format is not supported. Try a JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC.",
-    PictureReason.CORRUPT: "This picture is damaged: {text}. Save it again in another program.",
-    PictureReason.EMPTY: "This file is empty.",
-}
+            return asyncio.run(make_clip(job, show))
+        except GeneratorError as error:
+            _stop(terminal_sentence(error))
+        except OSError as error:
+            _stop(f"{error}.")
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
 
 
 def _variant(name: str, model: Path | None, size: str | None) -> Variant:
     if model is not None:
-        variant = _local_variant(model)
+        with _shown_as_usage():
+            variant = variant_of_folder(model)
     elif name in BUILT_IN:
         variant = BUILT_IN[name]
     else:
@@ -246,35 +179,25 @@ def _variant(name: str, model: Path | None, size: str | None) -> Variant:
     return dataclasses.replace(variant, landscape=wanted, portrait=wanted, square=wanted)
 
 
-def _local_variant(folder: Path) -> Variant:
-    """Describe a checkpoint folder by what its own configuration says."""
-    try:
-        unet = json.loads((folder / "unet" / "config.json").read_text())
-    except (OSError, ValueError):
-        raise typer.BadParameter(f"{folder} holds no Stable Video Diffusion checkpoint in diffusers' layout") from None
-    return Variant(name=folder.name, source=str(folder.absolute()), frames=int(unet.get("num_frames", 25)))
-
-
-def _settings(variant: Variant, quality: Quality | None, steps: int | None, **values: Any) -> ClipSettings:
+def _settings(variant: Variant, quality: Quality | None, **chosen: Any) -> ClipSettings:
+    """Fill in what was not chosen. Leaves with a usage error on a value out of bounds."""
     quality = quality or variant.quality or Quality.QUALITY
-    values |= {"variant": variant.name, "quality": quality, "steps": DEFAULT_STEPS[quality] if steps is None else steps}
+    usual = {"frames": variant.frames, "steps": DEFAULT_STEPS[quality], "seed": random.randrange(2**32)}
+    values: dict[str, Any] = usual | {name: value for name, value in chosen.items() if value is not None}
+    values |= {"variant": variant.name, "quality": quality}
     if variant.max_guidance:
         values["max_guidance"] = variant.max_guidance
-    try:
+    with _shown_as_usage():
         return ClipSettings(**values)
-    except SettingsError as error:
-        raise typer.BadParameter(error.text) from error
 
 
-def _check(check: Callable[[str], None], value: str) -> None:
+@contextlib.contextmanager
+def _shown_as_usage() -> Iterator[None]:
+    """Show a SettingsError as typer shows a mistake in the command."""
     try:
-        check(value)
+        yield
     except SettingsError as error:
         raise typer.BadParameter(error.text) from error
-
-
-def _seed(wanted: int | None) -> int:
-    return random.randrange(2**32) if wanted is None else wanted
 
 
 def _clip_path(picture: Path, out: Path | None, format: Format) -> Path:
@@ -295,11 +218,6 @@ def _format(wanted: Format | None, out: Path | None) -> Format:
     if wanted and wanted != suffix:
         raise typer.BadParameter(f"--format {wanted} and a file that ends in .{suffix} contradict each other")
     return Format(suffix)
-
-
-def _bar(*, hidden: bool) -> Progress:
-    columns = (TextColumn("{task.description:8s}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=errors, transient=True, disable=hidden)
 
 
 def _report(rendered: Rendered, settings: ClipSettings, *, as_json: bool) -> None:

@@ -7,12 +7,13 @@
         ├── OutOfMemory        not even the smallest memory plan fits
         ├── BadFrames          the model's frames are broken, also after a rerun
         ├── WeightsUnavailable the variant's weights are missing, gated or damaged
-        ├── EncodingFailed     ffmpeg is missing or failed, or no rung meets the byte budget
+        ├── EncodingFailed     ffmpeg is missing or failed, or no step of the size ladder meets the byte budget
         ├── DiskFull           no room for the clip
-        ├── ExecutorLost       the child died, hung or spoke garbage: not the job's own fault until it repeats
+        ├── ExecutorLost       the child died, hung or wrote garbage: not the job's own fault until it repeats
         └── RenderCrashed      any other exception inside the child
 
-Messages are for logs. People read sentences from `bot.edge.layouts`, made from the class and `data`.
+The texts are for logs. People in Discord read the sentences of `bot/texts/explanations.py`, people at a terminal those
+of `terminal_sentence`; both are chosen by the class and filled from `data`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any, ClassVar, Self
 
 
 class GeneratorError(Exception):
-    """Root of everything this package raises on purpose."""
+    """The root of everything that this package raises on purpose."""
 
     code: ClassVar[str] = "error"
 
@@ -32,7 +33,7 @@ class GeneratorError(Exception):
         self.data: dict[str, Any] = data
 
     def to_wire(self) -> dict[str, Any]:
-        """Give the error as a JSON object for the pipe."""
+        """Return the error as a JSON object for the pipe."""
         return {"code": self.code, "text": self.text, "data": self.data}
 
 
@@ -52,7 +53,7 @@ class PictureReason(StrEnum):
     CORRUPT = "corrupt"
     EMPTY = "empty"
     TOO_SLOW = "too-slow"
-    """decoding passed its time or memory limit"""
+    """decoding exceeded its time or memory limit"""
 
 
 class PictureError(GeneratorError):
@@ -66,10 +67,11 @@ class PictureError(GeneratorError):
 
 
 class RenderError(GeneratorError):
-    """A render did not give a clip."""
+    """A render ended without a clip."""
 
     code = "render"
     retryable: ClassVar[bool] = False
+    """whether the same request may succeed the next time"""
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> RenderError:
@@ -110,26 +112,65 @@ class DiskFull(RenderError):
 
 
 class ExecutorLost(RenderError):
-    """The child is gone. `data`: cause = exit | signal | stall | garbage | fatal | version | closed, detail, log,
-    innocent (true when this request had not begun, or another one was at fault: an attempt that need not count)."""
+    """The child is gone. `data`: cause, detail, log, innocent.
+
+    `cause` is exit, signal, stall, garbage, fatal, version or closed; `log` is what the child logged last.
+    `innocent` is true when this request had not begun, or another one was at fault: an attempt that need not count.
+    """
 
     code = "executor-lost"
     retryable = True
 
 
 class RenderCrashed(RenderError):
-    """An exception nobody planned for. `data`: type."""
+    """An exception that no other class is for. `data`: type."""
 
     code = "crashed"
     retryable = True
 
 
 class Cancelled(GeneratorError):
-    """Raised inside the child to leave a render at the next check; never crosses the backend."""
+    """Raised inside the child to leave a render at the next check. It never crosses the pipe."""
 
     code = "cancelled"
 
     @classmethod
     def now(cls) -> Self:
-        """Give the one instance a check raises."""
+        """Return the error that a check raises."""
         return cls("cancelled")
+
+
+_PICTURE_SENTENCES = {
+    PictureReason.NOT_A_PICTURE: "This file is not a picture. Try a JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC.",
+    PictureReason.UNSUPPORTED_FORMAT: "This format is not supported. Try a JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC.",
+    PictureReason.CORRUPT: "This picture is damaged: {text}. Save it again in another program.",
+    PictureReason.EMPTY: "This file is empty.",
+}
+_ANY_PICTURE = "This picture cannot be used: {text}."
+
+
+def terminal_sentence(error: GeneratorError) -> str:
+    """Say what happened and what to do, for a person who runs `python -m generator`."""
+    data = error.data
+    match error:
+        case PictureError():
+            return _PICTURE_SENTENCES.get(error.reason, _ANY_PICTURE).format(text=error.text, **data)
+        case WeightsUnavailable() if data.get("why") == "device":
+            return error.text
+        case WeightsUnavailable():
+            return f"The weights cannot be loaded. {data.get('remedy', error.text)}"
+        case OutOfMemory():
+            return f"This clip does not fit into memory: {error.text}. Try fewer --frames or a smaller --size."
+        case BadFrames():
+            return f"The model gave {data.get('kind')} frames, also on a second try. Try another --seed or picture."
+        case EncodingFailed() if data.get("why") == "ffmpeg-missing":
+            return "There is no ffmpeg: pip install imageio-ffmpeg."
+        case EncodingFailed():
+            return f"The clip could not be written: {error.text}. Try another --format or a larger --max-mib."
+        case DiskFull():
+            return "The disk is full. Make room and try again."
+        case ExecutorLost():
+            return f"The rendering process is gone: {error.text}. --verbose shows what it said last."
+        case SettingsError():
+            return f"{error.text[:1].upper()}{error.text[1:]}."
+    return f"The render failed: {error.text}. --verbose shows more."

@@ -1,13 +1,15 @@
-"""The model variants: where their weights come from and what they expect. Pure data, no torch."""
+"""The model variants: where their weights come from and what they expect. Knows no torch; loads no weights."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from generator.clip import Quality, Shape
+from generator.errors import SettingsError
 
 Size = tuple[int, int]
 """width, height in pixels"""
@@ -36,12 +38,12 @@ class Variant:
     description: str = ""
     is_demo: bool = False
     quality: Quality | None = None
-    """the schedule when the person names none; None: the operator's choice"""
+    """the schedule when the person chooses none; None: the operator's choice"""
     max_guidance: float | None = None
     """likewise the guidance; 1.0 asks the UNet once per step instead of twice"""
 
     def size(self, shape: Shape) -> Size:
-        """Give width and height for a shape; AUTO must be resolved from the picture first."""
+        """Return width and height in pixels for a shape; AUTO must be resolved from the picture first."""
         sizes = {Shape.LANDSCAPE: self.landscape, Shape.PORTRAIT: self.portrait, Shape.SQUARE: self.square}
         return sizes[shape]
 
@@ -51,12 +53,12 @@ class Variant:
         return Path(self.source).is_dir()
 
     def to_json(self) -> dict[str, Any]:
-        """Give the variant as a JSON object."""
+        """Return the variant as a JSON object."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, wire: dict[str, Any]) -> Variant:
-        """Rebuild a variant from `to_json`."""
+        """Rebuild a variant from `to_json`; unknown keys (of a newer version) are ignored."""
         known = {field.name for field in dataclasses.fields(cls)}
         values = {key: value for key, value in wire.items() if key in known}
         for name in ("landscape", "portrait", "square"):
@@ -66,6 +68,16 @@ class Variant:
         if values.get("quality"):
             values["quality"] = Quality(values["quality"])
         return cls(**values)
+
+
+def variant_of_folder(folder: Path) -> Variant:
+    """Describe a checkpoint folder by its own configuration. Raises SettingsError when it holds no checkpoint."""
+    try:
+        unet = json.loads((folder / "unet" / "config.json").read_text())
+    except (OSError, ValueError):
+        text = f"{folder} holds no Stable Video Diffusion checkpoint in diffusers' layout"
+        raise SettingsError(text, setting="model", value=str(folder)) from None
+    return Variant(name=folder.name, source=str(folder.absolute()), frames=int(unet.get("num_frames", 25)))
 
 
 _STABILITY_LICENCE = "Stability AI Community License"

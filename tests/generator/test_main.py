@@ -1,4 +1,4 @@
-"""`python -m generator`: a clip without a bot, the plan for a card, a clip's recipe, and what people read on errors."""
+"""`python -m generator`: a clip without a bot, the plan for a card, a clip's recipe, and mistakes in the command."""
 
 from __future__ import annotations
 
@@ -12,20 +12,7 @@ from PIL import Image
 from skimage import data
 from typer.testing import CliRunner
 
-from generator.__main__ import app, sentence
-from generator.errors import (
-    BadFrames,
-    DiskFull,
-    EncodingFailed,
-    ExecutorLost,
-    GeneratorError,
-    OutOfMemory,
-    PictureError,
-    PictureReason,
-    RenderCrashed,
-    SettingsError,
-    WeightsUnavailable,
-)
+from generator.__main__ import app
 
 
 def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -124,28 +111,3 @@ def test_weights_that_are_not_there_are_a_sentence_with_the_remedy(picture: Path
     assert done.returncode == 1
     assert "model_index.json" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize("reason", PictureReason)
-def test_every_reason_to_refuse_a_picture_has_its_sentence(reason: PictureReason) -> None:
-    said = sentence(PictureError(reason, "it says why"))
-    assert said.endswith(".") and "{" not in said
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        WeightsUnavailable("x", remedy="Do this."),
-        OutOfMemory("needs 9 GiB"),
-        BadFrames("x", kind="nan"),
-        EncodingFailed("x", why="ffmpeg-missing"),
-        EncodingFailed("x", why="budget"),
-        DiskFull("x"),
-        ExecutorLost("x"),
-        RenderCrashed("x", type="ValueError"),
-        SettingsError("steps must be less"),
-    ],
-)
-def test_every_error_has_its_sentence(error: GeneratorError) -> None:
-    said = sentence(error)
-    assert said[0].isupper() and said.endswith(".")

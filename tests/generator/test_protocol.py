@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality, Shape
-from generator.errors import ExecutorLost, OutOfMemory, RenderCrashed, RenderError
+from generator.errors import SettingsError
 from generator.protocol import (
     ExecutorConfig,
     Note,
@@ -18,6 +17,7 @@ from generator.protocol import (
     Progress,
     Rendered,
     RenderRequest,
+    check_device,
     config_from_wire,
     from_line,
     progress_from_wire,
@@ -106,18 +106,12 @@ def test_what_is_no_protocol_line_is_a_value_error(line: bytes) -> None:
         from_line(line)
 
 
-@pytest.mark.parametrize("kind", RenderError.__subclasses__(), ids=lambda kind: kind.__name__)
-def test_every_render_error_comes_back_as_itself(kind: type[RenderError]) -> None:
-    error = kind("what happened", cause="x", detail=1)
-    back = RenderError.from_wire(json.loads(json.dumps(error.to_wire())))
-    assert type(back) is kind
-    assert (back.text, back.data) == ("what happened", {"cause": "x", "detail": 1})
+@pytest.mark.parametrize("device", ["auto", "cpu", "mps", "cuda", "cuda:0", "cuda:12"])
+def test_the_devices_that_a_configuration_may_name(device: str) -> None:
+    check_device(device)
 
 
-def test_an_unknown_error_code_becomes_a_crash() -> None:
-    assert type(RenderError.from_wire({"code": "from-the-future"})) is RenderCrashed
-
-
-def test_which_errors_may_be_tried_again() -> None:
-    assert ExecutorLost("x").retryable
-    assert not OutOfMemory("x").retryable
+@pytest.mark.parametrize("device", ["", "gpu", "cuda:", "cuda:x", "CUDA"])
+def test_other_devices_are_refused(device: str) -> None:
+    with pytest.raises(SettingsError, match=r"cuda:N"):
+        check_device(device)

@@ -1,0 +1,47 @@
+"""A clip's settings: the bounds of every number, and the way to JSON and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from generator.clip import BOUNDS, DEFAULT_STEPS, ClipSettings, Format, Loop, Quality
+from generator.errors import SettingsError
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_every_number_is_held_to_its_bounds(name: str) -> None:
+    low, high = BOUNDS[name]
+    plain = ClipSettings(min_guidance=1.0, max_guidance=10.0)
+    for value in (low, high):
+        dataclasses.replace(plain, **{name: value})  # type: ignore[arg-type]
+    for value in (low - 1, high + 1):
+        with pytest.raises(SettingsError) as caught:
+            dataclasses.replace(plain, **{name: value})  # type: ignore[arg-type]
+        assert caught.value.data == {"setting": name, "value": value, "low": low, "high": high}
+
+
+def test_the_guidance_does_not_fall_over_the_clip() -> None:
+    with pytest.raises(SettingsError, match="min_guidance"):
+        ClipSettings(min_guidance=3.0, max_guidance=2.0)
+
+
+def test_settings_come_back_from_json() -> None:
+    settings = ClipSettings(format=Format.GIF, loop=Loop.SEAM, quality=Quality.FAST, seed=2**32 - 1, decode_chunk=8)
+    assert ClipSettings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+
+
+def test_a_key_of_a_newer_version_is_ignored_and_a_missing_one_is_the_default() -> None:
+    assert ClipSettings.from_json({"from_the_future": 1}) == ClipSettings()
+
+
+def test_a_value_that_is_none_of_a_kind_is_named_with_the_allowed_ones() -> None:
+    with pytest.raises(SettingsError, match="boomerang") as caught:
+        ClipSettings.from_json({"loop": "backwards"})
+    assert caught.value.data == {"setting": "loop", "value": "backwards"}
+
+
+def test_every_quality_has_its_steps() -> None:
+    assert set(DEFAULT_STEPS) == set(Quality)
