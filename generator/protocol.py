@@ -7,7 +7,7 @@ To the child (stdin):   {"type": "configure", "protocol": 1, "parent": pid, ...E
                         end of file: stop at once
 From the child (stdout): {"type": "hello", "protocol": 1}                         first line
                         {"type": "loading", "variant": "svd", "step": 1, "of": 4}
-                        {"type": "ready", "facts": {...}}                        loaded; what `describe` gives
+                        {"type": "ready", "facts": {...}}                        loaded; what `describe` returns
                         {"type": "broken", "error": {...}}                       the variant cannot be loaded
                         {"type": "progress" | "rendered" | "failed" | "cancelled", "job": 17, "attempt": 1, ...}
                         {"type": "fatal", "text": "..."}                         then it exits 70

@@ -27,7 +27,7 @@ from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, Rendered, Rende
 log = logging.getLogger(__name__)
 
 _STATUS_SECONDS = 0.05
-"""the exit status follows the end of file within a millisecond or two, or the child closed its stdout and lives"""
+"""the exit status follows the end of file within a millisecond or two, or the child closed its stdout and still runs"""
 
 
 class Backend(Protocol):
@@ -63,7 +63,7 @@ class ExecutorState(StrEnum):
     LOADING = "loading"
     """starting, or reading a variant's weights; facts: variant, step, of"""
     READY = "ready"
-    """facts: what `describe` gives"""
+    """facts: what `describe` returns"""
     RESTARTING = "restarting"
     """it is gone and is started again; facts: cause, detail, and seconds until then"""
     BROKEN = "broken"

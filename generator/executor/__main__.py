@@ -11,7 +11,7 @@ from collections.abc import Callable
 from generator.executor.device import Device
 from generator.executor.events import EventWriter
 from generator.executor.loop import Executor
-from generator.process.lifeline import die_with_parent, guard_group, step_back, take_stdout
+from generator.process.lifeline import die_with_parent, guard_group, lower_priority, take_stdout
 from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, config_from_wire, from_line
 
 
@@ -22,9 +22,12 @@ def _torch_device(config: ExecutorConfig) -> Device:
 
 
 def main(make_device: Callable[[ExecutorConfig], Device] = _torch_device, *, pulse_seconds: float = 20.0) -> None:
-    """Be the child: speak the protocol on stdin and stdout until stdin ends."""
+    """Run the executor: read requests from stdin and write events to stdout, until stdin ends.
+
+    `pulse_seconds` is the time between two reports of a long load.
+    """
     guard_group()
-    step_back()
+    lower_priority()
     events = EventWriter(take_stdout())
     first = sys.stdin.buffer.readline()
     if not first:

@@ -1,4 +1,7 @@
-"""Whatever a picture's pixels are made of, to opaque 8-bit sRGB. Pillow only."""
+"""Pixels of every kind to opaque 8-bit sRGB. Knows Pillow only, and neither files nor sizes.
+
+Tested in tests/generator/picture/test_image.py.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,13 @@ from typing import Any
 from PIL import Image, ImageCms, ImageStat
 
 _STRIP_PIXELS = 4_000_000
-"""a strip is at most this large while it is converted, so that a huge picture is never there twice"""
+"""the most pixels that are converted at once, so that a huge picture is never in memory twice"""
 
 _WHITE, _DARK = (255, 255, 255), (32, 32, 32)
 
 
 def reduced(image: Image.Image, factor: int) -> Image.Image:
-    """Give a loaded picture in an 8-bit mode (L, LA, RGB, RGBA, CMYK or LAB), `factor` times smaller each way."""
+    """Return a loaded picture in an 8-bit mode (L, LA, RGB, RGBA, CMYK or LAB), each side `factor` times smaller."""
     levels = _levels(image)
     if factor == 1:
         return _eight_bit(image, levels)
@@ -31,7 +34,7 @@ def reduced(image: Image.Image, factor: int) -> Image.Image:
 
 
 def to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
-    """Give RGB or RGBA in sRGB; a profile that is damaged or of another kind of picture is not used."""
+    """Return RGB or RGBA in sRGB; a profile that is damaged or of another kind of picture is not used."""
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     plain = image.convert(image.mode[:-1]) if alpha else image
     rgb = _through_profile(plain, icc_profile) or plain.convert("RGB")
@@ -41,7 +44,7 @@ def to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
 
 
 def flattened(image: Image.Image) -> tuple[Image.Image, bool]:
-    """Give the picture without transparency, and whether it had any.
+    """Return the picture without transparency, and whether it had any.
 
     The background is white, or dark where what is visible is itself nearly white: a white logo stays visible.
     """
@@ -60,7 +63,7 @@ def flattened(image: Image.Image) -> tuple[Image.Image, bool]:
 
 
 def _levels(image: Image.Image) -> tuple[float, float] | None:
-    """Give the range of a picture with more than 8 bits a channel, None for the others."""
+    """Return the lowest and highest level of a picture with more than 8 bits a channel, None for the others."""
     if image.mode.startswith("I;16"):
         return 0.0, 65535.0
     if image.mode not in ("I", "F"):

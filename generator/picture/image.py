@@ -1,6 +1,6 @@
-"""One uploaded picture to one conditioning image: probe, decode, upright, sRGB, framed. Pillow only, no torch.
+"""One uploaded picture to one conditioning image: probe, decode, upright, sRGB, framed. Knows Pillow, no torch.
 
-Runs inside the picture child (`generator.picture.intake`), which bounds its time and memory.
+It runs inside the picture child (`generator.picture.intake`), which limits its time and memory.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DAMAGED = (
 """What Pillow's loaders are known to raise on a damaged file."""
 
 UPSCALE_TOLD = 1.5
-"""from this enlargement on the softness shows, and the person is told"""
+"""from this enlargement on the clip looks soft, and a note says so"""
 
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 """where further images mean movement; in TIFF, HEIF and JPEG they are pages, bursts and depth maps"""
@@ -58,7 +58,7 @@ _UPRIGHT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureFacts:
-    """What a file's header says; `width` and `height` are those of the upright picture."""
+    """What a file's header says; `width` and `height` (pixels) are those of the upright picture."""
 
     format: str
     width: int
@@ -74,7 +74,7 @@ def allow_formats(*, max_pixels: int) -> None:
 
 
 def probe(path: Path, limits: PictureLimits) -> PictureFacts:
-    """Give a picture's facts without decoding it. Raises PictureError."""
+    """Read a picture's facts without decoding it. Raises PictureError."""
     with _opened(path, limits) as image:
         width, height = _upright_size(image)
         return PictureFacts(
@@ -88,9 +88,9 @@ def probe(path: Path, limits: PictureLimits) -> PictureFacts:
 def frame_picture(
     path: Path, size: Size, framing: Framing, limits: PictureLimits
 ) -> tuple[Image.Image, tuple[Note, ...]]:
-    """Give the first frame, upright, in sRGB, of exactly `size`, and what the person should know. Raises PictureError.
+    """Return the first frame, upright, in sRGB, of exactly `size`, and what the person should know.
 
-    Never stretched: the picture is cropped, or padded over its own blurred copy.
+    It is never stretched: the picture is cropped, or padded over its own blurred copy. Raises PictureError.
     """
     notes: list[Note] = []
     if probe(path, limits).animated:
@@ -106,7 +106,7 @@ def frame_picture(
 
 @contextlib.contextmanager
 def _opened(path: Path, limits: PictureLimits) -> Iterator[Image.Image]:
-    """Open a picture and check what it says of itself; anything that goes wrong inside is a PictureError."""
+    """Open a picture and check its header; any error inside the block becomes a PictureError."""
     count = path.stat().st_size
     if count == 0:
         raise PictureError(PictureReason.EMPTY, "the file is empty")
@@ -158,7 +158,7 @@ _OTHERS = (
 
 
 def _not_opened(path: Path) -> PictureError:
-    """Tell a damaged picture from one of another kind and from what is none."""
+    """Return why Pillow could not open it: a damaged picture, another format, or no picture."""
     with path.open("rb") as file:
         head = file.read(16)
     if head.startswith(_OURS) or head[8:12] in (*_OUR_BRANDS, b"WEBP"):
@@ -171,11 +171,11 @@ def _not_opened(path: Path) -> PictureError:
 
 def _orientation(image: Image.Image) -> int:
     if image.format == "TIFF":
-        return 1  # Pillow turns this one itself, and tells the upright size beforehand
+        return 1  # Pillow turns this one itself, and its size is the upright one already
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except (*DAMAGED, MemoryError):
-        return 1  # broken metadata does not spoil the picture
+        return 1  # the picture itself may be fine
 
 
 def _upright_size(image: Image.Image) -> Size:
@@ -189,7 +189,7 @@ def _upright(picture: Image.Image, image: Image.Image) -> Image.Image:
 
 
 def _small_rgb(image: Image.Image, scale: float, notes: list[Note]) -> Image.Image:
-    """Decode to opaque 8-bit sRGB, brought near the frame's size before anything else: memory is short."""
+    """Decode to opaque 8-bit sRGB, reduced to near the frame's size before anything else: memory is limited."""
     factor = max(1, int(scale / 2))  # leaves 2-4 pixels for one, for the final filter to choose from
     if image.format in ("JPEG", "MPO") and factor > 1:
         width, height = image.size
@@ -215,7 +215,7 @@ def _cut(picture: Image.Image, size: Size, box: tuple[float, float, float, float
 
 
 def _padded(picture: Image.Image, size: Size) -> Image.Image:
-    """Lay the whole picture over its own blurred, slightly darker copy."""
+    """Return the whole picture over its own blurred, slightly darker copy."""
     fitted, box = pad_fit(picture.size, size)
     if fitted == size:
         return _cut(picture, size, box)

@@ -1,6 +1,12 @@
-"""The picture child: strangers' pictures are decoded in a process of their own, with a memory and a time limit.
+"""The picture child: strangers' pictures are decoded in a process of their own, under a memory and a time limit.
 
-Imports no picture library in the calling process. One JSON object a line crosses the pipe, with paths only.
+The calling process imports no picture library. One JSON object a line crosses the pipe, with paths only:
+
+To the child (argument 1: the limits):  {"type": "prepare", "source": ..., "target": ..., "sizes": ..., ...}
+From the child:                         {"type": "ready"}                       first line
+                                        {"type": "prepared", "prepared": {...}}
+                                        {"type": "refused", "error": {...}}     the picture cannot be used
+                                        {"type": "unwritable", "os_error": [...]}   the target cannot be written
 """
 
 from __future__ import annotations
@@ -26,7 +32,7 @@ from generator.protocol import Note, from_line, to_line
 from generator.variants import Variant
 
 _START_SECONDS = 60.0
-"""for Python and Pillow to load; a machine under full load is slow at that, and no picture is to blame"""
+"""for Python and Pillow to load; a machine under full load is slow at that, which is no picture's fault"""
 _STATUS_SECONDS = 1.0
 """how long a child that has closed its pipe may take to end"""
 _COMMAND = (sys.executable, "-m", "generator.picture.intake")
@@ -37,7 +43,7 @@ leave no holes when they are freed"""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A conditioning image that lies complete at its target, and what became of the picture."""
+    """A conditioning image that lies complete at its target: its size, the picture's, and notes for the person."""
 
     width: int
     height: int
@@ -48,9 +54,9 @@ class Prepared:
 
 
 class PictureChild:
-    """Turns uploaded pictures into conditioning images, a few at a time, each in a child that may die.
+    """Turns uploaded pictures into conditioning images, a few at a time, each in a child process.
 
-    A child that breaks a limit is killed and the next picture gets a fresh one.
+    A child that exceeds a limit is killed, and the next picture gets a new one.
     """
 
     def __init__(self, limits: PictureLimits | None = None, *, children: int = 2) -> None:
@@ -72,7 +78,7 @@ class PictureChild:
     async def prepare(self, source: Path, target: Path, variant: Variant, shape: Shape, framing: Framing) -> Prepared:
         """Write the conditioning image, a PNG of exactly the variant's size, to `target`.
 
-        Raises PictureError, and OSError when the target cannot be written.
+        Raises PictureError when the picture cannot be used, OSError when the target cannot be written.
         """
         sizes = {kind: variant.size(kind) for kind in Shape if kind is not Shape.AUTO}
         paths = {"source": source, "target": target}
@@ -169,7 +175,7 @@ def _serve(limits: PictureLimits) -> None:
     answers = _keep_libraries_quiet()
     answers.write(to_line("ready"))
     for line in sys.stdin.buffer:
-        # The parent watches the time too. This one also ends a child whose parent is gone.
+        # The parent counts the time too. This timer also ends a child whose parent is gone.
         signal.setitimer(signal.ITIMER_REAL, limits.seconds + 1)
         answer = _answer(from_line(line), limits)
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -177,9 +183,12 @@ def _serve(limits: PictureLimits) -> None:
 
 
 def _keep_libraries_quiet() -> BinaryIO:
-    """Give the pipe for answers; a C library's own words must not look like one, nor fill the bot's log."""
+    """Return the pipe for answers, and send what C libraries print nowhere.
+
+    It must neither look like an answer nor fill the bot's log.
+    """
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    logging.disable()  # Pillow's words on damaged files
+    logging.disable()  # Pillow's messages about damaged files
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)  # Python's own tracebacks stay visible
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
@@ -204,14 +213,8 @@ def _answer(request: dict[str, Any], limits: PictureLimits) -> bytes:
             picture.save(aside, "PNG", compress_level=1)
     except OSError as error:
         return to_line("unwritable", os_error=[error.errno, error.strerror])
-    prepared = Prepared(
-        width=width,
-        height=height,
-        shape=shape,
-        source_width=facts.width,
-        source_height=facts.height,
-        notes=notes,
-    )
+    sizes = {"width": width, "height": height, "source_width": facts.width, "source_height": facts.height}
+    prepared = Prepared(shape=shape, notes=notes, **sizes)
     return to_line("prepared", prepared=dataclasses.asdict(prepared))
 
 

@@ -1,7 +1,9 @@
-"""Where in a picture the eye goes: colour that stands out, and detail. Pillow only.
+"""The most salient part of a picture, where people look first: colour that stands out, and detail. Knows Pillow only.
 
 Frequency-tuned saliency (Achanta, Hemami, Estrada, Susstrunk, CVPR 2009: the distance of each slightly blurred pixel
 from the mean colour; here in YCbCr) plus gradient energy, on a thumbnail.
+
+Tested in tests/generator/picture/test_image.py.
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ from PIL import Image, ImageFilter, ImageStat
 
 _THUMBNAIL = 128
 _CENTRE_PULL = 0.25
-"""the part of its saliency that a window at the very edge loses: people place what matters near the middle"""
+"""the part of its saliency that a window at the very edge loses: in most pictures the subject is near the middle"""
 
 
 def salient_focus(picture: Image.Image, target: tuple[int, int]) -> tuple[float, float]:
-    """Give the `focus` for `cover_box` that keeps the most salient part of an RGB picture; 0.5 is the centre."""
+    """Return the `focus` for `cover_box` that keeps the most salient part of an RGB picture; 0.5 is the centre.
+
+    `target` is the frame's width and height.
+    """
     thumb = picture.copy()
     thumb.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)
     (width, height), saliency = thumb.size, _saliency(thumb)
@@ -28,7 +33,7 @@ def salient_focus(picture: Image.Image, target: tuple[int, int]) -> tuple[float,
 
 
 def _saliency(thumb: Image.Image) -> list[float]:
-    """Give one number a pixel, row by row; colour and detail weigh the same on average."""
+    """Return one number a pixel, row by row; on average half of it is colour and half detail."""
     colour, detail = _colour_distance(thumb), _gradient(thumb)
     colour_weight, detail_weight = 1 / (sum(colour) or 1), 1 / (sum(detail) or 1)
     return [colour_weight * c + detail_weight * d for c, d in zip(colour, detail, strict=True)]
@@ -52,7 +57,7 @@ def _gradient(thumb: Image.Image) -> list[int]:
 
 
 def _best_window(profile: list[float], part: float) -> float:
-    """Give where (0 first, 1 last) a window over `part` of the profile holds most; the more central one of equals."""
+    """Return where (0 first, 1 last) a window over `part` of the profile holds most; of equals the most central one."""
     room = len(profile) - round(len(profile) * part)
     if room <= 0:
         return 0.5

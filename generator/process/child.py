@@ -36,7 +36,7 @@ _LEVELS = {
 
 @dataclass(frozen=True, slots=True)
 class ChildEnd:
-    """How a child ended."""
+    """How a child ended, in a form that error texts can use."""
 
     status: int | None
     """the exit status, negative for a signal; None: it still runs, although it closed its stdout"""
@@ -124,7 +124,8 @@ class Child:
         """End the child and everything in its group at once. Returns when the child is gone."""
         self._kill_group()
         await self._process.wait()
-        await asyncio.wait({self._logging}, timeout=1.0)  # what it said last; a process that left the group may hold on
+        # Its last lines; not for ever, because a process that left the group may hold the pipe open.
+        await asyncio.wait({self._logging}, timeout=1.0)
         self._logging.cancel()
         if self._process.stdin is not None:
             self._process.stdin.close()

@@ -1,4 +1,4 @@
-"""Files that appear complete or not at all, even when the power fails. Knows nothing of what is in them."""
+"""Files that appear complete or not at all, even when the power fails. Knows nothing of their content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to; when the block ends well it becomes `path`, else it is deleted."""
+    """Yield a path beside `path` to write to: after the block it becomes `path`, after an error it is deleted."""
     aside = path.with_name(f".{path.name}.part")
     try:
         yield aside
@@ -20,7 +20,7 @@ def written_aside(path: Path) -> Iterator[Path]:
 
 
 def publish(aside: Path, path: Path) -> None:
-    """Make a finished file appear as `path`: its bytes reach the disk before its name does."""
+    """Rename a finished file to `path`, so that its bytes reach the disk before its name does."""
     _sync(aside)
     aside.replace(path)
     _sync(path.parent)

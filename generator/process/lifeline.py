@@ -1,8 +1,9 @@
-"""Ties a child process to its parent's life, and the child's own children to the child's. Knows no rendering.
+"""Ends a child process with its parent, and the child's own children with the child. Knows no rendering.
 
-Three nets, because each has a hole: the parent-death signal is Linux only and follows the *thread* that started the
-child (start it from the main thread's loop); end of file on stdin needs a running thread; neither reaches ffmpeg
-processes that read from a file. The guard does: it sits in the child's process group and ends the group with the child.
+There are three ways, because each alone fails somewhere. The parent-death signal is Linux only and follows the *thread*
+that started the child (start it from the main thread's loop). End of file on stdin needs a running thread. Neither
+reaches ffmpeg processes that read from a file. The guard does: it is in the child's process group and ends the group
+with the child.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _NICENESS = 10
 
 
 def die_with_parent(parent_pid: int) -> None:
-    """Let the kernel SIGKILL this process when its parent dies; exit now when it is dead already."""
+    """Ask the kernel to SIGKILL this process when its parent dies; exit now when the parent is dead already."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent_pid:
@@ -26,10 +27,10 @@ def die_with_parent(parent_pid: int) -> None:
 
 
 def guard_group() -> None:
-    """Fork a guard that kills this process group once this process is gone, whatever ended it.
+    """Fork a guard process that kills this process group when this process is gone, however it ended.
 
-    Call it first of all: before threads exist and before anything large is in memory. Does nothing unless this process
-    leads its own group, so that a caller's group (a shell, a test run) is never hit.
+    Call it before anything else: before threads exist and before anything large is in memory. It does nothing unless
+    this process leads its own group, so that a caller's group (a shell, a test run) is never killed.
     """
     if os.getpgrp() != os.getpid():
         return
@@ -39,29 +40,25 @@ def guard_group() -> None:
         return
     try:
         os.close(held)
-        for fd in (
-            0,
-            1,
-            2,
-        ):  # the guard must not keep the executor's pipes open: their end of file is what tells the bot
-            os.close(fd)
+        for fd in (0, 1, 2):
+            os.close(fd)  # the guard must not keep the executor's pipes open: the bot waits for their end of file
         os.read(watched, 1)
         os.killpg(0, signal.SIGKILL)
     finally:
         os._exit(1)
 
 
-def step_back() -> None:
-    """Let the bot's answers come before this process's work where both want the same cores.
+def lower_priority() -> None:
+    """Lower this process's priority, so that the bot answers first where both need the same cores.
 
-    Seen on two busy cores: 50 commands at once were acknowledged within 957 ms without it, within 303 ms with it.
+    Measured on two busy cores: 50 commands at once were acknowledged within 957 ms without it, within 303 ms with it.
     """
     if sys.platform != "win32":
         os.nice(_NICENESS)
 
 
 def take_stdout() -> BinaryIO:
-    """Give the real stdout for protocol lines alone; whatever prints to stdout goes to stderr from now on."""
+    """Return the real stdout, for protocol lines alone; what others print to stdout goes to stderr from now on."""
     protocol = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     sys.stdout = sys.stderr

@@ -1,4 +1,6 @@
-"""A finished clip made smaller in a child process: for a channel that takes less than it said. No numpy in the caller.
+"""A finished clip made smaller in a child process, for a channel that accepts less than it stated.
+
+The calling process imports neither numpy nor Pillow.
 
 Tested in tests/generator/video/test_encode.py.
 """

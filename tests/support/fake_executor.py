@@ -1,4 +1,4 @@
-"""The real executor loop around a device without torch, which plays faults: `python -m tests.support.fake_executor -h`.
+"""The real executor loop around a device without torch that plays faults: `python -m tests.support.fake_executor -h`.
 
 It starts in a tenth of a second, so that most fault tests need no torch.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class SimulatedFatal(Exception):
-    """Stands for an error after which a device is lost."""
+    """Simulates an error after which a device is lost."""
 
 
 class FakeDevice:
@@ -95,7 +95,7 @@ class FakeDevice:
             raise RuntimeError("no sum")
 
     def _due(self) -> bool:
-        """Tell whether the fault shall be played now: `--times` often, also over several processes by `--marks`."""
+        """Tell whether the fault shall be played now: at most `--times`, over several processes with `--marks`."""
         marks: Path | None = self._options.marks
         if self._skipped < self._options.skip:
             self._skipped += 1
@@ -144,7 +144,7 @@ class FakeDevice:
             case "prints":
                 print("a stray print")
                 os.write(1, b"a stray write to descriptor 1\n")
-            case "child":  # stands for an ffmpeg that reads from a file
+            case "child":  # simulates an ffmpeg that reads from a file
                 child = subprocess.Popen(["sleep", "600"])
                 self._options.pids.write_text(f"{os.getpid()} {child.pid}")
                 time.sleep(600)
@@ -168,7 +168,7 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fault")
     parser.add_argument("--at-step", type=int, default=1)
-    parser.add_argument("--times", type=int, default=10**9, help="play the fault so often")
+    parser.add_argument("--times", type=int, default=10**9, help="play the fault at most so many times")
     parser.add_argument("--skip", type=int, default=0, help="do not play it the first so many times")
     parser.add_argument("--marks", type=Path, help="folder that counts the faults over all processes")
     parser.add_argument("--step-seconds", type=float, default=0.01)
@@ -179,7 +179,7 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--free-gib", type=float, default=24.0)
     parser.add_argument("--unsafest", action="store_true", help="there is no safer precision")
     parser.add_argument("--pids", type=Path, help="where the fault `child` writes its process ids")
-    parser.add_argument("--deaf", action="store_true", help="tied to nothing, hearing nothing: a negative control")
+    parser.add_argument("--deaf", action="store_true", help="outlive the parent and read nothing: a negative control")
     return parser.parse_args(arguments)
 
 

@@ -27,7 +27,7 @@ CLIP_WIDTH, CLIP_HEIGHT, CLIP_FRAMES = 64, 36, 5
 
 @functools.cache
 def tiny_clip(format: Format = Format.MP4) -> bytes:
-    """Give a real, playable clip of 64x36 and 5 frames."""
+    """Return a real, playable clip of 64x36 and 5 frames."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"clip.{format}"
         source = f"testsrc=size={CLIP_WIDTH}x{CLIP_HEIGHT}:rate=7:duration={CLIP_FRAMES / 7:.3f}"
@@ -41,7 +41,7 @@ def tiny_clip(format: Format = Format.MP4) -> bytes:
 def a_request(
     folder: Path, job: int = 1, *, attempt: int = 1, max_bytes: int = 10_000_000, **settings: Any
 ) -> RenderRequest:
-    """Give a request for a small, quick clip of a real conditioning image in `folder`."""
+    """Build a request for a small, quick clip of a real conditioning image in `folder`."""
     wanted: dict[str, Any] = {"variant": "demo", "frames": 8, "steps": 4} | settings
     picture = folder / "conditioning.png"
     if not picture.exists():
@@ -78,7 +78,7 @@ class FakeBackend:
     usual: Act = Act()
     slots: int = 1
     at_once: int | None = None
-    """how many it plays at once; None: as many as it takes"""
+    """how many it plays at once; None: as many as it has slots"""
     requests: list[RenderRequest] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
     """jobs whose render was cancelled"""

@@ -21,7 +21,7 @@ _LARGE = (0xFFFF, 0x7FFF, 20_000, 16_383, 0x7FFFFFFF, 0xFFFFFFFF, 0x10000)
 
 
 def hostile_pictures(count: int, seed: int = 1) -> Iterator[bytes]:
-    """Give `count` files: one in a hundred a bomb, the others mutations of some fifty well-formed files."""
+    """Yield `count` files: one in a hundred is a bomb, the others are mutations of about fifty well-formed files."""
     pillow_heif.register_heif_opener()
     rng = random.Random(seed)
     sources, built = well_formed(), bombs()
@@ -30,7 +30,7 @@ def hostile_pictures(count: int, seed: int = 1) -> Iterator[bytes]:
 
 
 def well_formed() -> list[bytes]:
-    """Give small files of every format in many of its flavours."""
+    """Build small files of every format, in many of its variants."""
     rgb = blobs(97, 61)
     noisy = Image.effect_noise((64, 48), 60).convert("RGB")
     frames = [blobs(40 + i, 30).resize((40, 30)) for i in range(4)]
@@ -76,7 +76,7 @@ def _saved(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:
 
 
 def mutated(rng: random.Random, sources: list[bytes]) -> bytes:
-    """Give one of the sources with a few things wrong in it."""
+    """Return one of the sources with a few mistakes in it."""
     data = bytearray(rng.choice(sources))
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
         if not data:
@@ -86,7 +86,7 @@ def mutated(rng: random.Random, sources: list[bytes]) -> bytes:
 
 
 def _at(rng: random.Random, data: bytearray) -> int:
-    """Give a place, as often in the header as behind it: that is where lies matter."""
+    """Return an offset, in half of the cases in the header, where wrong values matter most."""
     return rng.randrange(min(len(data), 200) if rng.random() < 0.5 else len(data))
 
 
@@ -134,7 +134,7 @@ def _nest(rng: random.Random, data: bytearray, sources: list[bytes]) -> None:
 
 @functools.cache
 def bombs() -> list[bytes]:
-    """Give small files that are large, slow or endless once they are opened."""
+    """Build small files that are large, slow or endless when they are opened."""
     black, zeros = Image.new("L", (8_000, 6_000)), zlib.compress(b"\0" * 60_000_000)
     return [
         _png(30_000, 30_000, 1),
@@ -170,7 +170,7 @@ def _many_scans(jpeg: bytes, times: int) -> bytes:
 
 
 def _nested_gif(frames: int) -> bytes:
-    """Give thousands of frames larger than their canvas."""
+    """Build thousands of frames that are larger than their canvas."""
     gif = _saved(Image.new("P", (8, 8)), "GIF", {})
     start = gif.index(b",")
     frame = bytearray(gif[start:-1])

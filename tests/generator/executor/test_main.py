@@ -34,7 +34,7 @@ class Pipe:
         self.send(to_line("configure", config, protocol=1, parent=parent or os.getpid()))
 
     def hear(self, *kinds: str) -> dict[str, Any]:
-        """Give the next event of one of these kinds."""
+        """Return the next event of one of these kinds."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             event: dict[str, Any] = json.loads(line)
@@ -43,7 +43,7 @@ class Pipe:
         raise AssertionError(f"the child ended with {self.process.wait(5)} before it said any of {kinds}")
 
     def hang_up(self) -> int:
-        """Close the child's stdin and give its exit status."""
+        """Close the child's stdin and return its exit status."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         return self.process.wait(10)

@@ -157,7 +157,7 @@ def test_the_orientation_is_honoured(tmp_path: Path, format: str, orientation: i
 
 
 def wide_gamut() -> tuple[bytes, tuple[int, int, int]]:
-    """Give a profile whose red and blue are exchanged, so that leaving it out shows."""
+    """Build a profile whose red and blue are exchanged, so that leaving it out shows."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     count = struct.unpack(">I", profile[128:132])[0]
     rows = {bytes(profile[132 + 12 * i : 136 + 12 * i]): 132 + 12 * i for i in range(count)}

@@ -135,7 +135,7 @@ PARENT = """
 
 
 async def survivors_of_a_killed_parent(folder: Path, *options: str) -> list[int]:
-    """SIGKILL a bot in the middle of a render and give the processes of its child that are left a second later."""
+    """SIGKILL a bot in the middle of a render; return the processes of its child that are left a second later."""
     pids = folder / "pids"
     command = [sys.executable, "-c", textwrap.dedent(PARENT), str(folder), *options, "--pids", str(pids)]
     parent = subprocess.Popen(command)
