@@ -1,4 +1,7 @@
-"""The executor's process: sets itself up, reads its configuration and runs the loop. Knows no requests."""
+"""The executor's process: sets itself up, reads its configuration and runs the loop. Knows no requests.
+
+Tested in tests/generator/executor/test_main.py.
+"""
 
 from __future__ import annotations
 

@@ -20,12 +20,13 @@ from tests.support.local_backend import eventually, ignore, is_gone, running
 
 
 def spawn(script: str, **more: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    process: subprocess.Popen[str] = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(script)],
         stdout=subprocess.PIPE,
         text=True,
         **more,  # type: ignore[call-overload]
     )
+    return process
 
 
 def is_gone_within(pid: int, seconds: float) -> bool:
