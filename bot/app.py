@@ -33,7 +33,8 @@ from bot.work.requests import Requests
 from bot.work.sweep import sweep_hourly
 from bot.work.switches import Switches
 from bot.work.worker import Worker
-from generator.backend.backend import Backend, ExecutorState, LocalBackend
+from generator.backend.backend import Backend, ExecutorState
+from generator.backend.local_backend import LocalBackend
 from generator.picture.intake import PictureChild
 from generator.picture.limits import PictureLimits
 from generator.protocol import ExecutorConfig

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.backend.backend import ExecutorState, LocalBackend
+from generator.backend.backend import ExecutorState
+from generator.backend.local_backend import LocalBackend
 from generator.clip import ClipSettings
 from generator.picture.intake import PictureChild, Prepared
 from generator.picture.limits import PictureLimits

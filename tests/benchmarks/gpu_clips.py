@@ -19,7 +19,7 @@ from diffusers import StableVideoDiffusionPipeline
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPImageProcessor
 
-from generator.backend.backend import LocalBackend
+from generator.backend.local_backend import LocalBackend
 from generator.clip import DEFAULT_STEPS, Format, Loop, Quality
 from generator.memory import ClipSize, MemoryPlan, presets
 from generator.model.loaded import render_frames

@@ -22,7 +22,7 @@ from bot.config import load_config
 from bot.sandbox.faults import Do
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, BEN, GENERAL, MIA, OLGA, PICTURES
-from generator.backend.backend import LocalBackend
+from generator.backend.local_backend import LocalBackend
 from generator.protocol import Progress, Rendered, RenderRequest
 from tests.benchmarks.report import Report
 from tests.support.edge import png, until

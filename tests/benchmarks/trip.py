@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.sandbox.server import Sandbox
-from generator.backend.backend import LocalBackend
+from generator.backend.local_backend import LocalBackend
 from generator.protocol import ExecutorConfig
 from generator.variants import BUILT_IN
 from tests.benchmarks.calls import Call, Function, read_calls, recording

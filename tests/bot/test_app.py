@@ -16,7 +16,7 @@ from bot.app import Parts, StartError, run_bot
 from bot.config import Config
 from bot.sandbox.demo import running_bot
 from bot.sandbox.server import Sandbox
-from generator.backend.backend import LocalBackend
+from generator.backend.local_backend import LocalBackend
 from tests.support.jobs import new_job, opened
 
 

@@ -21,7 +21,7 @@ from bot.edge.http_errors import AttemptResult, Next
 from bot.edge.posting import Posting
 from bot.queue.job import Delivery, Job
 from bot.queue.store import JobStore
-from generator.backend.backend import LocalBackend
+from generator.backend.local_backend import LocalBackend
 from generator.backend.stalls import StallLimits
 
 EXECUTOR = (sys.executable, "-m", "tests.support.fake_executor", "--step-seconds", "0.02")

@@ -10,7 +10,8 @@ from typing import Any
 
 import psutil
 
-from generator.backend.backend import Backend, LocalBackend
+from generator.backend.backend import Backend
+from generator.backend.local_backend import LocalBackend
 from generator.backend.stalls import StallLimits
 from generator.protocol import ExecutorConfig, Phase, Progress, Rendered, RenderRequest
 from generator.variants import BUILT_IN

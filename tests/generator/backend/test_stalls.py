@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from generator.backend.backend import ExecutorState, LocalBackend
+from generator.backend.backend import ExecutorState
+from generator.backend.local_backend import LocalBackend
 from generator.backend.stalls import StallLimits, cancel_limit, restart_delay, silence_limit
 from generator.errors import ExecutorLost
 from generator.protocol import Phase, Progress

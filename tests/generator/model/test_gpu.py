@@ -24,7 +24,7 @@ if not any(Path("/dev").glob("nvidia*")):  # asked before torch is imported, whi
 
 import torch
 
-from generator.backend.backend import LocalBackend
+from generator.backend.local_backend import LocalBackend
 from generator.errors import ExecutorLost
 from generator.executor.renderer import RenderedFrames, Renderer
 from generator.executor.rungs import Planner, RememberedRungs

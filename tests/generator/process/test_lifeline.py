@@ -122,7 +122,7 @@ def test_prints_go_to_stderr_once_stdout_is_taken() -> None:
 PARENT = """
     import asyncio, sys
     from pathlib import Path
-    from generator.backend.backend import LocalBackend
+    from generator.backend.local_backend import LocalBackend
     from tests.support.fakes import FAKE_EXECUTOR, a_request
     from tests.support.local_backend import CONFIG
 

@@ -1,0 +1,261 @@
+"""The backend that renders in a child process on this machine.
+
+It owns the child's life: start, restart, end. It knows no torch; of jobs it knows what is in a RenderRequest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from generator.backend.backend import ExecutorState, OnState
+from generator.backend.in_flight import Deadline, InFlight, InFlightRequests, OnProgress
+from generator.backend.losses import check_version, lost_because, lost_by
+from generator.backend.stall_alarm import StallAlarm
+from generator.backend.stalls import StallLimits, restart_delay
+from generator.errors import ExecutorLost
+from generator.process.child import Child
+from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, Rendered, RenderRequest, to_line
+
+log = logging.getLogger(__name__)
+
+_STATUS_SECONDS = 0.05
+"""the exit status follows the end of file within a millisecond or two, or the child closed its stdout and still runs"""
+
+
+class LocalBackend:
+    """Renders in a child process that holds the model and one GPU, and starts the child again whenever it ends.
+
+    Call `start` on the main thread's loop: the kernel ties the child to the thread that started it.
+    """
+
+    def __init__(
+        self,
+        config: ExecutorConfig,
+        *,
+        gpu: int | None = None,
+        limits: StallLimits = StallLimits(),  # noqa: B008 - frozen
+        python: str = sys.executable,
+        command: Sequence[str] | None = None,
+        slots: int = 2,
+        on_state: OnState | None = None,
+    ) -> None:
+        self.slots = slots
+        self.ready = asyncio.Event()
+        self._config = config
+        self._gpu = gpu
+        self._limits = limits
+        self._command = command or (python, "-m", "generator.executor")
+        self._on_state = on_state or (lambda state, facts: None)
+        self._free_slots = asyncio.Semaphore(slots)
+        self._in_flight = InFlightRequests(limits)
+        self._alarm = StallAlarm(limits, self._in_flight, self._stalled)
+        self._facts: dict[str, Any] = {}
+        self._child: Child | None = None
+        self._must_end: asyncio.Future[ExecutorLost] | None = None
+        """set when this side ends the child: why"""
+        self._crashes = 0
+        self._closing = asyncio.Event()
+        self._supervisor: asyncio.Task[None] | None = None
+
+    # -- what callers use
+
+    async def start(self) -> None:
+        """Start the child and return; the model loads while this process goes on."""
+        if self._supervisor is None:
+            self._supervisor = asyncio.get_running_loop().create_task(self._supervise(), name="executor supervisor")
+            self._supervisor.add_done_callback(self._supervisor_ended)
+
+    async def render(self, request: RenderRequest, on_progress: OnProgress) -> Rendered:
+        """See `Backend.render`. A request given while the child restarts waits for the next child."""
+        async with self._free_slots:
+            if self._closing.is_set():
+                raise lost_because("the backend is closed", cause="closed", innocent=True)
+            in_flight = self._in_flight.add(request, on_progress)
+            try:
+                self._send(to_line("render", request))
+                self._alarm.update()
+                return await asyncio.shield(in_flight.done)
+            except asyncio.CancelledError:
+                await self._cancel(in_flight)
+                raise
+            finally:
+                self._in_flight.remove(in_flight)
+                self._alarm.update()
+
+    async def close(self) -> None:
+        """End the child: SIGTERM, then SIGKILL. In-flight requests raise ExecutorLost."""
+        self._closing.set()
+        self._end_child(lost_because("the backend is closing", cause="closed"))
+        if self._supervisor is not None:
+            await asyncio.shield(self._supervisor)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the child said about itself when it got ready: device, memory, versions, variant.
+
+        The key `problem` is there while a variant cannot be loaded.
+        """
+        return dict(self._facts)
+
+    def preload(self, variant: str) -> None:
+        """Load a variant as soon as the child is free, and first of all in every child after it.
+
+        `on_state` is called when it is loaded.
+        """
+        self._config = dataclasses.replace(self._config, preload=variant)
+        self._send(to_line("preload", variant=variant))
+
+    # -- the child's life
+
+    async def _supervise(self) -> None:
+        while not self._closing.is_set():
+            lost = await self._run_child()
+            if self._closing.is_set():
+                return
+            seconds = restart_delay(self._limits, self._crashes)
+            self._crashes += 1
+            log.warning("%s (%s); next start in %g s", lost.text, lost.data.get("log", ""), seconds)
+            self._tell(ExecutorState.RESTARTING, lost.data | {"seconds": seconds})
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), seconds)
+
+    def _supervisor_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("the executor's supervisor failed", exc_info=task.exception())
+        self._closing.set()
+        self._in_flight.fail_all(lost_because("the backend is closed", cause="closed", innocent=True))
+
+    async def _run_child(self) -> ExecutorLost:
+        """Start a child, read it to its end, fail the requests that it had, and return the reason."""
+        self._tell(ExecutorState.LOADING, {"variant": self._config.preload})
+        try:
+            child = await Child.spawn(self._command, self._environment(), lambda: f"job={self._in_flight}")
+        except OSError as error:
+            lost = lost_because(
+                f"cannot start {self._command[0]}: {error}", cause="exit", detail=str(error), innocent=True
+            )
+            self._in_flight.fail_all(lost)
+            return lost
+        self._child, self._must_end = child, asyncio.get_running_loop().create_future()
+        if self._closing.is_set():  # while it started
+            self._end_child(lost_because("the backend is closing", cause="closed"))
+        lost = await self._use(child, self._must_end)
+        await child.stop(self._limits.term_seconds, self._limits.kill_seconds, self._report_undead)
+        return lost
+
+    async def _use(self, child: Child, must_end: asyncio.Future[ExecutorLost]) -> ExecutorLost:
+        """Give the child its configuration and the requests, and read it until it is lost. Return why it is."""
+        self._alarm.watch_start()
+        child.send(to_line("configure", self._config, protocol=PROTOCOL_VERSION, parent=os.getpid()))
+        for in_flight in self._in_flight:
+            child.send(to_line("render", in_flight.request))
+        self._alarm.update()
+        reading = asyncio.get_running_loop().create_task(self._read(child))
+        await asyncio.wait({reading, must_end}, return_when=asyncio.FIRST_COMPLETED)
+        lost = must_end.result() if must_end.done() else reading.result()
+        self._child = self._must_end = None
+        self.ready.clear()
+        self._alarm.turn_off()
+        self._in_flight.fail_all(lost)
+        reading.cancel()
+        return lost
+
+    def _end_child(self, lost: ExecutorLost) -> None:
+        if self._must_end is not None and not self._must_end.done():
+            self._must_end.set_result(lost)
+
+    def _environment(self) -> dict[str, str]:
+        env = {"PYTHONUNBUFFERED": "1"}
+        if self._gpu is not None:
+            env["CUDA_VISIBLE_DEVICES"] = str(self._gpu)
+            # nvidia-smi's numbers, not the fastest card first
+            env["CUDA_DEVICE_ORDER"] = os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+        return env
+
+    def _report_undead(self, pid: int) -> None:
+        log.critical("executor %d hangs in the kernel and survives SIGKILL; its GPU needs a reboot", pid)
+        self._tell(ExecutorState.BROKEN, {"pid": pid, "why": "undead"})
+
+    def _stalled(self, deadline: Deadline) -> None:
+        job = deadline.request.request.job if deadline.request else "-"
+        log.error("job=%s no sign of life in %s; ending the executor", job, deadline.what)
+        lost = lost_because(f"the executor stalled in {deadline.what}", cause="stall", detail=deadline.what)
+        self._in_flight.fail_all(lost, deadline.request)
+        self._end_child(lost)
+
+    # -- what the child says
+
+    async def _read(self, child: Child) -> ExecutorLost:
+        try:
+            while (event := await child.receive()) is not None:
+                lost = self._handle(event)
+                if lost is not None:
+                    return lost
+                self._alarm.update()
+        except (ValueError, KeyError, TypeError) as error:
+            log.warning("the executor wrote garbage", exc_info=True)
+            return lost_because(
+                "the executor wrote garbage", cause="garbage", detail=f"{type(error).__name__}: {error}"
+            )
+        return lost_by(await child.ended(_STATUS_SECONDS))
+
+    def _handle(self, event: dict[str, Any]) -> ExecutorLost | None:
+        match event["type"]:
+            case "hello":
+                self._alarm.watch_requests()
+                return check_version(event["protocol"])
+            case "loading":
+                self._alarm.watch_load()
+                self.ready.clear()
+                self._tell(ExecutorState.LOADING, event)
+            case "ready":
+                self._alarm.watch_requests()
+                self._facts = dict(event["facts"])
+                self.ready.set()
+                self._tell(ExecutorState.READY, self.describe())
+            case "broken":
+                self._alarm.watch_requests()
+                self._facts["problem"] = event["error"]["text"]
+                self._tell(ExecutorState.BROKEN, event)
+            case "fatal":
+                return lost_because(str(event["text"]), cause="fatal", detail=str(event["text"]))
+            case "progress" | "rendered" | "failed" | "cancelled" as kind:
+                self._in_flight.handle(event)
+                if kind == "rendered":
+                    self._crashes = 0
+        return None
+
+    def _tell(self, state: ExecutorState, facts: dict[str, Any]) -> None:
+        asyncio.get_running_loop().call_soon(self._on_state, state, facts)
+
+    # -- what goes to the child
+
+    def _send(self, line: bytes) -> None:
+        if self._child is not None:
+            self._child.send(line)
+
+    async def _cancel(self, in_flight: InFlight) -> None:
+        """Wait until the child has stopped this render, or until the alarm has ended the child."""
+        request = in_flight.request
+        in_flight.cancelled_at = asyncio.get_running_loop().time()
+        self._send(to_line("cancel", job=request.job, attempt=request.attempt))
+        if self._child is None:
+            return
+        self._alarm.update()
+        await asyncio.wait({in_flight.done})
+        if not in_flight.done.cancelled() and in_flight.done.exception() is None:
+            _delete_clip(request)
+
+
+def _delete_clip(request: RenderRequest) -> None:
+    """Delete the clip of a render that finished while it was being cancelled."""
+    for path in (request.clip_path, request.master_path):
+        if path is not None:
+            Path(path).unlink(missing_ok=True)
