@@ -116,7 +116,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         await switches.load()
         backends = await _start_backends(config, parts, switches, stack)
         crew, alerts = Crew(), OwnerAlerts()
-        cards = StatusCards(store, switches, crew, now_ms=parts.now_ms, pace=parts.pace)
+        cards = StatusCards(store, switches.gate, crew, now_ms=parts.now_ms, pace=parts.pace)
         worker = partial(Worker, store, spool, gate=switches.gate, crew=crew, on_step=cards.progressed)
         services = Services(
             config=config,

@@ -17,7 +17,6 @@ from bot.queue.job import DeadReason, Job, JobState, Route
 from bot.texts.descriptions import ALT_TEXT, card_small_print, clip_text, small_print
 from bot.texts.explanations import explain_dead, format_minutes
 from bot.texts.status import CardView, describe_state
-from generator.clip import Format
 
 PREVIEW_NAME = "framing.png"
 
@@ -178,8 +177,3 @@ def _view(buttons: Iterable[ActionButton]) -> ui.View:
     for button in buttons:
         view.add_item(button)
     return view
-
-
-def clip_name(nonce: str, format: Format) -> str:
-    """Name the posted file: unique per installation and job, so that it can be found again in a channel."""
-    return f"vivant-{nonce}.{format}"

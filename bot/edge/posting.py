@@ -1,6 +1,6 @@
 """One attempt to post a settled job's clip or failure, by the best way that is open.
 
-Tested in tests/bot/edge/test_delivery.py.
+Tested in tests/bot/edge/test_delivery.py and tests/bot/edge/test_posting.py.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import discord
 
 from bot.config import MIB
 from bot.edge.http_errors import Next, classify, needs_look_up
-from bot.edge.layouts import ActionButton, clip_buttons, clip_layout, clip_name, failed_card, failure_buttons
+from bot.edge.layouts import ActionButton, clip_buttons, clip_layout, failed_card, failure_buttons
 from bot.edge.status_cards import answer_webhook, token_is_alive
 from bot.queue.job import DeadReason, Delivery, Job, JobState
 from bot.queue.spool import Spool
 from bot.texts.descriptions import ALT_TEXT, clip_text, failure_text
 from bot.work.fitting import ClipGone, Shrink, clip_of, fit_clip
+from generator.clip import Format
 from generator.errors import GeneratorError
 
 log = logging.getLogger(__name__)
@@ -204,3 +205,8 @@ class Posting:
         # a new File for every attempt: discord.py uploads a used one as 0 bytes
         name = clip_name(nonce, job.settings.format)
         return discord.File(path, filename=name, spoiler=job.route.spoiler, description=ALT_TEXT)
+
+
+def clip_name(nonce: str, format: Format) -> str:
+    """Name the posted file: unique per installation and job, so that it can be found again in a channel."""
+    return f"vivant-{nonce}.{format}"

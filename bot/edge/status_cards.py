@@ -16,7 +16,7 @@ from bot.queue.job import SETTLED, Job, JobState, Route, wall_clock_ms
 from bot.queue.store import JobStore
 from bot.texts.status import CardView
 from bot.work.crew import Crew
-from bot.work.switches import Switches
+from bot.work.gate import Gate
 
 log = logging.getLogger(__name__)
 
@@ -91,14 +91,14 @@ class StatusCards:
     def __init__(
         self,
         store: JobStore,
-        switches: Switches,
+        gate: Gate,
         crew: Crew,
         *,
         now_ms: Callable[[], int] = wall_clock_ms,
         pace: Pace = Pace(),
     ) -> None:
         self._store = store
-        self._switches = switches
+        self._gate = gate
         self._crew = crew
         self._now_ms = now_ms
         self._pace = pace
@@ -189,7 +189,7 @@ class StatusCards:
             position=await self._store.jobs.position(job.id) if waits else None,
             progress=None if waits else self._crew.progress_of(job),
             now_ms=self._now_ms(),
-            hold=self._switches.hold,
+            hold=self._gate.hold,
             has_preview=card is None or card.has_preview,
         )
 

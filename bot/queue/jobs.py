@@ -227,7 +227,7 @@ class Jobs:
         """Read a person's jobs, the newest first."""
         return await self._read("where user_id = :user order by id desc limit :limit", user=user_id, limit=limit)
 
-    async def untold(self, user_id: int) -> list[Job]:
+    async def unanswered(self, user_id: int) -> list[Job]:
         """Read a person's jobs whose last card is still to be written: not settled, or not delivered."""
         tail = """
             where user_id = :user and (state in ('queued', 'running')

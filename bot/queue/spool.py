@@ -17,6 +17,7 @@ import shutil
 import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from bot.queue.job import Job
 
@@ -32,6 +33,14 @@ class SpoolFull(Exception):
         super().__init__(f"{free_bytes} bytes free, {needed_bytes} needed")
         self.free_bytes = free_bytes
         self.needed_bytes = needed_bytes
+
+
+class AttemptPaths(NamedTuple):
+    """The files of one attempt: its conditioning image, its clip, and the clip in full quality."""
+
+    picture: Path
+    clip: Path
+    master: Path
 
 
 class Spool:
@@ -58,10 +67,14 @@ class Spool:
         """Return the paths for one request's picture: as uploaded, and as conditioning image."""
         return self.incoming_path(key), self.path(f"picture-{key}.png")
 
-    def attempt_paths(self, job: Job) -> tuple[Path, Path]:
-        """Return the paths for one attempt's clip: as posted, and in full quality."""
+    def attempt_paths(self, job: Job) -> AttemptPaths:
+        """Return the paths of the files that one attempt reads and writes."""
         name, suffix = f"{job.id}-{job.attempt}", job.settings.format
-        return self.path(f"{name}.{suffix}"), self.path(f"{name}-master.{suffix}")
+        return AttemptPaths(
+            picture=self.path(job.picture),
+            clip=self.path(f"{name}.{suffix}"),
+            master=self.path(f"{name}-master.{suffix}"),
+        )
 
     # -- free space ---------------------------------------------------------------------------------------------
 

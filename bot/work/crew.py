@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Protocol
 
 from bot.queue.job import Job
@@ -35,16 +34,17 @@ class Member(Protocol):
         """Return facts for `/admin status`."""
         ...
 
-    def begun(self) -> Mapping[tuple[int, int], Progress]:
-        """Return the progress of each attempt, as job and attempt number, that the GPU has begun."""
-        ...
-
 
 class Crew:
     """The workers, and a word to all of them when one changes what it does."""
 
     def __init__(self) -> None:
         self._members: list[Member] = []
+        self.progress: dict[tuple[int, int], Progress] = {}
+        """of each attempt, as job and attempt number, that a GPU has begun and that is not settled yet
+
+        An executor takes one job more than it renders, so a running job may be absent.
+        """
         self._change = asyncio.Event()
 
     def join(self, member: Member) -> None:
@@ -73,16 +73,9 @@ class Crew:
         """Return each worker's facts."""
         return [member.describe() for member in self._members]
 
-    def begun(self) -> dict[tuple[int, int], Progress]:
-        """Return the progress of each attempt, as job and attempt number, that a GPU has begun.
-
-        An executor takes one job more than it renders, so a running job may be absent.
-        """
-        return {attempt: progress for member in self._members for attempt, progress in member.begun().items()}
-
     def progress_of(self, job: Job) -> Progress | None:
         """Return how far the job's current attempt is; None before a GPU has begun it."""
-        return self.begun().get((job.id, job.attempt))
+        return self.progress.get((job.id, job.attempt))
 
     def others_may_start(self) -> bool:
         """Tell whether any worker may still start jobs."""

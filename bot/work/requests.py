@@ -44,7 +44,7 @@ class Requests:
 
         Return the jobs that had not been answered yet, whose cards still show something, and the number of files.
         """
-        unanswered = await self._store.jobs.untold(user_id)
+        unanswered = await self._store.jobs.unanswered(user_id)
         for job in unanswered:
             await self.cancel(job.id)
         names = await self._store.retention.forget_user(user_id)

@@ -72,8 +72,6 @@ class Worker:
         self._monotonic = monotonic
         self._room_check_seconds = room_check_seconds
         self._renders: dict[int, asyncio.Task[Rendered]] = {}
-        self._progress: dict[tuple[int, int], Progress] = {}
-        """of each attempt, as job and attempt number, that the GPU has begun and that is not settled yet"""
         self._crashes: deque[float] = deque(maxlen=STORM_CRASHES)
         self._claims = 0
         """claims under way"""
@@ -105,10 +103,6 @@ class Worker:
         """Return what its backend says of itself, and whether crashes have stopped it."""
         stopped = {"stopped": "it broke down again and again"} if self._is_stopped else {}
         return self._backend.describe() | stopped
-
-    def begun(self) -> dict[tuple[int, int], Progress]:
-        """Return the progress of each attempt, as job and attempt number, that the GPU has begun."""
-        return self._progress
 
     @property
     def may_start(self) -> bool:
@@ -162,7 +156,7 @@ class Worker:
             with contextlib.suppress(StoreFull):  # then `recover` gives it back at the next start
                 await self._store.jobs.give_back(job, counts=False)
             await asyncio.wait({render}, timeout=STOP_SECONDS)
-            self._progress.pop((job.id, job.attempt), None)
+            self._crew.progress.pop((job.id, job.attempt), None)
             raise
         finally:
             del self._renders[job.id]
@@ -170,17 +164,17 @@ class Worker:
         try:
             await self._conclude(job, render)
         finally:
-            self._progress.pop((job.id, job.attempt), None)
+            self._crew.progress.pop((job.id, job.attempt), None)
             self._on_change(job.id)
 
     async def _render(self, job: Job) -> Rendered:
-        clip, master = self._spool.attempt_paths(job)
+        paths = self._spool.attempt_paths(job)
         request = RenderRequest(
             job=job.id,
             attempt=job.attempt,
-            picture_path=self._spool.path(job.picture),
-            clip_path=clip,
-            master_path=master,
+            picture_path=paths.picture,
+            clip_path=paths.clip,
+            master_path=paths.master,
             settings=job.settings,
             max_bytes=job.route.max_bytes,
         )
@@ -188,7 +182,7 @@ class Worker:
 
     def _note_progress(self, job: Job, progress: Progress) -> None:
         if job.id in self._renders:  # an event may come after the end of its render
-            self._progress[job.id, job.attempt] = progress
+            self._crew.progress[job.id, job.attempt] = progress
             self._on_step(job.id)
 
     async def _conclude(self, job: Job, render: asyncio.Task[Rendered]) -> None:

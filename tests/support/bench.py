@@ -56,7 +56,7 @@ class Bench:
         )
 
     def _on_step(self, job_id: int) -> None:
-        [progress] = [item for (number, _), item in self.crew.begun().items() if number == job_id]
+        [progress] = [item for (number, _), item in self.crew.progress.items() if number == job_id]
         self.progress.append((job_id, progress))
 
     def _on_change(self, job_id: int) -> None:

@@ -11,7 +11,7 @@ from bot.edge.commands.answers import acknowledge
 from bot.edge.commands.channel import LARGEST_POST
 from bot.edge.commands.permissions import may_end
 from bot.edge.context import Interaction
-from bot.edge.layouts import clip_name
+from bot.edge.posting import clip_name
 from bot.queue.job import SETTLED, Job, JobState, wall_clock_ms
 from bot.texts.descriptions import describe_settings
 from bot.texts.failures import explain_failure
@@ -38,7 +38,7 @@ async def queue(interaction: Interaction) -> None:
     text = describe_queue(
         own,
         active,
-        begun=services.crew.begun(),
+        begun=services.crew.progress,
         guild_id=interaction.guild_id,
         now_ms=wall_clock_ms(),
         hold=services.switches.hold,

@@ -14,7 +14,7 @@ from dataclasses import replace
 import aiohttp
 import discord
 
-from bot.config import MIB
+from bot.config import MIB, Config
 from bot.edge.commands.answers import acknowledge, answer, take_back
 from bot.edge.commands.channel import ANSWER_WITHIN_MS, refuse_channel, route_of, share_of
 from bot.edge.commands.download import download
@@ -37,6 +37,7 @@ from bot.texts.replies import (
 from generator.clip import ClipSettings
 from generator.errors import PictureError, SettingsError
 from generator.protocol import Note
+from generator.variants import Variant
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +58,11 @@ async def submit(
     `notes` are added to those that the picture itself gives reason for.
     """
     services = interaction.client.services
+    variant = services.switches.variant
     try:
         if refusal := _refuse_early(interaction) or _refuse_picture(services, source):
             raise Refused(refusal)
-        settings = _resolve(services, options)
+        settings = _resolve(services.config, variant, options)
     except Refused as refused:
         await answer(interaction, refused.text)
         return
@@ -69,7 +71,7 @@ async def submit(
         return
     new = None
     try:
-        new = await _take_picture(interaction, source, settings)
+        new = await _take_picture(interaction, source, variant, settings)
         new = replace(new, notes=notes + new.notes)
         await _accept(interaction, new, message_id)
     except Refused as refused:
@@ -126,22 +128,23 @@ def _refuse_picture(services: Services, source: discord.Attachment) -> str | Non
     return explain_source(source.filename, source.content_type, source.size, limit)
 
 
-def _resolve(services: Services, options: Options) -> ClipSettings:
+def _resolve(config: Config, variant: Variant, options: Options) -> ClipSettings:
     """Return the settings of the options, seed included; the shape may still be AUTO. Raises Refused."""
-    most = services.config.generator.max_steps
+    most = config.generator.max_steps
     try:
         if options.steps is not None and options.steps > most:
             raise SettingsError("", setting="steps", low=1, high=most)
-        return resolve(options, services.switches.variant, services.config.generator)
+        return resolve(options, variant, config.generator)
     except SettingsError as error:
         raise Refused(explain_settings(error)) from error
 
 
-async def _take_picture(interaction: Interaction, source: discord.Attachment, settings: ClipSettings) -> NewJob:
+async def _take_picture(
+    interaction: Interaction, source: discord.Attachment, variant: Variant, settings: ClipSettings
+) -> NewJob:
     """Download the picture into the spool and frame it for the model. Raises Refused."""
     services = interaction.client.services
     key = str(interaction.id)
-    variant = services.switches.variants[settings.variant]
     incoming, picture = services.spool.request_paths(key)
     limit = services.config.picture.max_mib * MIB
     try:

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot.edge.layouts import clip_buttons, clip_layout, clip_name, dead_card, sent_card, status_card
+from bot.edge.layouts import clip_buttons, clip_layout, dead_card, sent_card, status_card
 from bot.queue.job import DeadReason, JobState, QueuePosition
 from bot.texts.descriptions import clip_text, failure_text
 from bot.texts.status import CardView
 from bot.work.gate import Hold, HoldCause
-from generator.clip import Format
 from generator.errors import (
     BadFrames,
     RenderError,
@@ -86,7 +85,3 @@ async def test_the_last_card_leads_to_the_clip_or_to_the_command_that_hands_it_o
     failed = replace(job, state=JobState.FAILED, failure=BadFrames(SECRET, kind="black").to_wire())
     assert "black" in words(dead_card(failed, DeadReason.CHANNEL_GONE).to_components())
     assert "black" in failure_text(failed)
-
-
-def test_names_and_nonces_are_what_discord_takes() -> None:
-    assert clip_name("0539f79b-17", Format.GIF) == "vivant-0539f79b-17.gif"

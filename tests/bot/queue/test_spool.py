@@ -22,7 +22,8 @@ def spool(tmp_path: Path) -> Spool:
 async def test_two_attempts_never_share_a_file(spool: Spool, tmp_path: Path) -> None:
     async with opened(tmp_path / "data") as store:
         job = await store.jobs.enqueue(new_job(format=Format.GIF))
-    names = {path.name for attempt in (1, 2) for path in spool.attempt_paths(replace(job, attempt=attempt))}
+    paths = [spool.attempt_paths(replace(job, attempt=attempt)) for attempt in (1, 2)]
+    names = {path.name for attempt in paths for path in (attempt.clip, attempt.master)}
 
     assert names == {"1-1.gif", "1-1-master.gif", "1-2.gif", "1-2-master.gif"}
 
