@@ -49,7 +49,7 @@ class PageBot(discord.AutoShardedClient):
         super().__init__(intents=discord.Intents(guilds=True), proxy=proxy, guild_ready_timeout=0.1)
         self.tree = app_commands.CommandTree(self)
         commands: list[app_commands.Command[Any, ..., Any] | app_commands.Group]
-        commands = [animate, parts, whisper, slow, silent, form, admin]
+        commands = [animate, components, whisper, slow, silent, form, admin]
         for command in commands:
             self.tree.add_command(command)
         self.tree.add_command(app_commands.ContextMenu(name="Animate this image", callback=animate_message))
@@ -103,8 +103,8 @@ def card(text: str) -> ui.LayoutView:
 
 
 @app_commands.command(description="Every component at once")
-async def parts(interaction: discord.Interaction) -> None:
-    view = Parts()
+async def components(interaction: discord.Interaction) -> None:
+    view = Components()
     files = [
         discord.File(picture(label="one"), "one.png", description="The first picture"),
         discord.File(picture(label="two"), "two.png"),
@@ -128,20 +128,20 @@ print("<b>not bold</b>")
 ```"""
 
 
-class Parts(ui.LayoutView):
+class Components(ui.LayoutView):
     def __init__(self) -> None:
         super().__init__(timeout=None)
         text = f"{MARKDOWN}"
-        section: ui.Section[Parts] = ui.Section(
+        section: ui.Section[Components] = ui.Section(
             ui.TextDisplay("Beside a thumbnail"), accessory=ui.Thumbnail("attachment://thumb.png")
         )
         asking = ui.Section(ui.TextDisplay("Beside a button"), accessory=Count())
-        gallery: ui.MediaGallery[Parts] = ui.MediaGallery(
+        gallery: ui.MediaGallery[Components] = ui.MediaGallery(
             discord.MediaGalleryItem("attachment://one.png", description="The first picture"),
             discord.MediaGalleryItem("attachment://two.png", spoiler=True),
             discord.MediaGalleryItem("attachment://moving.gif"),
         )
-        clip: ui.MediaGallery[Parts] = ui.MediaGallery(discord.MediaGalleryItem("attachment://clip.mp4"))
+        clip: ui.MediaGallery[Components] = ui.MediaGallery(discord.MediaGalleryItem("attachment://clip.mp4"))
         inside = [
             *(
                 ui.TextDisplay(text),
@@ -161,7 +161,7 @@ class Parts(ui.LayoutView):
         self.add_item(ui.Container(*inside, accent_colour=0xE0527E))
 
 
-def buttons() -> list[ui.Button[Parts]]:
+def buttons() -> list[ui.Button[Components]]:
     style = discord.ButtonStyle
     return [
         Count(),
@@ -172,7 +172,7 @@ def buttons() -> list[ui.Button[Parts]]:
     ]
 
 
-class Count(ui.Button[Parts]):
+class Count(ui.Button[Components]):
     def __init__(self) -> None:
         super().__init__(label="Pressed 0", style=discord.ButtonStyle.primary)
         self.times = 0
@@ -183,12 +183,12 @@ class Count(ui.Button[Parts]):
         await interaction.response.edit_message(view=self.view)
 
 
-class Never(ui.Button[Parts]):
+class Never(ui.Button[Components]):
     async def callback(self, interaction: discord.Interaction) -> None:
-        await asyncio.sleep(5)  # when it ends, discord.py answers by itself, and too late
+        await asyncio.sleep(5)  # discord.py answers by itself after this, which is too late
 
 
-class Pick(ui.Select[Parts]):
+class Pick(ui.Select[Components]):
     def __init__(self) -> None:
         options = [
             discord.SelectOption(label=name, value=name, description=f"Choose {name}") for name in ("svd", "svd-xt")
@@ -199,7 +199,7 @@ class Pick(ui.Select[Parts]):
         await interaction.response.send_message(f"Picked {self.values[0]}", ephemeral=True)
 
 
-class People(ui.UserSelect[Parts]):
+class People(ui.UserSelect[Components]):
     def __init__(self) -> None:
         super().__init__(placeholder="People", max_values=2)
 
