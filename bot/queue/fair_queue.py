@@ -54,6 +54,9 @@ CLAIM_SQL = """
     order by head_tag, head_id limit 1
 """
 
+WAITING = "where state = 'queued' order by tag, id limit :limit"
+"""the queued jobs in the order of claims"""
+
 AHEAD_SQL = """
     select count(*), coalesce(sum(k.low_ms), 0), coalesce(sum(k.high_ms), 0)
     from job j join kind k on k.id = j.kind_id where j.state = 'queued' and (j.tag, j.id) < (:tag, :id)
@@ -138,12 +141,15 @@ def claim(db: Statements, limits: Limits, now_ms: int) -> Job | None:
 
 def waiting(db: Statements, limit: int = NO_LIMIT) -> list[Job]:
     """Read the queued jobs in the order of claims."""
-    return select_jobs(db, "where state = 'queued' order by tag, id limit :limit", {"limit": limit})
+    return select_jobs(db, WAITING, {"limit": limit})
 
 
 def active(db: Statements) -> list[Job]:
     """Read the running jobs, then the queued ones in the order of claims."""
-    return [*select_jobs(db, "where state = 'running' order by tag, id"), *waiting(db)]
+    return [
+        *select_jobs(db, "where state = 'running' order by tag, id"),
+        *waiting(db),
+    ]
 
 
 def position(db: Statements, job_id: int, executors: int, now_ms: int, settled_ms: int = 0) -> QueuePosition | None:

@@ -241,7 +241,7 @@ class Jobs:
 
     async def waiting(self, limit: int = 25) -> list[Job]:
         """Read the queued jobs in the order of claims."""
-        return await self._database.read(fair_queue.waiting, limit)
+        return await self._read(fair_queue.WAITING, limit=limit)
 
     async def _read(self, tail: str, **parameters: object) -> list[Job]:
         return await self._database.read(select_jobs, tail, parameters)

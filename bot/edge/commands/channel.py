@@ -6,7 +6,7 @@ import discord
 
 from bot.config import MIB
 from bot.edge.context import Interaction
-from bot.queue.job import Route
+from bot.queue.job import Route, wall_clock_ms
 from bot.texts.explanations import explain_channel
 
 LARGEST_POST = 24 * MIB
@@ -44,7 +44,7 @@ def can_post(interaction: Interaction) -> bool:
     return interaction.is_guild_integration() and interaction.client.get_guild(interaction.guild_id) is not None
 
 
-def route_of(interaction: Interaction, *, spoiler: bool, now_ms: int) -> Route:
+def route_of(interaction: Interaction, *, spoiler: bool) -> Route:
     """Return where the answers to an interaction go."""
     assert interaction.channel_id is not None
     posts = can_post(interaction)
@@ -58,7 +58,7 @@ def route_of(interaction: Interaction, *, spoiler: bool, now_ms: int) -> Route:
         channel_id=interaction.channel_id,
         guild_id=interaction.guild_id,
         interaction_token=interaction.token,
-        token_expires_ms=now_ms + TOKEN_MS,
+        token_expires_ms=wall_clock_ms() + TOKEN_MS,
         can_post=posts,
         max_bytes=min(limit, LARGEST_POST),
         spoiler=spoiler,

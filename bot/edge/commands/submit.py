@@ -22,7 +22,7 @@ from bot.edge.commands.options import Options, resolve
 from bot.edge.context import Interaction, Services
 from bot.edge.layouts import PREVIEW_NAME
 from bot.queue.database import StoreFull
-from bot.queue.job import Job, NewJob, QueueFull, Route, wall_clock_ms
+from bot.queue.job import Job, NewJob, QueueFull, Route
 from bot.queue.spool import SpoolFull
 from bot.texts.explanations import explain_full, explain_picture, explain_settings, explain_source
 from bot.texts.replies import (
@@ -103,7 +103,7 @@ async def submit_again(
         for other in await services.store.jobs.active():
             if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
                 raise Refused(queued_already_text())
-        route = route_of(interaction, spoiler=job.route.spoiler, now_ms=wall_clock_ms())
+        route = route_of(interaction, spoiler=job.route.spoiler)
         await _accept(interaction, _new_job(interaction, route, settings, job.picture), message_id)
     except Refused as refused:
         await take_back(interaction, refused.text)
@@ -151,7 +151,7 @@ async def _take_picture(
         await download(interaction.client.downloads, source.url, incoming, limit, proxy=services.config.proxy)
         prepared = await services.pictures.prepare(incoming, picture, variant, settings.shape, settings.framing)
         settings = replace(settings, shape=prepared.shape)
-        route = route_of(interaction, spoiler=source.is_spoiler(), now_ms=wall_clock_ms())
+        route = route_of(interaction, spoiler=source.is_spoiler())
         return _new_job(interaction, route, settings, picture.name, prepared.notes)
     except PictureError as error:
         raise Refused(str(explain_picture(error))) from error
