@@ -26,7 +26,7 @@ from generator import protocol
 from generator.backend.one_clip import ClipJob, make_clip
 from generator.clip import DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import GeneratorError, OutOfMemory, SettingsError, terminal_sentence
-from generator.memory import BESIDE_TORCH_GIB, GIB, MIB, Pipeline, check_memory, plan_memory
+from generator.memory import BESIDE_TORCH_GIB, GIB, MIB, PipelineKind, check_memory, plan_memory
 from generator.protocol import ExecutorConfig, Rendered, check_device
 from generator.variants import BUILT_IN, Variant, variant_of_folder
 from generator.video.recipe import read_recipe
@@ -86,7 +86,7 @@ def render(
     max_mib: Annotated[float, typer.Option(help="The clip's size limit; 0: none.", min=0)] = 0,
     memory: Annotated[str, typer.Option(help='auto, full, model-offload, lean, minimal or a cap: "6GiB".')] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
-    pipeline: Annotated[Pipeline, typer.Option(help="Ours, or diffusers' own.")] = Pipeline.LEAN,
+    pipeline: Annotated[PipelineKind, typer.Option(help="Ours, or diffusers' own.")] = PipelineKind.LEAN,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON instead of a progress bar.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show what the executor logs.")] = False,
     recipe: RecipeOption = None,
@@ -116,14 +116,14 @@ def plan(
     vram_gib: Annotated[float, typer.Option(help="The card's memory.", min=1)],
     variant: Annotated[str, typer.Option(help=f"One of {', '.join(BUILT_IN)}.")] = "svd-xt",
     memory: Annotated[str, typer.Option(help="As for render.")] = "auto",
-    pipeline: Annotated[Pipeline, typer.Option(help="As for render.")] = Pipeline.LEAN,
+    pipeline: Annotated[PipelineKind, typer.Option(help="As for render.")] = PipelineKind.LEAN,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """Say how a card of some size would render a variant's full clip, and its predicted peak."""
     chosen = _variant(variant, None, None)
     with _shown_as_usage():
         check_memory(memory)
-    free, stock = int((vram_gib - BESIDE_TORCH_GIB) * GIB), pipeline is Pipeline.STOCK
+    free, stock = int((vram_gib - BESIDE_TORCH_GIB) * GIB), pipeline is PipelineKind.STOCK
     try:
         found = plan_memory(free, chosen, *chosen.landscape, chosen.frames, memory, stock=stock)
     except OutOfMemory as error:

@@ -1,7 +1,7 @@
-"""Free memory and a clip -> a plan for rendering it, with its predicted peak, and the plan below it. Pure, no torch.
+"""Choose a memory plan for a clip from the free bytes, predict its peak, and find the next smaller plan. No torch.
 
-The coefficients come from counting every live tensor of a full-size render on torch's meta device; the tests count
-again and hold the prediction to what they find. Those of the stock pipeline were measured.
+The coefficients come from counting every live tensor of a full-size render on torch's meta device. The tests count
+again and compare the prediction with the count. Those of the stock pipeline were measured on a GPU.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ MIB = 1024**2
 GIB = 1024**3
 
 
-class Pipeline(StrEnum):
-    """Whose arithmetic: ours, or diffusers' own pipeline as the reference."""
+class PipelineKind(StrEnum):
+    """Which pipeline renders: `lean` is ours, `stock` is diffusers' own, the reference."""
 
     LEAN = "lean"
     STOCK = "stock"
 
 
-class Weights(StrEnum):
+class Residency(StrEnum):
     """Where the UNet's weights are while it denoises."""
 
     RESIDENT = "resident"
@@ -34,7 +34,7 @@ class Weights(StrEnum):
     STREAMED = "streamed"
     """in pinned host memory, a few layers at a time on the device"""
     OFFLOAD = "offload"
-    """stock pipeline only: a whole part at a time, by accelerate's hooks"""
+    """stock pipeline only: one whole module at a time on the device, moved by accelerate's hooks"""
 
 
 class Decode(StrEnum):
@@ -50,54 +50,55 @@ class Decode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPlan:
-    """How one clip is rendered. `rung` names the preset; people read it on the card when a smaller one was taken."""
+    """How one clip is rendered. `rung` names the plan; the status card shows it when a smaller one had to be used."""
 
     rung: str
-    pipeline: Pipeline = Pipeline.LEAN
-    unet: Weights = Weights.RESIDENT
+    pipeline: PipelineKind = PipelineKind.LEAN
+    unet: Residency = Residency.RESIDENT
     keep_parts: bool = False
-    """every part stays on the device between phases and clips"""
+    """every module of the model stays on the device between phases and clips"""
     frames_per_chunk: int = 5
-    """frames a spatial layer takes together at full latent resolution; deeper layers take as many as cost the same"""
+    """frames that a spatial layer computes together at full latent resolution; deeper layers, whose frames are
+    smaller, compute as many as cost the same"""
     split_cfg: bool = False
-    """conditional and unconditional halves one after the other"""
+    """compute the conditional and the unconditional half of a step one after the other"""
     decode: Decode = Decode.EXACT
     decode_frames: int = 0
     """frames per window or chunk; 0: all"""
     compile: bool = False
-    """compile the chunk functions beside the rendering, and use them once they are ready"""
+    """compile the chunk functions in a background thread while rendering, and use them once they are ready"""
     peak_bytes: int = 0
-    """predicted peak of torch's allocations; the driver's own context (about 0.5 GiB) comes on top"""
+    """predicted peak of torch's allocations, in bytes; the driver's own context (about 0.5 GiB) comes on top"""
 
 
-# SVD's parts in half precision, counted from diffusers' classes with svd-xt's configuration.
+# SVD's modules in half precision, counted from diffusers' classes with svd-xt's configuration.
 UNET_BYTES = 2527 * MIB
-"""without what folds away"""
+"""without the weights that are only needed to compute a clip's constants"""
 STOCK_UNET_BYTES = 2908 * MIB
-"""1,524,623,082 numbers"""
+"""1,524,623,082 parameters of two bytes"""
 LARGEST_LAYER_BYTES = 144 * MIB
 IMAGE_ENCODER_BYTES = 1206 * MIB
 DECODER_BYTES = 121 * MIB
 ENCODER_BYTES = 131 * MIB
-"""in single precision, as it runs"""
+"""in single precision: the VAE's encoder runs in it"""
 
 RING_SLOTS = 3
 WINDOW_FRAMES = 8
 WINDOW_OVERLAP = 3
 
-# A feed-forward's hidden rows, whatever the plan: generator.model.lean.layers takes no more of them at a time.
+# A feed-forward layer's hidden rows under every plan: generator.model.lean.layers computes no more of them at a time.
 HIDDEN_BYTES = 128 * MIB
 
 BESIDE_TORCH_GIB = 0.9
-"""what the driver's context and a desktop take of a card before torch gets anything"""
+"""what the driver's context and a desktop use of a card's memory before torch allocates anything"""
 
-# cuDNN workspace, fragmentation and what else the counting cannot see.
+# Room for cuDNN's workspace, fragmentation and whatever else the counting cannot see.
 MARGIN_BYTES = 400 * MIB
 
 
 @dataclass(frozen=True, slots=True)
 class ClipSize:
-    """What a plan's memory depends on."""
+    """A clip's size in pixels and frames, from which memory is predicted."""
 
     width: int
     height: int
@@ -105,25 +106,31 @@ class ClipSize:
 
     @property
     def latent_map(self) -> int:
-        """Bytes of one frame's activations at the UNet's full resolution: an eighth of each side, 320 channels."""
+        """Return the bytes of one frame's activations at the UNet's full resolution.
+
+        That is an eighth of each side and 320 channels, in half precision.
+        """
         return (self.width // 8) * (self.height // 8) * 320 * 2
 
     @property
     def pixel_map(self) -> int:
-        """Bytes of one frame's activations at the decoder's full resolution: 128 channels."""
+        """Return the bytes of one frame's activations at the decoder's full resolution.
+
+        That is every pixel and 128 channels, in half precision.
+        """
         return self.width * self.height * 128 * 2
 
 
 def denoise_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
-    """Predict the peak of the denoising phase: activations plus the weights held."""
+    """Predict the peak bytes of the denoising phase: the activations and the UNet's weights on the device."""
     items = clip.frames * (1 if plan.split_cfg else 2)
     activations = (5.1 * items + 3.6 * min(plan.frames_per_chunk, items)) * clip.latent_map + HIDDEN_BYTES
-    held = UNET_BYTES if plan.unet is not Weights.STREAMED else RING_SLOTS * LARGEST_LAYER_BYTES
-    return int(activations) + held
+    weights = UNET_BYTES if plan.unet is not Residency.STREAMED else RING_SLOTS * LARGEST_LAYER_BYTES
+    return int(activations) + weights
 
 
 def decode_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
-    """Predict the peak of the decoding phase without what other parts hold."""
+    """Predict the peak bytes of the decoding phase, without the other modules' weights."""
     frames = clip.frames
     if plan.decode is Decode.WINDOWED:
         frames = min(frames, plan.decode_frames or WINDOW_FRAMES)
@@ -131,13 +138,16 @@ def decode_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
 
 
 def compile_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
-    """Predict what compiling takes beside the rendering: an H100 measured 2.0 GiB for 25 frames a chunk, 3.4 for 50."""
+    """Predict the bytes that compiling needs in addition to rendering.
+
+    Measured on an H100: 2.0 GiB for 25 frames a chunk, 3.4 GiB for 50.
+    """
     return int(0.6 * GIB) + 10 * min(plan.frames_per_chunk, 2 * clip.frames) * clip.latent_map
 
 
 def predict_peak(plan: MemoryPlan, clip: ClipSize) -> int:
-    """Predict the peak of torch's allocations over a whole render."""
-    if plan.pipeline is Pipeline.STOCK:
+    """Predict the peak of torch's allocations over a whole render, in bytes."""
+    if plan.pipeline is PipelineKind.STOCK:
         return _predict_stock_peak(plan, clip)
     denoise, decode = denoise_bytes(plan, clip), decode_bytes(plan, clip)
     if plan.keep_parts:
@@ -148,7 +158,10 @@ def predict_peak(plan: MemoryPlan, clip: ClipSize) -> int:
 
 
 def _predict_stock_peak(plan: MemoryPlan, clip: ClipSize) -> int:
-    """From what an H200 took: 10.85 GiB by offload, 9.27 GiB for a decode of 8 frames and 28.34 for one of 25."""
+    """Predict by what was measured on an H200.
+
+    A clip with offload peaked at 10.85 GiB, a decode of 8 frames at 9.27 GiB and one of 25 frames at 28.34 GiB.
+    """
     denoise = STOCK_UNET_BYTES + int(29.2 * 2 * clip.frames * clip.latent_map)
     decode = 300 * MIB + int(7.98 * (plan.decode_frames or clip.frames) * clip.pixel_map)
     if plan.keep_parts:
@@ -156,35 +169,41 @@ def _predict_stock_peak(plan: MemoryPlan, clip: ClipSize) -> int:
     return max(denoise, decode)
 
 
-_LADDER = (
+_LEAN_PLANS = (
     MemoryPlan(rung="full", keep_parts=True, frames_per_chunk=50),
     MemoryPlan(rung="resident", frames_per_chunk=25),
     MemoryPlan(rung="split", frames_per_chunk=13, split_cfg=True),
-    MemoryPlan(rung="streamed", unet=Weights.STREAMED, frames_per_chunk=13, split_cfg=True),
+    MemoryPlan(rung="streamed", unet=Residency.STREAMED, frames_per_chunk=13, split_cfg=True),
     MemoryPlan(
         rung="minimal",
-        unet=Weights.STREAMED,
+        unet=Residency.STREAMED,
         frames_per_chunk=13,
         split_cfg=True,
         decode=Decode.WINDOWED,
         decode_frames=WINDOW_FRAMES,
     ),
 )
-_STOCK_LADDER = (
-    MemoryPlan(rung="stock", pipeline=Pipeline.STOCK, keep_parts=True, decode=Decode.CHUNKED),
-    MemoryPlan(rung="stock-chunked", pipeline=Pipeline.STOCK, keep_parts=True, decode=Decode.CHUNKED, decode_frames=8),
+_STOCK_PLANS = (
+    MemoryPlan(rung="stock", pipeline=PipelineKind.STOCK, keep_parts=True, decode=Decode.CHUNKED),
     MemoryPlan(
-        rung="stock-offload", pipeline=Pipeline.STOCK, unet=Weights.OFFLOAD, decode=Decode.CHUNKED, decode_frames=8
+        rung="stock-chunked", pipeline=PipelineKind.STOCK, keep_parts=True, decode=Decode.CHUNKED, decode_frames=8
+    ),
+    MemoryPlan(
+        rung="stock-offload",
+        pipeline=PipelineKind.STOCK,
+        unet=Residency.OFFLOAD,
+        decode=Decode.CHUNKED,
+        decode_frames=8,
     ),
 )
-_FIRST_RUNG = {"full": "full", "model-offload": "resident", "lean": "split", "minimal": "minimal"}
+_RUNG_OF_SETTING = {"full": "full", "model-offload": "resident", "lean": "split", "minimal": "minimal"}
 _CAP = re.compile(r"^(\d+(?:\.\d+)?)\s?GiB$")
 
 
 def presets(clip: ClipSize, *, stock: bool = False) -> list[MemoryPlan]:
-    """Give every rung for a clip, largest first, each with its predicted peak."""
-    rungs = _STOCK_LADDER if stock else _LADDER
-    return [dataclasses.replace(plan, peak_bytes=predict_peak(plan, clip)) for plan in rungs]
+    """Return the pipeline's plans for a clip, the largest first, each with its predicted peak."""
+    plans = _STOCK_PLANS if stock else _LEAN_PLANS
+    return [dataclasses.replace(plan, peak_bytes=predict_peak(plan, clip)) for plan in plans]
 
 
 def plan_memory(
@@ -193,52 +212,53 @@ def plan_memory(
     width: int,
     height: int,
     frames: int,
-    wish: str = "auto",
+    memory: str = "auto",
     *,
     stock: bool = False,
     compile: bool = False,
 ) -> MemoryPlan:
-    """Choose the largest rung that fits `free_bytes` (None: memory is not the device's own, as on a CPU).
+    """Return the largest plan that fits into `free_bytes` (None: memory is no limit, as on a CPU).
 
-    With `compile` a rung that has room to compile comes before a larger one that has not, as it is the faster.
-    `wish` is auto, a rung's wish (full, model-offload, lean, minimal) or a cap such as "6GiB".
-    Raises OutOfMemory when not even the smallest rung fits, SettingsError on a wish that is none.
+    With `compile`, a plan that leaves room to compile is preferred to a larger one that does not: it is faster.
+    `memory` is the operator's setting: auto, a plan (full, model-offload, lean, minimal) or a cap such as "6GiB".
+    Raises OutOfMemory when not even the smallest plan fits, SettingsError when `memory` is none of these.
     """
-    check_memory(wish)
+    check_memory(memory)
     clip = ClipSize(width, height, frames)
-    free_bytes = None if variant.is_demo else _capped(free_bytes, wish)
-    rungs = presets(clip, stock=stock)
-    if wish in _FIRST_RUNG:
-        rungs = [_named(rungs, _FIRST_RUNG[wish])]
+    free_bytes = None if variant.is_demo else _capped(free_bytes, memory)
+    plans = presets(clip, stock=stock)
+    if memory in _RUNG_OF_SETTING:
+        plans = [_named(plans, _RUNG_OF_SETTING[memory])]
     elif free_bytes is not None:
-        rungs = _fitting(rungs, free_bytes)
+        plans = _fitting(plans, free_bytes)
     else:
-        rungs = rungs[:1]
-    for plan in rungs if compile else ():
+        plans = plans[:1]
+    for plan in plans if compile else ():
         if _has_room_to_compile(plan, clip, free_bytes):
             return dataclasses.replace(plan, compile=True)
-    return rungs[0]
+    return plans[0]
 
 
 def check_memory(memory: str) -> None:
-    """Check the setting `memory`, as `plan_memory` takes it. Raises SettingsError when it is none."""
-    if memory != "auto" and memory not in _FIRST_RUNG and not _CAP.match(memory):
-        text = f"memory must be auto, full, model-offload, lean, minimal or a cap like 6GiB, not {memory!r}"
-        raise SettingsError(text)
+    """Raise SettingsError unless `memory` is a setting that `plan_memory` accepts."""
+    if memory != "auto" and memory not in _RUNG_OF_SETTING and not _CAP.match(memory):
+        raise SettingsError(
+            f"memory must be auto, full, model-offload, lean, minimal or a cap like 6GiB, not {memory!r}"
+        )
 
 
-def _capped(free_bytes: int | None, wish: str) -> int | None:
-    cap = _CAP.match(wish)
+def _capped(free_bytes: int | None, memory: str) -> int | None:
+    cap = _CAP.match(memory)
     if cap:
         return int(min(math.inf if free_bytes is None else free_bytes, float(cap[1]) * GIB))
     return free_bytes
 
 
-def _fitting(rungs: list[MemoryPlan], free_bytes: int) -> list[MemoryPlan]:
-    fitting = [plan for plan in rungs if plan.peak_bytes + MARGIN_BYTES <= free_bytes]
+def _fitting(plans: list[MemoryPlan], free_bytes: int) -> list[MemoryPlan]:
+    fitting = [plan for plan in plans if plan.peak_bytes + MARGIN_BYTES <= free_bytes]
     if fitting:
         return fitting
-    needed = rungs[-1].peak_bytes + MARGIN_BYTES
+    needed = plans[-1].peak_bytes + MARGIN_BYTES
     raise OutOfMemory(
         f"needs {needed / GIB:.1f} GiB of GPU memory, {free_bytes / GIB:.1f} GiB are free",
         needed_gib=round(needed / GIB, 2),
@@ -247,24 +267,25 @@ def _fitting(rungs: list[MemoryPlan], free_bytes: int) -> list[MemoryPlan]:
 
 
 def _has_room_to_compile(plan: MemoryPlan, clip: ClipSize, free_bytes: int | None) -> bool:
-    if plan.pipeline is Pipeline.STOCK or plan.unet is not Weights.RESIDENT or plan.split_cfg:
-        return False  # the small rungs: nobody measured whether compiling makes up for what they cost
+    if plan.pipeline is PipelineKind.STOCK or plan.unet is not Residency.RESIDENT or plan.split_cfg:
+        return False  # nobody has measured whether compiling makes the small plans faster
     return free_bytes is None or plan.peak_bytes + compile_bytes(plan, clip) + MARGIN_BYTES <= free_bytes
 
 
-def _named(rungs: list[MemoryPlan], rung: str) -> MemoryPlan:
-    """Give the rung of that name; where this ladder has none, the largest for `full` and else the smallest."""
-    return next((plan for plan in rungs if plan.rung == rung), rungs[0] if rung == "full" else rungs[-1])
+def _named(plans: list[MemoryPlan], rung: str) -> MemoryPlan:
+    """Return the plan of that rung; if this pipeline has none, the largest for `full`, otherwise the smallest."""
+    return next((plan for plan in plans if plan.rung == rung), plans[0] if rung == "full" else plans[-1])
 
 
-def ladder(plan: MemoryPlan, width: int, height: int, frames: int) -> MemoryPlan | None:
-    """Give the next plan with a smaller peak to try after an out-of-memory, or None below the last rung.
+def smaller_plan(plan: MemoryPlan, width: int, height: int, frames: int) -> MemoryPlan | None:
+    """Return the plan to use after `plan` ran out of memory, or None when there is no smaller one.
 
-    Below a plan that compiles comes the same without: what compiles beside it may have taken what was missing.
+    After a plan that compiles comes the same plan without compiling: compiling may have used the memory that was
+    missing.
     """
     if plan.compile:
         return dataclasses.replace(plan, compile=False)
-    rungs = presets(ClipSize(width, height, frames), stock=plan.pipeline is Pipeline.STOCK)
-    names = [rung.rung for rung in rungs]
-    below = names.index(plan.rung) + 1 if plan.rung in names else len(names)
-    return next((rung for rung in rungs[below:] if rung.peak_bytes < plan.peak_bytes), None)
+    plans = presets(ClipSize(width, height, frames), stock=plan.pipeline is PipelineKind.STOCK)
+    rungs = [other.rung for other in plans]
+    below = rungs.index(plan.rung) + 1 if plan.rung in rungs else len(rungs)
+    return next((other for other in plans[below:] if other.peak_bytes < plan.peak_bytes), None)

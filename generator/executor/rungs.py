@@ -15,7 +15,7 @@ from pathlib import Path
 from generator.clip import ClipSettings
 from generator.errors import OutOfMemory
 from generator.executor.device import Device
-from generator.memory import GIB, MARGIN_BYTES, MemoryPlan, ladder, plan_memory
+from generator.memory import GIB, MARGIN_BYTES, MemoryPlan, plan_memory, smaller_plan
 from generator.process.durable import written_aside
 from generator.protocol import ExecutorConfig
 
@@ -80,7 +80,7 @@ class Planner:
         remembered = self.remembered.get(self._gpu(), settings.variant, free or 0)
         below: MemoryPlan | None = plan
         while below is not None and below.rung != remembered:
-            below = ladder(below, *size, settings.frames)
+            below = smaller_plan(below, *size, settings.frames)
         if below is None:
             return plan
         if compile:
@@ -89,7 +89,7 @@ class Planner:
 
     def below(self, plan: MemoryPlan, settings: ClipSettings, size: tuple[int, int], reason: str) -> MemoryPlan:
         """Return the next smaller plan, after `plan` ran out of memory. Raises OutOfMemory below the last one."""
-        smaller = ladder(plan, *size, settings.frames)
+        smaller = smaller_plan(plan, *size, settings.frames)
         if smaller is not None:
             return smaller
         needed, free = plan.peak_bytes / GIB, (self.device.free_bytes() or 0) / GIB

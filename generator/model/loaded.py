@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from generator.clip import ClipSettings
-from generator.memory import MemoryPlan, Pipeline
+from generator.memory import MemoryPlan, PipelineKind
 from generator.model import stock
 from generator.model.lean.compiled import Compiler
 from generator.model.lean.render import LeanPipeline
@@ -63,7 +63,7 @@ def render_frames(
     `picture` is RGB of exactly the clip's size. Any exception leaves `loaded` usable.
     """
     hooks.check()
-    if plan.pipeline is Pipeline.STOCK:
+    if plan.pipeline is PipelineKind.STOCK:
         return stock.render_frames(loaded, picture, settings, plan, hooks)
     if loaded.lean is None:
         turbo = loaded.variant.turbo

@@ -12,7 +12,7 @@ from diffusers import EDMDPMSolverMultistepScheduler, StableVideoDiffusionPipeli
 from transformers import CLIPImageProcessor
 
 from generator.clip import Quality
-from generator.memory import MemoryPlan, Weights
+from generator.memory import MemoryPlan, Residency
 from generator.model.sampling import SIGMA_MAX, SIGMA_MIN, ays_sigmas, draw_noise
 from generator.protocol import Phase, Progress
 
@@ -61,7 +61,7 @@ def _build(loaded: LoadedVariant, settings: ClipSettings, plan: MemoryPlan) -> A
         feature_extractor=CLIPImageProcessor(),
     )
     pipe.set_progress_bar_config(disable=True)
-    if plan.unet is Weights.OFFLOAD and loaded.device.type != "cpu":
+    if plan.unet is Residency.OFFLOAD and loaded.device.type != "cpu":
         pipe.enable_model_cpu_offload(device=loaded.device)
     else:
         pipe.to(loaded.device)

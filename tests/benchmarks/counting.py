@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import FlopCounterMode
 
-from generator.memory import GIB, WINDOW_OVERLAP, Decode, MemoryPlan, Weights
+from generator.memory import GIB, WINDOW_OVERLAP, Decode, MemoryPlan, Residency
 from generator.model.lean.decoder import LeanDecoder, PackedDecoder, decode_windows, pack_decoder
 from generator.model.lean.pack import Packed
 from generator.model.lean.residency import ResidentWeights, StreamedWeights
@@ -111,14 +111,14 @@ def count_step(plan: MemoryPlan, frames: int) -> Count:
     items = 1 if plan.split_cfg else 2
 
     def step() -> None:
-        source = StreamedWeights if plan.unet is Weights.STREAMED else ResidentWeights
+        source = StreamedWeights if plan.unet is Residency.STREAMED else ResidentWeights
         unet = LeanUNet(packed, source(packed.body, META), META, plan.frames_per_chunk)
         constants = unet.prepare(_maps(2, 1, 1024), (6.0, 127.0, 0.02), [1.0], frames)
         sample = _maps(items, frames, 72, 128, 8)
         unet(sample, constants, 0, lambda: None, item=None if items == 2 else 1)
 
     counted = _count(step, (packed.body, packed.ends, packed.folded))
-    held = packed.ends.nbytes + (0 if plan.unet is Weights.STREAMED else packed.body.nbytes)
+    held = packed.ends.nbytes + (0 if plan.unet is Residency.STREAMED else packed.body.nbytes)
     return Count(counted.peak_bytes + held, counted.tflop * (2 if plan.split_cfg else 1))
 
 

@@ -28,7 +28,7 @@ import torch
 from PIL import Image
 
 from generator.clip import ClipSettings
-from generator.memory import GIB, Decode, MemoryPlan, Weights
+from generator.memory import GIB, Decode, MemoryPlan, Residency
 from generator.model.lean.compiled import Compiler
 from generator.model.lean.render import LeanPipeline
 from generator.model.loaded import LoadedVariant
@@ -246,7 +246,7 @@ def plan(frames: int, *, split: bool = False, compiled: bool = False, streamed: 
         frames_per_chunk=frames,
         split_cfg=split,
         compile=compiled,
-        unet=Weights.STREAMED if streamed else Weights.RESIDENT,
+        unet=Residency.STREAMED if streamed else Residency.RESIDENT,
     )
 
 

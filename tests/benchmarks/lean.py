@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from generator.clip import ClipSettings
-from generator.memory import ClipSize, MemoryPlan, Pipeline, presets
+from generator.memory import ClipSize, MemoryPlan, PipelineKind, presets
 from generator.model.loaded import LoadedVariant, load_variant, render_frames
 from generator.protocol import Hooks
 from tests.benchmarks.report import Report
@@ -28,7 +28,7 @@ def run() -> Report:
     """Time both in turn, so that a busy machine is as busy for either, and compare their frames."""
     with tempfile.TemporaryDirectory() as folder:
         loaded = load_variant(make_checkpoint(Path(folder)), torch.device("cpu"))
-    plans = {"stock": MemoryPlan(rung="stock", pipeline=Pipeline.STOCK)}
+    plans = {"stock": MemoryPlan(rung="stock", pipeline=PipelineKind.STOCK)}
     plans |= {plan.rung: plan for plan in presets(ClipSize(128, 64, 5)) if plan.rung in ("full", "streamed")}
     seconds: dict[str, list[float]] = {name: [] for name in plans}
     frames: dict[str, Any] = {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 import torch
 
@@ -14,13 +12,13 @@ from generator.memory import (
     ClipSize,
     Decode,
     MemoryPlan,
-    Pipeline,
-    Weights,
+    PipelineKind,
+    Residency,
     decode_bytes,
     denoise_bytes,
-    ladder,
     plan_memory,
     presets,
+    smaller_plan,
 )
 from generator.variants import BUILT_IN
 from tests.benchmarks import counting
@@ -34,8 +32,8 @@ def rung(name: str, clip: ClipSize = CLIP) -> MemoryPlan:
     return next(plan for plan in presets(clip) if plan.rung == name)
 
 
-def plan_for(card_gib: float, wish: str = "auto") -> MemoryPlan:
-    return plan_memory(int((card_gib - BESIDE_TORCH_GIB) * GIB), XT, 1024, 576, 25, wish)
+def plan_for(card_gib: float, memory: str = "auto") -> MemoryPlan:
+    return plan_memory(int((card_gib - BESIDE_TORCH_GIB) * GIB), XT, 1024, 576, 25, memory)
 
 
 @pytest.mark.parametrize("card_gib", [4, 6, 8, 12, 16, 24, 48, 80])
@@ -48,22 +46,22 @@ def test_every_card_gets_a_plan_that_fits_it(card_gib: int) -> None:
 def test_larger_cards_get_larger_plans_and_large_ones_decode_exactly() -> None:
     peaks = [plan_for(card).peak_bytes for card in (4, 6, 8, 12, 16, 24, 48)]
     assert peaks == sorted(peaks)
-    assert plan_for(4).unet is Weights.STREAMED
+    assert plan_for(4).unet is Residency.STREAMED
     assert all(plan_for(card).decode is Decode.EXACT for card in (6, 8, 12, 16, 24))
     assert plan_for(24).rung == "full"
 
 
-def test_the_ladder_goes_down_to_the_last_rung_and_ends() -> None:
+def test_smaller_plans_follow_each_other_to_the_smallest_and_end() -> None:
     plan: MemoryPlan | None = presets(CLIP)[0]
     peaks = []
     while plan is not None:
         peaks.append(plan.peak_bytes)
-        plan = ladder(plan, 1024, 576, 25)
+        plan = smaller_plan(plan, 1024, 576, 25)
     assert peaks == sorted(set(peaks), reverse=True), "what did not fit once would not fit again"
     assert peaks[-1] == presets(CLIP)[-1].peak_bytes
 
 
-def test_wishes_choose_their_rung_and_a_cap_bounds_the_peak() -> None:
+def test_the_memory_setting_chooses_a_plan_and_a_cap_bounds_the_peak() -> None:
     assert plan_for(80, "minimal").rung == "minimal"
     assert plan_for(80, "lean").rung == "split"
     assert plan_for(80, "model-offload").rung == "resident"
@@ -97,12 +95,12 @@ def test_compiling_goes_before_a_larger_plan_and_only_where_there_is_room_for_bo
     plan = plan_memory(free, XT, 1024, 576, 25, compile=True)
     assert (plan.rung, plan.compile) == (rung, compiles)
     assert not plan_memory(free, XT, 1024, 576, 25).compile
-    below = ladder(plan, 1024, 576, 25)
+    below = smaller_plan(plan, 1024, 576, 25)
     assert below is not None and not below.compile, "what was short of memory would compile again"
     assert (below.rung == plan.rung) is compiles
 
 
-def test_a_wish_for_a_plan_compiles_only_where_there_is_room() -> None:
+def test_a_chosen_plan_compiles_only_where_there_is_room() -> None:
     assert not plan_memory(11 * GIB, XT, 1024, 576, 25, "full", compile=True).compile
     assert plan_memory(79 * GIB, XT, 1024, 576, 25, "full", compile=True).compile
     assert plan_memory(79 * GIB, XT, 1024, 576, 25, "model-offload", compile=True).compile
@@ -110,13 +108,13 @@ def test_a_wish_for_a_plan_compiles_only_where_there_is_room() -> None:
     assert not plan_memory(79 * GIB, XT, 1024, 576, 25, stock=True, compile=True).compile
 
 
-def test_the_stock_pipeline_has_a_ladder_of_its_own() -> None:
+def test_the_stock_pipeline_has_plans_of_its_own() -> None:
     plan: MemoryPlan | None = plan_memory(80 * GIB, XT, 1024, 576, 25, stock=True)
     rungs = []
     while plan is not None:
-        assert plan.pipeline is Pipeline.STOCK
+        assert plan.pipeline is PipelineKind.STOCK
         rungs.append(plan.rung)
-        plan = ladder(plan, 1024, 576, 25)
+        plan = smaller_plan(plan, 1024, 576, 25)
     assert rungs == ["stock", "stock-chunked", "stock-offload"]
 
 
@@ -137,7 +135,7 @@ def test_a_12_gb_card_is_too_small_for_the_stock_pipeline_as_it_was_on_a_gpu() -
         plan_memory(int((12 - BESIDE_TORCH_GIB) * GIB), XT, 1024, 576, 25, stock=True)
 
 
-def test_a_wish_for_all_memory_is_the_stock_pipelines_largest_plan_too() -> None:
+def test_the_setting_full_is_the_stock_pipelines_largest_plan_too() -> None:
     assert plan_memory(80 * GIB, XT, 1024, 576, 25, "full", stock=True).rung == "stock"
     assert plan_memory(80 * GIB, XT, 1024, 576, 25, "minimal", stock=True).rung == "stock-offload"
 
@@ -175,7 +173,7 @@ def test_a_full_size_exact_decode_holds_what_was_predicted(clip: ClipSize, most_
 
 
 def test_a_clip_takes_no_more_operations_than_stock() -> None:
-    plan = dataclasses.replace(rung("full"))
+    plan = rung("full")
     step, decode = counting.count_step(plan, 25), counting.count_decode(plan, 25)
     stock_step, stock_decode = counting.count_stock_step(25), counting.count_stock_decode(25)
     ours, theirs = (25 * one.tflop + two.tflop for one, two in ((step, decode), (stock_step, stock_decode)))

@@ -12,7 +12,7 @@ from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion 
 from torch import Tensor
 
 from generator.errors import BadFrames
-from generator.memory import RING_SLOTS, WINDOW_FRAMES, WINDOW_OVERLAP, Decode, MemoryPlan, Weights
+from generator.memory import RING_SLOTS, WINDOW_FRAMES, WINDOW_OVERLAP, Decode, MemoryPlan, Residency
 from generator.model.lean.chunks import ChunkFunctions
 from generator.model.lean.compiled import Compiler
 from generator.model.lean.decoder import LeanDecoder, decode_windows, pack_decoder
@@ -196,7 +196,7 @@ class LeanPipeline:
 
     def _place_unet(self, plan: MemoryPlan) -> LeanUNet:
         weights: WeightSource
-        if plan.unet is Weights.STREAMED:
+        if plan.unet is Residency.STREAMED:
             weights = StreamedWeights(self.unet.body, self._device, RING_SLOTS)
         else:
             weights = ResidentWeights(self.unet.body, self._device)

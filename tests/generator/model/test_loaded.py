@@ -16,7 +16,7 @@ from PIL import Image
 
 from generator.clip import ClipSettings
 from generator.errors import BadFrames, Cancelled, WeightsUnavailable
-from generator.memory import ClipSize, MemoryPlan, Pipeline, presets
+from generator.memory import ClipSize, MemoryPlan, PipelineKind, presets
 from generator.model.loaded import LoadedVariant, load_variant, render_frames
 from generator.protocol import Hooks, Phase, Progress
 from generator.variants import Variant
@@ -26,7 +26,7 @@ from tests.support.tiny_checkpoint import make_checkpoint
 if TYPE_CHECKING:
     from generator.video.ffmpeg import Frame
 
-STOCK = MemoryPlan(rung="stock", pipeline=Pipeline.STOCK)
+STOCK = MemoryPlan(rung="stock", pipeline=PipelineKind.STOCK)
 
 
 @pytest.fixture(scope="module")
