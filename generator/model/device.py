@@ -14,7 +14,8 @@ from PIL import Image
 
 from generator.clip import ClipSettings
 from generator.errors import WeightsUnavailable
-from generator.memory import GIB, MemoryPlan
+from generator.memory import GIB, MemoryPlan, PipelineKind
+from generator.model.pipeline import LoadedVariant
 from generator.protocol import ExecutorConfig, Hooks, Progress
 from generator.variants import Variant
 
@@ -39,7 +40,7 @@ class TorchDevice:
         self._config = config
         self._unusable = _refusal(config.device, torch.__version__)
         self._device = torch.device("cpu" if self._unusable else _choose(config.device))
-        self._loaded: Any = None
+        self._loaded: LoadedVariant | None = None
         if config.threads:
             torch.set_num_threads(config.threads)
 
@@ -48,17 +49,23 @@ class TorchDevice:
         remedy = self._unusable or self._too_slow_for(variant)
         if remedy:
             raise WeightsUnavailable(remedy, variant=variant.name, why="device", remedy=remedy)
-        from generator.model.loaded import load_variant  # imports diffusers, which an old torch cannot
+        self._load(variant, on_progress=on_progress)
+
+    def _load(
+        self,
+        variant: Variant,
+        *,
+        dtype: torch.dtype | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        # Imported here because it imports diffusers: that takes seconds, and fails with a torch that is too old.
+        from generator.model.loaded import PipelineConfig, load_variant
 
         self._loaded = None
         self.reclaim()
-        self._loaded = load_variant(
-            variant,
-            self._device,
-            on_progress=on_progress,
-            compile=self._config.compile,
-            state_folder=self._config.state_folder,
-        )
+        given = self._config
+        config = PipelineConfig(PipelineKind(given.pipeline), given.compile and dtype is None, given.state_folder)
+        self._loaded = load_variant(variant, self._device, config, dtype=dtype, on_progress=on_progress)
 
     def _too_slow_for(self, variant: Variant) -> str | None:
         """Say so before gigabytes are downloaded for nothing."""
@@ -100,23 +107,17 @@ class TorchDevice:
 
     def frames(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
         """See `Device.frames`."""
-        from generator.model import loaded as pipeline
-
-        return pipeline.render_frames(self._loaded, picture, settings, plan, hooks)
+        assert self._loaded is not None
+        return self._loaded.pipeline.render(picture, settings, plan, hooks)
 
     def make_safer(self) -> str | None:
         """See `Device.make_safer`. Half precision overflows above 65504; bfloat16 and single precision do not."""
-        from generator.model.loaded import LoadedVariant
-        from generator.model.weights import load_parts
-
         if self._loaded is None or self._loaded.dtype is not torch.float16:
             return None
         variant = self._loaded.variant
         bfloat = self._device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         dtype = torch.bfloat16 if bfloat else torch.float32
-        self._loaded = None
-        self.reclaim()
-        self._loaded = LoadedVariant(variant, self._device, dtype, load_parts(variant, dtype))
+        self._load(variant, dtype=dtype)
         return str(dtype).removeprefix("torch.")
 
     def reclaim(self) -> None:

@@ -1,71 +1,51 @@
-"""One conditioning image -> the clip's frames, in order, by the pipeline the memory plan names."""
+"""Load a variant: read its weights, then build the pipeline that the operator chose. The one place that chooses it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
-from PIL import Image
 
-from generator.clip import ClipSettings
-from generator.memory import MemoryPlan, PipelineKind
-from generator.model import stock
+from generator.memory import PipelineKind
 from generator.model.lean.compiled import Compiler
 from generator.model.lean.render import LeanPipeline
-from generator.model.weights import OnProgress, Parts, load_parts
-from generator.protocol import Hooks
+from generator.model.pipeline import LoadedVariant, Modules, Pipeline
+from generator.model.stock import StockPipeline
+from generator.model.weights import OnProgress, load_modules
 from generator.variants import Variant
 
-if TYPE_CHECKING:
-    from generator.video.ffmpeg import Frame
 
+@dataclass(frozen=True, slots=True)
+class PipelineConfig:
+    """Which pipeline to build, and how."""
 
-@dataclass(slots=True)
-class LoadedVariant:
-    """A variant's parts in host memory, ready to render on `device`."""
-
-    variant: Variant
-    device: torch.device
-    dtype: torch.dtype
-    parts: Parts
-    compiler: Compiler | None = None
-    lean: LeanPipeline | None = None
-    """packed at the first lean render"""
+    kind: PipelineKind = PipelineKind.LEAN
+    compile: bool = False
+    """lean pipeline only: compile chunk functions while rendering, where the memory plan says so"""
+    state_folder: Path | None = None
+    """where compiled code is kept; None: where torch keeps it"""
 
 
 def load_variant(
     variant: Variant,
     device: torch.device,
+    config: PipelineConfig | None = None,
     *,
-    on_progress: OnProgress | None = None,
     dtype: torch.dtype | None = None,
-    compile: bool = False,
-    state_folder: Path | None = None,
+    on_progress: OnProgress | None = None,
 ) -> LoadedVariant:
-    """Load a variant for a device: half precision on a GPU, single on a CPU, unless `dtype` says otherwise.
+    """Load a variant for a device: in half precision on a GPU and in single on a CPU, unless `dtype` is given.
 
-    `compile` has chunk functions compiled beside rendering, where the memory plan says so; the code is kept in
-    `state_folder`. Raises WeightsUnavailable with `why` (missing, gated, offline or damaged) and `remedy`.
+    Raises WeightsUnavailable with `why` (missing, gated, offline or damaged) and `remedy`.
     """
     dtype = dtype or (torch.float32 if device.type == "cpu" else torch.float16)
-    parts = load_parts(variant, dtype, on_progress)
-    return LoadedVariant(variant, device, dtype, parts, Compiler(state_folder) if compile else None)
+    modules = load_modules(variant, dtype, on_progress)
+    return LoadedVariant(variant, dtype, _build_pipeline(variant, device, modules, config or PipelineConfig()))
 
 
-def render_frames(
-    loaded: LoadedVariant, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks
-) -> Iterator[Frame]:
-    """Give the clip's frames in order, each uint8 height x width x 3.
-
-    `picture` is RGB of exactly the clip's size. Any exception leaves `loaded` usable.
-    """
-    hooks.check()
-    if plan.pipeline is PipelineKind.STOCK:
-        return stock.render_frames(loaded, picture, settings, plan, hooks)
-    if loaded.lean is None:
-        turbo = loaded.variant.turbo
-        loaded.lean = LeanPipeline(loaded.parts, loaded.device, turbo=turbo, compiler=loaded.compiler)
-    return loaded.lean.render(picture, settings, plan, hooks)
+def _build_pipeline(variant: Variant, device: torch.device, modules: Modules, config: PipelineConfig) -> Pipeline:
+    if config.kind is PipelineKind.STOCK:
+        return StockPipeline(modules, device)
+    compiler = Compiler(config.state_folder) if config.compile else None
+    return LeanPipeline(modules, device, turbo=variant.turbo, compiler=compiler)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +23,7 @@ from safetensors import SafetensorError
 from transformers import CLIPVisionModelWithProjection
 
 from generator.errors import WeightsUnavailable
+from generator.model.pipeline import Modules
 from generator.protocol import Phase, Progress
 from generator.variants import Variant
 
@@ -40,26 +40,15 @@ OFFLINE = cast(
 HUB_SECONDS = 30.0
 """how long the hub may take to answer before it counts as not there"""
 
-WEIGHTED_PARTS: dict[str, Any] = {
+MODULE_CLASSES: dict[str, Any] = {
     "unet": UNetSpatioTemporalConditionModel,
     "vae": AutoencoderKLTemporalDecoder,
     "image_encoder": CLIPVisionModelWithProjection,
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """A variant's modules in host memory, in evaluation mode."""
-
-    unet: Any
-    vae: Any
-    image_encoder: Any
-    scheduler: Any
-    folder: Path
-
-
 def fetch_weights(variant: Variant, source: str | None = None) -> Path:
-    """Give the folder that holds the variant's files, downloading them once where the source is a hub repository.
+    """Return the folder that holds the variant's files, downloading them once where the source is a hub repository.
 
     Raises WeightsUnavailable: `why` is missing, gated or offline.
     """
@@ -90,7 +79,7 @@ def fetch_weights(variant: Variant, source: str | None = None) -> Path:
         raise _unavailable(variant, "offline", remedy) from error
 
 
-def load_parts(variant: Variant, dtype: torch.dtype, on_progress: OnProgress | None = None) -> Parts:
+def load_modules(variant: Variant, dtype: torch.dtype, on_progress: OnProgress | None = None) -> Modules:
     """Load every module of the variant into host memory, with the distilled UNet where it names one.
 
     Raises WeightsUnavailable: `why` is missing, gated, offline or damaged.
@@ -98,21 +87,21 @@ def load_parts(variant: Variant, dtype: torch.dtype, on_progress: OnProgress | N
     folder = fetch_weights(variant)
     _check_index(variant, folder)
     loaded: dict[str, Any] = {}
-    for done, (name, kind) in enumerate(WEIGHTED_PARTS.items()):
+    for done, (name, kind) in enumerate(MODULE_CLASSES.items()):
         if on_progress is not None:
-            on_progress(Progress(Phase.LOAD, done, len(WEIGHTED_PARTS)))
-        place = folder / name
+            on_progress(Progress(Phase.LOAD, done, len(MODULE_CLASSES)))
+        module_folder = folder / name
         if name == "unet" and variant.turbo_unet:
-            place = fetch_weights(variant, variant.turbo_unet)
-            place = place / "unet" if (place / "unet").is_dir() else place
-        loaded[name] = _load_part(variant, kind, place, dtype)
+            module_folder = fetch_weights(variant, variant.turbo_unet)
+            module_folder = module_folder / "unet" if (module_folder / "unet").is_dir() else module_folder
+        loaded[name] = _load_module(variant, kind, module_folder, dtype)
     scheduler = EulerDiscreteScheduler.from_pretrained(folder, subfolder="scheduler")
     if on_progress is not None:
-        on_progress(Progress(Phase.LOAD, len(WEIGHTED_PARTS), len(WEIGHTED_PARTS)))
-    return Parts(**loaded, scheduler=scheduler, folder=folder)
+        on_progress(Progress(Phase.LOAD, len(MODULE_CLASSES), len(MODULE_CLASSES)))
+    return Modules(**loaded, scheduler=scheduler)
 
 
-def _load_part(variant: Variant, kind: Any, folder: Path, dtype: torch.dtype) -> torch.nn.Module:
+def _load_module(variant: Variant, kind: Any, folder: Path, dtype: torch.dtype) -> torch.nn.Module:
     half = next(folder.glob("*.fp16.safetensors"), None) if folder.is_dir() else None
     try:
         module: torch.nn.Module = kind.from_pretrained(
@@ -148,7 +137,7 @@ def _check_index(variant: Variant, folder: Path) -> None:
 
 
 def _cached(source: str, revision: str | None, *, whole: bool) -> Path | None:
-    """Give the folder of a finished download, of all parts or of a UNet alone, without asking the hub.
+    """Return the folder of a finished download, of all modules or of a UNet alone, without asking the hub.
 
     `snapshot_download(local_files_only=True)` misses the files that nobody wanted, and finds nothing.
     """
@@ -163,22 +152,22 @@ def _cached(source: str, revision: str | None, *, whole: bool) -> Path | None:
 def _is_complete(folder: Path, *, whole: bool) -> bool:
     configs = ("model_index.json", "scheduler/scheduler_config.json") if whole else ()
     unet = folder / "unet" if (folder / "unet").is_dir() else folder
-    places = [folder / name for name in WEIGHTED_PARTS] if whole else [unet]
+    folders = [folder / name for name in MODULE_CLASSES] if whole else [unet]
     return all((folder / name).is_file() for name in configs) and all(
-        (place / "config.json").is_file() and any(place.glob("*.safetensors")) for place in places
+        (each / "config.json").is_file() and any(each.glob("*.safetensors")) for each in folders
     )
 
 
 def _wanted_files(names: list[str]) -> list[str]:
-    """Name the configuration files and, of each part, the half-precision weights where there are such."""
+    """Name the configuration files and, for each module, the half-precision weights if there are any, else all."""
     wanted = [name for name in names if name.endswith(".json")]
     folders = sorted({name.rpartition("/")[0] for name in names if name.endswith(".safetensors")})
     for folder in folders:
         weights = [name for name in names if name.rpartition("/")[0] == folder and name.endswith(".safetensors")]
         wanted += [name for name in weights if ".fp16" in name] or weights
     top = {name for name in wanted if "/" not in name and name.endswith(".safetensors")}
-    has_parts = any(name.startswith("unet/") for name in wanted)
-    return [name for name in wanted if not (has_parts and name in top)]
+    has_modules = any(name.startswith("unet/") for name in wanted)
+    return [name for name in wanted if not (has_modules and name in top)]
 
 
 def _unavailable(variant: Variant, why: str, remedy: str) -> WeightsUnavailable:

@@ -22,10 +22,11 @@ from sklearn.datasets import load_sample_image
 
 from generator.clip import DEFAULT_STEPS, ClipSettings, Quality
 from generator.memory import plan_memory
-from generator.model.loaded import LoadedVariant, load_variant, render_frames
-from generator.protocol import Hooks
+from generator.model.loaded import load_variant
+from generator.model.pipeline import LoadedVariant
 from generator.variants import BUILT_IN
 from tests.benchmarks.report import Report
+from tests.support.tiny_clip import SILENT
 
 DEMO = BUILT_IN["demo"]
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "china", "flower")
@@ -60,8 +61,7 @@ def render(loaded: LoadedVariant, picture: Image.Image, motion_bucket: int = 127
     }
     wanted = ClipSettings(**(settings | changes))
     plan = plan_memory(None, DEMO, *picture.size, wanted.frames)
-    hooks = Hooks(progress=lambda progress: None, check=lambda: None)
-    return np.stack(list(render_frames(loaded, picture, wanted, plan, hooks)))
+    return np.stack(list(loaded.pipeline.render(picture, wanted, plan, SILENT)))
 
 
 def likeness(picture: Image.Image, frame: NDArray[np.uint8]) -> float:

@@ -1,8 +1,7 @@
-"""Random parts of Stable Video Diffusion's real size, or small ones of the same classes, without any download."""
+"""Random modules of Stable Video Diffusion's real size, or small ones of the same classes, without any download."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler, UNet
 from torch import nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from generator.model.weights import Parts
+from generator.model.pipeline import Modules
 from tests.support.tiny_checkpoint import SCHEDULER, tiny_image_encoder, tiny_unet, tiny_vae
 
 
@@ -49,16 +48,16 @@ def full_image_encoder() -> Any:
         return CLIPVisionModelWithProjection(config).eval()
 
 
-def random_parts(dtype: torch.dtype, *, tiny: bool = False) -> Parts:
-    """Give every part in host memory with random weights of a scale that keeps half precision finite."""
+def random_modules(dtype: torch.dtype, *, tiny: bool = False) -> Modules:
+    """Return every module in host memory, with random weights of a scale that keeps half precision finite."""
     torch.manual_seed(0)
     if tiny:
         modules: list[Any] = [tiny_unet(), tiny_vae(), tiny_image_encoder()]
         unet, vae, image_encoder = (module.to(dtype).requires_grad_(False) for module in modules)
     else:
         noise = torch.randn(2**22).to(dtype)
-        unet, vae, image_encoder = (_fill(part, noise) for part in (full_unet(), full_vae(), full_image_encoder()))
-    return Parts(unet, vae, image_encoder, EulerDiscreteScheduler(**SCHEDULER), Path())
+        unet, vae, image_encoder = (_fill(module, noise) for module in (full_unet(), full_vae(), full_image_encoder()))
+    return Modules(unet, vae, image_encoder, EulerDiscreteScheduler(**SCHEDULER))
 
 
 @torch.no_grad()

@@ -31,10 +31,8 @@ from generator.clip import ClipSettings
 from generator.memory import GIB, Decode, MemoryPlan, Residency
 from generator.model.lean.compiled import Compiler
 from generator.model.lean.render import LeanPipeline
-from generator.model.loaded import LoadedVariant
-from generator.protocol import Hooks
-from generator.variants import BUILT_IN
-from tests.benchmarks.full_size import random_parts
+from tests.benchmarks.full_size import random_modules
+from tests.support.tiny_clip import SILENT
 
 CLIP_TFLOP = 4174.0
 """Stock svd-xt: 25 steps of 159.9, decode 173.6, and 3 for conditioning"""
@@ -139,9 +137,6 @@ def measure(bench: Bench, work: Callable[[], Any], runs: int = 5, warm: int = 2)
     return Timing(statistics.median(seconds), peaks[0] / GIB, peaks[1] / GIB)
 
 
-HOOKS = Hooks(progress=lambda _progress: None, check=lambda: None)
-
-
 def moved_gib(bench: Bench, work: Callable[[], Any]) -> float:
     """Tell how much `work` copies between host and device, either way."""
     from torch.profiler import ProfilerActivity
@@ -176,16 +171,15 @@ def rate(bench: Bench) -> None:
 
 
 class Models:
-    """The stock modules and the lean parts, made from one set of random weights."""
+    """The stock modules and the lean pipeline, made from one set of random weights."""
 
-    def __init__(self, bench: Bench, dtype: torch.dtype | None = None) -> None:
+    def __init__(self, bench: Bench, compiler: Compiler | None = None) -> None:
         self.bench = bench
-        self.parts = random_parts(dtype or bench.dtype, tiny=bench.tiny)
-        # Packing lays the lean parts' weights out anew; stock is measured with its own layout.
-        self.stock = copy.deepcopy(self.parts)
-        self.compiler = Compiler()
-        self.lean = LeanPipeline(self.parts, bench.device, compiler=self.compiler)
-        self.loaded = LoadedVariant(BUILT_IN["svd-xt"], bench.device, bench.dtype, self.parts, lean=self.lean)
+        self.modules = random_modules(bench.dtype, tiny=bench.tiny)
+        # Packing lays the weights out anew; stock is measured with its own layout.
+        self.stock = copy.deepcopy(self.modules)
+        self.compiler = compiler or Compiler()
+        self.lean = LeanPipeline(self.modules, bench.device, compiler=self.compiler)
 
     def stock_unet(self) -> Any:
         return copy.deepcopy(self.stock.unet).to(self.bench.device)
@@ -194,9 +188,9 @@ class Models:
         bench = self.bench
         rng = torch.Generator().manual_seed(3)
         width, height = (side // self.lean.scale for side in bench.size)
-        channels = self.parts.unet.config.in_channels
+        channels = self.modules.unet.config.in_channels
         sample = torch.randn(2, bench.frames, height, width, channels, generator=rng).to(bench.device, bench.dtype)
-        context = torch.randn(2, 1, self.parts.unet.config.cross_attention_dim, generator=rng)
+        context = torch.randn(2, 1, self.modules.unet.config.cross_attention_dim, generator=rng)
         context[0] = 0
         return sample, context.to(bench.device, bench.dtype), (6.0, 127.0, 0.02), 1.0
 
@@ -211,13 +205,13 @@ class Models:
 
     def lean_step(self, plan: MemoryPlan) -> Callable[[], torch.Tensor]:
         sample, context, ids, when = self.inputs()
-        unet = self.lean._place_unet(plan)
+        unet = self.lean.place_unet(plan)
         constants = unet.prepare(context, ids, [when], self.bench.frames)
 
         def step() -> torch.Tensor:
             if not plan.split_cfg:
-                return unet(sample, constants, 0, HOOKS.check)
-            halves = [unet(sample[i : i + 1], constants, 0, HOOKS.check, item=i) for i in range(2)]
+                return unet(sample, constants, 0, SILENT.check)
+            halves = [unet(sample[i : i + 1], constants, 0, SILENT.check, item=i) for i in range(2)]
             return torch.cat(halves)
 
         return step
@@ -233,11 +227,11 @@ class Models:
     def latents(self) -> torch.Tensor:
         width, height = (side // self.lean.scale for side in self.bench.size)
         rng = torch.Generator().manual_seed(4)
-        channels = self.parts.vae.config.latent_channels
+        channels = self.modules.vae.config.latent_channels
         return torch.randn(self.bench.frames, height, width, channels, generator=rng).to(self.bench.device)
 
     def lean_decode(self, plan: MemoryPlan) -> np.ndarray[Any, Any]:
-        return np.stack(list(self.lean.decode(self.latents(), self.bench.settings(), plan, HOOKS)))
+        return np.stack(list(self.lean.decode(self.latents(), self.bench.settings(), plan, SILENT)))
 
 
 def plan(frames: int, *, split: bool = False, compiled: bool = False, streamed: bool = False) -> MemoryPlan:

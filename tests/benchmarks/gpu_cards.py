@@ -92,10 +92,10 @@ def _render_under_cap(bench: Bench, recipe: str, card: int) -> dict[str, Any]:
         render = partial(run_recipe, bench, build_recipe(models, recipe), recipe)
     render(steps=1)
     if recipe == "ours-compiled":
-        met = len(models.compiler._wanted)
+        met = models.compiler.waiting
         render(steps=STEPS)  # beside the compiling, as an executor would
         models.compiler.wait()
-        found["compiled"] = f"{len(models.compiler._ready)} of {met}"
+        found["compiled"] = f"{models.compiler.ready} of {met}"
     begun = time.perf_counter()
     render(steps=STEPS)
     found["seconds"] = time.perf_counter() - begun

@@ -22,11 +22,11 @@ from transformers import CLIPImageProcessor
 from generator.backend.local_backend import LocalBackend
 from generator.clip import DEFAULT_STEPS, Format, Loop, Quality
 from generator.memory import ClipSize, MemoryPlan, presets
-from generator.model.loaded import render_frames
 from generator.protocol import ExecutorConfig, Hooks, Phase, Progress, RenderRequest
 from generator.variants import Variant
 from generator.video.encode import ClipFormat, ClipWriter
-from tests.benchmarks.gpu import HOOKS, Bench, Models, measure, moved_gib, sync
+from tests.benchmarks.gpu import Bench, Models, measure, moved_gib, sync
+from tests.support.tiny_clip import SILENT
 
 
 def kernels(bench: Bench, models: Models) -> None:
@@ -72,9 +72,9 @@ def kernels(bench: Bench, models: Models) -> None:
 
 def build_recipe(models: Models, recipe: str) -> Any:
     """Build diffusers' pipeline: `resident`, or as the article does with `offload`, or all three `savers` stacked."""
-    parts = models.stock
+    stock = models.stock
     pipe = StableVideoDiffusionPipeline(
-        parts.vae, parts.image_encoder, parts.unet, parts.scheduler, CLIPImageProcessor()
+        stock.vae, stock.image_encoder, stock.unet, stock.scheduler, CLIPImageProcessor()
     )
     pipe.set_progress_bar_config(disable=True)
     if recipe == "savers":
@@ -103,9 +103,9 @@ def run_recipe(bench: Bench, pipe: Any, recipe: str, steps: int) -> None:
         )
 
 
-def clip(bench: Bench, models: Models, plan: MemoryPlan, hooks: Hooks = HOOKS, **changes: Any) -> None:
+def clip(bench: Bench, models: Models, plan: MemoryPlan, hooks: Hooks = SILENT, **changes: Any) -> None:
     settings = bench.settings(**changes)
-    for _ in render_frames(models.loaded, bench.picture(), settings, plan, hooks):
+    for _ in models.lean.render(bench.picture(), settings, plan, hooks):
         pass
 
 
@@ -218,7 +218,7 @@ def end_to_end(bench: Bench, models: Models) -> None:
                     recipe={},
                 )
                 with ClipWriter(Path(folder) / "clip.mp4", made) as writer:
-                    for frame in render_frames(models.loaded, bench.picture(), settings, plan, HOOKS):
+                    for frame in models.lean.render(bench.picture(), settings, plan, SILENT):
                         writer.add(frame)
                     writer.finish()
             bench.row("Picture to MP4", frames, str(quality), steps, time.perf_counter() - begun)

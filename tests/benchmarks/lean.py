@@ -11,23 +11,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from generator.clip import ClipSettings
 from generator.memory import ClipSize, MemoryPlan, PipelineKind, presets
-from generator.model.loaded import LoadedVariant, load_variant, render_frames
-from generator.protocol import Hooks
+from generator.model.loaded import PipelineConfig, load_variant
+from generator.model.pipeline import Pipeline
 from tests.benchmarks.report import Report
 from tests.support.tiny_checkpoint import make_checkpoint
+from tests.support.tiny_clip import SILENT, noise_picture
 
 RUNS = 5
-HOOKS = Hooks(progress=lambda _progress: None, check=lambda: None)
+CPU = torch.device("cpu")
 
 
 def run() -> Report:
     """Time both in turn, so that a busy machine is as busy for either, and compare their frames."""
     with tempfile.TemporaryDirectory() as folder:
-        loaded = load_variant(make_checkpoint(Path(folder)), torch.device("cpu"))
+        variant = make_checkpoint(Path(folder))
+        pipelines = {kind: load_variant(variant, CPU, PipelineConfig(kind)).pipeline for kind in PipelineKind}
     plans = {"stock": MemoryPlan(rung="stock", pipeline=PipelineKind.STOCK)}
     plans |= {plan.rung: plan for plan in presets(ClipSize(128, 64, 5)) if plan.rung in ("full", "streamed")}
     seconds: dict[str, list[float]] = {name: [] for name in plans}
@@ -35,7 +36,7 @@ def run() -> Report:
     for _ in range(RUNS):
         for name, plan in plans.items():
             begun = time.perf_counter()
-            frames[name] = np.stack(list(_render(loaded, plan)))
+            frames[name] = np.stack(list(_render(pipelines[plan.pipeline], plan)))
             seconds[name].append(time.perf_counter() - begun)
     median = {name: statistics.median(times) for name, times in seconds.items()}
     difference = max(int(np.abs(frames["stock"].astype(int) - frames[name]).max()) for name in plans)
@@ -45,6 +46,6 @@ def run() -> Report:
     return Report("lean", figures, targets, ("torch", "diffusers", "transformers"))
 
 
-def _render(loaded: LoadedVariant, plan: MemoryPlan) -> Iterator[Any]:
-    picture = Image.fromarray(np.random.default_rng(7).integers(0, 255, (64, 128, 3), dtype=np.uint8))
-    return render_frames(loaded, picture, ClipSettings(variant="tiny", frames=5, steps=10, seed=1), plan, HOOKS)
+def _render(pipeline: Pipeline, plan: MemoryPlan) -> Iterator[Any]:
+    settings = ClipSettings(variant="tiny", frames=5, steps=10, seed=1)
+    return pipeline.render(noise_picture(128, 64), settings, plan, SILENT)

@@ -106,6 +106,16 @@ class Compiler:
         """Tell whether the background thread is at work."""
         return self._thread is not None and self._thread.is_alive()
 
+    @property
+    def waiting(self) -> int:
+        """Return how many shapes were met and are not compiled yet."""
+        return len(self._wanted)
+
+    @property
+    def ready(self) -> int:
+        """Return how many shapes are compiled."""
+        return len(self._ready)
+
     def start(self) -> None:
         """Begin to compile the shapes met since the last time; never a second time beside itself."""
         if self._wanted and not self.is_compiling:

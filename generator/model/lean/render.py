@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import _resize_with_antialiasing
+from PIL import Image
 from torch import Tensor
 
+from generator.clip import ClipSettings
 from generator.errors import BadFrames
 from generator.memory import RING_SLOTS, WINDOW_FRAMES, WINDOW_OVERLAP, Decode, MemoryPlan, Residency
 from generator.model.lean.chunks import ChunkFunctions
@@ -19,6 +21,7 @@ from generator.model.lean.decoder import LeanDecoder, decode_windows, pack_decod
 from generator.model.lean.parts import PackedPart, VaeEncoder, pack_part
 from generator.model.lean.residency import ResidentWeights, StreamedWeights, WeightSource
 from generator.model.lean.unet import ClipConstants, LeanUNet, pack_unet
+from generator.model.pipeline import Modules
 from generator.model.sampling import (
     SIGMA_MAX,
     SIGMA_MIN,
@@ -30,16 +33,9 @@ from generator.model.sampling import (
     timestep_of,
     to_clean,
 )
-from generator.protocol import Phase, Progress
+from generator.protocol import Hooks, Phase, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from PIL import Image
-
-    from generator.clip import ClipSettings
-    from generator.model.weights import Parts
-    from generator.protocol import Hooks
     from generator.video.ffmpeg import Frame
 
 # What CLIP was trained with; the image_encoder folders of all SVD checkpoints say the same.
@@ -66,14 +62,14 @@ class LeanPipeline:
     """A variant's parts packed in host memory, and what a plan keeps of them on the device between clips."""
 
     def __init__(
-        self, parts: Parts, device: torch.device, *, turbo: bool = False, compiler: Compiler | None = None
+        self, modules: Modules, device: torch.device, *, turbo: bool = False, compiler: Compiler | None = None
     ) -> None:
-        self.unet = pack_unet(parts.unet, device)
-        self.decoder = pack_decoder(parts.vae.decoder, device)
-        self.image_encoder = pack_part(parts.image_encoder, device)
-        self.encoder = pack_part(VaeEncoder(parts.vae), device)
-        self._vae: Any = parts.vae.config
-        self._scheduler: Any = parts.scheduler.config
+        self.unet = pack_unet(modules.unet, device)
+        self.decoder = pack_decoder(modules.vae.decoder, device)
+        self.image_encoder = pack_part(modules.image_encoder, device)
+        self.encoder = pack_part(VaeEncoder(modules.vae), device)
+        self._vae: Any = modules.vae.config
+        self._scheduler: Any = modules.scheduler.config
         self._device = device
         self._turbo = turbo
         self._kept: dict[str, Any] = {}
@@ -92,9 +88,9 @@ class LeanPipeline:
 
     @torch.no_grad()
     def render(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
-        """Give the clip's frames in order, each uint8 height x width x 3. Raises BadFrames(kind="nan")."""
+        """See `Pipeline.render`."""
         if plan != self._kept_for:
-            self._kept.clear()
+            self.release()
             self._kept_for = plan
         latents = self.denoise(picture, settings, plan, hooks)
         self._clear_cache(plan)
@@ -123,7 +119,7 @@ class LeanPipeline:
         picture_noise, noise, rng = draw_noise(settings.seed, (1, 3, picture.height, picture.width), shape)
         conditioning = self._condition(picture, picture_noise, settings, plan, hooks)
         self._clear_cache(plan)
-        unet = self._hold(plan, "unet", lambda: self._place_unet(plan))
+        unet = self._hold(plan, "unet", lambda: self.place_unet(plan))
         ids = (settings.conditioning_fps - 1, settings.motion_bucket, settings.noise_augmentation)
         times = [timestep_of(sigma) for sigma in schedule.sigmas[:-1]]
         constants = unet.prepare(conditioning.context, ids, times, settings.frames)
@@ -194,7 +190,8 @@ class LeanPipeline:
             hooks.progress(Progress(Phase.DECODE, index + 1, settings.frames))
             yield frame
 
-    def _place_unet(self, plan: MemoryPlan) -> LeanUNet:
+    def place_unet(self, plan: MemoryPlan) -> LeanUNet:
+        """Return the UNet on the device, its weights resident or streamed as the plan says."""
         weights: WeightSource
         if plan.unet is Residency.STREAMED:
             weights = StreamedWeights(self.unet.body, self._device, RING_SLOTS)

@@ -11,7 +11,8 @@ import torch
 from PIL import Image, ImageOps
 from scipy.stats import spearmanr
 
-from generator.model.loaded import LoadedVariant, load_variant
+from generator.model.loaded import load_variant
+from generator.model.pipeline import LoadedVariant
 from generator.variants import BUILT_IN, DEMO_MODEL_FOLDER
 from tests.benchmarks.demo import (
     BUCKETS,

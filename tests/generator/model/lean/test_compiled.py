@@ -84,12 +84,12 @@ def test_torch_traces_every_chunk_function_whole_and_they_give_the_same(tmp_path
         traced: ChunkFunction = torch.compile(function, dynamic=False, fullgraph=True, backend="aot_eager")
         return traced
 
-    models = gpu.Models(gpu.Bench(torch.device("cpu"), tiny=True, out=tmp_path))
-    models.compiler = models.lean._compiler = Compiler(compile_function=trace)
+    compiler = Compiler(compile_function=trace)
+    models = gpu.Models(gpu.Bench(torch.device("cpu"), tiny=True, out=tmp_path), compiler)
     with torch.no_grad():
         step = models.lean_step(gpu.plan(2, compiled=True))
         eager = step()
-        wanted = len(models.compiler._wanted)
-        models.compiler.compile_now()
-        assert len(models.compiler._ready) == wanted > 20
+        wanted = compiler.waiting
+        compiler.compile_now()
+        assert compiler.ready == wanted > 20
         assert torch.allclose(step(), eager, atol=1e-5)

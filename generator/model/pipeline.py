@@ -1,0 +1,53 @@
+"""What every pipeline shares: the modules it renders with, and its interface. Imports neither diffusers nor a pipeline.
+
+Tested in tests/generator/model/test_stock.py and tests/generator/model/lean/test_render.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from PIL import Image
+
+from generator.clip import ClipSettings
+from generator.memory import MemoryPlan
+from generator.protocol import Hooks
+from generator.variants import Variant
+
+if TYPE_CHECKING:
+    from generator.video.ffmpeg import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Modules:
+    """A variant's modules in host memory, in evaluation mode, and its scheduler: objects of diffusers' classes."""
+
+    unet: Any
+    vae: Any
+    image_encoder: Any
+    scheduler: Any
+
+
+class Pipeline(Protocol):
+    """A loaded variant that renders clips on one device."""
+
+    def render(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
+        """Return the clip's frames in order, each uint8, height x width x 3, RGB.
+
+        `picture` is RGB and has exactly the clip's size. Raises BadFrames when the model computes numbers that are
+        not finite, Cancelled when `hooks.check` does, and torch's own errors. After any exception the next clip can
+        be rendered.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedVariant:
+    """A variant with the pipeline that renders it, and the precision of its weights."""
+
+    variant: Variant
+    dtype: torch.dtype
+    pipeline: Pipeline

@@ -1,0 +1,26 @@
+"""The benchmark of the GPU runs whole on a CPU with a small model, so that it works when a GPU is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from tests.benchmarks import gpu, gpu_cards
+
+
+def test_the_gpu_benchmark_runs_on_a_cpu_with_a_small_model(tmp_path: Path) -> None:
+    sections = "rate,equality,kernels,plans,phases,offload,end-to-end"
+    gpu.main(["--tiny", "--device", "cpu", "--out", str(tmp_path), "--sections", sections])
+    written = json.loads((tmp_path / "gpu.json").read_text())
+    assert written["figures"]["unet_streamed_relative_error"] < 1e-4
+    assert not [key for key in written["figures"] if key.startswith("failed")]
+    assert "| article's offload |" in (tmp_path / "gpu.md").read_text()
+
+
+def test_an_imitated_card_is_tried_in_a_process_of_its_own(tmp_path: Path) -> None:
+    bench = gpu.Bench(torch.device("cpu"), tiny=True, out=tmp_path)
+    found = gpu_cards.try_card(bench, "ours", 4)
+    assert found["fits"] and found["rung"] and found["seconds"] > 0
+    assert not gpu_cards.try_card(bench, "ours", 1)["fits"]
