@@ -22,12 +22,12 @@ from diffusers import (
 from torch import nn
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
+from generator.model.lean.encoders import CLIP_SIZE
+
 LATENT_CHANNELS = 8
 LATENT_FACTOR = 4
 """pixels per latent cell; 4 keeps a 256x144 frame's detail, 8 would be four times cheaper and much softer"""
 CONTEXT_CHANNELS = 32
-CLIP_PIXELS = 224
-"""hard-wired in StableVideoDiffusionPipeline"""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _build_image_encoder() -> Any:
             projection_dim=CONTEXT_CHANNELS,
             num_hidden_layers=2,
             num_attention_heads=2,
-            image_size=CLIP_PIXELS,
+            image_size=CLIP_SIZE,
             patch_size=16,
         )
     )
@@ -148,6 +148,4 @@ def _build_scheduler() -> Any:
 
 
 def _build_feature_extractor() -> Any:
-    return CLIPImageProcessor(
-        size={"shortest_edge": CLIP_PIXELS}, crop_size={"height": CLIP_PIXELS, "width": CLIP_PIXELS}
-    )
+    return CLIPImageProcessor(size={"shortest_edge": CLIP_SIZE}, crop_size={"height": CLIP_SIZE, "width": CLIP_SIZE})

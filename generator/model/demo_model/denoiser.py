@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from generator.model.demo_model.architecture import CLIP_PIXELS
 from generator.model.demo_model.camera_motion import film
 from generator.model.demo_model.scenes import Dice
 from generator.model.demo_model.training_loop import (
@@ -24,6 +23,7 @@ from generator.model.demo_model.training_loop import (
     train_stage,
     training_type,
 )
+from generator.model.lean.encoders import CLIP_MEAN, CLIP_SIZE, CLIP_STD
 
 DROPPED = 0.05
 """share of clips trained without their picture, for classifier-free guidance"""
@@ -35,8 +35,6 @@ STEPS_PER_FILM = 8
 KEPT_REELS = 24
 ENCODED_TOGETHER = 224
 """frames"""
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True)
@@ -105,8 +103,8 @@ class Reels:
 
 def _seen(picture: Tensor) -> Tensor:
     """Give what the image encoder sees: 224x224, in CLIP's own scale."""
-    small = functional.interpolate(picture, size=(CLIP_PIXELS, CLIP_PIXELS), mode="bilinear", antialias=True)
-    mean, deviation = (picture.new_tensor(values).view(3, 1, 1) for values in (CLIP_MEAN, CLIP_DEVIATION))
+    small = functional.interpolate(picture, size=(CLIP_SIZE, CLIP_SIZE), mode="bilinear", antialias=True)
+    mean, deviation = (picture.new_tensor(values).view(3, 1, 1) for values in (CLIP_MEAN, CLIP_STD))
     return (((small + 1) / 2 - mean) / deviation).half()
 
 

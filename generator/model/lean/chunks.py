@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from generator.model.lean import layers
-from generator.model.lean.layers import LayerWeights, Sums
+from generator.model.lean.layers import Sums
+from generator.model.lean.pack import LayerWeights
 
 ChunkFunction = Callable[..., Any]
+Check = Callable[[], None]
+"""called between layers; raises Cancelled when the render is to be left"""
 
 
 @dataclass(slots=True)
@@ -166,14 +169,14 @@ class Constants:
     """items x channels: the spatial cross-attention"""
     temporal: Tensor
     """items x channels: the temporal cross-attention"""
-    places: Tensor
+    positions: Tensor
     """frames x channels: the embedding of the frames' numbers"""
 
     def of(self, item: int | None) -> Constants:
         """Give one item's constants alone, or all."""
         if item is None:
             return self
-        return Constants(self.spatial[item : item + 1], self.temporal[item : item + 1], self.places)
+        return Constants(self.spatial[item : item + 1], self.temporal[item : item + 1], self.positions)
 
 
 def run_transformer(
@@ -197,6 +200,6 @@ def run_transformer(
     items, _, pixels, _ = clip.shape
     for part in even_chunks(pixels, max(1, pixels * most // (items * frames))):
         functions.temporal_transformer(
-            clip[:, :, part], inner[:, :, part], constants.places, constants.temporal[:, None], weights, heads
+            clip[:, :, part], inner[:, :, part], constants.positions, constants.temporal[:, None], weights, heads
         )
     return maps

@@ -11,13 +11,11 @@ import torch
 from torch import Tensor
 
 from generator.model.lean import layers
-from generator.model.lean.chunks import ChunkFunctions, Resnet, even_chunks, temporal_norm
-from generator.model.lean.layers import LayerWeights, Sums
-from generator.model.lean.pack import Named, Packed, pack
+from generator.model.lean.chunks import Check, ChunkFunctions, Resnet, even_chunks, temporal_norm
+from generator.model.lean.layers import Sums
+from generator.model.lean.naming import name_attention, name_parameters, name_resnet
+from generator.model.lean.pack import LayerWeights, Named, Packed, pack
 from generator.model.lean.residency import WeightSource
-from generator.model.lean.unet import name_attention, name_resnet
-
-Check = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +31,8 @@ class PackedDecoder:
 def pack_decoder(decoder: Any, device: torch.device) -> PackedDecoder:
     """Pack diffusers' TemporalDecoder; the module stays usable."""
     steps: list[Resnet | None] = []
-    ends = {
-        f"{name}.{key}": parameter
-        for name, module in (
-            ("conv_in", decoder.conv_in),
-            ("norm_out", decoder.conv_norm_out),
-            ("conv_out", decoder.conv_out),
-            ("time_out", decoder.time_conv_out),
-        )
-        for key, parameter in module.named_parameters()
-    }
+    ends = name_parameters(decoder.conv_in, "conv_in") | name_parameters(decoder.conv_norm_out, "norm_out")
+    ends |= name_parameters(decoder.conv_out, "conv_out") | name_parameters(decoder.time_conv_out, "time_out")
     body: list[Named] = [ends]
 
     def add(resnet: Any, upsampler: Any = None) -> None:
@@ -56,7 +46,7 @@ def pack_decoder(decoder: Any, device: torch.device) -> PackedDecoder:
     # A decoder of one layer per block has an attention without a resnet behind it, which diffusers never runs.
     for attention, resnet in zip(middle.attentions, middle.resnets[1:], strict=False):
         steps.append(None)
-        norm = {f"group_norm.{key}": parameter for key, parameter in attention.group_norm.named_parameters()}
+        norm = name_parameters(attention.group_norm, "group_norm")
         body.append(norm | name_attention(attention, "attention"))
         add(resnet)
     upsampler = None

@@ -6,11 +6,11 @@ clip; what spans it, a temporal group norm's statistics, comes in as an argument
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own custom
 from torch import Tensor
+
+from generator.model.lean.pack import LayerWeights
 
 GROUPS = 32
 """Group norm's groups everywhere in the UNet and the VAE of diffusers' SVD classes."""
@@ -22,7 +22,6 @@ MAX_SCORE_BYTES = 512 * 1024 * 1024
 # for any GPU.
 MAX_HIDDEN_NUMBERS = 2**25
 
-LayerWeights = Mapping[str, Tensor]
 Sums = tuple[Tensor, Tensor]
 """Per item and channel: the sum and the sum of squares, single precision"""
 
@@ -239,17 +238,17 @@ def spatial_transformer(
 
 
 def temporal_transformer(
-    maps: Tensor, inner: Tensor, places: Tensor, cross: Tensor, weights: LayerWeights, heads: int
+    maps: Tensor, inner: Tensor, positions: Tensor, cross: Tensor, weights: LayerWeights, heads: int
 ) -> None:
     """Run the temporal half of a transformer on `inner` and add both halves to `maps`, in place.
 
-    Both are items x frames x pixels x channels; `places` (frames x channels) embeds the frames' numbers, `cross` is
+    Both are items x frames x pixels x channels; `positions` (frames x channels) embeds the frames' numbers, `cross` is
     items x 1 x channels.
     """
     spatial = inner.transpose(1, 2)
     items, pixels, frames, channels = spatial.shape
     clips = spatial.clone(memory_format=torch.contiguous_format)
-    clips += places
+    clips += positions
     rows = clips.view(items * pixels, frames, channels)
     _add_feed_forward(rows, weights, "temporal.norm_in", "temporal.ff_in")
     cross = cross.expand(items, pixels, -1).reshape(items * pixels, 1, channels)

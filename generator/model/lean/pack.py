@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from generator.model.lean.layers import LayerWeights
-
 log = logging.getLogger(__name__)
+
+LayerWeights = Mapping[str, Tensor]
+"""one layer's weights on a device, by the names that the layer functions use"""
 
 # CUDA kernels load up to 16 bytes at once and cuBLAS prefers 256-byte starts.
 _ALIGN_BYTES = 256

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -18,44 +17,26 @@ from generator.memory import RING_SLOTS, WINDOW_FRAMES, WINDOW_OVERLAP, Decode, 
 from generator.model.lean.chunks import ChunkFunctions
 from generator.model.lean.compiled import Compiler
 from generator.model.lean.decoder import LeanDecoder, decode_windows, pack_decoder
-from generator.model.lean.parts import PackedPart, VaeEncoder, pack_part
+from generator.model.lean.encoders import CLIP_MEAN, CLIP_SIZE, CLIP_STD, PackedModule, VaeEncoder, pack_module
+from generator.model.lean.guidance import Conditioning, GuidedUNet
 from generator.model.lean.residency import ResidentWeights, StreamedWeights, WeightSource
-from generator.model.lean.unet import ClipConstants, LeanUNet, pack_unet
+from generator.model.lean.unet import LeanUNet, pack_unet
 from generator.model.pipeline import Modules
 from generator.model.sampling import (
     SIGMA_MAX,
     SIGMA_MIN,
     Schedule,
     draw_noise,
-    model_input,
     plan_steps,
     sample,
     timestep_of,
-    to_clean,
 )
 from generator.protocol import Hooks, Phase, Progress
 
 if TYPE_CHECKING:
     from generator.video.ffmpeg import Frame
 
-# What CLIP was trained with; the image_encoder folders of all SVD checkpoints say the same.
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-CLIP_SIZE = 224
-
 Held = TypeVar("Held")
-
-
-@dataclass(frozen=True, slots=True)
-class Conditioning:
-    """What the picture and the settings say to the UNet."""
-
-    context: Tensor
-    """items x 1 x width; the unconditional item, all zero, first where the clip is guided"""
-    picture: Tensor
-    """height x width x channels: the picture's latents"""
-    guidance: Tensor | None
-    """frames x 1 x 1 x 1; None: not guided"""
 
 
 class LeanPipeline:
@@ -66,8 +47,8 @@ class LeanPipeline:
     ) -> None:
         self.unet = pack_unet(modules.unet, device)
         self.decoder = pack_decoder(modules.vae.decoder, device)
-        self.image_encoder = pack_part(modules.image_encoder, device)
-        self.encoder = pack_part(VaeEncoder(modules.vae), device)
+        self.image_encoder = pack_module(modules.image_encoder, device)
+        self.encoder = pack_module(VaeEncoder(modules.vae), device)
         self._vae: Any = modules.vae.config
         self._scheduler: Any = modules.scheduler.config
         self._device = device
@@ -123,7 +104,7 @@ class LeanPipeline:
         ids = (settings.conditioning_fps - 1, settings.motion_bucket, settings.noise_augmentation)
         times = [timestep_of(sigma) for sigma in schedule.sigmas[:-1]]
         constants = unet.prepare(conditioning.context, ids, times, settings.frames)
-        guided = _Guided(unet, conditioning, constants, plan.split_cfg, hooks.check, self.dtype)
+        guided = GuidedUNet(unet, conditioning, constants, plan.split_cfg, hooks.check, self.dtype)
 
         def on_step(done: int, of: int) -> None:
             hooks.check()
@@ -202,8 +183,8 @@ class LeanPipeline:
     def _place_decoder(self, plan: MemoryPlan) -> LeanDecoder:
         return LeanDecoder(self.decoder, ResidentWeights(self.decoder.body, self._device), self._functions(plan))
 
-    def _place(self, part: PackedPart, dtype: torch.dtype) -> dict[str, Tensor]:
-        return part.on_device(self._device, dtype)
+    def _place(self, module: PackedModule, dtype: torch.dtype) -> dict[str, Tensor]:
+        return module.on_device(self._device, dtype)
 
     def _hold(self, plan: MemoryPlan, name: str, place: Callable[[], Held]) -> Held:
         """Give what is placed under `name`, kept from an earlier clip where the plan keeps parts."""
@@ -218,35 +199,6 @@ class LeanPipeline:
         """Let the next phase have what the last one freed, in pieces of other sizes."""
         if self._device.type == "cuda" and not plan.keep_parts:
             torch.cuda.empty_cache()
-
-
-@dataclass(frozen=True, slots=True)
-class _Guided:
-    """The UNet with classifier-free guidance as a denoiser."""
-
-    unet: LeanUNet
-    conditioning: Conditioning
-    constants: ClipConstants
-    split: bool
-    check: Callable[[], None]
-    dtype: torch.dtype
-
-    def denoise(self, noisy: Tensor, sigma: float, step: int) -> Tensor:
-        """Give the clean latents expected at `sigma`."""
-        scaled = model_input(noisy, sigma).to(self.dtype)
-        picture = self.conditioning.picture.expand_as(scaled)
-        pictured = torch.cat([scaled, picture], -1)[None]
-        guidance = self.conditioning.guidance
-        if guidance is None:
-            return to_clean(self.unet(pictured, self.constants, step, self.check)[0], noisy, sigma)
-        # The unconditional half sees neither the picture's latents nor its embedding.
-        plain = torch.cat([scaled, torch.zeros_like(picture)], -1)[None]
-        if self.split:
-            without = self.unet(plain, self.constants, step, self.check, item=0)[0].float()
-            guided = self.unet(pictured, self.constants, step, self.check, item=1)[0].float()
-        else:
-            without, guided = self.unet(torch.cat([plain, pictured]), self.constants, step, self.check).float()
-        return to_clean(without + guidance * (guided - without), noisy, sigma)
 
 
 def _decoded(

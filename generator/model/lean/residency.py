@@ -10,8 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from generator.model.lean.layers import LayerWeights
-from generator.model.lean.pack import Packed
+from generator.model.lean.pack import LayerWeights, Packed
 
 
 class WeightSource(Protocol):

@@ -12,11 +12,24 @@ from diffusers.models.embeddings import get_timestep_embedding
 from torch import Tensor
 
 from generator.model.lean import layers
-from generator.model.lean.chunks import ChunkFunctions, Constants, Resnet, run_chunks, run_resnet, run_transformer
-from generator.model.lean.pack import Named, Packed, pack
+from generator.model.lean.chunks import (
+    Check,
+    ChunkFunctions,
+    Constants,
+    Resnet,
+    run_chunks,
+    run_resnet,
+    run_transformer,
+)
+from generator.model.lean.naming import (
+    name_ends,
+    name_folded,
+    name_parameters,
+    name_resnet,
+    name_transformer,
+)
+from generator.model.lean.pack import LayerWeights, Named, Packed, pack
 from generator.model.lean.residency import ResidentWeights, WeightSource
-
-Check = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +74,8 @@ def pack_unet(module: Any, device: torch.device) -> PackedUNet:
         steps.append(Layer(facts, heads, **skips))
         body.append(name_resnet(resnet, upsampler))
         if attention is not None:
-            body.append(_name_transformer(attention))
-            folded.append(_name_folded(attention))
+            body.append(name_transformer(attention))
+            folded.append(name_folded(attention))
 
     for block in module.down_blocks:
         attentions = getattr(block, "attentions", [None] * len(block.resnets))
@@ -70,7 +83,7 @@ def pack_unet(module: Any, device: torch.device) -> PackedUNet:
             add(resnet, attention, leaves_skip=True)
         for sampler in block.downsamplers or ():
             steps.append(Layer(None, leaves_skip=True))
-            body.append(_named(sampler.conv, "downsampler"))
+            body.append(name_parameters(sampler.conv, "downsampler"))
     middle = module.mid_block
     add(middle.resnets[0], middle.attentions[0])
     add(middle.resnets[1])
@@ -85,73 +98,10 @@ def pack_unet(module: Any, device: torch.device) -> PackedUNet:
     return PackedUNet(
         layers=tuple(steps),
         body=pack(body, dtype, device),
-        ends=pack([_name_ends(module)], dtype, device),
+        ends=pack([name_ends(module)], dtype, device),
         folded=pack(folded, dtype, device),
         module=module,
     )
-
-
-def _named(module: Any, name: str) -> Named:
-    return {f"{name}.{key}": parameter for key, parameter in module.named_parameters()}
-
-
-def name_resnet(resnet: Any, upsampler: Any = None) -> Named:
-    """Name the weights of a SpatioTemporalResBlock, and of the upsampler before it, for the layer functions."""
-    spatial, temporal = resnet.spatial_res_block, resnet.temporal_res_block
-    named = {} if upsampler is None else _named(upsampler, "upsampler")
-    named |= dict(spatial.named_parameters())
-    named |= _named(temporal, "temporal")
-    return named | {"mix": _mix(resnet.time_mixer)}
-
-
-def _mix(mixer: Any) -> Tensor:
-    """Give the temporal half's share."""
-    spatial = torch.sigmoid(mixer.mix_factor.detach().float())
-    return spatial if mixer.switch_spatial_to_temporal_mix else 1 - spatial
-
-
-def name_attention(attention: Any, name: str) -> Named:
-    """Name a self-attention's weights, query, key and value as one matrix."""
-    parts = (attention.to_q, attention.to_k, attention.to_v)
-    named: Named = {f"{name}.to_qkv.weight": tuple(part.weight for part in parts)}
-    if parts[0].bias is not None:
-        named[f"{name}.to_qkv.bias"] = tuple(part.bias for part in parts)
-    return named | _named(attention.to_out[0], f"{name}.to_out")
-
-
-def _name_feed_forward(module: Any, name: str) -> Named:
-    return _named(module.net[0].proj, f"{name}.in") | _named(module.net[2], f"{name}.out")
-
-
-def _name_transformer(module: Any) -> Named:
-    if len(module.transformer_blocks) != 1:
-        raise ValueError("the lean UNet knows transformers of one block, as all Stable Video Diffusion models have")
-    named = _named(module.norm, "norm") | _named(module.proj_in, "proj_in") | _named(module.proj_out, "proj_out")
-    for name, block in (
-        ("spatial", module.transformer_blocks[0]),
-        ("temporal", module.temporal_transformer_blocks[0]),
-    ):
-        named |= _named(block.norm1, f"{name}.norm1") | name_attention(block.attn1, f"{name}.attn1")
-        named |= _named(block.norm3, f"{name}.norm3") | _name_feed_forward(block.ff, f"{name}.ff")
-    named |= _named(block.norm_in, "temporal.norm_in") | _name_feed_forward(block.ff_in, "temporal.ff_in")
-    return named | {"mix": _mix(module.time_mixer)}
-
-
-def _name_folded(module: Any) -> Named:
-    named = _named(module.time_pos_embed, "places")
-    for name, block in (
-        ("spatial", module.transformer_blocks[0]),
-        ("temporal", module.temporal_transformer_blocks[0]),
-    ):
-        named[f"{name}.to_v.weight"] = block.attn2.to_v.weight
-        named |= _named(block.attn2.to_out[0], f"{name}.to_out")
-    return named
-
-
-def _name_ends(module: Any) -> Named:
-    named = _named(module.conv_in, "conv_in") | _named(module.time_embedding, "time")
-    named |= _named(module.add_embedding, "added")
-    return named | _named(module.conv_norm_out, "norm_out") | _named(module.conv_out, "conv_out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +113,7 @@ class ClipConstants:
     """steps x channels: the embedding of each step's time and of the clip's added ids, before its activation"""
 
 
-def _embed(weights: layers.LayerWeights, name: str, rows: Tensor) -> Tensor:
+def _embed(weights: LayerWeights, name: str, rows: Tensor) -> Tensor:
     """Run a TimestepEmbedding: two linear layers with a SiLU between."""
     rows = F.silu(F.linear(rows, weights[f"{name}.linear_1.weight"], weights[f"{name}.linear_1.bias"]))
     return F.linear(rows, weights[f"{name}.linear_2.weight"], weights[f"{name}.linear_2.bias"])
@@ -215,9 +165,9 @@ class LeanUNet:
             )
             for half in ("spatial", "temporal")
         ]
-        width = weights["places.linear_1.weight"].shape[1]
+        width = weights["positions.linear_1.weight"].shape[1]
         waves = _sinusoids(frames, width).to(self._device, self._dtype)
-        return Constants(values[0], values[1], _embed(weights, "places", waves))
+        return Constants(values[0], values[1], _embed(weights, "positions", waves))
 
     def __call__(
         self, sample: Tensor, constants: ClipConstants, step: int, check: Check, item: int | None = None
