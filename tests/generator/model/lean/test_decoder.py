@@ -1,0 +1,52 @@
+"""The lean decoder against diffusers' own, in single precision, and decoding by windows of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from generator.model.lean.decoder import LeanDecoder, decode_windows, pack_decoder
+from generator.model.lean.residency import ResidentWeights, StreamedWeights
+from tests.support.tiny_checkpoint import tiny_vae
+from tests.support.tiny_unet import CPU, TOLERANCE, no_check
+
+
+@pytest.mark.parametrize("frames", [1, 2, 14])
+@torch.no_grad()
+def test_the_exact_decode_is_diffusers_full_decode(frames: int) -> None:
+    torch.manual_seed(frames)
+    vae = tiny_vae(levels=3)
+    latents = torch.randn(frames, 4, 6, 8)
+    expected = vae.decode(latents, num_frames=frames).sample
+    packed = pack_decoder(vae.decoder, CPU)
+    for source in (ResidentWeights, StreamedWeights):
+        decoder = LeanDecoder(packed, source(packed.body, CPU))
+        out = torch.stack(list(decoder.decode(latents.permute(0, 2, 3, 1).contiguous(), no_check)))
+        assert (out.permute(0, 3, 1, 2) - expected).abs().max() < TOLERANCE
+
+
+@torch.no_grad()
+def test_windows_come_nearer_to_the_full_decode_than_disjoint_chunks() -> None:
+    torch.manual_seed(0)
+    vae = tiny_vae(levels=2)
+    latents = (0.1 * torch.randn(25, 4, 4, 4)).cumsum(0)
+    packed = pack_decoder(vae.decoder, CPU)
+    decoder = LeanDecoder(packed, ResidentWeights(packed.body, CPU))
+    maps = latents.permute(0, 2, 3, 1).contiguous()
+
+    def decode(chunk: torch.Tensor) -> Iterator[torch.Tensor]:
+        return decoder.decode(chunk, no_check)
+
+    exact = torch.stack(list(decode(maps)))
+    windowed = torch.stack(list(decode_windows(decode, maps, 8, 3)))
+    chunked = torch.cat([torch.stack(list(decode(chunk))) for chunk in maps.split(8)])
+    assert windowed.shape == exact.shape
+    assert (windowed - exact).abs().mean() < (chunked - exact).abs().mean()
+
+
+def test_windows_keep_every_frame_in_order() -> None:
+    for count in (1, 7, 8, 9, 13, 25, 50):
+        frames = torch.arange(count, dtype=torch.float32)[:, None]
+        assert torch.equal(torch.stack(list(decode_windows(iter, frames, 8, 3))), frames)

@@ -1,0 +1,35 @@
+"""A ring of a few layers' weights: each has arrived before it is used, and the copy in host memory is only read."""
+
+from __future__ import annotations
+
+import torch
+
+from generator.model.lean.pack import Packed
+from generator.model.lean.residency import StreamedWeights
+from tests.support.tiny_unet import CPU, SHAPES, TOLERANCE, UNetCase
+
+
+class Forgetful(Packed):
+    """The negative control: host memory whose later layers never arrive on the device."""
+
+    def host(self, index: int) -> torch.Tensor:
+        weights = super().host(index)
+        return weights if index <= 4 else torch.zeros_like(weights)
+
+
+def test_weights_that_do_not_arrive_are_noticed() -> None:
+    case = UNetCase(5, SHAPES["square"])
+    body = case.packed.body
+    assert case.error(StreamedWeights(body, CPU), 5) < TOLERANCE
+    assert not case.error(StreamedWeights(Forgetful(body.flat, body.stretches), CPU), 5) < TOLERANCE
+
+
+def test_streaming_reads_the_host_memory_and_never_writes_it() -> None:
+    case = UNetCase(5, SHAPES["square"])
+    body = case.packed.body
+    before = body.flat.clone()
+    ring = StreamedWeights(body, CPU)
+    case.error(ring, 5)
+    assert torch.equal(body.flat, before)
+    ahead = 2 * body.largest * 4
+    assert body.nbytes <= ring.bytes_copied <= body.nbytes + ahead
