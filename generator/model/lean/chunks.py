@@ -1,4 +1,7 @@
-"""Run a layer's two halves over a whole clip in chunks: frames for what is spatial, pixels for what is temporal."""
+"""Run a layer's two halves over a whole clip in chunks: frames for the spatial half, pixels for the temporal half.
+
+Tested in tests/generator/model/lean/test_chunks.py and tests/generator/model/lean/test_unet.py.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ Check = Callable[[], None]
 
 @dataclass(slots=True)
 class ChunkFunctions:
-    """The functions a chunk goes through: eager as they stand, or compiled ones of the same names."""
+    """The functions that compute a chunk: the eager ones of `layers`, or compiled ones of the same names."""
 
     spatial_resnet: ChunkFunction = layers.spatial_resnet
     temporal_first: ChunkFunction = layers.temporal_first
@@ -32,9 +35,9 @@ class ChunkFunctions:
 
 
 def even_chunks(total: int, most: int) -> Iterator[slice]:
-    """Cut `total` into chunks of at most `most`, all alike where that costs at most half as many again.
+    """Cut `total` rows into chunks of at most `most`.
 
-    Chunks of one size are one shape to compile.
+    All chunks have one size if that needs at most half as many chunks again: one size is one shape to compile.
     """
     count = -(-total // max(1, min(most, total)))
     alike = next((more for more in range(count, count + count // 2 + 1) if total % more == 0), count)
@@ -44,15 +47,18 @@ def even_chunks(total: int, most: int) -> Iterator[slice]:
 
 
 def run_chunks(total: int, most: int, compute: Callable[[slice], Tensor]) -> Tensor:
-    """Collect `compute` of every chunk in a new tensor; a single chunk is given back as it is, without a copy."""
+    """Compute each chunk of `total` rows and return the results, joined on the first dimension.
+
+    A single chunk's result is returned as it is, without a copy.
+    """
     gathered = None
-    for part in even_chunks(total, most):
-        out = compute(part)
+    for chunk in even_chunks(total, most):
+        out = compute(chunk)
         if len(out) == total:
             return out
         if gathered is None:
             gathered = out.new_empty((total, *out.shape[1:]))
-        gathered[part] = out
+        gathered[chunk] = out
         del out
     assert gathered is not None
     return gathered
@@ -61,26 +67,29 @@ def run_chunks(total: int, most: int, compute: Callable[[slice], Tensor]) -> Ten
 def fill_chunks(
     shape: Sequence[int], most: int, compute: Callable[[slice, Tensor | None], Tensor], like: Tensor
 ) -> Tensor:
-    """Have `compute` put every chunk in its place of a new tensor, which saves a copy of it.
+    """Return a new tensor of `shape`, with the dtype and device of `like`, that `compute` has filled chunk by chunk.
 
-    A single chunk is given no place, and is given back as it is.
+    `compute` writes a chunk into the view that it is passed, which saves a copy. A single chunk is passed None, and
+    its result is returned as it is.
     """
-    parts = list(even_chunks(shape[0], most))
-    if len(parts) == 1:
-        return compute(parts[0], None)
+    chunks = list(even_chunks(shape[0], most))
+    if len(chunks) == 1:
+        return compute(chunks[0], None)
     filled = like.new_empty(shape)
-    for part in parts:
-        compute(part, filled[part])
+    for chunk in chunks:
+        compute(chunk, filled[chunk])
     return filled
 
 
 @dataclass(frozen=True, slots=True)
 class Resnet:
-    """A spatio-temporal resnet's shape-free facts."""
+    """What a spatio-temporal resnet computes, apart from its weights."""
 
     eps: float
+    """of the spatial half's norms"""
     temporal_eps: float
     upscale: bool = False
+    """double the maps' sides first"""
 
 
 def run_resnet(
@@ -92,13 +101,15 @@ def run_resnet(
     frames: int,
     most: int,
 ) -> Tensor:
-    """Run a spatio-temporal resnet of the UNet over a clip of `frames`, `most` frames' worth at once.
+    """Run a spatio-temporal resnet of the UNet over clips of `frames`, at most `most` frames at once.
 
-    `given` holds the maps and, above a skip, the skip; it is emptied so that they are freed as soon as may be.
+    `given` holds the maps and, where there is one, the skip, each (items * frames) x height x width x channels. It is
+    emptied, so that they are freed as early as possible. `times` is the embedding of the step's time, projected for
+    the spatial and the temporal half, each a vector of channels. Returns the new maps.
     """
     out, sums = _run_spatial(functions, resnet, weights, given, times[0], most)
     given.clear()
-    total, squares = (part.unflatten(0, (-1, frames)).sum(1) for part in sums)
+    total, squares = (each.unflatten(0, (-1, frames)).sum(1) for each in sums)
     return _run_temporal(functions, resnet, weights, out, (total, squares), times[1], frames, most)
 
 
@@ -108,18 +119,18 @@ def _run_spatial(
     maps, skip = given if len(given) == 2 else (given[0], None)
     sums: list[Sums] = []
 
-    def spatial(part: slice, into: Tensor | None) -> Tensor:
-        above = None if skip is None else skip[part]
+    def spatial(chunk: slice, into: Tensor | None) -> Tensor:
+        above = None if skip is None else skip[chunk]
         out: Tensor
         out, total, squares = functions.spatial_resnet(
-            maps[part], above, time, weights, resnet.eps, resnet.upscale, into=into
+            maps[chunk], above, time, weights, resnet.eps, resnet.upscale, into=into
         )
         sums.append((total, squares))
         return out
 
     shape = (*given[-1].shape[:3], weights["conv2.weight"].shape[0])
     out = fill_chunks(shape, most, spatial, maps)
-    total, squares = (torch.cat(part) for part in zip(*sums, strict=True))
+    total, squares = (torch.cat(each) for each in zip(*sums, strict=True))
     return out, (total, squares)
 
 
@@ -133,47 +144,50 @@ def _run_temporal(
     frames: int,
     most: int,
 ) -> Tensor:
-    """Blend the temporal resnet into the maps."""
+    """Blend the temporal resnet into the maps, in place."""
     clip = maps.unflatten(0, (-1, frames)).flatten(2, 3)
     items, _, pixels, _ = clip.shape
-    parts = list(even_chunks(pixels, max(1, pixels * most // (items * frames))))
+    chunks = list(even_chunks(pixels, max(1, pixels * most // (items * frames))))
     factors = temporal_norm(weights, 1, sums, frames * pixels, resnet.temporal_eps)
     inners: list[Tensor] = []
     inner_sums: list[Sums] = []
-    for part in parts:
-        inner, total, squares = functions.temporal_first(clip[:, :, part], *factors, weights)
+    for chunk in chunks:
+        inner, total, squares = functions.temporal_first(clip[:, :, chunk], *factors, weights)
         inners.append(inner)
         inner_sums.append((total, squares))
         del inner
-    total, squares = (torch.stack(part).sum(0) for part in zip(*inner_sums, strict=True))
+    total, squares = (torch.stack(each).sum(0) for each in zip(*inner_sums, strict=True))
     shift = weights["temporal.conv1.bias"] + time
     inner_factors = temporal_norm(weights, 2, (total, squares), frames * pixels, resnet.temporal_eps, shift)
-    for part in parts:
-        functions.temporal_second(clip[:, :, part], inners.pop(0), *inner_factors, weights)
+    for chunk in chunks:
+        functions.temporal_second(clip[:, :, chunk], inners.pop(0), *inner_factors, weights)
     return maps
 
 
 def temporal_norm(
     weights: LayerWeights, which: int, sums: Sums, count: int, eps: float, shift: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Give a temporal group norm's factor and offset from the whole clip's channel sums."""
+    """Return the factor and offset (items x channels) of the temporal resnet's first or second group norm.
+
+    `sums` are the whole clip's, over `count` = frames * pixels positions; `shift` as in `layers.norm_factors`.
+    """
     name = f"temporal.norm{which}"
     return layers.norm_factors(sums, count, weights[f"{name}.weight"], weights[f"{name}.bias"], eps, shift)
 
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """What a transformer's folded parts come to for one clip."""
+    """What one transformer computes once per clip, from the weights that are folded away."""
 
     spatial: Tensor
-    """items x channels: the spatial cross-attention"""
+    """items x channels: the result of the spatial cross-attention, the same for every pixel"""
     temporal: Tensor
-    """items x channels: the temporal cross-attention"""
+    """items x channels: the result of the temporal cross-attention, the same for every frame"""
     positions: Tensor
     """frames x channels: the embedding of the frames' numbers"""
 
     def of(self, item: int | None) -> Constants:
-        """Give one item's constants alone, or all."""
+        """Return the constants of one item alone, or of all for None."""
         if item is None:
             return self
         return Constants(self.spatial[item : item + 1], self.temporal[item : item + 1], self.positions)
@@ -188,18 +202,21 @@ def run_transformer(
     frames: int,
     most: int,
 ) -> Tensor:
-    """Run a spatio-temporal transformer over a clip, `most` frames' worth at once, in place."""
+    """Run a spatio-temporal transformer over clips of `frames`, at most `most` frames at once.
+
+    `maps` is (items * frames) x height x width x channels. It is changed in place and returned.
+    """
     cross = constants.spatial.repeat_interleave(frames, 0)[:, None]
 
-    def spatial(part: slice, into: Tensor | None) -> Tensor:
-        out: Tensor = functions.spatial_transformer(maps[part], cross[part], weights, heads, into=into)
+    def spatial(chunk: slice, into: Tensor | None) -> Tensor:
+        out: Tensor = functions.spatial_transformer(maps[chunk], cross[chunk], weights, heads, into=into)
         return out
 
     rows = fill_chunks(maps.flatten(1, 2).shape, most, spatial, maps)
     clip, inner = (tensor.unflatten(0, (-1, frames)) for tensor in (maps.flatten(1, 2), rows))
     items, _, pixels, _ = clip.shape
-    for part in even_chunks(pixels, max(1, pixels * most // (items * frames))):
+    for chunk in even_chunks(pixels, max(1, pixels * most // (items * frames))):
         functions.temporal_transformer(
-            clip[:, :, part], inner[:, :, part], constants.positions, constants.temporal[:, None], weights, heads
+            clip[:, :, chunk], inner[:, :, chunk], constants.positions, constants.temporal[:, None], weights, heads
         )
     return maps

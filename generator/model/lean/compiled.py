@@ -1,4 +1,4 @@
-"""Compiled chunk functions: eager at first, compiled beside the rendering, swapped in when every shape is ready."""
+"""Compiled chunk functions: eager at first, compiled in a background thread, used once they are ready."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ except ImportError:  # Windows has no fcntl and no inductor for CUDA either
 
 log = logging.getLogger(__name__)
 
-# One entry for each shape of each function; dynamo's own limit of 8 would leave the rest eager without a word.
+# One entry for each shape of each function. Above dynamo's own limit of 8 the rest would silently stay eager.
 _MOST_SHAPES = 256
 
 Compile = Callable[[ChunkFunction], ChunkFunction]
 
 
 def inductor(function: ChunkFunction) -> ChunkFunction:
-    """Compile for static shapes with torch's default backend."""
+    """Return `function`, compiled for static shapes with torch's default backend when it is first called."""
     compiled: ChunkFunction = torch.compile(function, dynamic=False, fullgraph=True)
     return compiled
 
 
 @dataclass(frozen=True, slots=True)
 class _Like:
-    """A tensor's looks, to make one like it."""
+    """A tensor's shape, layout, type and device, to make one like it."""
 
     shape: tuple[int, ...]
     strides: tuple[int, ...]
@@ -54,7 +54,7 @@ Signature = tuple[Any, ...]
 
 
 def _signature(value: Any) -> Any:
-    """Describe an argument so that equal descriptions mean one compilation serves both."""
+    """Describe an argument. Arguments of equal descriptions can use the same compiled code."""
     if isinstance(value, Tensor):
         return _Like(tuple(value.shape), value.stride(), value.dtype, value.device)
     if isinstance(value, dict):
@@ -71,9 +71,10 @@ def _example(signature: Any) -> Any:
 
 
 class Compiler:
-    """Chunk functions that remember the shapes they meet, and compile them in one background thread.
+    """Chunk functions that record the shapes they are called with, and compile them in one background thread.
 
-    Compiled code is used only while nothing compiles: torch's tracer has process-wide state a call would trip over.
+    Compiled code is used only while nothing is being compiled: torch's tracer has process-wide state, and a call of
+    compiled code meanwhile would fail.
     """
 
     def __init__(self, folder: Path | None = None, compile_function: Compile = inductor) -> None:
@@ -103,12 +104,12 @@ class Compiler:
 
     @property
     def is_compiling(self) -> bool:
-        """Tell whether the background thread is at work."""
+        """Return whether the background thread is running."""
         return self._thread is not None and self._thread.is_alive()
 
     @property
     def waiting(self) -> int:
-        """Return how many shapes were met and are not compiled yet."""
+        """Return how many shapes were recorded and are not compiled yet."""
         return len(self._wanted)
 
     @property
@@ -117,23 +118,23 @@ class Compiler:
         return len(self._ready)
 
     def start(self) -> None:
-        """Begin to compile the shapes met since the last time; never a second time beside itself."""
+        """Start to compile the shapes recorded since the last time, unless a compilation is running."""
         if self._wanted and not self.is_compiling:
             threads = torch.get_num_threads()
             self._thread = threading.Thread(target=self.compile_now, args=(threads,), name="compile", daemon=True)
             self._thread.start()
 
     def wait(self, timeout_seconds: float | None = None) -> None:
-        """Wait for the background thread."""
+        """Wait until the background thread has ended, at most `timeout_seconds`."""
         if self._thread is not None:
             self._thread.join(timeout_seconds)
 
     @torch.no_grad()
     def compile_now(self, threads: int | None = None) -> None:
-        """Compile every shape met so far, one after the other, alone among this machine's executors."""
+        """Compile every shape recorded so far, one after the other, and only one executor of the machine at a time."""
         if threads is not None:
-            torch.set_num_threads(threads)  # per thread, and dynamo guards on it
-        _prepare_torch(self._folder)  # dynamo's settings are per thread
+            torch.set_num_threads(threads)  # it is a setting of each thread, and dynamo's guards compare it
+        _prepare_torch(self._folder)  # dynamo's settings belong to a thread
         wanted = list(self._wanted)
         started = time.monotonic()
         done = set()
@@ -147,13 +148,13 @@ class Compiler:
         log.info("compiled %d of %d shapes in %.0f s", len(done), len(wanted), time.monotonic() - started)
 
     def _compile_one(self, name: str, signature: Signature) -> bool:
-        """Compile by one call on zeros; what cannot be compiled stays eager."""
+        """Compile one function for one shape by calling it on zeros; return False where it must stay eager."""
         if name not in self._compiled:
             self._compiled[name] = self._compile(getattr(self._eager, name))
         *arguments, named = signature
         try:
             self._compiled[name](*map(_example, arguments), **dict(_example(named) or {}))
-        except (RuntimeError, OSError, ImportError) as error:  # torch's compile errors and its out-of-memory
+        except (RuntimeError, OSError, ImportError) as error:  # torch's compile errors, its out-of-memory among them
             log.warning("%s stays eager: %s", name, str(error).splitlines()[0] if str(error) else type(error).__name__)
             return False
         return True
@@ -163,7 +164,7 @@ def _prepare_torch(folder: Path | None) -> None:
     if folder is not None:
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder / "compiled"))
         os.environ.setdefault("TRITON_CACHE_DIR", str(folder / "compiled" / "triton"))
-    from torch import _dynamo  # slow to import, and only wanted here
+    from torch import _dynamo  # slow to import, and needed only to compile
 
     config: Any = _dynamo.config
     limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
@@ -172,7 +173,7 @@ def _prepare_torch(folder: Path | None) -> None:
 
 @contextlib.contextmanager
 def _alone(folder: Path | None) -> Iterator[None]:
-    """Hold the machine's one compile lock: compilations beside each other would starve the rendering of its CPU."""
+    """Hold the lock of `folder`, so that several executors do not compile at once: rendering needs the CPU as well."""
     if folder is None or fcntl is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""The VAE's temporal decoder over a whole clip, exactly, with one map per frame alive; and over windows of it."""
+"""The VAE's temporal decoder: exact over a whole clip, with one map per frame in memory, or over windows of frames."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from generator.model.lean.residency import WeightSource
 
 @dataclass(frozen=True, slots=True)
 class PackedDecoder:
-    """A temporal decoder's weights in host memory: the ends first, then the layers in order of use."""
+    """A temporal decoder's weights in host memory: first those of its first and last layers, then the others."""
 
     layers: tuple[Resnet | None, ...]
-    """None: the attention over a frame's pixels"""
+    """None stands for the attention over a frame's pixels"""
     body: Packed
     eps: float
 
 
 def pack_decoder(decoder: Any, device: torch.device) -> PackedDecoder:
-    """Pack diffusers' TemporalDecoder; the module stays usable."""
+    """Pack the weights of diffusers' TemporalDecoder, to be copied to `device`; the module stays usable."""
     steps: list[Resnet | None] = []
     ends = name_parameters(decoder.conv_in, "conv_in") | name_parameters(decoder.conv_norm_out, "norm_out")
     ends |= name_parameters(decoder.conv_out, "conv_out") | name_parameters(decoder.time_conv_out, "time_out")
@@ -43,7 +43,7 @@ def pack_decoder(decoder: Any, device: torch.device) -> PackedDecoder:
 
     middle = decoder.mid_block
     add(middle.resnets[0])
-    # A decoder of one layer per block has an attention without a resnet behind it, which diffusers never runs.
+    # With one layer per block there is an attention without a resnet after it; diffusers never runs that attention.
     for attention, resnet in zip(middle.attentions, middle.resnets[1:], strict=False):
         steps.append(None)
         norm = name_parameters(attention.group_norm, "group_norm")
@@ -68,9 +68,10 @@ class LeanDecoder:
         self.functions = functions or ChunkFunctions()
 
     def decode(self, latents: Tensor, check: Check) -> Iterator[Tensor]:
-        """Give each frame's pixels (height x width x 3, about -1 to 1) in order, as a decode of all together gives.
+        """Return the frames in order, each height x width x 3 in pixels, about -1 to 1, in the decoder's precision.
 
-        `latents` is frames x height x width x channels, already divided by the scaling factor.
+        `latents` is frames x height x width x channels in latent cells, divided by the scaling factor already. The
+        result is the same as diffusers' decode of all frames together. Raises what `check` raises.
         """
         ends = self._weights.layer(0)
         maps = [layers.conv(frame[None], ends, "conv_in") for frame in latents]
@@ -97,31 +98,32 @@ class LeanDecoder:
         self._temporal(resnet, weights, maps, _sum_up(sums))
 
     def _temporal(self, resnet: Resnet, weights: LayerWeights, maps: list[Tensor], sums: Sums) -> None:
-        """Blend the temporal resnet into the maps, one frame's worth of pixels at a time.
+        """Blend the temporal resnet into the maps, in place, for as many pixels at a time as cost one frame.
 
-        Its first half is computed twice, once for the second norm's statistics: keeping it would double the memory.
+        Its first half is computed twice, the first time for the second norm's statistics: keeping it would double
+        the memory.
         """
         pixels = [frame.flatten(1, 2)[0] for frame in maps]
         area = pixels[0].shape[0]
         factors = temporal_norm(weights, 1, sums, len(maps) * area, resnet.temporal_eps)
-        parts = list(even_chunks(area, max(1, area // len(maps))))
+        chunks = list(even_chunks(area, max(1, area // len(maps))))
 
-        def first(part: slice) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-            clip = torch.stack([frame[part] for frame in pixels])[None]
+        def first(chunk: slice) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+            clip = torch.stack([frame[chunk] for frame in pixels])[None]
             return (clip, *self.functions.temporal_first(clip, *factors, weights))
 
-        inner_sums = _sum_up([first(part)[2:] for part in parts])
+        inner_sums = _sum_up([first(chunk)[2:] for chunk in chunks])
         shift = weights["temporal.conv1.bias"]
         inner_factors = temporal_norm(weights, 2, inner_sums, len(maps) * area, resnet.temporal_eps, shift)
-        for part in parts:
-            clip, inner, _, _ = first(part)
+        for chunk in chunks:
+            clip, inner, _, _ = first(chunk)
             self.functions.temporal_second(clip, inner, *inner_factors, weights)
             for frame, new in zip(pixels, clip[0], strict=True):
-                frame[part] = new
+                frame[chunk] = new
             del clip, inner, frame, new
 
     def _close(self, maps: list[Tensor], ends: LayerWeights) -> Iterator[Tensor]:
-        """Run the closing layers, giving each frame once the one behind it is there."""
+        """Run the last layers, and yield each frame once the one after it is computed."""
         window: list[Tensor] = []
         kernel = ends["time_out.weight"]
         count = len(maps)
@@ -134,18 +136,18 @@ class LeanDecoder:
 
 
 def _each(maps: list[Tensor], compute: Callable[[Tensor], Tensor]) -> None:
-    """Replace each frame's map, letting go of the old one before the new one is kept."""
+    """Replace each frame's map by its result, and free the old map before the next one is computed."""
     for _ in range(len(maps)):
         maps.append(compute(maps.pop(0)))
 
 
 def _sum_up(sums: list[Any]) -> Sums:
-    total, squares = (torch.stack(part).sum(0) for part in zip(*sums, strict=True))
+    total, squares = (torch.stack(each).sum(0) for each in zip(*sums, strict=True))
     return total, squares
 
 
 def _mix_times(window: list[Tensor], kernel: Tensor, bias: Tensor, *, first: bool, last: bool = False) -> Tensor:
-    """Apply the three-frame convolution for one frame; beyond the clip's ends lies zero."""
+    """Apply the three-frame convolution for one frame; frames beyond the clip's ends count as zero."""
     taps = range(1 if first else 0, 2 if last else 3)
     rows = sum(
         (frame.flatten(0, 1) @ kernel[:, :, tap, 0].T for frame, tap in zip(window, taps, strict=True)),
@@ -157,7 +159,10 @@ def _mix_times(window: list[Tensor], kernel: Tensor, bias: Tensor, *, first: boo
 def decode_windows(
     decode: Callable[[Tensor], Iterator[Tensor]], latents: Tensor, window: int, overlap: int
 ) -> Iterator[Tensor]:
-    """Decode windows of frames one after the other, cross-fading the `overlap` frames that two share."""
+    """Decode `window` frames at a time and return all frames in order, as `decode` returns them.
+
+    Neighbouring windows share `overlap` frames, which are cross-faded. `latents` has the frames as first dimension.
+    """
     count = latents.shape[0]
     if count <= window:
         yield from decode(latents)

@@ -17,14 +17,14 @@ from generator.model.sampling import model_input, to_clean
 
 @dataclass(frozen=True, slots=True)
 class Conditioning:
-    """What the picture and the settings say to the UNet."""
+    """What the UNet is told of the picture and of the guidance."""
 
     context: Tensor
-    """items x 1 x width; the unconditional item, all zero, first where the clip is guided"""
+    """items x 1 x width: the picture's embedding; in a guided clip the unconditional item, all zero, comes first"""
     picture: Tensor
-    """height x width x channels: the picture's latents"""
+    """height x width x channels in latent cells: the picture's latents"""
     guidance: Tensor | None
-    """frames x 1 x 1 x 1; None: not guided"""
+    """frames x 1 x 1 x 1: the guidance scale of each frame; None: not guided"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,15 @@ class GuidedUNet:
     conditioning: Conditioning
     constants: ClipConstants
     split: bool
+    """compute the unconditional and the conditional half one after the other"""
     check: Check
     dtype: torch.dtype
 
     def denoise(self, noisy: Tensor, sigma: float, step: int) -> Tensor:
-        """Give the clean latents expected at `sigma`."""
+        """Return the clean latents that the model expects behind `noisy`. See `sampling.Denoise`.
+
+        Both are frames x height x width x channels, in single precision.
+        """
         scaled = model_input(noisy, sigma).to(self.dtype)
         picture = self.conditioning.picture.expand_as(scaled)
         pictured = torch.cat([scaled, picture], -1)[None]

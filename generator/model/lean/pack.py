@@ -1,6 +1,6 @@
-"""A module's weights as flat host memory: one stretch per layer, laid out as the layer functions want them.
+"""Copy a module's weights into flat host memory: one stretch per layer, laid out as the layer functions need them.
 
-The module's own parameters become views of the flat copy, so that nothing is held twice.
+The module's own parameters become views of the flat memory, so that nothing is held twice.
 """
 
 from __future__ import annotations
@@ -19,65 +19,69 @@ log = logging.getLogger(__name__)
 LayerWeights = Mapping[str, Tensor]
 """one layer's weights on a device, by the names that the layer functions use"""
 
-# CUDA kernels load up to 16 bytes at once and cuBLAS prefers 256-byte starts.
+# CUDA kernels load up to 16 bytes at once, and cuBLAS is fastest with addresses that are multiples of 256 bytes.
 _ALIGN_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One tensor of a layer: where it lies in the layer's stretch and how it is seen."""
+    """One tensor of a layer: where it lies in the layer's stretch, and its shape and strides there."""
 
     name: str
     offset: int
+    """from the stretch's start, in elements"""
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     sources: tuple[Tensor, ...]
-    """the parameters it is made of, stacked on the first dimension"""
+    """the parameters that it consists of, stacked on the first dimension"""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """One layer's place in the flat memory, in numbers, not bytes."""
+    """One layer's range of the flat memory, in elements, not bytes."""
 
     start: int
     length: int
     entries: tuple[Entry, ...]
 
     def views(self, flat: Tensor) -> LayerWeights:
-        """See the layer's weights in a copy of its stretch."""
+        """Return the layer's weights as views of `flat`, a copy of its stretch."""
         start = flat.storage_offset()
         return {entry.name: flat.as_strided(entry.shape, entry.strides, start + entry.offset) for entry in self.entries}
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Layers one after the other in host memory, pinned where the device copies from it."""
+    """Layers one after the other in one flat host tensor, pinned for a CUDA device."""
 
     flat: Tensor
     stretches: tuple[Stretch, ...]
 
     def host(self, index: int) -> Tensor:
-        """Give a layer's stretch in host memory."""
+        """Return a layer's stretch in host memory, as a flat view."""
         stretch = self.stretches[index]
         return self.flat[stretch.start : stretch.start + stretch.length]
 
     @property
     def nbytes(self) -> int:
-        """Tell the size of all layers together."""
+        """Return the size of all layers together."""
         return self.flat.numel() * self.flat.element_size()
 
     @property
     def largest(self) -> int:
-        """Tell the longest stretch, in numbers."""
+        """Return the length of the longest stretch, in elements."""
         return max(stretch.length for stretch in self.stretches)
 
 
 Named = dict[str, Tensor | tuple[Tensor, ...]]
-"""A layer's weights by the names its functions use; several are stacked"""
+"""a layer's weights by the names that its functions use; a tuple is to be stacked into one tensor"""
 
 
 def pack(layers: Sequence[Named], dtype: torch.dtype, device: torch.device) -> Packed:
-    """Lay the layers out in one flat host tensor, pinned for a CUDA device; the parameters become views of it."""
+    """Copy the layers' weights into one flat host tensor of `dtype`, pinned for a CUDA device.
+
+    Parameters become views of it. Weights on the meta device stay there: the result has sizes, but no memory.
+    """
     align = _ALIGN_BYTES // dtype.itemsize
     stretches, start = [], 0
     for layer in layers:
@@ -99,7 +103,10 @@ def pack(layers: Sequence[Named], dtype: torch.dtype, device: torch.device) -> P
 
 
 def _layout(sources: tuple[Tensor, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Stack on the first dimension; convolution kernels channels-last, a temporal one without its last dimension."""
+    """Return the shape and strides of the sources, stacked on the first dimension.
+
+    Convolution kernels are channels-last; a temporal one loses its last dimension, which is 1.
+    """
     shape = (sum(source.shape[0] for source in sources), *sources[0].shape[1:])
     if len(shape) == 5:
         shape = shape[:4]
@@ -125,7 +132,7 @@ def _fill(packed: Packed) -> None:
 
 
 def _pin(flat: Tensor) -> None:
-    """Register the memory with CUDA: exact, where torch's pinned allocator would round up to a power of two."""
+    """Register the memory with CUDA. torch's own pinned allocator would round its size up to a power of two."""
     runtime: Any = torch.cuda.cudart()
     address = flat.data_ptr()
     if int(runtime.cudaHostRegister(address, flat.numel() * flat.element_size(), 0)) != 0:

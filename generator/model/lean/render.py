@@ -1,4 +1,4 @@
-"""One clip through the lean parts: condition, encode, denoise, decode, each a phase that can be left at any check."""
+"""The lean pipeline: condition, encode, denoise and decode one clip. A render can be left at any check."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Held = TypeVar("Held")
 
 
 class LeanPipeline:
-    """A variant's parts packed in host memory, and what a plan keeps of them on the device between clips."""
+    """Renders clips with a variant's modules, packed in host memory. A plan may keep them on the device."""
 
     def __init__(
         self, modules: Modules, device: torch.device, *, turbo: bool = False, compiler: Compiler | None = None
@@ -59,12 +59,12 @@ class LeanPipeline:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Tell the precision of the UNet and the decoder."""
+        """Return the precision of the UNet and the decoder."""
         return self.unet.body.flat.dtype
 
     @property
     def scale(self) -> int:
-        """Tell how many pixels a latent is wide."""
+        """Return how many pixels wide a latent cell is."""
         return int(2 ** (len(self._vae.block_out_channels) - 1))
 
     @torch.no_grad()
@@ -80,7 +80,7 @@ class LeanPipeline:
             self._compiler.start()
 
     def release(self) -> None:
-        """Let go of what is kept on the device between clips."""
+        """Free what is kept on the device between clips."""
         self._kept.clear()
         self._kept_for = None
 
@@ -88,7 +88,10 @@ class LeanPipeline:
         return self._compiler.functions if plan.compile and self._compiler is not None else ChunkFunctions()
 
     def denoise(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Tensor:
-        """Give the clip's clean latents, frames x height x width x channels, single precision."""
+        """Return the clip's clean latents, frames x height x width x channels in latent cells, single precision.
+
+        `picture` is RGB of the clip's size. Raises what `hooks.check` raises.
+        """
         schedule = self._schedule(settings)
         shape = (
             1,
@@ -143,7 +146,7 @@ class LeanPipeline:
         )
 
     def _embed(self, pixels: Tensor, plan: MemoryPlan) -> Tensor:
-        """Give the image encoder's embedding, 1 x 1 x width, of pixels between -1 and 1."""
+        """Return the image encoder's embedding, 1 x 1 x width, of 1 x 3 x height x width pixels from -1 to 1."""
         small = (_resize_with_antialiasing(pixels, (CLIP_SIZE, CLIP_SIZE)) + 1) / 2
         mean, std = (torch.tensor(values, device=self._device)[:, None, None] for values in (CLIP_MEAN, CLIP_STD))
         tensors = self._hold(plan, "image-encoder", lambda: self._place(self.image_encoder, self.dtype))
@@ -151,7 +154,7 @@ class LeanPipeline:
         return embedding[:, None]
 
     def _encode(self, pixels: Tensor, plan: MemoryPlan) -> Tensor:
-        """Give the picture's latents in the model's precision."""
+        """Return the latents, 1 x channels x height x width in latent cells, of 1 x 3 x height x width pixels."""
         dtype = torch.float32 if self._vae.force_upcast else self.dtype
         tensors = self._hold(plan, "encoder", lambda: self._place(self.encoder, dtype))
         latents: Tensor = self.encoder(tensors, pixels.to(dtype))
@@ -159,7 +162,11 @@ class LeanPipeline:
 
     @torch.no_grad()
     def decode(self, latents: Tensor, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
-        """Give the frames of clean latents in order."""
+        """Return the frames of clean latents in order, each uint8, height x width x 3.
+
+        `latents` is frames x height x width x channels in latent cells. Raises BadFrames(kind="nan") when the latents
+        or a frame are not finite, and what `hooks.check` raises.
+        """
         if not torch.isfinite(latents).all():
             raise BadFrames("the latents are not finite", kind="nan")
         hooks.progress(Progress(Phase.DECODE, 0, settings.frames))
@@ -187,7 +194,7 @@ class LeanPipeline:
         return module.on_device(self._device, dtype)
 
     def _hold(self, plan: MemoryPlan, name: str, place: Callable[[], Held]) -> Held:
-        """Give what is placed under `name`, kept from an earlier clip where the plan keeps parts."""
+        """Return what `place` puts on the device, or, where the plan keeps modules, what it put there before."""
         if not plan.keep_parts:
             return place()
         if name not in self._kept:
@@ -196,7 +203,7 @@ class LeanPipeline:
         return kept
 
     def _clear_cache(self, plan: MemoryPlan) -> None:
-        """Let the next phase have what the last one freed, in pieces of other sizes."""
+        """Return freed memory to the driver: the next phase needs blocks of other sizes than the last one's."""
         if self._device.type == "cuda" and not plan.keep_parts:
             torch.cuda.empty_cache()
 
@@ -208,12 +215,15 @@ def _decoded(
         return (frame for chunk in latents.split(settings.decode_chunk) for frame in decoder.decode(chunk, hooks.check))
     if plan.decode is Decode.WINDOWED:
         window = plan.decode_frames or WINDOW_FRAMES
-        return decode_windows(lambda part: decoder.decode(part, hooks.check), latents, window, WINDOW_OVERLAP)
+        return decode_windows(lambda some: decoder.decode(some, hooks.check), latents, window, WINDOW_OVERLAP)
     return decoder.decode(latents, hooks.check)
 
 
 def _to_frame(pixels: Tensor) -> Frame:
-    """Turn height x width x 3 pixels of -1 to 1 into bytes, on the device: a quarter of the copy."""
+    """Turn height x width x 3 pixels of -1 to 1 into a uint8 array.
+
+    The conversion runs on the device, so that a quarter of the bytes is copied. Raises BadFrames(kind="nan").
+    """
     if not torch.isfinite(pixels).all():
         raise BadFrames("a decoded frame is not finite", kind="nan")
     frame: Frame = ((pixels.float() / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()

@@ -1,6 +1,6 @@
-"""Where a packed module's weights are while it runs: all on the device, or a few layers at a time through a ring.
+"""What of a packed module's weights is on the device while it runs: all layers, or a few at a time in a ring of slots.
 
-The master copy in host memory is only ever read: nothing is copied back, whatever happens to a render.
+The packed weights in host memory are only read: nothing is ever copied back.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from generator.model.lean.pack import LayerWeights, Packed
 
 
 class WeightSource(Protocol):
-    """Gives layers' weights on the device."""
+    """Returns layers' weights on the device."""
 
     def layer(self, index: int) -> LayerWeights:
-        """Give one layer's weights; they are good until the next call."""
+        """Return one layer's weights; they are valid until the next call."""
         ...
 
 
 class ResidentWeights:
-    """Every layer on the device; on the CPU that is the master copy itself."""
+    """Every layer on the device; on the CPU that is the packed memory itself."""
 
     def __init__(self, packed: Packed, device: torch.device) -> None:
         self._flat = packed.flat.to(device, non_blocking=True)
@@ -31,12 +31,16 @@ class ResidentWeights:
         ]
 
     def layer(self, index: int) -> LayerWeights:
-        """Give one layer's weights."""
+        """Return one layer's weights; they stay valid."""
         return self._views[index]
 
 
 class StreamedWeights:
-    """A ring of few slots, filled ahead of use on a copy stream; layers must be asked for in order, round and round."""
+    """A ring of a few slots, filled in advance on a CUDA stream for copies.
+
+    Layers must be asked for in order, the first one again after the last. Any other order is right but slow: the ring
+    starts again.
+    """
 
     def __init__(self, packed: Packed, device: torch.device, slots: int = 3) -> None:
         self._packed = packed
@@ -47,16 +51,18 @@ class StreamedWeights:
         self._copying = torch.cuda.Stream(device) if self._cuda else None
         self._copied: list[torch.cuda.Event | None] = [None] * slots
         self._asked = 0
-        """layers given since the start; the slot of the n-th is n modulo slots"""
+        """layers returned since the start; the slot of the n-th is n modulo the number of slots"""
         self._filled = 0
+        """layers whose copy was started since the start"""
         self._first = 0
+        """the layer that was asked for at the start"""
         self.bytes_copied = 0
 
     def layer(self, index: int) -> LayerWeights:
-        """Give one layer's weights once they have arrived, and send for those behind it."""
+        """Return one layer's weights once they have arrived, and start to copy the next ones."""
         if index != (self._first + self._asked) % self._count:
             self._restart(index)
-        # The layer before this one has been queued on the compute stream: its slot is free once that has run.
+        # The layer before this one is queued on the compute stream: its slot is free once that has run.
         self._fill(self._asked + len(self._slots))
         slot = self._asked % len(self._slots)
         arrived = self._copied[slot]
@@ -66,11 +72,11 @@ class StreamedWeights:
         return self._views_of(index, slot)
 
     def _restart(self, index: int) -> None:
-        """Begin at `index`: the first call, or the one after a render that was left halfway."""
+        """Start at `index`: at the first call, or after a render that was left halfway."""
         self._first, self._asked, self._filled = index, 0, 0
 
     def _fill(self, until: int) -> None:
-        """Send for layers up to the `until`-th, waiting on the device for what still reads their slots."""
+        """Start to copy the layers up to the `until`-th. The copies wait, on the device, until the slots are free."""
         if self._copying is not None:
             self._copying.wait_stream(torch.cuda.current_stream())
         while self._filled < until:

@@ -1,4 +1,4 @@
-"""The spatio-temporal UNet of diffusers, computed in chunks with its weights resident or streamed."""
+"""The spatio-temporal UNet of diffusers, computed in chunks, its weights resident on the device or streamed to it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own custom
+import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from diffusers.models.embeddings import get_timestep_embedding
 from torch import Tensor
 
@@ -34,34 +34,38 @@ from generator.model.lean.residency import ResidentWeights, WeightSource
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One step through the UNet. Each of its parts is one stretch of the packed weights."""
+    """A resnet with its transformer, or a downsampler. Resnet, transformer and downsampler have one stretch each."""
 
     resnet: Resnet | None
+    """None: a downsampler"""
     heads: int = 0
     """0: no transformer follows the resnet"""
     takes_skip: bool = False
+    """its input is joined with the latest skip"""
     leaves_skip: bool = False
+    """its result is a skip for a later layer"""
 
 
 @dataclass(frozen=True, slots=True)
 class PackedUNet:
-    """A UNet's weights in host memory: the layers in order of use, the small ends, and what folds away per clip."""
+    """A UNet's weights in host memory."""
 
     layers: tuple[Layer, ...]
     body: Packed
+    """the layers' weights, in order of use"""
     ends: Packed
+    """the first and the last layer, and the time embeddings: small, and always on the device"""
     folded: Packed
+    """what is used once per clip, to compute its constants"""
     module: Any
-    """diffusers' module, for its configuration and its weightless sinusoids; its parameters are views of the above"""
-
-    @property
-    def nbytes(self) -> int:
-        """Tell what is held on the device when all of it is resident."""
-        return self.body.nbytes + self.ends.nbytes
+    """diffusers' module, for its configuration and its sinusoids; its parameters are views of the above"""
 
 
 def pack_unet(module: Any, device: torch.device) -> PackedUNet:
-    """Pack diffusers' UNetSpatioTemporalConditionModel; the module stays usable."""
+    """Pack the weights of diffusers' UNetSpatioTemporalConditionModel, to be copied to `device`.
+
+    The module stays usable. Raises ValueError for transformers of several blocks, which no SVD model has.
+    """
     steps: list[Layer] = []
     body: list[Named] = []
     folded: list[Named] = []
@@ -109,18 +113,19 @@ class ClipConstants:
     """What does not change between a clip's steps."""
 
     transformers: tuple[Constants, ...]
+    """in order of use"""
     times: Tensor
     """steps x channels: the embedding of each step's time and of the clip's added ids, before its activation"""
 
 
 def _embed(weights: LayerWeights, name: str, rows: Tensor) -> Tensor:
-    """Run a TimestepEmbedding: two linear layers with a SiLU between."""
+    """Run a TimestepEmbedding on rows: two linear layers with a SiLU between them."""
     rows = F.silu(F.linear(rows, weights[f"{name}.linear_1.weight"], weights[f"{name}.linear_1.bias"]))
     return F.linear(rows, weights[f"{name}.linear_2.weight"], weights[f"{name}.linear_2.bias"])
 
 
 class LeanUNet:
-    """A packed UNet on a device with a way to hold its weights and a chunk size."""
+    """A packed UNet that runs on a device; `weights` decides where its layers are, `frames_per_chunk` the peak."""
 
     def __init__(
         self,
@@ -141,7 +146,11 @@ class LeanUNet:
     def prepare(
         self, context: Tensor, added_ids: Sequence[float], timesteps: Sequence[float], frames: int
     ) -> ClipConstants:
-        """Fold what a clip keeps constant: cross-attention over `context` (items x 1 x width), places and times."""
+        """Compute what stays the same over a clip's steps.
+
+        `context` is items x 1 x width, the image encoder's embedding. `added_ids` are conditioning fps - 1, motion
+        bucket and noise augmentation. `timesteps` is the model's time for each step.
+        """
         module = self._packed.module
         numbers = module.add_time_proj(torch.tensor(added_ids, dtype=self._dtype).float()).flatten()[None]
         added = _embed(self._ends, "added", numbers.to(self._device, self._dtype))
@@ -153,10 +162,10 @@ class LeanUNet:
         return range(len(self._packed.folded.stretches))
 
     def _fold(self, index: int, context: Tensor, frames: int) -> Constants:
-        """Compute one transformer's constants; its folded weights visit the device for this alone."""
+        """Compute one transformer's constants; its folded weights are on the device during this call only."""
         stretch = self._packed.folded.stretches[index]
         weights = stretch.views(self._packed.folded.host(index).to(self._device, non_blocking=True))
-        # One context token: softmax over it is 1, so cross-attention is its value, the same for every query.
+        # There is one context token. Softmax over it is 1, so cross-attention is its value, the same for every query.
         values = [
             F.linear(
                 F.linear(context, weights[f"{half}.to_v.weight"]),
@@ -172,34 +181,36 @@ class LeanUNet:
     def __call__(
         self, sample: Tensor, constants: ClipConstants, step: int, check: Check, item: int | None = None
     ) -> Tensor:
-        """Predict for `sample` (items x frames x height x width x channels) at a step of the schedule.
+        """Return the model's v-prediction for `sample` at a step of the schedule, with the output's channels.
 
-        `item` names the only item given, where the guided halves are computed one after the other.
+        `sample` is items x frames x height x width x channels in latent cells: noisy latents of unit variance and the
+        picture's latents. Where the halves of guidance are computed one after the other, `item` is the index of the
+        only item in `sample`. Raises what `check` raises.
         """
         items, frames = sample.shape[:2]
         transformers = iter([folded.of(item) for folded in constants.transformers])
-        maps = self._chunked(sample.flatten(0, 1), lambda part: layers.conv(part, self._ends, "conv_in"))
+        maps = self._chunked(sample.flatten(0, 1), lambda some: layers.conv(some, self._ends, "conv_in"))
         state = _State(maps, [maps], F.silu(constants.times[step]), transformers, frames, maps[0].numel())
         del maps
         for layer in self._packed.layers:
             check()
             self._run(layer, state)
         eps = self._packed.module.conv_norm_out.eps
-        out = self._chunked(state.take(), lambda part: self.functions.project_out(part, self._ends, eps))
+        out = self._chunked(state.pop_maps(), lambda some: self.functions.project_out(some, self._ends, eps))
         return out.view(items, frames, *out.shape[1:])
 
     def _chunked(self, maps: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
-        return run_chunks(maps.shape[0], self._frames_per_chunk, lambda part: compute(maps[part]))
+        return run_chunks(maps.shape[0], self._frames_per_chunk, lambda chunk: compute(maps[chunk]))
 
     def _run(self, layer: Layer, state: _State) -> None:
         weights = self._weights.layer(state.next_stretch())
-        given = [state.take()]
+        given = [state.pop_maps()]
         if layer.resnet is None:
             maps = given.pop()
             state.maps = run_chunks(
                 maps.shape[0],
                 self._most(state, maps[0].numel()),
-                lambda part: layers.conv(maps[part], weights, "downsampler", stride=2),
+                lambda chunk: layers.conv(maps[chunk], weights, "downsampler", stride=2),
             )
         else:
             if layer.takes_skip:
@@ -217,19 +228,19 @@ class LeanUNet:
                 weights = self._weights.layer(state.next_stretch())
                 constants = next(state.transformers)
                 state.maps = run_transformer(
-                    self.functions, layer.heads, weights, state.take(), constants, state.frames, most
+                    self.functions, layer.heads, weights, state.pop_maps(), constants, state.frames, most
                 )
         if layer.leaves_skip:
             state.skips.append(state.maps)
 
     def _most(self, state: _State, numbers: int) -> int:
-        """Give how many frames of a layer cost what `frames_per_chunk` frames cost at full resolution."""
+        """Return how many frames of `numbers` elements cost as much as `frames_per_chunk` at full resolution."""
         return max(self._frames_per_chunk, self._frames_per_chunk * state.numbers_per_frame // numbers)
 
 
 @dataclass(slots=True)
 class _State:
-    """Where a pass through the UNet is."""
+    """The state of one pass through the UNet."""
 
     maps: Tensor | None
     skips: list[Tensor]
@@ -239,14 +250,14 @@ class _State:
     numbers_per_frame: int
     stretch: int = -1
 
-    def take(self) -> Tensor:
-        """Give the maps away, so that they are freed once used."""
+    def pop_maps(self) -> Tensor:
+        """Return the maps and forget them, so that they are freed once they were used."""
         maps, self.maps = self.maps, None
         assert maps is not None
         return maps
 
     def next_stretch(self) -> int:
-        """Give the number of the next stretch of weights."""
+        """Return the index of the next stretch of weights."""
         self.stretch += 1
         return self.stretch
 
