@@ -1,4 +1,4 @@
-"""The torch device and the one variant loaded on it. Knows torch's errors and memory, not the pipe and not the clip."""
+"""The torch device and the one variant loaded on it. Knows torch's errors and memory, but no pipe and no clip file."""
 
 from __future__ import annotations
 
@@ -22,14 +22,17 @@ from generator.variants import Variant
 if TYPE_CHECKING:
     from generator.video.ffmpeg import Frame
 
-OLDEST_TORCH = (2, 6)  # what pyproject.toml asks for; older ones wrote strided views wrongly in place on MPS
+OLDEST_TORCH = (
+    2,
+    6,
+)  # as pyproject.toml requires; older ones computed in-place operations on strided views wrongly on MPS
 
 CPU_PIXELS = 256 * 256
 """the largest frame that a CPU renders in minutes rather than hours"""
 
-# MPS, the CPU allocator, cuBLAS and the driver have no exception class of their own for it.
+# Out of memory is an exception class of its own only in CUDA's allocator, not on MPS, the CPU, in cuBLAS or the driver.
 _MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
-# After these the CUDA context is lost for the process: "must be terminated and relaunched".
+# After these errors the process has lost its CUDA context: it "must be terminated and relaunched", says CUDA.
 _FATAL_WORDS = ("CUDA error", "HIP error", "CUDNN_STATUS_EXECUTION_FAILED", "CUBLAS_STATUS_EXECUTION_FAILED")
 
 
@@ -38,14 +41,14 @@ class TorchDevice:
 
     def __init__(self, config: ExecutorConfig) -> None:
         self._config = config
-        self._unusable = _refusal(config.device, torch.__version__)
+        self._unusable = why_unusable(config.device, torch.__version__)
         self._device = torch.device("cpu" if self._unusable else _choose(config.device))
         self._loaded: LoadedVariant | None = None
         if config.threads:
             torch.set_num_threads(config.threads)
 
     def load(self, variant: Variant, on_progress: Callable[[Progress], None]) -> None:
-        """See `Device.load`. The variant loaded before goes first: two do not fit."""
+        """See `Device.load`. The variant loaded before is freed first: two do not fit."""
         remedy = self._unusable or self._too_slow_for(variant)
         if remedy:
             raise WeightsUnavailable(remedy, variant=variant.name, why="device", remedy=remedy)
@@ -68,7 +71,7 @@ class TorchDevice:
         self._loaded = load_variant(variant, self._device, config, dtype=dtype, on_progress=on_progress)
 
     def _too_slow_for(self, variant: Variant) -> str | None:
-        """Say so before gigabytes are downloaded for nothing."""
+        """Return a sentence if a CPU would take hours for this variant, before gigabytes are downloaded for nothing."""
         width, height = variant.landscape
         if self._config.device != "auto" or self._device.type != "cpu" or width * height <= CPU_PIXELS:
             return None
@@ -96,14 +99,14 @@ class TorchDevice:
         return facts
 
     def free_bytes(self) -> int | None:
-        """See `Device.free_bytes`. What this process has reserved counts as free: a plan uses it again."""
+        """See `Device.free_bytes`. Memory that this process has reserved counts as free: a plan can use it again."""
         if self._device.type == "cuda":
             free, _total = torch.cuda.mem_get_info(self._device)
             return free + torch.cuda.memory_reserved(self._device)
         if self._device.type == "mps":
             return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
         available = _available_ram()
-        return None if available is None else available // 2  # plans count half precision, a CPU computes in single
+        return None if available is None else available // 2  # plans count half precision, but a CPU computes in single
 
     def frames(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
         """See `Device.frames`."""
@@ -146,31 +149,34 @@ class TorchDevice:
             raise RuntimeError("1 + 1 is not 2 here")
 
 
-def _choose(wish: str) -> str:
-    if wish != "auto":
-        return wish
+def _choose(device: str) -> str:
+    if device != "auto":
+        return device
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _refusal(wish: str, version: str) -> str | None:
-    """Say why this torch cannot serve the wished device, and what to do; None when it can."""
+def why_unusable(device: str, version: str) -> str | None:
+    """Return why torch of this version cannot use `device`, and what to do; None when it can.
+
+    `device` is the operator's setting: auto, cpu, mps, cuda or cuda:N.
+    """
     release = tuple(int(part) for part in version.split("+")[0].split(".")[:2])
     if release < OLDEST_TORCH:
         return f"torch {version} is too old: install torch 2.6 or newer."
-    if wish.startswith("cuda") and not torch.cuda.is_available():
+    if device.startswith("cuda") and not torch.cuda.is_available():
         built_for = torch.version.cuda or torch.version.hip
         if built_for is None:
             return 'This torch is a CPU build: install one for your GPU from pytorch.org, or choose the device "cpu".'
         return 'torch sees no GPU: check the driver with nvidia-smi (or rocm-smi), or choose the device "cpu".'
-    if wish == "mps" and not torch.backends.mps.is_available():
+    if device == "mps" and not torch.backends.mps.is_available():
         return 'Apple\'s GPU is not available to this torch: choose the device "cpu" or "auto".'
     return None
 
 
 def _available_ram() -> int | None:
-    """Give the bytes Linux could give to a new program; None where that is not told."""
+    """Return the bytes of RAM that a new program could use; None where /proc/meminfo does not say it."""
     meminfo = Path("/proc/meminfo")
     if not meminfo.is_file():
         return None

@@ -1,6 +1,6 @@
-"""The denoising loop and its schedules: plain functions on tensors, in single precision whatever the model's.
+"""The denoising loop and its schedules: plain functions on tensors, always in single precision.
 
-A denoiser is any function of (noisy latents, sigma, step) that gives the clean latents it expects.
+Sigma is the standard deviation of the noise in the latents; clean latents have unit variance.
 """
 
 from __future__ import annotations
@@ -16,33 +16,35 @@ from diffusers.schedulers.scheduling_utils import AysSchedules
 from generator.clip import Quality
 
 Denoise = Callable[[torch.Tensor, float, int], torch.Tensor]
+"""called with noisy latents, their sigma and the step's index; returns the clean latents that the model expects"""
 OnStep = Callable[[int, int], None]
+"""called with the number of steps done and of all steps"""
 
 SIGMA_MIN, SIGMA_MAX = 0.002, 700.0
-"""The range Stable Video Diffusion was trained on, from its scheduler's configuration."""
+"""the range that Stable Video Diffusion was trained on, from its scheduler's configuration"""
 KARRAS_RHO = 7.0
 
 
 class Solver(StrEnum):
-    """How one step uses what the model said."""
+    """How one step uses the model's answer."""
 
     EULER = "euler"
     MULTISTEP = "dpm++2m"
-    """second order from the previous step's answer, at no extra call"""
+    """second order, by the previous step's answer: no extra call of the model"""
     CONSISTENCY = "consistency"
     """for a distilled model: jump to the answer, then noise it again"""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Noise levels from the highest to the final 0.0, one model call for each but the last, and the solver between."""
+    """Noise levels from the highest to the final 0.0, and the solver of the steps between them."""
 
     sigmas: tuple[float, ...]
     solver: Solver
 
     @property
     def calls(self) -> int:
-        """Tell how often the model is called."""
+        """Return how often the model is called: once per level, except the final 0.0."""
         return len(self.sigmas) - 1
 
 
@@ -54,9 +56,9 @@ def plan_steps(
     sigma_min: float = SIGMA_MIN,
     sigma_max: float = SIGMA_MAX,
 ) -> Schedule:
-    """Give the schedule of a quality preset with `steps` model calls."""
+    """Return the schedule of a quality preset with `steps` model calls; `turbo` is for a distilled model."""
     if turbo:
-        # The lowest level of a Karras ladder is all but clean: a distilled model's last call goes one above it.
+        # The lowest Karras level has almost no noise: a distilled model is called last at the level above it.
         return Schedule((*karras_sigmas(steps + 1, sigma_min, sigma_max)[:-1], 0.0), Solver.CONSISTENCY)
     if quality is Quality.FAST:
         return Schedule((*ays_sigmas(steps, sigma_max), 0.0), Solver.MULTISTEP)
@@ -65,24 +67,28 @@ def plan_steps(
 
 
 def karras_sigmas(steps: int, sigma_min: float = SIGMA_MIN, sigma_max: float = SIGMA_MAX) -> tuple[float, ...]:
-    """Space `steps` levels as Karras et al. 2022 (rho 7) do, as SVD's own scheduler is configured."""
+    """Return `steps` levels, from sigma_max down to sigma_min, spaced as in Karras et al. 2022 (rho 7).
+
+    SVD's own scheduler is configured so.
+    """
     low, high = sigma_min ** (1 / KARRAS_RHO), sigma_max ** (1 / KARRAS_RHO)
     ramp = [index / max(steps - 1, 1) for index in range(steps)]
-    return tuple((high + share * (low - high)) ** KARRAS_RHO for share in ramp)
+    return tuple((high + fraction * (low - high)) ** KARRAS_RHO for fraction in ramp)
 
 
 def ays_sigmas(steps: int, sigma_max: float = SIGMA_MAX) -> tuple[float, ...]:
-    """Give NVIDIA's Align-Your-Steps levels for SVD, log-interpolated to `steps` as its authors do.
+    """Return NVIDIA's Align-Your-Steps levels for SVD, from the highest down, without the final 0.0.
 
-    A model trained up to another `sigma_max` gets the same curve stretched to it.
+    They are interpolated in log sigma to `steps` levels, as their authors do. For a model that was trained up to
+    another `sigma_max` the same curve is stretched to it.
     """
     known = [math.log(sigma) for sigma in AysSchedules["StableDiffusionVideoSigmas"][:-1]]
     stretch = (math.log(sigma_max) - known[-1]) / (known[0] - known[-1])
     levels = []
     for index in range(steps):
-        place = index / max(steps - 1, 1) * (len(known) - 1)
-        left = min(int(place), len(known) - 2)
-        value = known[left] + (place - left) * (known[left + 1] - known[left])
+        position = index / max(steps - 1, 1) * (len(known) - 1)
+        left = min(int(position), len(known) - 2)
+        value = known[left] + (position - left) * (known[left + 1] - known[left])
         levels.append(math.exp(known[-1] + (value - known[-1]) * stretch))
     return tuple(levels)
 
@@ -90,9 +96,10 @@ def ays_sigmas(steps: int, sigma_max: float = SIGMA_MAX) -> tuple[float, ...]:
 def draw_noise(
     seed: int, picture_shape: tuple[int, ...], latent_shape: tuple[int, ...]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Generator]:
-    """Draw the picture's and the latents' noise on the CPU, so that a seed means the same clip on any device.
+    """Return unit noise for the picture and for the latents, and the rng for what a solver draws later.
 
-    Also gives the generator for what a solver draws later. The order is StableVideoDiffusionPipeline's.
+    All are on the CPU and in single precision, so that a seed means the same clip on any device. The order is that of
+    StableVideoDiffusionPipeline.
     """
     rng = torch.Generator("cpu").manual_seed(seed)
     picture = torch.randn(picture_shape, generator=rng)
@@ -100,18 +107,18 @@ def draw_noise(
 
 
 def to_clean(prediction: torch.Tensor, noisy: torch.Tensor, sigma: float) -> torch.Tensor:
-    """Turn a v-prediction at `sigma` into the clean latents it implies."""
+    """Turn a v-prediction at `sigma` into the clean latents that it implies; all three have one shape."""
     spread = sigma * sigma + 1
     return noisy / spread - prediction.float() * (sigma / math.sqrt(spread))
 
 
 def model_input(noisy: torch.Tensor, sigma: float) -> torch.Tensor:
-    """Scale noisy latents to unit variance for the model."""
+    """Scale noisy latents to unit variance, as the model needs them."""
     return noisy / math.sqrt(sigma * sigma + 1)
 
 
 def timestep_of(sigma: float) -> float:
-    """Give the model's continuous time for a noise level."""
+    """Return the model's continuous time for a noise level."""
     return 0.25 * math.log(sigma)
 
 
@@ -122,7 +129,10 @@ def sample(
     rng: torch.Generator | None = None,
     on_step: OnStep = lambda _done, _of: None,
 ) -> torch.Tensor:
-    """Walk from unit `noise` down the schedule to clean latents; `on_step(done, of)` is called around every step."""
+    """Denoise unit `noise` of any shape down the schedule, and return the clean latents, of the same shape.
+
+    `on_step` is called before the first step and after each. Raises what `denoise` and `on_step` raise.
+    """
     sigmas = schedule.sigmas
     latents = noise * math.sqrt(sigmas[0] ** 2 + 1)
     before: torch.Tensor | None = None
@@ -151,7 +161,7 @@ def _step(
         return clean + noise * following
     ratio = following / sigma
     if schedule.solver is Solver.MULTISTEP and before is not None:
-        # DPM-Solver++(2M), Lu et al. 2022, in log-sigma time: extrapolate what the model says half a step ahead.
+        # DPM-Solver++(2M), Lu et al. 2022, in log-sigma time: extrapolate the model's answer by half a step.
         ahead = math.log(sigma / following) / (2 * math.log(schedule.sigmas[index - 1] / sigma))
         clean = clean + ahead * (clean - before)
     return ratio * latents + (1 - ratio) * clean

@@ -41,7 +41,7 @@ class StockPipeline:
                 yield np.ascontiguousarray(frame)
                 hooks.progress(Progress(Phase.DECODE, index + 1, settings.frames))
         finally:
-            # Without this a cancelled clip's UNet would stay on the device beside the next clip's image encoder.
+            # Otherwise a cancelled clip's UNet would still be on the device when the next clip's image encoder runs.
             pipe.maybe_free_model_hooks()
             pipe.remove_all_hooks()
             if not plan.keep_parts:
@@ -51,7 +51,7 @@ class StockPipeline:
         modules = self._modules
         scheduler = modules.scheduler
         if settings.quality is Quality.BALANCED:
-            # from_config would keep sigma_data 0.5; SVD is a v-prediction model of unit data variance.
+            # from_config would keep sigma_data 0.5, but SVD's data has unit variance, and it predicts v.
             scheduler = EDMDPMSolverMultistepScheduler(
                 sigma_min=SIGMA_MIN, sigma_max=SIGMA_MAX, sigma_data=1.0, prediction_type="v_prediction"
             )
@@ -86,7 +86,7 @@ class StockPipeline:
         if settings.quality is Quality.FAST:
             chosen["sigmas"] = [*ays_sigmas(settings.steps), 0.0]
         with warnings.catch_warnings():
-            # diffusers' schedulers hand numpy a tensor in a way numpy 2 is about to refuse.
+            # diffusers' schedulers pass numpy a tensor in a way that numpy 2 deprecates.
             warnings.simplefilter("ignore", DeprecationWarning)
             result = pipe(
                 picture,

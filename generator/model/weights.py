@@ -1,4 +1,7 @@
-"""From a folder or the Hugging Face hub to modules in host memory. Safetensors only, revision pinned."""
+"""Load a variant's modules from a folder or the Hugging Face hub to host memory. Safetensors only, revision pinned.
+
+Tested in tests/generator/model/test_weights.py and tests/generator/model/test_loaded.py.
+"""
 
 from __future__ import annotations
 
@@ -30,15 +33,15 @@ from generator.variants import Variant
 log = logging.getLogger(__name__)
 OnProgress = Callable[[Progress], None]
 
-# With the error of the HTTP library that this version of the hub uses (requests, httpx, httpx2): a network that is not
-# there is told by that, not by the hub's own.
+# With the errors of the HTTP library that this version of the hub uses (requests, httpx, httpx2): without a network
+# those are raised, not the hub's own.
 OFFLINE = cast(
     "tuple[type[Exception], ...]",
     (OfflineModeIsEnabled, LocalEntryNotFoundError, OSError, *HfHubHTTPError.__bases__),
 )
 
 HUB_SECONDS = 30.0
-"""how long the hub may take to answer before it counts as not there"""
+"""after so long without an answer the hub counts as unreachable"""
 
 MODULE_CLASSES: dict[str, Any] = {
     "unet": UNetSpatioTemporalConditionModel,
@@ -48,9 +51,10 @@ MODULE_CLASSES: dict[str, Any] = {
 
 
 def fetch_weights(variant: Variant, source: str | None = None) -> Path:
-    """Return the folder that holds the variant's files, downloading them once where the source is a hub repository.
+    """Return the folder that holds the variant's files, downloading them once if the source is a hub repository.
 
-    Raises WeightsUnavailable: `why` is missing, gated or offline.
+    `source` is a folder or a repository to use instead of the variant's. Raises WeightsUnavailable, whose `why` is
+    missing, gated or offline.
     """
     source = source or variant.source
     if Path(source).is_dir():
@@ -62,7 +66,7 @@ def fetch_weights(variant: Variant, source: str | None = None) -> Path:
     if cached is not None:
         return cached
     try:
-        # list_repo_files would try for 23 s before it says that there is no network
+        # list_repo_files would need 23 s to notice that there is no network.
         repository = HfApi().model_info(source, revision=revision, timeout=HUB_SECONDS)
         names = [item.rfilename for item in repository.siblings or ()]
         return Path(snapshot_download(source, revision=revision, allow_patterns=_wanted_files(names)))
@@ -80,9 +84,9 @@ def fetch_weights(variant: Variant, source: str | None = None) -> Path:
 
 
 def load_modules(variant: Variant, dtype: torch.dtype, on_progress: OnProgress | None = None) -> Modules:
-    """Load every module of the variant into host memory, with the distilled UNet where it names one.
+    """Load every module of the variant into host memory, in `dtype`; with the distilled UNet if the variant names one.
 
-    Raises WeightsUnavailable: `why` is missing, gated, offline or damaged.
+    Raises WeightsUnavailable, whose `why` is missing, gated, offline or damaged.
     """
     folder = fetch_weights(variant)
     _check_index(variant, folder)
@@ -139,7 +143,7 @@ def _check_index(variant: Variant, folder: Path) -> None:
 def _cached(source: str, revision: str | None, *, whole: bool) -> Path | None:
     """Return the folder of a finished download, of all modules or of a UNet alone, without asking the hub.
 
-    `snapshot_download(local_files_only=True)` misses the files that nobody wanted, and finds nothing.
+    `snapshot_download(local_files_only=True)` finds nothing, because it misses the files that were not downloaded.
     """
     for name in ("unet/config.json", "config.json"):  # a distilled UNet may lie at the top of its repository
         found = try_to_load_from_cache(source, name, revision=revision)
@@ -159,7 +163,7 @@ def _is_complete(folder: Path, *, whole: bool) -> bool:
 
 
 def _wanted_files(names: list[str]) -> list[str]:
-    """Name the configuration files and, for each module, the half-precision weights if there are any, else all."""
+    """Return the configuration files and, for each module, the half-precision weights if there are any, else all."""
     wanted = [name for name in names if name.endswith(".json")]
     folders = sorted({name.rpartition("/")[0] for name in names if name.endswith(".safetensors")})
     for folder in folders:

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from generator.errors import WeightsUnavailable
-from generator.model.device import TorchDevice, _refusal
+from generator.model.device import TorchDevice, why_unusable
 from generator.protocol import ExecutorConfig
 from generator.variants import BUILT_IN
 
 
-def device(wish: str = "cpu") -> TorchDevice:
-    return TorchDevice(ExecutorConfig(variants=BUILT_IN, device=wish))
+def device(name: str = "cpu") -> TorchDevice:
+    return TorchDevice(ExecutorConfig(variants=BUILT_IN, device=name))
 
 
 def test_a_real_allocation_that_fails_on_the_cpu_is_out_of_memory() -> None:
@@ -34,7 +34,7 @@ def test_a_real_allocation_that_fails_on_the_cpu_is_out_of_memory() -> None:
         MemoryError(),
     ],
 )
-def test_every_way_of_saying_out_of_memory_is_known(error: Exception) -> None:
+def test_every_message_of_out_of_memory_is_known(error: Exception) -> None:
     assert device().is_out_of_memory(error)
     assert not device().is_fatal(error)
 
@@ -69,16 +69,16 @@ def test_the_cpu_computes() -> None:
     ("version", "fits"), [("1.13.1", False), ("2.5.1", False), ("2.6.0", True), ("2.13.0+cpu", True), ("10.0", True)]
 )
 def test_a_torch_that_is_too_old_is_refused(version: str, fits: bool) -> None:
-    refusal = _refusal("cpu", version)
+    refusal = why_unusable("cpu", version)
     assert (refusal is None) == fits
     assert fits or "install torch 2.6" in str(refusal)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_a_sentence_when_a_variant_is_to_be_loaded() -> None:
-    wished = device("cuda")
+    absent = device("cuda")
     with pytest.raises(WeightsUnavailable) as caught:
-        wished.load(BUILT_IN["demo"], lambda progress: None)
+        absent.load(BUILT_IN["demo"], lambda progress: None)
     assert 'choose the device "cpu"' in caught.value.data["remedy"]
 
 
