@@ -1,1 +1,1 @@
-"""The demo variant: its weights, and the code that made them. Nothing here is imported to render a clip."""
+"""The demo variant: its weights, and the code that trained them. Nothing here is imported to render a clip."""

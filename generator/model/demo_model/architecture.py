@@ -1,8 +1,10 @@
-"""The demo model's parts: Stable Video Diffusion's own classes, small enough for a CPU.
+"""The demo model's networks: Stable Video Diffusion's own classes, small enough for a CPU.
 
-GroupNorm is hard-wired to 32 groups in these classes. With 32 channels each group is one channel, and whatever is
-the same all over the picture is lost in every norm: its colour, the time step, the motion bucket. So nothing is
-narrower than 64.
+GroupNorm always has 32 groups in these classes. With 32 channels each group would be one channel, and every norm would
+remove what is the same all over the picture: its colour, the time step, the motion bucket. So no layer has fewer than
+64 channels.
+
+Tested in tests/generator/model/demo_model/test_demo_model.py.
 """
 
 from __future__ import annotations
@@ -26,12 +28,12 @@ from generator.model.lean.encoders import CLIP_SIZE
 
 LATENT_CHANNELS = 8
 LATENT_FACTOR = 4
-"""pixels per latent cell; 4 keeps a 256x144 frame's detail, 8 would be four times cheaper and much softer"""
+"""pixels per side of a latent cell; 4 keeps a 256x144 frame's detail, 8 would be four times cheaper and much softer"""
 CONTEXT_CHANNELS = 32
 
 
 @dataclass(frozen=True)
-class Parts:
+class Networks:
     """The three networks of the demo model."""
 
     vae: Any
@@ -39,38 +41,29 @@ class Parts:
     image_encoder: Any
 
 
-def build_parts(seed: int = 0) -> Parts:
-    """Give the three networks with fresh random weights."""
+def build_networks(seed: int = 0) -> Networks:
+    """Return the three networks with new random weights, in float32 on the CPU."""
     torch.manual_seed(seed)
-    return Parts(vae=_build_vae(), unet=_build_unet(), image_encoder=_build_image_encoder())
+    return Networks(vae=_build_vae(), unet=_build_unet(), image_encoder=_build_image_encoder())
 
 
-def load_parts(folder: Path) -> Parts:
-    """Give the three networks of a saved checkpoint, in float32."""
-    return Parts(
-        vae=AutoencoderKLTemporalDecoder.from_pretrained(folder, subfolder="vae"),
-        unet=UNetSpatioTemporalConditionModel.from_pretrained(folder, subfolder="unet"),
-        image_encoder=CLIPVisionModelWithProjection.from_pretrained(folder, subfolder="image_encoder"),
-    )
-
-
-def assemble(parts: Parts) -> Any:
-    """Give the pipeline that diffusers itself would load."""
+def _assemble(networks: Networks) -> Any:
+    """Return the pipeline that diffusers itself would load."""
     return StableVideoDiffusionPipeline(
-        vae=parts.vae,
-        image_encoder=parts.image_encoder,
-        unet=parts.unet,
+        vae=networks.vae,
+        image_encoder=networks.image_encoder,
+        unet=networks.unet,
         scheduler=_build_scheduler(),
         feature_extractor=_build_feature_extractor(),
     )
 
 
-def save_checkpoint(parts: Parts, folder: Path) -> int:
-    """Write the whole checkpoint in fp16, in the folder layout of SVD-XT; give its size in bytes."""
-    pipeline = assemble(copy.deepcopy(parts)).to(dtype=torch.float16)
+def save_checkpoint(networks: Networks, folder: Path) -> int:
+    """Write the whole checkpoint in fp16, in the folder layout of SVD-XT; return its size in bytes."""
+    pipeline = _assemble(copy.deepcopy(networks)).to(dtype=torch.float16)
     pipeline.save_pretrained(folder, safe_serialization=True)
     index = folder / "model_index.json"
-    # transformers 5 without torchvision saves its fallback's name, which older versions do not know
+    # Without torchvision, transformers 5 saves the name of its fallback, which older versions do not know.
     index.write_text(index.read_text().replace("CLIPImageProcessorPil", "CLIPImageProcessor"))
     files = [file for file in folder.rglob("*") if file.suffix in {".json", ".safetensors"}]
     for file in files:
@@ -91,7 +84,7 @@ def _build_vae() -> Any:
         force_upcast=True,
     )
     for name, module in vae.named_modules():
-        if name.endswith(".conv2"):  # each residual branch begins as nothing
+        if name.endswith(".conv2"):  # so that each residual branch is zero at first
             nn.init.zeros_(module.weight)
     return vae
 
@@ -104,7 +97,7 @@ def _build_unet() -> Any:
         down_block_types=["DownBlockSpatioTemporal"] * 2,
         up_block_types=["UpBlockSpatioTemporal"] * 2,
         block_out_channels=[64, 64],
-        # The work is done on 32x18 positions, where it is four times cheaper and a kernel reaches twice as far.
+        # Most layers work on 32x18 positions, where they are four times cheaper and a kernel reaches twice as far.
         layers_per_block=[0, 1],
         cross_attention_dim=CONTEXT_CHANNELS,
         num_attention_heads=2,
@@ -129,7 +122,7 @@ def _build_image_encoder() -> Any:
 
 
 def _build_scheduler() -> Any:
-    """Give the scheduler of stable-video-diffusion-img2vid-xt, setting by setting."""
+    """Return the scheduler of stable-video-diffusion-img2vid-xt, setting by setting."""
     return EulerDiscreteScheduler(
         beta_start=0.00085,
         beta_end=0.012,

@@ -1,8 +1,10 @@
-"""First stage: the autoencoder on painted pictures.
+"""First stage: train the autoencoder on painted pictures.
 
-Stable Video Diffusion's decoder also looks along time. One this small learns nothing smooth from that: it learns where
-a clip begins and ends, and shows the first and last frames darker. So it is trained on single frames; in a clip only
-the norms' averages still reach over all of them.
+Stable Video Diffusion's decoder also has convolutions over time. In one this small they learn where a clip begins and
+ends, and make the first and last frames darker. So it is trained on single frames; in a clip only the statistics of
+the norms depend on all frames.
+
+Of the training only the result is tested. Tested in tests/generator/model/demo_model/test_demo_model.py.
 """
 
 from __future__ import annotations
@@ -29,14 +31,14 @@ from generator.model.demo_model.training_loop import (
 
 CROP = 96
 LATENT_NOISE = 0.15
-"""largest noise that the decoder learns to see through: the UNet's latents are never exact"""
+"""largest noise in the latents that the decoder learns to ignore: the UNet's latents are never exact"""
 STEPS_PER_PAINTING = 8
 COLOUR_WEIGHT = 2.0
-"""of an error in colour against one in brightness: colours vary less, and a wrong one is seen at once"""
+"""what an error in colour counts against one in brightness: colours vary less, and a wrong one is seen at once"""
 
 
 def train_autoencoder(vae: Any, clock: Clock, dice: Dice, batch: int, state_path: Path, report: Report) -> None:
-    """Train `vae` in place until the clock's budget is spent."""
+    """Train `vae` in place until the clock's budget is spent; `batch` is the number of clips that fit the device."""
     flatten_temporal_convolutions(vae)
     vae.to(training_type(dice.device))
     stage = Stage([vae], partial(_loss, vae), peak_rate=1e-3)
@@ -53,12 +55,14 @@ def train_autoencoder(vae: Any, clock: Clock, dice: Dice, batch: int, state_path
     train_stage("autoencoder", stage, clock, draw, state_path, report)
     put_average([vae], stage)
     _forget_neighbours(vae.decoder)
-    _scale_latents(vae, Dice(torch.device("cpu"), seed=0))  # the same numbers wherever it trained
+    _scale_latents(
+        vae, Dice(torch.device("cpu"), seed=0)
+    )  # on the CPU, so that the numbers are the same on each device
 
 
 @torch.no_grad()
 def _forget_neighbours(decoder: nn.Module) -> None:
-    """Zero the temporal kernels' looks at neighbouring frames: single frames taught them nothing."""
+    """Zero the temporal kernels' weights for neighbouring frames, which single frames have not trained."""
     for module in decoder.modules():
         if isinstance(module, nn.Conv3d) and module.kernel_size == (3, 1, 1):
             module.weight[:, :, ::2] = 0
@@ -74,15 +78,15 @@ def _inputs(dice: Dice, pictures: Tensor, moved: bool) -> dict[str, Tensor]:
 
 
 def _loss(vae: Any, inputs: dict[str, Tensor]) -> Tensor:
-    """Give the error of the decoded pictures and of their edges."""
+    """Return the error of the decoded pictures and of their edges, a scalar."""
     pictures = inputs["pictures"]
     latents = vae.encode(pictures.to(vae.dtype)).latent_dist.mean.float()
     if "move" in inputs:
         pictures, latents = _moved(pictures, inputs["move"]), _moved(latents, inputs["move"])
     noisy = latents + inputs["noise"] * latents.detach().std()
     decoded = vae.decode(noisy.to(vae.dtype), num_frames=1).sample.float()
-    if "move" in inputs:  # the reflected border is no picture
-        pictures, decoded = (part[..., 8:-8, 8:-8].contiguous() for part in (pictures, decoded))
+    if "move" in inputs:  # without the border, which is a reflection and no picture
+        pictures, decoded = (each[..., 8:-8, 8:-8].contiguous() for each in (pictures, decoded))
     difference = decoded - pictures
     brightness = difference.mean(1, keepdim=True)
     difference = brightness + COLOUR_WEIGHT**0.5 * (difference - brightness)
@@ -93,7 +97,7 @@ def _loss(vae: Any, inputs: dict[str, Tensor]) -> Tensor:
 
 
 def _random_moves(dice: Dice, pictures: int) -> Tensor:
-    """Give a shift by parts of latent cells as an affine map (2, 3) for each picture."""
+    """Return a random shift for each picture, as affine maps (pictures, 2, 3) in units of half the frame."""
     moves = torch.eye(2, 3, device=dice.device).repeat(pictures, 1, 1)
     moves[:, :, 2] = dice.uniform(-0.1, 0.1, pictures, 2)
     return moves
@@ -106,7 +110,7 @@ def _moved(maps: Tensor, move: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _scale_latents(vae: Any, dice: Dice) -> None:
-    """Move the latents' scale into the weights, so that each channel has unit deviation and scaling_factor is 1."""
+    """Change the weights so that each latent channel has unit deviation, and scaling_factor can be 1."""
     pictures = paint_pictures(dice, 64, CROP, CROP).to(vae.device)
     deviation = vae.encode(pictures).latent_dist.mean.std((0, 2, 3))
     channels = len(deviation)

@@ -1,8 +1,11 @@
 """The demo model's only camera move over painted pictures: how far per frame, and the clips that result.
 
-One move, the same for every picture: the camera drifts to the right. A network of one and a half million parameters
-that must choose between directions shows a blend of all of them, which looks like dissolving; with nothing to choose
-it stays sharp. Zooming needs to know where in the frame it is, which convolutions over two levels cannot.
+The move is the same for every picture: the camera drifts to the right. A network of one and a half million parameters
+that has to choose between directions shows a blend of all of them, which looks like dissolving; without a choice it
+stays sharp. For a zoom the network would have to know the position in the frame, which convolutions over two levels
+cannot.
+
+Tested in tests/generator/model/demo_model/test_demo_model.py.
 """
 
 from __future__ import annotations
@@ -16,18 +19,18 @@ from torch.nn import functional
 from generator.model.demo_model.scenes import Dice, paint_pictures
 
 FULL_MOTION = 0.16 / 13
-"""shift per frame at motion bucket 255 and 7 fps, as a share of the frame's size"""
+"""shift per frame at motion bucket 255 and 7 fps, as a fraction of the frame's size"""
 STILL_BELOW = 10
 """motion buckets up to here do not move at all"""
 REACH = 0.5
-"""longest way of the camera as a share of the frame's size; what would go further stops there"""
+"""the camera's longest way, as a fraction of the frame's size; there it stops"""
 BEYOND = 8
 """pixels painted past the furthest frame, for the interpolation"""
 
 
 @dataclass(frozen=True)
 class Clips:
-    """A batch of clips with the settings that a person would have had to ask for."""
+    """A batch of clips, with the settings that each shows; the settings are vectors of one number per clip."""
 
     frames: Tensor
     """(clips, frames, 3, height, width) in -1..1; frame 0 is the picture"""
@@ -37,16 +40,17 @@ class Clips:
 
 
 def shift_per_frame(motion_bucket: Tensor, conditioning_fps: Tensor, noise_augmentation: Tensor) -> Tensor:
-    """Give the shift per frame as a share of the frame's size, the square root of its area.
+    """Return the shift per frame, as a fraction of the square root of the frame's area. All tensors are one per clip.
 
-    More with the bucket; less with the fps, since less time passes between two frames; freer with the augmentation.
+    It grows with the bucket (0 to 255) and with the augmentation (0 to 1), and shrinks with the fps, since less time
+    passes between two frames.
     """
-    share = (motion_bucket - STILL_BELOW).clamp_min(0) / (255 - STILL_BELOW)
-    return FULL_MOTION * share * (7 / conditioning_fps) * (1 + noise_augmentation)
+    strength = (motion_bucket - STILL_BELOW).clamp_min(0) / (255 - STILL_BELOW)
+    return FULL_MOTION * strength * (7 / conditioning_fps) * (1 + noise_augmentation)
 
 
-def film(dice: Dice, clips: int, frames: int, height: int, width: int) -> Clips:
-    """Paint pictures wider than the frame and let a camera drift over each."""
+def paint_clips(dice: Dice, clips: int, frames: int, height: int, width: int) -> Clips:
+    """Paint pictures wider than the frame, and return clips in which the camera drifts over them."""
     bucket = torch.where(
         dice.chance(0.1, clips) > 0, dice.integers(21, clips).float(), dice.integers(256, clips).float()
     )
@@ -62,7 +66,7 @@ def film(dice: Dice, clips: int, frames: int, height: int, width: int) -> Clips:
 
 
 def _crop(pictures: Tensor, right: Tensor, height: int, width: int) -> Tensor:
-    """Give the window (clips, 3, height, width) that begins `right` pixels from the left; at 0 the exact pixels."""
+    """Return the window (clips, 3, height, width) that begins `right` pixels from the left; at 0 its exact pixels."""
     tall, wide = pictures.shape[-2:]
     y = (torch.arange(height, device=pictures.device) + 0.5) * 2 / tall - 1
     x = (torch.arange(width, device=pictures.device) + 0.5 + right[:, None]) * 2 / wide - 1

@@ -1,4 +1,7 @@
-"""Second stage: the UNet (with the image encoder) learns to film, the way Stable Video Diffusion was trained."""
+"""Second stage: train the UNet with the image encoder, in the way Stable Video Diffusion was trained.
+
+Of the training only the result is tested. Tested in tests/generator/model/demo_model/test_demo_model.py.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from generator.model.demo_model.camera_motion import film
+from generator.model.demo_model.architecture import Networks
+from generator.model.demo_model.camera_motion import paint_clips
 from generator.model.demo_model.scenes import Dice
 from generator.model.demo_model.training_loop import (
     Clock,
@@ -26,69 +30,70 @@ from generator.model.demo_model.training_loop import (
 from generator.model.lean.encoders import CLIP_MEAN, CLIP_SIZE, CLIP_STD
 
 DROPPED = 0.05
-"""share of clips trained without their picture, for classifier-free guidance"""
+"""fraction of clips trained without their picture, for classifier-free guidance"""
 NOISE_MEAN, NOISE_DEVIATION = 1.0, 1.6
 """of log sigma; Stable Video Diffusion's own spread"""
 NOISE_ENDS = (-4.0, 6.55)
-"""of log sigma: the schedule starts at 700, far out in that spread, so a tenth is drawn evenly"""
-STEPS_PER_FILM = 8
-KEPT_REELS = 24
+"""of log sigma: the schedule starts at 700, which that distribution hardly ever draws; so a tenth is drawn uniformly"""
+STEPS_PER_PAINTING = 8
+KEPT_BATCHES = 24
 ENCODED_TOGETHER = 224
 """frames"""
 
 
 @dataclass(frozen=True)
-class Footage:
-    """One size of training clip; `weight` says how often it is drawn once its time has come."""
+class TrainingSize:
+    """One size of training clip, in pixels and frames."""
 
     height: int
     width: int
     frames: int
     begins: float
-    """share of the stage before it is used"""
-    weight: float
+    """fraction of the stage after which it is used"""
+    frequency: float
+    """how often it is drawn then, relative to the others"""
 
 
-# 25 frames from the very beginning, on small crops: learnt late, the camera turned back after the 14th frame.
-FOOTAGE = (
-    Footage(128, 128, 14, begins=0.0, weight=0.3),
-    Footage(96, 96, 25, begins=0.0, weight=0.3),
-    Footage(144, 256, 14, begins=0.25, weight=1.2),
-    Footage(256, 144, 14, begins=0.25, weight=0.7),
-    Footage(192, 192, 14, begins=0.25, weight=0.6),
-    Footage(144, 256, 25, begins=0.5, weight=0.5),
-    Footage(256, 144, 25, begins=0.5, weight=0.3),
-    Footage(192, 192, 25, begins=0.5, weight=0.3),
+# 25 frames from the beginning, on small crops: when they came late, the camera turned back after the 14th frame.
+TRAINING_SIZES = (
+    TrainingSize(128, 128, 14, begins=0.0, frequency=0.3),
+    TrainingSize(96, 96, 25, begins=0.0, frequency=0.3),
+    TrainingSize(144, 256, 14, begins=0.25, frequency=1.2),
+    TrainingSize(256, 144, 14, begins=0.25, frequency=0.7),
+    TrainingSize(192, 192, 14, begins=0.25, frequency=0.6),
+    TrainingSize(144, 256, 25, begins=0.5, frequency=0.5),
+    TrainingSize(256, 144, 25, begins=0.5, frequency=0.3),
+    TrainingSize(192, 192, 25, begins=0.5, frequency=0.3),
 )
 
 
-class Reels:
-    """Encoded clips of one size, kept on the device; every few draws a batch of them is filmed anew."""
+class EncodedClips:
+    """Batches of encoded clips of one size, kept on the device; every few draws a new batch is painted."""
 
-    def __init__(self, footage: Footage, vae: Any, dice: Dice, batch: int) -> None:
-        self._footage, self._vae, self._dice = footage, vae, dice
+    def __init__(self, size: TrainingSize, vae: Any, dice: Dice, batch: int) -> None:
+        self._size, self._vae, self._dice = size, vae, dice
         # as many as cost what `batch` clips of 14 frames at 128x256 would
-        self.batch = max(1, batch * 14 * 128 * 256 // (footage.frames * footage.height * footage.width))
-        self._reels = [self._film() for _ in range(4)]
+        self.batch = max(1, batch * 14 * 128 * 256 // (size.frames * size.height * size.width))
+        self._batches = [self._paint() for _ in range(4)]
         self._draws = 0
 
     def draw(self) -> dict[str, Tensor]:
-        """Give a batch mixed from all that is kept."""
+        """Return a batch mixed from those that are kept, float32: latents, condition, seen and ids, clips first."""
         self._draws += 1
-        if self._draws % STEPS_PER_FILM == 0:
-            self._reels = [*self._reels[-KEPT_REELS + 1 :], self._film()]
-        sources = torch.randint(len(self._reels), (4,)).tolist()
-        share = -(-self.batch // 4)
-        parts = []
+        if self._draws % STEPS_PER_PAINTING == 0:
+            self._batches = [*self._batches[-KEPT_BATCHES + 1 :], self._paint()]
+        sources = torch.randint(len(self._batches), (4,)).tolist()
+        quarter = -(-self.batch // 4)
+        chosen = []
         for source in sources:
-            pick = self._dice.integers(self.batch, share)
-            parts.append({name: part[pick] for name, part in self._reels[source].items()})
-        return {name: torch.cat([part[name] for part in parts])[: self.batch].float() for name in parts[0]}
+            pick = self._dice.integers(self.batch, quarter)
+            chosen.append({name: tensor[pick] for name, tensor in self._batches[source].items()})
+        return {name: torch.cat([batch[name] for batch in chosen])[: self.batch].float() for name in chosen[0]}
 
     @torch.no_grad()
-    def _film(self) -> dict[str, Tensor]:
-        footage = self._footage
-        clips = film(self._dice, self.batch, footage.frames, footage.height, footage.width)
+    def _paint(self) -> dict[str, Tensor]:
+        size = self._size
+        clips = paint_clips(self._dice, self.batch, size.frames, size.height, size.width)
         picture = clips.frames[:, 0]
         noisy = picture + clips.noise_augmentation.view(-1, 1, 1, 1) * self._dice.normal(*picture.shape)
         condition = self._encode(noisy)
@@ -102,28 +107,28 @@ class Reels:
 
 
 def _seen(picture: Tensor) -> Tensor:
-    """Give what the image encoder sees: 224x224, in CLIP's own scale."""
+    """Return what the image encoder sees: clips x 3 x 224 x 224, in CLIP's own scale, half precision."""
     small = functional.interpolate(picture, size=(CLIP_SIZE, CLIP_SIZE), mode="bilinear", antialias=True)
     mean, deviation = (picture.new_tensor(values).view(3, 1, 1) for values in (CLIP_MEAN, CLIP_STD))
     return (((small + 1) / 2 - mean) / deviation).half()
 
 
-def train_denoiser(parts: Any, clock: Clock, dice: Dice, batch: int, state_path: Path, report: Report) -> None:
+def train_denoiser(trained: Networks, clock: Clock, dice: Dice, batch: int, state_path: Path, report: Report) -> None:
     """Train the UNet and image encoder in place until the clock's budget is spent."""
-    networks = [parts.unet, parts.image_encoder]
-    flatten_temporal_convolutions(parts.unet)
-    nn.init.zeros_(parts.unet.conv_out.weight)
+    networks = [trained.unet, trained.image_encoder]
+    flatten_temporal_convolutions(trained.unet)
+    nn.init.zeros_(trained.unet.conv_out.weight)
     for network in networks:
         network.to(training_type(dice.device))
-    vae = copy.deepcopy(parts.vae).to(training_type(dice.device))
-    stage = Stage(networks, partial(_loss, parts.unet, parts.image_encoder), peak_rate=1e-3)
-    reels: dict[Footage, Reels] = {}
+    vae = copy.deepcopy(trained.vae).to(training_type(dice.device))
+    stage = Stage(networks, partial(_loss, trained.unet, trained.image_encoder), peak_rate=1e-3)
+    pools: dict[TrainingSize, EncodedClips] = {}
 
     def draw(step: int, progress: float) -> tuple[str, dict[str, Tensor]]:
-        footage = _choose(progress)
-        if footage not in reels:
-            reels[footage] = Reels(footage, vae, dice, batch)
-        return str(footage), _inputs(dice, reels[footage].draw())
+        size = _choose(progress)
+        if size not in pools:
+            pools[size] = EncodedClips(size, vae, dice, batch)
+        return str(size), _inputs(dice, pools[size].draw())
 
     train_stage("denoiser", stage, clock, draw, state_path, report)
     put_average(networks, stage)
@@ -143,7 +148,7 @@ def _inputs(dice: Dice, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _loss(unet: Any, image_encoder: Any, inputs: dict[str, Tensor]) -> Tensor:
-    """Give the v-prediction error; equal weights on v are EDM's weights on the clip."""
+    """Return the mean squared error of the v-prediction, which weights noise levels as EDM does."""
     latents, kept = inputs["latents"], inputs["kept"]
     sigma = inputs["sigma"].view(-1, 1, 1, 1, 1)
     noisy = latents + sigma * inputs["noise"]
@@ -160,7 +165,7 @@ def _loss(unet: Any, image_encoder: Any, inputs: dict[str, Tensor]) -> Tensor:
     return functional.mse_loss(predicted.float(), target)
 
 
-def _choose(progress: float) -> Footage:
-    ready = [footage for footage in FOOTAGE if footage.begins <= progress]
-    weights = torch.tensor([footage.weight for footage in ready])
-    return ready[int(torch.multinomial(weights, 1))]
+def _choose(progress: float) -> TrainingSize:
+    ready = [size for size in TRAINING_SIZES if size.begins <= progress]
+    frequencies = torch.tensor([size.frequency for size in ready])
+    return ready[int(torch.multinomial(frequencies, 1))]

@@ -1,7 +1,9 @@
-"""Pictures that no camera took: layered shapes and 1/f textures, painted in batches on any device.
+"""Paint pictures to train on: layered shapes and 1/f textures, in batches, on any device.
 
 Occluding shapes with power-law sizes ("dead leaves") over 1/f noise have much of a photograph's statistics: edges,
-flat regions, fine grain and shading. Values are in -1..1.
+flat regions, fine grain and shading. Values are from -1 to 1, in float32.
+
+Tested in tests/generator/model/demo_model/test_demo_model.py.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import torch
 from torch import Tensor
 
 LEAVES = 36
-"""shapes in a background; a picture of fewer looks like a poster, of more like gravel"""
+"""shapes in a picture; with fewer it looks like a poster, with more like gravel"""
 
 
 class Dice:
@@ -23,24 +25,24 @@ class Dice:
         self.rng = torch.Generator(device).manual_seed(seed)
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
-        """Give numbers between low and high."""
+        """Return numbers between low and high, float32 of that shape."""
         return low + (high - low) * torch.rand(*shape, generator=self.rng, device=self.device)
 
     def normal(self, *shape: int) -> Tensor:
-        """Give numbers from the standard normal distribution."""
+        """Return numbers from the standard normal distribution."""
         return torch.randn(*shape, generator=self.rng, device=self.device)
 
     def chance(self, probability: float, *shape: int) -> Tensor:
-        """Give 1.0 with the probability, else 0.0."""
+        """Return 1.0 with the probability, else 0.0."""
         return (torch.rand(*shape, generator=self.rng, device=self.device) < probability).float()
 
     def integers(self, high: int, *shape: int) -> Tensor:
-        """Give integers below high."""
+        """Return integers from 0 up to, not including, high."""
         return torch.randint(high, shape, generator=self.rng, device=self.device)
 
 
 def paint_pictures(dice: Dice, pictures: int, height: int, width: int) -> Tensor:
-    """Paint a batch of pictures (pictures, 3, height, width)."""
+    """Return a batch of new pictures (pictures, 3, height, width), from -1 to 1."""
     texture = _texture(dice, pictures, height, width)
     palette = _palette(dice, pictures)
     painted = (_colour(dice, palette) + dice.uniform(0.1, 0.5, pictures, 1, 1, 1) * texture).tanh()
@@ -66,7 +68,7 @@ class _Plane:
         self.pixel = 1 / height
 
     def turned(self, dice: Dice, pictures: int) -> tuple[Tensor, Tensor]:
-        """Give coordinates about a random centre and angle, each (pictures, height, width)."""
+        """Return coordinates about a random centre and angle, each (pictures, height, width)."""
         centre_x = dice.uniform(-0.5, 0.5, pictures, 1, 1) * self.aspect
         centre_y = dice.uniform(-0.5, 0.5, pictures, 1, 1)
         angle = dice.uniform(0, math.pi, pictures, 1, 1) * dice.chance(0.7, pictures, 1, 1)
@@ -74,9 +76,9 @@ class _Plane:
         return x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
 
     def shape(self, dice: Dice, pictures: int, smallest: float, largest: float) -> Tensor:
-        """Give the mask (pictures, 1, height, width) of one ellipse, box, bar or blob in each picture."""
+        """Return the mask (pictures, 1, height, width) of one ellipse, box, bar or blob in each picture."""
         u, v = self.turned(dice, pictures)
-        # P(size > r) ~ 1/r^2: every scale is equally likely to be seen at an edge
+        # P(size > r) ~ 1/r^2: at an edge, every size is equally likely.
         chance = dice.uniform(0, 1, pictures, 1, 1)
         size = (smallest**-2 + chance * (largest**-2 - smallest**-2)) ** -0.5
         squash = dice.uniform(0.5, 3.0, pictures, 1, 1)
@@ -93,7 +95,7 @@ class _Plane:
 
 
 def _fill(dice: Dice, plane: _Plane, palette: Tensor, texture: Tensor) -> Tensor:
-    """Give a shape's inside: a colour with shading, some texture and sometimes stripes."""
+    """Return what fills a shape, (pictures, 3, height, width): a colour, shading, some texture, sometimes stripes."""
     pictures = len(palette)
     u, v = plane.turned(dice, pictures)
     shading = dice.uniform(-0.8, 0.8, pictures, 1, 1) * u
@@ -104,7 +106,7 @@ def _fill(dice: Dice, plane: _Plane, palette: Tensor, texture: Tensor) -> Tensor
 
 
 def _palette(dice: Dice, pictures: int) -> Tensor:
-    """Give six colours (pictures, 6, 3) that belong together, mostly muted."""
+    """Return six colours (pictures, 6, 3) that belong together, mostly muted."""
     light = dice.uniform(-0.9, 0.9, pictures, 6, 1)
     shared = dice.normal(pictures, 1, 3) * dice.uniform(0.05, 0.4, pictures, 1, 1)
     tint = shared + dice.normal(pictures, 6, 3) * dice.uniform(0.02, 0.4, pictures, 1, 1)
@@ -112,14 +114,14 @@ def _palette(dice: Dice, pictures: int) -> Tensor:
 
 
 def _colour(dice: Dice, palette: Tensor) -> Tensor:
-    """Give one of each picture's colours, (pictures, 3, 1, 1)."""
+    """Return one of each picture's colours, (pictures, 3, 1, 1)."""
     pictures, colours, _ = palette.shape
     pick = dice.integers(colours, pictures)
     return palette[torch.arange(pictures, device=palette.device), pick][:, :, None, None]
 
 
 def _texture(dice: Dice, pictures: int, height: int, width: int) -> Tensor:
-    """Give 1/f noise of unit deviation, some of it stretched in one direction like hair or grass."""
+    """Return 1/f noise of unit deviation (pictures, 3, height, width), some stretched in one direction like hair."""
     spectrum = torch.fft.rfft2(dice.normal(pictures, 3, height, width))
     fy = torch.fft.fftfreq(height, device=dice.device)[:, None]
     fx = torch.fft.rfftfreq(width, device=dice.device)[None]
@@ -136,7 +138,7 @@ def _texture(dice: Dice, pictures: int, height: int, width: int) -> Tensor:
 
 
 def _lettering(dice: Dice, pictures: int, height: int, width: int) -> Tensor:
-    """Give a mask of lines of small blocks, like print, in a window of a third of the pictures."""
+    """Return a mask (pictures, 1, height, width) of rows of small blocks, like print, in a third of the pictures."""
     cell = 2 + int(dice.integers(3, 1))
     rows, columns = -(-height // cell), -(-width // cell)
     blocks = dice.chance(0.5, pictures, 1, rows, columns)

@@ -1,7 +1,9 @@
 """Train the demo model from nothing: `python -m generator.model.demo_model.train --minutes 120`.
 
-Stop it whenever you like; the next call with the same state folder goes on. The finished checkpoint lands in the
-model folder, the state never does.
+It can be stopped at any time; the next call with the same state folder goes on. The finished checkpoint is written to
+the model folder, the state to its own.
+
+Of the training only the result is tested. Tested in tests/generator/model/demo_model/test_demo_model.py.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from generator.model.demo_model.architecture import Parts, build_parts, save_checkpoint
+from generator.model.demo_model.architecture import Networks, build_networks, save_checkpoint
 from generator.model.demo_model.autoencoder import train_autoencoder
 from generator.model.demo_model.denoiser import train_denoiser
 from generator.model.demo_model.scenes import Dice
@@ -50,13 +52,13 @@ def main(
             log.write(json.dumps({"stage": stage, "progress": round(progress, 4)} | figures) + "\n")
             log.flush()
 
-        parts = train(plan, chosen, report)
-    console.print(f"saved {save_checkpoint(parts, model_dir) / 1e6:.2f} MB in {model_dir}")
+        trained = train(plan, chosen, report)
+    console.print(f"saved {save_checkpoint(trained, model_dir) / 1e6:.2f} MB in {model_dir}")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One training: how long, from which seed, in which batches, with its state where."""
+    """One training: how long it lasts, its seed and batch size, and the folder of its state."""
 
     seconds: float
     autoencoder_share: float
@@ -65,33 +67,33 @@ class Plan:
     state_dir: Path
 
 
-def train(plan: Plan, device: torch.device, report: Report) -> Parts:
-    """Train both stages, or what is left of them; give the trained networks on the CPU."""
-    parts = build_parts(plan.seed)
-    networks = (parts.vae, parts.unet, parts.image_encoder)
+def train(plan: Plan, device: torch.device, report: Report) -> Networks:
+    """Train both stages, or what is left of them, and return the networks, on the CPU in float32."""
+    trained = build_networks(plan.seed)
+    networks = (trained.vae, trained.unet, trained.image_encoder)
     for network in networks:
         network.to(device)
     first, second = plan.state_dir / "autoencoder.pt", plan.state_dir / "denoiser.pt"
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     clock = _clock(first, plan.seconds * plan.autoencoder_share, finished=second.exists())
-    train_autoencoder(parts.vae, clock, _dice(plan, device, first), plan.batch, first, report)
+    train_autoencoder(trained.vae, clock, _dice(plan, device, first), plan.batch, first, report)
     clock = _clock(second, plan.seconds * (1 - plan.autoencoder_share))
-    train_denoiser(parts, clock, _dice(plan, device, second), plan.batch, second, report)
+    train_denoiser(trained, clock, _dice(plan, device, second), plan.batch, second, report)
     for network in networks:
         network.to("cpu")
-    return parts
+    return trained
 
 
 def _clock(state_path: Path, budget_seconds: float, finished: bool = False) -> Clock:
-    """Go on from the time already spent; a stage that the next one has built on is finished for good."""
+    """Return a clock that goes on from the time already spent; a stage is finished once the next one has begun."""
     saved = read_state(state_path)
     spent = float(saved["seconds"]) if saved else 0.0
     return Clock(spent if finished else budget_seconds, spent)
 
 
 def _dice(plan: Plan, device: torch.device, state_path: Path) -> Dice:
-    """Give new numbers after each restart instead of the same clips again."""
+    """Return random numbers that differ after each restart, so that the same clips are not painted again."""
     saved = read_state(state_path)
     return Dice(device, plan.seed * 1_000_003 + (int(saved["step"]) if saved else 0))
 

@@ -1,4 +1,7 @@
-"""What both training stages share: the clock that says how far training is, averaged weights, and the saved state."""
+"""What both training stages share: the clock of their time budget, averaged weights, and the saved state.
+
+Of the training only the result is tested. Tested in tests/generator/model/demo_model/test_demo_model.py.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Report = Callable[[str, float, dict[str, float]], None]
-"""called with the stage, the share done (0..1) and its latest figures"""
+"""called with the stage, the fraction done (0 to 1) and its latest figures"""
 
 SAVE_EVERY_SECONDS = 40.0
 WINDOW = 100
-"""steps that are averaged into one loss; whole ones also after a restart in the middle of one"""
+"""steps whose losses are averaged into one; after a restart a new window begins"""
 BLOWN_UP = 1.6
-"""a mean loss so many times the best so far is no noise"""
+"""a mean loss so many times the best so far is a failure, not noise"""
 
 
 class Clock:
@@ -33,16 +36,16 @@ class Clock:
 
     @property
     def spent_seconds(self) -> float:
-        """Give the seconds trained, over all runs."""
+        """Return the seconds trained, over all runs."""
         return time.monotonic() - self._began
 
     @property
     def progress(self) -> float:
-        """Give the share of the budget spent, at most 1."""
+        """Return the fraction of the budget spent, at most 1."""
         return min(1.0, self.spent_seconds / max(self.budget_seconds, 1e-9))
 
     def time_to_save(self) -> bool:
-        """Tell, once per interval, that the state should be written."""
+        """Return True once per interval, when the state should be written."""
         due = time.monotonic() - self._saved >= SAVE_EVERY_SECONDS
         if due:
             self._saved = time.monotonic()
@@ -50,12 +53,13 @@ class Clock:
 
 
 def learning_rate(progress: float, peak: float) -> float:
-    """Give the rate after `progress` of the stage: a short rise, then half a cosine down to almost nothing."""
+    """Return the rate after `progress` (0 to 1) of the stage: a short rise, then half a cosine down to almost 0."""
     rise = min(1.0, progress / 0.05 + 0.01)
     return peak * rise * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-6
 
 
 LossOf = Callable[[dict[str, Tensor]], Tensor]
+"""called with a step's inputs, returns its loss, a scalar"""
 
 
 class Stage:
@@ -83,7 +87,7 @@ class Stage:
         self._good: list[Tensor] = []
 
     def descend(self, kind: str, inputs: dict[str, Tensor], progress: float) -> Tensor:
-        """Take one optimiser step and give its loss; inputs of one kind have the same shapes each time."""
+        """Do one optimiser step and return its loss; inputs of one kind have the same shapes each time."""
         self._rate.fill_(learning_rate(progress, self._peak_rate))
         loss = self._descend(inputs) if self._recordings is None else self._replay(self._recordings, kind, inputs)
         self.step += 1
@@ -101,10 +105,10 @@ class Stage:
             weight.grad = None
         loss = self._loss_of(inputs)
         loss.backward()
-        # the decoder's attention is never called when its middle block has one layer: no gradient there
+        # With one layer in its middle block the decoder never calls its attention, which then has no gradient.
         pairs = [(copy.grad, weight.grad) for copy, weight in zip(self.master, self.weights, strict=True)]
         used = [(copy, gradient) for copy, gradient in pairs if copy is not None and gradient is not None]
-        for _, gradient in used:  # one overflow must not reach every weight through the common norm
+        for _, gradient in used:  # through the common norm one overflow would reach every weight
             gradient.nan_to_num_(0.0, 0.0, 0.0)
         torch._foreach_copy_([copy for copy, _ in used], [gradient for _, gradient in used])
         nn.utils.clip_grad_norm_(self.master, 0.5)
@@ -114,20 +118,20 @@ class Stage:
         return loss.detach()
 
     def watch(self, mean_loss: float) -> None:
-        """Keep this point if training goes well; if it has blown up, go back to the last one at half the rate."""
+        """Keep a copy of the weights, or, if the loss has blown up, go back to the last copy and halve the rate."""
         moments = [entry[name] for entry in self.optimiser.state.values() for name in ("exp_avg", "exp_avg_sq")]
         everything = [*self.master, *self.average, *moments]
         with torch.no_grad():
             if mean_loss < BLOWN_UP * self._best or not self._good:
                 self._good = [tensor.detach().clone() for tensor in everything]
                 self._best = min(self._best, mean_loss)
-            else:  # in place: recordings know these tensors by their addresses
+            else:  # in place, because recordings use these tensors' addresses
                 torch._foreach_copy_(everything, self._good)
                 torch._foreach_copy_(self.weights, self.master)
                 self._peak_rate /= 2
 
     def state(self, clock: Clock) -> dict[str, Any]:
-        """Give everything needed to go on later."""
+        """Return everything that is needed to go on later."""
         return {
             "weights": [weight.detach().cpu() for weight in self.master],
             "average": [weight.cpu() for weight in self.average],
@@ -155,7 +159,7 @@ class Recording:
         self._inputs = {name: tensor.clone() for name, tensor in inputs.items()}
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):  # libraries choose their kernels before anything is recorded
+        with torch.cuda.stream(aside):  # so that libraries have chosen their kernels before the recording
             for _ in range(3):
                 step(self._inputs)
         torch.cuda.current_stream().wait_stream(aside)
@@ -172,11 +176,11 @@ class Recording:
 
 
 Draw = Callable[[int, float], tuple[str, dict[str, Tensor]]]
-"""called with the step's number and the share done, gives the kind of the step's inputs and the inputs"""
+"""called with the step's number and the fraction done, returns the kind of the step's inputs and the inputs"""
 
 
 def train_stage(name: str, stage: Stage, clock: Clock, draw: Draw, state_path: Path, report: Report) -> None:
-    """Go on from the saved state, if any, until the clock's budget is spent or somebody stops it; save either way."""
+    """Train from the saved state, if any, until the clock's budget is spent; save, also when interrupted."""
     if saved := read_state(state_path):
         stage.restore(saved)
     began = stage.step
@@ -196,14 +200,14 @@ def train_stage(name: str, stage: Stage, clock: Clock, draw: Draw, state_path: P
 
 
 def put_average(networks: list[nn.Module], stage: Stage) -> None:
-    """Leave the averaged weights in the networks, in float32."""
+    """Turn the networks to float32 and copy the averaged weights into them."""
     weights: list[Tensor] = [weight for network in networks for weight in network.float().parameters()]
     with torch.no_grad():
         torch._foreach_copy_(weights, stage.average)
 
 
 def training_type(device: torch.device) -> torch.dtype:
-    """Give the type that networks compute in while they train."""
+    """Return the type that networks compute in while they train."""
     return torch.bfloat16 if device.type == "cuda" else torch.float32
 
 
@@ -216,7 +220,7 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def read_state(path: Path) -> dict[str, Any] | None:
-    """Give a stage's saved state, or None at the first run."""
+    """Return a stage's saved state, or None at the first run."""
     if not path.exists():
         return None
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
