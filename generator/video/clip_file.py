@@ -1,4 +1,7 @@
-"""What a clip's file shall be and what it became: records that need no frames. No numpy, no torch."""
+"""Records of what a clip's file shall be and of what was written. No numpy, no torch.
+
+Tested in tests/generator/video/test_encode.py.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ from generator.protocol import Note
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipFormat:
-    """What `ClipWriter` shall make of the frames."""
+    """What `ClipWriter` shall write."""
 
     format: Format
     width: int
     height: int
-    """of the frames that will come"""
+    """in pixels, of the frames that will be added"""
     playback_fps: float
     max_bytes: int
     loop: Loop = Loop.NONE
@@ -30,7 +33,7 @@ class ClipFormat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedClip:
-    """A clip that lies complete at `path`, never larger than its budget."""
+    """A clip that is complete at `path` and not larger than its budget."""
 
     path: Path
     bytes: int
@@ -39,13 +42,13 @@ class EncodedClip:
     frames: int
     playback_fps: float
     seconds: float
-    """how long it plays"""
+    """how long it plays once"""
     notes: tuple[Note, ...] = ()
     master_path: Path | None = None
-    """the full-quality clip, where this one had to be shrunk and the master was wanted"""
+    """the full-quality clip, if this one had to be shrunk and the master was to be kept"""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the record as a JSON object."""
+        """Return the record as a JSON object."""
         paths = {"path": str(self.path), "master_path": None if self.master_path is None else str(self.master_path)}
         return dataclasses.asdict(self) | paths
 

@@ -1,7 +1,7 @@
-"""Frames to an MP4, GIF or WebP inside a byte budget. Knows numpy, Pillow and ffmpeg, no torch.
+"""Encode frames to an MP4, GIF or WebP within a byte budget. Knows numpy, Pillow and ffmpeg, no torch.
 
-An MP4 or WebP is encoded while its frames still arrive. A clip over its budget is encoded again, one rung of
-`generator.video.size_ladder` after the other, from the frames that were kept.
+An MP4 or WebP is encoded while its frames still arrive. A clip over its budget is encoded again from the frames, which
+are kept, on one step of `generator.video.size_ladder` after the other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from generator.video.ffmpeg import FramePipe, raw_input, read_frames, through_ff
 from generator.video.gif import write_gif
 from generator.video.loops import looped
 from generator.video.recipe import ai_comment, read_recipe, write_recipe
-from generator.video.size_ladder import Rung, ladder, next_try
+from generator.video.size_ladder import SizeStep, next_step, size_ladder
 
 if TYPE_CHECKING:
     from generator.video.ffmpeg import Frame
@@ -35,7 +35,7 @@ __all__ = ["ClipFormat", "ClipWriter", "EncodedClip", "shrink_clip"]
 Size = tuple[int, int]
 
 GIF_LONG_SIDE = 512
-"""a GIF this wide is a few MB where the full size would be past every limit"""
+"""a GIF of this size has a few MB, at full size it would be over every limit"""
 
 SMOOTH_FPS = 24
 
@@ -47,7 +47,7 @@ class _Encoder(Protocol):
 
 
 class _GifEncoder:
-    """Collects frames: a palette for all of them needs all of them."""
+    """Collects the frames and writes them at the end: one palette for all needs all of them."""
 
     def __init__(self, size: Size, fps: float, colours: int, path: Path) -> None:
         self._size, self._fps, self._colours, self._path = size, fps, colours, path
@@ -64,7 +64,7 @@ class _GifEncoder:
 
 
 class ClipWriter:
-    """Takes a clip's frames one by one and makes the file; a context manager that leaves nothing behind on errors."""
+    """Writes a clip's file from frames that come one by one; as a context manager it deletes the file on errors."""
 
     def __init__(self, path: Path, clip: ClipFormat, master_path: Path | None = None) -> None:
         self._path, self._clip, self._master_path = path, clip, master_path
@@ -73,7 +73,7 @@ class ClipWriter:
         self._trial = path.with_name(f".{path.name}.trial.part")
         self._base = base_size(clip)
         self._frames: list[Frame] = []
-        self._first = ladder(clip.format, frames=1)[0]
+        self._first = size_ladder(clip.format, frames=1)[0]
         self._encoder: _Encoder | None = None
         if clip.loop in (Loop.NONE, Loop.BOOMERANG) and not clip.smooth:
             with _disk_watched():
@@ -89,7 +89,10 @@ class ClipWriter:
             self.abort()
 
     def add(self, frame: Frame) -> None:
-        """Take the next frame, uint8, height x width x 3. It must not change afterwards."""
+        """Add the next frame, uint8, height x width x 3, RGB, which must not change afterwards.
+
+        Raises ValueError on a frame of another shape or type.
+        """
         if frame.shape != (self._clip.height, self._clip.width, 3) or frame.dtype != np.uint8:
             raise ValueError(f"a frame of {frame.shape} {frame.dtype} does not fit the clip")
         frame = resized(frame, self._base)
@@ -98,7 +101,7 @@ class ClipWriter:
             self._encoder.add(frame)
 
     def abort(self) -> None:
-        """Stop encoding and delete what was written. Harmless after `finish`."""
+        """Stop encoding and delete what was written. After `finish` it does nothing."""
         if self._encoder is not None:
             self._encoder.kill()
             self._encoder = None
@@ -107,7 +110,10 @@ class ClipWriter:
         self._frames.clear()
 
     def finish(self) -> EncodedClip:
-        """Give the clip once it lies complete at its path, within its budget. Raises EncodingFailed or DiskFull."""
+        """Return the clip once it is complete at its path, within its budget.
+
+        Raises EncodingFailed, DiskFull, and ValueError when there is no frame.
+        """
         if not self._frames:
             raise ValueError("a clip has at least one frame")
         try:
@@ -122,52 +128,54 @@ class ClipWriter:
         if self._clip.smooth and fps < SMOOTH_FPS:
             frames, fps = smoothed(frames, fps, self._clip.loop), SMOOTH_FPS
         self._write_first(frames, fps)
-        rung, master = self._first, None
+        step, master = self._first, None
         if self._aside.stat().st_size > self._clip.max_bytes:
-            rung = self._shrink(frames, fps)
+            step = self._shrink(frames, fps)
             master = self._keep_master()
             self._smaller.replace(self._aside)
-        size, kept = _scaled(self._base, rung.scale), frames[:: rung.every]
+        size, kept = _scaled(self._base, step.scale), frames[:: step.every]
         encoded = EncodedClip(
             path=self._path,
             bytes=self._aside.stat().st_size,
             width=size[0],
             height=size[1],
             frames=len(kept),
-            playback_fps=fps / rung.every,
-            seconds=len(kept) * rung.every / fps,
-            notes=notes + _told(self._base, size, fps, rung),
+            playback_fps=fps / step.every,
+            seconds=len(kept) * step.every / fps,
+            notes=notes + _size_notes(self._base, size, fps, step),
             master_path=master,
         )
         publish(self._aside, self._path)
         return encoded
 
     def _write_first(self, frames: Sequence[Frame], fps: float) -> None:
-        """Bring the first rung to its end: what is not yet in the encoder, all of it where it could not start early."""
+        """Encode on the first step what is not in the encoder yet; everything, if it could not start early."""
         missing = frames[len(self._frames) :]
         if self._encoder is None:
             self._encoder, missing = self._open(self._first, fps, self._aside), frames
         self._encode(missing, self._aside)
 
-    def _shrink(self, frames: Sequence[Frame], fps: float) -> Rung:
-        """Search the ladder for the best rung that fits and leave its file in `_smaller`. Raises EncodingFailed."""
+    def _shrink(self, frames: Sequence[Frame], fps: float) -> SizeStep:
+        """Find the best step that fits and leave its file at `_smaller`. Raises EncodingFailed when none fits."""
         max_bytes = self._clip.max_bytes
-        rungs = ladder(self._clip.format, len(frames))
-        tried, best = {0: self._aside.stat().st_size}, None
-        while (index := next_try(rungs, tried, max_bytes)) is not None:
-            rung = rungs[index]
-            self._encoder = self._open(rung, fps / rung.every, self._trial)
-            self._encode(frames[:: rung.every], self._trial)
-            tried[index] = self._trial.stat().st_size
-            if tried[index] <= max_bytes:
-                best = rung
+        steps = size_ladder(self._clip.format, len(frames))
+        sizes, best = {0: self._aside.stat().st_size}, None
+        while (index := next_step(steps, sizes, max_bytes)) is not None:
+            step = steps[index]
+            self._encoder = self._open(step, fps / step.every, self._trial)
+            self._encode(frames[:: step.every], self._trial)
+            sizes[index] = self._trial.stat().st_size
+            if sizes[index] <= max_bytes:
+                best = step
                 self._trial.replace(self._smaller)
         if best is None:
-            raise EncodingFailed(f"no rung fits into {max_bytes} bytes", why="budget", max_bytes=max_bytes)
+            raise EncodingFailed(
+                f"no step of the size ladder fits into {max_bytes} bytes", why="budget", max_bytes=max_bytes
+            )
         return best
 
     def _encode(self, frames: Sequence[Frame], path: Path) -> None:
-        """Give the open encoder its last frames and finish its file, recipe included."""
+        """Add the last frames to the open encoder, finish its file and write the recipe into it."""
         assert self._encoder is not None
         for frame in frames:
             self._encoder.add(frame)
@@ -180,26 +188,26 @@ class ClipWriter:
             publish(self._aside, self._master_path)
         return self._master_path
 
-    def _open(self, rung: Rung, fps: float, path: Path, *, live: bool = False) -> _Encoder:
-        size = _scaled(self._base, rung.scale)
+    def _open(self, step: SizeStep, fps: float, path: Path, *, live: bool = False) -> _Encoder:
+        size = _scaled(self._base, step.scale)
         if self._clip.format is Format.GIF:
-            return _GifEncoder(size, fps, rung.quality, path)
+            return _GifEncoder(size, fps, step.quality, path)
         arguments = _mp4_arguments if self._clip.format is Format.MP4 else _webp_arguments
-        return FramePipe(self._base, fps, arguments(size, rung.quality, live=live), path)
+        return FramePipe(self._base, fps, arguments(size, step.quality, live=live), path)
 
 
 def _mp4_arguments(size: Size, crf: int, *, live: bool) -> list[str]:
-    """H.264 as every Discord client plays it inline.
+    """Return ffmpeg's arguments for H.264 that every Discord client plays inline.
 
-    Live, without the lookahead that would hold frames back, and with a preset that costs a third of the CPU time of
-    medium (0.6 against 1.9 s for 25 frames of 1024x576) for a like size and 0.003 less SSIM.
+    `live` encodes without lookahead, which would hold frames back, and with a preset that needs a third of medium's
+    CPU time (0.6 against 1.9 s for 25 frames of 1024x576), for about the same size and 0.003 less SSIM.
     """
     bt709 = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
-    told = ["-metadata", f"comment={ai_comment()}"]
+    comment = ["-metadata", f"comment={ai_comment()}"]
     scale = f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd+full_chroma_int:out_color_matrix=bt709:out_range=tv"
     pace = ["-preset", "veryfast", "-tune", "zerolatency"] if live else ["-preset", "medium"]
     x264 = ["-c:v", "libx264", *pace, "-crf", str(crf)]
-    return ["-vf", f"{scale},format=yuv420p", *x264, *bt709, *told, "-movflags", "+faststart", "-f", "mp4"]
+    return ["-vf", f"{scale},format=yuv420p", *x264, *bt709, *comment, "-movflags", "+faststart", "-f", "mp4"]
 
 
 def _webp_arguments(size: Size, quality: int, *, live: bool) -> list[str]:
@@ -208,7 +216,7 @@ def _webp_arguments(size: Size, quality: int, *, live: bool) -> list[str]:
 
 
 def base_size(clip: ClipFormat) -> Size:
-    """Give the size of the first rung: even sides, which yuv420p needs; a GIF's is one that people can post."""
+    """Return the first step's width and height: even, as yuv420p needs; for a GIF small enough to be posted."""
     long_side = max(clip.width, clip.height)
     if clip.format is Format.GIF and long_side > GIF_LONG_SIDE:
         return _scaled((clip.width, clip.height), GIF_LONG_SIDE / long_side)
@@ -220,17 +228,17 @@ def _scaled(size: Size, scale: float) -> Size:
 
 
 def resized(frame: Frame, size: Size) -> Frame:
-    """Give a contiguous frame of that size; the same one where it fits already."""
+    """Return a contiguous frame of that width and height, uint8; the same one if it has the size already."""
     if (frame.shape[1], frame.shape[0]) == size:
         return np.ascontiguousarray(frame)
     return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))
 
 
 def smoothed(frames: Sequence[Frame], fps: float, loop: Loop) -> list[Frame]:
-    """Give the same motion at 24 frames a second, the ones between estimated by ffmpeg; a loop's seam included."""
+    """Return the same motion at 24 frames a second; ffmpeg estimates frames between, also where a loop starts again."""
     height, width = frames[0].shape[:2]
     last, second = frames[-1], frames[1 % len(frames)]
-    beyond = (last, last) if loop is Loop.NONE else (frames[0], second)  # the filter stops short of its end
+    beyond = (last, last) if loop is Loop.NONE else (frames[0], second)  # the filter stops before the last frames
     count = max(1, round(len(frames) / fps * SMOOTH_FPS))
     filters = ["-vf", f"minterpolate=fps={SMOOTH_FPS}:scd=none", "-frames:v", str(count)]
     raw = through_ffmpeg(
@@ -239,19 +247,22 @@ def smoothed(frames: Sequence[Frame], fps: float, loop: Loop) -> list[Frame]:
     return list(np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3))
 
 
-def _told(base: Size, size: Size, fps: float, rung: Rung) -> tuple[Note, ...]:
+def _size_notes(base: Size, size: Size, fps: float, step: SizeStep) -> tuple[Note, ...]:
     notes: list[Note] = []
     if size != base:
         notes.append(
             Note("shrunk", {"width": size[0], "height": size[1], "from_width": base[0], "from_height": base[1]})
         )
-    if rung.every > 1:
-        notes.append(Note("frame-rate", {"fps": round(fps / rung.every, 2), "from_fps": fps}))
+    if step.every > 1:
+        notes.append(Note("frame-rate", {"fps": round(fps / step.every, 2), "from_fps": fps}))
     return tuple(notes)
 
 
 def shrink_clip(source: Path, target: Path, format: Format, max_bytes: int) -> EncodedClip:
-    """Encode a finished clip of any of the formats again, within a smaller budget; its recipe stays with it."""
+    """Encode a finished clip of any format again, within a smaller budget, and keep its recipe.
+
+    Raises EncodingFailed or DiskFull.
+    """
     frames, fps = read_frames(source)
     height, width = frames[0].shape[:2]
     clip = ClipFormat(

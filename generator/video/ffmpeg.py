@@ -1,4 +1,7 @@
-"""The ffmpeg child: raw frames in, a file or raw frames out. Knows no budgets and no loops."""
+"""Run ffmpeg: raw frames in, a file or raw frames out. Knows no budgets and no loops.
+
+Tested in tests/generator/video/test_encode.py.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,16 @@ if TYPE_CHECKING:
     import numpy as np
 
     Frame = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
-    """height x width x 3, RGB"""
+    """uint8, height x width x 3, RGB"""
 
 _QUIET = ("-hide_banner", "-loglevel", "error", "-nostdin")
 
 
 def find_ffmpeg() -> str:
-    """Give the path of the ffmpeg that imageio-ffmpeg brings, or of the system's. Raises EncodingFailed."""
+    """Return the path of imageio-ffmpeg's ffmpeg, or of the system's.
+
+    Raises EncodingFailed (why="ffmpeg-missing") when there is none.
+    """
     import imageio_ffmpeg
 
     try:
@@ -38,7 +44,7 @@ def _missing(error: Exception) -> EncodingFailed:
 
 
 class FramePipe:
-    """One ffmpeg that encodes frames as they arrive; a thread feeds it, so that `add` never waits."""
+    """An ffmpeg process that encodes frames as they arrive. A thread writes to it, so that `add` never waits."""
 
     def __init__(self, size: tuple[int, int], fps: float, arguments: Sequence[str], path: Path) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
@@ -63,7 +69,7 @@ class FramePipe:
             self._process.stdin.close()
 
     def add(self, frame: Frame) -> None:
-        """Hand over a contiguous frame; it must not change until `finish`."""
+        """Add a contiguous frame, which must not change until `finish`."""
         self._queue.put(frame)
 
     def finish(self) -> None:
@@ -74,10 +80,10 @@ class FramePipe:
         self._errors.seek(0)
         said = self._errors.read().decode(errors="replace")
         self._errors.close()
-        check(status, said)
+        _check(status, said)
 
     def kill(self) -> None:
-        """End ffmpeg at once; what it wrote is the caller's to delete."""
+        """End ffmpeg at once. The caller has to delete what it wrote."""
         self._process.kill()
         self._queue.put(None)
         self._process.wait()
@@ -85,8 +91,8 @@ class FramePipe:
         self._errors.close()
 
 
-def check(status: int, said: str) -> None:
-    """Raise DiskFull or EncodingFailed unless ffmpeg ended well."""
+def _check(status: int, said: str) -> None:
+    """Raise DiskFull or EncodingFailed unless ffmpeg ended without an error."""
     if status == 0:
         return
     if "No space left on device" in said:
@@ -95,13 +101,13 @@ def check(status: int, said: str) -> None:
 
 
 def raw_input(size: tuple[int, int], fps: float) -> list[str]:
-    """Give the arguments for RGB frames on stdin."""
+    """Return ffmpeg's arguments for RGB frames of that width and height on stdin."""
     rate = str(Fraction(fps).limit_denominator(1001))
     return ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-framerate", rate, "-i", "pipe:0"]
 
 
 def read_frames(path: Path) -> tuple[list[Frame], float]:
-    """Give a clip's frames and its playback fps. Raises EncodingFailed."""
+    """Return the frames of an MP4, GIF or WebP, and its playback fps. Raises EncodingFailed."""
     import numpy as np
     from PIL import Image, ImageSequence
 
@@ -127,11 +133,11 @@ def _read_mp4(path: Path) -> tuple[list[Frame], float]:
 
 
 def through_ffmpeg(input_arguments: Sequence[str], frames: Iterable[Frame], arguments: Sequence[str]) -> bytes:
-    """Give what ffmpeg writes to stdout, all at once. Raises EncodingFailed."""
+    """Run ffmpeg with the frames on stdin and return all of its stdout. Raises DiskFull or EncodingFailed."""
     command = [find_ffmpeg(), *_QUIET, *input_arguments, *arguments, "pipe:1"]
     try:
         done = subprocess.run(command, input=b"".join(frame.tobytes() for frame in frames), capture_output=True)
     except FileNotFoundError as error:
         raise _missing(error) from error
-    check(done.returncode, done.stderr.decode(errors="replace"))
+    _check(done.returncode, done.stderr.decode(errors="replace"))
     return done.stdout

@@ -1,7 +1,9 @@
-"""Frames to an animated GIF with one palette, fitted to the whole clip. Pillow and numpy.
+"""Write frames to an animated GIF with one palette, fitted to the whole clip. Pillow and numpy.
 
-No dithering: its pattern changes from frame to frame, so that it costs bytes and flickers; a palette that k-means has
-fitted to all frames leaves less to hide.
+There is no dithering: its pattern changes from frame to frame, so that it costs bytes and flickers. It is hardly missed
+with a palette that k-means has fitted to all frames.
+
+Tested in tests/generator/video/test_encode.py.
 """
 
 from __future__ import annotations
@@ -20,46 +22,46 @@ if TYPE_CHECKING:
     from generator.video.ffmpeg import Frame
 
 _BITS = 6
-"""a colour is looked up by the upper bits of each channel"""
+"""a colour is looked up by so many upper bits of each channel; together they are its code"""
 
 _ROUNDS = 6
-"""of k-means; further ones change the palette by less than a look-up step"""
+"""of k-means; more of them change the palette by less than the look-up can tell apart"""
 
 _SAMPLE_PIXELS = 40_000
-"""from which the first guess of the palette is made"""
+"""the first guess of the palette is made from about so many"""
 
 _SAMPLE_COLOURS = 8192
-"""by which k-means moves the palette; grain makes five times as many, which would fit it no better"""
+"""k-means uses about so many; with film grain a clip has five times as many, which would not fit the palette better"""
 
 
 def write_gif(frames: Sequence[Frame], fps: float, colours: int, path: Path) -> None:
-    """Write an endlessly looping GIF."""
+    """Write a GIF that loops for ever, of uint8 frames of one size, with so many colours (at most 256)."""
     codes = [_codes(frame) for frame in frames]
     palette, nearest = _fitted(_guess(frames, colours), codes)
     flat = [Image.fromarray(nearest[code]) for code in codes]
     for picture in flat:
         picture.putpalette(palette)
-    timing = {"duration": delays(len(flat), fps), "loop": 0, "comment": ai_comment()}
+    timing = {"duration": _delays(len(flat), fps), "loop": 0, "comment": ai_comment()}
     with path.open("wb") as file:
-        # optimize would give each frame a palette of its own, and larger differences to code
+        # With `optimize` each frame would get a palette of its own, and frames would differ more.
         flat[0].save(file, "GIF", save_all=True, append_images=flat[1:], optimize=False, **timing)
 
 
-def delays(count: int, fps: float) -> list[int]:
-    """Give each frame's milliseconds in whole hundredths of a second, rounded so that the sum stays true."""
+def _delays(count: int, fps: float) -> list[int]:
+    """Return each frame's milliseconds, in whole hundredths of a second, rounded so that their sum stays exact."""
     ends = [round((i + 1) * 100 / fps) for i in range(count)]
     return [10 * (end - start) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def _codes(frame: Frame) -> NDArray[np.uint32]:
-    """Give each pixel's place in the look-up table."""
+    """Return each pixel's code, its index in the look-up table; height x width."""
     red, green, blue = (frame[..., channel] >> (8 - _BITS) for channel in range(3))
     codes = red.astype(np.uint32) << (2 * _BITS) | green.astype(np.uint32) << _BITS | blue
     return codes.astype(np.uint32)
 
 
 def _guess(frames: Sequence[Frame], colours: int) -> NDArray[np.float32]:
-    """Give a palette by median cut over a sample of every frame."""
+    """Return a palette (colours x 3, 0 to 255) by median cut over a sample of every frame."""
     step = max(1, round((sum(frame[..., 0].size for frame in frames) / _SAMPLE_PIXELS) ** 0.5))
     sample = np.concatenate([frame[i % step :: step, ::step].reshape(1, -1, 3) for i, frame in enumerate(frames)], 1)
     flat = Image.fromarray(sample).quantize(colours, method=Image.Quantize.MEDIANCUT)
@@ -67,24 +69,24 @@ def _guess(frames: Sequence[Frame], colours: int) -> NDArray[np.float32]:
 
 
 def _fitted(palette: NDArray[np.float32], codes: Sequence[NDArray[np.uint32]]) -> tuple[bytes, NDArray[np.uint8]]:
-    """Move the palette to where the clip's colours are, and give it with the look-up table from code to entry.
+    """Fit the palette to the clip's colours. Return it as bytes, with the look-up table from code to palette entry.
 
-    Works on the colours that occur, weighted by how often, not on pixels: thousands instead of millions.
+    It works on the colours that occur and on how often, not on pixels: thousands instead of millions.
     """
     counts = sum(np.bincount(code.ravel(), minlength=1 << (3 * _BITS)) for code in codes)
     present = np.flatnonzero(counts)
-    weights = np.asarray(counts)[present].astype(np.float32)
+    frequencies = np.asarray(counts)[present].astype(np.float32)
     middle = 1 << (7 - _BITS)
     channels = [(present >> shift & ((1 << _BITS) - 1)) << (8 - _BITS) for shift in (2 * _BITS, _BITS, 0)]
     colours = np.stack(channels, 1).astype(np.float32) + middle
     every = -(-len(colours) // _SAMPLE_COLOURS)
-    some, share_of = colours[::every], weights[::every]
+    some, frequency = colours[::every], frequencies[::every]
     for _ in range(_ROUNDS):
         entry = _nearest(some, palette)
-        share = np.bincount(entry, share_of, len(palette))
-        sums = [np.bincount(entry, share_of * some[:, channel], len(palette)) for channel in range(3)]
-        moved = (np.stack(sums, 1) / np.maximum(share, 1)[:, None]).astype(np.float32)
-        palette = np.where(share[:, None] > 0, moved, palette)
+        total = np.bincount(entry, frequency, len(palette))
+        sums = [np.bincount(entry, frequency * some[:, channel], len(palette)) for channel in range(3)]
+        moved = (np.stack(sums, 1) / np.maximum(total, 1)[:, None]).astype(np.float32)
+        palette = np.where(total[:, None] > 0, moved, palette)
     palette = palette.round()
     nearest = np.zeros(1 << (3 * _BITS), np.uint8)
     nearest[present] = _nearest(colours, palette)
@@ -92,7 +94,7 @@ def _fitted(palette: NDArray[np.float32], codes: Sequence[NDArray[np.uint32]]) -
 
 
 def _nearest(colours: NDArray[np.float32], palette: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Give the palette's closest entry for each colour, by |p|^2 - 2cp, which is one product of matrices."""
+    """Return the index of the palette's closest entry to each colour, by |p|^2 - 2cp: one product of matrices."""
     one = np.ones((len(colours), 1), np.float32)
     terms = np.concatenate([-2 * palette.T, (palette**2).sum(1)[None]])
     closest: NDArray[np.intp] = (np.concatenate([colours, one], 1) @ terms).argmin(1)

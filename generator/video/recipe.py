@@ -1,7 +1,7 @@
 """The recipe in a clip's metadata: how it was made, and that it was made by a model. No personal data, no torch.
 
 All three formats carry the same XMP packet: IPTC's mark for generated media, which other programs understand, and our
-recipe as JSON. Reading trusts nothing: the file may be anybody's.
+recipe as JSON. Reading trusts nothing, because anybody may have written the file.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from generator.clip import ClipSettings, Format
 from generator.variants import Variant
 
 AI_GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-"""IPTC's digital source type for what a model has made"""
+"""IPTC's digital source type for media that a model has made"""
 
 _MAX_PACKET = 256 * 1024
 _MP4_XMP = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
 """the uuid box that Adobe's XMP specification (part 3) gives to MP4"""
 _GIF_XMP = b"XMP DataXMP"
 _GIF_TRAILER = bytes([1, *range(255, -1, -1), 0])
-"""XMP in GIF is not cut into blocks: read as lengths, these bytes lead from anywhere in it to its end"""
+"""XMP in a GIF is not cut into blocks; a reader that takes its bytes for block lengths is led by these to its end"""
 _RECIPE = re.compile(rb'vivant:recipe="([^"]*)"')
 
 
 def make_recipe(settings: ClipSettings, variant: Variant, **facts: Any) -> dict[str, Any]:
-    """Give a clip's recipe: every setting and the seed, the model and its revision, the program's version.
+    """Return a clip's recipe: every setting and the seed, the model and its revision, the program's version, `facts`.
 
-    Of a model in a local folder only the name is told: its path may hold a person's name.
+    Of a model in a local folder it has only the name: the path may contain a person's name.
     """
     model = {"variant": variant.name, "revision": variant.revision}
     if not variant.is_local:
@@ -42,20 +42,20 @@ def make_recipe(settings: ClipSettings, variant: Variant, **facts: Any) -> dict[
 
 
 def program() -> str:
-    """Give this program's name and version."""
+    """Return this program's name and version."""
     try:
         return f"Vivant {importlib.metadata.version('vivant')}"
-    except importlib.metadata.PackageNotFoundError:  # run from a folder that was never installed
+    except importlib.metadata.PackageNotFoundError:  # run from a folder, without being installed
         return "Vivant"
 
 
 def ai_comment() -> str:
-    """Give the one line for the formats' own comment field, which plain viewers show."""
+    """Return the text for the formats' own comment field, which simple viewers show."""
     return f"AI-generated with {program()}"
 
 
 def write_recipe(path: Path, format: Format, recipe: dict[str, Any]) -> None:
-    """Add the packet to a finished MP4, GIF or WebP that has none, in place."""
+    """Add the recipe to a finished MP4, GIF or WebP that has none, in place."""
     packet = _packet({"ai_generated": True, "digital_source_type": AI_GENERATED, **recipe})
     writer = {Format.MP4: _append_to_mp4, Format.GIF: _insert_in_gif, Format.WEBP: _append_to_webp}[format]
     with path.open("r+b") as file:
@@ -63,7 +63,7 @@ def write_recipe(path: Path, format: Format, recipe: dict[str, Any]) -> None:
 
 
 def read_recipe(path: Path) -> dict[str, Any] | None:
-    """Give the recipe of a clip, or None when the file carries none."""
+    """Return the recipe of a clip, or None when the file has none or cannot be read."""
     try:
         with path.open("rb") as file:
             for packet in _packets(file):
@@ -95,13 +95,13 @@ def _append_to_mp4(file: BinaryIO, packet: bytes) -> None:
 
 
 def _insert_in_gif(file: BinaryIO, packet: bytes) -> None:
-    """Put it before the first frame, where readers that do not decode the whole file look."""
+    """Insert it before the first frame, where readers find it without decoding the whole file."""
     file.seek(10)
     flags = file.read(1)[0]
-    start = 13 + (3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0)  # behind the header and the palette
+    start = 13 + (3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0)  # after the header and the palette
     file.seek(start)
     rest = file.read()
-    if rest.startswith(b"\x21\xff\x0bNETSCAPE2.0"):  # the loop count: old readers look for it here and nowhere else
+    if rest.startswith(b"\x21\xff\x0bNETSCAPE2.0"):  # the loop count: old readers look for it only here
         start, rest = start + 19, rest[19:]
     file.seek(start)
     file.write(b"\x21\xff\x0b" + _GIF_XMP + packet + _GIF_TRAILER + rest)
@@ -111,7 +111,7 @@ def _append_to_webp(file: BinaryIO, packet: bytes) -> None:
     file.seek(20)
     flags = file.read(1)[0]
     file.seek(20)
-    file.write(bytes([flags | 0x04]))  # VP8X: there is XMP
+    file.write(bytes([flags | 0x04]))  # the flag in VP8X that says that there is XMP
     size = file.seek(0, 2)
     padding = b"\0" * (len(packet) % 2)
     file.write(b"XMP " + len(packet).to_bytes(4, "little") + packet + padding)
@@ -120,7 +120,7 @@ def _append_to_webp(file: BinaryIO, packet: bytes) -> None:
 
 
 def _packets(file: BinaryIO) -> Iterator[bytes]:
-    """Give what may be XMP packets, found by the file's own structure."""
+    """Return what may be XMP packets, found by the structure of the file's format."""
     head = file.read(12)
     size = file.seek(0, 2)
     if head[4:8] == b"ftyp":

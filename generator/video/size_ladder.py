@@ -1,4 +1,7 @@
-"""The ladder by which a clip meets a byte budget: quality first, then size, then frame rate. Pure."""
+"""The size ladder: the steps by which a clip is made to fit a byte budget. Pure.
+
+First come lower qualities, then smaller sizes, then lower frame rates.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,17 @@ from generator.clip import Format
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
-    """One way to encode. `cost` is a guess at its bytes relative to the format's first rung."""
+class SizeStep:
+    """One way to encode a clip."""
 
     quality: int
     """x264's crf, WebP's quality, or a GIF's number of colours"""
     scale: float
+    """of both sides"""
     every: int
     """keep each n-th frame; the clip plays as long as before"""
     cost: float
+    """a guess at its bytes, relative to the format's first step"""
 
 
 _QUALITIES: dict[Format, tuple[tuple[int, float], ...]] = {
@@ -31,34 +36,35 @@ _WORST = {Format.MP4: 40, Format.GIF: 16, Format.WEBP: 5}
 _SMALLEST = 0.125
 
 GOOD_USE = 0.7
-"""a clip that fills this part of its budget is not tried again a rung higher: the difference is hardly seen"""
+"""a clip that uses this fraction of its budget is not encoded again on a better step: the difference is hardly seen"""
 
 
-def ladder(format: Format, frames: int) -> list[Rung]:
-    """Give the rungs from the best down, for a clip of so many frames; the last ones keep two frames, then one."""
-    rungs = [Rung(quality, 1.0, 1, cost) for quality, cost in _QUALITIES[format]]
-    quality, cost = rungs[-1].quality, rungs[-1].cost
-    rungs += [Rung(quality, scale, 1, cost * scale**1.5) for scale in _SCALES]
-    rungs += [Rung(quality, _SCALES[-1], every, rungs[-1].cost / every) for every in _RATES]
+def size_ladder(format: Format, frames: int) -> list[SizeStep]:
+    """Return the steps for a clip of so many frames, the best first; the last ones keep two frames, then one."""
+    steps = [SizeStep(quality, 1.0, 1, cost) for quality, cost in _QUALITIES[format]]
+    quality, cost = steps[-1].quality, steps[-1].cost
+    steps += [SizeStep(quality, scale, 1, cost * scale**1.5) for scale in _SCALES]
+    steps += [SizeStep(quality, _SCALES[-1], every, steps[-1].cost / every) for every in _RATES]
     every = _RATES[-1]
     while every < 2 * frames:
-        rungs.append(Rung(_WORST[format], _SMALLEST, every, cost * _SMALLEST**1.5 / every / 2))
+        steps.append(SizeStep(_WORST[format], _SMALLEST, every, cost * _SMALLEST**1.5 / every / 2))
         every *= 2
-    return [rung for rung in rungs if rung.every == 1 or rung.every < 2 * frames]
+    return [step for step in steps if step.every == 1 or step.every < 2 * frames]
 
 
-def next_try(rungs: Sequence[Rung], tried: Mapping[int, int], max_bytes: int) -> int | None:
-    """Give the index of the rung to try next, or None when the search is over.
+def next_step(steps: Sequence[SizeStep], sizes: Mapping[int, int], max_bytes: int) -> int | None:
+    """Return the index of the step to encode next, or None when the search is over.
 
-    `tried` maps indices to bytes and holds 0, the first rung, at least. The guess by `cost` only says where to start:
-    after it the search halves what is left between the last rung that was too large and the first one that fits.
+    `sizes` maps the indices of the steps that were encoded to their bytes; the first one, 0, must be among them. The
+    guess by `cost` only says where to begin. After that the search halves what lies between the last step that was too
+    large and the first one that fits.
     """
-    too_large = max((index for index, count in tried.items() if count > max_bytes), default=-1)
-    fits = min((index for index, count in tried.items() if count <= max_bytes), default=len(rungs))
-    if fits <= too_large + 1 or (fits < len(rungs) and tried[fits] >= GOOD_USE * max_bytes):
+    too_large = max((index for index, count in sizes.items() if count > max_bytes), default=-1)
+    fits = min((index for index, count in sizes.items() if count <= max_bytes), default=len(steps))
+    if fits <= too_large + 1 or (fits < len(steps) and sizes[fits] >= GOOD_USE * max_bytes):
         return None
-    if fits < len(rungs):
+    if fits < len(steps):
         return (too_large + fits) // 2
-    wanted = rungs[too_large].cost * max_bytes / tried[too_large]
-    below = range(too_large + 1, len(rungs))
-    return next((index for index in below if rungs[index].cost <= wanted), below[-1])
+    wanted = steps[too_large].cost * max_bytes / sizes[too_large]
+    below = range(too_large + 1, len(steps))
+    return next((index for index in below if steps[index].cost <= wanted), below[-1])

@@ -14,14 +14,15 @@ import pytest
 
 from generator.clip import Format, Loop
 from generator.errors import DiskFull, EncodingFailed
+from generator.memory import MIB
 from generator.video.encode import ClipFormat, ClipWriter, EncodedClip, shrink_clip
-from generator.video.ffmpeg import read_frames
+from generator.video.ffmpeg import raw_input, read_frames, through_ffmpeg
 from generator.video.recipe import read_recipe
 from generator.video.shrink import shrink
 from tests.support.inspect_clip import boxes, inspect_clip
 from tests.support.scenes import Frames, noise, pan
 
-KIB, MIB = 1024, 1024 * 1024
+KIB = 1024
 BUDGETS = (256 * KIB, MIB, 8 * MIB, 10 * MIB, 25 * MIB)
 SHAPES = {"landscape": (1024, 576), "portrait": (576, 1024), "square": (768, 768)}
 
@@ -333,8 +334,6 @@ async def test_cancelling_a_shrink_ends_its_child(tmp_path: Path) -> None:
 
 def test_the_inspection_sees_a_clip_with_its_index_at_the_end(tmp_path: Path) -> None:
     """Negative control: ffmpeg's default order must not pass for ours."""
-    from generator.video.ffmpeg import raw_input, through_ffmpeg
-
     scene = pan(3, 32, 32)
     path = tmp_path / "late.mp4"
     through_ffmpeg(raw_input((32, 32), 7), scene, ["-c:v", "libx264", "-y", str(path), "-f", "null"])

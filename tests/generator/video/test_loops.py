@@ -13,7 +13,7 @@ from tests.support.scenes import Frames, noise, pan, swing
 
 
 def jumps(frames: Frames) -> list[float]:
-    """Give the distance from each frame to the next, the last to the first included."""
+    """Return the distance from each frame to the next, the last to the first included."""
     ring = [*frames, frames[0]]
     return [float(np.abs(a.astype(int) - b).mean()) for a, b in pairwise(ring)]
 
