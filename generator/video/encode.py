@@ -14,14 +14,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
-from PIL import Image
 
 from generator.clip import Format, Loop
 from generator.errors import DiskFull, EncodingFailed
 from generator.process.durable import publish
 from generator.protocol import Note
 from generator.video.clip_file import ClipFormat, EncodedClip
-from generator.video.ffmpeg import FramePipe, raw_input, read_frames, through_ffmpeg
+from generator.video.ffmpeg import FramePipe, read_frames
+from generator.video.frames import SMOOTH_FPS, Size, base_size, resized, scaled, smoothed
 from generator.video.gif import write_gif
 from generator.video.loops import looped
 from generator.video.recipe import ai_comment, read_recipe, write_recipe
@@ -31,13 +31,6 @@ if TYPE_CHECKING:
     from generator.video.ffmpeg import Frame
 
 __all__ = ["ClipFormat", "ClipWriter", "EncodedClip", "shrink_clip"]
-
-Size = tuple[int, int]
-
-GIF_LONG_SIDE = 512
-"""a GIF of this size has a few MB, at full size it would be over every limit"""
-
-SMOOTH_FPS = 24
 
 
 class _Encoder(Protocol):
@@ -133,7 +126,7 @@ class ClipWriter:
             step = self._shrink(frames, fps)
             master = self._keep_master()
             self._smaller.replace(self._aside)
-        size, kept = _scaled(self._base, step.scale), frames[:: step.every]
+        size, kept = scaled(self._base, step.scale), frames[:: step.every]
         encoded = EncodedClip(
             path=self._path,
             bytes=self._aside.stat().st_size,
@@ -189,7 +182,7 @@ class ClipWriter:
         return self._master_path
 
     def _open(self, step: SizeStep, fps: float, path: Path, *, live: bool = False) -> _Encoder:
-        size = _scaled(self._base, step.scale)
+        size = scaled(self._base, step.scale)
         if self._clip.format is Format.GIF:
             return _GifEncoder(size, fps, step.quality, path)
         arguments = _mp4_arguments if self._clip.format is Format.MP4 else _webp_arguments
@@ -213,38 +206,6 @@ def _mp4_arguments(size: Size, crf: int, *, live: bool) -> list[str]:
 def _webp_arguments(size: Size, quality: int, *, live: bool) -> list[str]:
     webp = ["-c:v", "libwebp_anim", "-quality", str(quality), "-compression_level", "2", "-loop", "0"]
     return ["-vf", f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd+full_chroma_int", *webp, "-f", "webp"]
-
-
-def base_size(clip: ClipFormat) -> Size:
-    """Return the first step's width and height: even, as yuv420p needs; for a GIF small enough to be posted."""
-    long_side = max(clip.width, clip.height)
-    if clip.format is Format.GIF and long_side > GIF_LONG_SIDE:
-        return _scaled((clip.width, clip.height), GIF_LONG_SIDE / long_side)
-    return _scaled((clip.width, clip.height), 1.0)
-
-
-def _scaled(size: Size, scale: float) -> Size:
-    return max(2, round(size[0] * scale / 2) * 2), max(2, round(size[1] * scale / 2) * 2)
-
-
-def resized(frame: Frame, size: Size) -> Frame:
-    """Return a contiguous frame of that width and height, uint8; the same one if it has the size already."""
-    if (frame.shape[1], frame.shape[0]) == size:
-        return np.ascontiguousarray(frame)
-    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))
-
-
-def smoothed(frames: Sequence[Frame], fps: float, loop: Loop) -> list[Frame]:
-    """Return the same motion at 24 frames a second; ffmpeg estimates frames between, also where a loop starts again."""
-    height, width = frames[0].shape[:2]
-    last, second = frames[-1], frames[1 % len(frames)]
-    beyond = (last, last) if loop is Loop.NONE else (frames[0], second)  # the filter stops before the last frames
-    count = max(1, round(len(frames) / fps * SMOOTH_FPS))
-    filters = ["-vf", f"minterpolate=fps={SMOOTH_FPS}:scd=none", "-frames:v", str(count)]
-    raw = through_ffmpeg(
-        raw_input((width, height), fps), (*frames, *beyond), [*filters, "-f", "rawvideo", "-pix_fmt", "rgb24"]
-    )
-    return list(np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3))
 
 
 def _size_notes(base: Size, size: Size, fps: float, step: SizeStep) -> tuple[Note, ...]:

@@ -78,9 +78,8 @@ def _jump(small: NDArray[np.float32], start: int, end: int) -> float:
     around = [k for k in (-2, -1, 0, 1) if start + k >= 0 and end + k < len(small)]
     if around:
         return float(np.mean([np.abs(small[end + k] - small[start + k]).mean() for k in around]))
-    step = (
-        small[1] - small[0] + small[-1] - small[-2]
-    ) / 2  # the whole clip: there are no frames before and after it to compare
+    # The range is the whole clip: there are no frames before or after it to compare.
+    step = (small[1] - small[0] + small[-1] - small[-2]) / 2
     return float(np.abs(small[-1] + step - small[0]).mean())
 
 

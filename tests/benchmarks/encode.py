@@ -22,8 +22,9 @@ from skimage.metrics import structural_similarity
 from sklearn.datasets import load_sample_image
 
 from generator.clip import Format
-from generator.video.encode import ClipFormat, ClipWriter, resized
+from generator.video.encode import ClipFormat, ClipWriter
 from generator.video.ffmpeg import find_ffmpeg, read_frames
+from generator.video.frames import resized
 from tests.benchmarks.report import Report
 from tests.support.scenes import Frames, pan
 
