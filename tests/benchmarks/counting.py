@@ -26,26 +26,29 @@ HALF = torch.float16
 
 
 class LiveBytes(TorchDispatchMode):
-    """The eager allocator without fragmentation: bytes of storages made inside that are still alive, and their peak."""
+    """Counts the bytes of all storages alive, and their peak, as the eager allocator does, without fragmentation.
 
-    def __init__(self, masters: Sequence[Packed] = ()) -> None:
+    The storages of `packed` do not count: they are in host memory, which on the meta device looks like any other.
+    """
+
+    def __init__(self, packed: Sequence[Packed] = ()) -> None:
         super().__init__()
         self.peak = 0
-        self._masters = {packed.flat.untyped_storage()._cdata for packed in masters}
+        self._packed = {each.flat.untyped_storage()._cdata for each in packed}
         self._live: dict[int, tuple[StorageWeakRef, int]] = {}
         self._most = 0
-        """no less than what is alive: what has gone since the last look is counted as well"""
+        """an upper bound of the bytes alive: it contains storages freed since the last look"""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         if func is torch.ops.aten.convolution.default and args[0].stride(1) == 1:
-            # CUDA gives a channels-last convolution's result channels-last; the meta kernel does not.
+            # On CUDA the result of a channels-last convolution is channels-last; the meta kernel's is not.
             out = torch.empty_like(out, memory_format=torch.channels_last)
         made = [tensor.untyped_storage() for tensor in tree_iter(out) if isinstance(tensor, torch.Tensor)]
         fresh = [storage for storage in made if self._is_new(storage)]
         self._live |= {storage._cdata: (StorageWeakRef(storage), storage.nbytes()) for storage in fresh}
         self._most += sum(storage.nbytes() for storage in fresh)
-        if self._most > self.peak:  # only then is it worth a look at what has gone
+        if self._most > self.peak:  # only then is it worth looking for freed storages
             self._live = {key: held for key, held in self._live.items() if not held[0].expired()}
             self._most = sum(size for _, size in self._live.values())
             self.peak = max(self.peak, self._most)
@@ -53,11 +56,11 @@ class LiveBytes(TorchDispatchMode):
 
     def _is_new(self, storage: Any) -> bool:
         known = self._live.get(storage._cdata)
-        return storage._cdata not in self._masters and (known is None or known[0].expired())
+        return storage._cdata not in self._packed and (known is None or known[0].expired())
 
 
 class FusedAttention(TorchFunctionMode):
-    """Attention as a GPU's fused kernels do it; the meta device would build the score matrix."""
+    """Computes attention by a GPU's fused kernels; the meta device would allocate the score matrix."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is not torch.nn.functional.scaled_dot_product_attention:
@@ -70,7 +73,7 @@ class FusedAttention(TorchFunctionMode):
 
 @dataclass(frozen=True)
 class Count:
-    """What one phase holds at its worst, and how much it computes."""
+    """The peak bytes of one phase, and its operations."""
 
     peak_bytes: int
     tflop: float
@@ -80,9 +83,9 @@ class Count:
         return self.peak_bytes / GIB
 
 
-def _count(work: Callable[[], Any], masters: Sequence[Packed] = ()) -> Count:
-    """Count `work`; the masters lie in host memory, which on the meta device looks like any other."""
-    with torch.no_grad(), FusedAttention(), FlopCounterMode(display=False) as flops, LiveBytes(masters) as live:
+def _count(work: Callable[[], Any], packed: Sequence[Packed] = ()) -> Count:
+    """Count `work`, without the storages of `packed`."""
+    with torch.no_grad(), FusedAttention(), FlopCounterMode(display=False) as flops, LiveBytes(packed) as live:
         work()
     return Count(live.peak, flops.get_total_flops() / 1e12)
 
@@ -105,7 +108,7 @@ def _maps(*shape: int) -> torch.Tensor:
 def count_step(plan: MemoryPlan, frames: int) -> Count:
     """Count one guided UNet step of a 1024 x 576 clip, its weights on the device included.
 
-    The halves of a split step cost the same: one is run and its operations are counted twice.
+    The halves of a split step cost the same: one is run, and its operations count twice.
     """
     packed = packed_unet()
     items = 1 if plan.split_cfg else 2

@@ -1,4 +1,4 @@
-"""The shipped demo model on photographs it never saw: seconds per clip, likeness, motion, stillness and flicker.
+"""Measure the demo model on photographs that it never saw: seconds per clip, likeness, motion, stillness and flicker.
 
 Rendered by the real pipeline with the variant's own defaults, on two threads of the CPU.
 """
@@ -37,18 +37,18 @@ Frames = NDArray[np.uint8]
 
 
 def photograph(name: str) -> Image.Image:
-    """Give one of the PHOTOGRAPHS, which scikit-image and scikit-learn carry."""
+    """Return one of the PHOTOGRAPHS, which scikit-image and scikit-learn carry."""
     inside = getattr(data, name, None)
     return Image.fromarray(inside() if inside else load_sample_image(f"{name}.jpg"))
 
 
 def photographs() -> dict[str, Image.Image]:
-    """Give all of them, framed to the demo model's size."""
+    """Return all of them, framed to the demo model's size."""
     return {name: ImageOps.fit(photograph(name), DEMO.landscape) for name in PHOTOGRAPHS}
 
 
 def render(loaded: LoadedVariant, picture: Image.Image, motion_bucket: int = 127, **changes: Any) -> Frames:
-    """Give the frames of a clip with the demo model's own defaults, but for the `changes`."""
+    """Return the frames of a clip with the demo model's own defaults, but for the `changes`."""
     quality = DEMO.quality or Quality.QUALITY
     settings: dict[str, Any] = {
         "variant": DEMO.name,
@@ -65,12 +65,12 @@ def render(loaded: LoadedVariant, picture: Image.Image, motion_bucket: int = 127
 
 
 def likeness(picture: Image.Image, frame: NDArray[np.uint8]) -> float:
-    """Give the PSNR of a frame against the picture, in dB."""
+    """Return the PSNR of a frame against the picture, in dB."""
     return float(peak_signal_noise_ratio(np.asarray(picture), frame))
 
 
 def motion(frames: Frames) -> float:
-    """Give the mean optical flow over a third of a clip, in pixels per frame.
+    """Return the mean optical flow over a third of a clip, in pixels per frame.
 
     Neighbouring frames are too close to tell slow motion from noise, first and last too far for the flow to find.
     """
@@ -80,12 +80,12 @@ def motion(frames: Frames) -> float:
 
 
 def flicker(frames: Frames) -> float:
-    """Give how unsteady a clip's brightness is: the deviation of the frames' means, in grey levels."""
+    """Return the standard deviation of the frames' mean brightness, in grey levels."""
     return float(frames.mean((1, 2, 3)).std())
 
 
 def restlessness(frames: Frames) -> float:
-    """Give the mean difference of neighbouring frames, in grey levels: where nothing moves, all of it is flicker."""
+    """Return the mean difference of neighbouring frames, in grey levels: where nothing moves, all of it is flicker."""
     return float(np.abs(np.diff(frames.astype(np.float32), axis=0)).mean())
 
 

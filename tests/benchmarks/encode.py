@@ -1,7 +1,7 @@
-"""Our clips against diffusers' exporters, ffmpeg's palettegen and plain Pillow: seconds, bytes and SSIM, same frames.
+"""Compare our clips with diffusers' exporters, ffmpeg's palettegen and plain Pillow: seconds, bytes and SSIM.
 
-The frames are a camera move over a photo with film grain, 25 of 1024x576, once for each of two photos; a figure is the
-worse of the two. SSIM is scikit-image's, against the source frames at the size of the file.
+The frames are the same for all: a camera move over a photo with film grain, 25 of 1024x576, for each of two photos. A
+figure is the worse of the two. SSIM is scikit-image's, against the source frames at the size of the file.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from skimage.metrics import structural_similarity
 from sklearn.datasets import load_sample_image
 
 from generator.clip import Format
+from generator.memory import MIB
 from generator.video.encode import ClipFormat, ClipWriter
 from generator.video.ffmpeg import find_ffmpeg, read_frames
 from generator.video.frames import resized
@@ -31,7 +32,7 @@ from tests.support.scenes import Frames, pan
 SIZE, POSTED, FPS, COUNT = (1024, 576), (512, 288), 7, 25
 
 PACE_SECONDS = 0.1
-"""between two frames: a frame's decoding is 7 TFLOP, and an RTX 4090 does about 70 TFLOP a second"""
+"""between two frames: decoding one is 7 TFLOP, and an RTX 4090 computes about 70 TFLOP a second"""
 
 PHOTOS = ("china.jpg", "flower.jpg")
 ROUNDS = 2
@@ -59,7 +60,7 @@ class Row:
 
 
 def run() -> Report:
-    """Measure everything and give the report."""
+    """Measure everything and return the report."""
     torch.set_num_threads(2)
     report = Report("encode", libraries=("diffusers", "pillow", "numpy", "imageio-ffmpeg", "scikit-image"))
     rows, waits = [], []
@@ -93,7 +94,7 @@ def run() -> Report:
 
 
 def mp4_rows(photo: str, frames: Frames, folder: Path) -> list[Row]:
-    """Measure MP4; diffusers gets what its pipeline would hand it, and once more from the tensor it decodes to."""
+    """Measure MP4; diffusers starts from what its pipeline returns, and once more from the tensor it decodes to."""
     path = folder / "c.mp4"
     pictures = [Image.fromarray(frame) for frame in frames]
     tensor = torch.from_numpy(np.stack(frames)).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
@@ -111,7 +112,7 @@ def mp4_rows(photo: str, frames: Frames, folder: Path) -> list[Row]:
 
 
 def gif_rows(photo: str, frames: Frames, folder: Path) -> list[Row]:
-    """Measure GIFs; all start from the full-size frames and pay for bringing them to size."""
+    """Measure GIFs. All start from the full-size frames, so that resizing them is measured as well."""
     path = folder / "c.gif"
     pictures = [Image.fromarray(frame) for frame in frames]
 
@@ -143,7 +144,7 @@ def gif_rows(photo: str, frames: Frames, folder: Path) -> list[Row]:
 
 def ours(frames: Frames, path: Path, format: Format) -> None:
     """Encode as the executor does, with all frames there at once."""
-    clip = ClipFormat(format=format, width=SIZE[0], height=SIZE[1], playback_fps=FPS, max_bytes=10 * 1024 * 1024)
+    clip = ClipFormat(format=format, width=SIZE[0], height=SIZE[1], playback_fps=FPS, max_bytes=10 * MIB)
     with ClipWriter(path, clip) as writer:
         for frame in frames:
             writer.add(frame)
@@ -151,10 +152,10 @@ def ours(frames: Frames, path: Path, format: Format) -> None:
 
 
 def wait_after_last_frame(frames: Frames, path: Path) -> float:
-    """Give the seconds from the last frame to the finished file when frames come at PACE_SECONDS."""
+    """Return the seconds from the last frame to the finished file when frames come every PACE_SECONDS."""
     waits = []
     for _ in range(ROUNDS):
-        clip = ClipFormat(format=Format.MP4, width=SIZE[0], height=SIZE[1], playback_fps=FPS, max_bytes=10 * 1024**2)
+        clip = ClipFormat(format=Format.MP4, width=SIZE[0], height=SIZE[1], playback_fps=FPS, max_bytes=10 * MIB)
         with ClipWriter(path, clip) as writer:
             for frame in frames:
                 time.sleep(PACE_SECONDS)

@@ -14,14 +14,14 @@ from tests.support.tiny_checkpoint import SCHEDULER, tiny_image_encoder, tiny_un
 
 
 def full_unet(frames: int = 25) -> Any:
-    """Give svd-xt's UNet, whose configuration is the class's own default, on the meta device."""
+    """Return svd-xt's UNet, whose configuration is the class's own default, on the meta device."""
     with torch.device("meta"):
         unet = UNetSpatioTemporalConditionModel(sample_size=96, num_frames=frames)
-    return unet.to("meta").eval()  # the mixing factors are made where torch.device has no say
+    return unet.to("meta").eval()  # the mixing factors ignore torch.device
 
 
 def full_vae() -> Any:
-    """Give SVD's VAE on the meta device."""
+    """Return SVD's VAE on the meta device."""
     with torch.device("meta"):
         vae = AutoencoderKLTemporalDecoder(
             block_out_channels=(128, 256, 512, 512),
@@ -34,7 +34,7 @@ def full_vae() -> Any:
 
 
 def full_image_encoder() -> Any:
-    """Give SVD's CLIP ViT-H/14 on the meta device."""
+    """Return SVD's CLIP ViT-H/14 on the meta device."""
     config = CLIPVisionConfig(
         hidden_size=1280,
         intermediate_size=5120,
@@ -62,7 +62,7 @@ def random_modules(dtype: torch.dtype, *, tiny: bool = False) -> Modules:
 
 @torch.no_grad()
 def _fill(module: nn.Module, noise: torch.Tensor) -> nn.Module:
-    """Give a meta module memory, its norms at identity and its matrices with unit gain, from repeated noise."""
+    """Move a meta module to host memory: norms are the identity, matrices are repeated noise of half the unit gain."""
     position_ids = {name: buffer.shape for name, buffer in module.named_buffers()}
     module.to_empty(device="cpu").to(noise.dtype).requires_grad_(False)
     for name, parameter in module.named_parameters():

@@ -1,4 +1,4 @@
-"""A whole clip by the lean pipeline against the stock one, on a small random model on this machine's CPU."""
+"""Compare a whole clip by the lean pipeline with the stock one, on a small random model on this machine's CPU."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CPU = torch.device("cpu")
 
 
 def run() -> Report:
-    """Time both in turn, so that a busy machine is as busy for either, and compare their frames."""
+    """Time both in turn, so that a busy machine slows both alike, and compare their frames."""
     with tempfile.TemporaryDirectory() as folder:
         variant = make_checkpoint(Path(folder))
         pipelines = {kind: load_variant(variant, CPU, PipelineConfig(kind)).pipeline for kind in PipelineKind}

@@ -1,4 +1,4 @@
-"""The planner's table for every card size, and what full-size plans hold, counted without a GPU."""
+"""Show the plan for every card size, and count the memory of full-size plans without a GPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One benchmark's figures against its targets."""
+"""One benchmark's figures and its targets."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Report:
     targets: dict[str, str] = field(default_factory=dict)
     libraries: tuple[str, ...] = ()
     tables: list[str] = field(default_factory=list)
-    """anything a person reads beside the figures"""
+    """what a person reads in addition to the figures"""
 
     def missed(self) -> list[str]:
-        """Name the targets that do not hold; a target without a figure counts as missed."""
+        """Return the targets that do not hold; a target without a figure counts as missed."""
         return [key for key, target in self.targets.items() if not self._holds(key, target)]
 
     def _holds(self, key: str, target: str) -> bool:
@@ -33,11 +33,11 @@ class Report:
 
     @property
     def met(self) -> bool:
-        """Tell whether every target holds."""
+        """Return whether every target holds."""
         return not self.missed()
 
     def to_json(self) -> dict[str, Any]:
-        """Give the report as one JSON object."""
+        """Return the report as one JSON object."""
         versions = {"python": platform.python_version()}
         versions |= {library: importlib.metadata.version(library) for library in self.libraries}
         return {
@@ -49,12 +49,12 @@ class Report:
         }
 
     def to_text(self) -> str:
-        """Give the report for a terminal."""
+        """Return the report as text for a terminal."""
         lines = [f"== {self.name}"]
         for key, value in self.figures.items():
             shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-            outcome = ""
+            target = ""
             if key in self.targets:
-                outcome = f"   target {self.targets[key]}: {'met' if key not in self.missed() else 'MISSED'}"
-            lines.append(f"{key:44s} {shown:>12s}{outcome}")
+                target = f"   target {self.targets[key]}: {'met' if key not in self.missed() else 'MISSED'}"
+            lines.append(f"{key:44s} {shown:>12s}{target}")
         return "\n".join([*lines, *self.tables])

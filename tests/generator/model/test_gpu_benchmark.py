@@ -7,12 +7,14 @@ from pathlib import Path
 
 import torch
 
-from tests.benchmarks import gpu, gpu_cards
+from tests.benchmarks.gpu.__main__ import main
+from tests.benchmarks.gpu.bench import Bench
+from tests.benchmarks.gpu.cards import try_card
 
 
 def test_the_gpu_benchmark_runs_on_a_cpu_with_a_small_model(tmp_path: Path) -> None:
     sections = "rate,equality,kernels,plans,phases,offload,end-to-end"
-    gpu.main(["--tiny", "--device", "cpu", "--out", str(tmp_path), "--sections", sections])
+    main(["--tiny", "--device", "cpu", "--out", str(tmp_path), "--sections", sections])
     written = json.loads((tmp_path / "gpu.json").read_text())
     assert written["figures"]["unet_streamed_relative_error"] < 1e-4
     assert not [key for key in written["figures"] if key.startswith("failed")]
@@ -20,7 +22,7 @@ def test_the_gpu_benchmark_runs_on_a_cpu_with_a_small_model(tmp_path: Path) -> N
 
 
 def test_an_imitated_card_is_tried_in_a_process_of_its_own(tmp_path: Path) -> None:
-    bench = gpu.Bench(torch.device("cpu"), tiny=True, out=tmp_path)
-    found = gpu_cards.try_card(bench, "ours", 4)
+    bench = Bench(torch.device("cpu"), tiny=True, out=tmp_path)
+    found = try_card(bench, "ours", 4)
     assert found["fits"] and found["rung"] and found["seconds"] > 0
-    assert not gpu_cards.try_card(bench, "ours", 1)["fits"]
+    assert not try_card(bench, "ours", 1)["fits"]

@@ -10,7 +10,8 @@ import torch
 
 from generator.model.lean.chunks import ChunkFunction
 from generator.model.lean.compiled import Compiler
-from tests.benchmarks import gpu
+from tests.benchmarks.gpu.bench import Bench
+from tests.benchmarks.gpu.models import Models, plan
 
 
 class Recording:
@@ -85,9 +86,9 @@ def test_torch_traces_every_chunk_function_whole_and_they_give_the_same(tmp_path
         return traced
 
     compiler = Compiler(compile_function=trace)
-    models = gpu.Models(gpu.Bench(torch.device("cpu"), tiny=True, out=tmp_path), compiler)
+    models = Models(Bench(torch.device("cpu"), tiny=True, out=tmp_path), compiler)
     with torch.no_grad():
-        step = models.lean_step(gpu.plan(2, compiled=True))
+        step = models.lean_step(plan(2, compiled=True))
         eager = step()
         wanted = compiler.waiting
         compiler.compile_now()

@@ -1,6 +1,6 @@
-"""Smaller cards imitated by a cap on torch's memory pool: each card and recipe in a process of its own.
+"""Imitate smaller cards by a cap on torch's memory pool: each card and recipe in a process of its own.
 
-`python -m tests.benchmarks.gpu_cards --recipe ours --card 6` tries one and prints what it found as a line of JSON.
+`python -m tests.benchmarks.gpu.cards --recipe ours --card 6` tries one and prints what it found as a line of JSON.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ import torch
 from generator.errors import OutOfMemory
 from generator.memory import BESIDE_TORCH_GIB, GIB, plan_memory
 from generator.variants import BUILT_IN
-from tests.benchmarks.gpu import Bench, Models
-from tests.benchmarks.gpu_clips import build_recipe, clip, run_recipe
+from tests.benchmarks.gpu.bench import Bench
+from tests.benchmarks.gpu.clips import build_recipe, clip, run_recipe
+from tests.benchmarks.gpu.models import Models
 
 CARDS_GIB = (4, 6, 8, 12, 16, 24)
 COMPILING_CARDS_GIB = (8, 16)
@@ -32,7 +33,7 @@ STEPS = 5
 
 
 def cards(bench: Bench, recipes: tuple[str, ...]) -> None:
-    """Which recipe fits which card; none is tried on cards larger than the first that it has room enough on."""
+    """Find which recipe fits which card, up to the first card on which a recipe has all the room that it can use."""
     if bench.on_gpu:
         torch.cuda.empty_cache()
     if "Cards" not in bench.tables:
@@ -48,8 +49,8 @@ def cards(bench: Bench, recipes: tuple[str, ...]) -> None:
 
 
 def try_card(bench: Bench, recipe: str, card: int) -> dict[str, Any]:
-    """Render by one recipe in a fresh process whose pool is capped to that card, and tell what it found."""
-    command = [sys.executable, "-m", "tests.benchmarks.gpu_cards", "--device", bench.device.type]
+    """Render by one recipe in a new process whose pool is capped to that card, and return what it found."""
+    command = [sys.executable, "-m", "tests.benchmarks.gpu.cards", "--device", bench.device.type]
     command += ["--recipe", recipe, "--card", str(card), *(["--tiny"] if bench.tiny else [])]
     environment = dict(os.environ)
     if recipe == "ours-expandable":

@@ -1,0 +1,92 @@
+"""The stock modules and the lean pipeline of one set of random weights, one step or decode at a time."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from generator.memory import MemoryPlan, Residency
+from generator.model.lean.compiled import Compiler
+from generator.model.lean.render import LeanPipeline
+from tests.benchmarks.full_size import random_modules
+from tests.benchmarks.gpu.bench import Bench
+from tests.support.tiny_clip import SILENT
+
+
+class Models:
+    """The stock modules and the lean pipeline, made from one set of random weights."""
+
+    def __init__(self, bench: Bench, compiler: Compiler | None = None) -> None:
+        self.bench = bench
+        self.modules = random_modules(bench.dtype, tiny=bench.tiny)
+        # Packing lays the weights out anew; stock is measured with its own layout.
+        self.stock = copy.deepcopy(self.modules)
+        self.compiler = compiler or Compiler()
+        self.lean = LeanPipeline(self.modules, bench.device, compiler=self.compiler)
+
+    def stock_unet(self) -> Any:
+        return copy.deepcopy(self.stock.unet).to(self.bench.device)
+
+    def inputs(self) -> tuple[torch.Tensor, torch.Tensor, tuple[float, ...], float]:
+        bench = self.bench
+        rng = torch.Generator().manual_seed(3)
+        width, height = (side // self.lean.scale for side in bench.size)
+        channels = self.modules.unet.config.in_channels
+        sample = torch.randn(2, bench.frames, height, width, channels, generator=rng).to(bench.device, bench.dtype)
+        context = torch.randn(2, 1, self.modules.unet.config.cross_attention_dim, generator=rng)
+        context[0] = 0
+        return sample, context.to(bench.device, bench.dtype), (6.0, 127.0, 0.02), 1.0
+
+    def stock_step(self, unet: Any, item: int | None = None) -> torch.Tensor:
+        sample, context, ids, when = self.inputs()
+        if item is not None:
+            sample, context = sample[item : item + 1], context[item : item + 1]
+        added = torch.tensor([ids] * len(sample), device=self.bench.device, dtype=self.bench.dtype)
+        given = sample.permute(0, 1, 4, 2, 3).contiguous()
+        when_there = torch.tensor(when, device=self.bench.device)
+        out: torch.Tensor = unet(given, when_there, context, added, return_dict=False)[0]
+        return out.permute(0, 1, 3, 4, 2)
+
+    def lean_step(self, plan: MemoryPlan) -> Callable[[], torch.Tensor]:
+        sample, context, ids, when = self.inputs()
+        unet = self.lean.place_unet(plan)
+        constants = unet.prepare(context, ids, [when], self.bench.frames)
+
+        def step() -> torch.Tensor:
+            if not plan.split_cfg:
+                return unet(sample, constants, 0, SILENT.check)
+            halves = [unet(sample[i : i + 1], constants, 0, SILENT.check, item=i) for i in range(2)]
+            return torch.cat(halves)
+
+        return step
+
+    def stock_vae(self) -> Any:
+        return copy.deepcopy(self.stock.vae).to(self.bench.device)
+
+    def stock_decode(self, vae: Any, together: int) -> None:
+        pixels = (self.latents() / vae.config.scaling_factor).to(self.bench.dtype).permute(0, 3, 1, 2).contiguous()
+        chunks = [vae.decode(chunk, num_frames=len(chunk)).sample for chunk in pixels.split(together)]
+        torch.cat(chunks).float().cpu()
+
+    def latents(self) -> torch.Tensor:
+        width, height = (side // self.lean.scale for side in self.bench.size)
+        rng = torch.Generator().manual_seed(4)
+        channels = self.modules.vae.config.latent_channels
+        return torch.randn(self.bench.frames, height, width, channels, generator=rng).to(self.bench.device)
+
+    def lean_decode(self, plan: MemoryPlan) -> np.ndarray[Any, Any]:
+        return np.stack(list(self.lean.decode(self.latents(), self.bench.settings(), plan, SILENT)))
+
+
+def plan(frames: int, *, split: bool = False, compiled: bool = False, streamed: bool = False) -> MemoryPlan:
+    return MemoryPlan(
+        rung="bench",
+        frames_per_chunk=frames,
+        split_cfg=split,
+        compile=compiled,
+        unet=Residency.STREAMED if streamed else Residency.RESIDENT,
+    )
