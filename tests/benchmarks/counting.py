@@ -137,7 +137,7 @@ def count_decode(plan: MemoryPlan, frames: int) -> Count:
         if plan.decode is Decode.WINDOWED:
             # Every window but the last is alike.
             latents = latents[: plan.decode_frames]
-            pixels = decode_windows(lambda part: decoder.decode(part, lambda: None), latents, frames, WINDOW_OVERLAP)
+            pixels = decode_windows(lambda some: decoder.decode(some, lambda: None), latents, frames, WINDOW_OVERLAP)
         else:
             pixels = decoder.decode(latents, lambda: None)
         for _frame in pixels:

@@ -72,8 +72,8 @@ def _fill(module: nn.Module, noise: torch.Tensor) -> nn.Module:
             continue
         fan_in = parameter[0].numel()
         scaled = noise * (0.5 / fan_in**0.5)
-        for part in parameter.view(-1).split(len(noise)):
-            part.copy_(scaled[: len(part)])
+        for chunk in parameter.view(-1).split(len(noise)):
+            chunk.copy_(scaled[: len(chunk)])
     for name, shape in position_ids.items():
         module.get_buffer(name).copy_(torch.arange(shape[-1]).expand(shape))
     return module

@@ -1,4 +1,4 @@
-"""What a clip's file really is, as ffprobe would tell: read with ffmpeg, Pillow and a walk over the MP4 boxes."""
+"""Find what a clip's file really contains, as ffprobe would, with ffmpeg, Pillow and the boxes of the MP4."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class Inspected:
 
 
 def inspect_clip(path: Path) -> Inspected:
-    """Decode the whole file and give what it holds; raises when any of it cannot be decoded."""
+    """Decode the whole file and return what it contains. Raises when a part of it cannot be decoded."""
     return _inspect_mp4(path) if path.suffix == ".mp4" else _inspect_picture(path)
 
 
 def boxes(path: Path) -> list[str]:
-    """Name an MP4's outermost boxes in order; raises unless they fill the file exactly."""
+    """Return the names of an MP4's outermost boxes in order. Raises unless they fill the file exactly."""
     data, at, names = path.read_bytes(), 0, []
     while at < len(data):
         length = int.from_bytes(data[at : at + 4], "big")
-        assert length >= 8, "a box of 64-bit or open length has no place in a clip"
+        assert length >= 8, "a clip has no box of 64-bit or open length"
         names.append(data[at + 4 : at + 8].decode("latin-1"))
         at += length
     assert at == len(data), "the last box goes beyond the file"
@@ -42,9 +42,9 @@ def boxes(path: Path) -> list[str]:
 
 
 def _inspect_mp4(path: Path) -> Inspected:
-    said = _ffmpeg("-i", str(path)).stderr
-    stream = re.search(r"Video: (\w+).*?, (\w+)(?:\([^)]*\))?, (\d+)x(\d+)", said)
-    assert stream, said
+    report = _ffmpeg("-i", str(path)).stderr
+    stream = re.search(r"Video: (\w+).*?, (\w+)(?:\([^)]*\))?, (\d+)x(\d+)", report)
+    assert stream, report
     crc = _ffmpeg("-v", "error", "-xerror", "-i", str(path), "-f", "framecrc", "-")
     assert crc.returncode == 0, crc.stderr
     assert not crc.stderr, crc.stderr

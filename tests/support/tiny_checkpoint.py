@@ -27,7 +27,7 @@ SCHEDULER = {
 
 
 def tiny_unet(frames: int = 5, levels: int = 4, layers: int = 1, latents: int = 4) -> UNetSpatioTemporalConditionModel:
-    """Give a small random UNet whose time mixers really mix."""
+    """Return a small random UNet whose time mixers really mix."""
     cross = levels - 1
     return _mixing(
         UNetSpatioTemporalConditionModel(
@@ -48,7 +48,7 @@ def tiny_unet(frames: int = 5, levels: int = 4, layers: int = 1, latents: int = 
 
 
 def tiny_vae(levels: int = 4, layers: int = 2, latents: int = 4) -> AutoencoderKLTemporalDecoder:
-    """Give a small random VAE whose temporal decoder really mixes frames."""
+    """Return a small random VAE whose temporal decoder really mixes frames."""
     return _mixing(
         AutoencoderKLTemporalDecoder(
             block_out_channels=(32, 32, 64, 64)[:levels],
@@ -60,7 +60,7 @@ def tiny_vae(levels: int = 4, layers: int = 2, latents: int = 4) -> AutoencoderK
 
 
 def tiny_image_encoder() -> CLIPVisionModelWithProjection:
-    """Give a small random image encoder."""
+    """Return a small random image encoder."""
     return CLIPVisionModelWithProjection(
         CLIPVisionConfig(
             hidden_size=32,
@@ -75,7 +75,7 @@ def tiny_image_encoder() -> CLIPVisionModelWithProjection:
 
 
 def _mixing(model: torch.nn.Module) -> torch.nn.Module:
-    """Spread the learned mixing factors, which all start alike."""
+    """Set the learned mixing factors to random values; new modules have the same for all."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name.endswith("mix_factor"):
@@ -86,7 +86,7 @@ def _mixing(model: torch.nn.Module) -> torch.nn.Module:
 def make_checkpoint(
     folder: Path, frames: int = 5, size: tuple[int, int] = (128, 64), seed: int = 0, name: str = "tiny"
 ) -> Variant:
-    """Save a checkpoint into `folder` and give the variant that loads it; a render takes a second or two on a CPU."""
+    """Save a checkpoint into `folder` and return the variant that loads it. A render takes a second or two on a CPU."""
     torch.manual_seed(seed)
     tiny_unet(frames).save_pretrained(folder / "unet")
     tiny_vae().save_pretrained(folder / "vae")

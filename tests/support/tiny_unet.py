@@ -42,7 +42,7 @@ class UNetCase:
 
     @property
     def channels_last(self) -> torch.Tensor:
-        """The input as the lean UNet wants it, items x frames x height x width x channels."""
+        """Return the input as the lean UNet needs it, items x frames x height x width x channels."""
         return self.sample.permute(0, 1, 3, 4, 2).contiguous()
 
     @torch.no_grad()

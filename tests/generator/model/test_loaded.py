@@ -54,7 +54,7 @@ def test_missing_and_damaged_weights_say_so_with_a_remedy(tiny_variant: Variant,
     assert "FluxPipeline" in _why(dataclasses.replace(tiny_variant, source=str(copied)))[1]
 
 
-def test_a_hub_that_cannot_be_reached_is_told_as_offline(
+def test_a_hub_that_cannot_be_reached_is_reported_as_offline(
     tiny_variant: Variant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
@@ -62,7 +62,9 @@ def test_a_hub_that_cannot_be_reached_is_told_as_offline(
     assert why == "offline" and "huggingface.co" in remedy
 
 
-def test_a_network_that_is_not_there_is_told_as_offline(tiny_variant: Variant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_is_not_there_is_reported_as_offline(
+    tiny_variant: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.socket() as taken:  # bound, but nobody listens
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")

@@ -26,13 +26,13 @@ from tests.support.tiny_checkpoint import SCHEDULER
 
 
 def mixture_denoiser(noisy: torch.Tensor, sigma: float, _step: int) -> torch.Tensor:
-    """Give the exact clean value expected when data is one of three narrow bumps of unit variance together."""
-    places = torch.tensor([-1.3, 0.2, 1.4])
+    """Return the exact expected clean value of a mixture of three narrow bumps, of unit variance together."""
+    centres = torch.tensor([-1.3, 0.2, 1.4])
     width = 0.1
     spread = sigma**2 + width**2
-    weights = torch.softmax(-((noisy[:, None] - places) ** 2) / (2 * spread), dim=1)
-    bumps = (places * sigma**2 + noisy[:, None] * width**2) / spread
-    return (weights * bumps).sum(1)
+    likelihoods = torch.softmax(-((noisy[:, None] - centres) ** 2) / (2 * spread), dim=1)
+    bumps = (centres * sigma**2 + noisy[:, None] * width**2) / spread
+    return (likelihoods * bumps).sum(1)
 
 
 def error_of(schedule: Schedule) -> float:
@@ -52,7 +52,7 @@ def test_second_order_schedules_beat_euler_of_as_many_calls() -> None:
     print({str(quality): (round(found[quality], 3), round(euler[quality], 3)) for quality in Quality})
     assert found[Quality.BALANCED] < euler[Quality.BALANCED]
     assert found[Quality.FAST] < euler[Quality.FAST]
-    assert found[Quality.FAST] < found[Quality.QUALITY], "10 well-placed calls beat 25"
+    assert found[Quality.FAST] < found[Quality.QUALITY], "10 well-chosen levels beat 25"
 
 
 def test_balanced_is_diffusers_second_order_solver() -> None:

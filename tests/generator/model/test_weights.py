@@ -1,4 +1,4 @@
-"""Weights from a hub: the real client against a small hub on this machine, which knows one repository."""
+"""Download weights: the real client of the hub against a small server on this machine, which knows one repository."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 WANTED = {
     "model_index.json": b"{}",
     "scheduler/scheduler_config.json": b"{}",
-    **{f"{part}/config.json": b"{}" for part in ("unet", "vae", "image_encoder")},
-    **{f"{part}/model.fp16.safetensors": b"half" * 1000 for part in ("unet", "vae", "image_encoder")},
+    **{f"{module}/config.json": b"{}" for module in ("unet", "vae", "image_encoder")},
+    **{f"{module}/model.fp16.safetensors": b"half" * 1000 for module in ("unet", "vae", "image_encoder")},
 }
 UNWANTED = {
-    "svd_xt.safetensors": b"all parts in one file, of no use here",
+    "svd_xt.safetensors": b"all modules in one file, which is not used",
     "unet/model.safetensors": b"single precision, twice the size",
     "unet/model.bin": b"pickled, which can run code",
     "README.md": b"words",
@@ -125,14 +125,14 @@ def test_a_distilled_unet_of_its_own_repository_needs_no_hub_the_next_time(hub: 
 
 
 @pytest.mark.parametrize(("source", "why"), [("some/gated", "gated"), ("some/other", "missing")])
-def test_a_repository_that_is_not_for_us_is_told_with_its_remedy(hub: Hub, source: str, why: str) -> None:
+def test_a_repository_that_cannot_be_read_is_reported_with_its_remedy(hub: Hub, source: str, why: str) -> None:
     with pytest.raises(WeightsUnavailable) as caught:
         fetch_weights(variant(source))
     assert caught.value.data["why"] == why
     assert source in caught.value.data["remedy"]
 
 
-def test_a_download_that_breaks_off_is_told_as_offline_and_goes_on_the_next_time(hub: Hub) -> None:
+def test_a_download_that_breaks_off_is_reported_as_offline_and_goes_on_the_next_time(hub: Hub) -> None:
     hub.breaks_after = 1000
     with pytest.raises(WeightsUnavailable) as caught:
         fetch_weights(variant())

@@ -1,4 +1,4 @@
-"""Clips that always play and always fit."""
+"""Clips always play, and always fit their budget."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def assert_plays_and_fits(clip: EncodedClip, format: Format, max_bytes: int) -> 
 @pytest.mark.parametrize("frames", [14, 25])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("format", Format)
-def test_every_clip_plays_as_told_within_every_budget(tmp_path: Path, format: Format, shape: str, frames: int) -> None:
+def test_every_clip_plays_as_reported_within_every_budget(
+    tmp_path: Path, format: Format, shape: str, frames: int
+) -> None:
     width, height = (side // 4 for side in SHAPES[shape])
     scene = pan(frames, width, height)
     for max_bytes in (12 * KIB, 256 * KIB):  # what 256 KiB and 8 MiB are to the full size
@@ -73,7 +75,7 @@ def test_every_clip_plays_as_told_within_every_budget(tmp_path: Path, format: Fo
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("format", Format)
-def test_every_full_size_clip_plays_as_told_within_every_budget(tmp_path: Path, format: Format, shape: str) -> None:
+def test_every_full_size_clip_plays_as_reported_within_every_budget(tmp_path: Path, format: Format, shape: str) -> None:
     for count in (14, 25):
         for name, make, budgets in (("pan", pan, BUDGETS), ("noise", noise, BUDGETS[:1])):
             scene = make(count, *SHAPES[shape])
@@ -99,8 +101,8 @@ def test_full_size_noise_fits_into_256_kib_and_the_master_is_kept(tmp_path: Path
     assert clip.master_path == master
     assert master.stat().st_size > 256 * KIB
     assert inspect_clip(master).frames == 14
-    told = {note.kind: note.data for note in clip.notes}
-    assert told["shrunk"]["width"] == clip.width < told["shrunk"]["from_width"]
+    notes = {note.kind: note.data for note in clip.notes}
+    assert notes["shrunk"]["width"] == clip.width < notes["shrunk"]["from_width"]
     assert read_recipe(clip.path) == read_recipe(master)
 
 
@@ -111,7 +113,7 @@ def test_a_clip_that_fits_keeps_no_master_and_no_notes(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["c.mp4"]
 
 
-def test_a_budget_nothing_can_meet_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_budget_nothing_can_meet_is_reported_and_leaves_nothing_behind(tmp_path: Path) -> None:
     scene = noise(4, 64, 64)
     with pytest.raises(EncodingFailed) as caught:
         encode(tmp_path / "c.mp4", scene, clip_format(scene, Format.MP4, max_bytes=300))
@@ -122,8 +124,8 @@ def test_a_budget_nothing_can_meet_is_told_and_leaves_nothing_behind(tmp_path: P
 def test_frame_rate_goes_last_and_the_clip_plays_as_long(tmp_path: Path) -> None:
     scene = noise(16, 128, 128)
     clip = encode(tmp_path / "c.gif", scene, clip_format(scene, Format.GIF, max_bytes=5 * KIB))
-    told = {note.kind: note.data for note in clip.notes}
-    assert told["frame-rate"] == {"fps": pytest.approx(7 / (16 / clip.frames), abs=0.01), "from_fps": 7}
+    notes = {note.kind: note.data for note in clip.notes}
+    assert notes["frame-rate"] == {"fps": pytest.approx(7 / (16 / clip.frames), abs=0.01), "from_fps": 7}
     assert clip.seconds == pytest.approx(16 / 7)
     assert inspect_clip(clip.path).seconds == pytest.approx(16 / 7, abs=0.011)
 
@@ -257,7 +259,7 @@ def test_ffmpeg_ends_with_the_process_that_feeds_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", Format)
-def test_a_full_disk_is_told_as_such(tmp_path: Path, format: Format) -> None:
+def test_a_full_disk_is_reported_as_such(tmp_path: Path, format: Format) -> None:
     path = tmp_path / f"c.{format}"
     scene = noise(4, 128, 128)
     (tmp_path / f".{path.name}.part").symlink_to("/dev/full")
@@ -266,7 +268,7 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path, format: Format) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_missing_ffmpeg_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_ffmpeg_is_reported_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "nowhere"))
     scene = pan(1, 32, 32)
     with pytest.raises(EncodingFailed) as caught:
@@ -274,7 +276,7 @@ def test_a_missing_ffmpeg_is_told_as_such(tmp_path: Path, monkeypatch: pytest.Mo
     assert caught.value.data["why"] == "ffmpeg-missing"
 
 
-def test_an_ffmpeg_that_dies_is_told_with_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ffmpeg_that_dies_is_reported_with_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "ffmpeg"
     broken.write_text("#!/bin/sh\necho Unknown encoder libx264 >&2\nexit 1\n")
     broken.chmod(0o755)

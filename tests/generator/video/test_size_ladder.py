@@ -20,7 +20,7 @@ def search(steps: list[SizeStep], sizes: list[int], max_bytes: int) -> dict[int,
 
 
 @given(formats, st.integers(1, 2000))
-def test_the_ladder_goes_down_by_quality_then_size_then_frame_rate(format: Format, frames: int) -> None:
+def test_the_steps_go_down_by_quality_then_size_then_frame_rate(format: Format, frames: int) -> None:
     steps = size_ladder(format, frames)
     costs = [step.cost for step in steps]
     assert costs == sorted(costs, reverse=True)

@@ -1,4 +1,4 @@
-"""The shipped demo model through the real pipeline, on photographs that its training never saw."""
+"""The shipped demo model in the real pipeline, on photographs that were not in its training."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def loaded() -> LoadedVariant:
 
 @cache
 def picture(name: str) -> Image.Image:
-    """Give a photograph in one of the demo model's three shapes."""
+    """Return a photograph in one of the demo model's three shapes."""
     return ImageOps.fit(photograph(name), SHAPES.get(name, DEMO.landscape))
 
 
 @cache
-def film(name: str, motion_bucket: int = 127, **changes: float) -> Frames:
-    """Give the clip of a photograph with every default but the `changes`; a clip takes seconds, so each is kept."""
+def clip(name: str, motion_bucket: int = 127, **changes: float) -> Frames:
+    """Return the clip of a photograph with all defaults but the `changes`. A clip takes seconds, so each is kept."""
     return render(loaded(), picture(name), motion_bucket, **changes)
 
 
@@ -59,24 +59,24 @@ def test_the_checkpoint_is_small_and_complete() -> None:
 
 
 def test_the_first_frame_is_the_picture() -> None:
-    found = [likeness(picture(name), film(name)[0]) for name in PHOTOGRAPHS]
+    found = [likeness(picture(name), clip(name)[0]) for name in PHOTOGRAPHS]
     print(f"demo model: first frame against {len(found)} photographs, median {median(found):.1f} dB")
     assert median(found) >= 20
     # Control: the same figure for another photograph's clip is far below.
-    assert likeness(picture("chelsea"), film("rocket")[0]) < 15
+    assert likeness(picture("chelsea"), clip("rocket")[0]) < 15
 
 
 @pytest.mark.parametrize("name", ["chelsea", "astronaut"])
 def test_motion_follows_the_bucket_lying_and_standing(name: str) -> None:
-    moved = [motion(film(name, bucket)) for bucket in BUCKETS]
+    moved = [motion(clip(name, bucket)) for bucket in BUCKETS]
     print(f"demo model: {name}: pixels per frame at buckets {BUCKETS}: {', '.join(f'{m:.2f}' for m in moved)}")
     assert spearmanr(BUCKETS, moved).statistic >= 0.9
     assert moved[-1] > 3 * moved[0]
 
 
 def test_at_the_lowest_buckets_the_picture_stands_nearly_still() -> None:
-    cat = film("chelsea")
-    still, gentle = film("chelsea", 0), film("chelsea", 20)
+    cat = clip("chelsea")
+    still, gentle = clip("chelsea", 0), clip("chelsea", 20)
     print(f"demo model: change per frame at bucket 0: {restlessness(still):.2f} grey levels")
     assert restlessness(still) <= 3
     assert motion(still) <= 0.2
@@ -85,7 +85,7 @@ def test_at_the_lowest_buckets_the_picture_stands_nearly_still() -> None:
 
 
 def test_brightness_does_not_flicker() -> None:
-    cat = film("chelsea")
+    cat = clip("chelsea")
     assert flicker(cat) <= 2
     # Control: every other frame a little darker is found.
     flashing = cat.copy()
@@ -94,48 +94,48 @@ def test_brightness_does_not_flicker() -> None:
 
 
 def unlikeness(frames: Frames, right: int) -> float:
-    """Give how much the last frame differs from the first one seen from `right` pixels further right."""
+    """Return how much the last frame differs from the first one seen from `right` pixels further right."""
     first, last = (frame.astype(np.float32) for frame in (frames[0], frames[-1]))
     return float(np.abs(first[:, right:] - last[:, : first.shape[1] - right]).mean())
 
 
 def travelled(frames: Frames) -> int:
-    """Give how far the camera went from the first frame to the last, in pixels."""
+    """Return how far the camera went from the first frame to the last, in pixels."""
     return min(range(60), key=lambda right: unlikeness(frames, right))
 
 
 def test_the_whole_picture_moves_and_stays_sharp() -> None:
     """The last frame is the first one, moved: put back, it is far more like it than where it is."""
-    cat = film("chelsea")
+    cat = clip("chelsea")
     assert travelled(cat) >= 5
     assert unlikeness(cat, travelled(cat)) < 0.6 * unlikeness(cat, 0)
 
 
 def test_more_noise_augmentation_drifts_further_from_the_picture() -> None:
-    cat = film("chelsea")
-    free = film("chelsea", noise_augmentation=0.5)
+    cat = clip("chelsea")
+    free = clip("chelsea", noise_augmentation=0.5)
     assert likeness(picture("chelsea"), free[0]) < likeness(picture("chelsea"), cat[0])
     assert motion(free) > motion(cat)
 
 
 def test_a_higher_conditioning_fps_moves_less_between_frames() -> None:
-    cat = film("chelsea")
-    slow, fast = (film("chelsea", conditioning_fps=fps) for fps in (5, 24))
+    cat = clip("chelsea")
+    slow, fast = (clip("chelsea", conditioning_fps=fps) for fps in (5, 24))
     assert motion(fast) < motion(cat) < motion(slow)
 
 
 def test_the_seed_decides_the_details() -> None:
-    cat, other = film("chelsea"), film("chelsea", seed=2)
+    cat, other = clip("chelsea"), clip("chelsea", seed=2)
     assert not np.array_equal(other, cat)
-    one, again = (render(loaded(), picture("chelsea"), frames=3, seed=1) for _ in range(2))
-    assert np.array_equal(one, again)
-    # The seed gives another take of the same picture, not another picture.
+    first, again = (render(loaded(), picture("chelsea"), frames=3, seed=1) for _ in range(2))
+    assert np.array_equal(first, again)
+    # Another seed makes another clip of the same picture, not of another picture.
     assert likeness(picture("chelsea"), other[0]) >= 20
 
 
 def test_more_frames_make_a_longer_way_not_a_faster_one() -> None:
-    cat = film("chelsea")
-    long = film("chelsea", frames=25)
+    cat = clip("chelsea")
+    long = clip("chelsea", frames=25)
     assert len(long) == 25
     assert len(cat) == 14
     assert motion(long) == pytest.approx(motion(cat), rel=0.4)

@@ -14,7 +14,7 @@ def test_without_a_fused_kernel_the_score_matrix_stays_small() -> None:
     class Elsewhere(torch.Tensor):
         """A tensor that says it is on a device without fused attention."""
 
-        device = torch.device("mps")  # type: ignore[assignment]
+        device = torch.device("mps")
 
     sliced = layers.attend(query.as_subclass(Elsewhere), key, value, max_score_bytes=6 * 50 * 4 * 7)
     assert torch.allclose(sliced.as_subclass(torch.Tensor), whole, atol=1e-6)
