@@ -121,7 +121,7 @@ def count_step(plan: MemoryPlan, frames: int) -> Count:
         unet(sample, constants, 0, lambda: None, item=None if items == 2 else 1)
 
     counted = _count(step, (packed.body, packed.ends, packed.folded))
-    held = packed.ends.nbytes + (0 if plan.unet is Residency.STREAMED else packed.body.nbytes)
+    held = packed.ends.flat.nbytes + (0 if plan.unet is Residency.STREAMED else packed.body.flat.nbytes)
     return Count(counted.peak_bytes + held, counted.tflop * (2 if plan.split_cfg else 1))
 
 
@@ -144,7 +144,7 @@ def count_decode(plan: MemoryPlan, frames: int) -> Count:
             pass
 
     counted = _count(decode, (packed.body,))
-    return Count(counted.peak_bytes + packed.body.nbytes, counted.tflop)
+    return Count(counted.peak_bytes + packed.body.flat.nbytes, counted.tflop)
 
 
 def count_stock_step(frames: int) -> Count:
@@ -161,4 +161,4 @@ def count_stock_decode(frames: int) -> Count:
     """Count diffusers' decode of `frames` together, the decoder's weights included."""
     vae = full_vae().to(HALF)
     counted = _count(lambda: vae.decode(_maps(frames, 4, 72, 128), num_frames=frames))
-    return Count(counted.peak_bytes + packed_decoder().body.nbytes, counted.tflop)
+    return Count(counted.peak_bytes + packed_decoder().body.flat.nbytes, counted.tflop)

@@ -63,11 +63,6 @@ class Packed:
         return self.flat[stretch.start : stretch.start + stretch.length]
 
     @property
-    def nbytes(self) -> int:
-        """Return the size of all layers together."""
-        return self.flat.numel() * self.flat.element_size()
-
-    @property
     def largest(self) -> int:
         """Return the length of the longest stretch, in elements."""
         return max(stretch.length for stretch in self.stretches)

@@ -56,7 +56,6 @@ class StreamedWeights:
         """layers whose copy was started since the start"""
         self._first = 0
         """the layer that was asked for at the start"""
-        self.bytes_copied = 0
 
     def layer(self, index: int) -> LayerWeights:
         """Return one layer's weights once they have arrived, and start to copy the next ones."""
@@ -83,7 +82,6 @@ class StreamedWeights:
             slot = self._filled % len(self._slots)
             source = self._packed.host((self._first + self._filled) % self._count)
             self._copied[slot] = self._copy(self._slots[slot][: source.numel()], source)
-            self.bytes_copied += source.numel() * source.element_size()
             self._filled += 1
 
     def _copy(self, target: Tensor, source: Tensor) -> torch.cuda.Event | None:
