@@ -5,6 +5,7 @@ Not-a-number cannot be seen in uint8; the device raises BadFrames(kind="nan") it
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -47,15 +48,16 @@ _GRID = 8
 """cells per side in which luminance is averaged, so that moving texture is no flash"""
 
 
+@dataclass(slots=True, eq=False)
 class FrameHealth:
     """Examines each frame as it comes; `trouble` tells what is wrong once all have come."""
 
-    def __init__(self, source: Frame) -> None:
-        self._source_has_contrast = _contrast(source) > _CONTRAST_LEVELS
-        self._blank_frames = 0
-        self._moved = False
-        self._previous: Frame | None = None
-        self._luminance: list[_Floats] = []
+    source: Frame
+    """the picture that the clip is made of, uint8, height x width x 3"""
+    _blank_frames: int = 0
+    _moved: bool = False
+    _previous: Frame | None = None
+    _luminance: list[_Floats] = field(default_factory=list)
 
     def add(self, frame: Frame) -> None:
         """Examine the next frame, uint8, height x width x 3."""
@@ -67,7 +69,7 @@ class FrameHealth:
 
     def trouble(self) -> Trouble | None:
         """Return what is wrong with the clip, None when nothing is."""
-        if self._blank_frames and self._source_has_contrast:
+        if self._blank_frames and _contrast(self.source) > _CONTRAST_LEVELS:
             return Trouble.BLACK
         if len(self._luminance) > 1 and not self._moved:
             return Trouble.FROZEN

@@ -8,28 +8,55 @@ Tested in tests/generator/executor/test_main.py.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from generator.errors import Cancelled, RenderError, WeightsUnavailable
 from generator.executor.device import Device
-from generator.executor.events import EventWriter, InFlight, failure_to_wire, rendered_from
+from generator.executor.events import EventWriter, failure_to_wire
+from generator.executor.pulse import pulse
 from generator.executor.renderer import RenderedFrames, Renderer
 from generator.executor.rungs import Planner, RememberedRungs
-from generator.protocol import ExecutorConfig, Hooks, Phase, Progress, from_line, request_from_wire
+from generator.protocol import (
+    ExecutorConfig,
+    Hooks,
+    Phase,
+    Progress,
+    Rendered,
+    RenderRequest,
+    from_line,
+    request_from_wire,
+)
+from generator.video.encode import EncodedClip
 
 log = logging.getLogger(__name__)
 
-_PULSE_BYTES = 64 * 1024
-"""more than reading the counters moves"""
 FATAL_STATUS = 70  # EX_SOFTWARE: the device is unusable in this process, a new one may mend it
+
+
+@dataclass(slots=True, eq=False)
+class InFlight:
+    """A request in this process. `begun` and `cancelled` change under the lock of the Executor."""
+
+    request: RenderRequest
+    begun: bool = False
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Return what names the request on the pipe: job and attempt."""
+        return self.request.job, self.request.attempt
+
+    def check(self) -> None:
+        """Raise Cancelled when the render was cancelled."""
+        if self.cancelled.is_set():
+            raise Cancelled.now()
 
 
 class Executor:
@@ -97,7 +124,7 @@ class Executor:
             if in_flight.begun:
                 return  # the thread that works on it answers
             del self._in_flight[key]
-        self._events.write_about(in_flight, "cancelled")
+        self._write_about(in_flight, "cancelled")
 
     # -- the main thread
 
@@ -126,7 +153,7 @@ class Executor:
         if variant is not None:
             tell(Progress(Phase.LOAD))
             try:
-                with _pulse(tell, self._pulse_seconds):
+                with pulse(tell, self._pulse_seconds):
                     self._renderer.load(variant, tell)
             except BaseException as error:
                 self._events.write("broken", error=failure_to_wire(error))
@@ -135,7 +162,7 @@ class Executor:
 
     def _render(self, in_flight: InFlight) -> None:
         """Render a request's frames and hand them to the encoder."""
-        hooks = Hooks(lambda item: self._events.write_about(in_flight, "progress", item), in_flight.check)
+        hooks = Hooks(lambda item: self._write_about(in_flight, "progress", item), in_flight.check)
         in_flight.check()
         self._load(in_flight.request.settings.variant, hooks.progress)
         self._to_encode.put((in_flight, self._renderer.render(in_flight.request, hooks)))
@@ -150,12 +177,12 @@ class Executor:
     def _encode(self, frames: RenderedFrames, in_flight: InFlight) -> None:
         try:
             in_flight.check()
-            self._events.write_about(in_flight, "progress", Progress(Phase.ENCODE))
+            self._write_about(in_flight, "progress", Progress(Phase.ENCODE))
             clip = frames.writer.finish()
         except BaseException:
             frames.writer.abort()
             raise
-        self._events.write_about(in_flight, "rendered", rendered_from(frames, clip))
+        self._write_about(in_flight, "rendered", _rendered(frames, clip))
         self._forget(in_flight)
 
     # -- how a part of the work ends
@@ -177,7 +204,7 @@ class Executor:
         if threading.current_thread() is threading.main_thread():
             self._recover()
         self._forget(in_flight)
-        self._events.write_about(in_flight, kind, **answer)
+        self._write_about(in_flight, kind, **answer)
 
     def _recover(self) -> None:
         """Free what a failed render held, and try the device.
@@ -200,33 +227,22 @@ class Executor:
         with self._lock:
             self._in_flight.pop(in_flight.key, None)
 
-
-@contextlib.contextmanager
-def _pulse(tell: Callable[[Progress], None], seconds: float) -> Iterator[None]:
-    """Report progress every few seconds while a long load moves bytes: a variant's first download may take an hour."""
-    loaded = threading.Event()
-
-    def beat() -> None:
-        before = _bytes_moved()
-        while not loaded.wait(seconds):
-            now = _bytes_moved()
-            if now - before > _PULSE_BYTES:
-                tell(Progress(Phase.LOAD))
-            before = now
-
-    beating = threading.Thread(target=beat, name="pulse", daemon=True)
-    beating.start()
-    try:
-        yield
-    finally:
-        loaded.set()
-        beating.join()  # its last event must come before `ready` or `broken`
+    def _write_about(self, in_flight: InFlight, kind: str, payload: object = None, **extra: Any) -> None:
+        request = in_flight.request
+        self._events.write(kind, payload, job=request.job, attempt=request.attempt, **extra)
 
 
-def _bytes_moved() -> int:
-    """Return the bytes this process has read and written so far, as Linux counts them; 0 on other systems."""
-    counters = Path("/proc/self/io")
-    if not counters.is_file():
-        return 0
-    fields = dict(line.split(": ") for line in counters.read_text().splitlines())
-    return sum(int(fields[name]) for name in ("rchar", "wchar", "read_bytes"))
+def _rendered(frames: RenderedFrames, clip: EncodedClip) -> Rendered:
+    """Put together what the bot is told about a finished clip."""
+    return Rendered(
+        clip_path=clip.path,
+        bytes=clip.bytes,
+        width=clip.width,
+        height=clip.height,
+        frames=clip.frames,
+        playback_fps=clip.playback_fps,
+        seconds=frames.seconds,
+        phase_seconds=frames.phase_seconds,
+        master_path=clip.master_path,
+        notes=frames.notes + clip.notes,
+    )

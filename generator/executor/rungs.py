@@ -78,7 +78,7 @@ class Planner:
         memory, compile = self.config.memory, self.config.compile
         plan = plan_memory(free, variant, *size, settings.frames, memory, stock=stock, compile=compile)
         remembered = self.remembered.get(self._gpu(), settings.variant, free or 0)
-        below: MemoryPlan | None = plan
+        below = plan if remembered else None
         while below is not None and below.rung != remembered:
             below = smaller_plan(below, *size, settings.frames)
         if below is None:
