@@ -22,7 +22,7 @@ from generator.backend.stall_alarm import StallAlarm
 from generator.backend.stalls import StallLimits, restart_delay
 from generator.errors import ExecutorLost
 from generator.process.child import Child
-from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, Rendered, RenderRequest, to_line
+from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, Rendered, RenderRequest
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class LocalBackend:
                 raise lost_because("the backend is closed", cause="closed", innocent=True)
             in_flight = self._in_flight.add(request, on_progress)
             try:
-                self._send(to_line("render", request))
+                self._send("render", request)
                 self._alarm.update()
                 return await asyncio.shield(in_flight.done)
             except asyncio.CancelledError:
@@ -110,7 +110,7 @@ class LocalBackend:
         `on_state` is called when it is loaded.
         """
         self._config = dataclasses.replace(self._config, preload=variant)
-        self._send(to_line("preload", variant=variant))
+        self._send("preload", variant=variant)
 
     # -- the child's life
 
@@ -153,9 +153,9 @@ class LocalBackend:
     async def _use(self, child: Child, must_end: asyncio.Future[ExecutorLost]) -> ExecutorLost:
         """Give the child its configuration and the requests, and read it until it is lost. Return why it is."""
         self._alarm.watch_start()
-        child.send(to_line("configure", self._config, protocol=PROTOCOL_VERSION, parent=os.getpid()))
+        child.send("configure", self._config, protocol=PROTOCOL_VERSION, parent=os.getpid())
         for in_flight in self._in_flight:
-            child.send(to_line("render", in_flight.request))
+            child.send("render", in_flight.request)
         self._alarm.update()
         reading = asyncio.get_running_loop().create_task(self._read(child))
         await asyncio.wait({reading, must_end}, return_when=asyncio.FIRST_COMPLETED)
@@ -237,15 +237,15 @@ class LocalBackend:
 
     # -- what goes to the child
 
-    def _send(self, line: bytes) -> None:
+    def _send(self, kind: str, payload: object = None, **extra: Any) -> None:
         if self._child is not None:
-            self._child.send(line)
+            self._child.send(kind, payload, **extra)
 
     async def _cancel(self, in_flight: InFlight) -> None:
         """Wait until the child has stopped this render, or until the alarm has ended the child."""
         request = in_flight.request
         in_flight.cancelled_at = asyncio.get_running_loop().time()
-        self._send(to_line("cancel", job=request.job, attempt=request.attempt))
+        self._send("cancel", job=request.job, attempt=request.attempt)
         if self._child is None:
             return
         self._alarm.update()

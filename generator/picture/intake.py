@@ -81,8 +81,7 @@ class PictureChild:
         Raises PictureError when the picture cannot be used, OSError when the target cannot be written.
         """
         sizes = {kind: variant.size(kind) for kind in Shape if kind is not Shape.AUTO}
-        paths = {"source": source, "target": target}
-        request = to_line("prepare", sizes=sizes, shape=shape, framing=framing, **paths)
+        request = {"source": source, "target": target, "sizes": sizes, "shape": shape, "framing": framing}
         child = await self._free.get()
         try:
             answer = await child.ask(request)
@@ -98,7 +97,7 @@ class _RestartingChild:
         self._limits = limits
         self._child: Child | None = None
 
-    async def ask(self, request: bytes) -> dict[str, Any]:
+    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request and return the answer.
 
         Raises PictureError when the child does not answer in time, or dies although it was fresh.
@@ -118,12 +117,11 @@ class _RestartingChild:
             return await self.ask(request)  # it may have died while idle: only a fresh one's death is the picture's
         raise PictureError(PictureReason.CORRUPT, f"the decoder {end}: {end.last_words}", what="crash")
 
-    async def _answer(self, child: Child, request: bytes) -> dict[str, Any] | None:
-        child.send(request)
+    async def _answer(self, child: Child, request: dict[str, Any]) -> dict[str, Any] | None:
         seconds = self._limits.seconds
         try:
             async with asyncio.timeout(seconds):
-                return await child.receive()
+                return await child.ask("prepare", **request)
         except TimeoutError:
             raise PictureError(
                 PictureReason.TOO_SLOW, f"not decoded in {seconds} s", what="time", seconds=seconds

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from generator.memory import MIB
-from generator.protocol import from_line
+from generator.protocol import from_line, to_line
 
 log = logging.getLogger(__name__)
 
@@ -84,11 +84,11 @@ class Child:
         """Tell whether it has not ended, as far as this process knows yet."""
         return self._process.returncode is None
 
-    def send(self, line: bytes) -> None:
-        """Queue one line; a child that is gone is noticed by `receive`, not here."""
+    def send(self, kind: str, payload: object = None, **extra: Any) -> None:
+        """Queue one line of a dataclass and extra keys; a child that is gone is noticed by `receive`, not here."""
         stdin = self._process.stdin
         if stdin is not None and not stdin.is_closing():
-            stdin.write(line)
+            stdin.write(to_line(kind, payload, **extra))
 
     async def receive(self) -> dict[str, Any] | None:
         """Return the next line that the child writes, None at its end of file. Raises ValueError on garbage.
@@ -99,6 +99,11 @@ class Child:
         assert stdout is not None
         line = await stdout.readline()
         return from_line(line) if line.endswith(b"\n") else None
+
+    async def ask(self, kind: str, payload: object = None, **extra: Any) -> dict[str, Any] | None:
+        """Send one line and return the next that the child writes, as `receive` does."""
+        self.send(kind, payload, **extra)
+        return await self.receive()
 
     async def ended(self, within_seconds: float | None) -> ChildEnd:
         """Wait for the exit status, which follows the end of file, and return how the child ended."""

@@ -29,8 +29,7 @@ async def shrink(source: Path, target: Path, format: Format, max_bytes: int) -> 
     request = {"source": source, "target": target, "format": format, "max_bytes": max_bytes}
     child = await Child.spawn(_COMMAND, {}, lambda: "shrink child:")
     try:
-        child.send(to_line("shrink", parent=os.getpid(), **request))
-        answer = await child.receive()
+        answer = await child.ask("shrink", parent=os.getpid(), **request)
         end = await child.ended(None)
     finally:
         await child.kill()

@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager
 import pytest
 
 from generator.process.child import Child
-from generator.protocol import to_line
 from tests.support.local_backend import eventually, is_gone
 
 IGNORES_SIGTERM = """
@@ -41,10 +40,9 @@ def not_undead(pid: int) -> None:
 async def test_lines_go_both_ways_until_the_end_of_file() -> None:
     async with running("import sys; [print(line, end='', flush=True) for line in sys.stdin]") as child:
         for number in range(3):
-            child.send(to_line("echo", number=number))
-            assert await child.receive() == {"type": "echo", "number": number}
+            assert await child.ask("echo", number=number) == {"type": "echo", "number": number}
     assert await child.receive() is None
-    child.send(b"to nobody\n")
+    child.send("to nobody")
 
 
 async def test_a_program_that_is_not_there_is_an_os_error() -> None:
