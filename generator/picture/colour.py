@@ -16,7 +16,15 @@ _STRIP_PIXELS = 4_000_000
 _WHITE, _DARK = (255, 255, 255), (32, 32, 32)
 
 
-def reduced(image: Image.Image, factor: int) -> Image.Image:
+def opaque_srgb(image: Image.Image, factor: int) -> tuple[Image.Image, bool]:
+    """Return a loaded picture as opaque 8-bit RGB in sRGB, and whether it had transparency.
+
+    Each side is `factor` times smaller. It is reduced before anything else, because memory is limited.
+    """
+    return _flattened(_to_srgb(_reduced(image, factor), image.info.get("icc_profile")))
+
+
+def _reduced(image: Image.Image, factor: int) -> Image.Image:
     """Return a loaded picture in an 8-bit mode (L, LA, RGB, RGBA, CMYK or LAB), each side `factor` times smaller."""
     levels = _levels(image)
     if factor == 1:
@@ -33,7 +41,7 @@ def reduced(image: Image.Image, factor: int) -> Image.Image:
     return result
 
 
-def to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
+def _to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
     """Return RGB or RGBA in sRGB; a profile that is damaged or of another kind of picture is not used."""
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     plain = image.convert(image.mode[:-1]) if alpha else image
@@ -43,7 +51,7 @@ def to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
     return rgb
 
 
-def flattened(image: Image.Image) -> tuple[Image.Image, bool]:
+def _flattened(image: Image.Image) -> tuple[Image.Image, bool]:
     """Return the picture without transparency, and whether it had any.
 
     The background is white, or dark where what is visible is itself nearly white: a white logo stays visible.

@@ -54,8 +54,3 @@ def pad_fit(source: tuple[int, int], target: tuple[int, int]) -> tuple[tuple[int
 
 def _within(value: float, whole: int) -> int:
     return max(int(value + 1e-6), round(whole * NARROWEST_PAD), 1)
-
-
-def shrink_factor(source: tuple[int, int], target: tuple[int, int]) -> float:
-    """Return how many source pixels lie along one pixel of the frame; below 1 the picture is enlarged."""
-    return min(source[0] / target[0], source[1] / target[1])

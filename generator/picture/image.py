@@ -9,22 +9,20 @@ import contextlib
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pillow_heif
 from PIL import AvifImagePlugin, Image, ImageFilter, UnidentifiedImageError
 
-from generator.clip import Framing
+from generator.clip import Framing, Shape
 from generator.errors import PictureError, PictureReason
-from generator.picture import colour
-from generator.picture.framing import cover_box, pad_fit, resolve_shape, shrink_factor
+from generator.picture.colour import opaque_srgb
+from generator.picture.framing import cover_box, pad_fit, resolve_shape
 from generator.picture.limits import PictureLimits
 from generator.picture.saliency import salient_focus
 from generator.protocol import Note
-
-__all__ = ["FORMATS", "PictureFacts", "PictureLimits", "frame_picture", "probe", "resolve_shape"]
 
 Size = tuple[int, int]
 
@@ -66,6 +64,16 @@ class PictureFacts:
     animated: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditioningImage:
+    """A picture framed for the model: its shape, the size of the upright source in pixels, notes for the person."""
+
+    picture: Image.Image
+    shape: Shape
+    source_size: Size
+    notes: tuple[Note, ...]
+
+
 def allow_formats(*, max_pixels: int) -> None:
     """Set up Pillow for strangers' files, once a process: HEIF, one thread a decoder, our own pixel limit."""
     pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
@@ -85,6 +93,16 @@ def probe(path: Path, limits: PictureLimits) -> PictureFacts:
         )
 
 
+def conditioning_image(
+    path: Path, sizes: Mapping[str, Size], shape: Shape, framing: Framing, limits: PictureLimits
+) -> ConditioningImage:
+    """Frame a picture for the model; `sizes` has the model's size for each shape. Raises PictureError."""
+    facts = probe(path, limits)
+    shape = resolve_shape(facts.width, facts.height, shape)
+    picture, notes = frame_picture(path, sizes[shape], framing, limits)
+    return ConditioningImage(picture=picture, shape=shape, source_size=(facts.width, facts.height), notes=notes)
+
+
 def frame_picture(
     path: Path, size: Size, framing: Framing, limits: PictureLimits
 ) -> tuple[Image.Image, tuple[Note, ...]]:
@@ -97,8 +115,11 @@ def frame_picture(
         notes.append(Note("first-frame"))
     with _opened(path, limits) as image:
         source = _upright_size(image)
-        scale = shrink_factor(source, size)
-        upright = _upright(_small_rgb(image, scale, notes), image)
+        scale = min(source[0] / size[0], source[1] / size[1])  # source pixels along one pixel of the frame
+        small, had_alpha = _small_rgb(image, scale)
+        upright = _upright(small, image)
+    if had_alpha:
+        notes.append(Note("flattened"))
     if scale * UPSCALE_TOLD < 1:
         notes.append(Note("small-picture", {"width": source[0], "height": source[1]}))
     return _framed(upright, size, framing), tuple(notes)
@@ -188,19 +209,15 @@ def _upright(picture: Image.Image, image: Image.Image) -> Image.Image:
     return picture if turn is None else picture.transpose(turn)
 
 
-def _small_rgb(image: Image.Image, scale: float, notes: list[Note]) -> Image.Image:
-    """Decode to opaque 8-bit sRGB, reduced to near the frame's size before anything else: memory is limited."""
+def _small_rgb(image: Image.Image, scale: float) -> tuple[Image.Image, bool]:
+    """Decode to opaque 8-bit sRGB of near the frame's size, and tell whether the picture had transparency."""
     factor = max(1, int(scale / 2))  # leaves 2-4 pixels for one, for the final filter to choose from
     if image.format in ("JPEG", "MPO") and factor > 1:
         width, height = image.size
         image.draft(None, (width // factor, height // factor))
         factor = max(1, factor * image.width // width)
     image.load()
-    small = colour.to_srgb(colour.reduced(image, factor), image.info.get("icc_profile"))
-    opaque, had_alpha = colour.flattened(small)
-    if had_alpha:
-        notes.append(Note("flattened"))
-    return opaque
+    return opaque_srgb(image, factor)
 
 
 def _framed(picture: Image.Image, size: Size, framing: Framing) -> Image.Image:

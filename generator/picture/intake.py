@@ -175,9 +175,9 @@ def _serve(limits: PictureLimits) -> None:
     for line in sys.stdin.buffer:
         # The parent counts the time too. This timer also ends a child whose parent is gone.
         signal.setitimer(signal.ITIMER_REAL, limits.seconds + 1)
-        answer = _answer(from_line(line), limits)
+        kind, facts = _answer(from_line(line), limits)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        answers.write(answer)
+        answers.write(to_line(kind, **facts))
 
 
 def _keep_libraries_quiet() -> BinaryIO:
@@ -194,26 +194,31 @@ def _keep_libraries_quiet() -> BinaryIO:
     return answers
 
 
-def _answer(request: dict[str, Any], limits: PictureLimits) -> bytes:
+def _answer(request: dict[str, Any], limits: PictureLimits) -> tuple[str, dict[str, Any]]:
+    """Do one request, and return the kind of the answer and its keys."""
     from generator.picture import image
     from generator.process.durable import written_aside
 
-    source, shape = Path(request["source"]), Shape(request["shape"])
+    shape, framing = Shape(request["shape"]), Framing(request["framing"])
+    sizes = {kind: (width, height) for kind, (width, height) in request["sizes"].items()}
     try:
-        facts = image.probe(source, limits)
-        shape = image.resolve_shape(facts.width, facts.height, shape)
-        width, height = request["sizes"][shape]
-        picture, notes = image.frame_picture(source, (width, height), Framing(request["framing"]), limits)
+        framed = image.conditioning_image(Path(request["source"]), sizes, shape, framing, limits)
     except PictureError as error:
-        return to_line("refused", error=error.to_wire())
+        return "refused", {"error": error.to_wire()}
     try:
         with written_aside(Path(request["target"])) as aside:
-            picture.save(aside, "PNG", compress_level=1)
+            framed.picture.save(aside, "PNG", compress_level=1)
     except OSError as error:
-        return to_line("unwritable", os_error=[error.errno, error.strerror])
-    sizes = {"width": width, "height": height, "source_width": facts.width, "source_height": facts.height}
-    prepared = Prepared(shape=shape, notes=notes, **sizes)
-    return to_line("prepared", prepared=dataclasses.asdict(prepared))
+        return "unwritable", {"os_error": [error.errno, error.strerror]}
+    prepared = Prepared(
+        width=framed.picture.width,
+        height=framed.picture.height,
+        shape=framed.shape,
+        source_width=framed.source_size[0],
+        source_height=framed.source_size[1],
+        notes=framed.notes,
+    )
+    return "prepared", {"prepared": dataclasses.asdict(prepared)}
 
 
 if __name__ == "__main__":
