@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.clip import ClipSettings
-from generator.errors import SettingsError
+from generator.errors import RenderError, SettingsError
 from generator.variants import Variant
 
 PROTOCOL_VERSION = 1
@@ -180,8 +180,22 @@ def request_from_wire(wire: dict[str, Any]) -> RenderRequest:
     return RenderRequest(**values)
 
 
-def rendered_from_wire(wire: dict[str, Any]) -> Rendered:
-    """Rebuild a finished clip's facts from a `rendered` line."""
+def answer_from_wire(wire: dict[str, Any]) -> Progress | Rendered | RenderError | None:
+    """Rebuild what an event says about its request; None is a `cancelled` one. Raises ValueError on another kind."""
+    match wire["type"]:
+        case "progress":
+            return _progress(wire)
+        case "rendered":
+            return _rendered(wire)
+        case "failed":
+            return RenderError.from_wire(wire["error"])
+        case "cancelled":
+            return None
+        case kind:
+            raise ValueError(f"{kind} is about no request")
+
+
+def _rendered(wire: dict[str, Any]) -> Rendered:
     values = _fields(Rendered, wire)
     values["clip_path"] = Path(values["clip_path"])
     values["master_path"] = _path(values.get("master_path"))
@@ -189,6 +203,5 @@ def rendered_from_wire(wire: dict[str, Any]) -> Rendered:
     return Rendered(**values)
 
 
-def progress_from_wire(wire: dict[str, Any]) -> Progress:
-    """Rebuild the progress from a `progress` line."""
+def _progress(wire: dict[str, Any]) -> Progress:
     return Progress(phase=Phase(wire["phase"]), step=int(wire.get("step", 0)), of=int(wire.get("of", 0)))

@@ -1,18 +1,19 @@
-"""The requests that a child has and has not yet answered: how far each is, how it ends, when its silence is a stall.
+"""The requests that a child has and has not yet answered: how far each is, how long its steps take, how it ends.
 
-Knows neither pipes nor processes: the backend passes the events in and asks for the deadlines.
+Knows neither pipes nor processes: the backend passes the events in.
 """
 
 from __future__ import annotations
 
 import asyncio
+import statistics
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from generator.backend.stalls import StallLimits, StepTimes, cancel_limit, silence_limit
 from generator.errors import ExecutorLost, RenderError
-from generator.protocol import Phase, Progress, Rendered, RenderRequest, progress_from_wire, rendered_from_wire
+from generator.protocol import Phase, Progress, Rendered, RenderRequest, answer_from_wire
 
 OnProgress = Callable[[Progress], None]
 
@@ -48,20 +49,26 @@ class InFlight:
             self.done.exception()  # marks it as seen: whoever waited may be gone
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """The moment, in loop time, from which silence is a stall; what was going on; the request, if it is about one."""
+@dataclass(slots=True)
+class StepTimes:
+    """The last denoising steps of each variant, in seconds."""
 
-    due: float
-    what: str
-    request: InFlight | None = None
+    _seconds: defaultdict[str, deque[float]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=50)))
+
+    def add(self, variant: str, seconds: float) -> None:
+        """Add one step; the oldest of 50 is forgotten."""
+        self._seconds[variant].append(seconds)
+
+    def median(self, variant: str) -> float | None:
+        """Return the median step in seconds, None before the first."""
+        seconds = self._seconds.get(variant)
+        return statistics.median(seconds) if seconds else None
 
 
 class InFlightRequests:
     """All requests that a backend has accepted and not yet answered."""
 
-    def __init__(self, limits: StallLimits) -> None:
-        self._limits = limits
+    def __init__(self) -> None:
         self._requests: dict[tuple[int, int], InFlight] = {}
         self._steps = StepTimes()
 
@@ -88,14 +95,14 @@ class InFlightRequests:
         about = self._requests.get((int(event["job"]), int(event["attempt"])))
         if about is None or about.done.done():
             return
-        match event["type"]:
-            case "progress":
-                self._note_progress(about, progress_from_wire(event))
-            case "rendered":
-                about.done.set_result(rendered_from_wire(event))
-            case "failed":
-                about.fail(RenderError.from_wire(event["error"]))
-            case "cancelled":
+        match answer_from_wire(event):
+            case Progress() as progress:
+                self._note_progress(about, progress)
+            case Rendered() as rendered:
+                about.done.set_result(rendered)
+            case RenderError() as error:
+                about.fail(error)
+            case None:
                 if about.cancelled_at is None:
                     raise ValueError("the executor cancelled a render that nobody cancelled")
                 about.done.cancel()
@@ -115,17 +122,15 @@ class InFlightRequests:
             innocent = lost.data.get("innocent", False) or request.progress is None or culprit not in (None, request)
             request.fail(ExecutorLost(lost.text, **lost.data | {"innocent": innocent}))
 
-    def deadlines(self) -> Iterator[Deadline]:
-        """Yield each moment from which silence would be a stall."""
+    def expected_to_speak(self) -> Iterator[tuple[InFlight, float | None]]:
+        """Yield each request that the child must soon say something about, and the median step of its variant.
+
+        That is in seconds, None before the first step. A request that waits for the GPU is not yielded.
+        """
         gpu_is_held = any(request.holds_gpu for request in self)
         for request in self:
-            median = self._steps.median(request.request.settings.variant)
-            progress = request.progress
-            if request.cancelled_at is not None:
-                yield Deadline(request.cancelled_at + cancel_limit(self._limits, progress, median), "cancel", request)
-            elif progress is not None or not gpu_is_held:
-                what = str(progress.phase) if progress else "begin"
-                yield Deadline(request.since + silence_limit(self._limits, progress, median), what, request)
+            if request.cancelled_at is not None or request.progress is not None or not gpu_is_held:
+                yield request, self._steps.median(request.request.settings.variant)
 
     def count_silence_from(self, now: float) -> None:
         """Count every request's silence from `now` (loop time) on, and not what was before."""

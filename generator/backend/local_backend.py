@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from generator.backend.backend import ExecutorState, OnState
-from generator.backend.in_flight import Deadline, InFlight, InFlightRequests, OnProgress
+from generator.backend.in_flight import InFlight, InFlightRequests, OnProgress
 from generator.backend.losses import check_version, lost_because, lost_by
-from generator.backend.stall_alarm import StallAlarm
-from generator.backend.stalls import StallLimits, restart_delay
+from generator.backend.stalls import Deadline, StallAlarm, StallLimits, restart_delay
 from generator.errors import ExecutorLost
 from generator.process.child import Child
 from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, Rendered, RenderRequest
@@ -55,7 +54,7 @@ class LocalBackend:
         self._command = command or (python, "-m", "generator.executor")
         self._on_state = on_state or (lambda state, facts: None)
         self._free_slots = asyncio.Semaphore(slots)
-        self._in_flight = InFlightRequests(limits)
+        self._in_flight = InFlightRequests()
         self._alarm = StallAlarm(limits, self._in_flight, self._stalled)
         self._facts: dict[str, Any] = {}
         self._child: Child | None = None

@@ -1,15 +1,19 @@
-"""How long each phase may be silent before a child counts as stalled, and how long to wait before a restart.
+"""When a child's silence is a stall, the alarm that tells it, and how long to wait before a restart.
 
-Pure arithmetic on seconds. It knows no clock.
+Knows the event loop's clock, but no process.
 """
 
 from __future__ import annotations
 
-import statistics
-from collections import defaultdict, deque
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
+from generator.backend.in_flight import InFlight, InFlightRequests
 from generator.protocol import Phase, Progress
+
+_LATE_SECONDS = 1.0
+"""an alarm that rings this late was held up: this process itself was stopped"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,22 +42,6 @@ class StallLimits:
     backoff_seconds: float = 1.0
     """before the first restart; doubled each time"""
     backoff_max_seconds: float = 60.0
-
-
-@dataclass(slots=True)
-class StepTimes:
-    """The last denoising steps of each variant, in seconds."""
-
-    _seconds: defaultdict[str, deque[float]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=50)))
-
-    def add(self, variant: str, seconds: float) -> None:
-        """Add one step; the oldest of 50 is forgotten."""
-        self._seconds[variant].append(seconds)
-
-    def median(self, variant: str) -> float | None:
-        """Return the median step in seconds, None before the first."""
-        seconds = self._seconds.get(variant)
-        return statistics.median(seconds) if seconds else None
 
 
 def silence_limit(limits: StallLimits, progress: Progress | None, median_step: float | None) -> float:
@@ -96,3 +84,83 @@ def restart_delay(limits: StallLimits, crashes: int) -> float:
     """Return the seconds to wait before the next start, after so many ends in a row before this one."""
     doubled: int = 2 ** min(crashes, 20)  # a float ends at 2**1024, and so would the supervisor
     return min(limits.backoff_seconds * doubled, limits.backoff_max_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The moment, in loop time, from which silence is a stall; what was going on; the request, if it is about one."""
+
+    due: float
+    what: str
+    request: InFlight | None = None
+
+
+def _deadline(limits: StallLimits, request: InFlight, median_step: float | None) -> Deadline:
+    progress = request.progress
+    if request.cancelled_at is not None:
+        return Deadline(request.cancelled_at + cancel_limit(limits, progress, median_step), "cancel", request)
+    what = str(progress.phase) if progress else "begin"
+    return Deadline(request.since + silence_limit(limits, progress, median_step), what, request)
+
+
+class StallAlarm:
+    """Calls `on_stall` with the first deadline that passes. It is off until `watch_start`."""
+
+    def __init__(self, limits: StallLimits, in_flight: InFlightRequests, on_stall: Callable[[Deadline], None]) -> None:
+        self._limits = limits
+        self._in_flight = in_flight
+        self._on_stall = on_stall
+        self._is_on = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._getting_ready: Deadline | None = None
+        """until the child can take a request: when its start or its load counts as stalled"""
+
+    def watch_start(self) -> None:
+        """Begin to count the silence of a child that has just been started."""
+        self._is_on = True
+        self._in_flight.count_silence_from(asyncio.get_running_loop().time())
+        self._expect_ready_within("start", self._limits.start_seconds)
+
+    def watch_load(self) -> None:
+        """Count the silence of a load; each event about it begins the count anew."""
+        self._expect_ready_within("load", self._limits.load_seconds)
+
+    def watch_requests(self) -> None:
+        """Count the silence of the requests from now on: the child can take them."""
+        self._getting_ready = None
+        self._in_flight.count_silence_from(asyncio.get_running_loop().time())
+
+    def turn_off(self) -> None:
+        """Count nothing any more: the child is gone."""
+        self._is_on, self._getting_ready = False, None
+        self.update()
+
+    def update(self) -> None:
+        """Ring at the earliest deadline there is now. Call it after each event and each change of the requests."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._is_on:
+            return
+        deadlines = [self._getting_ready] if self._getting_ready else list(self._deadlines())
+        if deadlines:
+            earliest = min(deadlines, key=lambda deadline: deadline.due)
+            self._timer = asyncio.get_running_loop().call_at(earliest.due, self._ring, earliest)
+
+    def _deadlines(self) -> Iterator[Deadline]:
+        for request, median_step in self._in_flight.expected_to_speak():
+            yield _deadline(self._limits, request, median_step)
+
+    def _expect_ready_within(self, what: str, seconds: float) -> None:
+        self._getting_ready = Deadline(asyncio.get_running_loop().time() + seconds, what)
+
+    def _ring(self, deadline: Deadline) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - deadline.due <= _LATE_SECONDS:
+            self._on_stall(deadline)
+            return
+        # The child may have said something meanwhile, which is read first.
+        self._in_flight.count_silence_from(now)
+        if self._getting_ready:
+            self._expect_ready_within(deadline.what, self._limits.start_seconds)
+        self.update()

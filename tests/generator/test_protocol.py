@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality, Shape
-from generator.errors import SettingsError
+from generator.errors import OutOfMemory, SettingsError
 from generator.protocol import (
     ExecutorConfig,
     Note,
@@ -17,11 +17,10 @@ from generator.protocol import (
     Progress,
     Rendered,
     RenderRequest,
+    answer_from_wire,
     check_device,
     config_from_wire,
     from_line,
-    progress_from_wire,
-    rendered_from_wire,
     request_from_wire,
     to_line,
 )
@@ -83,12 +82,25 @@ def test_a_finished_clip_survives_the_pipe() -> None:
         master_path=Path("/spool/m.mp4"),
         notes=(Note("memory", {"rung": "split"}),),
     )
-    assert rendered_from_wire(from_line(to_line("rendered", rendered, job=17, attempt=2))) == rendered
+    assert answer_from_wire(from_line(to_line("rendered", rendered, job=17, attempt=2))) == rendered
 
 
 def test_progress_survives_the_pipe() -> None:
     progress = Progress(Phase.DENOISE, 3, 25)
-    assert progress_from_wire(from_line(to_line("progress", progress, job=1, attempt=1))) == progress
+    assert answer_from_wire(from_line(to_line("progress", progress, job=1, attempt=1))) == progress
+
+
+def test_a_failure_survives_the_pipe() -> None:
+    wire = from_line(to_line("failed", error=OutOfMemory("too small", needed_gib=9.5).to_wire(), job=1, attempt=1))
+    error = answer_from_wire(wire)
+    assert isinstance(error, OutOfMemory)
+    assert (error.text, error.data) == ("too small", {"needed_gib": 9.5})
+
+
+def test_a_cancel_has_no_more_to_say_and_an_event_of_another_kind_is_no_answer() -> None:
+    assert answer_from_wire(from_line(to_line("cancelled", job=1, attempt=1))) is None
+    with pytest.raises(ValueError, match="ready"):
+        answer_from_wire(from_line(to_line("ready", job=1, attempt=1)))
 
 
 def test_unknown_keys_of_a_newer_side_are_ignored() -> None:
