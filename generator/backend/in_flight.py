@@ -123,9 +123,9 @@ class InFlightRequests:
             request.fail(ExecutorLost(lost.text, **lost.data | {"innocent": innocent}))
 
     def expected_to_speak(self) -> Iterator[tuple[InFlight, float | None]]:
-        """Yield each request that the child must soon say something about, and the median step of its variant.
+        """Yield each request that the child must say something about, and its variant's median step in seconds.
 
-        That is in seconds, None before the first step. A request that waits for the GPU is not yielded.
+        The step is None before the first one. A request that waits while another one holds the GPU is left out.
         """
         gpu_is_held = any(request.holds_gpu for request in self)
         for request in self:
