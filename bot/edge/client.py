@@ -151,7 +151,7 @@ class VivantClient(ServiceClient):
         while True:
             services = self.services
             waiting = (await services.store.jobs.counts())[JobState.QUEUED]
-            text = describe_presence(services.switches.variant, waiting, services.switches.hold)
+            text = describe_presence(services.switches.variant, waiting, services.switches.gate.hold)
             if text != self._shown:
                 try:
                     await self.change_presence(activity=discord.CustomActivity(text))

@@ -18,9 +18,9 @@ from bot.edge.http_errors import Next, classify, needs_look_up
 from bot.edge.layouts import ActionButton, clip_buttons, clip_layout, failed_card, failure_buttons
 from bot.edge.status_cards import answer_webhook, token_is_alive
 from bot.queue.job import DeadReason, Delivery, Job, JobState
-from bot.queue.spool import Spool
+from bot.queue.spool import ClipGone, Spool
 from bot.texts.descriptions import ALT_TEXT, clip_text, failure_text
-from bot.work.fitting import ClipGone, Shrink, clip_of, fit_clip
+from bot.work.fitting import Shrink, fit_clip
 from generator.clip import Format
 from generator.errors import GeneratorError
 
@@ -196,7 +196,7 @@ class Posting:
 
     def _clip_of(self, job: Job) -> Path:
         try:
-            return clip_of(self._spool, job)
+            return self._spool.clip_of(job)
         except ClipGone as error:
             raise Unposted(DeadReason.CLIP_GONE) from error
 

@@ -187,7 +187,7 @@ class StatusCards:
         return CardView(
             job=job,
             position=await self._store.jobs.position(job.id) if waits else None,
-            progress=None if waits else self._crew.progress_of(job),
+            progress=None if waits else self._crew.progress.get((job.id, job.attempt)),
             now_ms=self._now_ms(),
             hold=self._gate.hold,
             has_preview=card is None or card.has_preview,

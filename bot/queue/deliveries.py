@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from bot.queue.database import Database, Statements, fetch
 from bot.queue.job import Delivery, DeliveryState
 
 log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
 
 _COLUMNS = "job_id, state, attempts, first_try_ms, message_id, error"
 
@@ -114,11 +116,11 @@ class Deliveries:
 
     async def mark_sending(self, job_id: int) -> bool:
         """Record, before the request goes out, that it does; return False when it must not be sent: not pending."""
-        return await self._database.write(mark_sending, job_id, self._now_ms())
+        return await self._mark(mark_sending, job_id, self._now_ms())
 
     async def mark_sent(self, job_id: int, message_id: int | None) -> bool:
         """Record that the post arrived, also when it was found in the channel's history."""
-        sent = await self._database.write(mark_sent, job_id, message_id)
+        sent = await self._mark(mark_sent, job_id, message_id)
         log.info("job=%d sent", job_id)
         return sent
 
@@ -129,10 +131,10 @@ class Deliveries:
             where job_id = :job and state in ('pending', 'sending') returning job_id
         """
         due_ms = min(due_ms, self._now_ms() + LONGEST_WAIT_MS)
-        later = await self._database.write(fetch, sql, {"job": job_id, "due": due_ms, "error": error})
+        later = await self._mark(fetch, sql, {"job": job_id, "due": due_ms, "error": error})
         log.info("job=%d delivery waits: %s", job_id, error)
         self._changed.set()
-        return bool(later)
+        return later
 
     async def mark_dead(self, job_id: int, error: str) -> bool:
         """Record that no route is left. The clip is kept, and its person can fetch it."""
@@ -140,6 +142,12 @@ class Deliveries:
             update outbox set state = 'dead', error = :error
             where job_id = :job and state in ('pending', 'sending') returning job_id
         """
-        dead = await self._database.write(fetch, sql, {"job": job_id, "error": error})
+        dead = await self._mark(fetch, sql, {"job": job_id, "error": error})
         log.warning("job=%d delivery dead: %s", job_id, error)
-        return bool(dead)
+        return dead
+
+    async def _mark(
+        self, statement: Callable[Concatenate[Statements, P], object], *args: P.args, **kwargs: P.kwargs
+    ) -> bool:
+        """Run one of the statements above as a transaction; return whether it changed the row."""
+        return bool(await self._database.write(statement, *args, **kwargs))

@@ -43,6 +43,10 @@ class AttemptPaths(NamedTuple):
     master: Path
 
 
+class ClipGone(Exception):
+    """A job's clip is no longer kept."""
+
+
 class Spool:
     """A folder of files that appear complete or not at all."""
 
@@ -75,6 +79,13 @@ class Spool:
             clip=self.path(f"{name}.{suffix}"),
             master=self.path(f"{name}-master.{suffix}"),
         )
+
+    def clip_of(self, job: Job) -> Path:
+        """Return the path of a rendered job's clip. Raises ClipGone when it is no longer kept."""
+        path = self.path(job.clip) if job.clip else None
+        if path is None or not path.is_file():
+            raise ClipGone(f"job {job.id}")
+        return path
 
     # -- free space ---------------------------------------------------------------------------------------------
 

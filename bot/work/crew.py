@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from bot.queue.job import Job
 from generator.protocol import Progress
 
 
@@ -72,10 +71,6 @@ class Crew:
     def describe(self) -> list[dict[str, object]]:
         """Return each worker's facts."""
         return [member.describe() for member in self._members]
-
-    def progress_of(self, job: Job) -> Progress | None:
-        """Return how far the job's current attempt is; None before a GPU has begun it."""
-        return self.progress.get((job.id, job.attempt))
 
     def others_may_start(self) -> bool:
         """Tell whether any worker may still start jobs."""

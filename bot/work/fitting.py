@@ -16,24 +16,12 @@ Shrink = Callable[[Path, Path, Format, int], Awaitable[object]]
 """source, target, format, max_bytes. Raises GeneratorError when no size fits"""
 
 
-class ClipGone(Exception):
-    """The clip is no longer kept."""
-
-
-def clip_of(spool: Spool, job: Job) -> Path:
-    """Return the path of a rendered job's clip. Raises ClipGone when it is no longer kept."""
-    path = spool.path(job.clip) if job.clip else None
-    if path is None or not path.is_file():
-        raise ClipGone(f"job {job.id}")
-    return path
-
-
 async def fit_clip(spool: Spool, job: Job, max_bytes: int, shrink: Shrink) -> Path:
     """Return the clip, or a smaller encoding of it of at most `max_bytes`.
 
     Raises ClipGone when it is no longer kept, and GeneratorError when no encoding fits.
     """
-    clip = clip_of(spool, job)
+    clip = spool.clip_of(job)
     if clip.stat().st_size <= max_bytes:
         return clip
     smaller = clip.with_name(f"{clip.stem}-{max_bytes}{clip.suffix}")

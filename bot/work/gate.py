@@ -42,6 +42,12 @@ class Gate:
         """Why nothing starts; None while the gate is open. An admin's pause is named first."""
         return next((self._holds[cause] for cause in HoldCause if cause in self._holds), None)
 
+    @property
+    def paused(self) -> str | None:
+        """An admin's words on why the bot is paused; None while it is not."""
+        pause = self._holds.get(HoldCause.PAUSED)
+        return pause.detail if pause else None
+
     def close(self, cause: HoldCause, detail: str = "") -> None:
         """Start nothing until `open` takes this cause away."""
         self._holds[cause] = Hold(cause, detail)

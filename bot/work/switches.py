@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bot.config import Config
 from bot.queue.store import JobStore
-from bot.work.gate import Gate, Hold, HoldCause
+from bot.work.gate import Gate, HoldCause
 from generator.variants import Variant
 
 
@@ -40,17 +40,6 @@ class Switches:
     def variants(self) -> dict[str, Variant]:
         """All variants by name."""
         return self._variants
-
-    @property
-    def hold(self) -> Hold | None:
-        """Why no job is started; None while the bot works."""
-        return self.gate.hold
-
-    @property
-    def paused(self) -> str | None:
-        """An admin's words on why the bot is paused; None while it is not."""
-        hold = self.hold
-        return hold.detail if hold and hold.cause is HoldCause.PAUSED else None
 
     async def switch(self, name: str) -> None:
         """Render new jobs with another variant; jobs in the queue keep theirs. Raises KeyError on an unknown name."""

@@ -126,7 +126,7 @@ class ClipWriter:
             step = self._shrink(frames, fps)
             master = self._keep_master()
             self._smaller.replace(self._aside)
-        size, kept = scaled(self._base, step.scale), frames[:: step.every]
+        size, kept = self._size_on(step), frames[:: step.every]
         encoded = EncodedClip(
             path=self._path,
             bytes=self._aside.stat().st_size,
@@ -181,8 +181,11 @@ class ClipWriter:
             publish(self._aside, self._master_path)
         return self._master_path
 
+    def _size_on(self, step: SizeStep) -> Size:
+        return scaled(self._base, step.scale)
+
     def _open(self, step: SizeStep, fps: float, path: Path, *, live: bool = False) -> _Encoder:
-        size = scaled(self._base, step.scale)
+        size = self._size_on(step)
         if self._clip.format is Format.GIF:
             return _GifEncoder(size, fps, step.quality, path)
         arguments = _mp4_arguments if self._clip.format is Format.MP4 else _webp_arguments

@@ -99,6 +99,6 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
             backends=services.crew.describe(),
             free_bytes=services.spool.free_bytes(),
             variant=services.switches.variant.name,
-            hold=services.switches.hold,
+            hold=services.switches.gate.hold,
         )
         await interaction.edit_original_response(content=text)

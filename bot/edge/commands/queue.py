@@ -13,11 +13,12 @@ from bot.edge.commands.permissions import may_end
 from bot.edge.context import Interaction
 from bot.edge.posting import clip_name
 from bot.queue.job import SETTLED, Job, JobState, wall_clock_ms
+from bot.queue.spool import ClipGone
 from bot.texts.descriptions import describe_settings
 from bot.texts.failures import explain_failure
 from bot.texts.replies import explain_cancel, no_clip_text, no_job_text, not_yours_text, still_coming_text
 from bot.texts.status import describe_queue
-from bot.work.fitting import ClipGone, fit_clip
+from bot.work.fitting import fit_clip
 from generator.errors import GeneratorError
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ async def queue(interaction: Interaction) -> None:
         begun=services.crew.progress,
         guild_id=interaction.guild_id,
         now_ms=wall_clock_ms(),
-        hold=services.switches.hold,
+        hold=services.switches.gate.hold,
     )
     await interaction.edit_original_response(content=text, allowed_mentions=discord.AllowedMentions.none())
 

@@ -111,8 +111,8 @@ async def submit_again(
 
 def _refuse_early(interaction: Interaction) -> str | None:
     services = interaction.client.services
-    if services.switches.paused is not None:
-        return paused_text(services.switches.paused)
+    if services.switches.gate.paused is not None:
+        return paused_text(services.switches.gate.paused)
     if refusal := refuse_channel(interaction):
         return refusal
     try:

@@ -32,7 +32,7 @@ async def test_a_pause_and_the_variant_outlive_the_process(start: Start, tmp_pat
         await edge.answer(await edge.invoke("admin pause", {"reason": "later"}, actor=OLGA), actor=OLGA)
         await edge.answer(await edge.invoke("admin variant", {"name": "svd"}, actor=OLGA), actor=OLGA)
     async with start() as edge:
-        assert edge.switches.paused == "later."
+        assert edge.switches.gate.paused == "later."
         assert edge.switches.variant.name == "svd"
         assert edge.switches.gate.hold and edge.switches.gate.hold.cause is HoldCause.PAUSED
 

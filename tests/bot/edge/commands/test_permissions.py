@@ -61,7 +61,7 @@ async def test_the_server_side_check_holds_also_for_people_whom_discord_lets_thr
         _grant_everybody(edge)
         refused = await edge.invoke("admin pause", {"reason": "ha"})
         assert "Only the people who run this bot" in await edge.answer(refused)
-        assert edge.switches.paused is None
+        assert edge.switches.gate.paused is None
         refused = await edge.invoke("admin variant", {"name": "svd"}, actor=BEN)
         assert "Only the bot's owners" in await edge.answer(refused, actor=BEN)
         status = await edge.invoke("admin status", actor=BEN)
