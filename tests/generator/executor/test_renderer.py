@@ -61,10 +61,14 @@ def test_out_of_memory_goes_on_with_a_smaller_plan_and_says_so(tmp_path: Path) -
 def test_the_rung_that_worked_is_remembered_for_this_gpu_and_variant(tmp_path: Path) -> None:
     render(a_renderer(tmp_path, "--fault", "oom", "--times", "2"), a_request(tmp_path)).writer.abort()
     again = a_renderer(tmp_path, "--fault", "oom", "--times", "1")
-    assert note(render(again, a_request(tmp_path)), "memory") == {"rung": "streamed"}
+    rendered = render(again, a_request(tmp_path))
+    rendered.writer.abort()
+    assert note(rendered, "memory") == {"rung": "streamed"}
     other = a_renderer(tmp_path, "--fault", "oom", "--times", "1")
     other.load("svd", lambda progress: None)
-    assert note(render(other, a_request(tmp_path, variant="svd")), "memory") == {"rung": "resident"}
+    rendered = render(other, a_request(tmp_path, variant="svd"))
+    rendered.writer.abort()
+    assert note(rendered, "memory") == {"rung": "resident"}
 
 
 def test_out_of_memory_beside_the_compiler_goes_on_with_the_same_plan_uncompiled(tmp_path: Path) -> None:
@@ -120,6 +124,7 @@ def test_numbers_that_overflow_are_rendered_once_more_in_a_safer_precision(
 ) -> None:
     made = a_renderer(tmp_path, *options)
     rendered = render(made, a_request(tmp_path))
+    rendered.writer.abort()
     assert note(rendered, "rerun") == {"why": why, "how": "precision", "precision": "fp32"}
     assert made.loaded is None, "the next clip would be rendered in the slow precision too"
 
@@ -145,6 +150,7 @@ def test_nan_twice_is_an_honest_failure(tmp_path: Path) -> None:
 def test_memory_that_the_safer_precision_needs_is_not_remembered(tmp_path: Path) -> None:
     made = a_renderer(tmp_path, "--frames", "black", "--fault", "oom", "--skip", "1", "--times", "1")
     rendered = render(made, a_request(tmp_path))
+    rendered.writer.abort()
     assert note(rendered, "memory") == {"rung": "resident"}
     assert note(rendered, "rerun") is not None
     assert RememberedRungs(tmp_path / "state").get("Fake/24.0", "demo", 0) is None
