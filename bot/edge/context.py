@@ -45,20 +45,12 @@ class ServiceClient(discord.AutoShardedClient):
     def __init__(self, services: Services, connector: aiohttp.BaseConnector, **options: Any) -> None:
         super().__init__(proxy=services.config.proxy, connector=connector, **options)
         self.services = services
-        self._connector = connector
-        self._downloads: aiohttp.ClientSession | None = None
-
-    @property
-    def downloads(self) -> aiohttp.ClientSession:
-        """The session that fetches attachments."""
-        if self._downloads is None:
-            self._downloads = aiohttp.ClientSession(connector=self._connector, connector_owner=False)
-        return self._downloads
+        self.downloads = aiohttp.ClientSession(connector=connector, connector_owner=False)
+        """what fetches attachments"""
 
     async def close(self) -> None:
         """Close the connection and the downloads."""
-        if self._downloads is not None:
-            await self._downloads.close()
+        await self.downloads.close()
         await super().close()
 
 

@@ -9,13 +9,11 @@ import aiohttp
 import discord
 
 from bot.queue.deliveries import LONGEST_WAIT_MS
-from bot.queue.job import DeadReason, Delivery
+from bot.queue.job import DeadReason
 
 NETWORK_ERRORS = (OSError, aiohttp.ClientError, TimeoutError, discord.HTTPException, discord.RateLimited)
 """what a request to Discord may raise; discord.py itself retries neither ECONNRESET nor a lost server on Linux"""
 
-NONCE_WINDOW_MS = 3 * 60 * 1000
-"""how long Discord surely remembers a nonce ("the past few minutes")"""
 FIRST_WAIT_MS = 1_000
 
 
@@ -77,11 +75,3 @@ def wait_ms(attempts: int, jitter: float) -> int:
     """
     longest: int = min(FIRST_WAIT_MS * 2 ** min(attempts, 20), LONGEST_WAIT_MS)
     return round(longest * (1 - 0.25 * jitter))
-
-
-def needs_look_up(delivery: Delivery, now_ms: int) -> bool:
-    """Tell whether an earlier attempt may have arrived so long ago that the nonce no longer prevents a second post."""
-    if delivery.first_attempt_ms is None:
-        return False
-    # A clock that was set back does not tell how much time has passed: look, to be safe.
-    return not 0 <= now_ms - delivery.first_attempt_ms <= 0.6 * NONCE_WINDOW_MS

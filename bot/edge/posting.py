@@ -14,7 +14,7 @@ from typing import Any
 import discord
 
 from bot.config import MIB
-from bot.edge.http_errors import Next, classify, needs_look_up
+from bot.edge.http_errors import Next, classify
 from bot.edge.layouts import ActionButton, clip_buttons, clip_layout, failed_card, failure_buttons
 from bot.edge.status_cards import answer_webhook, token_is_alive
 from bot.queue.job import DeadReason, Delivery, Job, JobState
@@ -26,6 +26,8 @@ from generator.errors import GeneratorError
 
 log = logging.getLogger(__name__)
 
+NONCE_WINDOW_MS = 3 * 60 * 1000
+"""how long Discord surely remembers a nonce ("the past few minutes")"""
 LOOK_BEFORE_MS = 60_000
 """how much earlier than the first try the history is searched: clocks differ"""
 LOOK_MESSAGES = 5_000
@@ -210,3 +212,11 @@ class Posting:
 def clip_name(nonce: str, format: Format) -> str:
     """Name the posted file: unique per installation and job, so that it can be found again in a channel."""
     return f"vivant-{nonce}.{format}"
+
+
+def needs_look_up(delivery: Delivery, now_ms: int) -> bool:
+    """Tell whether an earlier attempt may have arrived so long ago that the nonce no longer prevents a second post."""
+    if delivery.first_attempt_ms is None:
+        return False
+    # A clock that was set back does not tell how much time has passed: look, to be safe.
+    return not 0 <= now_ms - delivery.first_attempt_ms <= 0.6 * NONCE_WINDOW_MS

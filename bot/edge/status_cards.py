@@ -7,11 +7,12 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import discord
 
 from bot.edge.http_errors import NETWORK_ERRORS, Next, classify
-from bot.edge.layouts import status_card
+from bot.edge.layouts import PREVIEW_NAME, status_card
 from bot.queue.job import SETTLED, Job, JobState, Route, wall_clock_ms
 from bot.queue.store import JobStore
 from bot.texts.status import CardView
@@ -37,8 +38,13 @@ class Pace:
     """between two refreshes of the cards that wait"""
 
 
-Show = Callable[[discord.ui.LayoutView], Awaitable[None]]
-"""writes a card's first layout. Raises discord's errors"""
+@dataclass(frozen=True, slots=True)
+class FirstWrite:
+    """How a card is written for the first time: into the interaction's answer, with the picture as its preview."""
+
+    edit: Callable[..., Awaitable[object]]
+    """the interaction's `edit_original_response`"""
+    preview: Path
 
 
 def token_is_alive(route: Route, now_ms: int, *, spare_ms: int = 60_000) -> bool:
@@ -76,8 +82,8 @@ class _Card:
     job_id: int
     dirty: asyncio.Event = field(default_factory=asyncio.Event)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    show: Show | None = None
-    """the first write, which brings the preview; None afterwards"""
+    first: FirstWrite | None = None
+    """None once it is written"""
     written: object = None
     passes_at: float | None = None
     """when the times it shows may have passed, by the loop's clock; None: it shows none"""
@@ -124,9 +130,9 @@ class StatusCards:
         """Note that a job's render has moved on."""
         self._card(job_id).dirty.set()
 
-    def open(self, job: Job, show: Show) -> None:
-        """Begin a card: `show` writes its first layout, with the picture; later ones are edits of that message."""
-        self._card(job.id).show = show
+    def open(self, job: Job, first: FirstWrite) -> None:
+        """Begin a card; what is written after `first` are edits of that message."""
+        self._card(job.id).first = first
         self.changed(job.id)
 
     def changed(self, job_id: int) -> None:
@@ -205,23 +211,25 @@ class StatusCards:
         if view.position is not None and view.hold is None:
             seconds = max(self._pace.queue_seconds, view.position.eta_low_ms / 1000)
             card.passes_at = asyncio.get_running_loop().time() + seconds
-        show, card.show = card.show, None
+        first, card.first = card.first, None
         try:
-            if show is not None:
-                await show(status_card(view))
+            layout = status_card(view)
+            if first is not None:
+                preview = discord.File(first.preview, filename=PREVIEW_NAME, spoiler=job.route.spoiler)
+                await first.edit(view=layout, attachments=[preview])
             else:
-                await edit_card(self._client, job, status_card(view), now_ms=self._now_ms(), bare=False)
+                await edit_card(self._client, job, layout, now_ms=self._now_ms(), bare=False)
         except NETWORK_ERRORS as error:
             # Nothing is lost by a card that was not written: the next change writes it again.
             log.info("job=%d card not written: %s", job.id, type(error).__name__)
             card.written = None
-            if show is not None and classify(error).next is Next.LATER:
-                card.show = show  # without it the person would see "thinking" until their turn
+            if first is not None and classify(error).next is Next.LATER:
+                card.first = first  # without it the person would see "thinking" until their turn
                 card.dirty.set()
             elif isinstance(error, discord.HTTPException) and error.status == 400 and card.has_preview:
                 card.has_preview = False  # The preview was not uploaded, so no later layout may refer to it.
                 card.dirty.set()
-        return show is None or card.written is None  # what happened during the first write may follow at once
+        return first is None or card.written is None  # what happened during the first write may follow at once
 
     async def _follow_queue(self) -> None:
         while True:

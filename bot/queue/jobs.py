@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.queue import deliveries, fair_queue
 from bot.queue.database import Database, Statements, fetch
@@ -21,6 +21,8 @@ from generator.protocol import Rendered
 from generator.variants import Variant
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def settle(db: Statements, job: Job, outcome: Outcome, now_ms: int) -> JobState | None:
@@ -124,7 +126,7 @@ class Jobs:
 
     async def enqueue(self, new: NewJob) -> Job:
         """Accept a request; the same key twice is the same job. Raises QueueFull, StoreFull."""
-        job = await self._database.write(fair_queue.enqueue, new, self._limits, self._variants, self._now_ms())
+        job = await self._write(fair_queue.enqueue, new, self._limits, self._variants)
         settings = job.settings
         log.info(
             "job=%d accepted variant=%s frames=%d steps=%d", job.id, settings.variant, settings.frames, settings.steps
@@ -178,7 +180,7 @@ class Jobs:
         return await self._settle(job, Outcome(state=JobState.CANCELLED))
 
     async def _settle(self, job: Job, outcome: Outcome) -> JobState | None:
-        state = await self._database.write(settle, job, outcome, self._now_ms())
+        state = await self._write(settle, job, outcome)
         self._left_executor(job, state)
         return state
 
@@ -189,7 +191,7 @@ class Jobs:
         """
         failure = (error or RenderCrashed("the attempt ended")).to_wire() if counts else None
         most = self._limits.max_attempts
-        state = await self._database.write(give_back, job, failure, most, self._now_ms())
+        state = await self._write(give_back, job, failure, most)
         self._left_executor(job, state)
         return state
 
@@ -204,18 +206,22 @@ class Jobs:
 
     async def cancel(self, job_id: int) -> CancelOutcome:
         """Cancel a queued job, or mark a running one: then its render must be stopped through the worker too."""
-        outcome = await self._database.write(cancel, job_id, self._now_ms())
+        outcome = await self._write(cancel, job_id)
         log.info("job=%d cancel %s", job_id, outcome)
         self._wake()
         return outcome
 
     async def recover(self) -> list[Job]:
         """Do what `JobStore.recover` says."""
-        jobs = await self._database.write(recover, self._now_ms())
+        jobs = await self._write(recover)
         for job in jobs:
             log.info("job=%d %s after a restart attempt=%d", job.id, job.state, job.attempt)
         self._wake()
         return jobs
+
+    async def _write(self, function: Callable[..., T], *args: object) -> T:
+        """Run a transaction whose last argument is the time. Raises StoreFull and what `function` raises."""
+        return await self._database.write(function, *args, self._now_ms())
 
     # -- reading ------------------------------------------------------------------------------------------------
 

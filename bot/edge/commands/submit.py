@@ -20,7 +20,7 @@ from bot.edge.commands.channel import ANSWER_WITHIN_MS, refuse_channel, route_of
 from bot.edge.commands.download import download
 from bot.edge.commands.options import Options, resolve
 from bot.edge.context import Interaction, Services
-from bot.edge.layouts import PREVIEW_NAME
+from bot.edge.status_cards import FirstWrite
 from bot.queue.database import StoreFull
 from bot.queue.job import Job, NewJob, QueueFull, Route
 from bot.queue.spool import SpoolFull
@@ -192,13 +192,7 @@ async def _accept(interaction: Interaction, new: NewJob, message_id: int) -> Non
     except StoreFull as error:
         raise Refused(no_room_text()) from error
     await _refuse_long_wait(services, job)
-    preview = services.spool.path(job.picture)
-
-    async def show(view: discord.ui.LayoutView) -> None:
-        file = discord.File(preview, filename=PREVIEW_NAME, spoiler=job.route.spoiler)
-        await interaction.edit_original_response(view=view, attachments=[file])
-
-    services.cards.open(job, show)
+    services.cards.open(job, FirstWrite(interaction.edit_original_response, services.spool.path(job.picture)))
 
 
 async def _refuse_long_wait(services: Services, job: Job) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import discord
 import pytest
 
-from bot.edge.http_errors import Next, classify, needs_look_up, wait_ms
+from bot.edge.http_errors import Next, classify, wait_ms
 from bot.queue.deliveries import LONGEST_WAIT_MS
-from bot.queue.job import Delivery, DeliveryState
 
 
 def refusal(status: int, code: int = 0) -> discord.HTTPException:
@@ -48,15 +47,3 @@ def test_rests_grow_to_five_minutes_and_stay_there() -> None:
     assert [wait_ms(attempts, 0.0) for attempts in (0, 1, 2)] == [1000, 2000, 4000]
     assert wait_ms(10**6, 0.0) == LONGEST_WAIT_MS
     assert wait_ms(3, 1.0) == 6000
-
-
-@pytest.mark.parametrize(
-    ("age_seconds", "look"), [(None, False), (0, False), (100, False), (110, True), (10**6, True), (-5, True)]
-)
-def test_the_history_is_searched_once_the_nonce_may_be_forgotten_or_the_clock_was_set_back(
-    age_seconds: int | None, look: bool
-) -> None:
-    now = 10**12
-    first = None if age_seconds is None else now - age_seconds * 1000
-    delivery = Delivery(job_id=1, state=DeliveryState.PENDING, nonce="a-1", first_attempt_ms=first)
-    assert needs_look_up(delivery, now) is look
