@@ -6,6 +6,7 @@ Knows neither pipes nor processes: the backend passes the events in.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import statistics
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
@@ -75,16 +76,16 @@ class InFlightRequests:
     def __iter__(self) -> Iterator[InFlight]:
         return iter(self._requests.values())
 
-    def add(self, request: RenderRequest, on_progress: OnProgress) -> InFlight:
-        """Accept a request."""
+    @contextlib.contextmanager
+    def accepted(self, request: RenderRequest, on_progress: OnProgress) -> Iterator[InFlight]:
+        """Hold a request until the block ends, which is when it has its answer."""
         loop = asyncio.get_running_loop()
-        added = InFlight(request, on_progress, loop.create_future(), loop.time())
-        self._requests[added.key] = added
-        return added
-
-    def remove(self, request: InFlight) -> None:
-        """Forget a request that has its answer."""
-        del self._requests[request.key]
+        in_flight = InFlight(request, on_progress, loop.create_future(), loop.time())
+        self._requests[in_flight.key] = in_flight
+        try:
+            yield in_flight
+        finally:
+            del self._requests[in_flight.key]
 
     def handle(self, event: dict[str, Any]) -> None:
         """Note what the child says about a request. Raises ValueError, KeyError or TypeError on a malformed event."""

@@ -77,17 +77,20 @@ class LocalBackend:
         async with self._free_slots:
             if self._closing.is_set():
                 raise lost_because("the backend is closed", cause="closed", innocent=True)
-            in_flight = self._in_flight.add(request, on_progress)
             try:
-                self._send("render", request)
-                self._alarm.update()
-                return await asyncio.shield(in_flight.done)
-            except asyncio.CancelledError:
-                await self._cancel(in_flight)
-                raise
+                with self._in_flight.accepted(request, on_progress) as in_flight:
+                    return await self._rendered(in_flight)
             finally:
-                self._in_flight.remove(in_flight)
                 self._alarm.update()
+
+    async def _rendered(self, in_flight: InFlight) -> Rendered:
+        try:
+            self._send("render", in_flight.request)
+            self._alarm.update()
+            return await asyncio.shield(in_flight.done)
+        except asyncio.CancelledError:
+            await self._cancel(in_flight)
+            raise
 
     async def close(self) -> None:
         """End the child: SIGTERM, then SIGKILL. In-flight requests raise ExecutorLost."""
