@@ -35,6 +35,8 @@ class Gateway:
         self._sessions: dict[str, Session] = {}
         self._sockets: set[Socket] = set()
         self.resumes = 0
+        self.presences = 0
+        """how often the bot said what stands below its name; nothing else is done with it"""
         self.online = asyncio.Event()
         """set while at least one identified bot is connected"""
         world.events.listen(self._dispatch)
@@ -85,7 +87,7 @@ class Gateway:
             case 2:
                 self._identify(socket, frame["d"])
             case 3:
-                pass  # presence is not used here
+                self.presences += 1
             case 6:
                 self._resume(socket, frame["d"])
             case op:

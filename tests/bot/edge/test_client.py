@@ -63,21 +63,12 @@ async def test_the_line_below_the_bots_name_comes_back_with_a_new_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.edge.client.PRESENCE_SECONDS", 0.05)
-    async with Sandbox() as sandbox:
-        sent: list[int] = []
-        receive = sandbox.gateway._receive
-
-        def listen(socket: Any, frame: Any) -> Any:
-            sent.append(frame["op"])
-            return receive(socket, frame)
-
-        monkeypatch.setattr(sandbox.gateway, "_receive", listen)
-        async with running_edge(tmp_path, sandbox):
-            await until(lambda: 3 in sent, "the presence")
-            before = sent.count(3)
-            sandbox.gateway.invalidate()
-            await until(lambda: sent.count(2) == 2, "a second identify", timeout=20)
-            await until(lambda: sent.count(3) > before, "the presence again")
+    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox):
+        await until(lambda: sandbox.gateway.presences, "the presence")
+        before = sandbox.gateway.presences
+        sandbox.gateway.invalidate()
+        await until(lambda: sandbox.world.identifies == 2, "a second identify", timeout=20)
+        await until(lambda: sandbox.gateway.presences > before, "the presence again")
 
 
 async def test_a_server_that_sends_the_bot_away_is_forgotten(tmp_path: Path) -> None:
