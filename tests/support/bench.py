@@ -14,7 +14,7 @@ from bot.queue.job import Job, JobState, Limits
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from bot.work.crew import Crew
-from bot.work.gate import Gate
+from bot.work.gate import Gate, Hold
 from bot.work.worker import Worker
 from generator.backend.backend import Backend
 from generator.errors import ExecutorLost
@@ -54,6 +54,12 @@ class Bench:
             monotonic=self._monotonic,
             room_check_seconds=0.01,
         )
+
+    @property
+    def hold(self) -> Hold:
+        """Why nothing is started; there must be a reason."""
+        assert self.gate.hold is not None
+        return self.gate.hold
 
     def _on_step(self, job_id: int) -> None:
         [progress] = [item for (number, _), item in self.crew.progress.items() if number == job_id]

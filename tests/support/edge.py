@@ -20,20 +20,22 @@ from bot.config import Config
 from bot.edge.client import VivantClient
 from bot.edge.context import Services
 from bot.edge.status_cards import Pace, StatusCards
-from bot.queue.job import Job
+from bot.queue.job import Delivery, Job
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
+from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.standard import ADA, PICTURES
+from bot.sandbox.world.world import World
 from bot.work.switches import Switches
 from generator.picture.intake import PictureChild
 from tests.support.fakes import Act, FakeBackend
 
 
 def picture(width: int = 320, height: int = 180, kind: str = "PNG") -> bytes:
-    """Give a small picture."""
+    """Return a small picture."""
     image = Image.new("RGB", (width, height), (40, 90, 160))
     ImageDraw.Draw(image).ellipse((width // 4, height // 4, width // 2, height // 2), fill=(240, 180, 60))
     buffer = io.BytesIO()
@@ -42,12 +44,12 @@ def picture(width: int = 320, height: int = 180, kind: str = "PNG") -> bytes:
 
 
 def png(name: str = "photo.png") -> Upload:
-    """Give a picture as a person attaches it."""
+    """Return a picture as a person attaches it."""
     return Upload(name, "image/png", picture())
 
 
 async def until(condition: Callable[[], Any], what: str, timeout: float = 15.0) -> Any:
-    """Wait until a condition holds, and give its value."""
+    """Wait until a condition holds, and return its value."""
     end = time.monotonic() + timeout
     while True:
         value = condition()
@@ -98,7 +100,7 @@ class Edge:
         return self.services.cards
 
     @property
-    def world(self) -> Any:
+    def world(self) -> World:
         return self.sandbox.world
 
     async def invoke(
@@ -109,36 +111,37 @@ class Edge:
         actor: str = ADA,
         channel: str = PICTURES,
         **more: Any,
-    ) -> Any:
+    ) -> Interaction:
         """Run a command as a person and wait for the acknowledgement."""
         interaction = await self.world.invoke(actor, channel, command, options or {}, **more)
         return await interaction.acknowledged()
 
     async def animate(
         self, *, actor: str = ADA, channel: str = PICTURES, file: Upload | None = None, **options: Any
-    ) -> Any:
+    ) -> Interaction:
         """Run /animate with a picture."""
         return await self.invoke("animate", options, actor=actor, channel=channel, files={"image": file or png()})
 
     async def queued(self, *, actor: str = ADA, channel: str = PICTURES, **options: Any) -> Job:
-        """Run /animate and wait until its job is in the line with its card."""
+        """Run /animate and wait until its job is in the queue with its card."""
         interaction = await self.animate(actor=actor, channel=channel, **options)
 
         async def accepted() -> Job | None:
             jobs = await self.store.jobs.of_user(int(actor))
             return next((job for job in jobs if job.key == interaction.id and job.card_message_id), None)
 
-        return await until(accepted, "an accepted job")
+        job: Job = await until(accepted, "an accepted job")
+        return job
 
     def seen(self, *, actor: str = ADA, channel: str = PICTURES) -> list[Json]:
-        """Give the messages a person sees."""
+        """Return the messages a person sees."""
         return self.world.messages_for(actor, channel)
 
     def clips(self, *, actor: str = ADA, channel: str = PICTURES) -> list[Json]:
-        """Give the messages with a clip."""
+        """Return the messages with a clip."""
         return [item for item in self.seen(actor=actor, channel=channel) if clip_of(item)]
 
-    async def answer(self, interaction: Any, *, actor: str = ADA, channel: str = PICTURES) -> str:
+    async def answer(self, interaction: Interaction, *, actor: str = ADA, channel: str = PICTURES) -> str:
         """Wait for the text of a private answer to an interaction."""
 
         def found() -> str | None:
@@ -151,7 +154,7 @@ class Edge:
         return str(await until(found, "a private answer"))
 
     async def clip(self, *, channel: str = PICTURES, actor: str = ADA, count: int = 1) -> Json:
-        """Wait for a clip and give its message."""
+        """Wait for a clip and return its message."""
         found = await until(
             lambda: (clips := self.clips(actor=actor, channel=channel)) and len(clips) >= count and clips, "a clip"
         )
@@ -162,18 +165,19 @@ class Edge:
         assert job is not None
         return job
 
-    async def delivered(self, number: int = 1, state: str = "sent", timeout: float = 15.0) -> Any:
-        """Wait until a job's delivery has that state, and give it."""
+    async def delivered(self, number: int = 1, state: str = "sent", timeout: float = 15.0) -> Delivery:
+        """Wait until a job's delivery has that state, and return it."""
 
-        async def reached() -> Any:
+        async def reached() -> Delivery | None:
             delivery = await self.store.deliveries.of_job(number)
             return delivery if delivery and delivery.state == state else None
 
-        return await until(reached, f"job {number} {state}", timeout)
+        delivery: Delivery = await until(reached, f"job {number} {state}", timeout)
+        return delivery
 
 
 def clip_of(message: Json) -> Json | None:
-    """Give a message's clip attachment."""
+    """Return a message's clip attachment."""
     for item in message["attachments"]:
         if item["filename"].removeprefix("SPOILER_").startswith("vivant-"):
             return dict(item)
@@ -181,13 +185,13 @@ def clip_of(message: Json) -> Json | None:
 
 
 def count_clips(clips: list[Json], jobs: int) -> list[int]:
-    """Give how many of the clips belong to each of the jobs 1 to `jobs`; their buttons tell."""
+    """Return how many of the clips belong to each of the jobs 1 to `jobs`; their buttons tell."""
     owners = [int(buttons(clip["components"])["Again"].split(":")[2]) for clip in clips]
     return [owners.count(number) for number in range(1, jobs + 1)]
 
 
 def words(node: Any) -> str:
-    """Give every text in a message, whatever its layout."""
+    """Return every text in a message, whatever its layout."""
     if isinstance(node, list):
         return "\n".join(filter(None, map(words, node)))
     if isinstance(node, dict):
@@ -197,7 +201,7 @@ def words(node: Any) -> str:
 
 
 def buttons(node: Any) -> dict[str, str]:
-    """Give the custom ids of a message's buttons by label."""
+    """Return the custom ids of a message's buttons by label."""
     if isinstance(node, list):
         return {label: custom for item in node for label, custom in buttons(item).items()}
     if not isinstance(node, dict):
@@ -263,7 +267,7 @@ class Start(Protocol):
 
 
 def starter(folder: Path) -> Start:
-    """Give a Start whose bots share a data folder."""
+    """Return a Start whose bots share a data folder."""
 
     @contextlib.asynccontextmanager
     async def started(**more: Any) -> AsyncIterator[Edge]:
@@ -275,5 +279,5 @@ def starter(folder: Path) -> Start:
 
 
 def hanging() -> FakeBackend:
-    """Give a backend whose renders never end."""
+    """Return a backend whose renders never end."""
     return FakeBackend(usual=Act(steps=1, hangs=True))

@@ -24,6 +24,8 @@ FAKE_EXECUTOR = (sys.executable, "-m", "tests.support.fake_executor")
 
 CLIP_WIDTH, CLIP_HEIGHT, CLIP_FRAMES = 64, 36, 5
 
+ProgressCallback = Callable[[Progress], None]
+
 
 @functools.cache
 def tiny_clip(format: Format = Format.MP4) -> bytes:
@@ -88,7 +90,7 @@ class FakeBackend:
     def __post_init__(self) -> None:
         self._script = iter(self.script)
         self._free_slots = asyncio.Semaphore(self.at_once or self.slots)
-        self._closing = asyncio.Event()
+        self.closing = asyncio.Event()
         self.ready = asyncio.Event()
 
     async def start(self) -> None:
@@ -100,12 +102,12 @@ class FakeBackend:
     def preload(self, variant: str) -> None:
         self.loaded.append(variant)
 
-    async def render(self, request: RenderRequest, on_progress: Callable[[Progress], None]) -> Rendered:
+    async def render(self, request: RenderRequest, on_progress: ProgressCallback) -> Rendered:
         async with self._free_slots:
             self.requests.append(request)
             act = next(self._script, self.usual)
-            playing = asyncio.ensure_future(self._play(act, request, on_progress))
-            closing = asyncio.ensure_future(self._closing.wait())
+            playing = asyncio.ensure_future(self.play(act, request, on_progress))
+            closing = asyncio.ensure_future(self.closing.wait())
             try:
                 await asyncio.wait({playing, closing}, return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError:
@@ -120,9 +122,10 @@ class FakeBackend:
             return playing.result()
 
     async def close(self) -> None:
-        self._closing.set()
+        self.closing.set()
 
-    async def _play(self, act: Act, request: RenderRequest, on_progress: Callable[[Progress], None]) -> Rendered:
+    async def play(self, act: Act, request: RenderRequest, on_progress: ProgressCallback) -> Rendered:
+        """Do with one request what `act` says, however long it takes."""
         for step in range(act.steps):
             on_progress(Progress(Phase.DENOISE, step, act.steps))
             await asyncio.sleep(act.step_seconds)

@@ -81,6 +81,12 @@ async def kept(store: JobStore, job_id: int = 1) -> Job:
     return job
 
 
+def failure(job: Job) -> dict[str, Any]:
+    """Return why a job failed, which it must have."""
+    assert job.failure is not None
+    return job.failure
+
+
 def faults(db: Statements) -> list[object]:
     """Find every row in which lanes or outbox disagree with the jobs, and everything that SQLite finds broken."""
     lanes = """

@@ -283,11 +283,12 @@ class CatchesNothing(Poster):
 async def test_one_poisoned_delivery_stops_no_other_and_is_tried_again(sandbox: Sandbox, tmp_path: Path) -> None:
     async with running_edge(tmp_path, sandbox, posting=Poisoned) as edge:
         await edge.queued()
-        await until(lambda: len(edge.rests) >= 2, "a second try of the poisoned one")
+        await until(lambda: len(edge.rests) >= 2, "a second attempt of the poisoned one")
         await edge.queued()
         await edge.delivered(2)
-        assert (await edge.store.deliveries.of_job(1)).state in ("pending", "sending")
-        assert (await edge.store.deliveries.of_job(1)).error == "ZeroDivisionError"
+        poisoned = await edge.store.deliveries.of_job(1)
+        assert poisoned is not None and poisoned.state in ("pending", "sending")
+        assert poisoned.error == "ZeroDivisionError"
 
 
 async def test_without_the_catch_all_the_same_poison_stops_the_poster(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from bot.edge.pacing import BURST, INTERVAL_MS, pace, paced_start
 from bot.queue.database import StoreFull
+from bot.queue.store import Settings
 from bot.sandbox.server import Sandbox
 from tests.support.edge import running_edge
+from tests.support.jobs import opened
 
 
 async def test_starts_are_counted_and_paced(tmp_path: Path) -> None:
@@ -25,22 +27,19 @@ async def test_starts_are_counted_and_paced(tmp_path: Path) -> None:
 DAY_MS = 24 * 3_600_000
 
 
-class FullDisk:
-    """A store that has room for nothing."""
-
-    @property
-    def settings(self) -> FullDisk:
-        return self
-
-    async def get(self, key: str) -> str | None:
-        return None
+class FullDisk(Settings):
+    """Settings on a disk that has no room for another one."""
 
     async def set(self, key: str, value: str | None) -> None:
         raise StoreFull("database or disk is full")
 
 
-async def test_a_full_disk_does_not_keep_the_bot_from_starting(caplog: pytest.LogCaptureFixture) -> None:
-    await asyncio.wait_for(paced_start(FullDisk(), lambda: 0), 5)
+async def test_a_full_disk_does_not_keep_the_bot_from_starting(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(tmp_path) as store:
+        store.settings = FullDisk(store.database)
+        await asyncio.wait_for(paced_start(store, lambda: 0), 5)
     assert "no room" in caplog.text
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.queue.job import JobState, QueuePosition
+from bot.queue.job import Job, JobState, QueuePosition
 from bot.texts.status import CardView, describe_progress, describe_queue, draw_bar, measure_progress
 from generator.protocol import Phase, Progress
 from tests.support.texts import make_job
@@ -31,7 +31,9 @@ def test_progress_never_goes_back_and_ends_full() -> None:
 
 def test_the_queue_names_nobody_of_another_server_and_fits_a_message() -> None:
     position = QueuePosition(position=1, waiting=9, eta_low_ms=10**9, eta_high_ms=10**10)
-    mine = [(make_job(id=10**9 + number, user_id=10**18), position) for number in range(60)]
+    mine: list[tuple[Job, QueuePosition | None]] = [
+        (make_job(id=10**9 + number, user_id=10**18), position) for number in range(60)
+    ]
     others = [make_job(id=number, user_id=10**18 + number) for number in range(60)]
     elsewhere = replace(others[0], route=replace(others[0].route, guild_id=99))
     text = describe_queue(mine, [elsewhere, *others[1:]], begun=set(), guild_id=3, now_ms=10**13, hold=None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 from bot.queue.job import JobState, Limits
 from bot.queue.spool import Spool
@@ -12,8 +11,8 @@ from bot.work.crew import Crew
 from bot.work.gate import Gate, HoldCause
 from bot.work.worker import Worker
 from generator.protocol import Rendered, RenderRequest
-from tests.support.bench import at_work, lost
-from tests.support.fakes import Act, FakeBackend
+from tests.support.bench import Bench, at_work, lost
+from tests.support.fakes import Act, FakeBackend, ProgressCallback
 from tests.support.jobs import new_job, opened
 
 
@@ -45,13 +44,16 @@ async def test_no_gpu_idles_while_another_takes_jobs_in_advance(tmp_path: Path) 
         spool, gate = Spool(tmp_path / "spool", min_free_bytes=0), Gate()
         backends = [FakeBackend(usual=Act(hangs=True), slots=2, at_once=1) for _ in range(2)]
         crew = Crew()
-        workers = [Worker(store, spool, backend, gate=gate, crew=crew) for backend in backends]
+        benches = [Bench(store, spool, backend, gate=gate, crew=crew) for backend in backends]
         for _ in range(3):
             await store.jobs.enqueue(new_job())
-        running = [asyncio.create_task(worker.run()) for worker in workers]
-        async with asyncio.timeout(20):
-            while len(await store.jobs.active()) > len([j for j in await store.jobs.active() if j.attempt]):
-                await asyncio.sleep(0.01)
+        running = [asyncio.create_task(bench.worker.run()) for bench in benches]
+
+        async def all_claimed_and_two_begun() -> bool:
+            begun = sum(len(backend.requests) for backend in backends)
+            return (await store.jobs.counts())[JobState.RUNNING] == 3 and begun >= 2
+
+        await benches[0].until(all_claimed_and_two_begun)
         assert [len(backend.requests) for backend in backends] == [1, 1]
         for task in running:
             task.cancel()
@@ -63,36 +65,42 @@ async def test_a_slot_takes_nothing_in_advance_while_another_gpu_idles(tmp_path:
         spool, crew, ends = Spool(tmp_path / "spool", min_free_bytes=0), Crew(), [asyncio.Event() for _ in range(5)]
 
         class Stepwise(FakeBackend):
-            async def _play(self, act: Act, request: RenderRequest, on_progress: Any) -> Rendered:
+            async def play(self, act: Act, request: RenderRequest, on_progress: ProgressCallback) -> Rendered:
                 await ends[request.job].wait()
-                return await super()._play(act, request, on_progress)
+                return await super().play(act, request, on_progress)
 
         backends = [Stepwise(slots=2, at_once=1) for _ in range(2)]
-        workers = [Worker(store, spool, backend, crew=crew) for backend in backends]
-        running = [asyncio.create_task(worker.run()) for worker in workers]
+        benches = [Bench(store, spool, backend, crew=crew) for backend in backends]
+        running = [asyncio.create_task(bench.worker.run()) for bench in benches]
 
         async def until_running(count: int) -> None:
-            async with asyncio.timeout(20):
-                while [job.state for job in await store.jobs.active()].count(JobState.RUNNING) != count:
-                    await asyncio.sleep(0.01)
+            async def reached() -> bool:
+                return (await store.jobs.counts())[JobState.RUNNING] == count == len(has(0) | has(1))
+
+            await benches[0].until(reached)
+
+        def has(gpu: int) -> set[int]:
+            """Return the jobs that a GPU's worker has: it tells of each one when it begins and when it has ended."""
+            changes = benches[gpu].changes
+            return {job_id for job_id in changes if changes.count(job_id) == 1}
 
         for _ in range(3):
             await store.jobs.enqueue(new_job())
         await until_running(3)
-        ahead = next(worker for worker in workers if len(worker._renders) == 2)
-        other = workers[1 - workers.index(ahead)]
-        for worker, left in ((other, 2), (ahead, 1)):  # one GPU ends its only job, the other its first of two
-            ends[min(worker._renders)].set()
+        ahead = next(gpu for gpu in (0, 1) if len(has(gpu)) == 2)
+        other = 1 - ahead
+        for gpu, left in ((other, 2), (ahead, 1)):  # one GPU ends its only job, the other its first of two
+            ends[min(has(gpu))].set()
             await until_running(left)
         job = await store.jobs.enqueue(new_job())
         await until_running(2)
-        assert job.id in other._renders
+        assert job.id in has(other)
         for task in running:
             task.cancel()
         await asyncio.wait(running)
 
 
-async def test_two_workers_share_one_line_and_one_gate(tmp_path: Path) -> None:
+async def test_two_workers_share_one_queue_and_one_gate(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         spool, gate = Spool(tmp_path / "spool", min_free_bytes=0), Gate()
         backends = [FakeBackend(usual=Act(step_seconds=0.01)), FakeBackend(usual=Act(step_seconds=0.01))]

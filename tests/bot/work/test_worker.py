@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,10 @@ from bot.queue.spool import Spool
 from bot.work.gate import HoldCause
 from bot.work.worker import STORM_CRASHES, Worker
 from generator.errors import BadFrames, DiskFull, RenderCrashed, RenderError
-from generator.protocol import Progress, Rendered, RenderRequest
+from generator.protocol import Rendered, RenderRequest
 from tests.support.bench import Bench, at_work, lost
-from tests.support.fakes import Act, FakeBackend
-from tests.support.jobs import new_job, opened
+from tests.support.fakes import Act, FakeBackend, ProgressCallback
+from tests.support.jobs import failure, kept, new_job, opened
 
 
 async def test_a_job_is_rendered_and_settled(tmp_path: Path) -> None:
@@ -28,7 +27,7 @@ async def test_a_job_is_rendered_and_settled(tmp_path: Path) -> None:
 
         assert job.clip == "1-1.mp4"
         assert bench.spool.path(job.clip).is_file()
-        assert (job.facts["width"], job.facts["frames"]) == (64, 5)
+        assert job.facts is not None and (job.facts["width"], job.facts["frames"]) == (64, 5)
         assert bench.progress[0][0] == job.id
         assert set(bench.changes) == {job.id}
 
@@ -56,7 +55,7 @@ async def test_an_error_that_no_retry_mends_is_settled_at_once(tmp_path: Path) -
     assert len(backend.requests) == 1
 
 
-async def test_a_lost_executor_means_another_try(tmp_path: Path) -> None:
+async def test_a_lost_executor_means_another_attempt(tmp_path: Path) -> None:
     backend = FakeBackend(script=[Act(error=lost())])
     async with at_work(tmp_path, backend) as bench:
         job = await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.RENDERED)
@@ -71,7 +70,7 @@ async def test_a_poison_job_fails_and_the_next_one_is_rendered(tmp_path: Path, e
         poison = await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.FAILED)
         await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.RENDERED)
 
-    assert (poison.failure["code"], poison.failure["attempts"]) == (error.code, 3)
+    assert (failure(poison)["code"], failure(poison)["attempts"]) == (error.code, 3)
 
 
 async def test_an_innocent_job_is_not_blamed_for_the_executors_end(tmp_path: Path) -> None:
@@ -92,7 +91,7 @@ async def test_a_crash_storm_stops_claiming_and_tells(tmp_path: Path) -> None:
 
         await bench.until(held)
         await bench.until_state(job.id, JobState.QUEUED)
-        assert (bench.gate.hold.cause, len(bench.storms)) == (HoldCause.CRASH_STORM, 1)
+        assert (bench.hold.cause, len(bench.storms)) == (HoldCause.CRASH_STORM, 1)
         assert len(backend.requests) == STORM_CRASHES
 
         bench.worker.resume()
@@ -103,15 +102,17 @@ async def test_a_crash_storm_stops_claiming_and_tells(tmp_path: Path) -> None:
 async def test_a_closed_backend_ends_its_worker(tmp_path: Path) -> None:
     backend = FakeBackend(usual=Act(hangs=True), slots=2, at_once=1)
     async with opened(tmp_path) as store:
-        worker = Worker(store, Spool(tmp_path / "spool", min_free_bytes=0), backend)
-        running = asyncio.create_task(worker.run())
+        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), backend)
+        running = asyncio.create_task(bench.worker.run())
         for _ in range(2):
             await store.jobs.enqueue(new_job())
-        async with asyncio.timeout(20):
-            while len(worker._renders) < 2:
-                await asyncio.sleep(0.01)
-            await backend.close()
-            await running
+
+        async def both_given_to_the_backend() -> bool:
+            return set(bench.changes) == {1, 2}
+
+        await bench.until(both_given_to_the_backend)
+        await backend.close()
+        await asyncio.wait_for(running, 20)
         assert [job.state for job in await store.jobs.active()] == [JobState.QUEUED] * 2
 
 
@@ -152,7 +153,7 @@ class SlowToAnswer(FakeBackend):
         self.may_answer = asyncio.Event()
         self.interrupted = False
 
-    async def render(self, request: RenderRequest, on_progress: Callable[[Progress], None]) -> Rendered:
+    async def render(self, request: RenderRequest, on_progress: ProgressCallback) -> Rendered:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -174,7 +175,7 @@ async def test_a_second_cancel_does_not_interrupt_the_wait_that_the_first_began(
         await asyncio.sleep(0)
         assert bench.worker.cancel(job.id), "the second press is answered like the first"
         await asyncio.sleep(0)
-        assert (await bench.store.jobs.get(job.id)).state is JobState.RUNNING
+        assert (await kept(bench.store, job.id)).state is JobState.RUNNING
         backend.may_answer.set()
         await bench.until_state(job.id, JobState.CANCELLED)
     assert not backend.interrupted
@@ -184,7 +185,7 @@ async def test_resuming_does_not_claim_that_the_disk_has_room(tmp_path: Path) ->
     async with at_work(tmp_path, FakeBackend()) as bench:
         bench.gate.close(HoldCause.DISK_FULL, "no room")
         bench.worker.resume()
-        assert bench.gate.hold.cause is HoldCause.DISK_FULL
+        assert bench.hold.cause is HoldCause.DISK_FULL
 
 
 async def test_stopping_gives_the_job_back_uncounted_and_quickly(tmp_path: Path) -> None:
@@ -199,16 +200,16 @@ async def test_stopping_gives_the_job_back_uncounted_and_quickly(tmp_path: Path)
 
         assert asyncio.get_running_loop().time() - start < 3
         assert running.cancelled()
-        assert (await store.jobs.get(job.id)).state is JobState.QUEUED
+        assert (await kept(store, job.id)).state is JobState.QUEUED
 
 
 class Stubborn(FakeBackend):
     """Ignores being cancelled for ever."""
 
-    async def render(self, request: RenderRequest, on_progress: Callable[[Progress], None]) -> Rendered:
-        while not self._closing.is_set():
+    async def render(self, request: RenderRequest, on_progress: ProgressCallback) -> Rendered:
+        while not self.closing.is_set():
             with contextlib.suppress(asyncio.CancelledError):
-                await self._closing.wait()
+                await self.closing.wait()
         raise lost(cause="closed")
 
 
@@ -223,7 +224,7 @@ async def test_a_stubborn_render_does_not_hold_up_the_stop(tmp_path: Path) -> No
         await asyncio.wait({running}, timeout=6)
 
         assert running.done()
-        assert (await store.jobs.get(job.id)).state is JobState.QUEUED
+        assert (await kept(store, job.id)).state is JobState.QUEUED
         await backend.close()
 
 
@@ -237,7 +238,7 @@ async def test_a_closed_backend_ends_the_worker_and_keeps_the_job(tmp_path: Path
         await backend.close()
         await asyncio.wait_for(running, 5)
 
-        assert (await store.jobs.get(job.id)).state is JobState.QUEUED
+        assert (await kept(store, job.id)).state is JobState.QUEUED
 
 
 async def test_pause_starts_nothing_and_lets_the_running_one_finish(tmp_path: Path) -> None:
@@ -248,8 +249,8 @@ async def test_pause_starts_nothing_and_lets_the_running_one_finish(tmp_path: Pa
         second = await bench.store.jobs.enqueue(new_job())
         await bench.until_state(first.id, JobState.RENDERED)
 
-        assert (await bench.store.jobs.get(second.id)).state is JobState.QUEUED
-        assert bench.gate.hold.detail == "updating the driver"
+        assert (await kept(bench.store, second.id)).state is JobState.QUEUED
+        assert bench.hold.detail == "updating the driver"
         bench.gate.open(HoldCause.PAUSED)
         await bench.until_state(second.id, JobState.RENDERED)
 
@@ -275,7 +276,7 @@ async def test_nothing_is_started_while_the_disk_is_nearly_full(tmp_path: Path) 
 
         await bench.until(held)
         await asyncio.wait({running}, timeout=0.1)
-        assert bench.gate.hold.cause is HoldCause.DISK_FULL
+        assert bench.hold.cause is HoldCause.DISK_FULL
         assert len(backend.requests) == 1
         running.cancel()
         await asyncio.wait({running})
@@ -284,7 +285,7 @@ async def test_nothing_is_started_while_the_disk_is_nearly_full(tmp_path: Path) 
 class Careless(FakeBackend):
     """Raises what no backend should."""
 
-    async def render(self, request: RenderRequest, on_progress: Callable[[Progress], None]) -> Rendered:
+    async def render(self, request: RenderRequest, on_progress: ProgressCallback) -> Rendered:
         raise KeyError("a bug")
 
 
@@ -295,7 +296,7 @@ async def test_a_bug_in_the_backend_fails_the_job_and_not_the_worker(
         job = await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.FAILED)
         await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.FAILED)
 
-    assert job.failure["data"] == {"type": "KeyError"}
+    assert failure(job)["data"] == {"type": "KeyError"}
     assert "job=1" in caplog.text
 
 

@@ -49,7 +49,7 @@ async def test_forget_me_closes_the_card_of_a_clip_that_could_not_be_posted_yet(
         await until(lambda: edge.rests, "a failed post")
         asked = await edge.invoke("forget-me")
         await edge.answer(asked)
-        pressed = await edge.world.press(ADA, PICTURES, asked.message_id, f"vivant:forget:{ADA}:")
+        pressed = await edge.world.press(ADA, PICTURES, str(asked.message_id), f"vivant:forget:{ADA}:")
         await edge.answer(pressed)
         card = edge.seen()[0]
         assert "Cancelled" in words(card)

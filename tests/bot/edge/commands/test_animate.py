@@ -17,7 +17,7 @@ async def test_a_picture_becomes_a_clip_that_mentions_only_its_person(start: Sta
         message = await edge.clip()
         await edge.delivered()
         assert interaction.state is State.ANSWERED
-        assert interaction.acknowledged_after < 0.5
+        assert interaction.acknowledged_after is not None and interaction.acknowledged_after < 0.5
         assert edge.world.messages.notified == [(ADA, message["id"])]
         assert message["message_reference"]["message_id"] == interaction.message_id
         attachment = clip_of(message)

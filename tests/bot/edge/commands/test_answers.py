@@ -8,8 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from bot.queue.job import Job, Limits, wall_clock_ms
+from bot.queue.jobs import Jobs
+from bot.queue.store import JobStore
 from bot.sandbox.world.interactions import State
 from bot.sandbox.world.standard import OLGA
+from generator.variants import BUILT_IN
 from tests.support.edge import Start
 
 
@@ -24,20 +28,23 @@ async def test_a_command_that_came_too_late_leaves_no_job(start: Start) -> None:
         assert await edge.store.jobs.active() == []
 
 
-class BrokenStore:
-    @property
-    def jobs(self) -> BrokenStore:
-        return self
-
-    async def active(self) -> None:
+class BrokenJobs(Jobs):
+    async def active(self) -> list[Job]:
         raise ZeroDivisionError("a secret")
+
+
+def broken_store(store: JobStore) -> JobStore:
+    """Return a store on the same database that cannot list its jobs."""
+    broken = JobStore(store.database, Limits(), BUILT_IN, wall_clock_ms)
+    broken.jobs = BrokenJobs(store.database, broken.deliveries, Limits(), BUILT_IN, wall_clock_ms)
+    return broken
 
 
 async def test_a_bug_in_a_command_gives_a_plain_sentence_and_no_token_in_the_log(
     start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with start() as edge:
-        edge.client.services = replace(edge.services, store=BrokenStore())
+        edge.client.services = replace(edge.services, store=broken_store(edge.store))
         broken = await edge.invoke("queue")
         assert "went wrong on my side" in await edge.answer(broken)
         assert f"interaction={broken.id}" in caplog.text

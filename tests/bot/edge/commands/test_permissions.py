@@ -51,7 +51,7 @@ async def test_privacy_and_forget_me_work_where_the_bot_does_not(start: Start) -
         assert "24 hours" in await edge.answer(await edge.invoke("privacy"))
         asked = await edge.invoke("forget-me")
         await edge.answer(asked)
-        pressed = await edge.world.press(ADA, PICTURES, asked.message_id, f"vivant:forget:{ADA}:")
+        pressed = await edge.world.press(ADA, PICTURES, str(asked.message_id), f"vivant:forget:{ADA}:")
         assert "know nothing about you" in await edge.answer(pressed)
         assert await edge.store.jobs.of_user(int(ADA)) == []
 

@@ -104,7 +104,9 @@ async def test_a_bug_before_the_job_is_accepted_leaves_no_picture_behind(start: 
         assert list(edge.spool.folder.iterdir()) == []
 
 
-async def test_a_full_queue_and_a_full_disk_are_refused_and_keep_what_was_accepted(start: Start) -> None:
+async def test_a_full_queue_and_a_full_disk_are_refused_and_keep_what_was_accepted(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with start(backend=hanging(), config={"queue": {"max_queued_per_user": 1}}) as edge:
         await edge.queued()
         await until(lambda: edge.backend.requests, "the first job runs")
@@ -113,7 +115,7 @@ async def test_a_full_queue_and_a_full_disk_are_refused_and_keep_what_was_accept
         assert "most for one person" in await edge.answer(refused)
         await until(lambda: len(edge.seen(actor=BEN)) == 2, "nothing public is left")
         assert len(list(edge.spool.folder.iterdir())) == 2
-        edge.spool._min_free_bytes = 2**62
+        monkeypatch.setattr(edge.spool, "free_bytes", lambda: 0)
         refused = await edge.animate(actor=BEN)
         assert "disk is nearly full" in await edge.answer(refused, actor=BEN)
         assert len(await edge.store.jobs.active()) == 2
