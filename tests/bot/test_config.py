@@ -89,7 +89,9 @@ def test_a_mistake_in_the_environment_is_told_as_such(
     "text", ["gpus = [1, 0]", "device = 'cuda'\ngpus = [0]", "device = 'cuda:1'", "device = 'cpu'"]
 )
 def test_devices_and_gpus_that_fit_are_taken(tmp_path: Path, text: str) -> None:
-    load_config(write(tmp_path, f"[generator]\n{text}"))
+    wanted = tomllib.loads(text)
+    generator = load_config(write(tmp_path, f"[generator]\n{text}")).generator
+    assert generator.model_dump(include=set(wanted)) == wanted
 
 
 def test_a_named_file_that_is_missing_says_what_to_copy(tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ def test_what_is_no_protocol_line_is_a_value_error(line: bytes) -> None:
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "mps", "cuda", "cuda:0", "cuda:12"])
 def test_the_devices_that_a_configuration_may_name(device: str) -> None:
+    """A SettingsError would fail this."""
     check_device(device)
 
 

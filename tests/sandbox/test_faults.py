@@ -238,8 +238,9 @@ async def test_discord_py_resumes_and_hears_the_command_it_missed(
 async def test_discord_py_identifies_again_after_an_invalid_session(sandbox: Sandbox) -> None:
     async with listening(sandbox) as heard:
         sandbox.gateway.invalidate()
-        while sandbox.world.identifies < 2:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(20):
+            while sandbox.world.identifies < 2:
+                await asyncio.sleep(0.01)
         interaction = await sandbox.world.invoke(ADA, PICTURES, "ping")
         assert await heard.get() == int(interaction.id)
         assert sandbox.gateway.resumes == 0

@@ -44,17 +44,15 @@ MINUTES = 60
 
 
 async def require_one_clip(edge: Edge, channel: str = PICTURES) -> None:
-    """Hold what every fault must leave true: one clip for the job, told to its person once."""
+    """Assert what every fault must leave true: one clip for the job, told to its person once."""
+
+    async def quiet() -> bool:
+        return not await edge.store.deliveries.due()
+
     await edge.delivered(timeout=30)
-    await asyncio.wait_for(_quiet(edge), 10)
+    await until(quiet, "nothing left to deliver")
     assert len(edge.clips(channel=channel)) == 1
     assert [person for person, _ in edge.world.messages.notified] == [ADA]
-
-
-async def _quiet(edge: Edge) -> None:
-    """Wait until nothing is owed any more."""
-    while await edge.store.deliveries.due():
-        await asyncio.sleep(0.01)
 
 
 # -- one clip under every fault ------------------------------------------------------------------------------------
@@ -187,7 +185,7 @@ async def test_an_outage_is_waited_out_with_longer_and_longer_rests(edge: Edge) 
 
 
 async def _storm(folder: Path, jobs: int, seed: int, posting: type[Posting] = Posting) -> tuple[list[int], int]:
-    """Give how many clips each job got while faults of all kinds fall at random, and how many fell."""
+    """Return how many clips each job got while faults of all kinds fall at random, and how many fell."""
     async with Sandbox(faults=FaultScript(seed)) as sandbox:
         for fault in (LoseReply(), LoseReply(reset=False), Reset(), CutUpload(), server_error(503), rate_limited(0.02)):
             sandbox.faults.add(fault, *POSTS, times=None, probability=0.1)

@@ -23,28 +23,28 @@ async def test_the_card_ends_on_the_last_word_after_a_storm_of_progress(sandbox:
         await until(lambda: "here is the clip" in words(edge.seen()[0]), "the last word")
         for _ in range(50):
             edge.cards.progressed(job.id)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # 4 times edit_seconds: nothing announces an edit that does not come
         assert "here is the clip" in words(edge.seen()[0])
         edits = edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}")
         assert len(edits) < 20
 
 
-async def test_waiting_cards_follow_their_place_without_flooding(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_waiting_cards_follow_their_position_without_flooding(sandbox: Sandbox, tmp_path: Path) -> None:
     backend = FakeBackend(usual=Act(hangs=True))
     async with running_edge(tmp_path, sandbox, backend=backend) as edge:
         for _ in range(4):
             await edge.queued()
-        await until(lambda: "Number 3" in words(edge.seen()[3]), "the last one's place")
+        await until(lambda: "Number 3" in words(edge.seen()[3]), "the last one's position")
         await edge.invoke("cancel", {"job": 1})
         moved = ("Cancelled", "Bringing it to life", "Next in the queue", "Number 2")
         await until(
-            lambda: all(place in words(card) for place, card in zip(moved, edge.seen()[:4], strict=True)),
+            lambda: all(position in words(card) for position, card in zip(moved, edge.seen()[:4], strict=True)),
             "all moved up",
         )
         edits = len(edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}"))
         for _ in range(20):
             edge.cards.queue_changed()
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # 6 times queue_seconds: nothing announces an edit that does not come
         assert len(edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}")) == edits
 
 
@@ -55,7 +55,7 @@ async def test_times_that_have_passed_are_told_anew(sandbox: Sandbox, tmp_path: 
 
 
 async def _first_time_told(edge: Edge) -> int:
-    """Let one job wait behind another, and give the time on its card."""
+    """Let one job wait behind another, and return the time on its card."""
     await edge.queued()
     await until(lambda: edge.backend.requests, "the first job runs")
     await edge.queued()

@@ -45,6 +45,7 @@ def test_a_nearly_full_disk_is_refused_before_anything_is_written(tmp_path: Path
 
 
 def test_an_ordinary_disk_has_enough_free_space(spool: Spool) -> None:
+    """A SpoolFull would fail this."""
     spool.require_room()
 
 

@@ -150,6 +150,7 @@ class SlowToAnswer(FakeBackend):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.told = asyncio.Event()
         self.may_answer = asyncio.Event()
         self.interrupted = False
 
@@ -157,6 +158,7 @@ class SlowToAnswer(FakeBackend):
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
+            self.told.set()
             try:
                 await self.may_answer.wait()
             except asyncio.CancelledError:
@@ -172,9 +174,8 @@ async def test_a_second_cancel_does_not_interrupt_the_wait_that_the_first_began(
         await bench.until_state(job.id, JobState.RUNNING)
         await bench.store.jobs.cancel(job.id)
         assert bench.worker.cancel(job.id)
-        await asyncio.sleep(0)
+        await asyncio.wait_for(backend.told.wait(), 20)
         assert bench.worker.cancel(job.id), "the second press is answered like the first"
-        await asyncio.sleep(0)
         assert (await kept(bench.store, job.id)).state is JobState.RUNNING
         backend.may_answer.set()
         await bench.until_state(job.id, JobState.CANCELLED)

@@ -134,7 +134,8 @@ async def test_op_7_asks_to_reconnect_and_the_session_stays(sandbox: Sandbox, bo
     await socket.receive(op=7)
     await socket.ws.close(code=4000)
     again = await resume(bot, sandbox, ready, socket.sequence)
-    await again.receive("RESUMED")
+    assert (await again.receive("RESUMED"))["s"] > socket.sequence
+    assert sandbox.gateway.resumes == 1
 
 
 async def test_identifies_are_counted_against_the_daily_limit(sandbox: Sandbox, bot: RawBot) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import replace
 
@@ -61,4 +60,3 @@ async def test_no_answer_of_the_whole_tour_speaks_to_everybody(start: Start) -> 
             "everyone" in json.dumps(body.get("allowed_mentions", {})) for body in bodies if isinstance(body, dict)
         )
         assert edge.world.messages.notified == []
-        await asyncio.sleep(0)
