@@ -1,4 +1,4 @@
-"""The files around the code that forges and people read: they parse, and they say what belongs together."""
+"""The files around the code that forges and people read say what belongs together; the tests keep their habits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+
+from tests.support.source_checks import claimless_tests, private_uses
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -57,3 +60,55 @@ def test_the_security_notice_names_rooms_that_exist() -> None:
     text = (ROOT / "SECURITY.md").read_text()
     rooms = re.findall(r"`((?:bot|generator)/[^`]*)`", text)
     assert rooms and all((ROOT / room).exists() for room in rooms)
+
+
+# -- the tests ---------------------------------------------------------------------------------------------------------
+
+TESTS = {str(path.relative_to(ROOT)): path.read_text() for path in sorted((ROOT / "tests").rglob("*.py"))}
+
+UNMENDED: dict[str, set[str]] = {
+    "tests/benchmarks/gpu.py": {"_place_unet"},
+    "tests/benchmarks/gpu_cards.py": {"_wanted", "_ready"},
+    "tests/generator/model/lean/test_compiled.py": {"_compiler", "_wanted", "_ready"},
+    "tests/generator/model/lean/test_lean.py": {"_copy", "_filled"},
+    "tests/generator/model/test_device.py": {"_refusal"},
+}
+"""private names of the model's room that its tests and benchmarks still use"""
+
+
+def test_no_test_uses_a_private_name_of_ours() -> None:
+    found = [(name, *use.split(": ")) for name, source in TESTS.items() for use in private_uses(source)]
+    assert [f"{name}:{line}: {used}" for name, line, used in found if used not in UNMENDED.get(name, ())] == []
+    assert {name for name, _, _ in found} == UNMENDED.keys(), "what is mended leaves the list"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "worker._renders",
+        "workers[0]._renders",
+        "super()._play()",
+        "from bot.app import _parts",
+        "setattr(spool, '_min_free_bytes', 0)",
+        "monkeypatch.setattr('bot.edge.client._DELAY', 0)",
+        "class Stubborn(FakeBackend):\n    def render(self):\n        return self._closing",
+    ],
+)
+def test_each_way_to_a_private_name_is_found(source: str) -> None:
+    assert len(private_uses(source)) == 1
+
+
+def test_names_of_its_own_and_named_exceptions_are_no_private_uses() -> None:
+    own = "class Own:\n    def __init__(self):\n        self._here = 1\n    def _mine(self):\n        return self._here"
+    derived = "class Derived(Own):\n    def ask(self):\n        return self._mine() + self.__doc__"
+    assert private_uses(f"{own}\n{derived}\nos._exit(1)\nfrom torch import __version__") == []
+
+
+def test_every_test_states_its_claim() -> None:
+    assert [f"{name}: {test}" for name, source in TESTS.items() for test in claimless_tests(source)] == []
+
+
+def test_a_test_without_a_claim_is_found() -> None:
+    claims = "def test_a(): assert x\ndef test_b(): assert_it(x)\nasync def test_c():\n    await until(x)\n"
+    assert claimless_tests(claims + 'def test_d():\n    """A ValueError would fail this."""\n    f()\n') == []
+    assert claimless_tests(claims + "async def test_d():\n    await backend.close()\n") == ["test_d"]
