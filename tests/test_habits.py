@@ -66,20 +66,9 @@ def test_the_security_notice_names_rooms_that_exist() -> None:
 
 TESTS = {str(path.relative_to(ROOT)): path.read_text() for path in sorted((ROOT / "tests").rglob("*.py"))}
 
-UNMENDED: dict[str, set[str]] = {
-    "tests/benchmarks/gpu.py": {"_place_unet"},
-    "tests/benchmarks/gpu_cards.py": {"_wanted", "_ready"},
-    "tests/generator/model/lean/test_compiled.py": {"_compiler", "_wanted", "_ready"},
-    "tests/generator/model/lean/test_lean.py": {"_copy", "_filled"},
-    "tests/generator/model/test_device.py": {"_refusal"},
-}
-"""private names of the model's room that its tests and benchmarks still use"""
-
 
 def test_no_test_uses_a_private_name_of_ours() -> None:
-    found = [(name, *use.split(": ")) for name, source in TESTS.items() for use in private_uses(source)]
-    assert [f"{name}:{line}: {used}" for name, line, used in found if used not in UNMENDED.get(name, ())] == []
-    assert {name for name, _, _ in found} == UNMENDED.keys(), "what is mended leaves the list"
+    assert [f"{name}:{use}" for name, source in TESTS.items() for use in private_uses(source)] == []
 
 
 @pytest.mark.parametrize(
