@@ -70,7 +70,7 @@ def _within(name: str, prefixes: tuple[str, ...]) -> bool:
 
 
 def modules(root: Path = ROOT) -> dict[str, Path]:
-    """Give every module of the program by its dotted name."""
+    """Return every module of the program by its dotted name."""
     paths = [path for package in ("bot", "generator") for path in sorted((root / package).rglob("*.py"))]
     return {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
 
@@ -142,7 +142,7 @@ def rows() -> dict[str, int]:
 
 
 def row_of(name: str, known: Mapping[str, int]) -> int | None:
-    """Give a module's row: that of the longest room it lies in."""
+    """Return a module's row: that of the longest room it lies in."""
     rooms = [room for room in known if _within(name, (room,))]
     return known[max(rooms, key=len)] if rooms else None
 
@@ -172,7 +172,7 @@ def test_a_row_imports_only_from_itself_and_the_rows_below() -> None:
 
 
 def circle(imports: Mapping[str, set[str]]) -> list[str]:
-    """Give a circle of imports, or nothing."""
+    """Return a circle of imports, or nothing."""
     edges, done = own_imports(imports), set[str]()
 
     def visit(name: str, trail: tuple[str, ...]) -> list[str]:
@@ -192,7 +192,7 @@ def circle(imports: Mapping[str, set[str]]) -> list[str]:
 
 
 def loaded_after_importing(names: list[str]) -> set[str]:
-    """Give the top-level packages that a fresh Python holds after importing `names`."""
+    """Return the top-level packages that a fresh Python holds after importing `names`."""
     script = f"import importlib, json, sys\nfor name in {names!r}: importlib.import_module(name)\n"
     done = subprocess.run(
         [sys.executable, "-c", script + "print(json.dumps(sorted(sys.modules)))"],

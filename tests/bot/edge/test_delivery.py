@@ -194,7 +194,7 @@ async def _storm(folder: Path, jobs: int, seed: int, posting: type[Posting] = Po
                 await edge.queued(channel=(PICTURES, GENERAL, THREAD)[number % 3])
             for number in range(1, jobs + 1):
                 await edge.delivered(number, timeout=60)
-            clips = [clip for place in (PICTURES, GENERAL, THREAD) for clip in edge.clips(channel=place)]
+            clips = [clip for channel in (PICTURES, GENERAL, THREAD) for clip in edge.clips(channel=channel)]
             counts = count_clips(clips, jobs)
             return counts, len(sandbox.faults.played)
 
@@ -217,12 +217,12 @@ async def test_the_same_storm_without_the_nonce_doubles_clips(tmp_path: Path) ->
 
 
 class WithoutNonce(Posting):
-    async def send(self, place: discord.abc.Messageable, job: Job, nonce: str) -> discord.Message:
-        return await super().send(place, job, secrets.token_hex(8))
+    async def send(self, channel: discord.abc.Messageable, job: Job, nonce: str) -> discord.Message:
+        return await super().send(channel, job, secrets.token_hex(8))
 
 
 class WithoutLookUp(Posting):
-    async def find(self, place: discord.PartialMessageable, job: Job, delivery: Delivery) -> discord.Message | None:
+    async def find(self, channel: discord.PartialMessageable, job: Job, delivery: Delivery) -> discord.Message | None:
         return None
 
 

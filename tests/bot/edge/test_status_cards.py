@@ -83,19 +83,19 @@ async def test_the_first_write_of_a_card_never_comes_after_the_last(sandbox: San
         sandbox.faults.add(server_error(502), "PATCH", "/webhooks/**", times=2)
         await edge.queued()
         await edge.delivered()
-        tries = ("PATCH", "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}")
-        await until(lambda: len(sandbox.record.asked(*tries)) == 3, "discord.py's third try of the first write")
+        first_write = ("PATCH", "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}")
+        await until(lambda: len(sandbox.record.asked(*first_write)) == 3, "discord.py's third attempt")
         await until(lambda: "here is the clip" in words(edge.seen()[0]), "the last word")
         assert not edge.seen()[0]["attachments"]
 
 
-async def test_a_second_try_does_not_begin_at_the_first_ones_progress(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_a_second_attempt_does_not_begin_at_the_first_ones_progress(sandbox: Sandbox, tmp_path: Path) -> None:
     lost = ExecutorLost("gone", cause="signal", innocent=False)
     backend = FakeBackend(script=[Act(steps=20, step_seconds=0.01, error=lost)], usual=Act(steps=0, hangs=True))
     async with running_edge(tmp_path, sandbox, backend=backend) as edge:
         await edge.queued()
-        await until(lambda: len(backend.requests) == 2, "the second try")
-        await until(lambda: "Nearly its turn" in words(edge.seen()[0]), "no progress of the first try")
+        await until(lambda: len(backend.requests) == 2, "the second attempt")
+        await until(lambda: "Nearly its turn" in words(edge.seen()[0]), "no progress of the first attempt")
         assert "0 being made, 1 up next" in await edge.answer(await edge.invoke("queue"))
 
 
