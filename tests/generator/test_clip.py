@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
@@ -15,11 +16,16 @@ from generator.errors import SettingsError
 def test_every_number_is_held_to_its_bounds(name: str) -> None:
     low, high = BOUNDS[name]
     plain = ClipSettings(min_guidance=1.0, max_guidance=10.0)
+
+    def with_value(value: Any) -> ClipSettings:
+        changes = {name: value}
+        return dataclasses.replace(plain, **changes)
+
     for value in (low, high):
-        dataclasses.replace(plain, **{name: value})  # type: ignore[arg-type]
+        with_value(value)
     for value in (low - 1, high + 1):
         with pytest.raises(SettingsError) as caught:
-            dataclasses.replace(plain, **{name: value})  # type: ignore[arg-type]
+            with_value(value)
         assert caught.value.data == {"setting": name, "value": value, "low": low, "high": high}
 
 

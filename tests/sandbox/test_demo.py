@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
 from bot.sandbox.demo import running_bot
 from bot.sandbox.server import Sandbox
@@ -95,8 +95,8 @@ async def test_cancel_ends_a_render(ada: Page) -> None:
 
 async def test_what_is_no_picture_is_refused_in_a_sentence(ada: Page) -> None:
     await type_command(ada, "animate")
-    file = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a picture"}
-    await ada.locator("input[type=file][data-option=image]").set_input_files(file)  # type: ignore[arg-type]
+    file: FilePayload = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a picture"}
+    await ada.locator("input[type=file][data-option=image]").set_input_files(file)
     await ada.keyboard.press("Enter")
     await expect(messages(ada).last).to_contain_text(re.compile("picture"), timeout=RENDER_MS)
     await expect(messages(ada).last).not_to_contain_text("Error")

@@ -48,7 +48,7 @@ async def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> No
 
 def is_gone(pid: int) -> bool:
     try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import discord
 import pytest
 
@@ -10,12 +13,9 @@ from bot.queue.deliveries import LONGEST_WAIT_MS
 
 
 def refusal(status: int, code: int = 0) -> discord.HTTPException:
-    class Response:
-        reason = ""
-
-    Response.status = status  # type: ignore[attr-defined]
+    response: Any = SimpleNamespace(status=status, reason="")
     kind = {403: discord.Forbidden, 404: discord.NotFound}.get(status, discord.HTTPException)
-    return kind(Response(), {"code": code, "message": ""})  # type: ignore[arg-type]
+    return kind(response, {"code": code, "message": ""})
 
 
 @pytest.mark.parametrize(

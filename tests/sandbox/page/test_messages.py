@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, FilePayload, Page, expect
 
 from bot.sandbox.server import Sandbox
 from tests.support.browser import SAMPLE, messages, newest, open_page, run_command
@@ -115,8 +115,8 @@ async def test_a_message_with_a_picture_has_the_bots_entry_in_its_menu(ada: Page
 
 
 async def test_a_file_that_is_only_named_like_a_picture_is_shown_as_a_file(ada: Page) -> None:
-    file = {"name": "broken.png", "mimeType": "image/png", "buffer": b"not a picture"}
-    await ada.locator("#message-files").set_input_files(file)  # type: ignore[arg-type]
+    file: FilePayload = {"name": "broken.png", "mimeType": "image/png", "buffer": b"not a picture"}
+    await ada.locator("#message-files").set_input_files(file)
     await ada.locator("#message-text").fill("Here it is")
     await ada.keyboard.press("Enter")
     message = messages(ada).filter(has_text="Here it is").last
