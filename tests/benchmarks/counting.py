@@ -32,7 +32,7 @@ class LiveBytes(TorchDispatchMode):
     """
 
     def __init__(self, packed: Sequence[Packed] = ()) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch has no annotation here
         self.peak = 0
         self._packed = {each.flat.untyped_storage()._cdata for each in packed}
         self._live: dict[int, tuple[StorageWeakRef, int]] = {}

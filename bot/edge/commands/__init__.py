@@ -1,4 +1,7 @@
-"""Slash commands, the context menu and buttons: they validate what a person asks and enqueue a NewJob."""
+"""Slash commands, the context menu and buttons: they validate what a person asks and enqueue a NewJob.
+
+Tested in tests/bot/edge/test_client.py.
+"""
 
 from __future__ import annotations
 
