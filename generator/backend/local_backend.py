@@ -79,14 +79,14 @@ class LocalBackend:
                 raise lost_because("the backend is closed", cause="closed", innocent=True)
             try:
                 with self._in_flight.accepted(request, on_progress) as in_flight:
-                    return await self._rendered(in_flight)
+                    self._send("render", request)
+                    self._alarm.update()
+                    return await self._answer(in_flight)
             finally:
                 self._alarm.update()
 
-    async def _rendered(self, in_flight: InFlight) -> Rendered:
+    async def _answer(self, in_flight: InFlight) -> Rendered:
         try:
-            self._send("render", in_flight.request)
-            self._alarm.update()
             return await asyncio.shield(in_flight.done)
         except asyncio.CancelledError:
             await self._cancel(in_flight)
