@@ -142,7 +142,9 @@ def to_line(kind: str, payload: object = None, **extra: Any) -> bytes:
     body: dict[str, Any] = {"type": kind}
     if payload is not None:
         body |= dataclasses.asdict(payload)  # type: ignore[call-overload]
-    return json.dumps(body | extra, default=str, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    text = json.dumps(body | extra, default=str, ensure_ascii=False, separators=(",", ":"))
+    # A file's name that is no UTF-8 has surrogates in Python; json.loads reads them as they are written here.
+    return text.encode(errors="surrogatepass") + b"\n"
 
 
 def from_line(line: bytes) -> dict[str, Any]:

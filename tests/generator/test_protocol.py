@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,11 @@ def test_a_request_survives_the_pipe_whatever_its_settings_and_paths(settings: C
         max_bytes=10_000_000,
     )
     assert request_from_wire(from_line(to_line("render", request))) == request
+
+
+def test_a_path_that_is_no_utf8_survives_the_pipe() -> None:
+    name = os.fsdecode(b"/spool/caf\xe9.png")
+    assert from_line(to_line("prepare", source=Path(name)))["source"] == name
 
 
 def test_a_line_is_one_line_even_when_the_text_has_line_breaks() -> None:

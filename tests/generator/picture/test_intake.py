@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -95,6 +97,12 @@ async def test_a_refusal_carries_its_reason_and_its_facts(pictures: PictureChild
     error = await refusal(pictures, large)
     assert error.reason is PictureReason.TOO_MANY_PIXELS
     assert error.data["max_pixels"] == PictureLimits().max_pixels
+
+
+async def test_a_picture_whose_name_is_no_utf8_is_prepared(pictures: PictureChild, tmp_path: Path) -> None:
+    source = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png"))
+    shutil.copy(saved(tmp_path / "p.png"), source)
+    assert (await prepare(pictures, source)).source_width == 320
 
 
 async def test_many_pictures_at_once_each_get_their_own_answer(tmp_path: Path) -> None:
