@@ -193,6 +193,8 @@ class Posting:
                 except GeneratorError as error:
                     log.warning("job=%d could not be made to fit %d bytes: %s", job.id, budget, error.code)
                     return
+                except ClipGone as error:
+                    raise Unposted(DeadReason.CLIP_GONE) from error
                 yield smaller
                 size = budget
 

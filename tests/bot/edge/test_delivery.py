@@ -402,6 +402,17 @@ async def test_a_clip_too_large_in_every_size_is_a_dead_letter(edge: Edge) -> No
     assert (await edge.delivered(state="dead")).error == DeadReason.TOO_LARGE
 
 
+async def test_a_clip_that_is_deleted_between_two_sizes_is_a_dead_letter_at_once(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async with running_edge(tmp_path, sandbox, backend=NoisyBackend()) as edge:
+        sandbox.faults.add(Do(lambda: edge.spool.path("1-1.mp4").unlink()), *POSTS, skip=1)
+        sandbox.faults.add(payload_too_large(), *POSTS, times=2)
+        await edge.animate()
+        assert (await edge.delivered(state="dead")).error == DeadReason.CLIP_GONE
+        assert edge.rests == []
+
+
 class FullDisk:
     """Deliveries in a store whose disk is full for the first two notes that a post arrived."""
 
