@@ -22,7 +22,12 @@ from rich.markup import escape
 from bot.config import Config, ConfigError, load_config
 from bot.doctor import Check, Status, examine
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The command line: run, demo, doctor and the container's health check.",
+)
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 

@@ -96,6 +96,13 @@ def test_the_command_prints_a_remedy_for_each_problem_and_exits_1(tmp_path: Path
     assert all(check["remedy"] for check in problems)
 
 
+def test_the_help_is_for_operators_alone() -> None:
+    command = [sys.executable, "-m", "bot", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "run, demo, doctor" in done.stdout
+    assert "tests/" not in done.stdout
+
+
 def test_a_config_mistake_ends_the_command_with_its_sentence(tmp_path: Path) -> None:
     settings = tmp_path / "config.toml"
     settings.write_text("tokn = 1\n")
