@@ -115,7 +115,7 @@ class _RestartingChild:
         await self.stop()
         if not fresh:
             return await self.ask(request)  # it may have died while idle: only a fresh one's death is the picture's
-        raise PictureError(PictureReason.CORRUPT, f"the decoder {end}: {end.last_words}", what="crash")
+        raise PictureError(PictureReason.CORRUPT, f"the decoder {end}", what="crash")
 
     async def _answer(self, child: Child, request: dict[str, Any]) -> dict[str, Any] | None:
         seconds = self._limits.seconds

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from generator.clip import Framing, Shape
-from generator.errors import PictureError, PictureReason
+from generator.errors import PictureError, PictureReason, terminal_sentence
 from generator.memory import MIB
 from generator.picture.image import allow_formats, frame_picture
 from generator.picture.intake import PictureChild, Prepared
@@ -173,6 +173,7 @@ async def test_a_child_killed_at_work_refuses_that_picture_alone(pictures: Pictu
     with pytest.raises(PictureError) as caught:
         await task
     assert (caught.value.reason, caught.value.data["what"]) == (PictureReason.CORRUPT, "crash")
+    assert terminal_sentence(caught.value).startswith("This picture is damaged: the decoder was ended by SIGKILL. Save")
     await prepare(pictures, saved(tmp_path / "p.png"))
 
 
