@@ -178,12 +178,15 @@ class Worker:
             settings=job.settings,
             max_bytes=job.route.max_bytes,
         )
-        return await self._backend.render(request, partial(self._note_progress, job))
+        render = asyncio.current_task()
 
-    def _note_progress(self, job: Job, progress: Progress) -> None:
-        if job.id in self._renders:  # an event may come after the end of its render
-            self._crew.progress[job.id, job.attempt] = progress
-            self._on_step(job.id)
+        def note(progress: Progress) -> None:
+            # An event may come after the end of its render, also when the job's next attempt has begun.
+            if self._renders.get(job.id) is render:
+                self._crew.progress[job.id, job.attempt] = progress
+                self._on_step(job.id)
+
+        return await self._backend.render(request, note)
 
     async def _conclude(self, job: Job, render: asyncio.Task[Rendered]) -> None:
         if render.cancelled():

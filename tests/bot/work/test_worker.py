@@ -14,7 +14,7 @@ from bot.queue.spool import Spool
 from bot.work.gate import HoldCause
 from bot.work.worker import STORM_CRASHES, Worker
 from generator.errors import BadFrames, DiskFull, RenderCrashed, RenderError
-from generator.protocol import Rendered, RenderRequest
+from generator.protocol import Phase, Progress, Rendered, RenderRequest
 from tests.support.bench import Bench, at_work, lost
 from tests.support.fakes import Act, FakeBackend, ProgressCallback
 from tests.support.jobs import failure, kept, new_job, opened
@@ -71,6 +71,30 @@ async def test_a_poison_job_fails_and_the_next_one_is_rendered(tmp_path: Path, e
         await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.RENDERED)
 
     assert (failure(poison)["code"], failure(poison)["attempts"]) == (error.code, 3)
+
+
+async def test_progress_that_comes_after_its_attempt_is_not_kept(tmp_path: Path) -> None:
+    late: list[ProgressCallback] = []
+    kept_then: list[tuple[int, int]] = []
+
+    class Chatty(FakeBackend):
+        async def render(self, request: RenderRequest, on_progress: ProgressCallback) -> Rendered:
+            late.append(on_progress)
+            if request.attempt == 2:
+                late[0](Progress(Phase.DENOISE, 1, 3))
+                kept_then.extend(bench.crew.progress)
+            return await super().render(request, on_progress)
+
+    async with at_work(tmp_path, Chatty([Act(error=lost())])) as bench:
+        await bench.store.jobs.enqueue(new_job())
+        job = await bench.until_state(1, JobState.RENDERED)
+        assert (job.attempt, kept_then) == (2, [])
+        late[1](Progress(Phase.ENCODE, 1, 1))
+
+        async def forgotten() -> bool:
+            return bench.crew.progress == {}
+
+        await bench.until(forgotten)
 
 
 async def test_an_innocent_job_is_not_blamed_for_the_executors_end(tmp_path: Path) -> None:
