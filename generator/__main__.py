@@ -26,7 +26,7 @@ from generator import protocol
 from generator.backend.one_clip import ClipJob, make_clip
 from generator.clip import DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import GeneratorError, OutOfMemory, SettingsError, terminal_sentence
-from generator.memory import BESIDE_TORCH_GIB, GIB, MIB, PipelineKind, check_memory, plan_memory
+from generator.memory import BESIDE_TORCH_GIB, GIB, MIB, ClipSize, PipelineKind, check_memory, plan_memory
 from generator.protocol import ExecutorConfig, Rendered, check_device
 from generator.variants import BUILT_IN, Variant, variant_of_folder
 from generator.video.recipe import read_recipe
@@ -123,9 +123,9 @@ def plan(
     chosen = _variant(variant, None, None)
     with _shown_as_usage():
         check_memory(memory)
-    free, stock = int((vram_gib - BESIDE_TORCH_GIB) * GIB), pipeline is PipelineKind.STOCK
+    free, clip = int((vram_gib - BESIDE_TORCH_GIB) * GIB), ClipSize(*chosen.landscape, chosen.frames)
     try:
-        found = plan_memory(free, chosen, *chosen.landscape, chosen.frames, memory, stock=stock)
+        found = plan_memory(free, chosen, clip, memory, pipeline=pipeline)
     except OutOfMemory as error:
         _stop(f"A clip of {variant} {error.text}.")
     facts = {"variant": variant, "vram_gib": vram_gib, **dataclasses.asdict(found)}

@@ -200,21 +200,19 @@ _RUNG_OF_SETTING = {"full": "full", "model-offload": "resident", "lean": "split"
 _CAP = re.compile(r"^(\d+(?:\.\d+)?)\s?GiB$")
 
 
-def presets(clip: ClipSize, *, stock: bool = False) -> list[MemoryPlan]:
+def presets(clip: ClipSize, pipeline: PipelineKind = PipelineKind.LEAN) -> list[MemoryPlan]:
     """Return the pipeline's plans for a clip, the largest first, each with its predicted peak."""
-    plans = _STOCK_PLANS if stock else _LEAN_PLANS
+    plans = _STOCK_PLANS if pipeline is PipelineKind.STOCK else _LEAN_PLANS
     return [dataclasses.replace(plan, peak_bytes=predict_peak(plan, clip)) for plan in plans]
 
 
 def plan_memory(
     free_bytes: int | None,
     variant: Variant,
-    width: int,
-    height: int,
-    frames: int,
+    clip: ClipSize,
     memory: str = "auto",
     *,
-    stock: bool = False,
+    pipeline: PipelineKind = PipelineKind.LEAN,
     compile: bool = False,
 ) -> MemoryPlan:
     """Return the largest plan that fits into `free_bytes` (None: memory is no limit, as on a CPU).
@@ -224,9 +222,8 @@ def plan_memory(
     Raises OutOfMemory when not even the smallest plan fits, SettingsError when `memory` is none of these.
     """
     check_memory(memory)
-    clip = ClipSize(width, height, frames)
     free_bytes = None if variant.is_demo else _capped(free_bytes, memory)
-    plans = presets(clip, stock=stock)
+    plans = presets(clip, pipeline)
     if memory in _RUNG_OF_SETTING:
         plans = [_named(plans, _RUNG_OF_SETTING[memory])]
     elif free_bytes is not None:
@@ -277,7 +274,7 @@ def _named(plans: list[MemoryPlan], rung: str) -> MemoryPlan:
     return next((plan for plan in plans if plan.rung == rung), plans[0] if rung == "full" else plans[-1])
 
 
-def smaller_plan(plan: MemoryPlan, width: int, height: int, frames: int) -> MemoryPlan | None:
+def smaller_plan(plan: MemoryPlan, clip: ClipSize) -> MemoryPlan | None:
     """Return the plan to use after `plan` ran out of memory, or None when there is no smaller one.
 
     After a plan that compiles comes the same plan without compiling: compiling may have used the memory that was
@@ -285,7 +282,7 @@ def smaller_plan(plan: MemoryPlan, width: int, height: int, frames: int) -> Memo
     """
     if plan.compile:
         return dataclasses.replace(plan, compile=False)
-    plans = presets(ClipSize(width, height, frames), stock=plan.pipeline is PipelineKind.STOCK)
+    plans = presets(clip, plan.pipeline)
     rungs = [other.rung for other in plans]
     below = rungs.index(plan.rung) + 1 if plan.rung in rungs else len(rungs)
     return next((other for other in plans[below:] if other.peak_bytes < plan.peak_bytes), None)

@@ -15,7 +15,7 @@ from pathlib import Path
 from generator.clip import ClipSettings
 from generator.errors import OutOfMemory
 from generator.executor.device import Device
-from generator.memory import GIB, MARGIN_BYTES, MemoryPlan, plan_memory, smaller_plan
+from generator.memory import GIB, MARGIN_BYTES, ClipSize, MemoryPlan, PipelineKind, plan_memory, smaller_plan
 from generator.process.durable import written_aside
 from generator.protocol import ExecutorConfig
 
@@ -73,14 +73,14 @@ class Planner:
         `size` is width and height in pixels. Raises OutOfMemory when not even the smallest rung fits.
         """
         variant = self.config.variants[settings.variant]
-        stock = self.config.pipeline == "stock"
-        free = self.device.free_bytes()
+        pipeline = PipelineKind(self.config.pipeline)
+        free, clip = self.device.free_bytes(), ClipSize(*size, settings.frames)
         memory, compile = self.config.memory, self.config.compile
-        plan = plan_memory(free, variant, *size, settings.frames, memory, stock=stock, compile=compile)
+        plan = plan_memory(free, variant, clip, memory, pipeline=pipeline, compile=compile)
         remembered = self.remembered.get(self._gpu(), settings.variant, free or 0)
         below = plan if remembered else None
         while below is not None and below.rung != remembered:
-            below = smaller_plan(below, *size, settings.frames)
+            below = smaller_plan(below, clip)
         if below is None:
             return plan
         if compile:
@@ -89,7 +89,7 @@ class Planner:
 
     def below(self, plan: MemoryPlan, settings: ClipSettings, size: tuple[int, int], reason: str) -> MemoryPlan:
         """Return the next smaller plan, after `plan` ran out of memory. Raises OutOfMemory below the last one."""
-        smaller = smaller_plan(plan, *size, settings.frames)
+        smaller = smaller_plan(plan, ClipSize(*size, settings.frames))
         if smaller is not None:
             return smaller
         needed, free = plan.peak_bytes / GIB, (self.device.free_bytes() or 0) / GIB

@@ -21,7 +21,7 @@ from skimage.registration import optical_flow_ilk
 from sklearn.datasets import load_sample_image
 
 from generator.clip import DEFAULT_STEPS, ClipSettings, Quality
-from generator.memory import plan_memory
+from generator.memory import ClipSize, plan_memory
 from generator.model.loaded import load_variant
 from generator.model.pipeline import LoadedVariant
 from generator.variants import BUILT_IN
@@ -60,7 +60,7 @@ def render(loaded: LoadedVariant, picture: Image.Image, motion_bucket: int = 127
         "seed": 1,
     }
     wanted = ClipSettings(**(settings | changes))
-    plan = plan_memory(None, DEMO, *picture.size, wanted.frames)
+    plan = plan_memory(None, DEMO, ClipSize(*picture.size, wanted.frames))
     return np.stack(list(loaded.pipeline.render(picture, wanted, plan, SILENT)))
 
 

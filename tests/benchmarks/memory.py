@@ -33,7 +33,7 @@ def _table(name: str) -> str:
     lines = [f"{name}: card, plan, predicted peak of torch's allocations"]
     for card in CARDS_GIB:
         try:
-            plan = plan_memory(int((card - BESIDE_TORCH_GIB) * GIB), variant, 1024, 576, variant.frames)
+            plan = plan_memory(int((card - BESIDE_TORCH_GIB) * GIB), variant, ClipSize(1024, 576, variant.frames))
             lines.append(f"{card:4d} GB  {plan.rung:10s} {plan.peak_bytes / GIB:5.2f} GiB")
         except OutOfMemory as error:
             lines.append(f"{card:4d} GB  {error}")

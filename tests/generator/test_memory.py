@@ -33,7 +33,7 @@ def rung(name: str, clip: ClipSize = CLIP) -> MemoryPlan:
 
 
 def plan_for(card_gib: float, memory: str = "auto") -> MemoryPlan:
-    return plan_memory(int((card_gib - BESIDE_TORCH_GIB) * GIB), XT, 1024, 576, 25, memory)
+    return plan_memory(int((card_gib - BESIDE_TORCH_GIB) * GIB), XT, CLIP, memory)
 
 
 @pytest.mark.parametrize("card_gib", [4, 6, 8, 12, 16, 24, 48, 80])
@@ -56,7 +56,7 @@ def test_smaller_plans_follow_each_other_to_the_smallest_and_end() -> None:
     peaks = []
     while plan is not None:
         peaks.append(plan.peak_bytes)
-        plan = smaller_plan(plan, 1024, 576, 25)
+        plan = smaller_plan(plan, CLIP)
     assert peaks == sorted(set(peaks), reverse=True), "what did not fit once would not fit again"
     assert peaks[-1] == presets(CLIP)[-1].peak_bytes
 
@@ -74,14 +74,14 @@ def test_the_memory_setting_chooses_a_plan_and_a_cap_bounds_the_peak() -> None:
 
 def test_too_little_memory_says_how_much_is_needed() -> None:
     with pytest.raises(OutOfMemory) as caught:
-        plan_memory(GIB, XT, 1024, 576, 25)
+        plan_memory(GIB, XT, CLIP)
     assert caught.value.data["free_gib"] == 1.0
     assert caught.value.data["needed_gib"] > 1.0
 
 
 def test_a_cpu_and_the_demo_model_are_not_limited() -> None:
-    assert plan_memory(None, XT, 1024, 576, 25).rung == "full"
-    assert plan_memory(GIB, BUILT_IN["demo"], 256, 144, 14).rung == "full"
+    assert plan_memory(None, XT, CLIP).rung == "full"
+    assert plan_memory(GIB, BUILT_IN["demo"], ClipSize(256, 144, 14)).rung == "full"
 
 
 @pytest.mark.parametrize(
@@ -92,52 +92,52 @@ def test_compiling_goes_before_a_larger_plan_and_only_where_there_is_room_for_bo
     card_gib: int, rung: str, compiles: bool
 ) -> None:
     free = int((card_gib - BESIDE_TORCH_GIB) * GIB)
-    plan = plan_memory(free, XT, 1024, 576, 25, compile=True)
+    plan = plan_memory(free, XT, CLIP, compile=True)
     assert (plan.rung, plan.compile) == (rung, compiles)
-    assert not plan_memory(free, XT, 1024, 576, 25).compile
-    below = smaller_plan(plan, 1024, 576, 25)
+    assert not plan_memory(free, XT, CLIP).compile
+    below = smaller_plan(plan, CLIP)
     assert below is not None and not below.compile, "what was short of memory would compile again"
     assert (below.rung == plan.rung) is compiles
 
 
 def test_a_chosen_plan_compiles_only_where_there_is_room() -> None:
-    assert not plan_memory(11 * GIB, XT, 1024, 576, 25, "full", compile=True).compile
-    assert plan_memory(79 * GIB, XT, 1024, 576, 25, "full", compile=True).compile
-    assert plan_memory(79 * GIB, XT, 1024, 576, 25, "model-offload", compile=True).compile
-    assert not plan_memory(79 * GIB, XT, 1024, 576, 25, "lean", compile=True).compile
-    assert not plan_memory(79 * GIB, XT, 1024, 576, 25, stock=True, compile=True).compile
+    assert not plan_memory(11 * GIB, XT, CLIP, "full", compile=True).compile
+    assert plan_memory(79 * GIB, XT, CLIP, "full", compile=True).compile
+    assert plan_memory(79 * GIB, XT, CLIP, "model-offload", compile=True).compile
+    assert not plan_memory(79 * GIB, XT, CLIP, "lean", compile=True).compile
+    assert not plan_memory(79 * GIB, XT, CLIP, pipeline=PipelineKind.STOCK, compile=True).compile
 
 
 def test_the_stock_pipeline_has_plans_of_its_own() -> None:
-    plan: MemoryPlan | None = plan_memory(80 * GIB, XT, 1024, 576, 25, stock=True)
+    plan: MemoryPlan | None = plan_memory(80 * GIB, XT, CLIP, pipeline=PipelineKind.STOCK)
     rungs = []
     while plan is not None:
         assert plan.pipeline is PipelineKind.STOCK
         rungs.append(plan.rung)
-        plan = smaller_plan(plan, 1024, 576, 25)
+        plan = smaller_plan(plan, CLIP)
     assert rungs == ["stock", "stock-chunked", "stock-offload"]
 
 
 @pytest.mark.parametrize(("name", "measured_gib"), [("stock-chunked", 13.35), ("stock-offload", 10.85)])
 def test_the_stock_pipeline_is_predicted_to_take_what_it_took_on_a_gpu(name: str, measured_gib: float) -> None:
-    plan = next(plan for plan in presets(CLIP, stock=True) if plan.rung == name)
+    plan = next(plan for plan in presets(CLIP, PipelineKind.STOCK) if plan.rung == name)
     assert plan.peak_bytes / GIB == pytest.approx(measured_gib, rel=0.02)
 
 
 @pytest.mark.parametrize(("card_gib", "rung"), [(80, "stock"), (24, "stock-chunked"), (13, "stock-offload")])
 def test_the_stock_pipeline_gets_a_plan_that_fits_the_card(card_gib: int, rung: str) -> None:
     free = int((card_gib - BESIDE_TORCH_GIB) * GIB)
-    assert plan_memory(free, XT, 1024, 576, 25, stock=True).rung == rung
+    assert plan_memory(free, XT, CLIP, pipeline=PipelineKind.STOCK).rung == rung
 
 
 def test_a_12_gb_card_is_too_small_for_the_stock_pipeline_as_it_was_on_a_gpu() -> None:
     with pytest.raises(OutOfMemory):
-        plan_memory(int((12 - BESIDE_TORCH_GIB) * GIB), XT, 1024, 576, 25, stock=True)
+        plan_memory(int((12 - BESIDE_TORCH_GIB) * GIB), XT, CLIP, pipeline=PipelineKind.STOCK)
 
 
 def test_the_setting_full_is_the_stock_pipelines_largest_plan_too() -> None:
-    assert plan_memory(80 * GIB, XT, 1024, 576, 25, "full", stock=True).rung == "stock"
-    assert plan_memory(80 * GIB, XT, 1024, 576, 25, "minimal", stock=True).rung == "stock-offload"
+    assert plan_memory(80 * GIB, XT, CLIP, "full", pipeline=PipelineKind.STOCK).rung == "stock"
+    assert plan_memory(80 * GIB, XT, CLIP, "minimal", pipeline=PipelineKind.STOCK).rung == "stock-offload"
 
 
 @pytest.mark.parametrize(

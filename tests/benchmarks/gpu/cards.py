@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from generator.errors import OutOfMemory
-from generator.memory import BESIDE_TORCH_GIB, GIB, plan_memory
+from generator.memory import BESIDE_TORCH_GIB, GIB, ClipSize, plan_memory
 from generator.variants import BUILT_IN
 from tests.benchmarks.gpu.bench import Bench
 from tests.benchmarks.gpu.clips import build_recipe, clip, run_recipe
@@ -86,7 +86,7 @@ def _render_under_cap(bench: Bench, recipe: str, card: int) -> dict[str, Any]:
     models = Models(bench)
     if recipe in OURS:
         compiles = recipe == "ours-compiled"
-        plan = plan_memory(free, BUILT_IN["svd-xt"], *bench.size, bench.frames, compile=compiles)
+        plan = plan_memory(free, BUILT_IN["svd-xt"], ClipSize(*bench.size, bench.frames), compile=compiles)
         found["rung"] = plan.rung
         render = partial(clip, bench, models, plan)
     else:
