@@ -160,7 +160,7 @@ async def _open_store(config: Config, parts: Parts, stack: AsyncExitStack) -> Jo
             now_ms=parts.now_ms,
         )
         stack.push_async_callback(store.close)
-        await store.recover()
+        await store.jobs.recover()
     except StoreFull:
         raise  # mended by making room, so a later start may work
     except StoreError as error:

@@ -6,7 +6,6 @@ import asyncio
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, start_http_server
 
-from bot.queue.job import JobState
 from bot.queue.store import JobStore
 
 TICK_SECONDS = 0.05
@@ -52,7 +51,6 @@ class Metrics:
 
     async def _count_jobs(self) -> None:
         while True:
-            counts = await self._store.jobs.counts()
-            for state in JobState:
-                self._jobs.labels(state).set(counts.get(state, 0))
+            for state, count in (await self._store.jobs.counts()).items():
+                self._jobs.labels(state).set(count)
             await asyncio.sleep(COUNT_SECONDS)

@@ -13,7 +13,7 @@ import discord
 
 from bot.edge.http_errors import NETWORK_ERRORS, Next, classify
 from bot.edge.layouts import PREVIEW_NAME, status_card
-from bot.queue.job import SETTLED, Job, JobState, Route, wall_clock_ms
+from bot.queue.job import SETTLED, Job, JobState, Route
 from bot.queue.store import JobStore
 from bot.texts.status import CardView
 from bot.work.crew import Crew
@@ -100,8 +100,8 @@ class StatusCards:
         gate: Gate,
         crew: Crew,
         *,
-        now_ms: Callable[[], int] = wall_clock_ms,
-        pace: Pace = Pace(),
+        now_ms: Callable[[], int],
+        pace: Pace,
     ) -> None:
         self._store = store
         self._gate = gate
@@ -235,6 +235,6 @@ class StatusCards:
         while True:
             await self._queue_moved.wait()
             self._queue_moved.clear()
-            for job in (await self._store.jobs.waiting())[:VISIBLE_CARDS]:
+            for job in await self._store.jobs.waiting(VISIBLE_CARDS):
                 self._card(job.id).dirty.set()
             await asyncio.sleep(self._pace.queue_seconds)

@@ -146,10 +146,7 @@ def waiting(db: Statements, limit: int = NO_LIMIT) -> list[Job]:
 
 def active(db: Statements) -> list[Job]:
     """Read the running jobs, then the queued ones in the order of claims."""
-    return [
-        *select_jobs(db, "where state = 'running' order by tag, id"),
-        *waiting(db),
-    ]
+    return [*select_jobs(db, "where state = 'running' order by tag, id"), *waiting(db)]
 
 
 def position(db: Statements, job_id: int, executors: int, now_ms: int, settled_ms: int = 0) -> QueuePosition | None:

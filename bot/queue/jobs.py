@@ -212,7 +212,10 @@ class Jobs:
         return outcome
 
     async def recover(self) -> list[Job]:
-        """Do what `JobStore.recover` says."""
+        """Queue again what a dead process was running, without a strike, and make its unfinished posts due.
+
+        Returns those jobs. Call it once, at start: this process holds the folder's lock, so no other one runs anything.
+        """
         jobs = await self._write(recover)
         for job in jobs:
             log.info("job=%d %s after a restart attempt=%d", job.id, job.state, job.attempt)
@@ -246,7 +249,7 @@ class Jobs:
         return await self._database.read(fair_queue.active)
 
     async def waiting(self, limit: int = 25) -> list[Job]:
-        """Read the queued jobs in the order of claims."""
+        """Read the first queued jobs in the order of claims."""
         return await self._read(fair_queue.WAITING, limit=limit)
 
     async def _read(self, tail: str, **parameters: object) -> list[Job]:
@@ -260,4 +263,4 @@ class Jobs:
     async def counts(self) -> dict[JobState, int]:
         """Count the kept jobs in each state."""
         found = dict(await self._database.read(fetch, "select state, count(*) from job group by state"))
-        return {state: int(found.get(str(state), 0)) for state in JobState}
+        return {state: int(found.get(state, 0)) for state in JobState}

@@ -1,4 +1,4 @@
-"""JobStore: opens and closes the database, recovers it at start, and holds one store for each theme. Knows no Discord.
+"""JobStore: opens and closes the database, and holds one store for each theme. Knows no Discord.
 
 Each public method of a theme is one transaction. The themes are in `jobs`, `deliveries` and `retention`; what the
 operator switched is in `Settings` below.
@@ -12,7 +12,7 @@ from typing import Self
 
 from bot.queue.database import Database, fetch, fetch_one
 from bot.queue.deliveries import Deliveries
-from bot.queue.job import Job, Limits, wall_clock_ms
+from bot.queue.job import Limits, wall_clock_ms
 from bot.queue.jobs import Jobs
 from bot.queue.retention import Retention
 from generator.variants import BUILT_IN, Variant
@@ -41,7 +41,7 @@ class JobStore:
         executors: int = 1,
         now_ms: Callable[[], int] = wall_clock_ms,
     ) -> Self:
-        """Lock and open the data folder. Raises StoreLocked, StoreTooNew, StoreError. Call `recover` next."""
+        """Lock and open the data folder. Raises StoreLocked, StoreTooNew, StoreError. Call `jobs.recover` next."""
         store = cls(await Database.open(folder), limits or Limits(), variants, now_ms)
         store.jobs.executors = executors
         return store
@@ -49,13 +49,6 @@ class JobStore:
     async def close(self) -> None:
         """Finish what was started, close the database, unlock the folder."""
         await self.database.close()
-
-    async def recover(self) -> list[Job]:
-        """Queue again what a dead process was running, without a strike, and make its unfinished posts due.
-
-        Returns those jobs. Call it once, at start: this process holds the folder's lock, so no other one runs anything.
-        """
-        return await self.jobs.recover()
 
 
 class Settings:

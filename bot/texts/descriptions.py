@@ -96,7 +96,7 @@ def describe_status(
     rows = [f"Variant **{variant}**, {free_bytes / 1024**3:.1f} GiB of disk left"]
     if hold is not None:
         rows.append(f"**Nothing is started.** {explain_hold(hold)}")
-    rows.append(" · ".join(f"{counts.get(state, 0)} {state}" for state in JobState))
+    rows.append(" · ".join(f"{count} {state}" for state, count in counts.items()))
     for number, facts in enumerate(backends):
         known = ", ".join(f"{key} {value}" for key, value in facts.items() if isinstance(value, str | int | float))
         rows.append(f"GPU process {number}: {known or 'starting'}"[:400])

@@ -73,7 +73,7 @@ async def unfinished(store: JobStore) -> bool:
 async def main(folder: Path, log: Path, mode: str) -> None:
     journal = Journal(log)
     store = await JobStore.open(folder, limits=Limits(queued_per_user=0))
-    await store.recover()
+    await store.jobs.recover()
     print("ready", flush=True)
     if mode == "drain":
         async with asyncio.timeout(60):

@@ -19,7 +19,7 @@ async def test_recover_makes_unfinished_posts_due_and_keeps_their_first_attempt(
     assert await store.deliveries.due() == []
     first_attempt, clock.now_ms = clock.now_ms, clock.now_ms + HOUR_MS
 
-    await store.recover()
+    await store.jobs.recover()
 
     [delivery] = await store.deliveries.due()
     assert (delivery.state, delivery.first_attempt_ms, delivery.attempts) == (DeliveryState.PENDING, first_attempt, 1)
@@ -71,5 +71,5 @@ async def test_a_dead_delivery_keeps_its_reason_and_is_not_attempted_again(store
     dead = await store.deliveries.of_job(1)
     assert dead is not None
     assert (dead.state, dead.error) == (DeliveryState.DEAD, "channel gone")
-    await store.recover()
+    await store.jobs.recover()
     assert await store.deliveries.due() == []

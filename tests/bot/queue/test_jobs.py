@@ -166,7 +166,7 @@ async def test_a_running_job_whose_person_asked_to_cancel_ends_cancelled(store: 
     elif end == "given back":
         assert await store.jobs.give_back(job, counts=True) is JobState.CANCELLED
     else:
-        assert [job.state for job in await store.recover()] == [JobState.CANCELLED]
+        assert [job.state for job in await store.jobs.recover()] == [JobState.CANCELLED]
 
     assert (await kept(store, job.id)).state is JobState.CANCELLED
     assert len(await store.deliveries.due()) == 1

@@ -28,7 +28,7 @@ def old_folder(folder: Path) -> Path:
 
 async def test_every_job_of_the_first_version_is_read_and_goes_on(tmp_path: Path) -> None:
     async with opened(old_folder(tmp_path), now_ms=Clock(NOW_MS)) as store:
-        recovered = await store.recover()
+        recovered = await store.jobs.recover()
         states = {number: job.state for number in range(1, 7) if (job := await store.jobs.get(number))}
         assert {job.id for job in recovered} == {4, 5}, "both ran when the process was killed"
         assert states == {
@@ -61,7 +61,7 @@ async def test_what_a_row_of_the_first_version_says_is_understood(tmp_path: Path
 
 async def test_the_deliveries_of_the_first_version_keep_their_state_and_nonce(tmp_path: Path) -> None:
     async with opened(old_folder(tmp_path), now_ms=Clock(NOW_MS)) as store:
-        await store.recover()
+        await store.jobs.recover()
         deliveries = [await store.deliveries.of_job(number) for number in (1, 2, 3)]
         found = [(item.state, item.attempts, item.nonce) for item in deliveries if item is not None]
         assert found == [

@@ -14,7 +14,7 @@ async def test_recover_queues_again_what_a_dead_process_ran(tmp_path: Path) -> N
         running = await claimed(store)
 
     async with opened(tmp_path) as store:
-        assert [job.id for job in await store.recover()] == [running.id]
+        assert [job.id for job in await store.jobs.recover()] == [running.id]
         again = await claimed(store)
         assert (again.id, again.attempt) == (running.id, 2)
         assert await store.jobs.settle_rendered(running, rendered(running)) is None
