@@ -21,7 +21,7 @@ from bot.edge.context import Interaction, ServiceClient, Services
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.pacing import paced_start
 from bot.edge.redact import hide_tokens_in_logs
-from bot.queue.job import JobState, wall_clock_ms
+from bot.queue.job import JobState
 from bot.texts.descriptions import describe_presence
 
 log = logging.getLogger(__name__)
@@ -57,8 +57,8 @@ class VivantClient(ServiceClient):
         self,
         services: Services,
         *,
-        connector: aiohttp.BaseConnector | None = None,
-        now_ms: Callable[[], int] = wall_clock_ms,
+        connector: aiohttp.BaseConnector | None,
+        now_ms: Callable[[], int],
     ) -> None:
         super().__init__(
             services,

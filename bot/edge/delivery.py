@@ -21,7 +21,7 @@ from bot.edge.layouts import dead_card, deleted_card, sent_card, status_card
 from bot.edge.posting import Posting, Unposted
 from bot.edge.status_cards import StatusCards, edit_card
 from bot.queue.database import StoreFull
-from bot.queue.job import Delivery, Job, JobState, wall_clock_ms
+from bot.queue.job import Delivery, Job, JobState
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from bot.texts.status import CardView
@@ -38,7 +38,7 @@ UPLOADS_AT_ONCE = 6
 """half of the client's connections: slow uploads must leave room for answering commands"""
 ROOM_SECONDS = 30.0
 """between looks whether a full disk has room again; it tells nobody"""
-TIDY_TRIES = 3
+TIDY_ATTEMPTS = 3
 TIDY_SECONDS = 30.0
 EVER_MS = 2**62
 
@@ -55,9 +55,9 @@ class Poster:
         cards: StatusCards,
         shrink: Shrink,
         *,
-        posting: type[Posting] = Posting,
-        now_ms: Callable[[], int] = wall_clock_ms,
-        pause: Pause = asyncio.sleep,
+        posting: type[Posting],
+        now_ms: Callable[[], int],
+        pause: Pause,
     ) -> None:
         self.store = store
         self._spool = spool
@@ -148,7 +148,7 @@ class Poster:
             await edit_card(client, job, view, now_ms=self.now_ms(), bare=True)
 
     async def _tidy(self, client: discord.Client, job: Job, result: AttemptResult, url: str | None) -> None:
-        """Edit the card to say where the clip is, or why it is not here. Give up after TIDY_TRIES failures."""
+        """Edit the card to say where the clip is, or why it is not here. Give up after TIDY_ATTEMPTS failures."""
         if result.next is Next.DEAD:
             view = dead_card(job, result.reason)
         elif url is not None:
@@ -157,7 +157,7 @@ class Poster:
             view = deleted_card()
         else:
             return  # the card itself was the answer
-        for attempt in range(TIDY_TRIES):
+        for attempt in range(TIDY_ATTEMPTS):
             current = await self.store.jobs.get(job.id)
             if current is None or (job.clip and not current.clip and url):
                 return  # forgotten or deleted meanwhile, and the card says so

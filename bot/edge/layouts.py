@@ -132,11 +132,6 @@ def deleted_card() -> ui.LayoutView:
     return _layout(["The clip was deleted."], [], _QUIET, [])
 
 
-def failed_card(job: Job) -> ui.LayoutView:
-    """Lay out the card of a failed job whose failure cannot be posted as a message of its own."""
-    return status_card(CardView(job=job))
-
-
 def dead_card(job: Job, reason: str | None) -> ui.LayoutView:
     """Lay out the card of a job whose clip or failure could not be posted in its channel."""
     if job.state is not JobState.RENDERED:

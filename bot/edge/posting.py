@@ -15,11 +15,12 @@ import discord
 
 from bot.config import MIB
 from bot.edge.http_errors import Next, classify
-from bot.edge.layouts import ActionButton, clip_buttons, clip_layout, failed_card, failure_buttons
+from bot.edge.layouts import ActionButton, clip_buttons, clip_layout, failure_buttons, status_card
 from bot.edge.status_cards import answer_webhook, token_is_alive
 from bot.queue.job import DeadReason, Delivery, Job, JobState
 from bot.queue.spool import ClipGone, Spool
 from bot.texts.descriptions import ALT_TEXT, clip_text, failure_text
+from bot.texts.status import CardView
 from bot.work.fitting import Shrink, fit_clip
 from generator.clip import Format
 from generator.errors import GeneratorError
@@ -160,9 +161,8 @@ class Posting:
         nobody = discord.AllowedMentions.none()
         try:
             if job.state is JobState.FAILED:
-                await webhook.edit_message(
-                    job.card_message_id, view=failed_card(job), attachments=[], allowed_mentions=nobody
-                )
+                card = status_card(CardView(job=job))
+                await webhook.edit_message(job.card_message_id, view=card, attachments=[], allowed_mentions=nobody)
                 return None
             async for path in self._fitting(job):
                 file = self._file(job, nonce, path)

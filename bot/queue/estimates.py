@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.queue.database import Statements
 from generator.clip import ClipSettings, Shape
-from generator.variants import BUILT_IN, Variant
+from generator.variants import Variant
 
 KEPT = 32
 """durations remembered per kind of render"""
@@ -40,7 +40,7 @@ def kind_of(settings: ClipSettings) -> str:
     return f"{settings.variant}/{settings.shape}/{settings.frames}/{settings.steps}/{guided}"
 
 
-def model_ms(settings: ClipSettings, variants: Mapping[str, Variant] = BUILT_IN) -> int:
+def model_ms(settings: ClipSettings, variants: Mapping[str, Variant]) -> int:
     """Return a guess of the GPU milliseconds from pixels, frames and steps alone."""
     width, height = 1024, 576
     variant = variants.get(settings.variant)

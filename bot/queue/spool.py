@@ -50,7 +50,7 @@ class ClipGone(Exception):
 class Spool:
     """A folder of files that appear complete or not at all."""
 
-    def __init__(self, folder: Path, min_free_bytes: int = 1024**3) -> None:
+    def __init__(self, folder: Path, min_free_bytes: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._min_free_bytes = min_free_bytes
@@ -93,11 +93,11 @@ class Spool:
         """Return how many bytes are free on the disk."""
         return shutil.disk_usage(self.folder).free
 
-    def require_room(self, more_bytes: int = 0) -> None:
-        """Raise SpoolFull when `more_bytes` would leave less than the configured minimum."""
-        free, needed = self.free_bytes(), self._min_free_bytes + more_bytes
-        if free < needed:
-            raise SpoolFull(free, needed)
+    def require_room(self) -> None:
+        """Raise SpoolFull when less than the configured minimum is free."""
+        free = self.free_bytes()
+        if free < self._min_free_bytes:
+            raise SpoolFull(free, self._min_free_bytes)
 
     # -- files --------------------------------------------------------------------------------------------------
 

@@ -17,12 +17,12 @@ class Switches:
     `gate` is what all workers wait at.
     """
 
-    def __init__(self, config: Config, store: JobStore, gate: Gate | None = None) -> None:
+    def __init__(self, config: Config, store: JobStore) -> None:
         self._variants = config.all_variants()
         self._default = config.generator.variant
         self._store = store
         self._variant = self._default
-        self.gate = gate or Gate()
+        self.gate = Gate()
 
     async def load(self) -> None:
         """Read what was set before the last stop; a variant that no longer exists falls back to the configured one."""

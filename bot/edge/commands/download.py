@@ -17,7 +17,7 @@ DOWNLOAD_SECONDS = 60.0
 
 
 async def download(
-    session: aiohttp.ClientSession, url: str, target: Path, max_bytes: int, *, proxy: str | None = None
+    session: aiohttp.ClientSession, url: str, target: Path, max_bytes: int, *, proxy: str | None
 ) -> None:
     """Write `url` to `target`. Raises PictureError past `max_bytes`, else what aiohttp raises."""
     async with asyncio.timeout(DOWNLOAD_SECONDS), session.get(url, proxy=proxy, raise_for_status=True) as response:
