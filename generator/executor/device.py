@@ -6,7 +6,7 @@ Tested in tests/generator/executor/test_renderer.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from PIL import Image
 
@@ -14,9 +14,7 @@ from generator.clip import ClipSettings
 from generator.memory import MemoryPlan
 from generator.protocol import Hooks, Progress
 from generator.variants import Variant
-
-if TYPE_CHECKING:
-    from generator.video.ffmpeg import Frame
+from generator.video.ffmpeg import Frame
 
 
 class Device(Protocol):

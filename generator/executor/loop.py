@@ -33,7 +33,7 @@ from generator.protocol import (
     from_line,
     request_from_wire,
 )
-from generator.video.encode import EncodedClip
+from generator.video.clip_file import EncodedClip
 
 log = logging.getLogger(__name__)
 

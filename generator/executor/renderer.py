@@ -23,7 +23,8 @@ from generator.executor.rungs import Planner
 from generator.memory import MemoryPlan
 from generator.protocol import ExecutorConfig, Hooks, Note, Phase, Progress, RenderRequest
 from generator.variants import Variant
-from generator.video.encode import ClipFormat, ClipWriter
+from generator.video.clip_file import ClipFormat
+from generator.video.encode import ClipWriter
 from generator.video.recipe import make_recipe
 
 log = logging.getLogger(__name__)

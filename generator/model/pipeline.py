@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
 from PIL import Image
@@ -16,9 +16,7 @@ from generator.clip import ClipSettings
 from generator.memory import MemoryPlan
 from generator.protocol import Hooks
 from generator.variants import Variant
-
-if TYPE_CHECKING:
-    from generator.video.ffmpeg import Frame
+from generator.video.ffmpeg import Frame
 
 
 @dataclass(frozen=True, slots=True)

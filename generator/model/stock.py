@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +17,7 @@ from generator.memory import MemoryPlan, Residency
 from generator.model.pipeline import Modules
 from generator.model.sampling import SIGMA_MAX, SIGMA_MIN, ays_sigmas, draw_noise
 from generator.protocol import Hooks, Phase, Progress
-
-if TYPE_CHECKING:
-    from generator.video.ffmpeg import Frame
+from generator.video.ffmpeg import Frame
 
 
 class StockPipeline:

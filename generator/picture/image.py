@@ -23,8 +23,7 @@ from generator.picture.framing import cover_box, pad_fit, resolve_shape
 from generator.picture.limits import PictureLimits
 from generator.picture.saliency import salient_focus
 from generator.protocol import Note
-
-Size = tuple[int, int]
+from generator.variants import Size
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "BMP", "TIFF")
 """The only loaders that may look at a stranger's file; none of them starts another program, as EPS would."""

@@ -11,7 +11,7 @@ import errno
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -19,18 +19,14 @@ from generator.clip import Format, Loop
 from generator.errors import DiskFull, EncodingFailed
 from generator.process.durable import publish
 from generator.protocol import Note
+from generator.variants import Size
 from generator.video.clip_file import ClipFormat, EncodedClip
-from generator.video.ffmpeg import FramePipe, read_frames
-from generator.video.frames import SMOOTH_FPS, Size, base_size, resized, scaled, smoothed
+from generator.video.ffmpeg import Frame, FramePipe, read_frames
+from generator.video.frames import SMOOTH_FPS, base_size, resized, scaled, smoothed
 from generator.video.gif import write_gif
 from generator.video.loops import looped
 from generator.video.recipe import ai_comment, read_recipe, write_recipe
 from generator.video.size_ladder import SizeStep, next_step, size_ladder
-
-if TYPE_CHECKING:
-    from generator.video.ffmpeg import Frame
-
-__all__ = ["ClipFormat", "ClipWriter", "EncodedClip", "shrink_clip"]
 
 
 class _Encoder(Protocol):

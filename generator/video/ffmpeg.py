@@ -13,15 +13,14 @@ import threading
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageSequence
 
 from generator.errors import DiskFull, EncodingFailed
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Frame = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
-    """uint8, height x width x 3, RGB"""
+Frame = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+"""uint8, height x width x 3, RGB"""
 
 _QUIET = ("-hide_banner", "-loglevel", "error", "-nostdin")
 
@@ -108,9 +107,6 @@ def raw_input(size: tuple[int, int], fps: float) -> list[str]:
 
 def read_frames(path: Path) -> tuple[list[Frame], float]:
     """Return the frames of an MP4, GIF or WebP, and its playback fps. Raises EncodingFailed."""
-    import numpy as np
-    from PIL import Image, ImageSequence
-
     if path.suffix == ".mp4":
         return _read_mp4(path)
     with Image.open(path, formats=("GIF", "WEBP")) as image:
@@ -122,8 +118,6 @@ def read_frames(path: Path) -> tuple[list[Frame], float]:
 
 
 def _read_mp4(path: Path) -> tuple[list[Frame], float]:
-    import numpy as np
-
     source = ["-i", str(path)]
     header = through_ffmpeg(source, (), ["-frames:v", "1", "-f", "yuv4mpegpipe"]).split(b"\n", 1)[0]
     facts = {chr(word[0]): word[1:].decode() for word in header.split()}

@@ -6,20 +6,14 @@ Tested in tests/generator/video/test_encode.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from generator.clip import Format, Loop
+from generator.variants import Size
 from generator.video.clip_file import ClipFormat
-from generator.video.ffmpeg import raw_input, through_ffmpeg
-
-if TYPE_CHECKING:
-    from generator.video.ffmpeg import Frame
-
-Size = tuple[int, int]
-"""width and height in pixels"""
+from generator.video.ffmpeg import Frame, raw_input, through_ffmpeg
 
 GIF_LONG_SIDE = 512
 """a GIF of this size has a few MB, at full size it would be over every limit"""

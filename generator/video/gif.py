@@ -10,16 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from generator.video.ffmpeg import Frame
 from generator.video.recipe import ai_comment
-
-if TYPE_CHECKING:
-    from generator.video.ffmpeg import Frame
 
 _BITS = 6
 """a colour is looked up by so many upper bits of each channel; together they are its code"""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generator.clip import Loop
 from generator.protocol import Note
-
-if TYPE_CHECKING:
-    from generator.video.ffmpeg import Frame
+from generator.video.ffmpeg import Frame
 
 _SHORTEST_SEAM = 0.5
 """the fraction of the clip that must be left when it is cut to its best seam"""

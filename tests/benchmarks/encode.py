@@ -23,7 +23,8 @@ from sklearn.datasets import load_sample_image
 
 from generator.clip import Format
 from generator.memory import MIB
-from generator.video.encode import ClipFormat, ClipWriter
+from generator.video.clip_file import ClipFormat
+from generator.video.encode import ClipWriter
 from generator.video.ffmpeg import find_ffmpeg, read_frames
 from generator.video.frames import resized
 from tests.benchmarks.report import Report

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -24,9 +24,7 @@ from generator.executor import __main__ as executor
 from generator.memory import GIB, MemoryPlan
 from generator.protocol import Hooks, Phase, Progress
 from generator.variants import Variant
-
-if TYPE_CHECKING:
-    from generator.video.ffmpeg import Frame
+from generator.video.ffmpeg import Frame
 
 
 class SimulatedFatal(Exception):

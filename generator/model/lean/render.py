@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -32,9 +32,7 @@ from generator.model.sampling import (
     timestep_of,
 )
 from generator.protocol import Hooks, Phase, Progress
-
-if TYPE_CHECKING:
-    from generator.video.ffmpeg import Frame
+from generator.video.ffmpeg import Frame
 
 Held = TypeVar("Held")
 

@@ -18,7 +18,8 @@ from transformers import CLIPImageProcessor
 from generator.clip import DEFAULT_STEPS, Format, Quality
 from generator.memory import MIB, ClipSize, MemoryPlan, presets
 from generator.protocol import Hooks, Phase, Progress
-from generator.video.encode import ClipFormat, ClipWriter
+from generator.video.clip_file import ClipFormat
+from generator.video.encode import ClipWriter
 from tests.benchmarks.gpu.bench import Bench, measure, moved_gib, sync
 from tests.benchmarks.gpu.models import Models
 from tests.support.tiny_clip import SILENT

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from skimage import data
 
 from generator.executor.frame_health import FrameHealth, Trouble
-
-if TYPE_CHECKING:
-    from generator.video.ffmpeg import Frame
+from generator.video.ffmpeg import Frame
 
 FRAMES, HEIGHT, WIDTH = 14, 144, 256
 

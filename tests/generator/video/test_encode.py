@@ -15,7 +15,8 @@ import pytest
 from generator.clip import Format, Loop
 from generator.errors import DiskFull, EncodingFailed
 from generator.memory import MIB
-from generator.video.encode import ClipFormat, ClipWriter, EncodedClip, shrink_clip
+from generator.video.clip_file import ClipFormat, EncodedClip
+from generator.video.encode import ClipWriter, shrink_clip
 from generator.video.ffmpeg import raw_input, read_frames, through_ffmpeg
 from generator.video.recipe import read_recipe
 from generator.video.shrink import shrink
@@ -237,7 +238,8 @@ def ffmpeg_children() -> list[psutil.Process]:
 def test_ffmpeg_ends_with_the_process_that_feeds_it(tmp_path: Path) -> None:
     script = (
         "import sys, time, numpy, pathlib\n"
-        "from generator.video.encode import ClipFormat, ClipWriter\n"
+        "from generator.video.clip_file import ClipFormat\n"
+        "from generator.video.encode import ClipWriter\n"
         "from generator.clip import Format\n"
         "clip = ClipFormat(format=Format.MP4, width=64, height=64, playback_fps=7, max_bytes=9**9)\n"
         "writer = ClipWriter(pathlib.Path(sys.argv[1]), clip)\n"

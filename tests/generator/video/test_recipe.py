@@ -14,7 +14,8 @@ from PIL import Image
 
 from generator.clip import ClipSettings, Format
 from generator.variants import BUILT_IN, Variant
-from generator.video.encode import ClipFormat, ClipWriter
+from generator.video.clip_file import ClipFormat
+from generator.video.encode import ClipWriter
 from generator.video.ffmpeg import find_ffmpeg
 from generator.video.recipe import AI_GENERATED, make_recipe, read_recipe, write_recipe
 from tests.support.inspect_clip import boxes, inspect_clip
