@@ -165,7 +165,7 @@ class Database:
         def work(connection: sqlite3.Connection) -> T:
             return transaction(connection)(function)(connection, *args, **kwargs)
 
-        return self.track(self._in_thread(self._writer, work))
+        return self._start(self._writer, work)
 
     async def read(self, function: Callable[Concatenate[Statements, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function(db, ...)` on one snapshot of the reader. Raises what `function` raises."""
@@ -173,7 +173,7 @@ class Database:
         def work(connection: sqlite3.Connection) -> T:
             return transaction(connection, "begin")(function)(connection, *args, **kwargs)
 
-        return await asyncio.shield(self.track(self._in_thread(self._reader, work)))
+        return await asyncio.shield(self._start(self._reader, work))
 
     async def checkpoint(self) -> None:
         """Copy the write-ahead log into the database and return freed pages to the disk."""
@@ -182,7 +182,7 @@ class Database:
             connection.execute("pragma incremental_vacuum(200)").fetchall()
             connection.execute("pragma wal_checkpoint(passive)").fetchall()
 
-        await asyncio.shield(self.track(self._in_thread(self._writer, tidy)))
+        await asyncio.shield(self._start(self._writer, tidy))
 
     def track(self, work: asyncio.Future[T]) -> asyncio.Future[T]:
         """Make `close` wait for `work`, whoever else does."""
@@ -195,12 +195,12 @@ class Database:
         if not work.cancelled():
             work.exception()  # marks it as seen when the awaiting task is gone
 
-    def _in_thread(
+    def _start(
         self, connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T]
     ) -> asyncio.Future[T]:
         if self._closed:
             raise StoreError("The database is closed.")
-        return _in_thread(connection, function)
+        return self.track(_in_thread(connection, function))
 
 
 def _in_thread(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:

@@ -10,14 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from bot.queue.database import Database, Statements, fetch
 from bot.queue.job import Delivery, DeliveryState
 
 log = logging.getLogger(__name__)
-
-P = ParamSpec("P")
 
 _COLUMNS = "job_id, state, attempts, first_try_ms, message_id, error"
 
@@ -146,8 +144,6 @@ class Deliveries:
         log.warning("job=%d delivery dead: %s", job_id, error)
         return dead
 
-    async def _mark(
-        self, statement: Callable[Concatenate[Statements, P], object], *args: P.args, **kwargs: P.kwargs
-    ) -> bool:
+    async def _mark(self, statement: Callable[..., object], *args: object) -> bool:
         """Run one of the statements above as a transaction; return whether it changed the row."""
-        return bool(await self._database.write(statement, *args, **kwargs))
+        return bool(await self._database.write(statement, *args))
