@@ -8,6 +8,7 @@ from dataclasses import replace
 from discord import app_commands
 
 from bot.edge.commands.answers import answer
+from bot.edge.commands.permissions import usable_everywhere
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import forget_buttons, status_card
@@ -20,8 +21,7 @@ log = logging.getLogger(__name__)
 
 
 @app_commands.command(name="help", description="What I can do, and how to get the best clips")
-@app_commands.allowed_installs(guilds=True, users=True)
-@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+@usable_everywhere
 async def help_command(interaction: Interaction) -> None:
     """Explain the bot, privately."""
     variant = interaction.client.services.switches.variant
@@ -29,8 +29,7 @@ async def help_command(interaction: Interaction) -> None:
 
 
 @app_commands.command(name="privacy", description="What I keep about you, for how long, and how to delete it")
-@app_commands.allowed_installs(guilds=True, users=True)
-@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+@usable_everywhere
 async def privacy(interaction: Interaction) -> None:
     """Say what is kept, privately."""
     config = interaction.client.services.config
@@ -39,8 +38,7 @@ async def privacy(interaction: Interaction) -> None:
 
 
 @app_commands.command(name="forget-me", description="Delete everything I keep about you")
-@app_commands.allowed_installs(guilds=True, users=True)
-@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+@usable_everywhere
 async def forget_me(interaction: Interaction) -> None:
     """Ask first, privately."""
     await answer(interaction, forget_text(), view=forget_buttons(interaction.user.id))

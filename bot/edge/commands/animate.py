@@ -7,6 +7,7 @@ from discord import app_commands
 
 from bot.edge.commands.answers import answer
 from bot.edge.commands.options import Motion, Options
+from bot.edge.commands.permissions import usable_everywhere
 from bot.edge.commands.submit import submit
 from bot.edge.context import Interaction
 from bot.texts.replies import no_picture_text
@@ -20,8 +21,7 @@ def _choices(**labels: str) -> list[app_commands.Choice[str]]:
 
 # The ranges repeat generator.clip.BOUNDS as literals, because discord.py reads them from annotations; a test compares.
 @app_commands.command(name="animate", description="Bring a picture to life as a short clip")
-@app_commands.allowed_installs(guilds=True, users=True)
-@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+@usable_everywhere
 @app_commands.describe(
     image="The picture: JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC",
     motion="How much shall move (medium, if you leave it out)",
@@ -96,8 +96,7 @@ async def animate(
 
 
 @app_commands.context_menu(name="Animate this image")
-@app_commands.allowed_installs(guilds=True, users=True)
-@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+@usable_everywhere
 async def animate_message(interaction: Interaction, message: discord.Message) -> None:
     """Take a message's first picture, with the usual settings."""
     pictures = [item for item in message.attachments if (item.content_type or "").startswith("image/")]

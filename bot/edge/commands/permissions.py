@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import discord
+from discord import app_commands
 
 from bot.edge.commands.answers import answer
 from bot.edge.context import Interaction
@@ -10,8 +13,16 @@ from bot.edge.owner_alerts import owner_ids
 from bot.queue.job import Job
 from bot.texts.replies import not_here_text
 
+T = TypeVar("T")
+
 ALWAYS_OPEN = ("privacy", "forget-me")
 """also where the bot does not work: people may always ask about, and delete, what it keeps of them"""
+
+
+def usable_everywhere(command: T) -> T:
+    """Offer a command in servers, direct messages and group chats, also to who installed the bot for themselves."""
+    command = app_commands.allowed_installs(guilds=True, users=True)(command)
+    return app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)(command)
 
 
 async def is_served(interaction: Interaction) -> bool:

@@ -9,7 +9,7 @@ from discord import app_commands
 
 from bot.edge.commands.answers import acknowledge
 from bot.edge.commands.channel import LARGEST_POST
-from bot.edge.commands.permissions import may_end
+from bot.edge.commands.permissions import may_end, usable_everywhere
 from bot.edge.context import Interaction
 from bot.edge.posting import clip_name
 from bot.queue.job import SETTLED, Job, JobState, wall_clock_ms
@@ -27,8 +27,7 @@ MOST_CHOICES = 25  # Discord's limit
 
 
 @app_commands.command(name="queue", description="Where your pictures stand in the queue, and the whole queue")
-@app_commands.allowed_installs(guilds=True, users=True)
-@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+@usable_everywhere
 async def queue(interaction: Interaction) -> None:
     """Show the queue, privately."""
     if await acknowledge(interaction, private=True) is None:
@@ -48,8 +47,7 @@ async def queue(interaction: Interaction) -> None:
 
 
 @app_commands.command(name="cancel", description="Give up one of your pictures in the queue")
-@app_commands.allowed_installs(guilds=True, users=True)
-@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+@usable_everywhere
 @app_commands.describe(job="Which one; /queue lists them")
 async def cancel(interaction: Interaction, job: int) -> None:
     """Cancel a job: one's own, or as a moderator any of that server."""
@@ -78,8 +76,7 @@ async def _cancellable(interaction: Interaction, current: str) -> list[app_comma
 
 
 @app_commands.command(name="result", description="Hand me a finished clip again, also one that could not be posted")
-@app_commands.allowed_installs(guilds=True, users=True)
-@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+@usable_everywhere
 @app_commands.describe(job="Which one; leave it out for your newest")
 async def result(interaction: Interaction, job: int | None = None) -> None:
     """Send a person their own clip, privately: a new interaction can always be answered."""

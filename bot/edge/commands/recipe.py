@@ -11,6 +11,7 @@ from discord import app_commands
 from bot.edge.commands.answers import acknowledge, answer
 from bot.edge.commands.channel import LARGEST_POST
 from bot.edge.commands.download import download
+from bot.edge.commands.permissions import usable_everywhere
 from bot.edge.context import Interaction
 from bot.texts.descriptions import describe_recipe
 from bot.texts.replies import no_job_text, no_recipe_text, not_fetched_text, which_recipe_text
@@ -20,8 +21,7 @@ from generator.video.recipe import read_recipe
 
 
 @app_commands.command(name="recipe", description="How a clip was made: every setting and its seed")
-@app_commands.allowed_installs(guilds=True, users=True)
-@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+@usable_everywhere
 @app_commands.describe(clip="A clip that I made", job="Or its number")
 async def recipe(interaction: Interaction, clip: discord.Attachment | None = None, job: int | None = None) -> None:
     """Show a recipe, privately."""
