@@ -43,8 +43,8 @@ class QueueConfig(_Section):
     @field_validator("role_weights")
     @classmethod
     def _positive(cls, value: dict[str, int]) -> dict[str, int]:
-        for role, weight in value.items():
-            if not role.isdigit() or not 1 <= weight <= 10_000:
+        for role, share in value.items():
+            if not role.isdigit() or not 1 <= share <= 10_000:
                 raise ValueError("role ids are numbers and weights lie between 1 and 10000")
         return value
 

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 NONCE_WINDOW_MS = 3 * 60 * 1000
 """how long Discord surely remembers a nonce ("the past few minutes")"""
 LOOK_BEFORE_MS = 60_000
-"""how much earlier than the first try the history is searched: clocks differ"""
+"""how much earlier than the first attempt the history is searched: clocks differ"""
 LOOK_MESSAGES = 5_000
 """how much history is searched at most, from either point: 50 requests"""
 SHRINK_TO = (10 * MIB, 8 * MIB)

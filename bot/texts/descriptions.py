@@ -29,15 +29,15 @@ def card_small_print(job: Job) -> list[str]:
 
 def describe_settings(settings: ClipSettings) -> str:
     """Return a clip's settings in one short line."""
-    parts = [f"motion {settings.motion_bucket}", str(settings.format).upper(), str(settings.quality)]
+    facts = [f"motion {settings.motion_bucket}", str(settings.format).upper(), str(settings.quality)]
     if settings.loop is not Loop.NONE:
-        parts.append(f"{settings.loop} loop")
+        facts.append(f"{settings.loop} loop")
     if settings.framing is not Framing.CROP:
-        parts.append(f"{settings.framing} framing")
+        facts.append(f"{settings.framing} framing")
     if settings.smooth:
-        parts.append("smooth")
-    parts += _unusual(settings)
-    return " · ".join([*parts, f"seed {settings.seed}", settings.variant])
+        facts.append("smooth")
+    facts += _unusual(settings)
+    return " · ".join([*facts, f"seed {settings.seed}", settings.variant])
 
 
 def _unusual(settings: ClipSettings) -> list[str]:
@@ -69,7 +69,7 @@ def describe_recipe(settings: ClipSettings, *, source: str) -> str:
     wire = settings.to_json()
     order = ("variant", "frames", "motion_bucket", "noise_augmentation", "conditioning_fps", "playback_fps")
     keys = [*order, *(key for key in wire if key not in order)]
-    rows = [f"{key:20s} {'whole clip' if wire[key] is None else wire[key]}" for key in keys if key in wire]
+    rows = [f"{key:20s} {'whole clip' if wire[key] is None else wire[key]}" for key in keys]
     return (
         f"Recipe of {source}\n```\n" + "\n".join(rows) + "\n```\nThe same seed gives the same clip on the same setup."
     )

@@ -56,7 +56,7 @@ class Crew:
         self._change = asyncio.Event()
 
     async def wait_for_change(self) -> None:
-        """Return when a worker takes a job, ends one, stops or goes on."""
+        """Wait until a worker takes a job, ends one, stops or goes on."""
         await self._change.wait()
 
     def cancel(self, job_id: int) -> bool:

@@ -61,5 +61,5 @@ class Gate:
             self._open.set()
 
     async def wait_open(self) -> None:
-        """Return when jobs may start."""
+        """Wait until jobs may start."""
         await self._open.wait()

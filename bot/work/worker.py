@@ -127,7 +127,7 @@ class Worker:
                 if job is None:
                     await self._store.jobs.wait_for_work()
                 else:
-                    await self._try(job)
+                    await self._attempt(job)
         except _Closed:
             self._is_closed = True
             self._crew.changed()
@@ -144,7 +144,7 @@ class Worker:
             self._claims -= 1
             self._crew.changed()
 
-    async def _try(self, job: Job) -> None:
+    async def _attempt(self, job: Job) -> None:
         """Render one claimed job and settle it, or give it back; also when this task is cancelled."""
         render = asyncio.create_task(self._render(job), name=f"render {job.id}")
         self._renders[job.id] = render

@@ -67,6 +67,6 @@ def route_of(interaction: Interaction, *, spoiler: bool) -> Route:
 
 def share_of(interaction: Interaction) -> int:
     """Return the person's share of the GPU in percent: the largest of their roles' shares."""
-    weights = interaction.client.services.config.queue.role_weights
+    shares = interaction.client.services.config.queue.role_weights
     roles = [str(role.id) for role in getattr(interaction.user, "roles", ())]
-    return max((weights[role] for role in roles if role in weights), default=100)
+    return max((shares[role] for role in roles if role in shares), default=100)
