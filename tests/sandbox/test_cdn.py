@@ -6,9 +6,6 @@ from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, PICTURES
 from tests.support.raw_bot import RawBot
-from tests.support.sandbox_fixtures import bot, sandbox
-
-__all__ = ["bot", "sandbox"]
 
 
 async def test_attachment_links_are_signed_expire_and_serve_ranges(bot: RawBot, sandbox: Sandbox) -> None:

@@ -13,9 +13,6 @@ from bot.sandbox.world.standard import ADA, DIRECT_ADA, OLGA, PICTURES, THREAD, 
 from tests.support.edge import buttons, png, running_edge
 from tests.support.openapi import OpenApi, discord_description
 from tests.support.raw_bot import RawBot
-from tests.support.sandbox_fixtures import bot, sandbox
-
-__all__ = ["bot", "sandbox"]
 
 
 @pytest.fixture

@@ -8,9 +8,7 @@ import pytest
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, PICTURES
 from tests.support.raw_bot import RawBot
-from tests.support.sandbox_fixtures import bot, sandbox
 
-__all__ = ["bot", "sandbox"]
 MESSAGES = f"/channels/{PICTURES}/messages"
 
 

@@ -8,9 +8,7 @@ from bot.sandbox.faults import DropGateway
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, ELSEWHERE, GENERAL, PICTURES, TABLEAUX, VIVANT
 from tests.support.raw_bot import RawBot, RawSocket
-from tests.support.sandbox_fixtures import bot, sandbox
 
-__all__ = ["bot", "sandbox"]
 GUILDS, GUILD_MESSAGES, MESSAGE_CONTENT = 1, 1 << 9, 1 << 15
 
 

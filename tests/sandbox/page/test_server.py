@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import aiohttp
 import pytest
 
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
-from tests.support.sandbox_fixtures import sandbox
 
-__all__ = ["sandbox"]
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """One without a bot or a browser, in place of the one that this folder's other tests share."""
+    async with Sandbox() as running:
+        yield running
 
 
 async def test_other_sites_are_refused(sandbox: Sandbox) -> None:

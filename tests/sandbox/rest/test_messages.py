@@ -6,9 +6,6 @@ from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, PICTURES
 from tests.support.raw_bot import RawBot
-from tests.support.sandbox_fixtures import bot, sandbox
-
-__all__ = ["bot", "sandbox"]
 
 
 async def test_others_messages_cannot_be_edited_and_deleting_them_needs_a_permission(

@@ -8,9 +8,7 @@ import pytest
 
 from bot.sandbox.world.standard import VIVANT
 from tests.support.raw_bot import RawBot
-from tests.support.sandbox_fixtures import bot, ready, sandbox
 
-__all__ = ["bot", "ready", "sandbox"]
 BAD_COMMANDS = {
     "a capital in the name": [{"name": "Animate", "description": "x"}],
     "no description": [{"name": "animate"}],

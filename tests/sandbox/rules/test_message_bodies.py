@@ -12,9 +12,7 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, PICTURES
 from tests.support.openapi import discord_description
 from tests.support.raw_bot import RawBot
-from tests.support.sandbox_fixtures import bot, sandbox
 
-__all__ = ["bot", "sandbox"]
 V2 = 1 << 15
 
 

@@ -6,9 +6,6 @@ from bot.sandbox.rules.uploads import MIB
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import PICTURES, TABLEAUX
 from tests.support.raw_bot import RawBot
-from tests.support.sandbox_fixtures import bot, sandbox
-
-__all__ = ["bot", "sandbox"]
 
 
 async def test_a_file_above_the_guilds_limit_is_413_and_one_below_passes(bot: RawBot, sandbox: Sandbox) -> None:

@@ -8,23 +8,9 @@ from bot.sandbox.rules.errors import NotPossible
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.interactions import State
 from bot.sandbox.world.standard import ADA, BEN, ELSEWHERE, LOBBY, PICTURES, THREAD
+from tests.support.interactions import DEFER, DEFER_UPDATE, EPHEMERAL, MESSAGE, MODAL, UPDATE, animate, webhook
 from tests.support.openapi import discord_description
 from tests.support.raw_bot import RawBot
-from tests.support.sandbox_fixtures import (
-    DEFER,
-    DEFER_UPDATE,
-    EPHEMERAL,
-    MESSAGE,
-    MODAL,
-    UPDATE,
-    animate,
-    bot,
-    ready,
-    sandbox,
-    webhook,
-)
-
-__all__ = ["bot", "ready", "sandbox"]
 
 
 async def test_a_deferred_answer_is_one_message_that_its_edit_completes(ready: Sandbox, bot: RawBot) -> None:

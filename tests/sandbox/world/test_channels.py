@@ -8,9 +8,7 @@ from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, DIRECT_ADA, GENERAL, LOBBY, NO_FILES, PICTURES, READ_ONLY, THREAD
 from tests.support.raw_bot import RawBot
-from tests.support.sandbox_fixtures import bot, sandbox
 
-__all__ = ["bot", "sandbox"]
 CLOSED = {
     "no such channel": ("1", {}, 404, 10003),
     "a server without the bot": (LOBBY, {}, 403, 50001),

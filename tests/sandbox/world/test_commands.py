@@ -7,10 +7,8 @@ import pytest
 from bot.sandbox.rules.errors import NotPossible
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, DIRECT_ADA, ELSEWHERE, LOBBY, MIA, OLGA, PICTURES, TABLEAUX, VIVANT
+from tests.support.interactions import COMMANDS
 from tests.support.raw_bot import RawBot
-from tests.support.sandbox_fixtures import COMMANDS, bot, ready, sandbox
-
-__all__ = ["bot", "ready", "sandbox"]
 
 
 async def test_people_are_offered_only_the_commands_for_them_and_the_channel(ready: Sandbox) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.interactions import State
 from bot.sandbox.world.standard import PICTURES
+from tests.support.interactions import DEFER, MESSAGE, animate, webhook
 from tests.support.raw_bot import RawBot
-from tests.support.sandbox_fixtures import DEFER, MESSAGE, animate, bot, ready, sandbox, webhook
-
-__all__ = ["bot", "ready", "sandbox"]
 
 
 async def test_after_three_seconds_the_interaction_is_unknown_and_the_person_sees_it(

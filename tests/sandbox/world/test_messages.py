@@ -5,9 +5,6 @@ from __future__ import annotations
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, BEN, PICTURES
 from tests.support.raw_bot import RawBot
-from tests.support.sandbox_fixtures import bot, sandbox
-
-__all__ = ["bot", "sandbox"]
 
 
 async def test_an_enforced_nonce_gives_the_earlier_message_for_some_minutes(bot: RawBot, sandbox: Sandbox) -> None:

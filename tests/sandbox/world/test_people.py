@@ -13,10 +13,8 @@ from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.interactions import State
 from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, GENERAL, LOBBY, MIA, NO_FILES, PICTURES, TABLEAUX, VIVANT
+from tests.support.interactions import CHOICES, MESSAGE, MODAL, PICTURE, animate
 from tests.support.raw_bot import RawBot
-from tests.support.sandbox_fixtures import CHOICES, MESSAGE, MODAL, PICTURE, animate, bot, ready, sandbox
-
-__all__ = ["bot", "ready", "sandbox"]
 
 
 async def test_the_payload_carries_what_discord_promises(ready: Sandbox) -> None:

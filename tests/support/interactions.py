@@ -1,18 +1,14 @@
-"""For the tests of the sandbox itself: a running sandbox, a bare bot beside it, and the bot's commands."""
+"""For the tests of the sandbox itself: a bot's commands, an interaction with one of them, and Discord's numbers."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
-
-import pytest
 
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.standard import ADA, PICTURES, VIVANT
-from tests.support.raw_bot import RawBot
 
 EPHEMERAL = 1 << 6
 PICTURE = Upload("a.png", "image/png", b"picture")
@@ -39,25 +35,6 @@ COMMANDS: list[dict[str, Any]] = [
     },
     {"name": "Animate this image", "type": 3},
 ]
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-async def bot(sandbox: Sandbox) -> AsyncIterator[RawBot]:
-    async with RawBot(sandbox) as raw:
-        yield raw
-
-
-@pytest.fixture
-async def ready(sandbox: Sandbox, bot: RawBot) -> Sandbox:
-    status, _ = await bot.call("PUT", f"/applications/{VIVANT}/commands", COMMANDS)
-    assert status == 200
-    return sandbox
 
 
 async def animate(sandbox: Sandbox, channel: str = PICTURES, **options: Any) -> Interaction:
