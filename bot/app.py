@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot.config import MIB, Config
+from bot.config import Config
 from bot.edge.client import VivantClient
 from bot.edge.context import Services
 from bot.edge.delivery import Poster
@@ -35,6 +35,7 @@ from bot.work.switches import Switches
 from bot.work.worker import Worker
 from generator.backend.backend import Backend, ExecutorState
 from generator.backend.local_backend import LocalBackend
+from generator.memory import MIB
 from generator.picture.intake import PictureChild
 from generator.picture.limits import PictureLimits
 from generator.protocol import ExecutorConfig

@@ -19,8 +19,6 @@ from generator.memory import check_memory
 from generator.protocol import check_device
 from generator.variants import BUILT_IN, Variant
 
-MIB = 1024 * 1024
-
 
 class ConfigError(Exception):
     """The configuration cannot be used; the text says which key and what to do."""

@@ -17,7 +17,8 @@ from typing import Any
 
 import aiohttp
 
-from bot.config import MIB, Config
+from bot.config import Config
+from generator.memory import GIB, MIB
 from generator.variants import Variant
 
 API = "https://discord.com/api/v10"
@@ -243,7 +244,7 @@ async def check_disk(config: Config) -> list[Check]:
     folder = config.data_dir.absolute()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free
-    seen = f"{folder}, {free / MIB / 1024:.1f} GiB free"
+    seen = f"{folder}, {free / GIB:.1f} GiB free"
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass

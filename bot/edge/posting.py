@@ -13,7 +13,6 @@ from typing import Any
 
 import discord
 
-from bot.config import MIB
 from bot.edge.http_errors import Next, classify
 from bot.edge.layouts import ActionButton, clip_buttons, clip_layout, failure_buttons, status_card
 from bot.edge.status_cards import answer_webhook, token_is_alive
@@ -24,6 +23,7 @@ from bot.texts.status import CardView
 from bot.work.fitting import Shrink, fit_clip
 from generator.clip import Format
 from generator.errors import GeneratorError
+from generator.memory import MIB
 
 log = logging.getLogger(__name__)
 

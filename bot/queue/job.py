@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from generator.clip import ClipSettings
+from generator.memory import MIB
 from generator.protocol import Note, Rendered
 
 
@@ -69,7 +70,7 @@ class Route:
     token_expires_ms: int | None = None
     can_post: bool = True
     """whether the bot can post here with its own token: member of the guild, or its own DM"""
-    max_bytes: int = 10 * 1024 * 1024
+    max_bytes: int = 10 * MIB
     """the channel's upload limit for the bot's own posts"""
     spoiler: bool = False
 

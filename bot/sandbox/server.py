@@ -22,8 +22,8 @@ from bot.sandbox.rest import application, interactions, messages
 from bot.sandbox.rest.http import Api
 from bot.sandbox.rest.rate_limits import Buckets
 from bot.sandbox.rules.clock import Timing
-from bot.sandbox.rules.uploads import MIB
 from bot.sandbox.world.world import World
+from generator.memory import MIB
 
 ROUTES = [*application.ROUTES, *messages.ROUTES, *interactions.ROUTES]
 _MAX_BODY = 256 * MIB

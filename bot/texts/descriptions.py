@@ -8,6 +8,7 @@ from bot.texts.failures import explain_failure
 from bot.texts.notes import explain_notes
 from bot.work.gate import Hold
 from generator.clip import DEFAULT_STEPS, ClipSettings, Framing, Loop
+from generator.memory import GIB
 from generator.variants import BUILT_IN, Variant, is_demo
 
 ALT_TEXT = "A short clip made from a picture"
@@ -93,7 +94,7 @@ def describe_status(
     hold: Hold | None,
 ) -> str:
     """Return what an admin reads about how the bot is doing."""
-    rows = [f"Variant **{variant}**, {free_bytes / 1024**3:.1f} GiB of disk left"]
+    rows = [f"Variant **{variant}**, {free_bytes / GIB:.1f} GiB of disk left"]
     if hold is not None:
         rows.append(f"**Nothing is started.** {explain_hold(hold)}")
     rows.append(" · ".join(f"{count} {state}" for state, count in counts.items()))

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.config import MIB
 from bot.queue.job import DeadReason
 from bot.work.gate import Hold, HoldCause
 from generator.errors import ExecutorLost, PictureError, PictureReason, SettingsError
+from generator.memory import MIB
 
 
 @dataclass(frozen=True, slots=True)

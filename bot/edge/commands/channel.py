@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import discord
 
-from bot.config import MIB
 from bot.edge.context import Interaction
 from bot.queue.job import Route, wall_clock_ms
 from bot.texts.explanations import explain_channel
+from generator.memory import MIB
 
 LARGEST_POST = 24 * MIB
 """Discord takes 25 MiB a request, whatever a server's own limit says"""

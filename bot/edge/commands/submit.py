@@ -14,7 +14,7 @@ from dataclasses import replace
 import aiohttp
 import discord
 
-from bot.config import MIB, Config
+from bot.config import Config
 from bot.edge.commands.answers import acknowledge, answer, take_back
 from bot.edge.commands.channel import ANSWER_WITHIN_MS, refuse_channel, route_of, share_of
 from bot.edge.commands.download import download
@@ -36,6 +36,7 @@ from bot.texts.replies import (
 )
 from generator.clip import ClipSettings
 from generator.errors import PictureError, SettingsError
+from generator.memory import MIB
 from generator.protocol import Note
 from generator.variants import Variant
 

@@ -12,8 +12,8 @@ from aiohttp import web
 from bot.sandbox.page.actions import Actions
 from bot.sandbox.page.views import Views
 from bot.sandbox.rules.errors import NotPossible, Refusal
-from bot.sandbox.rules.uploads import MIB
 from bot.sandbox.world.world import World
+from generator.memory import MIB
 
 FOLDER = Path(__file__).with_name("static")
 MAX_UPLOAD_BYTES = 200 * MIB

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from bot.sandbox.rules.errors import invalid_form, too_large
+from generator.memory import MIB
 
-MIB = 1024 * 1024
 MAX_REQUEST_BYTES = 25 * MIB
 """of a whole request, with all its files"""
 MAX_FILES = 10

@@ -17,11 +17,12 @@ from bot.sandbox.rules.message_bodies import (
     mentions_everyone,
 )
 from bot.sandbox.rules.payloads import Json
-from bot.sandbox.rules.uploads import MIB, Upload, check_uploads
+from bot.sandbox.rules.uploads import Upload, check_uploads
 from bot.sandbox.world.attachments import Attachments
 from bot.sandbox.world.channels import Channels
 from bot.sandbox.world.directory import Directory
 from bot.sandbox.world.events import Events, Intent
+from generator.memory import MIB
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bot.sandbox.rules.uploads import MIB
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import PICTURES, TABLEAUX
+from generator.memory import MIB
 from tests.support.raw_bot import RawBot
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.config import MIB
 from bot.sandbox.world.standard import BEN, DIRECT_ADA, GENERAL, NO_FILES, READ_ONLY, TABLEAUX, THREAD
+from generator.memory import MIB
 from tests.support.edge import Start, buttons
 
 
