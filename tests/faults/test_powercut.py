@@ -23,6 +23,7 @@ from generator.clip import ClipSettings
 from generator.variants import BUILT_IN
 from tests.support.recording_vfs import RecordingVFS, power_cuts
 
+TRANSACTIONS = 80
 LIMITS = Limits(queued_per_user=50, queued_per_guild=200)
 TABLES = ("meta", "kind", "lane", "job", "outbox")
 
@@ -122,7 +123,7 @@ def prepared(folder: Path, vfs: str, synchronous: str) -> apsw.Connection:
     return db
 
 
-def cut_power(folder: Path, synchronous: str, cuts: int, rng: random.Random, transactions: int = 80) -> Findings:
+def cut_power(folder: Path, synchronous: str, cuts: int, rng: random.Random) -> Findings:
     """Record one life, then look at `cuts` disks that it may have left behind."""
     vfs = RecordingVFS(f"recording-{secrets.token_hex(4)}")
     db = prepared(folder, vfs.name, synchronous)
@@ -130,7 +131,7 @@ def cut_power(folder: Path, synchronous: str, cuts: int, rng: random.Random, tra
     vfs.log.clear()
     states = [contents(db)]
     workload = Workload(db, rng)
-    for _ in range(transactions):
+    for _ in range(TRANSACTIONS):
         before = db.total_changes()
         workload.step()
         if db.total_changes() != before:

@@ -99,14 +99,14 @@ async def run_command(page: Page, name: str) -> None:
     await page.keyboard.press("Enter")
 
 
-async def drop_picture(page: Page, picture: Path = SAMPLE, on: str = "#scroller") -> None:
-    """Drop a picture on an element."""
-    await page.evaluate(DROP, [on, picture.name, list(picture.read_bytes())])
+async def drop_picture(page: Page) -> None:
+    """Drop the sample picture on the channel."""
+    await page.evaluate(DROP, ["#scroller", SAMPLE.name, list(SAMPLE.read_bytes())])
 
 
-async def paste_picture(page: Page, picture: Path = SAMPLE) -> None:
-    """Paste a picture into the focused element."""
-    await page.evaluate(PASTE, [picture.name, list(picture.read_bytes())])
+async def paste_picture(page: Page) -> None:
+    """Paste the sample picture into the focused element."""
+    await page.evaluate(PASTE, [SAMPLE.name, list(SAMPLE.read_bytes())])
 
 
 def messages(page: Page) -> Locator:

@@ -34,12 +34,12 @@ from generator.picture.intake import PictureChild
 from tests.support.fakes import Act, FakeBackend
 
 
-def picture(width: int = 320, height: int = 180, kind: str = "PNG") -> bytes:
-    """Return a small picture."""
+def picture(width: int = 320, height: int = 180) -> bytes:
+    """Return a small PNG picture."""
     image = Image.new("RGB", (width, height), (40, 90, 160))
     ImageDraw.Draw(image).ellipse((width // 4, height // 4, width // 2, height // 2), fill=(240, 180, 60))
     buffer = io.BytesIO()
-    image.save(buffer, kind)
+    image.save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -153,12 +153,10 @@ class Edge:
 
         return str(await until(found, "a private answer"))
 
-    async def clip(self, *, channel: str = PICTURES, actor: str = ADA, count: int = 1) -> Json:
+    async def clip(self, *, channel: str = PICTURES, count: int = 1) -> Json:
         """Wait for a clip and return its message."""
-        found = await until(
-            lambda: (clips := self.clips(actor=actor, channel=channel)) and len(clips) >= count and clips, "a clip"
-        )
-        return dict(found[-1])
+        await until(lambda: len(self.clips(channel=channel)) >= count, "a clip")
+        return self.clips(channel=channel)[-1]
 
     async def job(self, number: int = 1) -> Job:
         job = await self.store.jobs.get(number)

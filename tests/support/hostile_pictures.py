@@ -20,7 +20,7 @@ _INTERESTING = (0, 1, 2, 0x7F, 0x80, 0xFE, 0xFF)
 _LARGE = (0xFFFF, 0x7FFF, 20_000, 16_383, 0x7FFFFFFF, 0xFFFFFFFF, 0x10000)
 
 
-def hostile_pictures(count: int, seed: int = 1) -> Iterator[bytes]:
+def hostile_pictures(count: int, seed: int) -> Iterator[bytes]:
     """Yield `count` files: one in a hundred is a bomb, the others are mutations of about fifty well-formed files."""
     pillow_heif.register_heif_opener()
     rng = random.Random(seed)

@@ -32,9 +32,9 @@ def new_job(user_id: int = 1, *, guild_id: int | None = 5, share: int = 100, **s
     )
 
 
-def rendered(job: Job, seconds: float = 20.0, folder: Path = Path()) -> Rendered:
+def rendered(job: Job, seconds: float = 20.0) -> Rendered:
     """Return a finished clip's facts."""
-    path = folder / f"{job.id}-{job.attempt}.mp4"
+    path = Path(f"{job.id}-{job.attempt}.mp4")
     return Rendered(clip_path=path, bytes=1000, width=1024, height=576, frames=25, playback_fps=7.0, seconds=seconds)
 
 
@@ -74,7 +74,7 @@ async def claimed(store: JobStore) -> Job:
     return job
 
 
-async def kept(store: JobStore, job_id: int = 1) -> Job:
+async def kept(store: JobStore, job_id: int) -> Job:
     """Read a job that must still be kept."""
     job = await store.jobs.get(job_id)
     assert job is not None

@@ -53,14 +53,12 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-async def start_render(
-    backend: Backend, request: RenderRequest, phase: Phase = Phase.DENOISE, step: int = 1
-) -> asyncio.Task[Rendered]:
-    """Return the task of a render that has reached a step."""
+async def start_render(backend: Backend, request: RenderRequest, step: int = 1) -> asyncio.Task[Rendered]:
+    """Return the task of a render that has reached a denoising step."""
     there = asyncio.Event()
 
     def watch(progress: Progress) -> None:
-        if progress.phase is phase and progress.step >= step:
+        if progress.phase is Phase.DENOISE and progress.step >= step:
             there.set()
 
     task = asyncio.create_task(backend.render(request, watch))

@@ -41,10 +41,8 @@ class Models:
         context[0] = 0
         return sample, context.to(bench.device, bench.dtype), (6.0, 127.0, 0.02), 1.0
 
-    def stock_step(self, unet: Any, item: int | None = None) -> torch.Tensor:
+    def stock_step(self, unet: Any) -> torch.Tensor:
         sample, context, ids, when = self.inputs()
-        if item is not None:
-            sample, context = sample[item : item + 1], context[item : item + 1]
         added = torch.tensor([ids] * len(sample), device=self.bench.device, dtype=self.bench.dtype)
         given = sample.permute(0, 1, 4, 2, 3).contiguous()
         when_there = torch.tensor(when, device=self.bench.device)

@@ -31,8 +31,8 @@ def panned(step: int = 2, frames: int = FRAMES) -> list[Frame]:
     return [np.ascontiguousarray(np.roll(wide, -step * index, axis=1)[:, :WIDTH]) for index in range(frames)]
 
 
-def with_noise(frames: Iterable[Frame], levels: float, seed: int = 0) -> list[Frame]:
-    rng = np.random.default_rng(seed)
+def with_noise(frames: Iterable[Frame], levels: float) -> list[Frame]:
+    rng = np.random.default_rng(0)
     return [np.clip(frame + rng.normal(0, levels, frame.shape), 0, 255).astype(np.uint8) for frame in frames]
 
 

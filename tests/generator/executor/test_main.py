@@ -30,8 +30,8 @@ class Pipe:
         self.process.stdin.write(line)
         self.process.stdin.flush()
 
-    def configure(self, config: ExecutorConfig = CONFIG, parent: int | None = None) -> None:
-        self.send(to_line("configure", config, protocol=1, parent=parent or os.getpid()))
+    def configure(self, parent: int | None = None) -> None:
+        self.send(to_line("configure", CONFIG, protocol=1, parent=parent or os.getpid()))
 
     def hear(self, *kinds: str) -> dict[str, Any]:
         """Return the next event of one of these kinds."""

@@ -54,7 +54,7 @@ def markers(width: int, height: int) -> Image.Image:
     return Image.fromarray(corners).resize((width, height), Image.Resampling.NEAREST)
 
 
-def assert_markers(picture: np.ndarray, tolerance: int = 40) -> None:
+def assert_markers(picture: np.ndarray) -> None:
     height, width = picture.shape[:2]
     for y, x, colour in (
         (0.2, 0.2, (255, 0, 0)),
@@ -62,7 +62,7 @@ def assert_markers(picture: np.ndarray, tolerance: int = 40) -> None:
         (0.8, 0.2, (0, 0, 255)),
         (0.8, 0.8, (255,) * 3),
     ):
-        assert np.abs(picture[int(height * y), int(width * x)] - colour).max() < tolerance, (y, x)
+        assert np.abs(picture[int(height * y), int(width * x)] - colour).max() < 40, (y, x)
 
 
 # -- real pictures
