@@ -41,8 +41,7 @@ class LocalBackend:
         *,
         gpu: int | None = None,
         limits: StallLimits = StallLimits(),  # noqa: B008 - frozen
-        python: str = sys.executable,
-        command: Sequence[str] | None = None,
+        command: Sequence[str] = (sys.executable, "-m", "generator.executor"),
         slots: int = 2,
         on_state: OnState | None = None,
     ) -> None:
@@ -51,7 +50,7 @@ class LocalBackend:
         self._config = config
         self._gpu = gpu
         self._limits = limits
-        self._command = command or (python, "-m", "generator.executor")
+        self._command = command
         self._on_state = on_state or (lambda state, facts: None)
         self._free_slots = asyncio.Semaphore(slots)
         self._in_flight = InFlightRequests()

@@ -41,7 +41,7 @@ def main(make_device: Callable[[ExecutorConfig], Device] = _torch_device, *, pul
     faulthandler.enable()
     config = config_from_wire(wire)
     events.write("hello", protocol=PROTOCOL_VERSION)
-    executor = Executor(config, events, pulse_seconds=pulse_seconds)
+    executor = Executor(config, events, pulse_seconds)
     threading.Thread(target=executor.read_requests, args=(sys.stdin.buffer,), name="reader", daemon=True).start()
     executor.run(make_device)
 

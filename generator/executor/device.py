@@ -40,7 +40,7 @@ class Device(Protocol):
         ...
 
     def reclaim(self) -> None:
-        """Give freed memory back to the device."""
+        """Hand freed memory back to the device."""
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Tell whether a smaller plan may help."""

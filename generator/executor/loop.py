@@ -64,7 +64,7 @@ class Executor:
 
     _renderer: Renderer
 
-    def __init__(self, config: ExecutorConfig, events: EventWriter, *, pulse_seconds: float = 20.0) -> None:
+    def __init__(self, config: ExecutorConfig, events: EventWriter, pulse_seconds: float) -> None:
         self._config = config
         self._events = events
         self._pulse_seconds = pulse_seconds

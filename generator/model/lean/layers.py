@@ -88,9 +88,9 @@ def _norm_silu(
     return F.silu(rows, inplace=True).view_as(maps)
 
 
-def conv(maps: Tensor, weights: LayerWeights, name: str, *, stride: int = 1, padding: int = 1) -> Tensor:
+def conv(maps: Tensor, weights: LayerWeights, name: str, *, stride: int = 1) -> Tensor:
     """Convolve maps in space, with bias. Returns frames x new height x new width x channels, contiguous."""
-    return _conv(maps, weights, name, stride=stride, padding=padding, bias=weights[f"{name}.bias"])
+    return _conv(maps, weights, name, stride=stride, bias=weights[f"{name}.bias"])
 
 
 def _conv(

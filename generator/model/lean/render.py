@@ -13,11 +13,11 @@ from torch import Tensor
 
 from generator.clip import ClipSettings
 from generator.errors import BadFrames
-from generator.memory import RING_SLOTS, WINDOW_FRAMES, WINDOW_OVERLAP, Decode, MemoryPlan, Residency
+from generator.memory import WINDOW_FRAMES, WINDOW_OVERLAP, Decode, MemoryPlan, Residency
 from generator.model.lean.chunks import ChunkFunctions
 from generator.model.lean.compiled import Compiler
 from generator.model.lean.decoder import LeanDecoder, decode_windows, pack_decoder
-from generator.model.lean.encoders import CLIP_MEAN, CLIP_SIZE, CLIP_STD, PackedModule, VaeEncoder, pack_module
+from generator.model.lean.encoders import CLIP_MEAN, CLIP_SIZE, CLIP_STD, VaeEncoder, pack_module
 from generator.model.lean.guidance import Conditioning, GuidedUNet
 from generator.model.lean.residency import ResidentWeights, StreamedWeights, WeightSource
 from generator.model.lean.unet import LeanUNet, pack_unet
@@ -147,14 +147,14 @@ class LeanPipeline:
         """Return the image encoder's embedding, 1 x 1 x width, of 1 x 3 x height x width pixels from -1 to 1."""
         small = (_resize_with_antialiasing(pixels, (CLIP_SIZE, CLIP_SIZE)) + 1) / 2
         mean, std = (torch.tensor(values, device=self._device)[:, None, None] for values in (CLIP_MEAN, CLIP_STD))
-        tensors = self._hold(plan, "image-encoder", lambda: self._place(self.image_encoder, self.dtype))
+        tensors = self._hold(plan, "image-encoder", lambda: self.image_encoder.on_device(self._device, self.dtype))
         embedding: Tensor = self.image_encoder(tensors, ((small - mean) / std).to(self.dtype)).image_embeds
         return embedding[:, None]
 
     def _encode(self, pixels: Tensor, plan: MemoryPlan) -> Tensor:
         """Return the latents, 1 x channels x height x width in latent cells, of 1 x 3 x height x width pixels."""
         dtype = torch.float32 if self._vae.force_upcast else self.dtype
-        tensors = self._hold(plan, "encoder", lambda: self._place(self.encoder, dtype))
+        tensors = self._hold(plan, "encoder", lambda: self.encoder.on_device(self._device, dtype))
         latents: Tensor = self.encoder(tensors, pixels.to(dtype))
         return latents.to(self.dtype)
 
@@ -180,16 +180,13 @@ class LeanPipeline:
         """Return the UNet on the device, its weights resident or streamed as the plan says."""
         weights: WeightSource
         if plan.unet is Residency.STREAMED:
-            weights = StreamedWeights(self.unet.body, self._device, RING_SLOTS)
+            weights = StreamedWeights(self.unet.body, self._device)
         else:
             weights = ResidentWeights(self.unet.body, self._device)
         return LeanUNet(self.unet, weights, self._device, plan.frames_per_chunk, self._functions(plan))
 
     def _place_decoder(self, plan: MemoryPlan) -> LeanDecoder:
         return LeanDecoder(self.decoder, ResidentWeights(self.decoder.body, self._device), self._functions(plan))
-
-    def _place(self, module: PackedModule, dtype: torch.dtype) -> dict[str, Tensor]:
-        return module.on_device(self._device, dtype)
 
     def _hold(self, plan: MemoryPlan, name: str, place: Callable[[], Held]) -> Held:
         """Return what `place` puts on the device, or, where the plan keeps modules, what it put there before."""
@@ -201,7 +198,7 @@ class LeanPipeline:
         return kept
 
     def _clear_cache(self, plan: MemoryPlan) -> None:
-        """Return freed memory to the driver: the next phase needs blocks of other sizes than the last one's."""
+        """Hand freed memory back to the driver: the next phase needs blocks of other sizes than the last one's."""
         if self._device.type == "cuda" and not plan.keep_parts:
             torch.cuda.empty_cache()
 

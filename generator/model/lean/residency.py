@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from generator.memory import RING_SLOTS
 from generator.model.lean.pack import LayerWeights, Packed
 
 
@@ -42,16 +43,16 @@ class StreamedWeights:
     starts again.
     """
 
-    def __init__(self, packed: Packed, device: torch.device, slots: int = 3) -> None:
+    def __init__(self, packed: Packed, device: torch.device) -> None:
         self._packed = packed
         self._count = len(packed.stretches)
-        self._slots = [torch.empty(packed.largest, dtype=packed.flat.dtype, device=device) for _ in range(slots)]
+        self._slots = [torch.empty(packed.largest, dtype=packed.flat.dtype, device=device) for _ in range(RING_SLOTS)]
         self._views: dict[tuple[int, int], LayerWeights] = {}
         self._cuda = device.type == "cuda"
         self._copying = torch.cuda.Stream(device) if self._cuda else None
-        self._copied: list[torch.cuda.Event | None] = [None] * slots
+        self._copied: list[torch.cuda.Event | None] = [None] * RING_SLOTS
         self._asked = 0
-        """layers returned since the start; the slot of the n-th is n modulo the number of slots"""
+        """layers returned since the start; the slot of the n-th is n modulo RING_SLOTS"""
         self._filled = 0
         """layers whose copy was started since the start"""
         self._first = 0
@@ -62,8 +63,8 @@ class StreamedWeights:
         if index != (self._first + self._asked) % self._count:
             self._restart(index)
         # The layer before this one is queued on the compute stream: its slot is free once that has run.
-        self._fill(self._asked + len(self._slots))
-        slot = self._asked % len(self._slots)
+        self._fill(self._asked + RING_SLOTS)
+        slot = self._asked % RING_SLOTS
         arrived = self._copied[slot]
         if arrived is not None:
             arrived.wait()
@@ -79,7 +80,7 @@ class StreamedWeights:
         if self._copying is not None:
             self._copying.wait_stream(torch.cuda.current_stream())
         while self._filled < until:
-            slot = self._filled % len(self._slots)
+            slot = self._filled % RING_SLOTS
             source = self._packed.host((self._first + self._filled) % self._count)
             self._copied[slot] = self._copy(self._slots[slot][: source.numel()], source)
             self._filled += 1

@@ -156,10 +156,8 @@ class LeanUNet:
         added = _embed(self._ends, "added", numbers.to(self._device, self._dtype))
         waves = module.time_proj(torch.tensor(timesteps, dtype=torch.float32))
         times = _embed(self._ends, "time", waves.to(self._device, self._dtype)) + added
-        return ClipConstants(tuple(self._fold(index, context[:, 0], frames) for index in self._folds()), times)
-
-    def _folds(self) -> range:
-        return range(len(self._packed.folded.stretches))
+        folded = range(len(self._packed.folded.stretches))
+        return ClipConstants(tuple(self._fold(index, context[:, 0], frames) for index in folded), times)
 
     def _fold(self, index: int, context: Tensor, frames: int) -> Constants:
         """Compute one transformer's constants; its folded weights are on the device during this call only."""
