@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -12,12 +11,13 @@ from bot.sandbox.world.world import World
 _GONE = "This content is no longer available."
 
 
-def mount_cdn(app: web.Application, world: World, before: Callable[[web.Request], Any] | None = None) -> None:
+def mount_cdn(
+    app: web.Application, world: World, before: Callable[[web.Request], Awaitable[web.Response | None]]
+) -> None:
     """Serve attachments in `app`. `before` applies faults: it returns a response, or None to let the request pass."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
-        faulty = await before(request) if before else None
-        return faulty or _answer(world, request)
+        return await before(request) or _answer(world, request)
 
     for kind in ("attachments", "ephemeral-attachments"):
         app.router.add_get(f"/{kind}/{{folder}}/{{attachment_id}}/{{filename}}", serve)

@@ -21,7 +21,6 @@ from bot.sandbox.proxy import HOSTS, Proxy
 from bot.sandbox.rest import application, interactions, messages
 from bot.sandbox.rest.http import Api
 from bot.sandbox.rest.rate_limits import Buckets
-from bot.sandbox.rules.clock import Timing
 from bot.sandbox.world.world import World
 from generator.memory import MIB
 
@@ -37,20 +36,12 @@ class SandboxUnavailable(Exception):
 class Sandbox:
     """A local Discord for unmodified bots: `async with Sandbox() as sandbox`, then start a bot with `environment()`."""
 
-    def __init__(
-        self,
-        data_dir: Path | None = None,
-        port: int = 0,
-        faults: FaultScript | None = None,
-        timing: Timing | None = None,
-        *,
-        rate_limits: bool = False,
-    ) -> None:
+    def __init__(self, port: int = 0, faults: FaultScript | None = None, *, rate_limits: bool = False) -> None:
         if importlib.util.find_spec("trustme") is None:
             raise SandboxUnavailable(
                 "The local Discord needs trustme for its throw-away certificates: pip install 'vivant[demo]'"
             )
-        self.world = World(timing)
+        self.world = World()
         self.faults = faults or FaultScript()
         self.record = Record()
         self.proxy = Proxy(self.record)
@@ -58,7 +49,7 @@ class Sandbox:
         self.token: str = self.world.directory.token
         self.proxy_url = ""
         self.page_url = ""
-        self._folder = data_dir
+        self._folder: Path | None = None
         self._port = port
         self._buckets = Buckets(self.world.clock) if rate_limits else None
         self._stack = contextlib.AsyncExitStack()
@@ -110,9 +101,7 @@ class Sandbox:
         await self._stack.aclose()
 
     async def _start(self) -> None:
-        if self._folder is None:
-            self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="vivant-sandbox-")))
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="vivant-sandbox-")))
         tls_port = await self._serve(self._discord(), 0, self._server_tls())
         self.proxy_url = await self.proxy.start(tls_port)
         self._stack.push_async_callback(self.proxy.close)

@@ -51,13 +51,12 @@ class Gateway:
         for socket in self._sockets:
             socket.send({"op": 7, "d": None})
 
-    def invalidate(self, *, resumable: bool = False) -> None:
-        """Send op 9 to every socket. Unless `resumable`, the sessions are removed and bots must identify again."""
-        for session in list(self._sessions.values()):
-            if not resumable:
-                del self._sessions[session.id]
+    def invalidate(self) -> None:
+        """Send op 9 to every socket and remove the sessions: bots must identify again."""
+        for session in self._sessions.values():
             if session.socket:
-                session.socket.send({"op": 9, "d": resumable})
+                session.socket.send({"op": 9, "d": False})
+        self._sessions.clear()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection."""

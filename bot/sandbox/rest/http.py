@@ -56,7 +56,7 @@ class Api:
     """Serves routes over a World."""
 
     def __init__(
-        self, world: World, faults: FaultScript, record: Record, proxy: Proxy, buckets: Buckets | None = None
+        self, world: World, faults: FaultScript, record: Record, proxy: Proxy, buckets: Buckets | None
     ) -> None:
         self._world = world
         self._faults = faults

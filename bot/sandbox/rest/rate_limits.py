@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from bot.sandbox.faults import Refuse, rate_limited
 from bot.sandbox.rules.clock import Clock
 
+REQUESTS = 5
+WINDOW_SECONDS = 5.0
+
 
 @dataclass
 class _Bucket:
@@ -16,12 +19,10 @@ class _Bucket:
 
 
 class Buckets:
-    """`requests` per `window_seconds` for each route and channel; interaction callbacks have no limit."""
+    """REQUESTS per WINDOW_SECONDS for each route and channel; interaction callbacks have no limit."""
 
-    def __init__(self, clock: Clock, requests: int = 5, window_seconds: float = 5.0) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._requests = requests
-        self._window = window_seconds
         self._buckets: dict[tuple[str, str, str], _Bucket] = {}
 
     def take(self, method: str, template: str, params: Mapping[str, str]) -> tuple[dict[str, str], Refuse | None]:
@@ -33,7 +34,7 @@ class Buckets:
         now = self._clock.now()
         bucket = self._buckets.get(key)
         if bucket is None or bucket.refills_at <= now:
-            bucket = self._buckets[key] = _Bucket(self._requests, now + self._window)
+            bucket = self._buckets[key] = _Bucket(REQUESTS, now + WINDOW_SECONDS)
         refused = rate_limited(round(bucket.refills_at - now, 3)) if bucket.left == 0 else None
         bucket.left = max(bucket.left - 1, 0)
         return self._headers(key, bucket, now), refused
@@ -42,7 +43,7 @@ class Buckets:
         return {
             "Via": "1.1 google",
             "X-RateLimit-Bucket": format(hash(key[:2]) & 0xFFFFFFFFFFFFFFFF, "016x"),
-            "X-RateLimit-Limit": str(self._requests),
+            "X-RateLimit-Limit": str(REQUESTS),
             "X-RateLimit-Remaining": str(bucket.left),
             "X-RateLimit-Reset": f"{bucket.refills_at:.3f}",
             "X-RateLimit-Reset-After": f"{bucket.refills_at - now:.3f}",

@@ -46,7 +46,7 @@ class People:
         return self.commands.usable(guild_id, context, installed, self.channels.permissions(actor_id, channel))
 
     def command(
-        self, actor_id: str, channel: Json, text: str, options: Mapping[str, Any], files: Files, age_seconds: float = 0
+        self, actor_id: str, channel: Json, text: str, options: Mapping[str, Any], files: Files, age_seconds: float
     ) -> Interaction:
         """Run a slash command. `text` is its name with subcommands; the interaction looks `age_seconds` old."""
         name, *path = text.removeprefix("/").split()

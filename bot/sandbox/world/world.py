@@ -28,9 +28,9 @@ from bot.sandbox.world.standard import DirectoryBuilder
 class World:
     """One Discord. Methods that act as a person raise NotPossible where their client would not let them."""
 
-    def __init__(self, timing: Timing | None = None) -> None:
+    def __init__(self) -> None:
         self.clock = Clock()
-        self.timing = timing or Timing()
+        self.timing = Timing()
         self.snowflakes = Snowflakes(self.clock)
         self.directory = DirectoryBuilder(self.clock).build()
         self.events = Events()
