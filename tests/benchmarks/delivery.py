@@ -14,8 +14,8 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, DIRECT_BEN, GENERAL, PICTURES, THREAD
 from tests.benchmarks.loop import percentile
 from tests.benchmarks.report import Report
-from tests.bot.edge.test_delivery import POSTS, WithoutNonce
-from tests.support.edge import Edge, count_clips, running_edge, until
+from tests.bot.edge.test_delivery import WithoutNonce
+from tests.support.edge import POSTS, Edge, count_clips, running_edge, until
 from tests.support.fakes import Act, FakeBackend
 
 CLIPS = 60

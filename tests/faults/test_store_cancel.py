@@ -13,9 +13,8 @@ import pytest
 from bot.queue.database import Statements
 from bot.queue.job import DeliveryState, JobState, Limits
 from bot.queue.store import JobStore
-from tests.support.jobs import Clock, claimed, faults, new_job, opened, rendered
+from tests.support.jobs import HOUR_MS, Clock, claimed, faults, new_job, opened, rendered
 
-HOUR_MS = 3_600_000
 YEAR_MS = 365 * 24 * HOUR_MS
 
 

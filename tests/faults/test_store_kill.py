@@ -139,13 +139,7 @@ def broken_migrations(folder: Path, kills: int, seed: int, how: str) -> int:
         path = folder / f"{number}" / "vivant.db"
         path.parent.mkdir()
         version_one(path)
-        with subprocess.Popen(
-            [sys.executable, "-m", "tests.support.migration_life", str(path), how], stdout=subprocess.PIPE, text=True
-        ) as child:
-            assert child.stdout is not None
-            child.stdout.readline()
-            time.sleep(rng.random() * longest)
-            child.kill()
+        run_and_kill(["tests.support.migration_life", str(path), how], rng.random() * longest)
         copy = path.with_name("vivant-before-version-2.db")
         broken += not is_whole(path) or (copy.exists() and not is_whole(copy))
         db = sqlite3.connect(path, isolation_level=None)

@@ -33,6 +33,9 @@ from bot.work.switches import Switches
 from generator.picture.intake import PictureChild
 from tests.support.fakes import Act, FakeBackend
 
+POSTS = ("POST", "/channels/*/messages")
+"""the requests with which the bot posts a message, for a FaultScript"""
+
 
 def picture(width: int = 320, height: int = 180) -> bytes:
     """Return a small PNG picture."""

@@ -16,6 +16,8 @@ from bot.queue.store import JobStore
 from generator.clip import ClipSettings
 from generator.protocol import Rendered
 
+HOUR_MS = 3_600_000
+
 _numbers = itertools.count(1)
 
 

@@ -27,7 +27,7 @@ from generator.backend.stalls import StallLimits
 EXECUTOR = (sys.executable, "-m", "tests.support.fake_executor", "--step-seconds", "0.02")
 
 
-class WithoutNonce(Poster):
+class Forgetful(Poster):
     """Posts again after every crash in between: duplicates."""
 
     async def attempt(
@@ -57,7 +57,7 @@ class Leaves(Poster):
 
 POSTERS: dict[str, type[Poster]] = {
     "careful": Poster,
-    "no-nonce": WithoutNonce,
+    "no-nonce": Forgetful,
     "mark-first": MarkFirst,
     "leaves": Leaves,
 }

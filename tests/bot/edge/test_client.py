@@ -11,7 +11,7 @@ import pytest
 
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, ELSEWHERE, LOBBY, MIA, TABLEAUX
-from tests.support.edge import hanging, running_edge, until
+from tests.support.edge import Edge, hanging, running_edge, until
 
 
 async def test_commands_are_registered_once_and_again_only_when_they_changed(tmp_path: Path) -> None:
@@ -34,29 +34,26 @@ async def test_commands_that_discord_no_longer_has_are_registered_again(tmp_path
             assert "animate" in {item["name"] for item in sandbox.world.commands_for(ADA)}
 
 
-async def test_every_command_and_option_is_described_in_plain_words(tmp_path: Path) -> None:
-    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox):
-        commands = {item["name"]: item for item in sandbox.world.commands_for(MIA)}
-        assert {"animate", "queue", "cancel", "result", "recipe", "help", "privacy", "forget-me"} <= commands.keys()
-        slash = [item for item in commands.values() if item["type"] == 1]
-        for option in (option for item in slash for option in item.get("options", [])):
-            assert len(option["description"]) > 10
-        animate = commands["animate"]["options"]
-        assert animate[0]["name"] == "image"
-        assert [item["name"] for item in animate if item.get("required")] == ["image"]
+async def test_every_command_and_option_is_described_in_plain_words(edge: Edge) -> None:
+    commands = {item["name"]: item for item in edge.world.commands_for(MIA)}
+    assert {"animate", "queue", "cancel", "result", "recipe", "help", "privacy", "forget-me"} <= commands.keys()
+    slash = [item for item in commands.values() if item["type"] == 1]
+    for option in (option for item in slash for option in item.get("options", [])):
+        assert len(option["description"]) > 10
+    animate = commands["animate"]["options"]
+    assert animate[0]["name"] == "image"
+    assert [item["name"] for item in animate if item.get("required")] == ["image"]
 
 
-async def test_admin_commands_are_hidden_from_members(tmp_path: Path) -> None:
-    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox):
-        assert "admin" not in {item["name"] for item in sandbox.world.commands_for(ADA)}
+async def test_admin_commands_are_hidden_from_members(edge: Edge) -> None:
+    assert "admin" not in {item["name"] for item in edge.world.commands_for(ADA)}
 
 
-async def test_it_asks_for_no_privileged_intent_and_mentions_nobody_by_itself(tmp_path: Path) -> None:
-    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
-        assert edge.client.intents.value == 1
-        assert edge.client.allowed_mentions is not None
-        mentions: dict[str, Any] = dict(edge.client.allowed_mentions.to_dict())
-        assert mentions == {"parse": []}
+async def test_it_asks_for_no_privileged_intent_and_mentions_nobody_by_itself(edge: Edge) -> None:
+    assert edge.client.intents.value == 1
+    assert edge.client.allowed_mentions is not None
+    mentions: dict[str, Any] = dict(edge.client.allowed_mentions.to_dict())
+    assert mentions == {"parse": []}
 
 
 async def test_the_line_below_the_bots_name_comes_back_with_a_new_session(
@@ -71,17 +68,16 @@ async def test_the_line_below_the_bots_name_comes_back_with_a_new_session(
         await until(lambda: sandbox.gateway.presences > before, "the presence again")
 
 
-async def test_a_server_that_sends_the_bot_away_is_forgotten(tmp_path: Path) -> None:
-    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
-        await edge.queued()
-        await edge.delivered()
-        sandbox.world.channels.remove_bot(TABLEAUX)
+async def test_a_server_that_sends_the_bot_away_is_forgotten(edge: Edge) -> None:
+    await edge.queued()
+    await edge.delivered()
+    edge.world.channels.remove_bot(TABLEAUX)
 
-        async def forgotten() -> bool:
-            return not await edge.store.jobs.of_user(int(ADA))
+    async def forgotten() -> bool:
+        return not await edge.store.jobs.of_user(int(ADA))
 
-        await until(forgotten, "the server's rows are gone")
-        await until(lambda: list(edge.spool.folder.iterdir()) == [], "its files are gone")
+    await until(forgotten, "the server's rows are gone")
+    await until(lambda: list(edge.spool.folder.iterdir()) == [], "its files are gone")
 
 
 async def test_what_runs_for_a_server_that_sends_the_bot_away_is_stopped(tmp_path: Path) -> None:

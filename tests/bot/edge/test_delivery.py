@@ -36,10 +36,9 @@ from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, BEN, GENERAL, LOBBY, MIA, PICTURES, THREAD
 from generator.protocol import Rendered, RenderRequest
-from tests.support.edge import Edge, clip_of, count_clips, running_edge, until, words
+from tests.support.edge import POSTS, Edge, clip_of, count_clips, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend
 
-POSTS = ("POST", "/channels/*/messages")
 MINUTES = 60
 
 

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
 from bot.edge.owner_alerts import OwnerAlerts
-from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, DIRECT_ADA, DIRECT_OLGA, OLGA
 from generator.errors import ExecutorLost
-from tests.support.edge import running_edge, until
+from tests.support.edge import Edge, until
 
 
 @pytest.mark.parametrize(("others_go_on", "says"), [(False, "nothing is started"), (True, "the others go on")])
-async def test_a_storm_is_told_to_the_owner_alone(tmp_path: Path, others_go_on: bool, says: str) -> None:
-    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
-        alarm = OwnerAlerts()
-        alarm.storm(ExecutorLost("killed by signal 9", cause="signal"), others_go_on)
-        ringing = asyncio.create_task(alarm.run(edge.client, frozenset()))
-        world = edge.sandbox.world
-        try:
-            [message] = await until(lambda: world.messages_for(OLGA, DIRECT_OLGA), "a message to the owner")
-        finally:
-            ringing.cancel()
-        assert "was killed" in message["content"]
-        assert says in message["content"]
-        assert "/admin resume" in message["content"]
-        assert not world.messages_for(ADA, DIRECT_ADA)
+async def test_a_storm_is_told_to_the_owner_alone(edge: Edge, others_go_on: bool, says: str) -> None:
+    alarm = OwnerAlerts()
+    alarm.storm(ExecutorLost("killed by signal 9", cause="signal"), others_go_on)
+    ringing = asyncio.create_task(alarm.run(edge.client, frozenset()))
+    try:
+        [message] = await until(lambda: edge.world.messages_for(OLGA, DIRECT_OLGA), "a message to the owner")
+    finally:
+        ringing.cancel()
+    assert "was killed" in message["content"]
+    assert says in message["content"]
+    assert "/admin resume" in message["content"]
+    assert not edge.world.messages_for(ADA, DIRECT_ADA)

@@ -10,16 +10,15 @@ import pytest
 from bot.edge.redact import hide_tokens
 from bot.sandbox.faults import rate_limited
 from bot.sandbox.server import Sandbox
-from tests.support.edge import running_edge
+from tests.support.edge import Edge, running_edge
 
 
-async def test_no_interaction_token_reaches_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
-        sandbox.faults.add(rate_limited(0.01), "PATCH", "/webhooks/**")
-        interaction = await edge.invoke("queue")
-        await edge.answer(interaction)
-        assert "rate limited" in caplog.text
-        assert interaction.token not in caplog.text
+async def test_no_interaction_token_reaches_the_log(edge: Edge, caplog: pytest.LogCaptureFixture) -> None:
+    edge.sandbox.faults.add(rate_limited(0.01), "PATCH", "/webhooks/**")
+    interaction = await edge.invoke("queue")
+    await edge.answer(interaction)
+    assert "rate limited" in caplog.text
+    assert interaction.token not in caplog.text
     assert hide_tokens("PATCH https://discord.com/api/v10/webhooks/1/abc.def/messages/2") == (
         "PATCH https://discord.com/api/v10/webhooks/1/…/messages/2"
     )

@@ -6,9 +6,7 @@ import asyncio
 
 from bot.queue.job import DeliveryState
 from bot.queue.store import JobStore
-from tests.support.jobs import Clock, claimed, new_job
-
-HOUR_MS = 3_600_000
+from tests.support.jobs import HOUR_MS, Clock, claimed, new_job
 
 
 async def test_recover_makes_unfinished_posts_due_and_keeps_their_first_attempt(store: JobStore, clock: Clock) -> None:

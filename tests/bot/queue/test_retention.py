@@ -7,9 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.queue.store import JobStore
-from tests.support.jobs import Clock, claimed, kept, new_job, opened, rendered
-
-HOUR_MS = 3_600_000
+from tests.support.jobs import HOUR_MS, Clock, claimed, kept, new_job, opened, rendered
 
 
 async def test_a_running_attempt_is_known_until_it_is_settled(store: JobStore) -> None:

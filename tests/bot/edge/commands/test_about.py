@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from bot.sandbox.faults import Reset
 from bot.sandbox.world.standard import ADA, BEN, PICTURES
-from tests.support.edge import Start, buttons, until, words
+from tests.support.edge import POSTS, Start, buttons, until, words
 from tests.support.fakes import Act, FakeBackend
-
-POSTS = ("POST", "/channels/*/messages")
 
 
 async def test_help_and_privacy_answer_privately(start: Start) -> None:

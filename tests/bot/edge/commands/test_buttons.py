@@ -9,10 +9,8 @@ from bot.sandbox.faults import LoseReply, Reset
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, PICTURES
 from generator.errors import BadFrames
-from tests.support.edge import Start, buttons, running_edge, until, words
+from tests.support.edge import POSTS, Start, buttons, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend
-
-POSTS = ("POST", "/channels/*/messages")
 
 
 async def test_a_failed_render_is_told_with_what_to_do_and_can_be_tried_again(start: Start) -> None:
