@@ -82,8 +82,8 @@ class Bot:
         return [
             self.client.connect(),
             services.cards.run(self.client),
-            self.poster.run(self.client),
-            self.alerts.run(self.client, services.config.owners),
+            self.poster.run(),
+            self.alerts.run(),
             *(worker.run() for worker in self.workers),
             *(metrics.run() for metrics in self.metrics),
             keep_heartbeat(services.config.data_dir, self.client.is_connected),
@@ -116,7 +116,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         switches = Switches(config, store)
         await switches.load()
         backends = await _start_backends(config, parts, switches, stack)
-        crew, alerts = Crew(), OwnerAlerts()
+        crew = Crew()
         cards = StatusCards(store, switches.gate, crew, now_ms=parts.now_ms, pace=parts.pace)
         worker = partial(Worker, store, spool, gate=switches.gate, crew=crew, on_step=cards.progressed)
         services = Services(
@@ -131,14 +131,13 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             shrink=shrink,
             preload=partial(_preload, backends),
         )
+        client = VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms)
+        posting = parts.posting(client, spool, shrink)
+        alerts = OwnerAlerts(client, config.owners)
         yield Bot(
             services=services,
-            client=await stack.enter_async_context(
-                VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms)
-            ),
-            poster=parts.poster(
-                store, spool, cards, shrink, posting=parts.posting, now_ms=parts.now_ms, pause=parts.pause
-            ),
+            client=await stack.enter_async_context(client),
+            poster=parts.poster(store, client, cards, posting, now_ms=parts.now_ms, pause=parts.pause),
             alerts=alerts,
             workers=[worker(item, on_change=cards.changed, on_storm=alerts.storm) for item in backends],
             metrics=metrics,

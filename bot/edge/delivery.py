@@ -22,10 +22,8 @@ from bot.edge.posting import Posting, Unposted
 from bot.edge.status_cards import StatusCards, edit_card
 from bot.queue.database import StoreFull
 from bot.queue.job import Delivery, Job, JobState
-from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from bot.texts.status import CardView
-from bot.work.fitting import Shrink
 from bot.work.retry import retry_while_full
 
 log = logging.getLogger(__name__)
@@ -51,19 +49,17 @@ class Poster:
     def __init__(
         self,
         store: JobStore,
-        spool: Spool,
+        client: discord.Client,
         cards: StatusCards,
-        shrink: Shrink,
+        posting: Posting,
         *,
-        posting: type[Posting],
         now_ms: Callable[[], int],
         pause: Pause,
     ) -> None:
         self.store = store
-        self._spool = spool
+        self._client = client
         self._cards = cards
-        self._shrink = shrink
-        self._posting = posting
+        self.posting = posting
         self.now_ms = now_ms
         self._pause = pause
         self._held: set[int] = set()
@@ -71,9 +67,8 @@ class Poster:
         self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
         self._channels: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
-    async def run(self, client: discord.Client) -> None:
+    async def run(self) -> None:
         """Deliver until cancelled, first what an earlier run left unfinished."""
-        posting = self._posting(client, self._spool, self._shrink)
         async with asyncio.TaskGroup() as tasks:
             while True:
                 # All of them, not only those due by now: one that waits is held in memory, and a clock that was set
@@ -83,17 +78,16 @@ class Poster:
                     if delivery.job_id not in self._held:
                         await self._room.acquire()
                         self._held.add(delivery.job_id)
-                        deliver = self._deliver(client, posting, delivery)
-                        tasks.create_task(deliver, name=f"deliver-{delivery.job_id}")
+                        tasks.create_task(self._deliver(delivery), name=f"deliver-{delivery.job_id}")
                 await self.store.deliveries.wait_for_delivery()
 
-    async def _deliver(self, client: discord.Client, posting: Posting, delivery: Delivery) -> None:
+    async def _deliver(self, delivery: Delivery) -> None:
         try:
             while job := await self.store.jobs.get(delivery.job_id):
                 async with self._channels.setdefault(job.route.channel_id, asyncio.Lock()), self._uploads:
-                    result, url = await self.attempt(client, posting, job, delivery)
+                    result, url = await self.attempt(job, delivery)
                 if result.next is not Next.LATER:
-                    await self._tidy(client, job, result, url)
+                    await self._tidy(job, result, url)
                     return
                 rest_ms = wait_ms(delivery.attempts, random.random())
                 log.info("job=%d delivery again in %.1f s: %s", job.id, rest_ms / 1000, result.reason)
@@ -105,9 +99,7 @@ class Poster:
             self._held.discard(delivery.job_id)
             self._room.release()
 
-    async def attempt(
-        self, client: discord.Client, posting: Posting, job: Job, delivery: Delivery
-    ) -> tuple[AttemptResult, str | None]:
+    async def attempt(self, job: Job, delivery: Delivery) -> tuple[AttemptResult, str | None]:
         """Try once and store the result, unless it is to be tried again. Return the result and the post's address."""
         await self._cards.finish(job.id)
         if not await self._insist(partial(self.store.deliveries.mark_sending, job.id)):
@@ -116,9 +108,9 @@ class Poster:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 if job.state is JobState.CANCELLED:
-                    await self._close_cancelled(client, job)
+                    await self._close_cancelled(job)
                 else:
-                    url = await posting.post(job, delivery, self.now_ms())
+                    url = await self.posting.post(job, delivery, self.now_ms())
             result = AttemptResult(Next.SENT)
             message_id = int(url.rpartition("/")[2]) if url else job.card_message_id
         except Unposted as error:
@@ -142,12 +134,12 @@ class Poster:
         log.error("no room on the disk to note a delivery: %s", error)
         await self._pause(ROOM_SECONDS)
 
-    async def _close_cancelled(self, client: discord.Client, job: Job) -> None:
+    async def _close_cancelled(self, job: Job) -> None:
         view = status_card(CardView(job=job))
         with contextlib.suppress(discord.Forbidden, discord.NotFound):  # nobody is waiting for anything
-            await edit_card(client, job, view, now_ms=self.now_ms(), bare=True)
+            await edit_card(self._client, job, view, now_ms=self.now_ms(), bare=True)
 
-    async def _tidy(self, client: discord.Client, job: Job, result: AttemptResult, url: str | None) -> None:
+    async def _tidy(self, job: Job, result: AttemptResult, url: str | None) -> None:
         """Edit the card to say where the clip is, or why it is not here. Give up after TIDY_ATTEMPTS failures."""
         if result.next is Next.DEAD:
             view = dead_card(job, result.reason)
@@ -163,7 +155,7 @@ class Poster:
                 return  # forgotten or deleted meanwhile, and the card says so
             try:
                 async with asyncio.timeout(TIDY_SECONDS):
-                    await edit_card(client, job, view, now_ms=self.now_ms(), bare=True)
+                    await edit_card(self._client, job, view, now_ms=self.now_ms(), bare=True)
                 return
             except NETWORK_ERRORS as error:
                 if classify(error).next is not Next.LATER:

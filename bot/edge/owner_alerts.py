@@ -24,22 +24,24 @@ def owner_ids(client: discord.Client, configured: frozenset[int]) -> set[int]:
 
 
 class OwnerAlerts:
-    """Writes to the owners once for every storm of executor crashes."""
+    """Writes to the owners (those `configured`, and the application's) once for every storm of executor crashes."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: discord.Client, configured: frozenset[int]) -> None:
+        self._client = client
+        self._configured = configured
         self._storms: asyncio.Queue[tuple[ExecutorLost, bool]] = asyncio.Queue()
 
     def storm(self, error: ExecutorLost, others_go_on: bool) -> None:
         """Note that an executor died again and again, and whether others go on."""
         self._storms.put_nowait((error, others_go_on))
 
-    async def run(self, client: discord.Client, configured: frozenset[int]) -> None:
+    async def run(self) -> None:
         """Write to the owners until cancelled; an owner who cannot be written to still has the log."""
         while True:
             text = storm_text(*await self._storms.get())
-            for owner_id in owner_ids(client, configured):
+            for owner_id in owner_ids(self._client, self._configured):
                 try:
-                    owner = await client.fetch_user(owner_id)
+                    owner = await self._client.fetch_user(owner_id)
                     await owner.send(text)
                 except NETWORK_ERRORS as error:
                     log.error("owner %d could not be told of the crashes: %s", owner_id, type(error).__name__)

@@ -12,13 +12,10 @@ import uuid
 from dataclasses import replace
 from functools import partial
 
-import discord
-
 from bot.app import Parts, run_bot
 from bot.config import Config, load_config
 from bot.edge.delivery import Poster
 from bot.edge.http_errors import AttemptResult, Next
-from bot.edge.posting import Posting
 from bot.queue.job import Delivery, Job
 from bot.queue.store import JobStore
 from generator.backend.local_backend import LocalBackend
@@ -30,28 +27,24 @@ EXECUTOR = (sys.executable, "-m", "tests.support.fake_executor", "--step-seconds
 class Forgetful(Poster):
     """Posts again after every crash in between: duplicates."""
 
-    async def attempt(
-        self, client: discord.Client, posting: Posting, job: Job, delivery: Delivery
-    ) -> tuple[AttemptResult, str | None]:
+    async def attempt(self, job: Job, delivery: Delivery) -> tuple[AttemptResult, str | None]:
         forgetful = replace(delivery, nonce=uuid.uuid4().hex[:20], first_attempt_ms=None)
-        return await super().attempt(client, posting, job, forgetful)
+        return await super().attempt(job, forgetful)
 
 
 class MarkFirst(Poster):
     """Notes the post before it is made: what dies in between is lost."""
 
-    async def attempt(
-        self, client: discord.Client, posting: Posting, job: Job, delivery: Delivery
-    ) -> tuple[AttemptResult, str | None]:
+    async def attempt(self, job: Job, delivery: Delivery) -> tuple[AttemptResult, str | None]:
         await self.store.deliveries.mark_sending(job.id)
         await self.store.deliveries.mark_sent(job.id, None)
-        return AttemptResult(Next.SENT), await posting.post(job, delivery, self.now_ms())
+        return AttemptResult(Next.SENT), await self.posting.post(job, delivery, self.now_ms())
 
 
 class Leaves(Poster):
     """Ends by itself, as no loop should."""
 
-    async def run(self, client: discord.Client) -> None:
+    async def run(self) -> None:
         return
 
 

@@ -226,12 +226,10 @@ class WithoutLookUp(Posting):
 
 
 class MarksThenPosts(Poster):
-    async def attempt(
-        self, client: Any, posting: Posting, job: Job, delivery: Delivery
-    ) -> tuple[AttemptResult, str | None]:
+    async def attempt(self, job: Job, delivery: Delivery) -> tuple[AttemptResult, str | None]:
         await self.store.deliveries.mark_sending(job.id)
         await self.store.deliveries.mark_sent(job.id, None)
-        return (await super().attempt(client, posting, job, delivery))[0], None
+        return (await super().attempt(job, delivery))[0], None
 
 
 async def test_without_the_nonce_a_lost_reply_is_a_second_clip(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -268,11 +266,9 @@ class Poisoned(Posting):
 
 
 class CatchesNothing(Poster):
-    async def attempt(
-        self, client: Any, posting: Posting, job: Job, delivery: Delivery
-    ) -> tuple[AttemptResult, str | None]:
+    async def attempt(self, job: Job, delivery: Delivery) -> tuple[AttemptResult, str | None]:
         await self.store.deliveries.mark_sending(job.id)
-        url = await posting.post(job, delivery, self.now_ms())
+        url = await self.posting.post(job, delivery, self.now_ms())
         await self.store.deliveries.mark_sent(job.id, None)
         return AttemptResult(Next.SENT), url
 

@@ -14,9 +14,9 @@ from tests.support.edge import Edge, until
 
 @pytest.mark.parametrize(("others_go_on", "says"), [(False, "nothing is started"), (True, "the others go on")])
 async def test_a_storm_is_told_to_the_owner_alone(edge: Edge, others_go_on: bool, says: str) -> None:
-    alarm = OwnerAlerts()
+    alarm = OwnerAlerts(edge.client, frozenset())
     alarm.storm(ExecutorLost("killed by signal 9", cause="signal"), others_go_on)
-    ringing = asyncio.create_task(alarm.run(edge.client, frozenset()))
+    ringing = asyncio.create_task(alarm.run())
     try:
         [message] = await until(lambda: edge.world.messages_for(OLGA, DIRECT_OLGA), "a message to the owner")
     finally:
