@@ -19,7 +19,7 @@ The texts are for logs. People in Discord read the sentences of `bot/texts/`, pe
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 
 class GeneratorError(Exception):
@@ -133,11 +133,6 @@ class Cancelled(GeneratorError):
     """Raised inside the child to leave a render at the next check. It never crosses the pipe."""
 
     code = "cancelled"
-
-    @classmethod
-    def now(cls) -> Self:
-        """Return the error that a check raises."""
-        return cls("cancelled")
 
 
 _PICTURE_SENTENCES = {

@@ -52,13 +52,9 @@ class Variant:
         """Tell whether the source is a folder on this machine."""
         return Path(self.source).is_dir()
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the variant as a JSON object."""
-        return dataclasses.asdict(self)
-
     @classmethod
     def from_json(cls, wire: dict[str, Any]) -> Variant:
-        """Rebuild a variant from `to_json`; unknown keys (of a newer version) are ignored."""
+        """Rebuild a variant from its JSON object; unknown keys (of a newer version) are ignored."""
         known = {field.name for field in dataclasses.fields(cls)}
         values = {key: value for key, value in wire.items() if key in known}
         for name in ("landscape", "portrait", "square"):

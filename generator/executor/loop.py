@@ -56,7 +56,7 @@ class InFlight:
     def check(self) -> None:
         """Raise Cancelled when the render was cancelled."""
         if self.cancelled.is_set():
-            raise Cancelled.now()
+            raise Cancelled("cancelled")
 
 
 class Executor:

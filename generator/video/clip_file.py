@@ -5,7 +5,6 @@ Tested in tests/generator/video/test_encode.py.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,14 +46,9 @@ class EncodedClip:
     master_path: Path | None = None
     """the full-quality clip, if this one had to be shrunk and the master was to be kept"""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as a JSON object."""
-        paths = {"path": str(self.path), "master_path": None if self.master_path is None else str(self.master_path)}
-        return dataclasses.asdict(self) | paths
-
     @classmethod
     def from_json(cls, wire: dict[str, Any]) -> EncodedClip:
-        """Rebuild the record from `to_json`."""
+        """Rebuild the record from its JSON object."""
         master = wire["master_path"]
         return cls(
             **wire

@@ -7,6 +7,7 @@ Tested in tests/generator/video/test_encode.py.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -48,7 +49,7 @@ def _answer(request: dict[str, Any]) -> bytes:
         clip = shrink_clip(source, target, Format(request["format"]), int(request["max_bytes"]))
     except RenderError as error:
         return to_line("failed", error=error.to_wire())
-    return to_line("shrunk", clip=clip.to_json())
+    return to_line("shrunk", clip=dataclasses.asdict(clip))
 
 
 def _serve() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from generator.variants import BUILT_IN, Variant, variant_of_folder
 
 def test_a_variant_survives_the_wire_whole() -> None:
     for variant in BUILT_IN.values():
-        again = Variant.from_json(json.loads(json.dumps(variant.to_json())))
+        again = Variant.from_json(json.loads(json.dumps(dataclasses.asdict(variant))))
         assert again == variant
         assert again.quality is None or isinstance(again.quality, Quality)
 

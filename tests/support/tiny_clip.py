@@ -42,7 +42,7 @@ class Recorder:
     def check(self) -> None:
         self.checks += 1
         if self.cancel_after is not None and self.checks > self.cancel_after:
-            raise Cancelled.now()
+            raise Cancelled("cancelled")
 
     @property
     def hooks(self) -> Hooks:

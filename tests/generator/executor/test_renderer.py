@@ -164,7 +164,7 @@ def test_a_cancelled_render_leaves_nothing(tmp_path: Path) -> None:
 
     def check() -> None:
         if any(item.phase is Phase.DECODE for item in seen):
-            raise Cancelled.now()
+            raise Cancelled("cancelled")
 
     with pytest.raises(Cancelled):
         a_renderer(tmp_path).render(a_request(tmp_path), Hooks(seen.append, check))

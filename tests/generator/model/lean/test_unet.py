@@ -46,7 +46,7 @@ def test_a_pass_left_halfway_leaves_the_next_one_right() -> None:
 
     def cancel() -> None:
         if next(checks, None) is None:
-            raise Cancelled.now()
+            raise Cancelled("cancelled")
 
     with pytest.raises(Cancelled):
         unet(case.channels_last, constants, 0, cancel)
