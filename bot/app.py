@@ -110,15 +110,12 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
     async with AsyncExitStack() as stack:
         store = await _open_store(config, parts, stack)
         metrics = _open_metrics(config, store, stack)
-        spool = Spool(config.data_dir / "spool", config.retention.min_free_mib * MIB)
-        known = await store.retention.known_files()
-        await asyncio.to_thread(spool.sweep, known, 0)  # of any age: nobody else writes into a locked folder
+        spool = await _open_spool(config, store)
         switches = Switches(config, store)
         await switches.load()
         backends = await _start_backends(config, parts, switches, stack)
         crew = Crew()
         cards = StatusCards(store, switches.gate, crew, now_ms=parts.now_ms, pace=parts.pace)
-        worker = partial(Worker, store, spool, gate=switches.gate, crew=crew, on_step=cards.progressed)
         services = Services(
             config=config,
             store=store,
@@ -134,12 +131,22 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         client = VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms)
         posting = parts.posting(client, spool, shrink)
         alerts = OwnerAlerts(client, config.owners)
+        worker = partial(
+            Worker,
+            store,
+            spool,
+            gate=switches.gate,
+            crew=crew,
+            on_step=cards.progressed,
+            on_change=cards.changed,
+            on_storm=alerts.storm,
+        )
         yield Bot(
             services=services,
             client=await stack.enter_async_context(client),
             poster=parts.poster(store, client, cards, posting, now_ms=parts.now_ms, pause=parts.pause),
             alerts=alerts,
-            workers=[worker(item, on_change=cards.changed, on_storm=alerts.storm) for item in backends],
+            workers=[worker(backend) for backend in backends],
             metrics=metrics,
         )
 
@@ -166,6 +173,13 @@ async def _open_store(config: Config, parts: Parts, stack: AsyncExitStack) -> Jo
     except StoreError as error:
         raise StartError(str(error)) from error
     return store
+
+
+async def _open_spool(config: Config, store: JobStore) -> Spool:
+    spool = Spool(config.data_dir / "spool", config.retention.min_free_mib * MIB)
+    known = await store.retention.known_files()
+    await asyncio.to_thread(spool.sweep, known, 0)  # of any age: nobody else writes into a locked folder
+    return spool
 
 
 async def _start_backends(config: Config, parts: Parts, switches: Switches, stack: AsyncExitStack) -> list[Backend]:
