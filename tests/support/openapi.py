@@ -20,7 +20,6 @@ from referencing.jsonschema import DRAFT202012
 from bot.sandbox.exchanges import Exchange
 
 DESCRIPTION = Path(__file__).parents[3] / "shared" / "reference" / "discord-openapi.json"
-METHODS = ("get", "post", "put", "patch", "delete")
 
 KNOWN_EXTRA_REQUEST_KEYS = {
     "tts",  # discord.py sends it with every edit

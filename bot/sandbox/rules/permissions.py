@@ -14,7 +14,6 @@ class Permission(IntFlag):
     """The permissions that this Discord checks; others are only stored."""
 
     ADMINISTRATOR = 1 << 3
-    MANAGE_CHANNELS = 1 << 4
     MANAGE_GUILD = 1 << 5
     ADD_REACTIONS = 1 << 6
     VIEW_CHANNEL = 1 << 10

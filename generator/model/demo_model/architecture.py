@@ -41,7 +41,7 @@ class Networks:
     image_encoder: Any
 
 
-def build_networks(seed: int = 0) -> Networks:
+def build_networks(seed: int) -> Networks:
     """Return the three networks with new random weights, in float32 on the CPU."""
     torch.manual_seed(seed)
     return Networks(vae=_build_vae(), unet=_build_unet(), image_encoder=_build_image_encoder())

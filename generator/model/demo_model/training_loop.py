@@ -20,6 +20,8 @@ Report = Callable[[str, float, dict[str, float]], None]
 """called with the stage, the fraction done (0 to 1) and its latest figures"""
 
 SAVE_EVERY_SECONDS = 40.0
+AVERAGE_DECAY = 0.998
+"""of the averaged weights, per step"""
 WINDOW = 100
 """steps whose losses are averaged into one; after a restart a new window begins"""
 BLOWN_UP = 1.6
@@ -68,8 +70,8 @@ class Stage:
     The networks compute in their own type (bfloat16 on a GPU); the optimiser works on float32 copies.
     """
 
-    def __init__(self, networks: list[nn.Module], loss_of: LossOf, peak_rate: float, decay: float = 0.998) -> None:
-        self._loss_of, self._peak_rate, self._decay = loss_of, peak_rate, decay
+    def __init__(self, networks: list[nn.Module], loss_of: LossOf, peak_rate: float) -> None:
+        self._loss_of, self._peak_rate = loss_of, peak_rate
         self.weights: list[Tensor] = [weight for network in networks for weight in network.parameters()]
         self.master = [weight.detach().float().clone() for weight in self.weights]
         self.average = [weight.clone() for weight in self.master]
@@ -91,7 +93,7 @@ class Stage:
         self._rate.fill_(learning_rate(progress, self._peak_rate))
         loss = self._descend(inputs) if self._recordings is None else self._replay(self._recordings, kind, inputs)
         self.step += 1
-        decay = min(self._decay, (1 + self.step) / (10 + self.step))
+        decay = min(AVERAGE_DECAY, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(self.average, self.master, 1 - decay)
         return loss
 
