@@ -12,8 +12,8 @@
         ├── ExecutorLost       the child died, hung or wrote garbage: not the job's own fault until it repeats
         └── RenderCrashed      any other exception inside the child
 
-The texts are for logs. People in Discord read the sentences of `bot/texts/`, people at a terminal those of
-`terminal_sentence`; both are chosen by the class and filled from `data`.
+The texts are for logs. People in Discord read the sentences of `bot/texts/` (picture errors: `explanations.py`, render
+errors: `failures.py`), people at a terminal those of `terminal_sentence`; both are chosen by the class and filled from `data`.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class BadFrames(RenderError):
 
 
 class WeightsUnavailable(RenderError):
-    """The weights cannot be loaded. `data`: variant, why = missing | gated | offline | damaged, remedy."""
+    """The weights cannot be loaded. `data`: variant, why = missing | gated | offline | damaged | device, remedy."""
 
     code = "weights"
 

@@ -18,7 +18,7 @@ FIRST_WAIT_MS = 1_000
 
 
 class Next(StrEnum):
-    """What to do after an attempt failed."""
+    """What to do after an attempt."""
 
     LATER = "later"
     """nothing is known about the attempt, or Discord asks for patience"""

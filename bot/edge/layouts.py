@@ -128,7 +128,7 @@ def sent_card(job: Job, url: str) -> ui.LayoutView:
 
 
 def deleted_card() -> ui.LayoutView:
-    """Lay out the card of a job whose clip its person has deleted."""
+    """Lay out the card of a job whose clip was deleted with its button."""
     return _layout(["The clip was deleted."], [], _QUIET, [])
 
 

@@ -32,9 +32,9 @@ NONCE_WINDOW_MS = 3 * 60 * 1000
 LOOK_BEFORE_MS = 60_000
 """how much earlier than the first attempt the history is searched: clocks differ"""
 LOOK_MESSAGES = 5_000
-"""how much history is searched at most, from either point: 50 requests"""
+"""messages searched at most from one starting point: 50 requests of 100 messages"""
 SHRINK_TO = (10 * MIB, 8 * MIB)
-"""budgets tried first when Discord finds a clip too large: its default limit, and the one before"""
+"""budgets tried first when Discord finds a clip too large: its default limit, and an older one"""
 
 
 class Unposted(Exception):
@@ -142,7 +142,7 @@ class Posting:
         raise Unposted(DeadReason.TOO_LARGE)
 
     async def _send_to_parent(self, job: Job, delivery: Delivery, now_ms: int) -> discord.Message | None:
-        """Post into the channel of a locked thread; the attempt before has opened a thread that was only archived."""
+        """Post into the parent channel of a locked thread; the attempt before has opened one that was only archived."""
         try:
             thread = await self._client.fetch_channel(job.route.channel_id)
             if isinstance(thread, discord.Thread):
@@ -212,7 +212,7 @@ class Posting:
 
 
 def clip_name(nonce: str, format: Format) -> str:
-    """Name the posted file: unique per installation and job, so that it can be found again in a channel."""
+    """Name the posted file. A delivery's nonce makes it unique, so that it can be found again in a channel."""
     return f"vivant-{nonce}.{format}"
 
 

@@ -1,4 +1,4 @@
-"""Status cards: one writer per card, the latest state wins. Only edits messages; `bot.edge.delivery` posts new ones."""
+"""Status cards: one writer per card, the latest state wins. Only edits messages; `bot.edge.posting` posts new ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Pace:
     """How often cards are edited, in seconds."""
 
     edit_seconds: float = 4.0
-    """between two edits of one card: five edits in 2 s were enough to make a card end on an old step"""
+    """between two edits of one card: after five edits in 2 s a card stayed on an old step"""
     queue_seconds: float = 10.0
     """between two refreshes of the cards that wait"""
 
@@ -60,7 +60,10 @@ def answer_webhook(client: discord.Client, route: Route) -> discord.Webhook:
 
 
 async def edit_card(client: discord.Client, job: Job, view: discord.ui.LayoutView, *, now_ms: int, bare: bool) -> None:
-    """Edit a job's card by the route it was accepted on; `bare` also removes its preview. Raises discord's errors."""
+    """Edit a job's card by the route it was accepted on; `bare` also removes its preview.
+
+    Does nothing without a card, or when only an expired token could edit it. Raises discord's errors.
+    """
     if job.card_message_id is None:
         return
     route, message_id = job.route, job.card_message_id
@@ -92,7 +95,7 @@ class _Card:
 
 
 class StatusCards:
-    """Keeps every card true: `progressed` and `changed` are cheap and may be called at any rate."""
+    """Keeps every card up to date: `progressed` and `changed` are cheap and may be called at any rate."""
 
     def __init__(
         self,

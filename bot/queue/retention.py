@@ -1,4 +1,4 @@
-"""What is deleted: old clips, old rows, one person, one server. Each function returns the file names to delete.
+"""What is deleted: old clips, old rows, one person, one server. What deletes returns the names of the files to delete.
 
 A row lets go of its files before the files are deleted. A crash in between leaves files without a row, which the spool
 sweeps.
@@ -16,7 +16,7 @@ from bot.queue.fair_queue import refresh_lane
 log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 500
-"""bounds how long one sweep keeps the writer"""
+"""bounds how long one sweep holds the connection that writes"""
 _HOUR_MS = 3_600_000
 
 
@@ -113,7 +113,7 @@ class Retention:
         self._now_ms = now_ms
 
     async def drop_files(self, job_id: int) -> list[str]:
-        """Release the files of a job whose post a person has deleted; return the spool's files to delete.
+        """Release the files of a job whose post was deleted with its button; return the spool's files to delete.
 
         The deleted post proves that the delivery arrived, so it is `sent` now.
         """

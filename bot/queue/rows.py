@@ -28,7 +28,7 @@ def to_text(value: Any) -> str:
 
 
 def request_values(new: NewJob) -> dict[str, Any]:
-    """Return what a request brings into a row, by column."""
+    """Return what a request brings into a row, by SQL parameter."""
     return {
         "picture": new.picture,
         "route": to_text({name: getattr(new.route, name) for name in _ROUTE_FIELDS}),
@@ -40,7 +40,7 @@ def request_values(new: NewJob) -> dict[str, Any]:
 
 
 def outcome_values(job: Job, outcome: Outcome) -> dict[str, Any]:
-    """Return what the end of an attempt brings into a row, by column."""
+    """Return what the end of an attempt brings into a row, by SQL parameter."""
     return {
         "state": str(outcome.state),
         "clip": outcome.clip,

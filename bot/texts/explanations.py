@@ -122,7 +122,7 @@ def explain_hold(hold: Hold) -> str:
 
 
 def storm_text(error: ExecutorLost, others_go_on: bool) -> str:
-    """Return what the owners read when nothing renders any more, or one GPU does not, and what to do."""
+    """Return what the owners read when all GPUs have stopped, or one of them, and what to do."""
     ways = {"signal": "was killed", "stall": "hung", "garbage": "spoke garbage"}
     how = ways.get(error.data.get("cause", ""), "ended")
     return (

@@ -1,4 +1,4 @@
-"""The bot's standing answers: what a command says when there is nothing to lay out. Knows no Discord."""
+"""Fixed answers of commands, as plain text. No Discord."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def picture_gone_text() -> str:
 
 
 def no_further_text() -> str:
-    """Say that a setting is at its end already."""
+    """Say that a setting is at its limit already."""
     return f"It cannot go any further. {NOTHING_QUEUED} Again makes another clip with the same motion."
 
 
@@ -65,12 +65,12 @@ def no_job_text(job_id: int) -> str:
 
 
 def earlier_text() -> str:
-    """Say that a button is of a time of which nothing is kept."""
+    """Say that a button's job is no longer stored."""
     return f"That is from before my records begin. {NOTHING_QUEUED} Please use /animate again."
 
 
 def not_yours_text() -> str:
-    """Say who may do that."""
+    """Say who may cancel or delete a job."""
     return "Only the person who asked for it, or a moderator, can do that."
 
 

@@ -35,7 +35,7 @@ class Member(Protocol):
 
 
 class Crew:
-    """The workers, and a word to all of them when one changes what it does."""
+    """All workers; wakes them when one changes what it does."""
 
     def __init__(self) -> None:
         self._members: list[Member] = []
@@ -72,7 +72,7 @@ class Crew:
         """Return each worker's facts."""
         return [member.describe() for member in self._members]
 
-    def others_may_start(self) -> bool:
+    def any_may_start(self) -> bool:
         """Tell whether any worker may still start jobs."""
         return any(member.may_start for member in self._members)
 

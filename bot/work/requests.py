@@ -1,6 +1,6 @@
 """What people and moderators do to jobs that exist: cancel one, delete a clip, forget a person or a server.
 
-Each is one transaction, then what follows from it: renders are stopped, and files that no row names any more deleted.
+First the store, then what follows from it: renders are stopped, and files that no row names any more are deleted.
 Knows no Discord: the caller tells people and edits cards.
 Tested in tests/bot/edge/commands/test_about.py and tests/bot/edge/test_client.py.
 """
@@ -35,7 +35,7 @@ class Requests:
         return outcome
 
     async def delete_clip(self, job: Job) -> None:
-        """Delete the files of a job whose post its person has deleted."""
+        """Delete the files of a job whose post the requester, a moderator or an owner has deleted."""
         await self.delete_files(await self._store.retention.drop_files(job.id))
         log.info("job=%d clip deleted", job.id)
 

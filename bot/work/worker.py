@@ -29,9 +29,9 @@ T = TypeVar("T")
 STORM_CRASHES = 5
 STORM_SECONDS = 600.0
 SAME_CRASH_SECONDS = 0.5
-"""one executor that dies loses all its jobs at once; the next start is at least a second later"""
+"""losses within this time are one crash: an executor that dies loses all its jobs at once"""
 STOP_SECONDS = 3.0
-"""how long a stop waits for a render to leave; the backend's own close ends it for good"""
+"""how long a stop waits for running renders; closing the backend ends what is left"""
 
 
 class _Closed(Exception):
@@ -42,8 +42,8 @@ class Worker:
     """Keeps one backend busy with the queue's next jobs while `run` is awaited.
 
     `on_step` is called with the id of each job whose render has moved on, `on_change` with that of each job whose state
-    has changed. After STORM_CRASHES executor losses within STORM_SECONDS this worker starts nothing until an admin
-    resumes; then `on_storm` is called with the last of them, and whether others of the `crew` go on.
+    has changed. After STORM_CRASHES executor losses within STORM_SECONDS `on_storm` is called with the last of them, and
+    whether others of the `crew` go on; this worker then starts nothing until an admin resumes.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Worker:
             self._crew.changed()
 
     def _leaves_it_to_others(self) -> bool:
-        """Claim no job in advance that an idle GPU could begin now."""
+        """Tell whether an idle GPU could begin the next job now."""
         return self.is_busy and self._crew.has_idle_besides(self)
 
     async def _claim(self) -> Job | None:
@@ -236,7 +236,7 @@ class Worker:
             self._is_stopped = True
             self._crew.changed()
             self._crashes.clear()
-            others_go_on = self._crew.others_may_start()
+            others_go_on = self._crew.any_may_start()
             what = "it starts nothing more, the others go on" if others_go_on else "nothing is started"
             log.critical("an executor died %d times within %d s; %s", STORM_CRASHES, STORM_SECONDS, what)
             if not others_go_on:

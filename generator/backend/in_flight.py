@@ -21,7 +21,7 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(slots=True, eq=False)
 class InFlight:
-    """An in-flight request: the child has it, and somebody waits for `done`."""
+    """An in-flight request: the child has it or the next child will get it, and somebody waits for `done`."""
 
     request: RenderRequest
     on_progress: OnProgress

@@ -65,7 +65,8 @@ def silence_limit(limits: StallLimits, progress: Progress | None, median_step: f
 def cancel_limit(limits: StallLimits, progress: Progress | None, median_step: float | None) -> float:
     """Return the seconds that the child may take to answer a cancel: two steps and a grace while denoising.
 
-    The other phases check for a cancel only between their parts, so there the phase's own limit counts.
+    A request that has not begun gets the grace alone. The other phases check for a cancel only between their parts, so
+    there the phase's own limit counts.
     """
     if progress is None:
         return limits.cancel_grace_seconds
@@ -81,8 +82,8 @@ def _step_limit(limits: StallLimits, median_step: float | None) -> float:
 
 
 def restart_delay(limits: StallLimits, crashes: int) -> float:
-    """Return the seconds to wait before the next start, after so many ends in a row before this one."""
-    doubled: int = 2 ** min(crashes, 20)  # a float ends at 2**1024, and so would the supervisor
+    """Return the seconds to wait before the next start; `crashes` counts the ends in a row before this one."""
+    doubled: int = 2 ** min(crashes, 20)  # 2.0**1024 raises OverflowError, which would end the supervisor
     return min(limits.backoff_seconds * doubled, limits.backoff_max_seconds)
 
 

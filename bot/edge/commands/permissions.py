@@ -44,7 +44,7 @@ def is_operator(interaction: Interaction) -> bool:
 
 
 def is_admin(interaction: Interaction) -> bool:
-    """Tell whether the person may pause and resume: an operator, or listed in `admins`."""
+    """Tell whether the person may pause, resume and see the status: an operator, or listed in `admins`."""
     return is_operator(interaction) or interaction.user.id in interaction.client.services.config.admins
 
 
