@@ -13,7 +13,8 @@
         └── RenderCrashed      any other exception inside the child
 
 The texts are for logs. People in Discord read the sentences of `bot/texts/` (picture errors: `explanations.py`, render
-errors: `failures.py`), people at a terminal those of `terminal_sentence`; both are chosen by the class and filled from `data`.
+errors: `failures.py`), people at a terminal those of `terminal_sentence`; both are chosen by the class and filled from
+`data`.
 """
 
 from __future__ import annotations

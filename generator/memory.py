@@ -50,7 +50,7 @@ class Decode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPlan:
-    """How one clip is rendered. `rung` names the plan; a note tells the person when memory ran out and a smaller one was used."""
+    """How one clip is rendered. `rung` names the plan; a note tells the person when a smaller one had to be used."""
 
     rung: str
     pipeline: PipelineKind = PipelineKind.LEAN

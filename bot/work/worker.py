@@ -42,7 +42,7 @@ class Worker:
     """Keeps one backend busy with the queue's next jobs while `run` is awaited.
 
     `on_step` is called with the id of each job whose render has moved on, `on_change` with that of each job whose state
-    has changed. After STORM_CRASHES executor losses within STORM_SECONDS `on_storm` is called with the last of them, and
+    has changed. After STORM_CRASHES executor losses within STORM_SECONDS `on_storm` is called with the last of them and
     whether others of the `crew` go on; this worker then starts nothing until an admin resumes.
     """
 

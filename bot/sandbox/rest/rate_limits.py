@@ -19,7 +19,7 @@ class _Bucket:
 
 
 class Buckets:
-    """REQUESTS per WINDOW_SECONDS for each route and channel, webhook or server; interaction callbacks have no limit."""
+    """REQUESTS per WINDOW_SECONDS for each route and channel, webhook or server; none for interaction callbacks."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
