@@ -140,9 +140,10 @@ class _RestartingChild:
         return child
 
     async def stop(self) -> None:
-        """End the process, if there is one."""
+        """End the process, if there is one and it still runs."""
         child, self._child = self._child, None
-        if child is not None:
+        # The system may have given the number of one that died while idle to another process and its group.
+        if child is not None and child.is_running:
             await child.kill()
 
 

@@ -26,6 +26,7 @@ from generator.picture.intake import PictureChild, Prepared
 from generator.picture.limits import PictureLimits
 from generator.variants import BUILT_IN
 from tests.support.hostile_pictures import bombs, hostile_pictures
+from tests.support.local_backend import eventually
 from tests.support.scenes import blobs
 
 DEMO = BUILT_IN["demo"]
@@ -158,6 +159,25 @@ async def test_a_child_killed_while_idle_costs_nobody_a_picture(pictures: Pictur
     child.kill()
     assert (await prepare(pictures, source)).width == 256
     assert children() != [child]
+
+
+async def test_a_child_that_died_long_ago_is_not_signalled(
+    pictures: PictureChild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signalled: list[int] = []
+    real = os.killpg
+
+    def killpg(group: int, number: int) -> None:
+        signalled.append(group)
+        real(group, number)
+
+    monkeypatch.setattr(os, "killpg", killpg)
+    await prepare(pictures, saved(tmp_path / "p.png"))
+    (child,) = children()
+    child.kill()
+    await eventually(lambda: not child.is_running())
+    await prepare(pictures, tmp_path / "p.png")
+    assert child.pid not in signalled, "by now its number may be another group's"
 
 
 async def test_a_child_killed_at_work_refuses_that_picture_alone(pictures: PictureChild, tmp_path: Path) -> None:
