@@ -17,8 +17,8 @@ class Member(Protocol):
         ...
 
     @property
-    def is_busy(self) -> bool:
-        """Whether it has a job, or is about to claim one."""
+    def has_job(self) -> bool:
+        """Whether it has a job; a claim under way may still find none."""
         ...
 
     def cancel(self, job_id: int) -> bool:
@@ -79,4 +79,4 @@ class Crew:
     def has_idle_besides(self, one: Member) -> bool:
         """Tell whether another worker than `one` could begin a job now."""
         others = (member for member in self._members if member is not one)
-        return any(other.may_start and not other.is_busy for other in others)
+        return any(other.may_start and not other.has_job for other in others)

@@ -110,9 +110,9 @@ class Worker:
         return not self._is_stopped and not self._is_closed
 
     @property
-    def is_busy(self) -> bool:
-        """Whether it has a job, or is about to claim one."""
-        return bool(self._renders or self._claims)
+    def has_job(self) -> bool:
+        """Whether it has a job; a claim under way may still find none."""
+        return bool(self._renders)
 
     # -- one loop -----------------------------------------------------------------------------------------------
 
@@ -134,7 +134,7 @@ class Worker:
 
     def _leaves_it_to_others(self) -> bool:
         """Tell whether an idle GPU could begin the next job now."""
-        return self.is_busy and self._crew.has_idle_besides(self)
+        return bool(self._renders or self._claims) and self._crew.has_idle_besides(self)
 
     async def _claim(self) -> Job | None:
         self._claims += 1
