@@ -29,7 +29,8 @@ def test_streaming_reads_the_host_memory_and_never_writes_it() -> None:
     body = case.packed.body
     before = body.flat.clone()
     case.error(StreamedWeights(body, CPU), 5)
-    assert torch.equal(body.flat, before)
+    # As bits: between two layers lies memory that nobody wrote, and what it holds may not equal itself as a number.
+    assert torch.equal(body.flat.view(torch.int32), before.view(torch.int32))
 
 
 def test_a_pass_copies_each_layer_once_and_at_most_two_in_advance() -> None:
