@@ -14,9 +14,9 @@ import discord
 from discord import app_commands
 
 from bot.edge.commands import add_commands
-from bot.edge.commands.answers import report
 from bot.edge.commands.buttons import JobButton
-from bot.edge.commands.permissions import is_served
+from bot.edge.commands.submission.answers import report
+from bot.edge.commands.submission.permissions import is_served
 from bot.edge.context import Interaction, ServiceClient, Services
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.pacing import paced_start

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from discord import app_commands
 
-from bot.edge.commands.answers import answer
-from bot.edge.commands.permissions import usable_everywhere
+from bot.edge.commands.submission.answers import answer
+from bot.edge.commands.submission.permissions import usable_everywhere
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import forget_buttons, status_card

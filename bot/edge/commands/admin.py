@@ -7,8 +7,8 @@ import logging
 import discord
 from discord import app_commands
 
-from bot.edge.commands.answers import acknowledge, answer
-from bot.edge.commands.permissions import is_admin, is_operator
+from bot.edge.commands.submission.answers import acknowledge, answer
+from bot.edge.commands.submission.permissions import is_admin, is_operator
 from bot.edge.context import Interaction
 from bot.texts.descriptions import describe_status, describe_variants
 from bot.texts.replies import (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import discord
 from discord import app_commands
 
-from bot.edge.commands.answers import answer
-from bot.edge.commands.options import Motion, Options
-from bot.edge.commands.permissions import usable_everywhere
-from bot.edge.commands.submit import submit
+from bot.edge.commands.submission.answers import answer
+from bot.edge.commands.submission.options import Motion, Options
+from bot.edge.commands.submission.permissions import usable_everywhere
+from bot.edge.commands.submission.submit import submit
 from bot.edge.context import Interaction
 from bot.texts.replies import no_picture_text
 from generator.clip import Format, Framing, Loop, Quality, Shape

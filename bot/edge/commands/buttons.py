@@ -12,12 +12,12 @@ import discord
 from discord import ui
 
 from bot.edge.commands.about import forget
-from bot.edge.commands.answers import acknowledge, answer, report
-from bot.edge.commands.options import MOTION_STEP, vary
-from bot.edge.commands.permissions import is_served, may_end
 from bot.edge.commands.queue import cancel_job
 from bot.edge.commands.recipe import describe_job_recipe
-from bot.edge.commands.submit import submit_again
+from bot.edge.commands.submission.answers import acknowledge, answer, report
+from bot.edge.commands.submission.options import MOTION_STEP, vary
+from bot.edge.commands.submission.permissions import is_served, may_end
+from bot.edge.commands.submission.submit import submit_again
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import Action, deleted_card

@@ -7,9 +7,9 @@ import logging
 import discord
 from discord import app_commands
 
-from bot.edge.commands.answers import acknowledge
-from bot.edge.commands.channel import LARGEST_POST
-from bot.edge.commands.permissions import may_end, usable_everywhere
+from bot.edge.commands.submission.answers import acknowledge
+from bot.edge.commands.submission.channel import LARGEST_POST
+from bot.edge.commands.submission.permissions import may_end, usable_everywhere
 from bot.edge.context import Interaction
 from bot.edge.posting import clip_name
 from bot.queue.job import SETTLED, Job, JobState, wall_clock_ms

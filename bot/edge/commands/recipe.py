@@ -8,10 +8,10 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from bot.edge.commands.answers import acknowledge, answer
-from bot.edge.commands.channel import LARGEST_POST
-from bot.edge.commands.download import download
-from bot.edge.commands.permissions import usable_everywhere
+from bot.edge.commands.submission.answers import acknowledge, answer
+from bot.edge.commands.submission.channel import LARGEST_POST
+from bot.edge.commands.submission.download import download
+from bot.edge.commands.submission.permissions import usable_everywhere
 from bot.edge.context import Interaction
 from bot.texts.descriptions import describe_recipe
 from bot.texts.replies import no_job_text, no_recipe_text, not_fetched_text, which_recipe_text

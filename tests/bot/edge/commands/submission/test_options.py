@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.config import GeneratorConfig
-from bot.edge.commands.options import Options, resolve
+from bot.edge.commands.submission.options import Options, resolve
 from generator.clip import Quality
 from generator.variants import BUILT_IN
 

@@ -1,6 +1,6 @@
 """Streams an attachment into the spool, never more than its limit. Attachment links expire, so this is done at once.
 
-Tested in tests/bot/edge/commands/test_submit.py.
+Tested in tests/bot/edge/commands/submission/test_submit.py.
 """
 
 from __future__ import annotations

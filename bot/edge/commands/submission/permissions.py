@@ -7,7 +7,7 @@ from typing import TypeVar
 import discord
 from discord import app_commands
 
-from bot.edge.commands.answers import answer
+from bot.edge.commands.submission.answers import answer
 from bot.edge.context import Interaction
 from bot.edge.owner_alerts import owner_ids
 from bot.queue.job import Job

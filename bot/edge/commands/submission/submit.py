@@ -15,10 +15,10 @@ import aiohttp
 import discord
 
 from bot.config import Config
-from bot.edge.commands.answers import acknowledge, answer, take_back
-from bot.edge.commands.channel import ANSWER_WITHIN_MS, refuse_channel, route_of, share_of
-from bot.edge.commands.download import download
-from bot.edge.commands.options import Options, resolve
+from bot.edge.commands.submission.answers import acknowledge, answer, take_back
+from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, refuse_channel, route_of, share_of
+from bot.edge.commands.submission.download import download
+from bot.edge.commands.submission.options import Options, resolve
 from bot.edge.context import Interaction, Services
 from bot.edge.status_cards import FirstWrite
 from bot.queue.database import StoreFull
