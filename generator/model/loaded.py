@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from generator.memory import PipelineKind
-from generator.model.lean.compiled import Compiler
+from generator.model.lean.fused.choice import start_building
 from generator.model.lean.render import LeanPipeline
 from generator.model.pipeline import LoadedVariant, Modules, Pipeline
 from generator.model.stock import StockPipeline
@@ -24,7 +24,7 @@ class PipelineConfig:
     compile: bool = False
     """lean pipeline only: compile chunk functions while rendering, where the memory plan says so"""
     state_folder: Path | None = None
-    """where compiled code is kept; None: where torch keeps it"""
+    """where built kernels are kept; None: where Triton keeps them"""
 
 
 def load_variant(
@@ -40,12 +40,15 @@ def load_variant(
     Raises WeightsUnavailable with `why` (missing, gated, offline or damaged) and `remedy`.
     """
     dtype = dtype or (torch.float32 if device.type == "cpu" else torch.float16)
-    modules = load_modules(variant, dtype, on_progress)
-    return LoadedVariant(variant, dtype, _build_pipeline(variant, device, modules, config or PipelineConfig()))
+    config = config or PipelineConfig()
+    building = start_building(device, dtype, config.state_folder) if config.kind is PipelineKind.LEAN else None
+    pipeline = _build_pipeline(variant, device, load_modules(variant, dtype, on_progress), config)
+    if building is not None:
+        building.join()
+    return LoadedVariant(variant, dtype, pipeline)
 
 
 def _build_pipeline(variant: Variant, device: torch.device, modules: Modules, config: PipelineConfig) -> Pipeline:
     if config.kind is PipelineKind.STOCK:
         return StockPipeline(modules, device)
-    compiler = Compiler(config.state_folder) if config.compile else None
-    return LeanPipeline(modules, device, turbo=variant.turbo, compiler=compiler)
+    return LeanPipeline(modules, device, turbo=variant.turbo)

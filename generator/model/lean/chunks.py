@@ -7,37 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from generator.model.lean import layers
-from generator.model.lean.layers import Sums
+from generator.model.lean.fused.choice import operations
+from generator.model.lean.fused.plain import Sums
 from generator.model.lean.pack import LayerWeights
 
-ChunkFunction = Callable[..., Any]
 Check = Callable[[], None]
 """called between layers; raises Cancelled when the render is to be left"""
 
 
-@dataclass(slots=True)
-class ChunkFunctions:
-    """The functions that compute a chunk: the eager ones of `layers`, or compiled ones of the same names."""
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """Maps, frames x height x width x channels, and their sums."""
 
-    spatial_resnet: ChunkFunction = layers.spatial_resnet
-    temporal_first: ChunkFunction = layers.temporal_first
-    temporal_second: ChunkFunction = layers.temporal_second
-    spatial_transformer: ChunkFunction = layers.spatial_transformer
-    temporal_transformer: ChunkFunction = layers.temporal_transformer
-    pixel_attention: ChunkFunction = layers.pixel_attention
-    project_out: ChunkFunction = layers.project_out
+    maps: Tensor
+    sums: Sums | None = None
+    """per frame, where the layer before has added them up anyway"""
 
 
 def even_chunks(total: int, most: int) -> Iterator[slice]:
     """Cut `total` rows into chunks of at most `most`.
 
-    All chunks have one size if that needs at most half as many chunks again: one size is one shape to compile.
+    All chunks have one size if that needs at most half as many chunks again: kernels are chosen for each size.
     """
     count = -(-total // max(1, min(most, total)))
     alike = next((more for more in range(count, count + count // 2 + 1) if total % more == 0), count)
@@ -93,58 +88,58 @@ class Resnet:
 
 
 def run_resnet(
-    functions: ChunkFunctions,
-    resnet: Resnet,
-    weights: LayerWeights,
-    given: list[Tensor],
-    times: tuple[Tensor, Tensor],
-    frames: int,
-    most: int,
-) -> Tensor:
+    resnet: Resnet, weights: LayerWeights, given: list[Summed], times: tuple[Tensor, Tensor], frames: int, most: int
+) -> Summed:
     """Run a spatio-temporal resnet of the UNet over clips of `frames`, at most `most` frames at once.
 
-    `given` holds the maps and, where there is one, the skip, each (items * frames) x height x width x channels. It is
-    emptied, so that they are freed as early as possible. `times` is the embedding of the step's time, projected for
-    the spatial and the temporal half, each a vector of channels. Returns the new maps.
+    `given` holds the maps and, where there is one, the skip, of items * frames each. It is emptied, so that they are
+    freed as early as possible. `times` is the embedding of the step's time, projected for the spatial and the temporal
+    half, each a vector of channels. Returns the new maps.
     """
-    out, sums = _run_spatial(functions, resnet, weights, given, times[0], most)
+    out, sums = _run_spatial(resnet, weights, given, times[0], most)
     given.clear()
-    total, squares = (each.unflatten(0, (-1, frames)).sum(1) for each in sums)
-    return _run_temporal(functions, resnet, weights, out, (total, squares), times[1], frames, most)
+    return Summed(out, _run_temporal(resnet, weights, out, of_clips(sums, frames), times[1], frames, most))
+
+
+def of_clips(sums: Sums, frames: int) -> Sums:
+    """Return the sums of each clip from those of each of its frames."""
+    clips: Sums = sums.unflatten(1, (-1, frames))
+    return clips.flatten(2, 3)
 
 
 def _run_spatial(
-    functions: ChunkFunctions, resnet: Resnet, weights: LayerWeights, given: list[Tensor], time: Tensor, most: int
+    resnet: Resnet, weights: LayerWeights, given: list[Summed], time: Tensor, most: int
 ) -> tuple[Tensor, Sums]:
-    maps, skip = given if len(given) == 2 else (given[0], None)
+    maps, skip = given[0].maps, given[1].maps if len(given) == 2 else None
+    known = None if resnet.upscale else _joined_sums(given)
     sums: list[Sums] = []
 
     def spatial(chunk: slice, into: Tensor | None) -> Tensor:
         above = None if skip is None else skip[chunk]
-        out: Tensor
-        out, total, squares = functions.spatial_resnet(
-            maps[chunk], above, time, weights, resnet.eps, resnet.upscale, into=into
+        before = None if known is None else known[:, chunk]
+        out, new = layers.spatial_resnet(
+            maps[chunk], above, before, time, weights, resnet.eps, resnet.upscale, into=into
         )
-        sums.append((total, squares))
+        sums.append(new)
         return out
 
-    shape = (*given[-1].shape[:3], weights["conv2.weight"].shape[0])
+    shape = (*given[-1].maps.shape[:3], weights["conv2.weight"].shape[0])
     out = fill_chunks(shape, most, spatial, maps)
-    total, squares = (torch.cat(each) for each in zip(*sums, strict=True))
-    return out, (total, squares)
+    return out, torch.cat(sums, 1)
+
+
+def _joined_sums(given: list[Summed]) -> Sums | None:
+    """Return the sums of the given maps, joined on their channels, or None where some are not known."""
+    if len(given) == 1:
+        return given[0].sums
+    known = [each.sums.sum(2, keepdim=True) for each in given if each.sums is not None]
+    return torch.cat(known, -1) if len(known) == len(given) else None
 
 
 def _run_temporal(
-    functions: ChunkFunctions,
-    resnet: Resnet,
-    weights: LayerWeights,
-    maps: Tensor,
-    sums: Sums,
-    time: Tensor,
-    frames: int,
-    most: int,
-) -> Tensor:
-    """Blend the temporal resnet into the maps, in place."""
+    resnet: Resnet, weights: LayerWeights, maps: Tensor, sums: Sums, time: Tensor, frames: int, most: int
+) -> Sums:
+    """Blend the temporal resnet into the maps, in place. Returns their new sums."""
     clip = maps.unflatten(0, (-1, frames)).flatten(2, 3)
     items, _, pixels, _ = clip.shape
     chunks = list(even_chunks(pixels, max(1, pixels * most // (items * frames))))
@@ -152,16 +147,15 @@ def _run_temporal(
     inners: list[Tensor] = []
     inner_sums: list[Sums] = []
     for chunk in chunks:
-        inner, total, squares = functions.temporal_first(clip[:, :, chunk], *factors, weights)
+        inner, part = layers.temporal_first(clip[:, :, chunk], *factors, weights)
         inners.append(inner)
-        inner_sums.append((total, squares))
+        inner_sums.append(part)
         del inner
-    total, squares = (torch.stack(each).sum(0) for each in zip(*inner_sums, strict=True))
     shift = weights["temporal.conv1.bias"] + time
-    inner_factors = temporal_norm(weights, 2, (total, squares), frames * pixels, resnet.temporal_eps, shift)
-    for chunk in chunks:
-        functions.temporal_second(clip[:, :, chunk], inners.pop(0), *inner_factors, weights)
-    return maps
+    inner_factors = temporal_norm(weights, 2, torch.cat(inner_sums, 2), frames * pixels, resnet.temporal_eps, shift)
+    return torch.cat(
+        [layers.temporal_second(clip[:, :, chunk], inners.pop(0), *inner_factors, weights) for chunk in chunks], 2
+    )
 
 
 def temporal_norm(
@@ -169,10 +163,10 @@ def temporal_norm(
 ) -> tuple[Tensor, Tensor]:
     """Return the factor and offset (items x channels) of the temporal resnet's first or second group norm.
 
-    `sums` are the whole clip's, over `count` = frames * pixels positions; `shift` as in `layers.norm_factors`.
+    `sums` are the whole clip's, over `count` = frames * pixels positions; `shift` as in `plain.norm_factors`.
     """
     name = f"temporal.norm{which}"
-    return layers.norm_factors(sums, count, weights[f"{name}.weight"], weights[f"{name}.bias"], eps, shift)
+    return operations(sums).norm_factors(sums, count, weights[f"{name}.weight"], weights[f"{name}.bias"], eps, shift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,29 +188,26 @@ class Constants:
 
 
 def run_transformer(
-    functions: ChunkFunctions,
-    heads: int,
-    weights: LayerWeights,
-    maps: Tensor,
-    constants: Constants,
-    frames: int,
-    most: int,
-) -> Tensor:
+    heads: int, weights: LayerWeights, given: Summed, constants: Constants, frames: int, most: int
+) -> Summed:
     """Run a spatio-temporal transformer over clips of `frames`, at most `most` frames at once.
 
-    `maps` is (items * frames) x height x width x channels. It is changed in place and returned.
+    The maps, items * frames of them, are changed in place and returned.
     """
+    maps, sums = given.maps, given.sums
     cross = constants.spatial.repeat_interleave(frames, 0)[:, None]
 
     def spatial(chunk: slice, into: Tensor | None) -> Tensor:
-        out: Tensor = functions.spatial_transformer(maps[chunk], cross[chunk], weights, heads, into=into)
-        return out
+        known = None if sums is None else sums[:, chunk]
+        return layers.spatial_transformer(maps[chunk], known, cross[chunk], weights, heads, into=into)
 
     rows = fill_chunks(maps.flatten(1, 2).shape, most, spatial, maps)
     clip, inner = (tensor.unflatten(0, (-1, frames)) for tensor in (maps.flatten(1, 2), rows))
     items, _, pixels, _ = clip.shape
-    for chunk in even_chunks(pixels, max(1, pixels * most // (items * frames))):
-        functions.temporal_transformer(
+    new_sums = [
+        layers.temporal_transformer(
             clip[:, :, chunk], inner[:, :, chunk], constants.positions, constants.temporal[:, None], weights, heads
         )
-    return maps
+        for chunk in even_chunks(pixels, max(1, pixels * most // (items * frames)))
+    ]
+    return Summed(maps, torch.cat(new_sums, 2))

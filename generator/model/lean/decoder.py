@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from generator.model.lean import layers
-from generator.model.lean.chunks import Check, ChunkFunctions, Resnet, even_chunks, temporal_norm
-from generator.model.lean.layers import Sums
+from generator.model.lean.chunks import Check, Resnet, Summed, even_chunks, of_clips, temporal_norm
+from generator.model.lean.fused.plain import Sums
 from generator.model.lean.naming import name_attention, name_parameters, name_resnet
 from generator.model.lean.pack import LayerWeights, Named, Packed, pack
 from generator.model.lean.residency import WeightSource
@@ -26,6 +26,8 @@ class PackedDecoder:
     """None stands for the attention over a frame's pixels"""
     body: Packed
     eps: float
+    numbers_per_cell: int
+    """elements of a map at the decoder's full resolution for each latent cell"""
 
 
 def pack_decoder(decoder: Any, device: torch.device) -> PackedDecoder:
@@ -56,16 +58,17 @@ def pack_decoder(decoder: Any, device: torch.device) -> PackedDecoder:
             upsampler = None
         upsampler = block.upsamplers[0].conv if block.upsamplers else None
     packed = pack(body, decoder.conv_in.weight.dtype, device)
-    return PackedDecoder(tuple(steps), packed, decoder.conv_norm_out.eps)
+    upscaled = sum(step is not None and step.upscale for step in steps)
+    numbers_per_cell = 4**upscaled * decoder.conv_norm_out.num_channels
+    return PackedDecoder(tuple(steps), packed, decoder.conv_norm_out.eps, numbers_per_cell)
 
 
 class LeanDecoder:
     """A packed decoder with its weights on a device."""
 
-    def __init__(self, packed: PackedDecoder, weights: WeightSource, functions: ChunkFunctions | None = None) -> None:
+    def __init__(self, packed: PackedDecoder, weights: WeightSource) -> None:
         self._packed = packed
         self._weights = weights
-        self.functions = functions or ChunkFunctions()
 
     def decode(self, latents: Tensor, check: Check) -> Iterator[Tensor]:
         """Return the frames in order, each height x width x 3 in pixels, about -1 to 1, in the decoder's precision.
@@ -74,76 +77,77 @@ class LeanDecoder:
         result is the same as diffusers' decode of all frames together. Raises what `check` raises.
         """
         ends = self._weights.layer(0)
-        maps = [layers.conv(frame[None], ends, "conv_in") for frame in latents]
+        most = latents[0, ..., 0].numel() * self._packed.numbers_per_cell
+        maps = [Summed(layers.conv(frame[None], ends, "conv_in")) for frame in latents]
         for index, layer in enumerate(self._packed.layers):
             check()
             weights = self._weights.layer(index + 1)
             if layer is None:
-                _each(maps, partial(self.functions.pixel_attention, weights=weights))
+                _each(maps, partial(_attend, weights))
             else:
-                self._resnet(layer, weights, maps, check)
+                self._resnet(layer, weights, maps, most, check)
         yield from self._close(maps, self._weights.layer(0))
 
-    def _resnet(self, resnet: Resnet, weights: LayerWeights, maps: list[Tensor], check: Check) -> None:
-        sums: list[Sums] = []
-
-        def spatial(frame: Tensor) -> Tensor:
-            out: Tensor
-            out, total, squares = self.functions.spatial_resnet(frame, None, None, weights, resnet.eps, resnet.upscale)
-            sums.append((total, squares))
-            return out
+    def _resnet(self, resnet: Resnet, weights: LayerWeights, maps: list[Summed], most: int, check: Check) -> None:
+        def spatial(given: Summed) -> Summed:
+            sums = None if resnet.upscale else given.sums
+            return Summed(*layers.spatial_resnet(given.maps, None, sums, None, weights, resnet.eps, resnet.upscale))
 
         _each(maps, spatial)
         check()
-        self._temporal(resnet, weights, maps, _sum_up(sums))
+        self._temporal(resnet, weights, maps, most)
 
-    def _temporal(self, resnet: Resnet, weights: LayerWeights, maps: list[Tensor], sums: Sums) -> None:
-        """Blend the temporal resnet into the maps, in place, for as many pixels at a time as cost one frame.
+    def _temporal(self, resnet: Resnet, weights: LayerWeights, maps: list[Summed], most: int) -> None:
+        """Blend the temporal resnet into the maps, in place, for at most `most` elements at a time.
 
         Its first half is computed twice, the first time for the second norm's statistics: keeping it would double
         the memory.
         """
-        pixels = [frame.flatten(1, 2)[0] for frame in maps]
+        pixels = [given.maps.flatten(1, 2)[0] for given in maps]
         area = pixels[0].shape[0]
+        sums = of_clips(torch.cat([given.sums for given in maps if given.sums is not None], 1), len(maps))
         factors = temporal_norm(weights, 1, sums, len(maps) * area, resnet.temporal_eps)
-        chunks = list(even_chunks(area, max(1, area // len(maps))))
+        chunks = list(even_chunks(area, max(1, most // (len(maps) * pixels[0].shape[-1]))))
 
-        def first(chunk: slice) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        def first(chunk: slice) -> tuple[Tensor, Tensor, Sums]:
             clip = torch.stack([frame[chunk] for frame in pixels])[None]
-            return (clip, *self.functions.temporal_first(clip, *factors, weights))
+            return (clip, *layers.temporal_first(clip, *factors, weights))
 
-        inner_sums = _sum_up([first(chunk)[2:] for chunk in chunks])
+        inner_sums = torch.cat([first(chunk)[2] for chunk in chunks], 2)
         shift = weights["temporal.conv1.bias"]
         inner_factors = temporal_norm(weights, 2, inner_sums, len(maps) * area, resnet.temporal_eps, shift)
+        new_sums: list[Sums] = []
         for chunk in chunks:
-            clip, inner, _, _ = first(chunk)
-            self.functions.temporal_second(clip, inner, *inner_factors, weights)
-            for frame, new in zip(pixels, clip[0], strict=True):
-                frame[chunk] = new
-            del clip, inner, frame, new
+            clip, inner, _ = first(chunk)
+            new_sums.append(layers.temporal_second(clip, inner, *inner_factors, weights))
+            torch._foreach_copy_([frame[chunk] for frame in pixels], list(clip[0].unbind()))
+            del clip, inner
+        joined = torch.cat(new_sums, 2)
+        maps[:] = [Summed(given.maps, joined[:, index, None]) for index, given in enumerate(maps)]
 
-    def _close(self, maps: list[Tensor], ends: LayerWeights) -> Iterator[Tensor]:
+    def _close(self, maps: list[Summed], ends: LayerWeights) -> Iterator[Tensor]:
         """Run the last layers, and yield each frame once the one after it is computed."""
         window: list[Tensor] = []
         kernel = ends["time_out.weight"]
         count = len(maps)
         for index in range(count):
-            window.append(self.functions.project_out(maps.pop(0), ends, self._packed.eps)[0])
+            last = maps.pop(0)
+            window.append(layers.project_out(last.maps, last.sums, ends, self._packed.eps)[0])
+            del last
             if index:
                 yield _mix_times(window, kernel, ends["time_out.bias"], first=index == 1)
                 window = window[-2:]
         yield _mix_times(window, kernel, ends["time_out.bias"], first=count == 1, last=True)
 
 
-def _each(maps: list[Tensor], compute: Callable[[Tensor], Tensor]) -> None:
+def _attend(weights: LayerWeights, given: Summed) -> Summed:
+    return Summed(layers.pixel_attention(given.maps, weights))
+
+
+def _each(maps: list[Summed], compute: Callable[[Summed], Summed]) -> None:
     """Replace each frame's map by its result, and free the old map before the next one is computed."""
     for _ in range(len(maps)):
         maps.append(compute(maps.pop(0)))
-
-
-def _sum_up(sums: list[Any]) -> Sums:
-    total, squares = (torch.stack(each).sum(0) for each in zip(*sums, strict=True))
-    return total, squares
 
 
 def _mix_times(window: list[Tensor], kernel: Tensor, bias: Tensor, *, first: bool, last: bool = False) -> Tensor:

@@ -14,8 +14,6 @@ from torch import Tensor
 from generator.clip import ClipSettings
 from generator.errors import BadFrames
 from generator.memory import WINDOW_FRAMES, WINDOW_OVERLAP, Decode, MemoryPlan, Residency
-from generator.model.lean.chunks import ChunkFunctions
-from generator.model.lean.compiled import Compiler
 from generator.model.lean.decoder import LeanDecoder, decode_windows, pack_decoder
 from generator.model.lean.encoders import CLIP_MEAN, CLIP_SIZE, CLIP_STD, VaeEncoder, pack_module
 from generator.model.lean.guidance import Conditioning, GuidedUNet
@@ -40,9 +38,7 @@ Held = TypeVar("Held")
 class LeanPipeline:
     """Renders clips with a variant's modules, packed in host memory. A plan may keep them on the device."""
 
-    def __init__(
-        self, modules: Modules, device: torch.device, *, turbo: bool = False, compiler: Compiler | None = None
-    ) -> None:
+    def __init__(self, modules: Modules, device: torch.device, *, turbo: bool = False) -> None:
         self.unet = pack_unet(modules.unet, device)
         self.decoder = pack_decoder(modules.vae.decoder, device)
         self.image_encoder = pack_module(modules.image_encoder, device)
@@ -53,7 +49,6 @@ class LeanPipeline:
         self._turbo = turbo
         self._kept: dict[str, Any] = {}
         self._kept_for: MemoryPlan | None = None
-        self._compiler = compiler
 
     @property
     def dtype(self) -> torch.dtype:
@@ -74,16 +69,11 @@ class LeanPipeline:
         latents = self.denoise(picture, settings, plan, hooks)
         self._clear_cache(plan)
         yield from self.decode(latents, settings, plan, hooks)
-        if plan.compile and self._compiler is not None:
-            self._compiler.start()
 
     def release(self) -> None:
         """Free what is kept on the device between clips."""
         self._kept.clear()
         self._kept_for = None
-
-    def _functions(self, plan: MemoryPlan) -> ChunkFunctions:
-        return self._compiler.functions if plan.compile and self._compiler is not None else ChunkFunctions()
 
     def denoise(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Tensor:
         """Return the clip's clean latents, frames x height x width x channels in latent cells, single precision.
@@ -183,10 +173,10 @@ class LeanPipeline:
             weights = StreamedWeights(self.unet.body, self._device)
         else:
             weights = ResidentWeights(self.unet.body, self._device)
-        return LeanUNet(self.unet, weights, self._device, plan.frames_per_chunk, self._functions(plan))
+        return LeanUNet(self.unet, weights, self._device, plan.frames_per_chunk)
 
     def _place_decoder(self, plan: MemoryPlan) -> LeanDecoder:
-        return LeanDecoder(self.decoder, ResidentWeights(self.decoder.body, self._device), self._functions(plan))
+        return LeanDecoder(self.decoder, ResidentWeights(self.decoder.body, self._device))
 
     def _hold(self, plan: MemoryPlan, name: str, place: Callable[[], Held]) -> Held:
         """Return what `place` puts on the device, or, where the plan keeps modules, what it put there before."""

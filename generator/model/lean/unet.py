@@ -14,9 +14,9 @@ from torch import Tensor
 from generator.model.lean import layers
 from generator.model.lean.chunks import (
     Check,
-    ChunkFunctions,
     Constants,
     Resnet,
+    Summed,
     run_chunks,
     run_resnet,
     run_transformer,
@@ -133,7 +133,6 @@ class LeanUNet:
         weights: WeightSource,
         device: torch.device,
         frames_per_chunk: int,
-        functions: ChunkFunctions | None = None,
     ) -> None:
         self._packed = packed
         self._weights = weights
@@ -141,7 +140,6 @@ class LeanUNet:
         self._device = device
         self._dtype = packed.body.flat.dtype
         self._frames_per_chunk = frames_per_chunk
-        self.functions = functions or ChunkFunctions()
 
     def prepare(
         self, context: Tensor, added_ids: Sequence[float], timesteps: Sequence[float], frames: int
@@ -188,13 +186,15 @@ class LeanUNet:
         items, frames = sample.shape[:2]
         transformers = iter([folded.of(item) for folded in constants.transformers])
         maps = self._chunked(sample.flatten(0, 1), lambda some: layers.conv(some, self._ends, "conv_in"))
-        state = _State(maps, [maps], F.silu(constants.times[step]), transformers, frames, maps[0].numel())
+        state = _State(
+            Summed(maps), [Summed(maps)], F.silu(constants.times[step]), transformers, frames, maps[0].numel()
+        )
         del maps
         for layer in self._packed.layers:
             check()
             self._run(layer, state)
         eps = self._packed.module.conv_norm_out.eps
-        out = self._chunked(state.pop_maps(), lambda some: self.functions.project_out(some, self._ends, eps))
+        out = self._chunked(state.pop().maps, lambda some: layers.project_out(some, None, self._ends, eps))
         return out.view(items, frames, *out.shape[1:])
 
     def _chunked(self, maps: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
@@ -202,34 +202,33 @@ class LeanUNet:
 
     def _run(self, layer: Layer, state: _State) -> None:
         weights = self._weights.layer(state.next_stretch())
-        given = [state.pop_maps()]
+        given = [state.pop()]
         if layer.resnet is None:
-            maps = given.pop()
-            state.maps = run_chunks(
-                maps.shape[0],
-                self._most(state, maps[0].numel()),
-                lambda chunk: layers.conv(maps[chunk], weights, "downsampler", stride=2),
+            maps = given.pop().maps
+            state.given = Summed(
+                run_chunks(
+                    maps.shape[0],
+                    self._most(state, maps[0].numel()),
+                    lambda chunk: layers.conv(maps[chunk], weights, "downsampler", stride=2),
+                )
             )
         else:
             if layer.takes_skip:
                 given.append(state.skips.pop())
             width = weights["conv2.weight"].shape[0]
-            most = self._most(state, given[-1][0, ..., 0].numel() * width)
+            most = self._most(state, given[-1].maps[0, ..., 0].numel() * width)
             times = tuple(
                 F.linear(state.time, weights[f"{half}time_emb_proj.weight"], weights[f"{half}time_emb_proj.bias"])
                 for half in ("", "temporal.")
             )
-            state.maps = run_resnet(
-                self.functions, layer.resnet, weights, given, (times[0], times[1]), state.frames, most
-            )
+            state.given = run_resnet(layer.resnet, weights, given, (times[0], times[1]), state.frames, most)
             if layer.heads:
                 weights = self._weights.layer(state.next_stretch())
                 constants = next(state.transformers)
-                state.maps = run_transformer(
-                    self.functions, layer.heads, weights, state.pop_maps(), constants, state.frames, most
-                )
+                state.given = run_transformer(layer.heads, weights, state.pop(), constants, state.frames, most)
         if layer.leaves_skip:
-            state.skips.append(state.maps)
+            assert state.given is not None
+            state.skips.append(state.given)
 
     def _most(self, state: _State, numbers: int) -> int:
         """Return how many frames of `numbers` elements cost as much as `frames_per_chunk` at full resolution."""
@@ -240,19 +239,19 @@ class LeanUNet:
 class _State:
     """The state of one pass through the UNet."""
 
-    maps: Tensor | None
-    skips: list[Tensor]
+    given: Summed | None
+    skips: list[Summed]
     time: Tensor
     transformers: Iterator[Constants]
     frames: int
     numbers_per_frame: int
     stretch: int = -1
 
-    def pop_maps(self) -> Tensor:
+    def pop(self) -> Summed:
         """Return the maps and forget them, so that they are freed once they were used."""
-        maps, self.maps = self.maps, None
-        assert maps is not None
-        return maps
+        given, self.given = self.given, None
+        assert given is not None
+        return given
 
     def next_stretch(self) -> int:
         """Return the index of the next stretch of weights."""

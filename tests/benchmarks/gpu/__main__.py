@@ -28,7 +28,7 @@ CLIP_TFLOP = 4174.0
 def summary(bench: Bench) -> None:
     """Note the figures that have targets, as far as the sections that ran allow."""
     known = bench.figures
-    ours = known.get("clip_full_compiled_s", known.get("clip_full_s"))
+    ours = known.get("clip_full_s")
     if ours and "clip_article_offload_s" in known:
         bench.note(times_faster_than_offload=known["clip_article_offload_s"] / ours)
     if ours and "clip_stock_resident_s" in known:
@@ -67,10 +67,8 @@ def sections(bench: Bench, models: Models) -> dict[str, Callable[[], None]]:
         "brief": lambda: steps.steps(bench, models, brief=True),
         "eager-profile": lambda: steps.profile(bench, models, "eager", plan(50)),
         "small-profile": lambda: steps.profile(bench, models, "small", plan(25)),
+        "without-kernels": lambda: steps.without_kernels(bench, models),
         "decode": lambda: steps.decodes(bench, models),
-        "compile": lambda: steps.compiled(bench, models),
-        "compiled-profile": lambda: steps.profile(bench, models, "compiled", plan(50, compiled=True)),
-        "small-compile": lambda: steps.compiled(bench, models, frames=(25,)),
         "kernels": lambda: kernels.kernels(bench, models),
         "plans": lambda: clips.plans(bench, models, ("full", "resident"), runs=2),
         "phases": lambda: clips.phases(bench, models),
@@ -78,13 +76,10 @@ def sections(bench: Bench, models: Models) -> dict[str, Callable[[], None]]:
         "offload": lambda: clips.recipe_clip(bench, models, "offload"),
         "savers": lambda: clips.recipe_clip(bench, models, "savers"),
         "stock-clip": lambda: clips.resident_stock(bench, models),
-        "decode-compile": lambda: steps.decode_compiled(bench, models),
-        "compiled-clip": lambda: clips.compiled_clip(bench, models),
         "end-to-end": lambda: clips.end_to_end(bench, models),
         "steps": lambda: steps.steps(bench, models, brief=False),
         "cards": lambda: cards(bench, ("ours", "ours-expandable")),
         "recipe-cards": lambda: cards(bench, ("offload", "savers")),
-        "compiled-cards": lambda: cards(bench, ("ours-compiled",)),
         "queue": lambda: two_jobs.queue(bench, models),
     }
 

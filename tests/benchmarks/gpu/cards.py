@@ -25,9 +25,7 @@ from tests.benchmarks.gpu.clips import build_recipe, clip, run_recipe
 from tests.benchmarks.gpu.models import Models
 
 CARDS_GIB = (4, 6, 8, 12, 16, 24)
-COMPILING_CARDS_GIB = (8, 16)
-"""the smallest that have room to compile for each of the two plans that do"""
-OURS = ("ours", "ours-expandable", "ours-compiled")
+OURS = ("ours", "ours-expandable")
 RECIPES = (*OURS, "offload", "savers")
 STEPS = 5
 
@@ -37,12 +35,12 @@ def cards(bench: Bench, recipes: tuple[str, ...]) -> None:
     if bench.on_gpu:
         torch.cuda.empty_cache()
     if "Cards" not in bench.tables:
-        head = ("fits", "plan", "shapes compiled", "peak allocated GiB", "peak reserved GiB", "s for 5 steps")
+        head = ("fits", "plan", "peak allocated GiB", "peak reserved GiB", "s for 5 steps")
         bench.row("Cards", "card GiB", "recipe", *head)
     for recipe in recipes:
-        for card in COMPILING_CARDS_GIB if recipe == "ours-compiled" else CARDS_GIB:
+        for card in CARDS_GIB:
             found = try_card(bench, recipe, card)
-            cells = (found.get(key, "-") for key in ("rung", "compiled", "allocated_gib", "reserved_gib", "seconds"))
+            cells = (found.get(key, "-") for key in ("rung", "allocated_gib", "reserved_gib", "seconds"))
             bench.row("Cards", card, recipe, found["fits"], *cells)
             if found["fits"] and found.get("rung", "full") == "full":
                 break
@@ -85,18 +83,12 @@ def _render_under_cap(bench: Bench, recipe: str, card: int) -> dict[str, Any]:
         torch.cuda.set_per_process_memory_fraction(min(1.0, free / total))
     models = Models(bench)
     if recipe in OURS:
-        compiles = recipe == "ours-compiled"
-        plan = plan_memory(free, BUILT_IN["svd-xt"], ClipSize(*bench.size, bench.frames), compile=compiles)
+        plan = plan_memory(free, BUILT_IN["svd-xt"], ClipSize(*bench.size, bench.frames))
         found["rung"] = plan.rung
         render = partial(clip, bench, models, plan)
     else:
         render = partial(run_recipe, bench, build_recipe(models, recipe), recipe)
     render(steps=1)
-    if recipe == "ours-compiled":
-        met = models.compiler.waiting
-        render(steps=STEPS)  # beside the compiling, as an executor would
-        models.compiler.wait()
-        found["compiled"] = f"{models.compiler.ready} of {met}"
     begun = time.perf_counter()
     render(steps=STEPS)
     found["seconds"] = time.perf_counter() - begun

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 import time
 import warnings
@@ -167,18 +166,3 @@ def end_to_end(bench: Bench, models: Models) -> None:
                         writer.add(frame)
                     writer.finish()
             bench.row("Picture to MP4", frames, str(quality), steps, time.perf_counter() - begun)
-
-
-def compiled_clip(bench: Bench, models: Models) -> None:
-    """Measure a clip of 25 steps with compiled chunk functions and everything on the device."""
-    head(bench)
-    width, height = bench.size
-    plan = dataclasses.replace(presets(ClipSize(width, height, bench.frames))[0], compile=True)
-    clip(bench, models, plan, steps=1)
-    begun = time.monotonic()
-    models.compiler.wait()
-    models.compiler.compile_now()
-    bench.note(compile_clip_s=time.monotonic() - begun)
-    timing = measure(bench, partial(clip, bench, models, plan, steps=all_steps(bench)), runs=3, warm=0)
-    bench.row(HEAD[0], "lean full, compiled", timing.seconds, timing.allocated, timing.reserved, "-")
-    bench.note(clip_full_compiled_s=timing.seconds, clip_full_compiled_gib=timing.allocated)

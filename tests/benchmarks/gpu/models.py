@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from generator.memory import MemoryPlan, Residency
-from generator.model.lean.compiled import Compiler
 from generator.model.lean.render import LeanPipeline
 from tests.benchmarks.full_size import random_modules
 from tests.benchmarks.gpu.bench import Bench
@@ -20,13 +19,12 @@ from tests.support.tiny_clip import SILENT
 class Models:
     """The stock modules and the lean pipeline, made from one set of random weights."""
 
-    def __init__(self, bench: Bench, compiler: Compiler | None = None) -> None:
+    def __init__(self, bench: Bench) -> None:
         self.bench = bench
         self.modules = random_modules(bench.dtype, tiny=bench.tiny)
         # Packing lays the weights out anew; stock is measured with its own layout.
         self.stock = copy.deepcopy(self.modules)
-        self.compiler = compiler or Compiler()
-        self.lean = LeanPipeline(self.modules, bench.device, compiler=self.compiler)
+        self.lean = LeanPipeline(self.modules, bench.device)
 
     def stock_unet(self) -> Any:
         return copy.deepcopy(self.stock.unet).to(self.bench.device)
@@ -80,11 +78,10 @@ class Models:
         return np.stack(list(self.lean.decode(self.latents(), self.bench.settings(), plan, SILENT)))
 
 
-def plan(frames: int, *, split: bool = False, compiled: bool = False, streamed: bool = False) -> MemoryPlan:
+def plan(frames: int, *, split: bool = False, streamed: bool = False) -> MemoryPlan:
     return MemoryPlan(
         rung="bench",
         frames_per_chunk=frames,
         split_cfg=split,
-        compile=compiled,
         unet=Residency.STREAMED if streamed else Residency.RESIDENT,
     )

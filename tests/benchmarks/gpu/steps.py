@@ -1,18 +1,20 @@
-"""One guided UNet step and one decode: lean against stock, by frames per chunk, eager and compiled."""
+"""One guided UNet step and one decode: lean against stock, by frames per chunk, with fused kernels and without."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-import time
 from functools import partial
 from typing import Any
 
+import pytest
 import torch
 from torch.profiler import ProfilerActivity
 from torch.profiler import profile as record
 
-from generator.memory import GIB, Decode, MemoryPlan
+from generator.memory import Decode, MemoryPlan
+from generator.model.lean import chunks, layers
+from generator.model.lean.fused import plain
 from tests.benchmarks.gpu.bench import Bench, Timing, measure, sync
 from tests.benchmarks.gpu.models import Models, plan
 
@@ -69,30 +71,16 @@ def steps(bench: Bench, models: Models, *, brief: bool) -> None:
             add(name, measure(bench, models.lean_step(plan(13, split=split, streamed=True)), runs=3, warm=1))
 
 
-def compiled(bench: Bench, models: Models, *, frames: tuple[int, ...] = (50,)) -> None:
-    """Measure a step with compiled chunk functions."""
-    for count in frames:
-        chosen = plan(count, compiled=True)
-        step = models.lean_step(chosen)
-        expected = step()
-        begun = time.monotonic()
-        if bench.on_gpu:
-            torch.cuda.reset_peak_memory_stats()
-        models.compiler.compile_now()
-        bench.note(**{f"compile_unet_{count}_s": time.monotonic() - begun})
-        if bench.on_gpu:
-            bench.note(**{f"compile_unet_{count}_gib": torch.cuda.max_memory_allocated() / GIB})
-        bench.note(**{f"compiled_{count}_relative_error": _difference(step(), expected)})
-        timing = measure(bench, step)
-        bench.row(
-            "UNet step",
-            f"lean {count} compiled",
-            timing.seconds,
-            timing.allocated,
-            timing.reserved,
-            STEP_TFLOP / timing.seconds,
-        )
-        bench.note(**{f"compiled_{count}_step_s": timing.seconds})
+def without_kernels(bench: Bench, models: Models) -> None:
+    """Measure a step and a decode in plain torch, as where Triton or a C compiler is missing."""
+    expected = models.lean_step(plan(50))()
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (layers, chunks):
+            patch.setattr(module, "operations", lambda tensor: plain)
+        step = models.lean_step(plan(50))
+        bench.note(fused_relative_error=_difference(expected, step()))
+        bench.note(plain_step_s=measure(bench, step).seconds)
+        bench.note(plain_decode_s=measure(bench, partial(models.lean_decode, plan(5)), 3, 1).seconds)
 
 
 def decodes(bench: Bench, models: Models) -> None:
@@ -112,17 +100,6 @@ def decodes(bench: Bench, models: Models) -> None:
                 f"{name.replace(' ', '_')}_decode_gib": timing.allocated,
             }
         )
-
-
-def decode_compiled(bench: Bench, models: Models) -> None:
-    """Measure the exact decode with compiled chunk functions."""
-    chosen = plan(5, compiled=True)
-    models.lean_decode(chosen)
-    begun = time.monotonic()
-    models.compiler.compile_now()
-    bench.note(compile_decode_s=time.monotonic() - begun)
-    timing = measure(bench, lambda: models.lean_decode(chosen), 3, 1)
-    bench.row("Decode", "lean exact compiled", timing.seconds, timing.allocated, timing.reserved)
 
 
 def profile(bench: Bench, models: Models, name: str, chosen: MemoryPlan) -> None:

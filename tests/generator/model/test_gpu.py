@@ -32,6 +32,7 @@ from generator.model.device import TorchDevice
 from generator.protocol import ExecutorConfig, Hooks, Phase, Progress, Rendered, RenderRequest
 from generator.variants import Variant
 from tests.support.fakes import a_request
+from tests.support.kernel_cases import errors
 from tests.support.tiny_checkpoint import make_checkpoint
 
 SIZE = (1024, 576)
@@ -111,6 +112,14 @@ def test_a_real_illegal_access_is_fatal_and_the_canary_dies_of_it() -> None:
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120)
     assert done.stdout.split("\n")[:2] == ["fatal", "canary died"], done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float16, 2e-3), (torch.bfloat16, 2e-2)])
+def test_every_kernel_computes_what_its_plain_function_does(dtype: torch.dtype, tolerance: float) -> None:
+    shapes = ((320, 2304, 25), (640, 577, 14), (1280, 144, 25), (128, 9000, 25), (96, 41, 5))
+    found = errors(torch.device("cuda"), dtype, shapes)
+    print(found)
+    assert {name: error for name, error in found.items() if error > tolerance} == {}
 
 
 def with_backend(variant: Variant, work: Callable[[LocalBackend], Coroutine[Any, Any, None]]) -> None:

@@ -1,0 +1,1 @@
+"""What lies between a model's products and convolutions, as few passes over memory."""
