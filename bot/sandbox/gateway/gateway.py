@@ -135,7 +135,7 @@ class Gateway:
         mine = [item for item in members if item["user"]["id"] == self._world.channels.bot_id]
         return guild | {
             "channels": [channel for channel in channels if "thread_metadata" not in channel],
-            "threads": [channel for channel in channels if "thread_metadata" in channel],
+            "threads": self._world.channels.threads_for_bot(guild["id"]),
             "members": mine,
             "member_count": len(members),
             "joined_at": mine[0]["joined_at"],

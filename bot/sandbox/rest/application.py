@@ -68,7 +68,7 @@ def delete_command(world: World, call: Call) -> None:
 
 
 def list_guilds(world: World, _: Call) -> list[Json]:
-    """GET the guilds the bot is in."""
+    """GET the guilds the bot is in, with what its roles allow there."""
     return [
         {
             "id": guild["id"],
@@ -76,7 +76,7 @@ def list_guilds(world: World, _: Call) -> list[Json]:
             "icon": None,
             "banner": None,
             "owner": False,
-            "permissions": "0",
+            "permissions": str(world.channels.bot_permissions(guild)),
             "features": [],
         }
         for guild in world.channels.bot_guilds()

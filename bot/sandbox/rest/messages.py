@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from bot.sandbox.rest.http import Call, Route
-from bot.sandbox.rules.errors import cannot_edit_others, cannot_message_user, invalid_form
+from bot.sandbox.rules.errors import cannot_edit_others, cannot_message_user, invalid_form, no_reply, threads_only
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.permissions import Permission
-from bot.sandbox.world.directory import DIRECT
+from bot.sandbox.world.directory import DIRECT, THREADS_ONLY
 from bot.sandbox.world.messages import Origin
 from bot.sandbox.world.world import World
 
 
 def get_channel(world: World, call: Call) -> Json:
     """GET a channel the bot can see."""
+    return world.channels.as_told(_seen_channel(world, call))
+
+
+def _seen_channel(world: World, call: Call) -> Json:
     channel = world.channels.get(call.params["channel_id"])
     world.channels.require_bot(channel)
     return channel
@@ -25,7 +29,11 @@ def create_message(world: World, call: Call) -> Json:
     if call.uploads:
         wanted |= Permission.ATTACH_FILES
     world.channels.require_bot(channel, wanted)
-    world.channels.require_open(channel, reopen=True)
+    if channel["type"] in THREADS_ONLY:
+        raise threads_only()
+    if call.body.get("message_reference") and not world.channels.bot_reads_history(channel):
+        raise no_reply()
+    world.channels.require_open(channel, world.channels.bot_id, reopen=True)
     if channel["type"] == DIRECT and world.channels.refuses_messages(channel["recipients"][0]["id"]):
         raise cannot_message_user()
     origin = Origin(world.directory.bot, max_file_bytes=world.channels.upload_limit(channel))
@@ -33,12 +41,13 @@ def create_message(world: World, call: Call) -> Json:
 
 
 def list_messages(world: World, call: Call) -> list[Json]:
-    """GET a channel's history, newest first."""
-    channel = world.channels.get(call.params["channel_id"])
-    world.channels.require_bot(channel, Permission.READ_MESSAGE_HISTORY)
+    """GET a channel's history, newest first; an empty one where the bot may not read it."""
+    channel = _seen_channel(world, call)
     limit = int(call.query.get("limit", 50))
     if not 1 <= limit <= 100:
         raise invalid_form("limit", "NUMBER_TYPE_MAX", "int value should be between 1 and 100.")
+    if not world.channels.bot_reads_history(channel):
+        return []
     found = world.messages.seen_by(None, channel["id"])
     if "after" in call.query:
         found = [item for item in found if int(item["id"]) > int(call.query["after"])][:limit]
@@ -53,18 +62,18 @@ def list_messages(world: World, call: Call) -> list[Json]:
 
 def get_message(world: World, call: Call) -> Json:
     """GET one message; ephemeral ones do not exist for the bot's token."""
-    channel = get_channel(world, call)
+    channel = _seen_channel(world, call)
     world.channels.require_bot(channel, Permission.READ_MESSAGE_HISTORY)
     return world.messages.get(channel["id"], call.params["message_id"])
 
 
 def edit_message(world: World, call: Call) -> Json:
     """PATCH one of the bot's own messages."""
-    channel = get_channel(world, call)
+    channel = _seen_channel(world, call)
     message = world.messages.get(channel["id"], call.params["message_id"])
     if message["author"]["id"] != world.channels.bot_id:
         raise cannot_edit_others()
-    world.channels.require_open(channel, reopen=False)
+    world.channels.require_open(channel, world.channels.bot_id, reopen=False)
     if call.uploads:
         world.channels.require_bot(channel, Permission.ATTACH_FILES)
     limit = world.channels.upload_limit(channel)
@@ -73,11 +82,11 @@ def edit_message(world: World, call: Call) -> Json:
 
 def delete_message(world: World, call: Call) -> None:
     """DELETE a message: the bot's own, or anybody's with Manage Messages."""
-    channel = get_channel(world, call)
+    channel = _seen_channel(world, call)
     message = world.messages.get(channel["id"], call.params["message_id"])
     if message["author"]["id"] != world.channels.bot_id:
         world.channels.require_bot(channel, Permission.MANAGE_MESSAGES)
-    world.channels.require_open(channel, reopen=False)
+    world.channels.require_open(channel, None, reopen=False)  # a locked thread lets messages be deleted
     world.messages.delete(channel, message["id"])
 
 

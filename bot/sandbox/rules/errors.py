@@ -105,3 +105,18 @@ def too_large() -> Refusal:
 def thread_archived() -> Refusal:
     """Return the refusal of a change in an archived thread."""
     return Refusal(400, 50083, "Thread is archived")
+
+
+def thread_locked() -> Refusal:
+    """Return the refusal of a change in a locked thread that is not archived."""
+    return Refusal(400, 160005, "Thread is locked")
+
+
+def threads_only() -> Refusal:
+    """Return the refusal of a message in a channel that holds posts alone."""
+    return Refusal(400, 40058, "Cannot send a message in a forum channel")
+
+
+def no_reply() -> Refusal:
+    """Return the refusal of a reply where the history may not be read."""
+    return Refusal(403, 160002, "Cannot reply without permission to read message history")

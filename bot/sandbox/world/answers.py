@@ -43,7 +43,7 @@ class Answers:
 
     def edit(self, interaction: Interaction, message_id: str, body: Json, uploads: dict[int, Upload]) -> Json:
         """Edit one of the interaction's messages."""
-        self._channels.require_open(self._channels.get(interaction.channel["id"]), reopen=False)
+        self._channels.require_open(self._channels.get(interaction.channel["id"]), None, reopen=False)
         own = self._own(interaction, message_id)
         message = self._messages.edit(interaction.channel, own, body, uploads, self._limit(interaction))
         if own == interaction.message_id and interaction.state is State.THINKING:
@@ -65,7 +65,7 @@ class Answers:
             return self.edit(interaction, "@original", body, uploads)
         if not interaction.in_guild_with_bot and interaction.followups >= MAX_USER_INSTALL_FOLLOWUPS:
             raise too_many_followups()
-        self._channels.require_open(self._channels.get(interaction.channel["id"]), reopen=True)
+        self._channels.require_open(self._channels.get(interaction.channel["id"]), None, reopen=True)
         message = self._post(interaction, body, uploads)
         interaction.followups += 1
         return message

@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 
 from bot.sandbox.rules.payloads import Json
 
-TEXT, DIRECT, PUBLIC_THREAD = 0, 1, 11
+TEXT, DIRECT, ANNOUNCEMENT, FORUM, MEDIA = 0, 1, 5, 15, 16
+ANNOUNCEMENT_THREAD, PUBLIC_THREAD, PRIVATE_THREAD = 10, 11, 12
 """channel types"""
+THREADS = frozenset({ANNOUNCEMENT_THREAD, PUBLIC_THREAD, PRIVATE_THREAD})
+THREADS_ONLY = frozenset({FORUM, MEDIA})
+"""channels of posts, each of which is a thread; the channel itself takes no message"""
 
 
 @dataclass
@@ -25,6 +29,8 @@ class Directory:
     channels: dict[str, Json] = field(default_factory=dict)
     members: dict[tuple[str, str], Json] = field(default_factory=dict)
     """(guild id, user id) -> member; the members of "Elsewhere" have installed the app for themselves"""
+    thread_members: dict[str, set[str]] = field(default_factory=dict)
+    """thread id -> the ids of the people in it; a private thread is seen by them and by who manages threads"""
     upload_limits: dict[str, int] = field(default_factory=dict)
     """guild id -> bytes, where a test sets another limit than that of the boost tier"""
     commands_only: set[str] = field(default_factory=set)

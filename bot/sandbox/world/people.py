@@ -122,7 +122,7 @@ class People:
         held = self.channels.permissions(actor_id, channel)
         if not held & self.channels.permission_to_send(channel) or (files and not held & Permission.ATTACH_FILES):
             raise NotPossible("You do not have permission to do that here.")
-        self.channels.require_open(channel, reopen=True)
+        self.channels.require_open(channel, actor_id, reopen=True)
         limit = self.channels.upload_limit(channel)
         origin = Origin(self.directory.users[actor_id], max_file_bytes=limit)
         return self.messages.create(channel, {"content": content}, dict(enumerate(files)), origin)
@@ -212,7 +212,7 @@ class People:
         return payload | {"guild_id": guild["id"], "guild_locale": guild["preferred_locale"], "guild": partial}
 
     def _app_permissions(self, channel: Json) -> int:
-        held = self.channels.permissions(self.channels.bot_id, channel)
+        held = self.channels.inherited_permissions(self.channels.bot_id, channel)
         if held or "guild_id" not in channel:
             return held
         return int(Permission.ATTACH_FILES | Permission.EMBED_LINKS)

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from bot.sandbox.rules.clock import DISCORD_EPOCH_MS, Clock
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.permissions import EVERYONE, Permission
-from bot.sandbox.world.directory import DIRECT, PUBLIC_THREAD, TEXT, Directory
+from bot.sandbox.world.channels import new_thread
+from bot.sandbox.world.directory import DIRECT, TEXT, Directory
 
 
 def _fixed(number: int) -> str:
@@ -117,28 +118,8 @@ class DirectoryBuilder:
         }
 
     def _thread(self, thread_id: str, parent_id: str, name: str, owner_id: str) -> None:
-        now = self._clock.timestamp()
-        self._directory.channels[thread_id] = {
-            "id": thread_id,
-            "type": PUBLIC_THREAD,
-            "guild_id": TABLEAUX,
-            "parent_id": parent_id,
-            "owner_id": owner_id,
-            "name": name,
-            "flags": 0,
-            "last_message_id": None,
-            "rate_limit_per_user": 0,
-            "message_count": 0,
-            "member_count": 1,
-            "total_message_sent": 0,
-            "thread_metadata": {
-                "archived": False,
-                "auto_archive_duration": 4320,
-                "archive_timestamp": now,
-                "create_timestamp": now,
-                "locked": False,
-            },
-        }
+        parent = self._directory.channels[parent_id]
+        self._directory.channels[thread_id] = new_thread(parent, thread_id, name, owner_id, self._clock.timestamp())
 
 
 def _user(user_id: str, username: str, name: str, *, bot: bool = False) -> Json:

@@ -37,7 +37,7 @@ class World:
         self.identifies = 0
         """how often a bot identified; Discord allows 1000 a day"""
         stamps = Stamps(self.clock, self.snowflakes, self.timing)
-        self.channels = Channels(self.directory, self.events, self.clock)
+        self.channels = Channels(self.directory, self.events, self.clock, self.snowflakes)
         self.attachments = Attachments(self.clock, self.snowflakes, self.timing)
         self.messages = Messages(self.directory, self.channels, self.attachments, self.events, stamps)
         self.interactions = Interactions(self.directory.application["id"], self.events, self.clock)

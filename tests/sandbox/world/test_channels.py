@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from bot.sandbox.rules.errors import NotPossible
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.standard import ADA, DIRECT_ADA, GENERAL, LOBBY, NO_FILES, PICTURES, READ_ONLY, THREAD
+from bot.sandbox.world.directory import ANNOUNCEMENT, FORUM
+from bot.sandbox.world.standard import (
+    ADA,
+    BEN,
+    DIRECT_ADA,
+    GENERAL,
+    LOBBY,
+    NO_FILES,
+    PICTURES,
+    READ_ONLY,
+    TABLEAUX,
+    THREAD,
+    VIVANT,
+)
 from tests.support.raw_bot import RawBot
 
 CLOSED = {
@@ -59,3 +73,74 @@ async def test_a_deleted_channel_is_unknown_and_a_closed_inbox_refuses(bot: RawB
     sandbox.world.channels.close_direct_messages(ADA)
     _, channel = await bot.call("POST", "/users/@me/channels", {"recipient_id": ADA})
     assert (await bot.call("POST", f"/channels/{channel['id']}/messages", {"content": "x"}))[1]["code"] == 50007
+
+
+async def test_a_locked_thread_takes_no_message_and_no_edit_but_from_who_manages_threads(
+    bot: RawBot, sandbox: Sandbox
+) -> None:
+    path, channels = f"/channels/{THREAD}/messages", sandbox.world.channels
+    _, message = await bot.call("POST", path, {"content": "x"})
+    channels.lock_thread(THREAD)
+    assert (await bot.call("POST", path, {"content": "x"}))[1]["code"] == 160005
+    assert (await bot.call("PATCH", f"{path}/{message['id']}", {"content": "y"}))[1]["code"] == 160005
+    channels.set_bot_permission(PICTURES, Permission.MANAGE_THREADS, allowed=True)
+    assert (await bot.call("POST", path, {"content": "x"}))[0] == 200
+    channels.archive_thread(THREAD)
+    assert (await bot.call("POST", path, {"content": "x"}))[0] == 200
+
+
+async def test_a_private_thread_is_seen_by_its_people_and_by_who_manages_threads(bot: RawBot, sandbox: Sandbox) -> None:
+    channels = sandbox.world.channels
+    thread = channels.open_thread(PICTURES, "secret", [ADA], private=True)
+    assert (await bot.call("GET", f"/channels/{thread}"))[1]["code"] == 50001
+    assert (await bot.call("POST", f"/channels/{thread}/messages", {"content": "x"}))[1]["code"] == 50001
+    with pytest.raises(NotPossible):
+        sandbox.world.post(BEN, thread, "may I?")
+    assert sandbox.world.post(ADA, thread, "here")["channel_id"] == thread
+
+    channels.add_to_thread(thread, VIVANT)
+    status, seen = await bot.call("GET", f"/channels/{thread}")
+    assert (status, seen["type"], seen["member"]["user_id"]) == (200, 12, VIVANT)
+    assert (await bot.call("POST", f"/channels/{thread}/messages", {"content": "x"}))[0] == 200
+
+    channels.remove_from_thread(thread, VIVANT)
+    assert (await bot.call("GET", f"/channels/{thread}"))[0] == 403
+    channels.set_bot_permission(PICTURES, Permission.MANAGE_THREADS, allowed=True)
+    assert (await bot.call("GET", f"/channels/{thread}"))[0] == 200
+
+
+async def test_the_gateway_names_the_active_threads_that_the_bot_sees(sandbox: Sandbox) -> None:
+    channels = sandbox.world.channels
+    channels.open_thread(PICTURES, "secret", [ADA], private=True)
+    joined = channels.open_thread(PICTURES, "ours", [ADA, VIVANT], private=True)
+    archived = channels.open_thread(PICTURES, "old")
+    channels.archive_thread(archived)
+    told = {thread["id"]: "member" in thread for thread in channels.threads_for_bot(TABLEAUX)}
+    assert told == {THREAD: False, joined: True}
+
+
+async def test_a_forum_takes_messages_in_its_posts_alone_and_an_announcement_has_its_own_threads(
+    bot: RawBot, sandbox: Sandbox
+) -> None:
+    sandbox.world.directory.channels[GENERAL]["type"] = FORUM
+    post = sandbox.world.channels.open_thread(GENERAL, "a post")
+    assert (await bot.call("POST", f"/channels/{GENERAL}/messages", {"content": "x"}))[1]["code"] == 40058
+    assert (await bot.call("POST", f"/channels/{post}/messages", {"content": "x"}))[0] == 200
+    sandbox.world.directory.channels[PICTURES]["type"] = ANNOUNCEMENT
+    thread = sandbox.world.channels.open_thread(PICTURES, "about it")
+    assert (await bot.call("GET", f"/channels/{thread}"))[1]["type"] == 10
+
+
+async def test_without_read_message_history_replies_are_refused_and_the_history_is_empty(
+    bot: RawBot, sandbox: Sandbox
+) -> None:
+    path = f"/channels/{PICTURES}/messages"
+    _, first = await bot.call("POST", path, {"content": "x"})
+    reply = {"content": "y", "message_reference": {"message_id": first["id"], "fail_if_not_exists": False}}
+    assert (await bot.call("POST", path, reply))[0] == 200
+    assert len((await bot.call("GET", path))[1]) == 2
+    sandbox.world.channels.set_bot_permission(PICTURES, Permission.READ_MESSAGE_HISTORY, allowed=False)
+    status, refusal = await bot.call("POST", path, reply)
+    assert (status, refusal["code"]) == (403, 160002)
+    assert (await bot.call("POST", path, {"content": "z"}))[0] == 200
+    assert await bot.call("GET", path) == (200, [])
