@@ -146,6 +146,10 @@ class VivantClient(ServiceClient):
         """Forget a server that has removed the bot."""
         await self.services.requests.forget_guild(guild.id)
 
+    async def on_thread_remove(self, thread: discord.Thread) -> None:
+        """Forget our membership of a thread; discord.py keeps it, and with it the belief that we may post there."""
+        thread.me = None
+
     async def _keep_presence(self) -> None:
         await self.wait_until_ready()
         while True:

@@ -52,8 +52,8 @@ def classify(error: Exception) -> AttemptResult:
         return AttemptResult(Next.SHRINK, DeadReason.TOO_LARGE)
     if error.status == 401:
         return AttemptResult(Next.LATER, "the bot token is not accepted")
-    if error.code == 50083:
-        return AttemptResult(Next.PARENT, DeadReason.CHANNEL_GONE)
+    if error.code in (50083, 160005):  # archived and locked, or locked alone
+        return AttemptResult(Next.PARENT, DeadReason.THREAD_CLOSED)
     if error.code == 10008:  # the nonce matched a message that has been deleted since
         return AttemptResult(Next.SENT, DELETED)
     if error.status == 404:

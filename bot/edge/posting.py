@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import discord
 
-from bot.edge.http_errors import Next, classify
+from bot.edge.http_errors import AttemptResult, Next, classify
 from bot.edge.layouts import ActionButton, clip_buttons, clip_layout, failure_buttons, status_card
 from bot.edge.status_cards import answer_webhook, token_is_alive
-from bot.queue.job import DeadReason, Delivery, Job, JobState
+from bot.queue.job import DeadReason, Delivery, Job, JobState, Route
 from bot.queue.spool import ClipGone, Spool
 from bot.texts.descriptions import ALT_TEXT, clip_text, failure_text
 from bot.texts.status import CardView
@@ -33,6 +32,8 @@ LOOK_BEFORE_MS = 60_000
 """how much earlier than the first attempt the history is searched: clocks differ"""
 LOOK_MESSAGES = 5_000
 """messages searched at most from one starting point: 50 requests of 100 messages"""
+CANNOT_REPLY = 160002
+"""Discord's code where a bot may not read the history and so may not reply"""
 SHRINK_TO = (10 * MIB, 8 * MIB)
 """budgets tried first when Discord finds a clip too large: its default limit, and an older one"""
 
@@ -43,6 +44,14 @@ class Unposted(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class _Closed(Exception):
+    """A channel does not take the post; `result` says why and what may be tried instead."""
+
+    def __init__(self, result: AttemptResult) -> None:
+        super().__init__(result.reason)
+        self.result = result
 
 
 class Posting:
@@ -63,6 +72,21 @@ class Posting:
         if not job.route.can_post:
             return await self._answer(job, delivery.nonce, now_ms, DeadReason.EXPIRED)
         channel = self._client.get_partial_messageable(job.route.channel_id, guild_id=job.route.guild_id)
+        try:
+            return await self._post_in(channel, job, delivery, now_ms)
+        except _Closed as closed:
+            result = closed.result
+        if result.next is Next.PARENT and (parent := await self._parent_of(job.route)):
+            try:
+                return await self._post_in(parent, job, delivery, now_ms)
+            except _Closed:
+                log.info("job=%d the thread's channel is closed too", job.id)
+        if result.reason == DeadReason.CHANNEL_GONE:
+            raise Unposted(result.reason)  # the interaction's answer was in that channel
+        return await self._answer(job, delivery.nonce, now_ms, result.reason)
+
+    async def _post_in(self, channel: discord.PartialMessageable, job: Job, delivery: Delivery, now_ms: int) -> str:
+        """Post in one channel, unless an earlier attempt did. Raises _Closed when the channel does not take it."""
         if needs_look_up(delivery, now_ms) and (found := await self.find(channel, job, delivery)):
             return found.jump_url
         try:
@@ -71,20 +95,21 @@ class Posting:
             result = classify(error)
             if result.next not in (Next.ELSEWHERE, Next.PARENT):
                 raise
-        if result.next is Next.PARENT and (message := await self._send_to_parent(job, delivery, now_ms)):
-            return message.jump_url
         if delivery.attempts and (found := await self.find(channel, job, delivery)):
             return found.jump_url  # an earlier attempt arrived before the channel was closed to the bot
-        if result.reason == DeadReason.CHANNEL_GONE:
-            raise Unposted(result.reason)  # the interaction's answer was in that channel
-        return await self._answer(job, delivery.nonce, now_ms, result.reason)
+        raise _Closed(result)
 
     async def find(self, channel: discord.PartialMessageable, job: Job, delivery: Delivery) -> discord.Message | None:
-        """Return this job's message from the channel's history; None also where the history may not be read."""
+        """Return this job's message from the channel's history; None also where the history may not be read.
+
+        Without Read Message History Discord shows an empty one.
+        """
         first_ms = (delivery.first_attempt_ms or 0) - LOOK_BEFORE_MS
         since = max(0, (first_ms - discord.utils.DISCORD_EPOCH) << 22)
         # This machine's clock may have been ahead then; the card's id carries Discord's own time.
         earlier = [job.card_message_id] if job.card_message_id and job.card_message_id < since else []
+        if not self._reads_history(channel):
+            log.warning("job=%d history may not be read: a repeat is possible after a long outage", job.id)
         try:
             for after in (since, *earlier):
                 if message := await self._find_after(after, channel, job, delivery):
@@ -114,44 +139,61 @@ class Posting:
         return job.state is JobState.FAILED and has_button and message.id != job.card_message_id
 
     async def send(self, channel: discord.abc.Messageable, job: Job, nonce: str) -> discord.Message:
-        """Post a new message with the clip or the failure. Raises Unposted, or what discord.py raises."""
+        """Post a new message with the clip or the failure, as a reply to its card where the bot may reply.
+
+        Raises Unposted, or what discord.py raises.
+        """
+        reply = self._reply_in(channel, job)
+        try:
+            return await self._send(channel, job, nonce, reply)
+        except discord.HTTPException as error:
+            if reply is None or error.code != CANNOT_REPLY:
+                raise
+        return await self._send(channel, job, nonce, None)
+
+    def _reply_in(self, channel: discord.abc.Messageable, job: Job) -> discord.MessageReference | None:
+        if job.card_message_id is None or not isinstance(channel, discord.PartialMessageable):
+            return None
+        if channel.id != job.route.channel_id or not self._reads_history(channel):
+            return None
+        return discord.MessageReference(message_id=job.card_message_id, channel_id=channel.id, fail_if_not_exists=False)
+
+    async def _send(
+        self, channel: discord.abc.Messageable, job: Job, nonce: str, reply: discord.MessageReference | None
+    ) -> discord.Message:
         about = discord.AllowedMentions(users=[discord.Object(job.user_id)], replied_user=False)
-        reply: Any = None  # the annotation of send() leaves out the None that it accepts
-        if job.card_message_id is not None:
-            reply = discord.MessageReference(
-                message_id=job.card_message_id, channel_id=job.route.channel_id, fail_if_not_exists=False
-            )
+        common: Any = {"nonce": nonce, "allowed_mentions": about, "reference": reply}
         if job.state is JobState.FAILED:
-            return await channel.send(
-                failure_text(job), view=failure_buttons(job), nonce=nonce, allowed_mentions=about, reference=reply
-            )
-        text = clip_text(job)
+            return await channel.send(failure_text(job), view=failure_buttons(job), **common)
         async for path in self._fitting(job):
             try:
-                return await channel.send(
-                    text,
-                    file=self._file(job, nonce, path),
-                    view=clip_buttons(job),
-                    nonce=nonce,
-                    allowed_mentions=about,
-                    reference=reply,
-                )
+                file = self._file(job, nonce, path)
+                return await channel.send(clip_text(job), file=file, view=clip_buttons(job), **common)
             except discord.HTTPException as error:
                 if classify(error).next is not Next.SHRINK:
                     raise
         raise Unposted(DeadReason.TOO_LARGE)
 
-    async def _send_to_parent(self, job: Job, delivery: Delivery, now_ms: int) -> discord.Message | None:
-        """Post into the parent channel of a locked thread; the attempt before has opened one that was only archived."""
+    def _reads_history(self, channel: discord.PartialMessageable) -> bool:
+        """Tell whether the bot may read a channel's history, as far as it knows: then it may also reply there."""
+        known = self._client.get_channel(channel.id)
+        if not isinstance(known, discord.abc.GuildChannel | discord.Thread):
+            return True
+        if isinstance(known, discord.Thread) and known.parent is None:
+            return True
+        return known.permissions_for(known.guild.me).read_message_history
+
+    async def _parent_of(self, route: Route) -> discord.PartialMessageable | None:
+        """Return the channel of a closed thread, where it takes messages and everybody there could read the thread."""
         try:
-            thread = await self._client.fetch_channel(job.route.channel_id)
-            if isinstance(thread, discord.Thread):
-                channel = self._client.get_partial_messageable(thread.parent_id, guild_id=job.route.guild_id)
-                found = await self.find(channel, job, delivery) if needs_look_up(delivery, now_ms) else None
-                return found or await self.send(channel, replace(job, card_message_id=None), delivery.nonce)
+            thread = await self._client.fetch_channel(route.channel_id)
         except (discord.Forbidden, discord.NotFound):
-            log.info("job=%d the thread's channel is closed too", job.id)
-        return None
+            return None
+        if not isinstance(thread, discord.Thread) or thread.is_private():
+            return None
+        if not isinstance(thread.parent, discord.TextChannel):
+            return None  # a forum holds posts alone
+        return self._client.get_partial_messageable(thread.parent_id, guild_id=route.guild_id)
 
     async def _answer(self, job: Job, nonce: str, now_ms: int, reason: str) -> str | None:
         """Edit the interaction's own answer to show the clip or the failure. Repeating an edit does no harm."""

@@ -73,8 +73,13 @@ async def edit_card(client: discord.Client, job: Job, view: discord.ui.LayoutVie
         channel = client.get_partial_messageable(route.channel_id, guild_id=route.guild_id)
         # A PartialMessage edits with the bot token; the interaction's token ends after 15 minutes.
         message = channel.get_partial_message(message_id)
-        await message.edit(view=view, attachments=attachments, allowed_mentions=nobody)
-    elif token_is_alive(route, now_ms, spare_ms=0):
+        try:
+            await message.edit(view=view, attachments=attachments, allowed_mentions=nobody)
+            return
+        except discord.Forbidden:  # put out of the channel meanwhile: the token needs no permission
+            if not token_is_alive(route, now_ms, spare_ms=0):
+                raise
+    if token_is_alive(route, now_ms, spare_ms=0):
         await answer_webhook(client, route).edit_message(
             message_id, view=view, attachments=attachments, allowed_mentions=nobody
         )

@@ -49,6 +49,7 @@ class DeadReason(StrEnum):
     """Why a settled job could not be posted in its channel; kept in the delivery row."""
 
     CHANNEL_GONE = "channel-gone"
+    THREAD_CLOSED = "thread-closed"
     NO_PERMISSION = "no-permission"
     TOO_LARGE = "too-large"
     REFUSED = "refused"

@@ -135,6 +135,7 @@ def storm_text(error: ExecutorLost, others_go_on: bool) -> str:
 
 _DEAD: dict[str, str] = {
     DeadReason.CHANNEL_GONE: "The channel it was meant for is gone.",
+    DeadReason.THREAD_CLOSED: "The thread it was meant for is closed.",
     DeadReason.NO_PERMISSION: "I am not allowed to post files in that channel any more.",
     DeadReason.TOO_LARGE: "It is too large for that channel in every size tried.",
     DeadReason.REFUSED: "Discord or this server's AutoMod turned the message down.",

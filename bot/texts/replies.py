@@ -30,7 +30,8 @@ def too_long_text(wait_ms: int) -> str:
     """Say that an answer would come too late where the bot is not a member."""
     return (
         f"The queue is {format_minutes(wait_ms)} long, but here I can only answer for 15 minutes, because I am no "
-        f"member here. {NOTHING_QUEUED} Use me in a server where I am a member, or in a direct message to me."
+        f"member here. {NOTHING_QUEUED} Use me where I am a member, or in a direct message to me. "
+        "To make me a member of a private thread, mention me in it."
     )
 
 

@@ -1,12 +1,28 @@
-"""How a post is named and built; the attempts to post are tested in test_delivery.py."""
+"""Where and how a clip is posted: as a reply or not, in threads of every kind, and never where others would see it.
+
+The faults of Discord under which one clip must come are in test_delivery.py.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
+import discord
 import pytest
 
-from bot.edge.posting import clip_name, needs_look_up
-from bot.queue.job import Delivery, DeliveryState
+from bot.edge.posting import Posting, clip_name, needs_look_up
+from bot.queue.job import DeadReason, Delivery, DeliveryState, Job
+from bot.sandbox.faults import Do, LoseReply, Refuse
+from bot.sandbox.rules.payloads import Json
+from bot.sandbox.rules.permissions import Permission
+from bot.sandbox.server import Sandbox
+from bot.sandbox.world.directory import ANNOUNCEMENT, FORUM, MEDIA
+from bot.sandbox.world.standard import ADA, GENERAL, PICTURES, THREAD, VIVANT
 from generator.clip import Format
+from generator.errors import RenderCrashed
+from tests.support.edge import POSTS, Edge, running_edge, until, words
+from tests.support.fakes import Act, FakeBackend
 
 
 def test_names_and_nonces_are_what_discord_takes() -> None:
@@ -23,3 +39,221 @@ def test_the_history_is_searched_once_the_nonce_may_be_forgotten_or_the_clock_wa
     first = None if age_seconds is None else now - age_seconds * 1000
     delivery = Delivery(job_id=1, state=DeliveryState.PENDING, nonce="a-1", first_attempt_ms=first)
     assert needs_look_up(delivery, now) is look
+
+
+# -- without Read Message History -----------------------------------------------------------------------------------
+
+
+def take_history(edge: Edge) -> None:
+    edge.world.channels.set_bot_permission(PICTURES, Permission.READ_MESSAGE_HISTORY, allowed=False)
+
+
+def posts(edge: Edge) -> list[Json]:
+    return [item.body for item in edge.sandbox.record.asked("POST", "/channels/{channel_id}/messages")]
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_where_no_reply_is_allowed_the_clip_is_an_ordinary_message(edge: Edge, readable: bool) -> None:
+    if not readable:
+        take_history(edge)
+    await edge.animate()
+    clip = await edge.clip()
+    assert ("message_reference" in clip) is readable
+    assert [person for person, _ in edge.world.messages.notified] == [ADA]
+    assert len(posts(edge)) == 1  # what the bot knows beforehand costs no refused upload
+
+
+async def test_a_reply_that_is_refused_all_the_same_is_posted_again_as_an_ordinary_message(edge: Edge) -> None:
+    edge.sandbox.faults.add(Do(lambda: take_history(edge)), *POSTS)
+    await edge.animate()
+    clip = await edge.clip()
+    assert "message_reference" not in clip
+    assert ["message_reference" in body for body in posts(edge)] == [True, False]
+    assert edge.rests == []
+
+
+async def test_a_failure_is_told_without_the_history_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    backend = FakeBackend(usual=Act(error=RenderCrashed("no")))
+    async with running_edge(tmp_path, sandbox, backend=backend, config={"queue": {"max_attempts": 1}}) as edge:
+        sandbox.faults.add(Do(lambda: take_history(edge)), *POSTS)
+        await edge.animate()
+        await edge.delivered()
+        assert f"<@{ADA}>" in words(edge.seen()[-1])
+
+
+# -- threads that are closed ----------------------------------------------------------------------------------------
+
+
+def private_thread(edge: Edge, *people: str) -> str:
+    return edge.world.channels.open_thread(PICTURES, "only us", [ADA, *people], private=True)
+
+
+def closed(edge: Edge, thread: str, how: str) -> Do:
+    channels = edge.world.channels
+    if how == "locked":
+        return Do(lambda: channels.lock_thread(thread))
+    return Do(lambda: channels.archive_thread(thread, locked=how == "archived and locked"))
+
+
+@pytest.mark.parametrize(
+    ("how", "where"), [("archived", "thread"), ("archived and locked", "parent"), ("locked", "parent")]
+)
+@pytest.mark.parametrize("kind", ["text", "announcement"])
+async def test_a_public_threads_channel_takes_the_clip_when_the_thread_is_locked(
+    sandbox: Sandbox, tmp_path: Path, how: str, where: str, kind: str
+) -> None:
+    thread = THREAD
+    if kind == "announcement":
+        sandbox.world.directory.channels[PICTURES]["type"] = ANNOUNCEMENT
+        thread = sandbox.world.channels.open_thread(PICTURES, "about it")
+    async with running_edge(tmp_path, sandbox) as edge:
+        sandbox.faults.add(closed(edge, thread, how), *POSTS)
+        await edge.animate(channel=thread)
+        await edge.delivered()
+        assert [len(edge.clips(channel=channel)) for channel in (thread, PICTURES)] == (
+            [1, 0] if where == "thread" else [0, 1]
+        )
+
+
+async def test_a_private_threads_clip_never_leaves_it(edge: Edge) -> None:
+    thread = private_thread(edge, VIVANT)
+    edge.sandbox.faults.add(closed(edge, thread, "locked"), *POSTS)
+    await edge.animate(channel=thread)
+    await edge.delivered()
+    assert len(edge.clips(channel=thread)) == 1  # in the interaction's answer
+    assert edge.seen(channel=PICTURES) == []
+
+
+async def test_a_private_threads_clip_that_nothing_takes_is_a_dead_letter_and_stays_out_of_the_channel(
+    edge: Edge,
+) -> None:
+    thread = private_thread(edge, VIVANT)
+    edge.sandbox.faults.add(closed(edge, thread, "archived and locked"), *POSTS)
+    await edge.animate(channel=thread)
+    assert (await edge.delivered(state="dead")).error == DeadReason.THREAD_CLOSED
+    assert edge.seen(channel=PICTURES) == []
+    handed = await edge.invoke("result", {"job": 1}, channel=GENERAL)
+    await edge.answer(handed, channel=GENERAL)
+    assert len(edge.clips(channel=GENERAL)) == 1
+
+
+@pytest.mark.parametrize("kind", [FORUM, MEDIA])
+@pytest.mark.parametrize("code", [50083, 160005])
+async def test_a_closed_post_of_a_forum_is_answered_by_the_open_interaction(
+    sandbox: Sandbox, tmp_path: Path, kind: int, code: int
+) -> None:
+    sandbox.world.directory.channels[PICTURES]["type"] = kind
+    refusal = Refuse(400, f'{{"message": "closed", "code": {code}}}', {"Content-Type": "application/json"})
+    sandbox.faults.add(refusal, *POSTS, times=None)
+    async with running_edge(tmp_path, sandbox) as edge:
+        interaction = await edge.animate(channel=THREAD)
+        await edge.delivered()
+        [clip] = edge.clips(channel=THREAD)
+        assert clip["id"] == interaction.message_id
+        asked = sandbox.record.asked("POST", "/channels/{channel_id}/messages")
+        assert {item.path for item in asked} <= {f"/channels/{THREAD}/messages"}
+
+
+async def test_a_forum_post_that_is_open_takes_its_clip(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.world.directory.channels[PICTURES]["type"] = FORUM
+    async with running_edge(tmp_path, sandbox) as edge:
+        interaction = await edge.animate(channel=THREAD)
+        clip = await edge.clip(channel=THREAD)
+        assert clip["id"] != interaction.message_id
+
+
+class WithoutMemory(Posting):
+    """Neither repeats a nonce nor looks up what arrived."""
+
+    attempts = 0
+
+    async def send(self, channel: discord.abc.Messageable, job: Job, nonce: str) -> discord.Message:
+        self.attempts += 1
+        return await super().send(channel, job, f"{nonce}-{self.attempts}")
+
+    async def find(self, channel: discord.PartialMessageable, job: Job, delivery: Delivery) -> discord.Message | None:
+        return None
+
+
+class WithoutNonce(WithoutMemory):
+    """Only the look-up can tell that a clip arrived."""
+
+    async def find(self, channel: discord.PartialMessageable, job: Job, delivery: Delivery) -> discord.Message | None:
+        async for message in channel.history():
+            if any(item.filename.startswith("vivant-") for item in message.attachments):
+                return message
+        return None
+
+
+def lock_at_second_post(edge: Edge) -> None:
+    edge.sandbox.faults.add(LoseReply(), *POSTS)
+    edge.sandbox.faults.add(closed(edge, THREAD, "archived and locked"), *POSTS, skip=1)
+
+
+def close_the_parent_after_a_lost_reply(edge: Edge) -> None:
+    """The clip arrives in the parent, its reply is lost, and then the parent takes no more posts."""
+    channels = edge.world.channels
+    edge.sandbox.faults.add(closed(edge, THREAD, "locked"), *POSTS)
+    edge.sandbox.faults.add(LoseReply(), "POST", f"/channels/{PICTURES}/messages")
+    shut = Do(lambda: channels.set_bot_permission(PICTURES, Permission.SEND_MESSAGES, allowed=False))
+    edge.sandbox.faults.add(shut, "POST", f"/channels/{PICTURES}/messages", skip=1)
+
+
+@pytest.mark.parametrize("script", [lock_at_second_post, close_the_parent_after_a_lost_reply])
+@pytest.mark.parametrize(("posting", "count"), [(WithoutNonce, 1), (WithoutMemory, 2)])
+async def test_a_locked_thread_and_a_lost_reply_leave_one_clip(
+    sandbox: Sandbox, tmp_path: Path, script: Callable[[Edge], None], posting: type[Posting], count: int
+) -> None:
+    async with running_edge(tmp_path, sandbox, posting=posting) as edge:
+        script(edge)
+        await edge.animate(channel=THREAD)
+
+        async def settled() -> bool:
+            delivery = await edge.store.deliveries.of_job(1)
+            return delivery is not None and delivery.state in ("sent", "dead")
+
+        await until(settled, "an end of the delivery")
+        clips = [clip for channel in (THREAD, PICTURES) for clip in edge.clips(channel=channel)]
+        assert len(clips) == count
+
+
+# -- threads that the bot is not in ---------------------------------------------------------------------------------
+
+
+async def test_in_a_private_thread_without_the_bot_card_and_clip_are_the_interactions_answer(edge: Edge) -> None:
+    thread = private_thread(edge)
+    edge.backend.usual = Act(steps=2, step_seconds=0.2)
+    interaction = await edge.animate(channel=thread)
+    await until(lambda: "Bringing it to life" in words(edge.seen(channel=thread)), "a card that moves on")
+    await edge.delivered()
+    [clip] = edge.clips(channel=thread)
+    assert clip["id"] == interaction.message_id
+    assert edge.seen(channel=PICTURES) == []
+    assert edge.sandbox.record.asked("POST", "/channels/{channel_id}/messages") == []
+
+
+async def test_the_bot_posts_in_a_private_thread_once_it_is_added(edge: Edge) -> None:
+    thread = private_thread(edge)
+    edge.world.channels.add_to_thread(thread, VIVANT)
+    await until(lambda: edge.client.get_channel(int(thread)), "the thread at the bot")
+    interaction = await edge.animate(channel=thread)
+    clip = await edge.clip(channel=thread)
+    assert clip["id"] != interaction.message_id
+
+
+@pytest.mark.parametrize("when", ["before it is asked", "while it works"])
+async def test_a_bot_that_is_put_out_of_a_private_thread_still_answers(edge: Edge, when: str) -> None:
+    thread, channels = private_thread(edge, VIVANT), edge.world.channels
+    known = await until(lambda: edge.client.get_channel(int(thread)), "the thread at the bot")
+    edge.backend.usual = Act(steps=3, step_seconds=0.2)
+    if when == "before it is asked":
+        channels.remove_from_thread(thread, VIVANT)
+        await until(lambda: known.me is None, "the bot hears of it")
+    interaction = await edge.animate(channel=thread)
+    await until(lambda: "Next in the queue" in words(edge.seen(channel=thread)) or edge.backend.requests, "a card")
+    if when == "while it works":
+        channels.remove_from_thread(thread, VIVANT)
+    await until(lambda: "Bringing it to life" in words(edge.seen(channel=thread)), "a card that moves on")
+    await edge.delivered()
+    [clip] = edge.clips(channel=thread)
+    assert clip["id"] == interaction.message_id

@@ -41,7 +41,19 @@ def can_post(interaction: Interaction) -> bool:
     if interaction.guild_id is None:
         return interaction.context.dm_channel
     # A server may have installed the commands without the bot: then it is no member.
-    return interaction.is_guild_integration() and interaction.client.get_guild(interaction.guild_id) is not None
+    is_member = interaction.is_guild_integration() and interaction.client.get_guild(interaction.guild_id) is not None
+    return is_member and not _is_hidden(interaction)
+
+
+def _is_hidden(interaction: Interaction) -> bool:
+    """Tell whether this is a private thread that the bot is not in: it can answer there, and see nothing.
+
+    The interaction's permissions are those of the thread's channel and do not tell.
+    """
+    thread = interaction.channel
+    if not isinstance(thread, discord.Thread) or not thread.is_private():
+        return False
+    return thread.me is None and not interaction.app_permissions.manage_threads
 
 
 def route_of(interaction: Interaction, *, spoiler: bool) -> Route:
