@@ -23,8 +23,16 @@ from generator.variants import Variant
 
 API = "https://discord.com/api/v10"
 
-# View Channel, Send Messages, Send Messages in Threads, Embed Links, Attach Files, Read Message History
-PERMISSIONS = 274878024704
+NEEDED = {
+    "View Channel": 1 << 10,
+    "Send Messages": 1 << 11,
+    "Embed Links": 1 << 14,
+    "Attach Files": 1 << 15,
+    "Read Message History": 1 << 16,
+    "Send Messages in Threads": 1 << 38,
+}
+PERMISSIONS = sum(NEEDED.values())
+ADMINISTRATOR = 1 << 3
 
 
 class Status(StrEnum):
@@ -88,38 +96,55 @@ async def check_token(config: Config) -> list[Check]:
         )
         return [Check("Discord token", Status.PROBLEM, "none is set", remedy)]
     try:
-        user, application = await _identity(token, config.proxy)
+        user, application, guilds = await _identity(token, config.proxy)
     except _Unauthorized:
         remedy = "Reset the token on the application's Bot page and put the new one into the config."
         return [Check("Discord token", Status.PROBLEM, "Discord refuses it", remedy)]
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         remedy = 'Check the connection; behind a firewall set proxy = "http://host:port".'
         return [Check("Discord token", Status.PROBLEM, f"Discord cannot be reached ({type(error).__name__})", remedy)]
-    guilds = application.get("approximate_guild_count")
+    count = application.get("approximate_guild_count")
     link = invite_link(application["id"])
-    servers = Check("Servers", Status.OK, f"in {guilds}; invite link: {link}")
-    if not guilds:
+    servers = Check("Servers", Status.OK, f"in {count}; invite link: {link}")
+    if not count:
         servers = Check("Servers", Status.WARNING, "the bot is in no server yet", f"Open {link}")
-    return [Check("Discord token", Status.OK, f"belongs to {user['username']}"), servers]
+    return [Check("Discord token", Status.OK, f"belongs to {user['username']}"), servers, *check_permissions(guilds)]
+
+
+def check_permissions(guilds: list[dict[str, Any]]) -> list[Check]:
+    """See which servers do not give the bot's roles what it needs; a channel may take more away."""
+    found = []
+    for guild in guilds:
+        held = int(guild["permissions"])
+        lacking = [] if held & ADMINISTRATOR else [name for name, bit in NEEDED.items() if not held & bit]
+        if lacking:
+            remedy = "Give the bot's role there what is missing."
+            if "Read Message History" in lacking:
+                remedy += (
+                    " Without Read Message History clips are no replies to their cards, and after a long outage one "
+                    "may be posted twice, because the bot cannot look whether it arrived."
+                )
+            found.append(Check(f"Server {guild['name']}", Status.WARNING, f"lacks {', '.join(lacking)}", remedy))
+    return found
 
 
 class _Unauthorized(Exception):
     pass
 
 
-async def _identity(token: str, proxy: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+async def _identity(token: str, proxy: str | None) -> tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]:
     headers = {"Authorization": f"Bot {token}"}
     timeout = aiohttp.ClientTimeout(total=10)
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context())
     async with aiohttp.ClientSession(headers=headers, timeout=timeout, connector=connector) as session:
         answers = []
-        for path in ("/users/@me", "/applications/@me"):
+        for path in ("/users/@me", "/applications/@me", "/users/@me/guilds"):
             async with session.get(API + path, proxy=proxy) as response:
                 if response.status in (401, 403):
                     raise _Unauthorized
                 response.raise_for_status()
                 answers.append(await response.json(content_type=None))
-    return answers[0], answers[1]
+    return answers[0], answers[1], answers[2]
 
 
 async def check_ffmpeg(_config: Config) -> list[Check]:

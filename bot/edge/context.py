@@ -47,6 +47,8 @@ class ServiceClient(discord.AutoShardedClient):
         self.services = services
         self.downloads = aiohttp.ClientSession(connector=connector, connector_owner=False)
         """what fetches attachments"""
+        self.advised: set[int] = set()
+        """servers where somebody was told since the start which permission is missing"""
 
     async def close(self) -> None:
         """Close the connection and the downloads."""

@@ -43,7 +43,7 @@ class FirstWrite:
     """How a card is written for the first time: into the interaction's answer, with the picture as its preview."""
 
     edit: Callable[..., Awaitable[object]]
-    """the interaction's `edit_original_response`"""
+    """fills in the interaction's answer, as its `edit_original_response` does"""
     preview: Path
 
 

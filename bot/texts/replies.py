@@ -35,6 +35,15 @@ def too_long_text(wait_ms: int) -> str:
     )
 
 
+def no_history_text() -> str:
+    """Tell who manages a server what the bot cannot do without Read Message History."""
+    return (
+        "You manage this server, so only you see this: I lack the permission Read Message History here. Clips come all "
+        "the same, but not as a reply to their card, and after a long outage one may be posted twice, because I cannot "
+        "look whether it arrived. Give my role that permission, here or in the whole server."
+    )
+
+
 def taken_back_text() -> str:
     """Fill in a public answer that is about to be deleted."""
     return "I could not take that one; the reason is in a private note."

@@ -12,7 +12,20 @@ from typing import Any
 import pytest
 
 from bot.config import Config
-from bot.doctor import Check, Status, check_disk, check_ffmpeg, check_token, check_torch, check_weights, invite_link
+from bot.doctor import (
+    Check,
+    Status,
+    check_disk,
+    check_ffmpeg,
+    check_permissions,
+    check_token,
+    check_torch,
+    check_weights,
+    invite_link,
+)
+from bot.sandbox.rules.permissions import Permission
+from bot.sandbox.server import Sandbox
+from bot.sandbox.world.standard import BOT_ROLE, TABLEAUX
 
 
 def only(checks: list[Check]) -> Check:
@@ -41,6 +54,26 @@ async def test_an_unreachable_discord_is_not_blamed_on_the_token() -> None:
 def test_the_invite_link_asks_for_no_more_than_the_bot_needs() -> None:
     assert "permissions=274878024704" in invite_link(7)
     assert 274878024704 == 1 << 10 | 1 << 11 | 1 << 38 | 1 << 14 | 1 << 15 | 1 << 16
+
+
+@pytest.mark.parametrize("lacks", [None, Permission.READ_MESSAGE_HISTORY, Permission.ATTACH_FILES])
+async def test_a_server_that_gives_less_than_the_bot_needs_is_named(
+    monkeypatch: pytest.MonkeyPatch, lacks: Permission | None
+) -> None:
+    async with Sandbox() as sandbox:
+        role = next(role for role in sandbox.world.directory.guilds[TABLEAUX]["roles"] if role["id"] == BOT_ROLE)
+        everyone = next(role for role in sandbox.world.directory.guilds[TABLEAUX]["roles"] if role["id"] == TABLEAUX)
+        everyone["permissions"] = "0"
+        role["permissions"] = str(int(role["permissions"]) & ~(lacks or 0))
+        monkeypatch.setenv("SSL_CERT_FILE", str(sandbox.ca_path))
+        found = await check_token(config(token=sandbox.token, proxy=sandbox.proxy_url))
+    named = [check for check in found if check.name == "Server Tableaux"]
+    assert [check.status for check in named] == ([Status.WARNING] if lacks else [])
+    assert ("posted twice" in str(named)) is (lacks is Permission.READ_MESSAGE_HISTORY)
+
+
+def test_an_administrator_lacks_nothing() -> None:
+    assert check_permissions([{"name": "Tableaux", "permissions": str(1 << 3)}]) == []
 
 
 async def test_the_bundled_ffmpeg_is_found() -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 import discord
 
+from bot.edge.commands.submission.answers import answer
 from bot.edge.context import Interaction
+from bot.edge.http_errors import NETWORK_ERRORS
 from bot.queue.job import Route, wall_clock_ms
 from bot.texts.explanations import explain_channel
+from bot.texts.replies import no_history_text
 from generator.memory import MIB
+
+log = logging.getLogger(__name__)
 
 LARGEST_POST = 24 * MIB
 """Discord takes 25 MiB a request, whatever a server's own limit says"""
@@ -75,6 +83,26 @@ def route_of(interaction: Interaction, *, spoiler: bool) -> Route:
         max_bytes=min(limit, LARGEST_POST),
         spoiler=spoiler,
     )
+
+
+async def write_card(interaction: Interaction, **content: Any) -> None:
+    """Fill in the public answer with the status card; then advise privately, as a followup before would fill it in."""
+    await interaction.edit_original_response(**content)
+    try:
+        await advise(interaction)
+    except NETWORK_ERRORS as error:
+        log.info("interaction=%d advice not sent: %s", interaction.id, type(error).__name__)
+
+
+async def advise(interaction: Interaction) -> None:
+    """Tell who can change it what is weaker without Read Message History: once a start in each server."""
+    guild_id, person = interaction.guild_id, interaction.permissions
+    if guild_id is None or not can_post(interaction) or interaction.app_permissions.read_message_history:
+        return
+    told = interaction.client.advised
+    if guild_id not in told and (person.manage_guild or person.manage_roles):
+        told.add(guild_id)
+        await answer(interaction, no_history_text())
 
 
 def share_of(interaction: Interaction) -> int:

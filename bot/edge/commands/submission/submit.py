@@ -10,13 +10,20 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import aiohttp
 import discord
 
 from bot.config import Config
 from bot.edge.commands.submission.answers import acknowledge, answer, take_back
-from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, refuse_channel, route_of, share_of
+from bot.edge.commands.submission.channel import (
+    ANSWER_WITHIN_MS,
+    refuse_channel,
+    route_of,
+    share_of,
+    write_card,
+)
 from bot.edge.commands.submission.download import download
 from bot.edge.commands.submission.options import Options, resolve
 from bot.edge.context import Interaction, Services
@@ -193,7 +200,7 @@ async def _accept(interaction: Interaction, new: NewJob, message_id: int) -> Non
     except StoreFull as error:
         raise Refused(no_room_text()) from error
     await _refuse_long_wait(services, job)
-    services.cards.open(job, FirstWrite(interaction.edit_original_response, services.spool.path(job.picture)))
+    services.cards.open(job, FirstWrite(partial(write_card, interaction), services.spool.path(job.picture)))
 
 
 async def _refuse_long_wait(services: Services, job: Job) -> None:

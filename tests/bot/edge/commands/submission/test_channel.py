@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sandbox.world.standard import BEN, DIRECT_ADA, GENERAL, NO_FILES, READ_ONLY, TABLEAUX, THREAD
+from bot.sandbox.rules.permissions import Permission
+from bot.sandbox.world.standard import (
+    ADA,
+    BEN,
+    DIRECT_ADA,
+    GENERAL,
+    NO_FILES,
+    OLGA,
+    PICTURES,
+    READ_ONLY,
+    TABLEAUX,
+    THREAD,
+)
 from generator.memory import MIB
-from tests.support.edge import Start, buttons
+from tests.support.edge import Edge, Start, buttons, until, words
 
 
 @pytest.mark.parametrize("channel", [GENERAL, THREAD, DIRECT_ADA], ids=["channel", "thread", "direct message"])
@@ -34,3 +46,34 @@ async def test_a_channel_where_the_clip_could_not_be_posted_is_refused_first(
         refused = await edge.animate(channel=channel)
         assert lack in await edge.answer(refused, channel=channel)
         assert edge.seen(actor=BEN, channel=channel) == []
+
+
+async def test_a_thread_in_a_channel_that_the_bot_cannot_see_is_refused_first(start: Start) -> None:
+    async with start() as edge:
+        edge.world.channels.set_bot_permission(PICTURES, Permission.VIEW_CHANNEL, allowed=False)
+        refused = await edge.animate(channel=THREAD)
+        assert "View Channel" in await edge.answer(refused, channel=THREAD)
+
+
+async def _advice_after(edge: Edge, actor: str, channel: str = PICTURES) -> list[str]:
+    """Let a person ask for a clip, and return the private messages that they then see."""
+    count = len(edge.clips(actor=actor, channel=channel)) + 1
+    await edge.animate(actor=actor, channel=channel)
+    await until(lambda: len(edge.clips(actor=actor, channel=channel)) == count, "the clip")
+    return [words(item) for item in edge.seen(actor=actor, channel=channel) if item["flags"] & 64]
+
+
+async def test_who_can_change_it_is_told_once_and_privately_what_is_weaker_without_the_history(start: Start) -> None:
+    async with start() as edge:
+        edge.world.channels.set_bot_permission(PICTURES, Permission.READ_MESSAGE_HISTORY, allowed=False)
+        assert await _advice_after(edge, ADA) == []
+        [told] = await _advice_after(edge, OLGA)
+        assert "Read Message History" in told
+        assert await _advice_after(edge, OLGA) == [told]
+        assert await _advice_after(edge, ADA) == []
+
+
+@pytest.mark.parametrize("channel", [PICTURES, DIRECT_ADA], ids=["channel", "direct message"])
+async def test_nobody_is_told_where_nothing_is_weaker(start: Start, channel: str) -> None:
+    async with start() as edge:
+        assert await _advice_after(edge, OLGA if channel == PICTURES else ADA, channel) == []
