@@ -68,7 +68,7 @@ class Note:
     """Something the person should know about their clip: `kind` names the sentence, `data` holds its facts.
 
     The sentences are in `bot/texts/notes.py`, by kind.
-    Kinds: `memory` (rung), `rerun` (why, how), `shrunk` (width, height, from_width, from_height),
+    Kinds: `memory` (rung), `rerun` (why, how), `shrunk` (width, height, from_width, from_height, why),
     `frame-rate` (fps, from_fps), `loop-score` (score), `small-picture` (width, height), `first-picture` (of),
     `first-frame`, `flattened`.
     """

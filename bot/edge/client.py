@@ -23,6 +23,7 @@ from bot.edge.pacing import paced_start
 from bot.edge.redact import hide_tokens_in_logs
 from bot.queue.job import JobState
 from bot.texts.descriptions import describe_presence
+from bot.work.uploads import open_socket
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,12 @@ PRESENCE_SECONDS = 60.0
 # discord.py warns at every start about voice libraries that nothing here uses.
 discord.VoiceClient.warn_nacl = False
 discord.VoiceClient.warn_dave = False
+
+
+def _connector() -> aiohttp.BaseConnector:
+    return aiohttp.TCPConnector(
+        limit_per_host=CONNECTIONS, keepalive_timeout=KEEP_CONNECTION_SECONDS, socket_factory=open_socket
+    )
 
 
 class Tree(app_commands.CommandTree[ServiceClient]):
@@ -62,7 +69,7 @@ class VivantClient(ServiceClient):
     ) -> None:
         super().__init__(
             services,
-            connector or aiohttp.TCPConnector(limit_per_host=CONNECTIONS, keepalive_timeout=KEEP_CONNECTION_SECONDS),
+            connector or _connector(),
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,

@@ -22,6 +22,9 @@ from bot.work.requests import Requests
 from bot.work.switches import Switches
 from generator.picture.intake import PictureChild
 
+REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=3600, sock_connect=30, sock_read=180)
+"""an hour in all, and three minutes from the last byte sent to the first one of the answer"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
@@ -49,6 +52,12 @@ class ServiceClient(discord.AutoShardedClient):
         """what fetches attachments"""
         self.advised: set[int] = set()
         """servers where somebody was told since the start which permission is missing"""
+
+    async def login(self, token: str) -> None:
+        """Log in, and let a request take as long as it moves: aiohttp ends each after five minutes, uploads too."""
+        await super().login(token)
+        session: Any = self.http._HTTPClient__session  # type: ignore[attr-defined]  # discord.py offers no other way
+        session._timeout = REQUEST_TIMEOUT
 
     async def close(self) -> None:
         """Close the connection and the downloads."""

@@ -10,10 +10,13 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 import weakref
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
+import aiohttp
 import discord
 
 from bot.edge.http_errors import DELETED, NETWORK_ERRORS, AttemptResult, Next, classify, wait_ms
@@ -21,15 +24,16 @@ from bot.edge.layouts import dead_card, deleted_card, sent_card, status_card
 from bot.edge.posting import Posting, Unposted
 from bot.edge.status_cards import StatusCards, edit_card
 from bot.queue.database import StoreFull
-from bot.queue.job import Delivery, Job, JobState
+from bot.queue.job import DeadReason, Delivery, Job, JobState
 from bot.queue.store import JobStore
 from bot.texts.status import CardView
 from bot.work.retry import retry_while_full
+from bot.work.uploads import MOST_STALLS, NeverBegun, UploadSlots
 
 log = logging.getLogger(__name__)
 
-SEND_SECONDS = 180.0
-"""one attempt's limit, upload included"""
+CUT_SECONDS = 60.0
+"""an upload that is cut after so long was too slow for somebody on the way"""
 AT_ONCE = 1000
 """deliveries held in memory, most of them waiting for their next attempt"""
 UPLOADS_AT_ONCE = 6
@@ -39,6 +43,9 @@ ROOM_SECONDS = 30.0
 TIDY_ATTEMPTS = 3
 TIDY_SECONDS = 30.0
 EVER_MS = 2**62
+
+STALL = AttemptResult(Next.LATER, "the upload stood still")
+"""of an attempt that may do better with less to send"""
 
 Pause = Callable[[float], Awaitable[object]]
 
@@ -64,7 +71,7 @@ class Poster:
         self._pause = pause
         self._held: set[int] = set()
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
+        self._uploads = UploadSlots(UPLOADS_AT_ONCE)
         self._channels: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def run(self) -> None:
@@ -82,10 +89,16 @@ class Poster:
                 await self.store.deliveries.wait_for_delivery()
 
     async def _deliver(self, delivery: Delivery) -> None:
+        stalls = 0
         try:
             while job := await self.store.jobs.get(delivery.job_id):
                 async with self._channels.setdefault(job.route.channel_id, asyncio.Lock()), self._uploads:
-                    result, url = await self.attempt(job, delivery)
+                    result, url = await self.attempt(job, replace(delivery, stalls=stalls))
+                    if result.next is Next.SENT:
+                        self._uploads.widen()
+                    elif result.reason in (STALL.reason, DeadReason.TOO_SLOW):
+                        self._uploads.narrow()
+                        stalls += 1
                 if result.next is not Next.LATER:
                     await self._tidy(job, result, url)
                     return
@@ -105,18 +118,21 @@ class Poster:
         if not await self._insist(partial(self.store.deliveries.mark_sending, job.id)):
             return AttemptResult(Next.SENT), None  # forgotten meanwhile
         url, message_id = None, None
+        begun = time.monotonic()
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                if job.state is JobState.CANCELLED:
-                    await self._close_cancelled(job)
-                else:
-                    url = await self.posting.post(job, delivery, self.now_ms())
+            if job.state is JobState.CANCELLED:
+                await self._close_cancelled(job)
+            else:
+                url = await self.posting.post(job, delivery, self.now_ms())
             result = AttemptResult(Next.SENT)
             message_id = int(url.rpartition("/")[2]) if url else job.card_message_id
         except Unposted as error:
             result = AttemptResult(Next.DEAD, error.reason)
         except NETWORK_ERRORS as error:
             result = classify(error)
+            if job.state is JobState.RENDERED and is_stall(error, time.monotonic() - begun):
+                gives_up = delivery.stalls + 1 >= MOST_STALLS
+                result = AttemptResult(Next.DEAD, DeadReason.TOO_SLOW) if gives_up else STALL
         except Exception as error:
             log.error("job=%d delivery failed", job.id, exc_info=error)
             result = AttemptResult(Next.LATER, type(error).__name__)
@@ -161,3 +177,12 @@ class Poster:
                 if classify(error).next is not Next.LATER:
                     return  # the card is gone
                 await self._pause(2.0**attempt)
+
+
+def is_stall(error: Exception, seconds: float) -> bool:
+    """Tell whether an attempt that ended so, after so long, was an upload that the uplink was too slow for."""
+    if isinstance(error, NeverBegun | aiohttp.ConnectionTimeoutError):
+        return False
+    if isinstance(error, discord.HTTPException):
+        return error.status == 408
+    return isinstance(error, TimeoutError) or seconds >= CUT_SECONDS

@@ -46,7 +46,7 @@ class AttemptResult:
 
 def classify(error: Exception) -> AttemptResult:
     """Return what an attempt's error means for the next step. The codes are Discord's documented JSON error codes."""
-    if not isinstance(error, discord.HTTPException) or error.status == 429 or error.status >= 500:
+    if not isinstance(error, discord.HTTPException) or error.status in (408, 429) or error.status >= 500:
         return AttemptResult(Next.LATER, _name(error))
     if error.status == 413 or error.code == 40005:
         return AttemptResult(Next.SHRINK, DeadReason.TOO_LARGE)

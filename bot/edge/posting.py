@@ -5,6 +5,7 @@ Tested in tests/bot/edge/test_delivery.py and tests/bot/edge/test_posting.py.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,7 +20,8 @@ from bot.queue.job import DeadReason, Delivery, Job, JobState, Route
 from bot.queue.spool import ClipGone, Spool
 from bot.texts.descriptions import ALT_TEXT, clip_text, failure_text
 from bot.texts.status import CardView
-from bot.work.fitting import Shrink, fit_clip
+from bot.work.fitting import Shrink, fit_clip, noted
+from bot.work.uploads import WatchedFile, budget_after, ends_when_still
 from generator.clip import Format
 from generator.errors import GeneratorError
 from generator.memory import MIB
@@ -57,6 +59,9 @@ class _Closed(Exception):
 class Posting:
     """Sends one job's clip or failure: as a new message where the bot may post, else into the interaction's answer."""
 
+    still_seconds = 180.0
+    """how long an upload may stand still; after its last byte, how long the answer may take"""
+
     def __init__(self, client: discord.Client, spool: Spool, shrink: Shrink) -> None:
         self._client = client
         self._spool = spool
@@ -68,7 +73,7 @@ class Posting:
         Raises Unposted, or what discord.py raises.
         """
         if job.state is JobState.RENDERED:
-            self._clip_of(job)
+            job = await self._for_uplink(job, delivery.stalls)
         if not job.route.can_post:
             return await self._answer(job, delivery.nonce, now_ms, DeadReason.EXPIRED)
         channel = self._client.get_partial_messageable(job.route.channel_id, guild_id=job.route.guild_id)
@@ -167,8 +172,8 @@ class Posting:
             return await channel.send(failure_text(job), view=failure_buttons(job), **common)
         async for path in self._fitting(job):
             try:
-                file = self._file(job, nonce, path)
-                return await channel.send(clip_text(job), file=file, view=clip_buttons(job), **common)
+                async with self._upload(job, nonce, path) as file:
+                    return await channel.send(clip_text(noted(job, path)), file=file, view=clip_buttons(job), **common)
             except discord.HTTPException as error:
                 if classify(error).next is not Next.SHRINK:
                     raise
@@ -207,12 +212,12 @@ class Posting:
                 await webhook.edit_message(job.card_message_id, view=card, attachments=[], allowed_mentions=nobody)
                 return None
             async for path in self._fitting(job):
-                file = self._file(job, nonce, path)
-                layout = clip_layout(job, file.filename, spoiler=job.route.spoiler)
                 try:
-                    await webhook.edit_message(
-                        job.card_message_id, view=layout, attachments=[file], allowed_mentions=nobody
-                    )
+                    async with self._upload(job, nonce, path) as file:
+                        layout = clip_layout(noted(job, path), file.filename, spoiler=job.route.spoiler)
+                        await webhook.edit_message(
+                            job.card_message_id, view=layout, attachments=[file], allowed_mentions=nobody
+                        )
                     return None
                 except discord.HTTPException as error:
                     if classify(error).next is not Next.SHRINK:
@@ -246,11 +251,26 @@ class Posting:
         except ClipGone as error:
             raise Unposted(DeadReason.CLIP_GONE) from error
 
-    @staticmethod
-    def _file(job: Job, nonce: str, path: Path) -> discord.File:
-        # a new File for every attempt: discord.py uploads a used one as 0 bytes
+    async def _for_uplink(self, job: Job, stalls: int) -> Job:
+        """Return the job with a smaller clip once uploads of it have stood still. Raises Unposted."""
+        clip = self._clip_of(job)
+        budget = budget_after(stalls, clip.stat().st_size)
+        try:
+            return noted(job, await fit_clip(self._spool, job, budget, self._shrink), "uplink")
+        except GeneratorError as error:
+            log.warning("job=%d could not be made to fit %d bytes: %s", job.id, budget, error.code)
+            return job
+        except ClipGone as error:
+            raise Unposted(DeadReason.CLIP_GONE) from error
+
+    @contextlib.asynccontextmanager
+    async def _upload(self, job: Job, nonce: str, path: Path) -> AsyncIterator[discord.File]:
+        """Give the clip as a file to send, and end the block when none of it moves for too long."""
         name = clip_name(nonce, job.settings.format)
-        return discord.File(path, filename=name, spoiler=job.route.spoiler, description=ALT_TEXT)
+        async with ends_when_still(self.still_seconds) as moved:
+            with WatchedFile(path, moved) as content:
+                # a new File for every attempt: discord.py uploads a used one as 0 bytes
+                yield discord.File(content, filename=name, spoiler=job.route.spoiler, description=ALT_TEXT)
 
 
 def clip_name(nonce: str, format: Format) -> str:

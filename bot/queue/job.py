@@ -52,6 +52,8 @@ class DeadReason(StrEnum):
     THREAD_CLOSED = "thread-closed"
     NO_PERMISSION = "no-permission"
     TOO_LARGE = "too-large"
+    TOO_SLOW = "too-slow"
+    """every upload stood still, in the smallest size too"""
     REFUSED = "refused"
     """Discord refused the message itself: AutoMod, a content filter"""
     EXPIRED = "expired"
@@ -144,6 +146,8 @@ class Delivery:
     """when the first attempt to post began"""
     message_id: int | None = None
     error: str | None = None
+    stalls: int = 0
+    """how many uploads of it stood still since the bot's start; no column"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

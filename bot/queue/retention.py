@@ -38,13 +38,14 @@ def release_files(db: Statements, job_ids: Sequence[int]) -> list[str]:
 
 
 def _answered_before(db: Statements, finished_before_ms: int) -> list[int]:
-    """Read the oldest jobs whose delivery is sent or dead.
+    """Read the oldest jobs whose delivery is sent or dead, or has been tried for all that time.
 
     It walks over all rows, so that no index has to be written for it; run it on the reader.
     """
     sql = """
         select id from job join outbox on job_id = id
-        where finished_ms < :before and outbox.state in ('sent', 'dead') order by id limit :most
+        where finished_ms < :before and (outbox.state in ('sent', 'dead') or first_try_ms < :before)
+        order by id limit :most
     """
     return [row[0] for row in db.execute(sql, {"before": finished_before_ms, "most": ROWS_AT_ONCE}).fetchall()]
 
@@ -54,10 +55,12 @@ def _delete_rows(db: Statements, job_ids: Sequence[int]) -> list[str]:
 
 
 def _over(db: Statements, job_ids: Sequence[int]) -> list[Any]:
-    """Read those of the jobs whose delivery is sent or dead."""
+    """Read those of the jobs that are settled and whose delivery has been tried or given up."""
     sql = """
         select id, picture, clip, master from job
-        where id = ? and exists (select 1 from outbox where job_id = id and state in ('sent', 'dead'))
+        where id = ? and exists (
+          select 1 from outbox where job_id = id and (state in ('sent', 'dead') or first_try_ms is not null)
+        )
     """
     return [row for job_id in job_ids for row in db.execute(sql, (job_id,)).fetchall()]
 

@@ -56,6 +56,14 @@ class CutUpload:
 
 
 @dataclass(frozen=True, slots=True)
+class Stall:
+    """Take nothing of a request whose body is larger than `above_bytes`, and cut it after some seconds."""
+
+    seconds: float
+    above_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LoseReply:
     """Accept the request, then cut the connection instead of answering: with a reset (errno 104) or a plain close."""
 
@@ -69,7 +77,7 @@ class DropGateway:
     code: int = 4000
 
 
-Action = Delay | Do | Refuse | Reset | CutUpload | LoseReply | DropGateway
+Action = Delay | Do | Refuse | Reset | CutUpload | Stall | LoseReply | DropGateway
 
 
 def rate_limited(retry_after: float) -> Refuse:

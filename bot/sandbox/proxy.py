@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Awaitable, Callable
 from fnmatch import fnmatch
 
 from bot.sandbox.exchanges import Record
@@ -26,6 +27,9 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self.out = False
         """while true, every connection is reset at once"""
+        self.uplink: float | None = None
+        """bytes a second that the bot's later connections carry together; None: no limit"""
+        self._uplink_free_at = 0.0
 
     async def start(self, target_port: int) -> str:
         """Start to listen, and return the proxy's URL."""
@@ -54,6 +58,14 @@ class Proxy:
         for port in list(self._tunnels):
             self.cut(port, reset=True)
 
+    async def _take_time(self, count: int) -> None:
+        """Wait as long as so many bytes take on the uplink, behind those that came before."""
+        if self.uplink is None:
+            return
+        now = asyncio.get_running_loop().time()
+        self._uplink_free_at = max(now, self._uplink_free_at) + count / self.uplink
+        await asyncio.sleep(self._uplink_free_at - now)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -69,6 +81,8 @@ class Proxy:
         if self.out:
             _reset_on_close(writer)
             return
+        if self.uplink is not None:  # else this machine's buffers take whole clips at once
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _CHUNK)
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         method, target, _ = head.split(" ", 2)
         host = target.rsplit(":", 1)[0]
@@ -83,16 +97,23 @@ class Proxy:
         try:
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             async with asyncio.TaskGroup() as pumps:
-                pumps.create_task(_pump(reader, far_writer))
+                pumps.create_task(_pump(reader, far_writer, self._take_time))
                 pumps.create_task(_pump(far_reader, writer))
         finally:
             del self._tunnels[port]
             far_writer.close()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _no_time(_count: int) -> None:
+    """Let bytes pass at once."""
+
+
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, take_time: Callable[[int], Awaitable[None]] = _no_time
+) -> None:
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(_CHUNK):
+            await take_time(len(data))
             writer.write(data)
             await writer.drain()
     writer.close()

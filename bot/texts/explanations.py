@@ -138,6 +138,7 @@ _DEAD: dict[str, str] = {
     DeadReason.THREAD_CLOSED: "The thread it was meant for is closed.",
     DeadReason.NO_PERMISSION: "I am not allowed to post files in that channel any more.",
     DeadReason.TOO_LARGE: "It is too large for that channel in every size tried.",
+    DeadReason.TOO_SLOW: "Sending it failed again and again: my connection to Discord is too slow.",
     DeadReason.REFUSED: "Discord or this server's AutoMod turned the message down.",
     DeadReason.EXPIRED: "Discord's 15 minutes for answering there were over.",
     DeadReason.CLIP_GONE: "The clip was not fetched in time and has been deleted.",

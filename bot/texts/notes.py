@@ -29,6 +29,8 @@ def _rerun(data: Mapping[str, Any]) -> str:
 
 
 def _shrunk(data: Mapping[str, Any]) -> str:
+    if data.get("why") == "uplink":
+        return "Made smaller because the larger one could not be sent."
     size, full = _size(data, ""), _size(data, "from_")
     if size and full:
         return f"Scaled from {full} to {size} to fit this channel's upload limit."

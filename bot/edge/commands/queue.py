@@ -14,11 +14,12 @@ from bot.edge.context import Interaction
 from bot.edge.posting import clip_name
 from bot.queue.job import SETTLED, Job, JobState, wall_clock_ms
 from bot.queue.spool import ClipGone
-from bot.texts.descriptions import describe_settings
+from bot.texts.descriptions import describe_settings, small_print
 from bot.texts.failures import explain_failure
+from bot.texts.notes import explain_notes
 from bot.texts.replies import explain_cancel, no_clip_text, no_job_text, not_yours_text, still_coming_text
 from bot.texts.status import describe_queue
-from bot.work.fitting import fit_clip
+from bot.work.fitting import fit_clip, noted
 from generator.errors import GeneratorError
 
 log = logging.getLogger(__name__)
@@ -107,9 +108,10 @@ async def _hand_over(interaction: Interaction, job: Job) -> None:
         log.info("job=%d cannot be handed over: %s", job.id, error)
         await interaction.edit_original_response(content=no_clip_text())
         return
+    told = noted(job, path)
     name = clip_name(str(job.id), job.settings.format)
     await interaction.edit_original_response(
-        content=f"-# {describe_settings(job.settings)}",
+        content="\n".join(small_print([*explain_notes(told.notes), describe_settings(job.settings)], job.settings)),
         attachments=[discord.File(path, filename=name, spoiler=job.route.spoiler)],
     )
 

@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import BodyPartReader, web
 
 from bot.sandbox.exchanges import Exchange, Record
-from bot.sandbox.faults import Action, CutUpload, Delay, Do, FaultScript, LoseReply, Refuse, Reset
+from bot.sandbox.faults import Action, CutUpload, Delay, Do, FaultScript, LoseReply, Refuse, Reset, Stall
 from bot.sandbox.proxy import Proxy
 from bot.sandbox.rest.rate_limits import Buckets
 from bot.sandbox.rules.errors import Refusal, invalid_form, too_large, unauthorized
@@ -92,7 +92,7 @@ class Api:
                 response = self._answer(request, route, call)
             except Refusal as refusal:
                 response = json_response(refusal.status, refusal.body())
-        if any(isinstance(action, Reset | CutUpload) for action in actions):
+        if any(isinstance(action, Reset | CutUpload) for action in actions) or request.transport is None:
             return response
         self._note(request, route, call, response, time.monotonic() - started)
         for action in actions:
@@ -112,6 +112,10 @@ class Api:
                     await request.read()
                     return _refused(action)
                 case Reset():
+                    self._cut(request, reset=True)
+                    return web.Response()
+                case Stall(seconds, above_bytes) if (request.content_length or 0) > above_bytes:
+                    await asyncio.sleep(seconds)
                     self._cut(request, reset=True)
                     return web.Response()
                 case CutUpload(after_bytes):

@@ -381,14 +381,31 @@ class NoisyBackend(FakeBackend):
         return rendered
 
 
-async def test_a_clip_too_large_for_its_place_is_made_smaller(sandbox: Sandbox, tmp_path: Path) -> None:
-    sandbox.faults.add(payload_too_large(), *POSTS)
+@pytest.mark.parametrize("times", [1, 0], ids=["too large", "taken"])
+async def test_a_clip_too_large_for_its_place_is_made_smaller_and_says_so(
+    sandbox: Sandbox, tmp_path: Path, times: int
+) -> None:
+    sandbox.faults.add(payload_too_large(), *POSTS, times=times)
     async with running_edge(tmp_path, sandbox, backend=NoisyBackend()) as edge:
         await edge.animate()
         await require_one_clip(edge)
         attachment = clip_of(edge.clips()[0])
         assert attachment
-        assert 0 < attachment["size"] <= (tmp_path / "spool" / "1-1.mp4").stat().st_size / 2
+        made = (tmp_path / "spool" / "1-1.mp4").stat().st_size
+        assert (0 < attachment["size"] <= made / 2) is (times == 1)
+        assert ("Made smaller to fit this channel's upload limit." in words(edge.clips()[0])) is (times == 1)
+
+
+@pytest.mark.parametrize("times", [1, 0], ids=["too large", "taken"])
+async def test_an_answer_that_was_too_large_says_that_it_was_made_smaller(
+    sandbox: Sandbox, tmp_path: Path, times: int
+) -> None:
+    sandbox.faults.add(payload_too_large(), "PATCH", "/webhooks/**", skip=1, times=times)
+    async with running_edge(tmp_path, sandbox, backend=NoisyBackend()) as edge:
+        _forbid_posting(edge)
+        await edge.animate()
+        clip = await edge.clip()
+        assert ("Made smaller to fit this channel's upload limit." in words(clip)) is (times == 1)
 
 
 async def test_a_clip_too_large_in_every_size_is_a_dead_letter(edge: Edge) -> None:

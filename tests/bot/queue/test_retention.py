@@ -6,6 +6,8 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from bot.queue.store import JobStore
 from tests.support.jobs import HOUR_MS, Clock, claimed, kept, new_job, opened, rendered
 
@@ -37,6 +39,31 @@ async def test_sweep_keeps_what_is_not_delivered_and_what_is_shared(store: JobSt
     await store.retention.sweep()
     assert await store.jobs.get(1) is None
     assert (await kept(store, 2)).clip == "2-1.mp4"
+
+
+@pytest.mark.parametrize("state", ["pending", "sending"])
+async def test_a_delivery_that_was_tried_in_vain_for_a_month_is_given_up_with_its_files(
+    store: JobStore, clock: Clock, state: str
+) -> None:
+    stuck, untried = new_job(1), new_job(2)
+    for new in (stuck, untried):
+        await store.jobs.enqueue(new)
+        job = await claimed(store)
+        await store.jobs.settle_rendered(job, rendered(job))
+    clock.now_ms += HOUR_MS
+    await store.deliveries.mark_sending(1)
+    if state == "pending":
+        await store.deliveries.mark_later(1, clock.now_ms, "timeout")
+
+    clock.now_ms += 30 * 24 * HOUR_MS
+    await store.retention.sweep()
+    assert (await kept(store, 1)).clip == "1-1.mp4"  # tried for a month to the hour
+    clock.now_ms += 1
+    assert await store.retention.sweep() == ["1-1.mp4", stuck.picture]
+
+    assert await store.jobs.get(1) is None
+    assert not await store.deliveries.mark_sending(1)
+    assert (await kept(store, 2)).clip == "2-1.mp4"  # it has not had its try yet
 
 
 async def test_forgetting_a_person_leaves_nothing_of_them(store: JobStore, tmp_path: Path) -> None:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from bot.sandbox.world.standard import ADA, BEN, OLGA, PICTURES
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.sandbox.world.standard import ADA, BEN, OLGA, PICTURES, TABLEAUX
+from generator.clip import Format
+from generator.protocol import Rendered, RenderRequest
 from tests.support.edge import Start, buttons, hanging, until, words
 from tests.support.fakes import Act, FakeBackend
 
@@ -20,6 +29,31 @@ async def test_after_a_deleted_clip_result_hands_over_the_one_before(start: Star
         await edge.answer(again)
         mine = next(item for item in edge.seen() if item["id"] == again.message_id)
         assert mine["attachments"][0]["filename"] == "vivant-1.mp4"
+
+
+class NoisyClips(FakeBackend):
+    """Writes clips that a smaller limit does not take."""
+
+    async def render(self, request: RenderRequest, on_progress: Any) -> Rendered:
+        rendered = await super().render(request, on_progress)
+        request.clip_path.write_bytes(os.urandom(40_000))
+        return rendered
+
+
+async def cut_off(source: Path, target: Path, _format: Format, max_bytes: int) -> None:
+    target.write_bytes(source.read_bytes()[:max_bytes])
+
+
+@pytest.mark.parametrize("limit", [20_000, 50_000])
+async def test_a_clip_that_result_had_to_make_smaller_says_so(start: Start, limit: int) -> None:
+    async with start(backend=NoisyClips(usual=Act(steps=1))) as edge:
+        await edge.animate()
+        await edge.clip()
+        edge.client.services = replace(edge.services, shrink=cut_off)
+        edge.world.channels.set_upload_limit(TABLEAUX, limit)
+        again = await edge.invoke("result")
+        told = await edge.answer(again)
+        assert ("Made smaller to fit" in told) is (limit < 40_000)
 
 
 async def test_the_queue_shows_my_places_and_the_line(start: Start) -> None:
