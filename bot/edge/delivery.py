@@ -92,13 +92,11 @@ class Poster:
         stalls = 0
         try:
             while job := await self.store.jobs.get(delivery.job_id):
-                async with self._channels.setdefault(job.route.channel_id, asyncio.Lock()), self._uploads:
+                channel = self._channels.setdefault(job.route.channel_id, asyncio.Lock())
+                slot = self._uploads if job.state is JobState.RENDERED else contextlib.nullcontext()
+                async with channel, slot:
                     result, url = await self.attempt(job, replace(delivery, stalls=stalls))
-                    if result.next is Next.SENT:
-                        self._uploads.widen()
-                    elif result.reason in (STALL.reason, DeadReason.TOO_SLOW):
-                        self._uploads.narrow()
-                        stalls += 1
+                    stalls += self._learn(job, result)
                 if result.next is not Next.LATER:
                     await self._tidy(job, result, url)
                     return
@@ -111,6 +109,15 @@ class Poster:
         finally:
             self._held.discard(delivery.job_id)
             self._room.release()
+
+    def _learn(self, job: Job, result: AttemptResult) -> int:
+        """Run fewer uploads at once after one stood still, more after one arrived. Return how many stood still."""
+        if result.reason in (STALL.reason, DeadReason.TOO_SLOW):
+            self._uploads.narrow()
+            return 1
+        if result.next is Next.SENT and job.state is JobState.RENDERED:
+            self._uploads.widen()
+        return 0
 
     async def attempt(self, job: Job, delivery: Delivery) -> tuple[AttemptResult, str | None]:
         """Try once and store the result, unless it is to be tried again. Return the result and the post's address."""

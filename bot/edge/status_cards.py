@@ -76,8 +76,10 @@ async def edit_card(client: discord.Client, job: Job, view: discord.ui.LayoutVie
         try:
             await message.edit(view=view, attachments=attachments, allowed_mentions=nobody)
             return
-        except discord.Forbidden:  # put out of the channel meanwhile: the token needs no permission
-            if not token_is_alive(route, now_ms, spare_ms=0):
+        except discord.HTTPException as error:
+            # Put out of the channel or locked out of the thread meanwhile: the token needs no permission.
+            closed = classify(error).next in (Next.ELSEWHERE, Next.PARENT) and error.status != 404
+            if not closed or not token_is_alive(route, now_ms, spare_ms=0):
                 raise
     if token_is_alive(route, now_ms, spare_ms=0):
         await answer_webhook(client, route).edit_message(

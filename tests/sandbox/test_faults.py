@@ -20,6 +20,7 @@ from bot.sandbox.faults import (
     LoseReply,
     Refuse,
     Reset,
+    Stall,
     banned_by_edge,
     payload_too_large,
     rate_limited,
@@ -111,6 +112,16 @@ async def test_a_delay_delays(bot: RawBot, sandbox: Sandbox) -> None:
     started = time.monotonic()
     await bot.call("GET", "/users/@me")
     assert time.monotonic() - started >= 0.2
+
+
+async def test_a_large_upload_stalls_until_it_is_cut_and_a_small_one_passes(bot: RawBot, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Stall(0.1, above_bytes=100_000), "POST", times=None)
+    started = time.monotonic()
+    with pytest.raises(aiohttp.ClientError):
+        await bot.call("POST", MESSAGES, {}, {"a": bytes(200_000)})
+    assert time.monotonic() - started >= 0.1
+    assert posted(sandbox) == 0
+    assert (await bot.call("POST", MESSAGES, {}, {"a": bytes(1_000)}))[0] == 200
 
 
 async def test_the_world_changes_just_before_a_request(bot: RawBot, sandbox: Sandbox) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import aiohttp
 import pytest
 
@@ -23,6 +25,16 @@ async def test_an_outage_refuses_everybody_until_it_ends(bot: RawBot, sandbox: S
                 await bot.call("POST", MESSAGES, {"content": "x"})
     assert (await bot.call("POST", MESSAGES, {"content": "x"}))[0] == 200
     assert len(sandbox.world.messages_for(ADA, PICTURES)) == 1
+
+
+@pytest.mark.parametrize(("uplink", "least"), [(None, 0.0), (1_000_000, 0.3)])
+async def test_a_slow_uplink_takes_the_time_that_its_bytes_need(
+    bot: RawBot, sandbox: Sandbox, uplink: float | None, least: float
+) -> None:
+    sandbox.proxy.uplink = uplink
+    started = time.monotonic()
+    assert (await bot.call("POST", MESSAGES, {}, {"a": bytes(300_000)}))[0] == 200
+    assert time.monotonic() - started >= least
 
 
 async def test_a_foreign_host_is_refused(bot: RawBot, sandbox: Sandbox) -> None:

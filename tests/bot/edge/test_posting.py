@@ -117,8 +117,10 @@ async def test_a_public_threads_channel_takes_the_clip_when_the_thread_is_locked
 
 async def test_a_private_threads_clip_never_leaves_it(edge: Edge) -> None:
     thread = private_thread(edge, VIVANT)
-    edge.sandbox.faults.add(closed(edge, thread, "locked"), *POSTS)
-    await edge.animate(channel=thread)
+    edge.backend.usual = Act(steps=2, step_seconds=0.2)
+    await edge.queued(channel=thread)
+    edge.world.channels.lock_thread(thread)
+    await until(lambda: "Bringing it to life" in words(edge.seen(channel=thread)), "a card that moves on")
     await edge.delivered()
     assert len(edge.clips(channel=thread)) == 1  # in the interaction's answer
     assert edge.seen(channel=PICTURES) == []

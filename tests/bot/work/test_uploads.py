@@ -21,7 +21,7 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import DIRECT_ADA, GENERAL, PICTURES
 from bot.work.uploads import MOST_STALLS, NeverBegun, UploadSlots, budget_after, ends_when_still, open_socket
 from generator.clip import Format
-from generator.errors import EncodingFailed
+from generator.errors import EncodingFailed, RenderCrashed
 from generator.protocol import Rendered, RenderRequest
 from tests.support.edge import POSTS, clip_of, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend
@@ -241,3 +241,22 @@ async def test_an_upload_that_stood_still_lets_the_others_wait_for_their_turn(tm
         await edge.delivered(2)
         await edge.delivered(3)
         assert (Own.most == 1) is stalls
+
+
+class Calm(Impatient):
+    still_seconds = 30.0
+
+
+async def test_what_has_no_file_waits_for_no_upload(tmp_path: Path) -> None:
+    backend = LargeClips(script=[Act(steps=1), Act(steps=1), Act(error=RenderCrashed("no"))])
+    more: dict[str, Any] = {"backend": backend, "config": {"queue": {"max_attempts": 1}}, "pause_scale": 1000}
+    async with Sandbox() as sandbox, started(tmp_path, sandbox, Calm, **more) as edge:
+        sandbox.faults.add(Refuse(408), *POSTS)
+        await edge.animate()
+        await until(lambda: edge.rests, "the first one's end")
+        slow = sandbox.faults.add(Delay(1.5), "POST", f"/channels/{DIRECT_ADA}/messages")
+        await edge.animate(channel=DIRECT_ADA)
+        await until(lambda: slow.times == 0, "an upload in the only slot")
+        await edge.animate(channel=GENERAL)
+        await edge.delivered(3)
+        assert edge.clips(channel=DIRECT_ADA) == []
