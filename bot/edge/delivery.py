@@ -25,6 +25,7 @@ from bot.edge.posting import Posting, Unposted
 from bot.edge.status_cards import StatusCards, edit_card
 from bot.queue.database import StoreFull
 from bot.queue.job import DeadReason, Delivery, Job, JobState
+from bot.queue.spool import ClipGone
 from bot.queue.store import JobStore
 from bot.texts.status import CardView
 from bot.work.retry import retry_while_full
@@ -32,6 +33,8 @@ from bot.work.uploads import MOST_STALLS, NeverBegun, UploadSlots
 
 log = logging.getLogger(__name__)
 
+SEND_SECONDS = 3600.0
+"""one attempt's limit, however much moves: look-up, shrinking and upload"""
 CUT_SECONDS = 60.0
 """an upload that is cut after so long was too slow for somebody on the way"""
 AT_ONCE = 1000
@@ -127,14 +130,17 @@ class Poster:
         url, message_id = None, None
         begun = time.monotonic()
         try:
-            if job.state is JobState.CANCELLED:
-                await self._close_cancelled(job)
-            else:
-                url = await self.posting.post(job, delivery, self.now_ms())
+            async with asyncio.timeout(SEND_SECONDS):
+                if job.state is JobState.CANCELLED:
+                    await self._close_cancelled(job)
+                else:
+                    url = await self.posting.post(job, delivery, self.now_ms())
             result = AttemptResult(Next.SENT)
             message_id = int(url.rpartition("/")[2]) if url else job.card_message_id
         except Unposted as error:
             result = AttemptResult(Next.DEAD, error.reason)
+        except ClipGone:
+            result = AttemptResult(Next.DEAD, DeadReason.CLIP_GONE)
         except NETWORK_ERRORS as error:
             result = classify(error)
             if job.state is JobState.RENDERED and is_stall(error, time.monotonic() - begun):

@@ -36,6 +36,10 @@ DELETED = "deleted"
 """the reason when a post arrived and has been deleted since"""
 
 
+CLOSED_THREAD = frozenset({50083, 160005, 160006, 160007})
+"""archived and locked, locked alone, or archived where the server has no room for one more active thread"""
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
     """What to do next, and why."""
@@ -52,7 +56,7 @@ def classify(error: Exception) -> AttemptResult:
         return AttemptResult(Next.SHRINK, DeadReason.TOO_LARGE)
     if error.status == 401:
         return AttemptResult(Next.LATER, "the bot token is not accepted")
-    if error.code in (50083, 160005):  # archived and locked, or locked alone
+    if error.code in CLOSED_THREAD:
         return AttemptResult(Next.PARENT, DeadReason.THREAD_CLOSED)
     if error.code == 10008:  # the nonce matched a message that has been deleted since
         return AttemptResult(Next.SENT, DELETED)

@@ -17,14 +17,13 @@ from bot.edge.http_errors import AttemptResult, Next, classify
 from bot.edge.layouts import ActionButton, clip_buttons, clip_layout, failure_buttons, status_card
 from bot.edge.status_cards import answer_webhook, token_is_alive
 from bot.queue.job import DeadReason, Delivery, Job, JobState, Route
-from bot.queue.spool import ClipGone, Spool
+from bot.queue.spool import Spool
 from bot.texts.descriptions import ALT_TEXT, clip_text, failure_text
 from bot.texts.status import CardView
-from bot.work.fitting import Shrink, fit_clip, noted
-from bot.work.uploads import WatchedFile, budget_after, ends_when_still
+from bot.work.clip_sizes import ClipSizes, noted
+from bot.work.fitting import Shrink
+from bot.work.uploads import WatchedFile, ends_when_still
 from generator.clip import Format
-from generator.errors import GeneratorError
-from generator.memory import MIB
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +35,6 @@ LOOK_MESSAGES = 5_000
 """messages searched at most from one starting point: 50 requests of 100 messages"""
 CANNOT_REPLY = 160002
 """Discord's code where a bot may not read the history and so may not reply"""
-SHRINK_TO = (10 * MIB, 8 * MIB)
-"""budgets tried first when Discord finds a clip too large: its default limit, and an older one"""
 
 
 class Unposted(Exception):
@@ -64,16 +61,15 @@ class Posting:
 
     def __init__(self, client: discord.Client, spool: Spool, shrink: Shrink) -> None:
         self._client = client
-        self._spool = spool
-        self._shrink = shrink
+        self._sizes = ClipSizes(spool, shrink)
 
     async def post(self, job: Job, delivery: Delivery, now_ms: int) -> str | None:
         """Post, and return the message's address; None when the interaction's answer was edited.
 
-        Raises Unposted, or what discord.py raises.
+        Raises Unposted, ClipGone, or what discord.py raises.
         """
         if job.state is JobState.RENDERED:
-            job = await self._for_uplink(job, delivery.stalls)
+            job = await self._sizes.after_stalls(job, delivery.stalls)
         if not job.route.can_post:
             return await self._answer(job, delivery.nonce, now_ms, DeadReason.EXPIRED)
         channel = self._client.get_partial_messageable(job.route.channel_id, guild_id=job.route.guild_id)
@@ -146,13 +142,13 @@ class Posting:
     async def send(self, channel: discord.abc.Messageable, job: Job, nonce: str) -> discord.Message:
         """Post a new message with the clip or the failure, as a reply to its card where the bot may reply.
 
-        Raises Unposted, or what discord.py raises.
+        Raises Unposted, ClipGone, or what discord.py raises.
         """
         reply = self._reply_in(channel, job)
         try:
             return await self._send(channel, job, nonce, reply)
         except discord.HTTPException as error:
-            if reply is None or error.code != CANNOT_REPLY:
+            if reply is None or not _is_about_the_reply(error):
                 raise
         return await self._send(channel, job, nonce, None)
 
@@ -170,7 +166,7 @@ class Posting:
         common: Any = {"nonce": nonce, "allowed_mentions": about, "reference": reply}
         if job.state is JobState.FAILED:
             return await channel.send(failure_text(job), view=failure_buttons(job), **common)
-        async for path in self._fitting(job):
+        async for path in self._sizes.each(job):
             try:
                 async with self._upload(job, nonce, path) as file:
                     return await channel.send(clip_text(noted(job, path)), file=file, view=clip_buttons(job), **common)
@@ -211,7 +207,7 @@ class Posting:
                 card = status_card(CardView(job=job))
                 await webhook.edit_message(job.card_message_id, view=card, attachments=[], allowed_mentions=nobody)
                 return None
-            async for path in self._fitting(job):
+            async for path in self._sizes.each(job):
                 try:
                     async with self._upload(job, nonce, path) as file:
                         layout = clip_layout(noted(job, path), file.filename, spoiler=job.route.spoiler)
@@ -228,41 +224,6 @@ class Posting:
             raise Unposted(reason) from error
         raise Unposted(DeadReason.TOO_LARGE)
 
-    async def _fitting(self, job: Job) -> AsyncIterator[Path]:
-        """Yield the clip, then smaller ones for as long as the caller asks."""
-        clip = self._clip_of(job)
-        yield clip
-        size = clip.stat().st_size
-        for budget in (*SHRINK_TO, size // 2, size // 4):
-            if budget < size:
-                try:
-                    smaller = await fit_clip(self._spool, job, budget, self._shrink)
-                except GeneratorError as error:
-                    log.warning("job=%d could not be made to fit %d bytes: %s", job.id, budget, error.code)
-                    return
-                except ClipGone as error:
-                    raise Unposted(DeadReason.CLIP_GONE) from error
-                yield smaller
-                size = budget
-
-    def _clip_of(self, job: Job) -> Path:
-        try:
-            return self._spool.clip_of(job)
-        except ClipGone as error:
-            raise Unposted(DeadReason.CLIP_GONE) from error
-
-    async def _for_uplink(self, job: Job, stalls: int) -> Job:
-        """Return the job with a smaller clip once uploads of it have stood still. Raises Unposted."""
-        clip = self._clip_of(job)
-        budget = budget_after(stalls, clip.stat().st_size)
-        try:
-            return noted(job, await fit_clip(self._spool, job, budget, self._shrink), "uplink")
-        except GeneratorError as error:
-            log.warning("job=%d could not be made to fit %d bytes: %s", job.id, budget, error.code)
-            return job
-        except ClipGone as error:
-            raise Unposted(DeadReason.CLIP_GONE) from error
-
     @contextlib.asynccontextmanager
     async def _upload(self, job: Job, nonce: str, path: Path) -> AsyncIterator[discord.File]:
         """Give the clip as a file to send, and end the block when none of it moves for too long."""
@@ -271,6 +232,10 @@ class Posting:
             with WatchedFile(path, moved) as content:
                 # a new File for every attempt: discord.py uploads a used one as 0 bytes
                 yield discord.File(content, filename=name, spoiler=job.route.spoiler, description=ALT_TEXT)
+
+
+def _is_about_the_reply(error: discord.HTTPException) -> bool:
+    return error.code == CANNOT_REPLY or (error.code == 50035 and "message_reference" in error.text)
 
 
 def clip_name(nonce: str, format: Format) -> str:

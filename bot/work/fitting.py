@@ -6,13 +6,11 @@ Tested in tests/bot/edge/test_delivery.py.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 from bot.queue.job import Job
 from bot.queue.spool import Spool
 from generator.clip import Format
-from generator.protocol import Note
 
 Shrink = Callable[[Path, Path, Format, int], Awaitable[object]]
 """source, target, format, max_bytes. Raises GeneratorError when no size fits"""
@@ -31,11 +29,3 @@ async def fit_clip(spool: Spool, job: Job, max_bytes: int, shrink: Shrink) -> Pa
         master = spool.path(job.master) if job.master else clip
         await shrink(master if master.is_file() else clip, smaller, job.settings.format, max_bytes)
     return smaller
-
-
-def noted(job: Job, clip: Path, why: str = "channel") -> Job:
-    """Return the job as it is told beside `clip`: with a note when that is not the clip that was made."""
-    if clip.name == job.clip:
-        return job
-    others = tuple(note for note in job.notes if note.kind != "shrunk")  # their sizes are no longer true
-    return replace(job, clip=clip.name, notes=(*others, Note("shrunk", {"why": why})))

@@ -5,6 +5,7 @@ The faults of Discord under which one clip must come are in test_delivery.py.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +71,22 @@ async def test_a_reply_that_is_refused_all_the_same_is_posted_again_as_an_ordina
     assert "message_reference" not in clip
     assert ["message_reference" in body for body in posts(edge)] == [True, False]
     assert edge.rests == []
+
+
+async def test_a_card_that_cannot_be_replied_to_does_not_stop_the_clip(edge: Edge) -> None:
+    about = {"message_reference": {"_errors": [{"code": "REPLIES_CANNOT_REPLY_TO_SYSTEM_MESSAGE", "message": "no"}]}}
+    body = json.dumps({"code": 50035, "message": "Invalid Form Body", "errors": about})
+    edge.sandbox.faults.add(Refuse(400, body, {"Content-Type": "application/json"}), *POSTS)
+    await edge.animate()
+    assert "message_reference" not in await edge.clip()
+
+
+async def test_any_other_fault_of_the_message_is_no_reason_to_post_again(edge: Edge) -> None:
+    body = json.dumps({"code": 50035, "message": "Invalid Form Body", "errors": {"content": {"_errors": []}}})
+    refusal = edge.sandbox.faults.add(Refuse(400, body, {"Content-Type": "application/json"}), *POSTS, times=2)
+    await edge.animate()
+    assert (await edge.delivered(state="dead")).error == DeadReason.REFUSED
+    assert refusal.times == 1
 
 
 async def test_a_failure_is_told_without_the_history_too(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -140,7 +157,7 @@ async def test_a_private_threads_clip_that_nothing_takes_is_a_dead_letter_and_st
 
 
 @pytest.mark.parametrize("kind", [FORUM, MEDIA])
-@pytest.mark.parametrize("code", [50083, 160005])
+@pytest.mark.parametrize("code", [50083, 160005, 160006, 160007])
 async def test_a_closed_post_of_a_forum_is_answered_by_the_open_interaction(
     sandbox: Sandbox, tmp_path: Path, kind: int, code: int
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from bot.edge.delivery import CUT_SECONDS, is_stall
 from bot.edge.posting import Posting
-from bot.queue.job import DeadReason, Job
+from bot.queue.job import DeadReason, Delivery, Job
 from bot.queue.spool import Spool
 from bot.sandbox.faults import Delay, Refuse, Stall
 from bot.sandbox.server import Sandbox
@@ -150,6 +150,23 @@ async def test_a_clip_that_no_upload_brings_through_is_a_dead_letter(tmp_path: P
         assert (dead.error, dead.attempts) == (DeadReason.TOO_SLOW, MOST_STALLS)
         await until(lambda: "/result job:1" in words(edge.seen()), "the card says how to get it")
         assert edge.clips() == []
+
+
+class Hangs(Impatient):
+    """Never comes back, as a shrinking child or a request might."""
+
+    async def post(self, job: Job, delivery: Delivery, now_ms: int) -> str | None:
+        await asyncio.Event().wait()
+        return None
+
+
+async def test_an_attempt_that_never_ends_is_ended_and_given_up_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.edge.delivery.SEND_SECONDS", 0.02)
+    async with Sandbox() as sandbox, started(tmp_path, sandbox, Hangs) as edge:
+        await edge.animate()
+        assert (await edge.delivered(state="dead")).attempts == MOST_STALLS
 
 
 async def test_an_outage_is_no_slow_uplink(tmp_path: Path) -> None:

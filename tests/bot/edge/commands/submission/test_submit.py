@@ -9,7 +9,7 @@ import pytest
 from bot.queue.job import Job, NewJob
 from bot.sandbox.faults import Refuse
 from bot.sandbox.rules.uploads import Upload
-from bot.sandbox.world.standard import BEN, LOBBY
+from bot.sandbox.world.standard import ADA, BEN, LOBBY, PICTURES
 from bot.texts.explanations import explain_picture
 from generator.errors import PictureError, PictureReason
 from generator.picture.intake import PictureChild, Prepared
@@ -29,6 +29,9 @@ async def test_where_the_bot_is_no_member_a_long_queue_is_refused(start: Start) 
         assert len(await edge.store.jobs.active()) == before
         assert await edge.store.deliveries.due() == [], "nobody is to be told that it was cancelled"
         await until(lambda: len(edge.seen(channel=LOBBY)) == 1, "nothing public is left")
+        thread = edge.world.channels.open_thread(PICTURES, "only us", [ADA], private=True)
+        refused = await edge.animate(channel=thread)
+        assert "mention me in it" in await edge.answer(refused, channel=thread)
 
 
 def _copy(job: Job, number: int) -> NewJob:
