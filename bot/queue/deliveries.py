@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bot.queue.database import Database, Statements, fetch
-from bot.queue.job import Delivery, DeliveryState
+from bot.queue.job import Delivery, DeliveryState, running_ms
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +40,13 @@ def due(db: Statements, now_ms: int, limit: int) -> list[Delivery]:
     return [_delivery(row, instance) for row in db.execute(sql, {"now": now_ms, "limit": limit}).fetchall()]
 
 
-def mark_sending(db: Statements, job_id: int, now_ms: int) -> bool:
-    """Write that the request is about to go out; return False when the row is not pending."""
+def mark_sending(db: Statements, job_id: int, now_ms: int) -> int:
+    """Write that the request is about to go out; return which attempt it is, 0 when the row is not pending."""
     sql = """
         update outbox set state = 'sending', attempts = attempts + 1, first_try_ms = coalesce(first_try_ms, :now)
-        where job_id = :job and state = 'pending' returning job_id
+        where job_id = :job and state = 'pending' returning attempts
     """
-    return bool(db.execute(sql, {"job": job_id, "now": now_ms}).fetchall())
+    return next((int(attempts) for (attempts,) in db.execute(sql, {"job": job_id, "now": now_ms}).fetchall()), 0)
 
 
 def mark_sent(db: Statements, job_id: int, message_id: int | None) -> bool:
@@ -77,6 +78,7 @@ def _delivery(row: Sequence[Any], instance: str) -> Delivery:
         job_id=row[0],
         state=DeliveryState(row[1]),
         nonce=f"{instance}-{row[0]}",
+        may_have_arrived=row[2] > 0,
         attempts=row[2],
         first_attempt_ms=row[3],
         message_id=row[4],
@@ -87,10 +89,15 @@ def _delivery(row: Sequence[Any], instance: str) -> Delivery:
 class Deliveries:
     """What must be posted for each settled job, and how far that is."""
 
-    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, database: Database, now_ms: Callable[[], int], elapsed_ms: Callable[[], int] = running_ms
+    ) -> None:
         self._database = database
         self._now_ms = now_ms
+        self._elapsed_ms = elapsed_ms
         self._changed = asyncio.Event()
+        self._first_tries: dict[int, int] = {}
+        """of each unfinished delivery that this process attempted first: when, by `elapsed_ms`"""
 
     def wake(self) -> None:
         """Let `wait_for_delivery` return: a delivery was added or may be due."""
@@ -106,19 +113,29 @@ class Deliveries:
         found = await self._database.read(due, self._now_ms() if now_ms is None else now_ms, limit)
         if len(found) == limit:
             self._changed.set()  # there may be more than this look returned
-        return found
+        return [self._with_age(delivery) for delivery in found]
 
     async def of_job(self, job_id: int) -> Delivery | None:
         """Read one job's delivery; None while the job is not settled."""
-        return await self._database.read(_of_job, job_id)
+        found = await self._database.read(_of_job, job_id)
+        return None if found is None else self._with_age(found)
+
+    def _with_age(self, delivery: Delivery) -> Delivery:
+        first = self._first_tries.get(delivery.job_id)
+        return delivery if first is None else replace(delivery, first_attempt_age_ms=self._elapsed_ms() - first)
 
     async def mark_sending(self, job_id: int) -> bool:
         """Record, before the request goes out, that it does; return False when it must not be sent: not pending."""
-        return await self._mark(mark_sending, job_id, self._now_ms())
+        began = self._elapsed_ms()
+        attempt = await self._database.write(mark_sending, job_id, self._now_ms())
+        if attempt == 1:
+            self._first_tries[job_id] = began
+        return attempt > 0
 
     async def mark_sent(self, job_id: int, message_id: int | None) -> bool:
         """Record that the post arrived, also when it was found in the channel's history."""
         sent = await self._mark(mark_sent, job_id, message_id)
+        self._first_tries.pop(job_id, None)
         log.info("job=%d sent", job_id)
         return sent
 
@@ -141,6 +158,7 @@ class Deliveries:
             where job_id = :job and state in ('pending', 'sending') returning job_id
         """
         dead = await self._mark(fetch, sql, {"job": job_id, "error": error})
+        self._first_tries.pop(job_id, None)
         log.warning("job=%d delivery dead: %s", job_id, error)
         return dead
 

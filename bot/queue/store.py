@@ -12,7 +12,7 @@ from typing import Self
 
 from bot.queue.database import Database, fetch, fetch_one
 from bot.queue.deliveries import Deliveries
-from bot.queue.job import Limits, wall_clock_ms
+from bot.queue.job import Limits, running_ms, wall_clock_ms
 from bot.queue.jobs import Jobs
 from bot.queue.retention import Retention
 from generator.variants import BUILT_IN, Variant
@@ -22,11 +22,16 @@ class JobStore:
     """Every accepted request, on disk before the call that accepts it returns."""
 
     def __init__(
-        self, database: Database, limits: Limits, variants: Mapping[str, Variant], now_ms: Callable[[], int]
+        self,
+        database: Database,
+        limits: Limits,
+        variants: Mapping[str, Variant],
+        now_ms: Callable[[], int],
+        elapsed_ms: Callable[[], int] = running_ms,
     ) -> None:
         self.database = database
         """for statements of one's own: the tests look at rows through it"""
-        self.deliveries = Deliveries(database, now_ms)
+        self.deliveries = Deliveries(database, now_ms, elapsed_ms)
         self.jobs = Jobs(database, self.deliveries, limits, variants, now_ms)
         self.retention = Retention(database, now_ms)
         self.settings = Settings(database)
@@ -40,9 +45,10 @@ class JobStore:
         variants: Mapping[str, Variant] = BUILT_IN,
         executors: int = 1,
         now_ms: Callable[[], int] = wall_clock_ms,
+        elapsed_ms: Callable[[], int] = running_ms,
     ) -> Self:
         """Lock and open the data folder. Raises StoreLocked, StoreTooNew, StoreError. Call `jobs.recover` next."""
-        store = cls(await Database.open(folder), limits or Limits(), variants, now_ms)
+        store = cls(await Database.open(folder), limits or Limits(), variants, now_ms, elapsed_ms)
         store.jobs.executors = executors
         return store
 

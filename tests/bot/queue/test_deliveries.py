@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from bot.queue.job import DeliveryState
 from bot.queue.store import JobStore
-from tests.support.jobs import HOUR_MS, Clock, claimed, new_job
+from tests.support.jobs import HOUR_MS, Clock, claimed, new_job, opened
 
 
 async def test_recover_makes_unfinished_posts_due_and_keeps_their_first_attempt(store: JobStore, clock: Clock) -> None:
@@ -71,3 +72,24 @@ async def test_a_dead_delivery_keeps_its_reason_and_is_not_attempted_again(store
     assert (dead.state, dead.error) == (DeliveryState.DEAD, "channel gone")
     await store.jobs.recover()
     assert await store.deliveries.due() == []
+
+
+async def test_how_old_a_first_attempt_is_only_its_own_process_knows(tmp_path: Path) -> None:
+    elapsed, clock = Clock(1_000), Clock()
+    async with opened(tmp_path, now_ms=clock, elapsed_ms=elapsed) as store:
+        await store.jobs.enqueue(new_job())
+        await store.jobs.settle_cancelled(await claimed(store))
+        [never] = await store.deliveries.due()
+        for passed in (0, 70_000):  # the second attempt is not the first one's time
+            await store.deliveries.mark_sending(1)
+            await store.deliveries.mark_later(1, 0, "HTTP 500")
+            elapsed.now_ms += passed
+            clock.now_ms -= HOUR_MS
+        [delivery] = await store.deliveries.due()
+        assert (never.may_have_arrived, never.first_attempt_age_ms) == (False, None)
+        assert (delivery.may_have_arrived, delivery.first_attempt_age_ms) == (True, 70_000)
+        assert delivery.first_attempt_ms == clock.now_ms + 2 * HOUR_MS, "the first attempt's, whatever came later"
+    async with opened(tmp_path, now_ms=clock, elapsed_ms=elapsed) as store:
+        await store.jobs.recover()
+        [delivery] = await store.deliveries.due()
+        assert (delivery.may_have_arrived, delivery.first_attempt_age_ms) == (True, None)
