@@ -19,8 +19,9 @@ from bot.edge.commands.submission.answers import report
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.context import Interaction, ServiceClient, Services
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.pacing import paced_start
 from bot.edge.redact import hide_tokens_in_logs
+from bot.edge.start.pacing import paced_start
+from bot.edge.start.restored import look_up_answered
 from bot.queue.job import JobState
 from bot.texts.descriptions import describe_presence
 
@@ -97,6 +98,7 @@ class VivantClient(ServiceClient):
         """Register the buttons, and the commands if those that Discord has are not the ones of this version."""
         hide_tokens_in_logs()
         self.add_dynamic_items(JobButton)
+        await look_up_answered(self, self.services.store, self._now_ms())
         await self._sync_changed_commands()
 
     async def _sync_changed_commands(self) -> None:

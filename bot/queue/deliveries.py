@@ -8,6 +8,7 @@ deletes a post proves that it arrived: then the row is `sent`, whatever it was (
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from bot.queue.job import Delivery, DeliveryState, running_ms
 
 log = logging.getLogger(__name__)
 
-_COLUMNS = "job_id, state, attempts, first_try_ms, message_id, error"
+_COLUMNS = "job_id, state, attempts, first_try_ms, message_id, error, nonce"
 
 LONGEST_WAIT_MS = 5 * 60_000
 """no back-off is longer, so a time further ahead than this means that the clock was set back"""
@@ -26,7 +27,14 @@ LONGEST_WAIT_MS = 5 * 60_000
 
 def add(db: Statements, job_id: int, now_ms: int) -> None:
     """Insert the delivery row of a settled job."""
-    db.execute("insert into outbox (job_id, state, next_ms) values (?, 'pending', ?)", (job_id, now_ms))
+    [(key,)] = db.execute("select key from job where id = ?", (job_id,)).fetchall()
+    sql = "insert into outbox (job_id, state, next_ms, nonce) values (?, 'pending', ?, ?)"
+    db.execute(sql, (job_id, now_ms, nonce_of(job_id, key)))
+
+
+def nonce_of(job_id: int, key: str) -> str:
+    """Return the nonce of a job's post: at most 25 characters, and another one for another request with the same id."""
+    return f"{hashlib.sha256(key.encode()).hexdigest()[:8]}-{job_id}"
 
 
 def due(db: Statements, now_ms: int, limit: int) -> list[Delivery]:
@@ -36,8 +44,7 @@ def due(db: Statements, now_ms: int, limit: int) -> list[Delivery]:
         where state = 'pending' and (next_ms <= :now or next_ms > :now + {LONGEST_WAIT_MS})
         order by next_ms, job_id limit :limit
     """
-    instance = _instance(db)
-    return [_delivery(row, instance) for row in db.execute(sql, {"now": now_ms, "limit": limit}).fetchall()]
+    return _deliveries(db, db.execute(sql, {"now": now_ms, "limit": limit}).fetchall())
 
 
 def mark_sending(db: Statements, job_id: int, now_ms: int) -> int:
@@ -64,26 +71,27 @@ def recover(db: Statements) -> None:
 
 
 def _of_job(db: Statements, job_id: int) -> Delivery | None:
-    row = db.execute(f"select {_COLUMNS} from outbox where job_id = ?", (job_id,)).fetchone()
-    return None if row is None else _delivery(row, _instance(db))
+    rows = db.execute(f"select {_COLUMNS} from outbox where job_id = ?", (job_id,)).fetchall()
+    return next(iter(_deliveries(db, rows)), None)
 
 
-def _instance(db: Statements) -> str:
-    return str(db.execute("select value from meta where key = 'instance'").fetchone()[0])
-
-
-def _delivery(row: Sequence[Any], instance: str) -> Delivery:
-    """Read a row of _COLUMNS; `instance` makes this database's nonces differ from another's."""
-    return Delivery(
-        job_id=row[0],
-        state=DeliveryState(row[1]),
-        nonce=f"{instance}-{row[0]}",
-        may_have_arrived=row[2] > 0,
-        attempts=row[2],
-        first_attempt_ms=row[3],
-        message_id=row[4],
-        error=row[5],
-    )
+def _deliveries(db: Statements, rows: Sequence[Sequence[Any]]) -> list[Delivery]:
+    """Read rows of _COLUMNS."""
+    meta = dict(db.execute("select key, value from meta").fetchall()) if rows else {}
+    return [
+        Delivery(
+            job_id=row[0],
+            state=DeliveryState(row[1]),
+            nonce=row[6] or f"{meta['instance']}-{row[0]}",  # of version 1
+            # Up to that job, what was posted after the copy was made is not written here.
+            may_have_arrived=row[2] > 0 or row[0] <= meta.get("restored_through", 0),
+            attempts=row[2],
+            first_attempt_ms=row[3],
+            message_id=row[4],
+            error=row[5],
+        )
+        for row in rows
+    ]
 
 
 class Deliveries:

@@ -1,6 +1,7 @@
 """JobStore: opens and closes the database, and holds one store for each theme. Knows no Discord.
 
-Each public method of a theme is one transaction. The themes are in `jobs`, `deliveries` and `retention`; what the
+Each public method of a theme is one transaction. The themes are in `jobs`, `deliveries`, `retention` and
+`opening.recheck`; what the
 operator switched is in `Settings` below.
 """
 
@@ -14,6 +15,7 @@ from bot.queue.database import Database, fetch, fetch_one
 from bot.queue.deliveries import Deliveries
 from bot.queue.job import Limits, running_ms, wall_clock_ms
 from bot.queue.jobs import Jobs
+from bot.queue.opening.recheck import Recheck
 from bot.queue.retention import Retention
 from generator.variants import BUILT_IN, Variant
 
@@ -34,6 +36,7 @@ class JobStore:
         self.deliveries = Deliveries(database, now_ms, elapsed_ms)
         self.jobs = Jobs(database, self.deliveries, limits, variants, now_ms)
         self.retention = Retention(database, now_ms)
+        self.recheck = Recheck(database, now_ms)
         self.settings = Settings(database)
 
     @classmethod

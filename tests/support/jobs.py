@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.queue.database import Statements
 from bot.queue.job import Job, Limits, NewJob, Route, wall_clock_ms
-from bot.queue.migrations import migrate, scripts
+from bot.queue.opening.migrations import migrate, scripts
 from bot.queue.store import JobStore
 from generator.clip import ClipSettings
 from generator.protocol import Rendered
