@@ -71,8 +71,8 @@ def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, 
         _ADMIT_SQL, who | {f"{scope}_limit": limit for scope, limit in scopes}
     ).fetchone()
     if known is not None:
-        [job] = select_jobs(db, "where id = :id", {"id": known})
-        return job
+        [row] = db.execute(f"select {JOB_COLUMNS} from job where id = ?", (known,)).fetchall()
+        return job_from(row)
     for (scope, limit), count in zip(scopes, counts, strict=True):
         if limit and count >= limit:
             raise QueueFull(scope, limit)

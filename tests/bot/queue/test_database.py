@@ -98,7 +98,7 @@ def emptied(path: Path) -> None:
     db.close()
 
 
-UNUSABLE = {
+UNUSABLE: dict[Callable[[Path], None], str] = {
     no_database: "cannot be opened: file is not a database",
     truncated: "cannot be opened: ",
     a_damaged_page: "cannot be opened: ",
@@ -117,7 +117,7 @@ async def closed_store(folder: Path, jobs: int = 40) -> Path:
     return folder / "vivant.db"
 
 
-@pytest.mark.parametrize("spoil", UNUSABLE, ids=lambda spoil: spoil.__name__)
+@pytest.mark.parametrize("spoil", UNUSABLE, ids=[spoil.__name__ for spoil in UNUSABLE])
 async def test_a_file_that_cannot_be_used_is_refused_with_a_sentence_and_left_alone(
     tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:
