@@ -91,6 +91,8 @@ class NewJob:
     settings: ClipSettings
     picture: str
     """the conditioning image's name in the spool"""
+    of_job: int | None = None
+    """the job whose picture this takes, for a variation: it is refused when that one has let go of the picture"""
     share: int = 100
     """the person's share of the GPU, in percent of one ordinary share"""
     notes: tuple[Note, ...] = ()
@@ -171,6 +173,10 @@ class QueueFull(Exception):
         super().__init__(f"the {scope} limit of {limit} waiting jobs is reached")
         self.scope = scope
         self.limit = limit
+
+
+class PictureReleased(Exception):
+    """The job whose picture a variation takes keeps it no longer: its file is deleted, or will be at once."""
 
 
 class CancelOutcome(StrEnum):

@@ -139,7 +139,7 @@ class Jobs:
         self.executors = 1
 
     async def enqueue(self, new: NewJob) -> Job:
-        """Accept a request; the same key twice is the same job. Raises QueueFull, StoreFull."""
+        """Accept a request; the same key twice is the same job. Raises QueueFull, PictureReleased, StoreFull."""
         job = await self._write(fair_queue.enqueue, new, self._limits, self._variants)
         settings = job.settings
         log.info(

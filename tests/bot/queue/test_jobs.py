@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bot.queue.job import CancelOutcome, JobState, Limits, QueueFull
+from bot.queue.job import CancelOutcome, JobState, Limits, PictureReleased, QueueFull
 from bot.queue.store import JobStore
 from generator.errors import ExecutorLost, OutOfMemory
 from generator.protocol import Note
-from tests.support.jobs import claimed, kept, new_job, opened, rendered
+from tests.support.jobs import HOUR_MS, Clock, claimed, kept, new_job, opened, rendered
 
 
 async def test_a_request_comes_back_as_it_was_given(store: JobStore) -> None:
@@ -191,3 +193,32 @@ async def test_of_many_claims_at_once_each_job_is_claimed_once(tmp_path: Path) -
         jobs = await asyncio.gather(*(store.jobs.claim() for _ in range(40)))
 
         assert sorted(job.id for job in jobs if job) == list(range(1, 31))
+
+
+@pytest.mark.parametrize("gone", ["swept", "deleted", "forgotten", "server forgotten", "kept"])
+async def test_a_variation_is_refused_once_its_picture_is_let_go(tmp_path: Path, gone: str) -> None:
+    """The row lets go of the picture first, and its file is deleted after that: a look at the file comes too early."""
+    clock = Clock()
+    async with opened(tmp_path, now_ms=clock) as store:
+        first = await store.jobs.enqueue(new_job(1))
+        job = await claimed(store)
+        await store.jobs.settle_rendered(job, rendered(job))
+        await store.deliveries.mark_sending(1)
+        await store.deliveries.mark_sent(1, 5)
+        clock.now_ms += 25 * HOUR_MS
+        names: dict[str, Callable[[], Awaitable[list[str]]]] = {
+            "swept": store.retention.sweep,
+            "deleted": partial(store.retention.drop_files, 1),
+            "forgotten": partial(store.retention.forget_user, 1),
+            "server forgotten": partial(store.retention.forget_guild, 5),
+        }
+        deleted = await names[gone]() if gone in names else []
+        variation = replace(new_job(2, guild_id=6), picture=first.picture, of_job=first.id)
+        if gone == "kept":
+            assert (await store.jobs.enqueue(variation)).picture == first.picture
+            assert first.picture not in await store.retention.sweep()
+        else:
+            assert first.picture in deleted
+            with pytest.raises(PictureReleased):
+                await store.jobs.enqueue(variation)
+            assert await store.jobs.of_user(2) == []
