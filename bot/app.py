@@ -24,7 +24,7 @@ from bot.edge.posting import Posting
 from bot.edge.status_cards import Pace, StatusCards
 from bot.metrics import Metrics
 from bot.queue.database import StoreBusy, StoreError, StoreFull
-from bot.queue.job import Limits, wall_clock_ms
+from bot.queue.job import Limits, running_ms, wall_clock_ms
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from bot.work.crew import Crew
@@ -61,6 +61,7 @@ class Parts:
     connector: Callable[[], aiohttp.BaseConnector | None] = lambda: None
     """makes what carries the requests to Discord; None: the client's own"""
     now_ms: Callable[[], int] = wall_clock_ms
+    elapsed_ms: Callable[[], int] = running_ms
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep
     """waits between two attempts to post"""
     pace: Pace = field(default_factory=Pace)
@@ -176,6 +177,7 @@ async def _open_store(config: Config, parts: Parts, stack: AsyncExitStack) -> Jo
             variants=config.all_variants(),
             executors=len(_gpus(config)),
             now_ms=parts.now_ms,
+            elapsed_ms=parts.elapsed_ms,
         )
         stack.push_async_callback(store.close)
         await store.jobs.recover()

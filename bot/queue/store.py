@@ -33,6 +33,9 @@ class JobStore:
     ) -> None:
         self.database = database
         """for statements of one's own: the tests look at rows through it"""
+        self.now_ms = now_ms
+        self.elapsed_ms = elapsed_ms
+        """the milliseconds of a clock that nobody sets"""
         self.deliveries = Deliveries(database, now_ms, elapsed_ms)
         self.jobs = Jobs(database, self.deliveries, limits, variants, now_ms)
         self.retention = Retention(database, now_ms)

@@ -6,6 +6,9 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
+from bot.queue.database import Statements, fetch
+from bot.queue.job import Limits
+from bot.queue.retention import KINDS_AT_ONCE, KINDS_KEPT
 from bot.queue.store import JobStore
 from tests.support.jobs import HOUR_MS, Clock, claimed, kept, new_job, opened, rendered
 
@@ -77,3 +80,34 @@ async def test_forgetting_a_server_leaves_the_other_jobs_in_the_queue(store: Job
     await store.retention.forget_guild(5)
 
     assert (await claimed(store)).route.guild_id == 6
+
+
+async def test_kinds_of_render_do_not_pile_up(tmp_path: Path) -> None:
+    """Anybody can ask for new ones: each number of steps and frames is one."""
+    clock = Clock()
+    async with opened(tmp_path, Limits(queued_per_user=0), now_ms=clock) as store:
+        for number in range(KINDS_KEPT + 20):  # measured, and not needed by a job any more
+            await store.database.write(add_kind, f"measured-{number}", "[1000]")
+        for number in range(3 * KINDS_AT_ONCE // 2):
+            await store.database.write(add_kind, f"never-measured-{number}", "[]")
+        await store.jobs.enqueue(new_job(steps=11))
+        waits = await store.database.read(fetch, "select kind_id from job")
+
+        sizes = []
+        for _ in range(3):
+            await store.retention.sweep()
+            sizes.append(len(await store.database.read(fetch, "select id from kind")))
+
+        most = KINDS_KEPT + 20 + 3 * KINDS_AT_ONCE // 2 + 1
+        assert sizes == [most - KINDS_AT_ONCE, KINDS_KEPT + 1, KINDS_KEPT + 1], "a bounded part at a time"
+        assert (await store.database.read(fetch, "select id from kind order by id desc limit 1")) == waits
+        left = {name for (name,) in await store.database.read(fetch, "select name from kind")}
+        assert f"measured-{KINDS_KEPT + 19}" in left and "measured-0" not in left, "the oldest go"
+        assert not any(name.startswith("never") for name in left)
+
+
+def add_kind(db: Statements, name: str, recent: str) -> None:
+    sql = (
+        "insert into kind (name, variant, model_ms, recent, cost_ms, low_ms, high_ms) values (?, 'svd', 1, ?, 1, 1, 1)"
+    )
+    db.execute(sql, (name, recent))
