@@ -32,6 +32,7 @@ from bot.sandbox.world.world import World
 from bot.work.switches import Switches
 from generator.picture.intake import PictureChild
 from tests.support.fakes import Act, FakeBackend
+from tests.support.jobs import require_agreement
 
 POSTS = ("POST", "/channels/*/messages")
 """the requests with which the bot posts a message, for a FaultScript"""
@@ -245,6 +246,7 @@ async def running_edge(
         async with _running(*bot.loops()):
             await sandbox.gateway.online.wait()
             yield Edge(sandbox, fake, clock, bot.services, bot.client, rests)
+    require_agreement(folder)
 
 
 @contextlib.asynccontextmanager

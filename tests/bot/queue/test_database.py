@@ -155,11 +155,12 @@ async def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
 
 async def test_damage_that_is_met_later_is_named_too(tmp_path: Path) -> None:
     path = await closed_store(tmp_path, jobs=400)
-    async with opened(tmp_path) as store:
-        await store.database.checkpoint()
-        a_damaged_page(path)
-        with pytest.raises(StoreDamaged, match="cannot be opened"):
-            await store.database.read(fetch, "select * from job")
+    store = await JobStore.open(tmp_path)
+    await store.database.checkpoint()
+    a_damaged_page(path)
+    with pytest.raises(StoreDamaged, match="cannot be opened"):
+        await store.database.read(fetch, "select * from job")
+    await store.close()
 
 
 # -- a lock that another program holds ------------------------------------------------------------------------------

@@ -147,7 +147,6 @@ class WithoutLookUp(Posting):
 
 async def test_without_the_look_up_the_same_restoration_is_a_second_clip(sandbox: Sandbox, tmp_path: Path) -> None:
     await _posted_unseen(sandbox, tmp_path)
-    sandbox.world.clock.advance(3600)  # past the nonce's window
     async with running_edge(tmp_path / "data", sandbox, posting=WithoutLookUp) as edge:
         await edge.delivered(2)
         assert count_clips(edge.clips(), 2) == [1, 2]
@@ -157,6 +156,7 @@ async def _posted_unseen(sandbox: Sandbox, folder: Path) -> None:
     await _back_up_with_a_waiting_job(sandbox, folder)
     await _go_on(sandbox, folder)
     by_the_readme(folder)
+    sandbox.world.clock.advance(3600)  # past the nonce's window
     refused = Refuse(403, '{"message": "Missing Access", "code": 50001}', {"Content-Type": "application/json"})
     sandbox.faults.add(refused, "GET", f"/channels/{PICTURES}/messages/*", times=None)
 
