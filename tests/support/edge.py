@@ -141,6 +141,15 @@ class Edge:
         """Return the messages a person sees."""
         return self.world.messages_for(actor, channel)
 
+    def card(self, job: Job, *, actor: str = ADA) -> Json:
+        """Return a job's card as a person sees it."""
+        [card] = [
+            item
+            for item in self.seen(actor=actor, channel=str(job.route.channel_id))
+            if item["id"] == str(job.card_message_id)
+        ]
+        return card
+
     def clips(self, *, actor: str = ADA, channel: str = PICTURES) -> list[Json]:
         """Return the messages with a clip."""
         return [item for item in self.seen(actor=actor, channel=channel) if clip_of(item)]

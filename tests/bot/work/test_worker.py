@@ -7,14 +7,17 @@ import contextlib
 import logging
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bot.queue.database import StoreFull
 from bot.queue.job import CancelOutcome, Job, JobState, Limits
 from bot.queue.spool import Spool
 from bot.work.gate import HoldCause
 from bot.work.requests import Requests
-from bot.work.worker import STOP_SECONDS, STORM_CRASHES, Worker
+from bot.work.worker import SAME_CRASH_SECONDS, STOP_SECONDS, STORM_CRASHES, Worker
+from generator.backend.stalls import StallLimits, restart_delay
 from generator.errors import BadFrames, DiskFull, RenderCrashed, RenderError
 from generator.protocol import Phase, Progress, Rendered, RenderRequest
 from tests.support.bench import Bench, at_work, lost
@@ -140,6 +143,47 @@ async def test_a_closed_backend_ends_its_worker(tmp_path: Path) -> None:
         await backend.close()
         await asyncio.wait_for(running, 20)
         assert [job.state for job in await store.jobs.active()] == [JobState.QUEUED] * 2
+
+
+async def test_the_shortest_pause_between_two_starts_is_longer_than_one_crash(tmp_path: Path) -> None:
+    """Losses that come together are one crash. Executors that die right after each start must not look like that."""
+    between = restart_delay(StallLimits(), 0)
+    backend = FakeBackend(script=[Act(error=lost())] * STORM_CRASHES, usual=Act())
+    async with opened(tmp_path, Limits(max_attempts=100)) as store:
+        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), backend)
+        times, storms = iter(range(100)), list[bool]()
+        bench.worker = Worker(
+            store,
+            bench.spool,
+            backend,
+            gate=bench.gate,
+            monotonic=lambda: between * next(times),
+            on_storm=lambda error, others_go_on: storms.append(others_go_on),
+        )
+        running = asyncio.create_task(bench.worker.run())
+        await store.jobs.enqueue(new_job())
+
+        async def held() -> bool:
+            return bench.gate.hold is not None
+
+        await bench.until(held)
+        running.cancel()
+        await asyncio.wait({running})
+    assert (storms, len(backend.requests)) == ([False], STORM_CRASHES)
+
+
+@pytest.mark.parametrize("apart", [0.0, SAME_CRASH_SECONDS / 2])
+async def test_losses_of_one_crash_are_one(tmp_path: Path, apart: float) -> None:
+    """The other side: one executor that dies loses all its jobs at once."""
+    backend = FakeBackend(script=[Act(error=lost())] * (2 * STORM_CRASHES))
+    async with opened(tmp_path, Limits(max_attempts=100)) as store:
+        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), backend)
+        bench.worker = Worker(store, bench.spool, backend, gate=bench.gate, monotonic=lambda: apart)
+        running = asyncio.create_task(bench.worker.run())
+        await bench.until_state((await store.jobs.enqueue(new_job())).id, JobState.RENDERED)
+        assert bench.gate.hold is None
+        running.cancel()
+        await asyncio.wait({running})
 
 
 async def test_slow_crashes_are_no_storm(tmp_path: Path) -> None:
@@ -367,6 +411,36 @@ async def test_a_full_disk_holds_instead_of_burning_attempts(tmp_path: Path) -> 
 
         assert job.attempt == 5
         assert bench.gate.hold is None
+
+
+@pytest.mark.parametrize("transaction", ["claim", "settle_rendered", "settle_failed", "settle_cancelled", "give_back"])
+async def test_a_disk_that_is_full_for_a_while_delays_a_transaction_and_repeats_no_render(
+    tmp_path: Path, transaction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acts = {"settle_failed": Act(error=BadFrames("black", kind="black")), "give_back": Act(error=lost(innocent=True))}
+    backend = FakeBackend(script=[acts.get(transaction, Act(hangs=transaction == "settle_cancelled"))])
+    async with at_work(tmp_path, backend) as bench:
+        original, refused, holds = getattr(bench.store.jobs, transaction), list[int](), list[HoldCause]()
+
+        async def full_twice(*args: Any, **options: Any) -> Any:
+            if len(refused) < 2:
+                refused.append(1)
+                raise StoreFull("no room")
+            if bench.gate.hold is not None:
+                holds.append(bench.gate.hold.cause)
+            return await original(*args, **options)
+
+        monkeypatch.setattr(bench.store.jobs, transaction, full_twice)
+        job = await bench.store.jobs.enqueue(new_job())
+        if transaction == "settle_cancelled":
+            await bench.until_state(job.id, JobState.RUNNING)
+            await bench.store.jobs.cancel(job.id)
+            bench.worker.cancel(job.id)
+        ends = {"settle_failed": JobState.FAILED, "settle_cancelled": JobState.CANCELLED}
+        await bench.until_state(job.id, ends.get(transaction, JobState.RENDERED))
+        assert len(refused) == 2
+        assert len(backend.requests) == (2 if transaction == "give_back" else 1)
+        assert bench.gate.hold is None and holds == []
 
 
 async def test_nothing_is_started_while_the_disk_is_nearly_full(tmp_path: Path) -> None:
