@@ -9,7 +9,7 @@ from bot.queue.job import JobState, Limits
 from bot.queue.spool import Spool
 from bot.work.crew import Crew
 from bot.work.gate import Gate, HoldCause
-from bot.work.worker import Worker
+from bot.work.worker import STORM_CRASHES, Worker
 from generator.protocol import Rendered, RenderRequest
 from tests.support.bench import Bench, at_work, lost
 from tests.support.fakes import Act, FakeBackend, ProgressCallback
@@ -33,6 +33,7 @@ async def test_one_gpu_that_keeps_crashing_does_not_stop_the_others(tmp_path: Pa
         running = asyncio.create_task(other.run())
         await bench.until_state(1, JobState.RENDERED)
         assert len(sound.requests) == 1
+        assert len(broken.requests) == STORM_CRASHES, "it has started nothing more"
         running.cancel()
         await asyncio.wait({running})
         broken.usual = Act()
