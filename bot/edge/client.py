@@ -24,6 +24,7 @@ from bot.edge.start.pacing import paced_start
 from bot.edge.start.restored import look_up_answered
 from bot.queue.job import JobState
 from bot.texts.descriptions import describe_presence
+from bot.work.supervise import keep_going
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ class VivantClient(ServiceClient):
     async def connect(self, *, reconnect: bool = True) -> None:
         """Stay connected to the gateway, with the presence kept up to date beside it."""
         await paced_start(self.services.store, self._now_ms)
-        presence = asyncio.create_task(self._keep_presence())
+        presence = asyncio.create_task(keep_going("the presence", self._keep_presence))
         connection = asyncio.create_task(super().connect(reconnect=reconnect))
         try:
             await asyncio.wait({connection})

@@ -66,7 +66,7 @@ def mark_sent(db: Statements, job_id: int, message_id: int | None) -> bool:
 
 
 def recover(db: Statements) -> None:
-    """Make the posts pending that a dead process did not finish, and due at once."""
+    """Make the posts pending that were begun and not finished, and due at once."""
     db.execute("update outbox set state = 'pending', next_ms = 0 where state = 'sending'")
 
 
@@ -114,6 +114,10 @@ class Deliveries:
     async def wait_for_delivery(self) -> None:
         """Wait until a delivery was added or changed since `due` last looked."""
         await self._changed.wait()
+
+    async def recover(self) -> None:
+        """Make the posts pending that nobody is sending any more: of a dead process, of a poster that was ended."""
+        await self._database.write(recover)
 
     async def due(self, now_ms: int | None = None, limit: int = 25) -> list[Delivery]:
         """Read the deliveries to attempt now; one that is being sent is not among them."""

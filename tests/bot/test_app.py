@@ -19,13 +19,16 @@ import pytest
 from bot.app import Parts, StartError, run_bot
 from bot.config import Config
 from bot.edge.delivery import Poster
+from bot.edge.http_errors import AttemptResult
 from bot.queue.database import StoreDamaged
+from bot.queue.job import Delivery, Job
 from bot.sandbox.demo import running_bot
+from bot.sandbox.faults import Delay
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.standard import BEN, DIRECT_BEN
+from bot.sandbox.world.standard import BEN, DIRECT_BEN, GENERAL
 from bot.work.supervise import keep_going
 from generator.backend.local_backend import LocalBackend
-from tests.support.edge import hanging, running_edge, until, words
+from tests.support.edge import POSTS, hanging, running_edge, until, words
 from tests.support.fakes import FakeBackend
 from tests.support.jobs import new_job, opened
 
@@ -106,6 +109,29 @@ async def test_a_loop_that_meets_a_surprise_goes_on(tmp_path: Path) -> None:
         await edge.animate()
         await edge.delivered()
     assert Surprised.runs == 2
+
+
+async def test_what_was_being_sent_when_the_poster_met_a_surprise_arrives_once(tmp_path: Path) -> None:
+    class Surprised(Poster):
+        surprises = 0
+
+        async def attempt(self, job: Job, delivery: Delivery) -> tuple[AttemptResult, str | None]:
+            if job.id == 2 and Surprised.surprises == 0:
+                Surprised.surprises += 1
+                raise KeyError("a bug outside of what an attempt catches")
+            return await super().attempt(job, delivery)
+
+    keep = partial(keep_going, pause=lambda seconds: asyncio.sleep(0))
+    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox, poster=Surprised, keep_going=keep) as edge:
+        sandbox.faults.add(Delay(1.0), *POSTS)
+        await edge.queued()
+        await edge.delivered(1, "sending")
+        await edge.queued(channel=GENERAL)
+        for number in (1, 2):
+            await edge.delivered(number)
+        assert Surprised.surprises == 1
+        assert (await edge.delivered(1)).attempts == 2, "it was begun before, and once more"
+        assert (len(edge.clips()), len(edge.clips(channel=GENERAL))) == (1, 1)
 
 
 async def test_the_owner_is_told_of_a_row_that_cannot_be_read(tmp_path: Path) -> None:
