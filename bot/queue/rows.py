@@ -89,7 +89,7 @@ def job_from(row: Sequence[Any]) -> Job:
             master=row[9],
             route=_route_from(row[10]),
             settings=ClipSettings.from_json(json.loads(row[11])),
-            notes=notes_from(row[12]),
+            notes=_known_notes(row[12]),
             failure=_object_from(row[13]),
             facts=_object_from(row[14]),
         )
@@ -102,6 +102,13 @@ def _route_from(text: str) -> Route:
     if not all(isinstance(number, int) for number in (route.application_id, route.channel_id, route.guild_id or 0)):
         raise TypeError("an id in the route is no number")
     return route
+
+
+def _known_notes(text: str) -> tuple[Note, ...]:
+    notes = notes_from(text)
+    if not all(isinstance(note.kind, str) and isinstance(note.data, dict) for note in notes):
+        raise TypeError("a note is no kind with its data")
+    return notes
 
 
 def _object_from(text: str | None) -> dict[str, Any] | None:

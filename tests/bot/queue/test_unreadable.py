@@ -22,6 +22,7 @@ SPOILT = {
     "settings that are no object": "settings = '[]'",
     "notes that are no pairs": "notes = '[1]'",
     "notes that are no list": "notes = '7'",
+    "a note without its data": """notes = '[["memory", 5]]'""",
     "a failure that is no object": "failure = '[]'",
     "facts that are no object": "facts = '1'",
     "a state of another version": "state = 'archived'",
