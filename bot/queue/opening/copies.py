@@ -20,7 +20,8 @@ MARK = "mark"
 def was_restored(db: Any, folder: Path) -> bool:
     """Tell whether the folder or its database is another one than at the last start."""
     rows = db.execute("select value from meta where key = 'mark'").fetchall()
-    return bool(rows) and rows[0][0] != _read(folder / MARK)
+    # Neither of them knows a mark before version 2.
+    return (rows[0][0] if rows else None) != _read(folder / MARK)
 
 
 def leave_mark(db: Any, folder: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -186,6 +188,21 @@ async def test_a_copy_is_noticed_once_and_an_ordinary_restart_never(tmp_path: Pa
         await store.recheck.done()
     async with opened(tmp_path / "copy") as store:
         assert not await store.recheck.is_due()
+
+
+@pytest.mark.parametrize("alone", [False, True])
+async def test_a_database_from_before_there_were_marks_is_a_copy_only_where_one_was_left(
+    tmp_path: Path, alone: bool
+) -> None:
+    async with opened(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / "vivant.db")) as db:
+        db.execute("delete from meta where key = 'mark'")
+        db.commit()
+    if not alone:
+        (tmp_path / "mark").unlink()  # the whole folder is of that time: an upgrade
+    async with opened(tmp_path) as store:
+        assert await store.recheck.is_due() is alone
 
 
 async def test_a_start_that_ends_before_the_look_up_leaves_it_to_the_next(tmp_path: Path) -> None:
