@@ -15,12 +15,14 @@ from typing import Any
 
 import aiohttp
 import pytest
+from typer.testing import CliRunner
 
+from bot.__main__ import app
 from bot.app import Parts, StartError, run_bot
 from bot.config import Config
 from bot.edge.delivery import Poster
 from bot.edge.http_errors import AttemptResult
-from bot.queue.database import StoreDamaged
+from bot.queue.database import StoreBusy, StoreDamaged, StoreFull
 from bot.queue.job import Delivery, Job
 from bot.sandbox.demo import running_bot
 from bot.sandbox.faults import Delay
@@ -146,6 +148,26 @@ async def test_the_owner_is_told_of_a_row_that_cannot_be_read(tmp_path: Path) ->
             await edge.delivered()
             assert "Job 1 could not be read" in told
             await until(lambda: "No clip this time" in words(edge.seen()[0]), "a word to its person")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (StartError("mend this"), os.EX_CONFIG),
+        (StoreFull("make room"), os.EX_TEMPFAIL),
+        (StoreBusy("end that"), os.EX_TEMPFAIL),
+    ],
+)
+def test_the_exit_status_tells_a_service_manager_whether_another_start_may_help(
+    error: Exception, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(config: Config) -> None:
+        raise error
+
+    monkeypatch.setattr("bot.app.run_bot", fail)
+    monkeypatch.setenv("VIVANT_CONFIG", os.devnull)
+    done = CliRunner().invoke(app, ["run"])
+    assert (done.exit_code, done.output.strip()) == (status, str(error))
 
 
 class Enough(Exception):
