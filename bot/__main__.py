@@ -53,6 +53,7 @@ def every(version: VersionOption = False) -> None:
 def run(config: ConfigOption = None) -> None:
     """Run the bot."""
     from bot.app import StartError, run_bot
+    from bot.queue.database import StoreError
 
     settings = _load(config)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
@@ -60,6 +61,8 @@ def run(config: ConfigOption = None) -> None:
         asyncio.run(run_bot(settings))
     except StartError as error:
         _stop(str(error), os.EX_CONFIG)  # a restart would not help: tells a service manager not to try
+    except StoreError as error:
+        _stop(str(error), os.EX_TEMPFAIL)  # a full disk, a lock: a later start may work
 
 
 @app.command()

@@ -23,13 +23,14 @@ from bot.edge.owner_alerts import OwnerAlerts
 from bot.edge.posting import Posting
 from bot.edge.status_cards import Pace, StatusCards
 from bot.metrics import Metrics
-from bot.queue.database import StoreError, StoreFull
-from bot.queue.job import Limits, wall_clock_ms
+from bot.queue.database import StoreBusy, StoreError, StoreFull
+from bot.queue.job import Limits, running_ms, wall_clock_ms
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from bot.work.crew import Crew
 from bot.work.heartbeat import keep_heartbeat
 from bot.work.requests import Requests
+from bot.work.supervise import damage_in, keep_going
 from bot.work.sweep import sweep_hourly
 from bot.work.switches import Switches
 from bot.work.worker import Worker
@@ -60,9 +61,12 @@ class Parts:
     connector: Callable[[], aiohttp.BaseConnector | None] = lambda: None
     """makes what carries the requests to Discord; None: the client's own"""
     now_ms: Callable[[], int] = wall_clock_ms
+    elapsed_ms: Callable[[], int] = running_ms
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep
     """waits between two attempts to post"""
     pace: Pace = field(default_factory=Pace)
+    keep_going: Callable[[str, Callable[[], Awaitable[None]]], Coroutine[Any, Any, None]] = keep_going
+    """runs one of the bot's loops"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,20 +79,21 @@ class Bot:
     alerts: OwnerAlerts
     workers: list[Worker]
     metrics: list[Metrics]
+    parts: Parts
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
         """Return everything that runs side by side for as long as the bot does."""
         services = self.services
-        return [
-            self.client.connect(),
-            services.cards.run(self.client),
-            self.poster.run(),
-            self.alerts.run(),
-            *(worker.run() for worker in self.workers),
-            *(metrics.run() for metrics in self.metrics),
-            keep_heartbeat(services.config.data_dir, self.client.is_connected),
-            sweep_hourly(services.store, services.spool, services.config.retention),
+        loops: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = [
+            ("the cards", partial(services.cards.run, self.client)),
+            ("the poster", self.poster.run),
+            ("the alerts", self.alerts.run),
+            *(("a worker", worker.run) for worker in self.workers),
+            *(("the metrics", metrics.run) for metrics in self.metrics),
+            ("the heartbeat", partial(keep_heartbeat, services.config.data_dir, self.client.is_connected)),
+            ("the sweep", partial(sweep_hourly, services.store, services.spool, services.config.retention)),
         ]
+        return [self.client.connect(), *(self.parts.keep_going(name, loop) for name, loop in loops)]
 
 
 async def run_bot(config: Config, parts: Parts = Parts()) -> None:
@@ -96,12 +101,17 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
     token = config.token.get_secret_value()
     if not token:
         raise StartError("There is no token. Put it into config.toml or VIVANT_TOKEN; `python -m bot doctor` says how.")
-    async with build(config, parts) as bot:
-        try:
-            await bot.client.log_in(token)
-        except discord.LoginFailure as error:
-            raise StartError("Discord refuses the token. Reset it on the application's Bot page.") from error
-        await _run_until_stopped(bot)
+    try:
+        async with build(config, parts) as bot:
+            try:
+                await bot.client.log_in(token)
+            except discord.LoginFailure as error:
+                raise StartError("Discord refuses the token. Reset it on the application's Bot page.") from error
+            await _run_until_stopped(bot)
+    except (StoreError, ExceptionGroup) as error:
+        if damage := damage_in(error):
+            raise StartError(str(damage)) from error
+        raise
 
 
 @contextlib.asynccontextmanager
@@ -131,6 +141,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         client = VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms)
         posting = parts.posting(client, spool, shrink)
         alerts = OwnerAlerts(client, config.owners)
+        store.jobs.tell_of_set_aside(alerts.unreadable)
         worker = partial(
             Worker,
             store,
@@ -148,6 +159,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             alerts=alerts,
             workers=[worker(backend) for backend in backends],
             metrics=metrics,
+            parts=parts,
         )
 
 
@@ -165,11 +177,12 @@ async def _open_store(config: Config, parts: Parts, stack: AsyncExitStack) -> Jo
             variants=config.all_variants(),
             executors=len(_gpus(config)),
             now_ms=parts.now_ms,
+            elapsed_ms=parts.elapsed_ms,
         )
         stack.push_async_callback(store.close)
         await store.jobs.recover()
-    except StoreFull:
-        raise  # mended by making room, so a later start may work
+    except (StoreFull, StoreBusy):
+        raise  # mended from outside, so a later start may work
     except StoreError as error:
         raise StartError(str(error)) from error
     return store

@@ -19,10 +19,12 @@ from bot.edge.commands.submission.answers import report
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.context import Interaction, ServiceClient, Services
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.pacing import paced_start
 from bot.edge.redact import hide_tokens_in_logs
+from bot.edge.start.pacing import paced_start
+from bot.edge.start.restored import look_up_answered
 from bot.queue.job import JobState
 from bot.texts.descriptions import describe_presence
+from bot.work.supervise import keep_going
 from bot.work.uploads import open_socket
 
 log = logging.getLogger(__name__)
@@ -104,6 +106,7 @@ class VivantClient(ServiceClient):
         """Register the buttons, and the commands if those that Discord has are not the ones of this version."""
         hide_tokens_in_logs()
         self.add_dynamic_items(JobButton)
+        await look_up_answered(self, self.services.store, self._now_ms())
         await self._sync_changed_commands()
 
     async def _sync_changed_commands(self) -> None:
@@ -123,7 +126,7 @@ class VivantClient(ServiceClient):
     async def connect(self, *, reconnect: bool = True) -> None:
         """Stay connected to the gateway, with the presence kept up to date beside it."""
         await paced_start(self.services.store, self._now_ms)
-        presence = asyncio.create_task(self._keep_presence())
+        presence = asyncio.create_task(keep_going("the presence", self._keep_presence))
         connection = asyncio.create_task(super().connect(reconnect=reconnect))
         try:
             await asyncio.wait({connection})

@@ -79,6 +79,7 @@ class Poster:
 
     async def run(self) -> None:
         """Deliver until cancelled, first what an earlier run left unfinished."""
+        await self.store.deliveries.recover()
         async with asyncio.TaskGroup() as tasks:
             while True:
                 # All of them, not only those due by now: one that waits is held in memory, and a clock that was set

@@ -8,7 +8,7 @@ import logging
 import discord
 
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.texts.explanations import storm_text
+from bot.texts.explanations import storm_text, unreadable_text
 from generator.errors import ExecutorLost
 
 log = logging.getLogger(__name__)
@@ -24,24 +24,28 @@ def owner_ids(client: discord.Client, configured: frozenset[int]) -> set[int]:
 
 
 class OwnerAlerts:
-    """Writes to the owners (those `configured`, and the application's) once for every storm of executor crashes."""
+    """Writes to the owners (those `configured`, and the application's) when something needs them."""
 
     def __init__(self, client: discord.Client, configured: frozenset[int]) -> None:
         self._client = client
         self._configured = configured
-        self._storms: asyncio.Queue[tuple[ExecutorLost, bool]] = asyncio.Queue()
+        self._texts: asyncio.Queue[str] = asyncio.Queue()
 
     def storm(self, error: ExecutorLost, others_go_on: bool) -> None:
         """Note that an executor died again and again, and whether others go on."""
-        self._storms.put_nowait((error, others_go_on))
+        self._texts.put_nowait(storm_text(error, others_go_on))
+
+    def unreadable(self, job_id: int) -> None:
+        """Note that a job was set aside because its row cannot be read."""
+        self._texts.put_nowait(unreadable_text(job_id))
 
     async def run(self) -> None:
         """Write to the owners until cancelled; an owner who cannot be written to still has the log."""
         while True:
-            text = storm_text(*await self._storms.get())
+            text = await self._texts.get()
             for owner_id in owner_ids(self._client, self._configured):
                 try:
                     owner = await self._client.fetch_user(owner_id)
                     await owner.send(text)
                 except NETWORK_ERRORS as error:
-                    log.error("owner %d could not be told of the crashes: %s", owner_id, type(error).__name__)
+                    log.error("owner %d could not be told: %s", owner_id, type(error).__name__)

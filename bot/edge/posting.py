@@ -105,14 +105,10 @@ class Posting:
 
         Without Read Message History Discord shows an empty one.
         """
-        first_ms = (delivery.first_attempt_ms or 0) - LOOK_BEFORE_MS
-        since = max(0, (first_ms - discord.utils.DISCORD_EPOCH) << 22)
-        # This machine's clock may have been ahead then; the card's id carries Discord's own time.
-        earlier = [job.card_message_id] if job.card_message_id and job.card_message_id < since else []
         if not self._reads_history(channel):
             log.warning("job=%d history may not be read: a repeat is possible after a long outage", job.id)
         try:
-            for after in (since, *earlier):
+            for after in search_from(job, delivery):
                 if message := await self._find_after(after, channel, job, delivery):
                     log.info("job=%d had arrived before as message %d", job.id, message.id)
                     return message
@@ -244,8 +240,26 @@ def clip_name(nonce: str, format: Format) -> str:
 
 
 def needs_look_up(delivery: Delivery, now_ms: int) -> bool:
-    """Tell whether an earlier attempt may have arrived so long ago that the nonce no longer prevents a second post."""
-    if delivery.first_attempt_ms is None:
+    """Tell whether an earlier attempt may have arrived so long ago that the nonce no longer prevents a second post.
+
+    No clock tells how long ago another process made it, so its attempts are always looked for.
+    """
+    if not delivery.may_have_arrived:
         return False
-    # A clock that was set back does not tell how much time has passed: look, to be safe.
-    return not 0 <= now_ms - delivery.first_attempt_ms <= 0.6 * NONCE_WINDOW_MS
+    if delivery.first_attempt_ms is None or delivery.first_attempt_age_ms is None:
+        return True
+    # Two clocks, because each may have stood still or have been set meanwhile.
+    ages = (delivery.first_attempt_age_ms, now_ms - delivery.first_attempt_ms)
+    return not all(0 <= age <= 0.6 * NONCE_WINDOW_MS for age in ages)
+
+
+def search_from(job: Job, delivery: Delivery) -> list[int]:
+    """Return the ids after which a job's post may lie in its channel, the likeliest first.
+
+    This machine's clock may have been wrong at the first attempt. The ids of the interaction and of the card carry
+    Discord's own time, and the post is newer than both.
+    """
+    first_ms = (delivery.first_attempt_ms or 0) - LOOK_BEFORE_MS
+    since = max(0, (first_ms - discord.utils.DISCORD_EPOCH) << 22)
+    asked = job.card_message_id or (int(job.key) if job.key.isdecimal() else 0)
+    return [since, asked] if 0 < asked < since else [max(since, asked)]

@@ -174,7 +174,7 @@ class StatusCards:
         return card
 
     def _start(self, card: _Card) -> None:
-        if self._tasks is not None and card.task is None:
+        if self._tasks is not None and (card.task is None or card.task.done()):
             card.task = self._tasks.create_task(self._write(card), name=f"card-{card.job_id}")
 
     async def _write(self, card: _Card) -> None:

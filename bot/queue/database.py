@@ -14,7 +14,16 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 import aiosqlite
 
-from bot.queue.migrations import migrate, scripts, version_of
+from bot.queue.faults import Patience
+from bot.queue.faults import StoreBusy as StoreBusy
+from bot.queue.faults import StoreDamaged as StoreDamaged
+from bot.queue.faults import StoreError as StoreError
+from bot.queue.faults import StoreFull as StoreFull
+from bot.queue.faults import StoreLocked as StoreLocked
+from bot.queue.faults import StoreTooNew as StoreTooNew
+from bot.queue.opening.checks import find_damage, find_foreign, mark_as_ours
+from bot.queue.opening.copies import leave_mark, note_restored, was_restored
+from bot.queue.opening.migrations import migrate, scripts, version_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,21 +42,8 @@ PRAGMAS = (
     "pragma wal_autocheckpoint = 4000",  # 16 MiB: fewer commits that also pay for a checkpoint
 )
 
-
-class StoreError(Exception):
-    """The database cannot be used; the text is a sentence for the operator."""
-
-
-class StoreLocked(StoreError):
-    """Another bot uses this data folder."""
-
-
-class StoreTooNew(StoreError):
-    """A newer version of the bot wrote this database."""
-
-
-class StoreFull(StoreError):
-    """The disk is full, or failed at a write; nothing of the transaction was kept."""
+OPENING_SECONDS = 60.0
+"""how long a start waits for a lock that another program holds"""
 
 
 class Rows(Protocol):
@@ -103,10 +99,13 @@ class Database:
     When the task that awaits a transaction is cancelled, the transaction still runs to its end.
     """
 
-    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, lock: int) -> None:
+    def __init__(
+        self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, lock: int, patience: Patience
+    ) -> None:
         self._writer = writer
         self._reader = reader
         self._lock = lock
+        self._patience = patience
         self._running: set[asyncio.Future[Any]] = set()
         self._closed = False
 
@@ -124,26 +123,28 @@ class Database:
                 f"{folder} cannot be used as the data folder ({error.strerror}): set another data_dir."
             ) from error
         except sqlite3.Error as error:
-            raise StoreError(f"{path} cannot be opened: {error}. Restore a copy of it, or move it away.") from error
+            raise StoreError(f"{path} cannot be opened: {error}.") from error
 
     @classmethod
     async def _open_locked(cls, path: Path, lock: int) -> Self:
         try:
             uri = path.absolute().as_uri()
-            writer = await _connect(uri, partial(_prepare_writer, path))
+            patience = Patience(path, OPENING_SECONDS)
+            writer = await _connect(uri, partial(_prepare_writer, path), patience)
             try:
                 # Read-only connections never checkpoint, which avoids the WAL-reset bug before SQLite 3.51.3.
-                reader = await _connect(f"{uri}?mode=ro", _prepare_reader)
+                reader = await _connect(f"{uri}?mode=ro", _prepare_reader, patience)
             except BaseException:
                 await writer.close()
                 raise
         except BaseException:
             os.close(lock)
             raise
-        return cls(writer, reader, lock)
+        return cls(writer, reader, lock, Patience(path))
 
     async def close(self) -> None:
         """Wait for the transactions under way, close both connections, unlock the folder."""
+        self._patience.end()
         while self._running:
             await asyncio.wait(self._running)
         if self._closed:
@@ -200,10 +201,12 @@ class Database:
     ) -> asyncio.Future[T]:
         if self._closed:
             raise StoreError("The database is closed.")
-        return self.track(_in_thread(connection, function))
+        return self.track(_in_thread(connection, function, self._patience))
 
 
-def _in_thread(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+def _in_thread(
+    connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T], patience: Patience
+) -> asyncio.Future[T]:
     """Run a whole function in a connection's thread, after what was put there before.
 
     Every public method of aiosqlite is one statement, and a task cancelled between two of them leaves a transaction
@@ -211,26 +214,18 @@ def _in_thread(connection: aiosqlite.Connection, function: Callable[[sqlite3.Con
     there), and needs no coroutine that a cancelled caller would cancel too.
     """
     future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-    connection._tx.put_nowait((future, partial(_refusing_full_disk, function, connection._conn)))
+    connection._tx.put_nowait((future, partial(patience.run, function, connection._conn)))
     return future
 
 
-def _refusing_full_disk(function: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
-    try:
-        return function(connection)
-    except sqlite3.OperationalError as error:
-        name = getattr(error, "sqlite_errorname", "")
-        if name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR"):
-            raise StoreFull("The disk under the data folder takes no more writes. Free some space.") from error
-        raise
-
-
-async def _connect(path: str, prepare: Callable[[sqlite3.Connection], None]) -> aiosqlite.Connection:
+async def _connect(
+    path: str, prepare: Callable[[sqlite3.Connection], None], patience: Patience
+) -> aiosqlite.Connection:
     connection = aiosqlite.connect(path, uri=True, isolation_level=None, cached_statements=256)
     connection._thread.daemon = True  # else a start that fails half-way never ends
     await connection
     try:
-        await _in_thread(connection, prepare)
+        await _in_thread(connection, prepare, patience)
     except BaseException:
         await connection.close()
         raise
@@ -238,6 +233,8 @@ async def _connect(path: str, prepare: Callable[[sqlite3.Connection], None]) -> 
 
 
 def _prepare_writer(path: Path, connection: sqlite3.Connection) -> None:
+    if foreign := find_foreign(connection, path):
+        raise StoreDamaged(foreign)
     steps = scripts()
     found = version_of(connection)
     if found > len(steps):
@@ -245,9 +242,17 @@ def _prepare_writer(path: Path, connection: sqlite3.Connection) -> None:
             f"{path} was written by a newer version (schema {found}; this one knows {len(steps)}). "
             "Install that version again, or move the file away to start anew."
         )
+    if damage := find_damage(connection, path):
+        raise StoreDamaged(damage)
     for pragma in PRAGMAS:
         connection.execute(pragma).fetchall()
     migrate(connection, steps, path)
+    mark_as_ours(connection)
+    with transaction(connection):
+        if was_restored(connection, path.parent):
+            note_restored(connection)
+        with contextlib.suppress(OSError):  # a full disk: the old mark stays
+            leave_mark(connection, path.parent)
 
 
 def _prepare_reader(connection: sqlite3.Connection) -> None:

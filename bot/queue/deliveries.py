@@ -8,16 +8,18 @@ deletes a post proves that it arrived: then the row is `sent`, whatever it was (
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bot.queue.database import Database, Statements, fetch
-from bot.queue.job import Delivery, DeliveryState
+from bot.queue.job import Delivery, DeliveryState, running_ms
 
 log = logging.getLogger(__name__)
 
-_COLUMNS = "job_id, state, attempts, first_try_ms, message_id, error"
+_COLUMNS = "job_id, state, attempts, first_try_ms, message_id, error, nonce"
 
 LONGEST_WAIT_MS = 5 * 60_000
 """no back-off is longer, so a time further ahead than this means that the clock was set back"""
@@ -25,7 +27,14 @@ LONGEST_WAIT_MS = 5 * 60_000
 
 def add(db: Statements, job_id: int, now_ms: int) -> None:
     """Insert the delivery row of a settled job."""
-    db.execute("insert into outbox (job_id, state, next_ms) values (?, 'pending', ?)", (job_id, now_ms))
+    [(key,)] = db.execute("select key from job where id = ?", (job_id,)).fetchall()
+    sql = "insert into outbox (job_id, state, next_ms, nonce) values (?, 'pending', ?, ?)"
+    db.execute(sql, (job_id, now_ms, nonce_of(job_id, key)))
+
+
+def nonce_of(job_id: int, key: str) -> str:
+    """Return the nonce of a job's post: at most 25 characters, and another one for another request with the same id."""
+    return f"{hashlib.sha256(key.encode()).hexdigest()[:8]}-{job_id}"
 
 
 def due(db: Statements, now_ms: int, limit: int) -> list[Delivery]:
@@ -35,17 +44,16 @@ def due(db: Statements, now_ms: int, limit: int) -> list[Delivery]:
         where state = 'pending' and (next_ms <= :now or next_ms > :now + {LONGEST_WAIT_MS})
         order by next_ms, job_id limit :limit
     """
-    instance = _instance(db)
-    return [_delivery(row, instance) for row in db.execute(sql, {"now": now_ms, "limit": limit}).fetchall()]
+    return _deliveries(db, db.execute(sql, {"now": now_ms, "limit": limit}).fetchall())
 
 
-def mark_sending(db: Statements, job_id: int, now_ms: int) -> bool:
-    """Write that the request is about to go out; return False when the row is not pending."""
+def mark_sending(db: Statements, job_id: int, now_ms: int) -> int:
+    """Write that the request is about to go out; return which attempt it is, 0 when the row is not pending."""
     sql = """
         update outbox set state = 'sending', attempts = attempts + 1, first_try_ms = coalesce(first_try_ms, :now)
-        where job_id = :job and state = 'pending' returning job_id
+        where job_id = :job and state = 'pending' returning attempts
     """
-    return bool(db.execute(sql, {"job": job_id, "now": now_ms}).fetchall())
+    return next((int(attempts) for (attempts,) in db.execute(sql, {"job": job_id, "now": now_ms}).fetchall()), 0)
 
 
 def mark_sent(db: Statements, job_id: int, message_id: int | None) -> bool:
@@ -58,39 +66,46 @@ def mark_sent(db: Statements, job_id: int, message_id: int | None) -> bool:
 
 
 def recover(db: Statements) -> None:
-    """Make the posts pending that a dead process did not finish, and due at once."""
+    """Make the posts pending that were begun and not finished, and due at once."""
     db.execute("update outbox set state = 'pending', next_ms = 0 where state = 'sending'")
 
 
 def _of_job(db: Statements, job_id: int) -> Delivery | None:
-    row = db.execute(f"select {_COLUMNS} from outbox where job_id = ?", (job_id,)).fetchone()
-    return None if row is None else _delivery(row, _instance(db))
+    rows = db.execute(f"select {_COLUMNS} from outbox where job_id = ?", (job_id,)).fetchall()
+    return next(iter(_deliveries(db, rows)), None)
 
 
-def _instance(db: Statements) -> str:
-    return str(db.execute("select value from meta where key = 'instance'").fetchone()[0])
-
-
-def _delivery(row: Sequence[Any], instance: str) -> Delivery:
-    """Read a row of _COLUMNS; `instance` makes this database's nonces differ from another's."""
-    return Delivery(
-        job_id=row[0],
-        state=DeliveryState(row[1]),
-        nonce=f"{instance}-{row[0]}",
-        attempts=row[2],
-        first_attempt_ms=row[3],
-        message_id=row[4],
-        error=row[5],
-    )
+def _deliveries(db: Statements, rows: Sequence[Sequence[Any]]) -> list[Delivery]:
+    """Read rows of _COLUMNS."""
+    meta = dict(db.execute("select key, value from meta").fetchall()) if rows else {}
+    return [
+        Delivery(
+            job_id=row[0],
+            state=DeliveryState(row[1]),
+            nonce=row[6] or f"{meta['instance']}-{row[0]}",  # of version 1
+            # Up to that job, what was posted after the copy was made is not written here.
+            may_have_arrived=row[2] > 0 or row[0] <= meta.get("restored_through", 0),
+            attempts=row[2],
+            first_attempt_ms=row[3],
+            message_id=row[4],
+            error=row[5],
+        )
+        for row in rows
+    ]
 
 
 class Deliveries:
     """What must be posted for each settled job, and how far that is."""
 
-    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, database: Database, now_ms: Callable[[], int], elapsed_ms: Callable[[], int] = running_ms
+    ) -> None:
         self._database = database
         self._now_ms = now_ms
+        self._elapsed_ms = elapsed_ms
         self._changed = asyncio.Event()
+        self._first_tries: dict[int, int] = {}
+        """of each unfinished delivery that this process attempted first: when, by `elapsed_ms`"""
 
     def wake(self) -> None:
         """Let `wait_for_delivery` return: a delivery was added or may be due."""
@@ -100,25 +115,39 @@ class Deliveries:
         """Wait until a delivery was added or changed since `due` last looked."""
         await self._changed.wait()
 
+    async def recover(self) -> None:
+        """Make the posts pending that nobody is sending any more: of a dead process, of a poster that was ended."""
+        await self._database.write(recover)
+
     async def due(self, now_ms: int | None = None, limit: int = 25) -> list[Delivery]:
         """Read the deliveries to attempt now; one that is being sent is not among them."""
         self._changed.clear()
         found = await self._database.read(due, self._now_ms() if now_ms is None else now_ms, limit)
         if len(found) == limit:
             self._changed.set()  # there may be more than this look returned
-        return found
+        return [self._with_age(delivery) for delivery in found]
 
     async def of_job(self, job_id: int) -> Delivery | None:
         """Read one job's delivery; None while the job is not settled."""
-        return await self._database.read(_of_job, job_id)
+        found = await self._database.read(_of_job, job_id)
+        return None if found is None else self._with_age(found)
+
+    def _with_age(self, delivery: Delivery) -> Delivery:
+        first = self._first_tries.get(delivery.job_id)
+        return delivery if first is None else replace(delivery, first_attempt_age_ms=self._elapsed_ms() - first)
 
     async def mark_sending(self, job_id: int) -> bool:
         """Record, before the request goes out, that it does; return False when it must not be sent: not pending."""
-        return await self._mark(mark_sending, job_id, self._now_ms())
+        began = self._elapsed_ms()
+        attempt = await self._database.write(mark_sending, job_id, self._now_ms())
+        if attempt == 1:
+            self._first_tries[job_id] = began
+        return attempt > 0
 
     async def mark_sent(self, job_id: int, message_id: int | None) -> bool:
         """Record that the post arrived, also when it was found in the channel's history."""
         sent = await self._mark(mark_sent, job_id, message_id)
+        self._first_tries.pop(job_id, None)
         log.info("job=%d sent", job_id)
         return sent
 
@@ -141,6 +170,7 @@ class Deliveries:
             where job_id = :job and state in ('pending', 'sending') returning job_id
         """
         dead = await self._mark(fetch, sql, {"job": job_id, "error": error})
+        self._first_tries.pop(job_id, None)
         log.warning("job=%d delivery dead: %s", job_id, error)
         return dead
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.queue.database import Statements
 from bot.queue.estimates import kind_for
-from bot.queue.job import Job, JobState, Limits, NewJob, QueueFull, QueuePosition
+from bot.queue.job import Job, JobState, Limits, NewJob, PictureReleased, QueueFull, QueuePosition
 from bot.queue.rows import JOB_COLUMNS, job_from, request_values, select_jobs
 from generator.variants import Variant
 
@@ -64,24 +64,31 @@ AHEAD_SQL = """
 
 
 def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, Variant], now_ms: int) -> Job:
-    """Insert a request, or find the job that its key already has. Raises QueueFull when a limit is reached."""
+    """Insert a request, or find the job that its key already has. Raises QueueFull, PictureReleased."""
     scopes = (("user", limits.queued_per_user), ("guild", limits.queued_per_guild))
     who: dict[str, Any] = {"key": new.key, "user": new.user_id, "guild": new.route.guild_id}
     known, *counts, start = db.execute(
         _ADMIT_SQL, who | {f"{scope}_limit": limit for scope, limit in scopes}
     ).fetchone()
     if known is not None:
-        [job] = select_jobs(db, "where id = :id", {"id": known})
-        return job
+        [row] = db.execute(f"select {JOB_COLUMNS} from job where id = ?", (known,)).fetchall()
+        return job_from(row)
     for (scope, limit), count in zip(scopes, counts, strict=True):
         if limit and count >= limit:
             raise QueueFull(scope, limit)
+    if new.of_job is not None and not _holds_picture(db, new.of_job, new.picture):
+        raise PictureReleased(f"job {new.of_job} has let go of {new.picture}")
     kind_id, cost_ms = kind_for(db, new.settings, variants)
     tag = start + max(1, cost_ms * 100 // new.share)
     tags = {"start": start, "tag": tag, "kind": kind_id, "cost": cost_ms, "now": now_ms}
     [(job_id,)] = db.execute(_INSERT_SQL, who | tags | request_values(new)).fetchall()
     db.execute(_JOIN_LANE_SQL, (new.user_id, tag, job_id))
     return _queued_job(job_id, new)
+
+
+def _holds_picture(db: Statements, job_id: int, picture: str) -> bool:
+    """Tell whether a job's row still keeps the picture, so that nothing deletes its file before this transaction."""
+    return bool(db.execute("select 1 from job where id = ? and picture = ?", (job_id, picture)).fetchall())
 
 
 def _queued_job(job_id: int, new: NewJob) -> Job:

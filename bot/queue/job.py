@@ -21,6 +21,11 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def running_ms() -> int:
+    """Return the milliseconds since the machine's start, sleep included: a clock that nobody sets."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
 class JobState(StrEnum):
     """Where a job's execution stands."""
 
@@ -89,6 +94,8 @@ class NewJob:
     settings: ClipSettings
     picture: str
     """the conditioning image's name in the spool"""
+    of_job: int | None = None
+    """the job whose picture this takes, for a variation: it is refused when that one has let go of the picture"""
     share: int = 100
     """the person's share of the GPU, in percent of one ordinary share"""
     notes: tuple[Note, ...] = ()
@@ -141,9 +148,13 @@ class Delivery:
     state: DeliveryState
     nonce: str
     """the same for every attempt to post: Discord drops a repeat of it for a few minutes"""
+    may_have_arrived: bool = False
+    """whether an earlier attempt began, in this process, in one that died, or after the copy that was restored"""
     attempts: int = 0
     first_attempt_ms: int | None = None
     """when the first attempt to post began"""
+    first_attempt_age_ms: int | None = None
+    """how long ago that was, by a clock that nobody sets; None: another process made it, or nobody yet"""
     message_id: int | None = None
     error: str | None = None
     stalls: int = 0
@@ -167,6 +178,10 @@ class QueueFull(Exception):
         super().__init__(f"the {scope} limit of {limit} waiting jobs is reached")
         self.scope = scope
         self.limit = limit
+
+
+class PictureReleased(Exception):
+    """The job whose picture a variation takes keeps it no longer: its file is deleted, or will be at once."""
 
 
 class CancelOutcome(StrEnum):

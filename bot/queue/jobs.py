@@ -15,7 +15,8 @@ from bot.queue.database import Database, Statements, fetch
 from bot.queue.deliveries import Deliveries
 from bot.queue.estimates import learn
 from bot.queue.job import CancelOutcome, Job, JobState, Limits, NewJob, Outcome, QueuePosition, rendered_outcome
-from bot.queue.rows import outcome_values, select_jobs
+from bot.queue.opening.set_aside import set_aside, set_aside_unreadable
+from bot.queue.rows import Unreadable, outcome_values, select_jobs
 from generator.errors import RenderCrashed, RenderError
 from generator.protocol import Rendered
 from generator.variants import Variant
@@ -95,6 +96,17 @@ def cancel(db: Statements, job_id: int, now_ms: int) -> CancelOutcome:
     return CancelOutcome.QUEUED_CANCELLED
 
 
+def claim(db: Statements, limits: Limits, now_ms: int) -> tuple[Job | None, list[int]]:
+    """Start an attempt of the next job that can be read; return it, and the jobs before it that were set aside."""
+    unreadable: list[int] = []
+    while True:
+        try:
+            return fair_queue.claim(db, limits, now_ms), unreadable
+        except Unreadable as error:
+            set_aside(db, error.job_id, now_ms)
+            unreadable.append(error.job_id)
+
+
 def recover(db: Statements, now_ms: int) -> list[Job]:
     """Queue again what a dead process was running, without a strike, and make its unfinished posts pending."""
     deliveries.recover(db)
@@ -122,10 +134,12 @@ class Jobs:
         self._now_ms = now_ms
         self._work = asyncio.Event()
         self._settled_ms = 0
+        self._untold: list[int] = []
+        self._tell_of_set_aside: Callable[[int], None] = self._untold.append
         self.executors = 1
 
     async def enqueue(self, new: NewJob) -> Job:
-        """Accept a request; the same key twice is the same job. Raises QueueFull, StoreFull."""
+        """Accept a request; the same key twice is the same job. Raises QueueFull, PictureReleased, StoreFull."""
         job = await self._write(fair_queue.enqueue, new, self._limits, self._variants)
         settings = job.settings
         log.info(
@@ -144,19 +158,21 @@ class Jobs:
         A claim whose awaiting task is cancelled gives its job back.
         """
         self._work.clear()  # before the transaction, so that a job accepted during it is not missed
-        claiming = self._database.start_write(fair_queue.claim, self._limits, self._now_ms())
+        claiming = self._database.start_write(claim, self._limits, self._now_ms())
         try:
-            job = await asyncio.shield(claiming)
+            job, unreadable = await asyncio.shield(claiming)
         except asyncio.CancelledError:
             self._database.track(asyncio.create_task(self._return_claim(claiming)))
             raise
+        self._note_set_aside(unreadable)
         if job is not None:
             self._work.set()
             log.info("job=%d running attempt=%d", job.id, job.attempt)
         return job
 
-    async def _return_claim(self, claiming: asyncio.Future[Job | None]) -> None:
-        job = await claiming
+    async def _return_claim(self, claiming: asyncio.Future[tuple[Job | None, list[int]]]) -> None:
+        job, unreadable = await claiming
+        self._note_set_aside(unreadable)
         if job is not None:
             await self.give_back(job, counts=False)
 
@@ -216,11 +232,24 @@ class Jobs:
 
         Returns those jobs. Call it once, at start: this process holds the folder's lock, so no other one runs anything.
         """
+        self._note_set_aside(await self._write(set_aside_unreadable))
         jobs = await self._write(recover)
         for job in jobs:
             log.info("job=%d %s after a restart attempt=%d", job.id, job.state, job.attempt)
         self._wake()
         return jobs
+
+    def tell_of_set_aside(self, tell: Callable[[int], None]) -> None:
+        """Call `tell` with each job that was set aside because its row cannot be read, earlier ones first."""
+        self._tell_of_set_aside = tell
+        while self._untold:
+            tell(self._untold.pop(0))
+
+    def _note_set_aside(self, job_ids: list[int]) -> None:
+        for job_id in job_ids:
+            log.error("job=%d cannot be read, and was set aside", job_id)
+            self._tell_of_set_aside(job_id)
+            self._deliveries.wake()
 
     async def _write(self, function: Callable[..., T], *args: object) -> T:
         """Run a transaction whose last argument is the time. Raises StoreFull and what `function` raises."""

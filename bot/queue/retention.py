@@ -17,6 +17,10 @@ log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 500
 """bounds how long one sweep holds the connection that writes"""
+KINDS_KEPT = 500
+"""measured kinds of render that no kept job has: the newest of them"""
+KINDS_AT_ONCE = 100
+"""each deletion looks through all jobs for one of its kind"""
 _HOUR_MS = 3_600_000
 
 
@@ -151,16 +155,20 @@ class Retention:
     async def sweep(self, now_ms: int | None = None, *, clip_hours: int = 24, row_days: int = 30) -> list[str]:
         """Delete what is older than that, a bounded part at a time; return the spool's files to delete.
 
-        When the full disk refuses, the rest is left for the next sweep.
+        When the full disk refuses, the rest is left for the next sweep. What ended later than `now_ms` by a clock that
+        was ahead counts as ended now.
         """
         now = self._now_ms() if now_ms is None else now_ms
         holding = await self._database.read(holding_files_before, now - clip_hours * _HOUR_MS)
         answered = await self._database.read(_answered_before, now - row_days * 24 * _HOUR_MS)
         names: set[str] = set()
         try:
+            sql = "update job set finished_ms = :now where finished_ms > :now + :hour"
+            await self._database.write(fetch, sql, {"now": now, "hour": _HOUR_MS})
             names.update(await self._database.write(release_files, holding))
             names.update(await self._database.write(_delete_rows, answered))
             await self._delete_idle_lanes()
+            await self._delete_old_kinds()
             await self._database.checkpoint()
         except StoreFull as error:
             log.warning("the sweep waits for free space: %s", error)
@@ -174,3 +182,14 @@ class Retention:
                 or not exists (select 1 from job where job.user_id = lane.user_id))
         """
         await self._database.write(fetch, sql)
+
+    async def _delete_old_kinds(self) -> None:
+        """Delete the kinds of render that no kept job has and that taught nothing, and of the others the oldest."""
+        unused = "select id from kind where id not in (select kind_id from job)"
+        sql = f"""
+            delete from kind where id in (
+              select id from kind where id in ({unused}) and (recent = '[]' or id not in (
+                select id from kind where id in ({unused}) and recent <> '[]' order by id desc limit :kept))
+              order by id limit :most)
+        """
+        await self._database.write(fetch, sql, {"kept": KINDS_KEPT, "most": KINDS_AT_ONCE})

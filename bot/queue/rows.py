@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bot.queue.database import Statements
 from bot.queue.job import Job, JobState, NewJob, Outcome, Route
 from generator.clip import ClipSettings
+from generator.errors import SettingsError
 from generator.protocol import Note
 
 JOB_COLUMNS = (
     "id, key, user_id, state, attempt, cancel_requested, card_message_id, "
     "picture, clip, master, route, settings, notes, failure, facts"
 )
+
+log = logging.getLogger(__name__)
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 _ROUTE_FIELDS = tuple(field.name for field in dataclasses.fields(Route))
@@ -61,28 +65,74 @@ def notes_from(text: str) -> tuple[Note, ...]:
     return tuple(Note(kind, data) for kind, data in json.loads(text))
 
 
+class Unreadable(Exception):
+    """The row of a job holds what this version does not understand."""
+
+    def __init__(self, job_id: int, why: Exception) -> None:
+        super().__init__(f"job {job_id} cannot be read: {type(why).__name__}: {why}")
+        self.job_id = job_id
+
+
 def job_from(row: Sequence[Any]) -> Job:
-    """Read a row of JOB_COLUMNS. A key in the route that this version does not know is ignored."""
-    route = {name: value for name, value in json.loads(row[10]).items() if name in _ROUTE_FIELDS}
-    return Job(
-        id=row[0],
-        key=row[1],
-        user_id=row[2],
-        state=JobState(row[3]),
-        attempt=row[4],
-        cancel_requested=bool(row[5]),
-        card_message_id=row[6],
-        picture=row[7],
-        clip=row[8],
-        master=row[9],
-        route=Route(**route),
-        settings=ClipSettings.from_json(json.loads(row[11])),
-        notes=notes_from(row[12]),
-        failure=None if row[13] is None else json.loads(row[13]),
-        facts=None if row[14] is None else json.loads(row[14]),
-    )
+    """Read a row of JOB_COLUMNS. A key in the route that this version does not know is ignored. Raises Unreadable."""
+    try:
+        return Job(
+            id=row[0],
+            key=row[1],
+            user_id=row[2],
+            state=JobState(row[3]),
+            attempt=row[4],
+            cancel_requested=bool(row[5]),
+            card_message_id=row[6],
+            picture=row[7],
+            clip=row[8],
+            master=row[9],
+            route=_route_from(row[10]),
+            settings=ClipSettings.from_json(json.loads(row[11])),
+            notes=_known_notes(row[12]),
+            failure=_object_from(row[13]),
+            facts=_object_from(row[14]),
+        )
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, SettingsError) as error:
+        raise Unreadable(row[0], error) from error
+
+
+def _route_from(text: str) -> Route:
+    route = Route(**{name: value for name, value in json.loads(text).items() if name in _ROUTE_FIELDS})
+    if not all(isinstance(number, int) for number in (route.application_id, route.channel_id, route.guild_id or 0)):
+        raise TypeError("an id in the route is no number")
+    return route
+
+
+def _known_notes(text: str) -> tuple[Note, ...]:
+    notes = notes_from(text)
+    if not all(isinstance(note.kind, str) and isinstance(note.data, dict) for note in notes):
+        raise TypeError("a note is no kind with its data")
+    return notes
+
+
+def _object_from(text: str | None) -> dict[str, Any] | None:
+    found = None if text is None else json.loads(text)
+    if found is not None and not isinstance(found, dict):
+        raise TypeError("no JSON object")
+    return found
+
+
+def readable_part(name: str, text: str) -> str | None:
+    """Return the text of the column `route` or `settings` when it can be read by itself, else None."""
+    try:
+        _route_from(text) if name == "route" else ClipSettings.from_json(json.loads(text))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, SettingsError):
+        return None
+    return text
 
 
 def select_jobs(db: Statements, tail: str, parameters: Mapping[str, Any] | None = None) -> list[Job]:
-    """Read the jobs that `tail` selects: the text behind "from job"."""
-    return [job_from(row) for row in db.execute(f"select {JOB_COLUMNS} from job {tail}", parameters or {}).fetchall()]
+    """Read the jobs that `tail` selects: the text behind "from job". What cannot be read is left out."""
+    found = []
+    for row in db.execute(f"select {JOB_COLUMNS} from job {tail}", parameters or {}).fetchall():
+        try:
+            found.append(job_from(row))
+        except Unreadable as error:
+            log.debug("%s", error)
+    return found

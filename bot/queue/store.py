@@ -1,6 +1,7 @@
 """JobStore: opens and closes the database, and holds one store for each theme. Knows no Discord.
 
-Each public method of a theme is one transaction. The themes are in `jobs`, `deliveries` and `retention`; what the
+Each public method of a theme is one transaction. The themes are in `jobs`, `deliveries`, `retention` and
+`opening.recheck`; what the
 operator switched is in `Settings` below.
 """
 
@@ -12,8 +13,9 @@ from typing import Self
 
 from bot.queue.database import Database, fetch, fetch_one
 from bot.queue.deliveries import Deliveries
-from bot.queue.job import Limits, wall_clock_ms
+from bot.queue.job import Limits, running_ms, wall_clock_ms
 from bot.queue.jobs import Jobs
+from bot.queue.opening.recheck import Recheck
 from bot.queue.retention import Retention
 from generator.variants import BUILT_IN, Variant
 
@@ -22,13 +24,22 @@ class JobStore:
     """Every accepted request, on disk before the call that accepts it returns."""
 
     def __init__(
-        self, database: Database, limits: Limits, variants: Mapping[str, Variant], now_ms: Callable[[], int]
+        self,
+        database: Database,
+        limits: Limits,
+        variants: Mapping[str, Variant],
+        now_ms: Callable[[], int],
+        elapsed_ms: Callable[[], int] = running_ms,
     ) -> None:
         self.database = database
         """for statements of one's own: the tests look at rows through it"""
-        self.deliveries = Deliveries(database, now_ms)
+        self.now_ms = now_ms
+        self.elapsed_ms = elapsed_ms
+        """the milliseconds of a clock that nobody sets"""
+        self.deliveries = Deliveries(database, now_ms, elapsed_ms)
         self.jobs = Jobs(database, self.deliveries, limits, variants, now_ms)
         self.retention = Retention(database, now_ms)
+        self.recheck = Recheck(database, now_ms)
         self.settings = Settings(database)
 
     @classmethod
@@ -40,9 +51,10 @@ class JobStore:
         variants: Mapping[str, Variant] = BUILT_IN,
         executors: int = 1,
         now_ms: Callable[[], int] = wall_clock_ms,
+        elapsed_ms: Callable[[], int] = running_ms,
     ) -> Self:
         """Lock and open the data folder. Raises StoreLocked, StoreTooNew, StoreError. Call `jobs.recover` next."""
-        store = cls(await Database.open(folder), limits or Limits(), variants, now_ms)
+        store = cls(await Database.open(folder), limits or Limits(), variants, now_ms, elapsed_ms)
         store.jobs.executors = executors
         return store
 

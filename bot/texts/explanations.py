@@ -133,6 +133,14 @@ def storm_text(error: ExecutorLost, others_go_on: bool) -> str:
     )
 
 
+def unreadable_text(job_id: int) -> str:
+    """Return what the owners read about a job whose row this version does not understand."""
+    return (
+        f"Job {job_id} could not be read from the database, so it has failed; everything else goes on. "
+        "A newer version may have written it. What it held is kept in the table `set_aside`."
+    )
+
+
 _DEAD: dict[str, str] = {
     DeadReason.CHANNEL_GONE: "The channel it was meant for is gone.",
     DeadReason.THREAD_CLOSED: "The thread it was meant for is closed.",

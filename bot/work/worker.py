@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
-from bot.queue.database import StoreFull
+from bot.queue.database import StoreDamaged, StoreError
 from bot.queue.job import Job
 from bot.queue.spool import Spool, SpoolFull
 from bot.queue.store import JobStore
@@ -153,8 +153,9 @@ class Worker:
             await asyncio.wait({render})
         except asyncio.CancelledError:
             render.cancel()
-            with contextlib.suppress(StoreFull):  # then `recover` gives it back at the next start
-                await self._store.jobs.give_back(job, counts=False)
+            with contextlib.suppress(StoreError, TimeoutError):  # then `recover` gives it back at the next start
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self._store.jobs.give_back(job, counts=False)
             await asyncio.wait({render}, timeout=STOP_SECONDS)
             self._crew.progress.pop((job.id, job.attempt), None)
             raise
@@ -163,11 +164,20 @@ class Worker:
             self._crew.changed()
         try:
             await self._conclude(job, render)
+        except (_Closed, StoreDamaged):
+            raise
+        except Exception as error:
+            log.error("job=%d could not be concluded", job.id, exc_info=error)
+            crashed = RenderCrashed(str(error), type=type(error).__name__)
+            await self._insist(partial(self._store.jobs.give_back, job, counts=True, error=crashed))
         finally:
             self._crew.progress.pop((job.id, job.attempt), None)
             self._on_change(job.id)
 
     async def _render(self, job: Job) -> Rendered:
+        kept = await self._store.jobs.get(job.id)
+        if kept is None or kept.cancel_requested:  # forgotten or cancelled before this worker could be told
+            raise asyncio.CancelledError
         paths = self._spool.attempt_paths(job)
         request = RenderRequest(
             job=job.id,

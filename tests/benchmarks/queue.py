@@ -18,7 +18,7 @@ from typing import Any
 from bot.queue import fair_queue
 from bot.queue.database import PRAGMAS, transaction
 from bot.queue.job import Limits
-from bot.queue.migrations import migrate, scripts
+from bot.queue.opening.migrations import migrate, scripts
 from bot.queue.store import JobStore
 from generator.variants import BUILT_IN
 from tests.benchmarks.queue_systems import Direct, Huey, Litequeue, Ours, OursDirect, PersistQueue, Threaded, new_job

@@ -17,7 +17,7 @@ from huey import SqliteHuey
 from bot.queue import fair_queue, jobs
 from bot.queue.database import PRAGMAS, transaction
 from bot.queue.job import Job, Limits, NewJob, Route, rendered_outcome
-from bot.queue.migrations import migrate, scripts
+from bot.queue.opening.migrations import migrate, scripts
 from bot.queue.rows import request_values, to_text
 from bot.queue.store import JobStore
 from generator.clip import ClipSettings

@@ -5,18 +5,33 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from typer.testing import CliRunner
 
+from bot.__main__ import app
 from bot.app import Parts, StartError, run_bot
 from bot.config import Config
+from bot.edge.delivery import Poster
+from bot.edge.http_errors import AttemptResult
+from bot.queue.database import StoreBusy, StoreDamaged, StoreFull
+from bot.queue.job import Delivery, Job
 from bot.sandbox.demo import running_bot
+from bot.sandbox.faults import Delay
 from bot.sandbox.server import Sandbox
+from bot.sandbox.world.standard import BEN, DIRECT_BEN, GENERAL
+from bot.work.supervise import keep_going
 from generator.backend.local_backend import LocalBackend
+from tests.support.edge import POSTS, hanging, running_edge, until, words
+from tests.support.fakes import FakeBackend
 from tests.support.jobs import new_job, opened
 
 
@@ -44,6 +59,115 @@ async def test_a_loop_that_ends_by_itself_ends_the_bot(tmp_path: Path) -> None:
         _, said = await asyncio.wait_for(bot.communicate(), 30)
     assert bot.returncode == 1
     assert b"one of the bot's loops ended by itself" in said
+
+
+async def _say(folder: Path, sandbox: Sandbox) -> tuple[int | None, str]:
+    """Start the bot as a program; return its exit status and what it said."""
+    environment = os.environ | sandbox.environment() | {"VIVANT_CONFIG": os.devnull, "VIVANT_DATA_DIR": str(folder)}
+    bot = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "run"), env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await asyncio.wait_for(bot.communicate(), 30)
+    return bot.returncode, said.decode()
+
+
+async def test_a_database_that_cannot_be_used_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        (tmp_path / "vivant.db").write_bytes(b"holiday pictures" * 1000)
+        status, said = await _say(tmp_path, sandbox)
+    assert status == os.EX_CONFIG
+    assert "cannot be opened: file is not a database" in said
+    assert "Traceback" not in said
+
+
+async def test_damage_that_a_loop_meets_ends_the_bot_with_a_sentence(tmp_path: Path) -> None:
+    class Damaged(Poster):
+        async def run(self) -> None:
+            raise ExceptionGroup("", [StoreDamaged("vivant.db cannot be opened: a damaged page.")])
+
+    async with Sandbox() as sandbox:
+        config = Config(token=sandbox.token, data_dir=tmp_path, proxy=sandbox.proxy_url)
+        parts = Parts(
+            backend=lambda *args, **options: FakeBackend(),
+            poster=Damaged,
+            connector=lambda: aiohttp.TCPConnector(ssl=sandbox.client_tls()),
+        )
+        with pytest.raises(StartError, match="a damaged page"):
+            await asyncio.wait_for(run_bot(config, parts), 30)
+
+
+async def test_a_loop_that_meets_a_surprise_goes_on(tmp_path: Path) -> None:
+    class Surprised(Poster):
+        runs = 0
+
+        async def run(self) -> None:
+            Surprised.runs += 1
+            if Surprised.runs == 1:
+                raise KeyError("a bug")
+            await super().run()
+
+    keep = partial(keep_going, pause=lambda seconds: asyncio.sleep(0))
+    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox, poster=Surprised, keep_going=keep) as edge:
+        await edge.animate()
+        await edge.delivered()
+    assert Surprised.runs == 2
+
+
+async def test_what_was_being_sent_when_the_poster_met_a_surprise_arrives_once(tmp_path: Path) -> None:
+    class Surprised(Poster):
+        surprises = 0
+
+        async def attempt(self, job: Job, delivery: Delivery) -> tuple[AttemptResult, str | None]:
+            if job.id == 2 and Surprised.surprises == 0:
+                Surprised.surprises += 1
+                raise KeyError("a bug outside of what an attempt catches")
+            return await super().attempt(job, delivery)
+
+    keep = partial(keep_going, pause=lambda seconds: asyncio.sleep(0))
+    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox, poster=Surprised, keep_going=keep) as edge:
+        sandbox.faults.add(Delay(1.0), *POSTS)
+        await edge.queued()
+        await edge.delivered(1, "sending")
+        await edge.queued(channel=GENERAL)
+        for number in (1, 2):
+            await edge.delivered(number)
+        assert Surprised.surprises == 1
+        assert (await edge.delivered(1)).attempts == 2, "it was begun before, and once more"
+        assert (len(edge.clips()), len(edge.clips(channel=GENERAL))) == (1, 1)
+
+
+async def test_the_owner_is_told_of_a_row_that_cannot_be_read(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
+            await edge.queued()
+        with closing(sqlite3.connect(tmp_path / "vivant.db")) as db:
+            db.execute("update job set settings = json_set(settings, '$.format', 'hologram')")
+            db.commit()
+        async with running_edge(tmp_path, sandbox, config={"owners": [int(BEN)]}) as edge:
+            told = await until(lambda: words(edge.seen(actor=BEN, channel=DIRECT_BEN)), "a word to the owner")
+            await edge.delivered()
+            assert "Job 1 could not be read" in told
+            await until(lambda: "No clip this time" in words(edge.seen()[0]), "a word to its person")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (StartError("mend this"), os.EX_CONFIG),
+        (StoreFull("make room"), os.EX_TEMPFAIL),
+        (StoreBusy("end that"), os.EX_TEMPFAIL),
+    ],
+)
+def test_the_exit_status_tells_a_service_manager_whether_another_start_may_help(
+    error: Exception, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(config: Config) -> None:
+        raise error
+
+    monkeypatch.setattr("bot.app.run_bot", fail)
+    monkeypatch.setenv("VIVANT_CONFIG", os.devnull)
+    done = CliRunner().invoke(app, ["run"])
+    assert (done.exit_code, done.output.strip()) == (status, str(error))
 
 
 class Enough(Exception):

@@ -18,7 +18,7 @@ import pytest
 from bot.queue import deliveries, fair_queue, jobs, retention
 from bot.queue.database import PRAGMAS, transaction
 from bot.queue.job import Job, JobState, Limits, NewJob, Outcome, Route
-from bot.queue.migrations import migrate, scripts
+from bot.queue.opening.migrations import migrate, scripts
 from generator.clip import ClipSettings
 from generator.variants import BUILT_IN
 from tests.support.recording_vfs import RecordingVFS, power_cuts

@@ -32,6 +32,7 @@ from bot.sandbox.world.world import World
 from bot.work.switches import Switches
 from generator.picture.intake import PictureChild
 from tests.support.fakes import Act, FakeBackend
+from tests.support.jobs import require_agreement
 
 POSTS = ("POST", "/channels/*/messages")
 """the requests with which the bot posts a message, for a FaultScript"""
@@ -140,6 +141,15 @@ class Edge:
         """Return the messages a person sees."""
         return self.world.messages_for(actor, channel)
 
+    def card(self, job: Job, *, actor: str = ADA) -> Json:
+        """Return a job's card as a person sees it."""
+        [card] = [
+            item
+            for item in self.seen(actor=actor, channel=str(job.route.channel_id))
+            if item["id"] == str(job.card_message_id)
+        ]
+        return card
+
     def clips(self, *, actor: str = ADA, channel: str = PICTURES) -> list[Json]:
         """Return the messages with a clip."""
         return [item for item in self.seen(actor=actor, channel=channel) if clip_of(item)]
@@ -245,6 +255,7 @@ async def running_edge(
         async with _running(*bot.loops()):
             await sandbox.gateway.online.wait()
             yield Edge(sandbox, fake, clock, bot.services, bot.client, rests)
+    require_agreement(folder)
 
 
 @contextlib.asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 from bot.queue.database import Statements
 from bot.queue.job import Job, Limits, NewJob, Route, wall_clock_ms
-from bot.queue.migrations import migrate, scripts
+from bot.queue.opening.migrations import migrate, scripts
 from bot.queue.store import JobStore
 from generator.clip import ClipSettings
 from generator.protocol import Rendered
@@ -61,12 +62,19 @@ def in_memory() -> sqlite3.Connection:
 async def opened(
     folder: Path, limits: Limits | None = None, now_ms: Callable[[], int] = wall_clock_ms, **options: Any
 ) -> AsyncIterator[JobStore]:
-    """Open a store for a while."""
+    """Open a store for a while; at the end its tables must agree with each other, whatever the test is about."""
     store = await JobStore.open(folder, limits=limits, now_ms=now_ms, **options)
     try:
         yield store
     finally:
         await store.close()
+    require_agreement(folder)
+
+
+def require_agreement(folder: Path) -> None:
+    """Assert that the tables in a data folder agree with each other. Nobody may use it meanwhile."""
+    with contextlib.closing(sqlite3.connect(folder / "vivant.db", isolation_level=None)) as db:
+        assert faults(db) == []
 
 
 async def claimed(store: JobStore) -> Job:
@@ -90,17 +98,28 @@ def failure(job: Job) -> dict[str, Any]:
 
 
 def faults(db: Statements) -> list[object]:
-    """Find every row in which lanes or outbox disagree with the jobs, and everything that SQLite finds broken."""
+    """Find every row in which lanes, kinds or outbox disagree with the jobs, and all that SQLite finds broken."""
     lanes = """
         select user_id from lane l where
           running <> (select count(*) from job j where j.user_id = l.user_id and state = 'running')
-          or head_id is not
-            (select id from job j where j.user_id = l.user_id and state = 'queued' order by tag, id limit 1)
+          or (head_tag, head_id) is not
+            (select tag, id from job j where j.user_id = l.user_id and state = 'queued' order by tag, id limit 1)
+          or served < (select max(tag) from job j where j.user_id = l.user_id and state = 'running')
     """
     settled = """
         select id from job where
           (state in ('rendered', 'failed', 'cancelled')) <> exists (select 1 from outbox where job_id = id)
     """
+    orphaned = "select job_id from outbox where job_id not in (select id from job)"
+    unkind = "select id from job where kind_id not in (select id from kind)"
+    ahead = """
+        select id from job where (state = 'running' and start_tag > (select value from meta where key = 'vtime'))
+          or (state = 'running') <> (started_ms is not null and finished_ms is null) or tag <= start_tag
+    """
     homeless = "select id from job where user_id not in (select user_id from lane)"
     integrity = "select integrity_check from pragma_integrity_check where integrity_check <> 'ok'"
-    return [row for sql in (lanes, settled, homeless, integrity) for row in db.execute(sql).fetchall()]
+    return [
+        row
+        for sql in (lanes, settled, orphaned, unkind, ahead, homeless, integrity)
+        for row in db.execute(sql).fetchall()
+    ]

@@ -156,6 +156,27 @@ async def test_a_clock_that_was_ahead_at_the_post_leaves_one_clip(sandbox: Sandb
         await require_one_clip(edge)
 
 
+@pytest.mark.parametrize("behind_seconds", [10 * MINUTES, 9 * MINUTES, 3600])
+async def test_a_clock_that_is_behind_at_the_start_leaves_one_clip(
+    sandbox: Sandbox, tmp_path: Path, behind_seconds: int
+) -> None:
+    """A machine that was resumed: ten minutes have passed, and its clock says that none did, or one, or fewer."""
+    await _crash_after_posting(sandbox, tmp_path)
+    sandbox.world.clock.advance(10 * MINUTES)
+    async with running_edge(tmp_path, sandbox, ahead_ms=(10 * MINUTES - behind_seconds) * 1000) as edge:
+        await require_one_clip(edge)
+
+
+async def test_without_the_look_up_a_clock_that_is_behind_at_the_start_is_a_second_clip(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    await _crash_after_posting(sandbox, tmp_path)
+    sandbox.world.clock.advance(10 * MINUTES)
+    async with running_edge(tmp_path, sandbox, posting=WithoutLookUp) as edge:
+        await edge.delivered(timeout=30)
+        assert len(edge.clips()) == 2
+
+
 async def _crash_after_posting(sandbox: Sandbox, folder: Path, **more: Any) -> None:
     """Stop everything once the post is accepted and its reply withheld."""
     sandbox.faults.add(LoseReply(), *POSTS)
@@ -286,7 +307,10 @@ async def test_one_poisoned_delivery_stops_no_other_and_is_tried_again(sandbox: 
 
 async def test_without_the_catch_all_the_same_poison_stops_the_poster(sandbox: Sandbox, tmp_path: Path) -> None:
     with pytest.raises(ExceptionGroup):
-        async with running_edge(tmp_path, sandbox, poster=CatchesNothing, posting=Poisoned) as edge:
+        unguarded: Any = lambda name, loop: loop()  # noqa: E731
+        async with running_edge(
+            tmp_path, sandbox, poster=CatchesNothing, posting=Poisoned, keep_going=unguarded
+        ) as edge:
             await edge.queued()
             await edge.queued()
             with pytest.raises(AssertionError):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from bot.queue.database import Statements, StoreError, StoreLocked, StoreTooNew
+from bot.queue.database import Statements, StoreBusy, StoreDamaged, StoreError, StoreLocked, StoreTooNew, fetch
+from bot.queue.faults import Patience
+from bot.queue.job import JobState, Limits
+from bot.queue.opening.checks import APPLICATION_ID
 from bot.queue.store import JobStore
 from tests.support.jobs import new_job, opened
 
@@ -44,12 +50,186 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path:
     db.close()
 
 
-async def test_a_file_that_is_no_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "vivant.db").write_bytes(b"holiday pictures" * 1000)
+def no_database(path: Path) -> None:
+    path.write_bytes(b"holiday pictures" * 1000)
+
+
+def truncated(path: Path) -> None:
+    with path.open("rb+") as file:
+        file.truncate(path.stat().st_size * 2 // 3)
+
+
+def a_damaged_page(path: Path) -> None:
+    """Write over the middle of the table of jobs."""
+    db = sqlite3.connect(path)
+    [(page,)] = db.execute("select rootpage from sqlite_schema where name = 'job'").fetchall()
+    [(size,)] = db.execute("pragma page_size").fetchall()
+    db.close()
+    with path.open("rb+") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xa5" * size)
+
+
+def a_foreign_database(path: Path) -> None:
+    path.unlink()
+    db = sqlite3.connect(path)
+    db.execute("create table songs (title text)")
+    db.close()
+
+
+def a_foreign_database_with_versions(path: Path) -> None:
+    a_foreign_database(path)
+    db = sqlite3.connect(path)
+    db.execute("pragma user_version = 1")
+    db.close()
+
+
+def a_foreign_application(path: Path) -> None:
+    db = sqlite3.connect(path)
+    db.execute("pragma application_id = 1196444487")  # GeoPackage's
+    db.close()
+
+
+def emptied(path: Path) -> None:
+    """Leave the version, and no table."""
+    path.unlink()
+    db = sqlite3.connect(path)
+    db.execute("pragma user_version = 2")
+    db.close()
+
+
+UNUSABLE: dict[Callable[[Path], None], str] = {
+    no_database: "cannot be opened: file is not a database",
+    truncated: "cannot be opened: ",
+    a_damaged_page: "cannot be opened: ",
+    a_foreign_database: "the database of another program",
+    a_foreign_database_with_versions: "the database of another program",
+    a_foreign_application: "the database of another program",
+    emptied: "the database of another program",
+}
+
+
+async def closed_store(folder: Path, jobs: int = 40) -> Path:
+    """Make a database with jobs, and close it."""
+    async with opened(folder, Limits(queued_per_user=0)) as store:
+        for _ in range(jobs):
+            await store.jobs.enqueue(new_job())
+    return folder / "vivant.db"
+
+
+@pytest.mark.parametrize("spoil", UNUSABLE, ids=[spoil.__name__ for spoil in UNUSABLE])
+async def test_a_file_that_cannot_be_used_is_refused_with_a_sentence_and_left_alone(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    path = await closed_store(tmp_path)
+    spoil(path)
+    before = path.read_bytes()
 
     for _ in range(2):  # the folder is free again after the first
-        with pytest.raises(StoreError, match="cannot be opened: file is not a database"):
+        with pytest.raises(StoreDamaged, match=UNUSABLE[spoil]) as refused:
             await JobStore.open(tmp_path)
+
+    assert path.read_bytes() == before
+    assert "\n" not in str(refused.value)
+
+
+async def test_the_same_file_unspoiled_opens(tmp_path: Path) -> None:
+    """The other side of the checks above, of a database of version 1 too: its header names nobody."""
+    path = await closed_store(tmp_path)
+    for application in (0, APPLICATION_ID):
+        db = sqlite3.connect(path)
+        db.execute(f"pragma application_id = {application}")
+        db.close()
+        async with opened(tmp_path) as store:
+            assert (await store.jobs.counts())[JobState.QUEUED] == 40
+        db = sqlite3.connect(path)
+        assert db.execute("pragma application_id").fetchall() == [(APPLICATION_ID,)]
+        db.close()
+
+
+async def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
+    (tmp_path / "vivant.db").touch()
+    async with opened(tmp_path) as store:
+        assert (await store.jobs.enqueue(new_job())).id == 1
+
+
+async def test_damage_that_is_met_later_is_named_too(tmp_path: Path) -> None:
+    path = await closed_store(tmp_path, jobs=400)
+    store = await JobStore.open(tmp_path)
+    await store.database.checkpoint()
+    a_damaged_page(path)
+    with pytest.raises(StoreDamaged, match="cannot be opened"):
+        await store.database.read(fetch, "select * from job")
+    await store.close()
+
+
+# -- a lock that another program holds ------------------------------------------------------------------------------
+
+
+@contextmanager
+def locked_by_another_program(folder: Path) -> Iterator[None]:
+    """Hold the lock for writing, as a person at the sqlite3 shell does."""
+    other = sqlite3.connect(folder / "vivant.db", isolation_level=None)
+    other.execute("begin immediate")
+    try:
+        yield
+    finally:
+        other.execute("rollback")
+        other.close()
+
+
+async def impatient(store: JobStore) -> None:
+    """Let SQLite itself wait for 20 ms instead of five seconds."""
+    await store.database.write(lambda db: db.execute("pragma busy_timeout = 20").fetchall())
+
+
+async def test_a_lock_held_for_long_delays_what_is_written_and_loses_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(tmp_path) as store:
+        await store.jobs.enqueue(new_job(1))
+        await impatient(store)
+        with locked_by_another_program(tmp_path):
+            claiming = asyncio.create_task(store.jobs.claim())
+            accepting = asyncio.create_task(store.jobs.enqueue(new_job(2)))
+            done, _ = await asyncio.wait({claiming, accepting}, timeout=0.2)
+            assert not done, "SQLite has given up several times by now"
+            assert (await store.jobs.counts())[JobState.QUEUED] == 1, "reading goes on"
+        claimed, accepted = await asyncio.wait_for(asyncio.gather(claiming, accepting), 20)
+        assert claimed is not None
+        assert (claimed.id, accepted.id) == (1, 2)
+    assert caplog.text.count("another program holds") == 1, "told once a minute"
+
+
+async def test_a_stop_waits_for_no_lock(tmp_path: Path) -> None:
+    store = await JobStore.open(tmp_path)
+    await impatient(store)
+    with locked_by_another_program(tmp_path):
+        accepting = asyncio.create_task(store.jobs.enqueue(new_job()))
+        await asyncio.sleep(0)
+        await asyncio.wait_for(store.close(), 20)
+        with pytest.raises(StoreBusy, match="Another program holds"):
+            await accepting
+
+
+async def test_a_start_waits_for_a_lock(tmp_path: Path) -> None:
+    await closed_store(tmp_path, jobs=1)
+    opening = None
+    with locked_by_another_program(tmp_path):
+        opening = asyncio.create_task(JobStore.open(tmp_path))
+        await asyncio.wait({opening}, timeout=0.2)
+        assert not opening.done()
+    store = await asyncio.wait_for(opening, 20)
+    assert await store.jobs.claim() is not None
+    await store.close()
+
+
+def test_only_a_lock_is_waited_for(tmp_path: Path) -> None:
+    """The negative control: any other error comes out at once."""
+    db = sqlite3.connect(tmp_path / "any.db", isolation_level=None)
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        Patience(tmp_path / "any.db").run(lambda connection: connection.execute("select * from nowhere"), db)
+    db.close()
 
 
 async def test_a_folder_that_cannot_be_made_is_refused_with_a_sentence(tmp_path: Path) -> None:

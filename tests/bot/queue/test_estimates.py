@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
+from statistics import median
 
 import pytest
 
-from bot.queue.estimates import estimate, kind_for, learn
-from generator.clip import ClipSettings
+from bot.queue.estimates import KEPT, estimate, kind_for, kind_of, learn, model_ms
+from generator.clip import ClipSettings, Shape
 from generator.variants import BUILT_IN
 from tests.support.jobs import in_memory
 
@@ -38,3 +40,56 @@ def test_the_range_holds_what_was_measured_and_narrows_with_it(recent: list[int]
 
     assert found.low_ms <= min(recent) <= found.cost_ms <= max(recent) <= found.high_ms
     assert found.high_ms - found.low_ms < (guess.high_ms - guess.low_ms) / 10
+
+
+def test_each_variant_learns_from_its_own_renders_alone() -> None:
+    with closing(in_memory()) as db:
+        waits, guess = kind_for(db, ClipSettings(variant="svd", steps=20), BUILT_IN)
+        measured, _ = kind_for(db, ClipSettings(variant="svd-xt", steps=10), BUILT_IN)
+
+        learn(db, measured, 1_000_000)
+
+        assert kind_for(db, ClipSettings(variant="svd", steps=20), BUILT_IN) == (waits, guess), "a kind that waited"
+        fresh = kind_for(db, ClipSettings(variant="svd", steps=40), BUILT_IN)[1]
+        assert fresh == model_ms(ClipSettings(variant="svd", steps=40), BUILT_IN), "a new kind"
+
+
+def test_an_unmeasured_kind_follows_the_middle_of_the_measured_ones() -> None:
+    """One kind that took very long, and one that took no time, say nothing about the others."""
+    with closing(in_memory()) as db:
+        for steps, factor in ((10, 2.0), (12, 2.0), (14, 2.0), (16, 50.0), (18, 0.01)):
+            settings = ClipSettings(steps=steps)
+            kind_id, _ = kind_for(db, settings, BUILT_IN)
+            learn(db, kind_id, int(factor * model_ms(settings, BUILT_IN)))
+        settings = ClipSettings(steps=20)
+        assert kind_for(db, settings, BUILT_IN)[1] == pytest.approx(2 * model_ms(settings, BUILT_IN), rel=0.01)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 9, 32])
+def test_the_middle_is_the_median_whatever_one_render_took(count: int) -> None:
+    usual = [20_000 + 10 * number for number in range(count)]
+    assert estimate(usual, 50_000, None).cost_ms == pytest.approx(median(usual), abs=10)
+    if count >= 3:
+        hung = [*usual[1:], 3_600_000]
+        assert estimate(hung, 50_000, None).cost_ms == pytest.approx(median(hung), abs=10)
+
+
+def test_only_the_newest_durations_count() -> None:
+    with closing(in_memory()) as db:
+        kind_id, _ = kind_for(db, ClipSettings(), BUILT_IN)
+        for took_ms in [100_000] * KEPT + [10_000] * KEPT:
+            learn(db, kind_id, took_ms)
+        assert kind_for(db, ClipSettings(), BUILT_IN) == (kind_id, 10_000)
+
+
+def test_what_a_kind_is_depends_on_all_that_decides_how_long_the_gpu_is_busy() -> None:
+    usual = ClipSettings()
+    others = [
+        replace(usual, variant="svd"),
+        replace(usual, shape=Shape.SQUARE),
+        replace(usual, frames=14),
+        replace(usual, steps=10),
+        replace(usual, min_guidance=1.0, max_guidance=1.0),
+    ]
+    assert len({kind_of(settings) for settings in (usual, *others)}) == 6
+    assert kind_of(replace(usual, seed=7, motion_bucket=1)) == kind_of(usual)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bot.queue.job import CancelOutcome, JobState, Limits, QueueFull
+from bot.queue.job import CancelOutcome, JobState, Limits, PictureReleased, QueueFull
 from bot.queue.store import JobStore
 from generator.errors import ExecutorLost, OutOfMemory
 from generator.protocol import Note
-from tests.support.jobs import claimed, kept, new_job, opened, rendered
+from tests.support.jobs import HOUR_MS, Clock, claimed, kept, new_job, opened, rendered
 
 
 async def test_a_request_comes_back_as_it_was_given(store: JobStore) -> None:
@@ -191,3 +193,116 @@ async def test_of_many_claims_at_once_each_job_is_claimed_once(tmp_path: Path) -
         jobs = await asyncio.gather(*(store.jobs.claim() for _ in range(40)))
 
         assert sorted(job.id for job in jobs if job) == list(range(1, 31))
+
+
+@pytest.mark.parametrize("gone", ["swept", "deleted", "forgotten", "server forgotten", "kept"])
+async def test_a_variation_is_refused_once_its_picture_is_let_go(tmp_path: Path, gone: str) -> None:
+    """The row lets go of the picture first, and its file is deleted after that: a look at the file comes too early."""
+    clock = Clock()
+    async with opened(tmp_path, now_ms=clock) as store:
+        first = await store.jobs.enqueue(new_job(1))
+        job = await claimed(store)
+        await store.jobs.settle_rendered(job, rendered(job))
+        await store.deliveries.mark_sending(1)
+        await store.deliveries.mark_sent(1, 5)
+        clock.now_ms += 25 * HOUR_MS
+        names: dict[str, Callable[[], Awaitable[list[str]]]] = {
+            "swept": store.retention.sweep,
+            "deleted": partial(store.retention.drop_files, 1),
+            "forgotten": partial(store.retention.forget_user, 1),
+            "server forgotten": partial(store.retention.forget_guild, 5),
+        }
+        deleted = await names[gone]() if gone in names else []
+        variation = replace(new_job(2, guild_id=6), picture=first.picture, of_job=first.id)
+        if gone == "kept":
+            assert (await store.jobs.enqueue(variation)).picture == first.picture
+            assert first.picture not in await store.retention.sweep()
+        else:
+            assert first.picture in deleted
+            with pytest.raises(PictureReleased):
+                await store.jobs.enqueue(variation)
+            assert await store.jobs.of_user(2) == []
+
+
+# -- filters: each with more than one person, server and state ------------------------------------------------------
+
+
+async def test_a_withdrawn_job_leaves_no_gap_in_the_queue(store: JobStore) -> None:
+    first, second = await store.jobs.enqueue(new_job(1)), await store.jobs.enqueue(new_job(1))
+    other = await store.jobs.enqueue(new_job(2))
+
+    assert await store.jobs.withdraw(first.id)
+    assert not await store.jobs.withdraw(first.id)
+
+    assert [(await claimed(store)).id for _ in range(2)] == [other.id, second.id]
+    assert await store.jobs.claim() is None
+    assert not await store.jobs.withdraw(second.id), "it runs"
+    assert (await kept(store, second.id)).state is JobState.RUNNING
+
+
+async def test_unanswered_are_a_persons_own_jobs_that_wait_run_or_are_not_delivered(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        for user_id in (1, 1, 1, 1, 2, 1):
+            await store.jobs.enqueue(new_job(user_id))
+        for job_id in (1, 2, 3, 5):
+            await store.jobs.cancel(job_id)
+        await store.deliveries.mark_sending(1)
+        await store.deliveries.mark_sent(1, 10)
+        await store.deliveries.mark_sending(2)
+        await store.deliveries.mark_dead(3, "channel-gone")
+        assert (await claimed(store)).id == 4
+
+        assert {job.id for job in await store.jobs.unanswered(1)} == {2, 4, 6}
+        assert [job.id for job in await store.jobs.unanswered(2)] == [5]
+        assert await store.jobs.unanswered(3) == []
+
+
+async def test_a_persons_jobs_come_newest_first_and_no_more_than_asked_for(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        for user_id in (1, 2, 1, 2, 1):
+            await store.jobs.enqueue(new_job(user_id))
+        assert [job.id for job in await store.jobs.of_user(1)] == [5, 3, 1]
+        assert [job.id for job in await store.jobs.of_user(2, limit=1)] == [4]
+
+
+async def test_limits_count_what_waits_of_this_person_and_of_this_server(tmp_path: Path) -> None:
+    async with opened(tmp_path, Limits(queued_per_user=1, queued_per_guild=2)) as store:
+        await store.jobs.enqueue(new_job(1, guild_id=5))
+        running = await claimed(store)
+        await store.jobs.enqueue(new_job(1, guild_id=5))  # the other one runs
+        await store.jobs.enqueue(new_job(2, guild_id=6))
+        await store.jobs.enqueue(new_job(3, guild_id=5))
+        with pytest.raises(QueueFull, match="guild"):
+            await store.jobs.enqueue(new_job(4, guild_id=5))
+        await store.jobs.enqueue(new_job(4, guild_id=6))
+        with pytest.raises(QueueFull, match="user"):
+            await store.jobs.enqueue(new_job(1, guild_id=None))
+        assert running.user_id == 1
+
+
+async def test_what_runs_comes_before_what_waits(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        for user_id in (1, 2, 3, 3):
+            await store.jobs.enqueue(new_job(user_id))
+        first, second = await claimed(store), await claimed(store)
+        await store.jobs.settle_cancelled(first)
+        assert [job.id for job in await store.jobs.active()] == [second.id, 3, 4]
+        assert [job.id for job in await store.jobs.waiting(limit=1)] == [3]
+        counts = await store.jobs.counts()
+        assert counts == {
+            JobState.QUEUED: 2,
+            JobState.RUNNING: 1,
+            JobState.CANCELLED: 1,
+            JobState.RENDERED: 0,
+            JobState.FAILED: 0,
+        }
+
+
+async def test_a_second_cancel_of_a_running_job_is_the_same_request(store: JobStore) -> None:
+    await store.jobs.enqueue(new_job(1))
+    other = await store.jobs.enqueue(new_job(2))
+    job = await claimed(store)
+    for _ in range(2):
+        assert await store.jobs.cancel(job.id) is CancelOutcome.RUNNING_REQUESTED
+    assert (await kept(store, job.id)).cancel_requested
+    assert not (await kept(store, other.id)).cancel_requested

@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 
 from bot.queue.job import DeliveryState, JobState
-from bot.queue.migrations import migrate, scripts
+from bot.queue.opening.migrations import migrate, scripts
 from generator.clip import Format, Loop
 from generator.protocol import Note
 from tests.support.jobs import Clock, opened

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.queue.database import Statements, fetch
+from bot.queue.job import DeliveryState, Job, JobState, Limits
+from bot.queue.retention import KINDS_AT_ONCE, KINDS_KEPT
 from bot.queue.store import JobStore
-from tests.support.jobs import HOUR_MS, Clock, claimed, kept, new_job, opened, rendered
+from tests.support.jobs import HOUR_MS, Clock, claimed, faults, kept, new_job, opened, rendered
 
 
 async def test_a_running_attempt_is_known_until_it_is_settled(store: JobStore) -> None:
@@ -104,3 +107,143 @@ async def test_forgetting_a_server_leaves_the_other_jobs_in_the_queue(store: Job
     await store.retention.forget_guild(5)
 
     assert (await claimed(store)).route.guild_id == 6
+
+
+async def test_kinds_of_render_do_not_pile_up(tmp_path: Path) -> None:
+    """Anybody can ask for new ones: each number of steps and frames is one."""
+    clock = Clock()
+    async with opened(tmp_path, Limits(queued_per_user=0), now_ms=clock) as store:
+        for number in range(KINDS_KEPT + 20):  # measured, and not needed by a job any more
+            await store.database.write(add_kind, f"measured-{number}", "[1000]")
+        for number in range(3 * KINDS_AT_ONCE // 2):
+            await store.database.write(add_kind, f"never-measured-{number}", "[]")
+        await store.jobs.enqueue(new_job(steps=11))
+        waits = await store.database.read(fetch, "select kind_id from job")
+
+        sizes = []
+        for _ in range(3):
+            await store.retention.sweep()
+            sizes.append(len(await store.database.read(fetch, "select id from kind")))
+
+        most = KINDS_KEPT + 20 + 3 * KINDS_AT_ONCE // 2 + 1
+        assert sizes == [most - KINDS_AT_ONCE, KINDS_KEPT + 1, KINDS_KEPT + 1], "a bounded part at a time"
+        assert (await store.database.read(fetch, "select id from kind order by id desc limit 1")) == waits
+        left = {name for (name,) in await store.database.read(fetch, "select name from kind")}
+        assert f"measured-{KINDS_KEPT + 19}" in left and "measured-0" not in left, "the oldest go"
+        assert not any(name.startswith("never") for name in left)
+
+
+def add_kind(db: Statements, name: str, recent: str) -> None:
+    sql = (
+        "insert into kind (name, variant, model_ms, recent, cost_ms, low_ms, high_ms) values (?, 'svd', 1, ?, 1, 1, 1)"
+    )
+    db.execute(sql, (name, recent))
+
+
+async def answered(store: JobStore, user_id: int, end: str, guild_id: int | None = 5) -> Job:
+    """End a job, with its clip, and its delivery."""
+    await store.jobs.enqueue(new_job(user_id, guild_id=guild_id))
+    job = await claimed(store)
+    await store.jobs.settle_rendered(job, rendered(job))
+    if end != "pending":
+        await store.deliveries.mark_sending(job.id)
+    if end == "sent":
+        await store.deliveries.mark_sent(job.id, 5)
+    elif end == "dead":
+        await store.deliveries.mark_dead(job.id, "channel-gone")
+    return job
+
+
+async def test_a_dead_letter_keeps_its_clip_for_longer_and_goes_with_its_row(store: JobStore, clock: Clock) -> None:
+    for number, end in enumerate(("sent", "dead", "pending", "sending")):
+        await answered(store, number, end)
+
+    clock.now_ms += 29 * 24 * HOUR_MS
+    await store.retention.sweep()
+    assert [(await kept(store, number)).clip for number in range(1, 5)] == [None, "2-1.mp4", "3-1.mp4", "4-1.mp4"]
+
+    clock.now_ms += 2 * 24 * HOUR_MS
+    assert "2-1.mp4" in await store.retention.sweep()
+    assert [await store.jobs.get(number) is not None for number in range(1, 5)] == [False, False, True, True]
+
+
+async def test_nothing_goes_before_its_time(store: JobStore, clock: Clock) -> None:
+    await answered(store, 1, "sent")
+    clock.now_ms += 24 * HOUR_MS
+    assert await store.retention.sweep() == []
+    clock.now_ms += 1
+    assert "1-1.mp4" in await store.retention.sweep()
+    clock.now_ms += 29 * 24 * HOUR_MS - 1
+    await store.retention.sweep()
+    assert await store.jobs.get(1) is not None
+    clock.now_ms += 1
+    await store.retention.sweep()
+    assert await store.jobs.get(1) is None
+
+
+async def test_servers_are_those_with_jobs_where_this_application_was_a_member(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        for guild_id, application_id, can_post in (
+            (5, 1, True),
+            (5, 1, True),
+            (6, 1, False),
+            (7, 2, True),
+            (None, 1, True),
+            (8, 1, True),
+        ):
+            new = new_job(guild_id=guild_id)
+            route = replace(new.route, application_id=application_id, can_post=can_post)
+            await store.jobs.enqueue(replace(new, route=route))
+        assert await store.retention.guilds(1) == {5, 8}
+        assert await store.retention.guilds(2) == {7}
+
+
+async def test_forgetting_one_person_or_server_leaves_the_others_as_they_are(store: JobStore) -> None:
+    await answered(store, 1, "sent", guild_id=5)
+    await answered(store, 2, "sent", guild_id=6)
+    await answered(store, 2, "dead", guild_id=5)
+    await answered(store, 3, "sent", guild_id=None)
+
+    assert "1-1.mp4" in await store.retention.forget_user(1)
+    assert [await store.jobs.get(number) is not None for number in range(1, 5)] == [False, True, True, True]
+    assert "3-1.mp4" in await store.retention.forget_guild(5)
+    assert [await store.jobs.get(number) is not None for number in range(1, 5)] == [False, True, False, True]
+    assert "2-1.mp4" in await store.retention.known_files()
+
+
+async def test_a_deleted_post_lets_go_of_its_own_job_alone(store: JobStore) -> None:
+    await answered(store, 1, "sending")
+    await answered(store, 2, "sending")
+
+    assert await store.retention.drop_files(1) == ["1-1.mp4", (await picture_of(store, 1, 2))]
+    states = [delivery.state for number in (1, 2) if (delivery := await store.deliveries.of_job(number))]
+    assert states == [DeliveryState.SENT, DeliveryState.SENDING]
+    assert (await kept(store, 2)).clip == "2-1.mp4"
+
+
+async def picture_of(store: JobStore, dropped: int, other: int) -> str:
+    """Return the picture of a job that has let go of it: the number before another one's."""
+    assert (await kept(store, dropped)).picture == ""
+    number = int((await kept(store, other)).picture.removeprefix("picture-key-").removesuffix(".png"))
+    return f"picture-key-{number - 1}.png"
+
+
+async def test_a_person_with_a_debt_keeps_their_lane_until_the_others_have_caught_up(tmp_path: Path) -> None:
+    """Else whoever asks for one clip after the other would begin anew with each."""
+    async with opened(tmp_path, now_ms=Clock()) as store:
+        await answered(store, 1, "sent")  # has used the GPU: their lane is ahead of the queue's time
+        await store.retention.sweep()
+        await store.jobs.enqueue(new_job(1))
+        await store.jobs.enqueue(new_job(2))
+        assert (await claimed(store)).user_id == 2
+
+
+async def test_a_person_whose_job_runs_for_long_keeps_their_lane(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store.jobs.enqueue(new_job(1))
+        running = await claimed(store)
+        for number in range(2, 8):  # the queue's time moves past all that the first person has used
+            await answered(store, 2 if number % 2 else 3, "sent")
+        await store.retention.sweep()
+        assert await store.database.read(faults) == []
+        assert await store.jobs.settle_rendered(running, rendered(running)) is JobState.RENDERED

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
+
+import pytest
 
 from tests.support.jobs import claimed, new_job, opened, rendered
 
@@ -28,3 +32,40 @@ async def test_settings_outlive_the_process(tmp_path: Path) -> None:
         assert await store.settings.get("variant") == "demo"
         await store.settings.set("variant", None)
         assert await store.settings.get("variant") is None
+
+
+DISAGREEMENTS = {
+    "one more runs than does": "update lane set running = running + 1",
+    "nobody is first in a lane": "update lane set head_tag = null, head_id = null",
+    "the first one's tag is another": "update lane set head_tag = head_tag + 1",
+    "somebody has no lane": "delete from lane where user_id = 1",
+    "a settled job has no delivery": "delete from outbox where job_id = 2",
+    "a waiting job has a delivery": "insert into outbox (job_id, state, next_ms) values (1, 'pending', 0)",
+    "a delivery has no job": "insert into outbox (job_id, state, next_ms) values (99, 'pending', 0)",
+    "a job has no kind": "update job set kind_id = 99 where id = 1",
+    "a running job began after now": "update meta set value = -1 where key = 'vtime'",
+    "a running job began never": "update job set started_ms = null where state = 'running'",
+    "a running job was not counted": "update lane set served = 0",
+    "a job costs nothing": "update job set tag = start_tag where id = 1",
+}
+
+
+@pytest.mark.parametrize("change", ["", *DISAGREEMENTS.values()], ids=["as it is", *DISAGREEMENTS])
+async def test_every_test_of_the_store_ends_with_a_look_whether_its_tables_agree(tmp_path: Path, change: str) -> None:
+    """The control of what `opened` asserts at its end."""
+    try:
+        async with opened(tmp_path) as store:
+            await store.jobs.enqueue(new_job(1))
+            for user_id in (2, 3):
+                await store.jobs.enqueue(new_job(user_id))
+            first = await store.jobs.enqueue(new_job(4, share=10_000))
+            assert (await claimed(store)).id == first.id
+            await store.jobs.cancel(2)
+            if change:
+                with contextlib.closing(sqlite3.connect(tmp_path / "vivant.db")) as db:
+                    db.execute(change)
+                    db.commit()
+    except AssertionError:
+        assert change
+    else:
+        assert not change

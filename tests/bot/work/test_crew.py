@@ -9,7 +9,7 @@ from bot.queue.job import JobState, Limits
 from bot.queue.spool import Spool
 from bot.work.crew import Crew
 from bot.work.gate import Gate, HoldCause
-from bot.work.worker import Worker
+from bot.work.worker import STORM_CRASHES, Worker
 from generator.protocol import Rendered, RenderRequest
 from tests.support.bench import Bench, at_work, lost
 from tests.support.fakes import Act, FakeBackend, ProgressCallback
@@ -33,10 +33,38 @@ async def test_one_gpu_that_keeps_crashing_does_not_stop_the_others(tmp_path: Pa
         running = asyncio.create_task(other.run())
         await bench.until_state(1, JobState.RENDERED)
         assert len(sound.requests) == 1
+        assert len(broken.requests) == STORM_CRASHES, "it has started nothing more"
         running.cancel()
         await asyncio.wait({running})
+        broken.usual = Act()
+        asked = len(broken.requests)
         bench.worker.resume()
-        assert bench.worker.may_start and "stopped" not in bench.worker.describe()
+        assert "stopped" not in bench.worker.describe()
+        await bench.store.jobs.enqueue(new_job())
+        await bench.until_state(2, JobState.RENDERED)
+        assert len(broken.requests) == asked + 1, "the GPU that had stopped goes on"
+
+
+async def test_a_gpu_goes_on_alone_once_the_other_one_stops(tmp_path: Path) -> None:
+    """One took nothing in advance while the other was idle; now the other one will never begin anything."""
+    async with opened(tmp_path, Limits(max_attempts=100), executors=2) as store:
+        spool, crew = Spool(tmp_path / "spool", min_free_bytes=0), Crew()
+        backends = [FakeBackend(usual=Act(hangs=True), slots=2, at_once=1), FakeBackend(usual=Act(error=lost()))]
+        busy, broken = (Bench(store, spool, backend, crew=crew) for backend in backends)
+        running = [asyncio.create_task(busy.worker.run())]
+        await store.jobs.enqueue(new_job(1))
+        await busy.until_state(1, JobState.RUNNING)
+        await store.jobs.enqueue(new_job(2))  # left to the idle GPU
+        running.append(asyncio.create_task(broken.worker.run()))
+
+        async def taken_in_advance() -> bool:
+            return broken.storms != [] and set(busy.changes) == {1, 2}
+
+        await busy.until(taken_in_advance)
+        assert (await store.jobs.counts())[JobState.RUNNING] == 2
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
 
 
 async def test_no_gpu_idles_while_another_takes_jobs_in_advance(tmp_path: Path) -> None:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bot.queue.job import JobState, Limits
+from bot.queue.database import StoreFull
+from bot.queue.job import CancelOutcome, Job, JobState, Limits
 from bot.queue.spool import Spool
 from bot.work.gate import HoldCause
-from bot.work.worker import STORM_CRASHES, Worker
+from bot.work.requests import Requests
+from bot.work.worker import SAME_CRASH_SECONDS, STOP_SECONDS, STORM_CRASHES, Worker
+from generator.backend.stalls import StallLimits, restart_delay
 from generator.errors import BadFrames, DiskFull, RenderCrashed, RenderError
 from generator.protocol import Phase, Progress, Rendered, RenderRequest
 from tests.support.bench import Bench, at_work, lost
 from tests.support.fakes import Act, FakeBackend, ProgressCallback
-from tests.support.jobs import failure, kept, new_job, opened
+from tests.support.jobs import failure, faults, kept, new_job, opened
 
 
 async def test_a_job_is_rendered_and_settled(tmp_path: Path) -> None:
@@ -140,6 +145,47 @@ async def test_a_closed_backend_ends_its_worker(tmp_path: Path) -> None:
         assert [job.state for job in await store.jobs.active()] == [JobState.QUEUED] * 2
 
 
+async def test_the_shortest_pause_between_two_starts_is_longer_than_one_crash(tmp_path: Path) -> None:
+    """Losses that come together are one crash. Executors that die right after each start must not look like that."""
+    between = restart_delay(StallLimits(), 0)
+    backend = FakeBackend(script=[Act(error=lost())] * STORM_CRASHES, usual=Act())
+    async with opened(tmp_path, Limits(max_attempts=100)) as store:
+        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), backend)
+        times, storms = iter(range(100)), list[bool]()
+        bench.worker = Worker(
+            store,
+            bench.spool,
+            backend,
+            gate=bench.gate,
+            monotonic=lambda: between * next(times),
+            on_storm=lambda error, others_go_on: storms.append(others_go_on),
+        )
+        running = asyncio.create_task(bench.worker.run())
+        await store.jobs.enqueue(new_job())
+
+        async def held() -> bool:
+            return bench.gate.hold is not None
+
+        await bench.until(held)
+        running.cancel()
+        await asyncio.wait({running})
+    assert (storms, len(backend.requests)) == ([False], STORM_CRASHES)
+
+
+@pytest.mark.parametrize("apart", [0.0, SAME_CRASH_SECONDS / 2])
+async def test_losses_of_one_crash_are_one(tmp_path: Path, apart: float) -> None:
+    """The other side: one executor that dies loses all its jobs at once."""
+    backend = FakeBackend(script=[Act(error=lost())] * (2 * STORM_CRASHES))
+    async with opened(tmp_path, Limits(max_attempts=100)) as store:
+        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), backend)
+        bench.worker = Worker(store, bench.spool, backend, gate=bench.gate, monotonic=lambda: apart)
+        running = asyncio.create_task(bench.worker.run())
+        await bench.until_state((await store.jobs.enqueue(new_job())).id, JobState.RENDERED)
+        assert bench.gate.hold is None
+        running.cancel()
+        await asyncio.wait({running})
+
+
 async def test_slow_crashes_are_no_storm(tmp_path: Path) -> None:
     backend = FakeBackend(script=[Act(error=lost())] * (STORM_CRASHES + 2))
     async with opened(tmp_path, Limits(max_attempts=100)) as store:
@@ -204,6 +250,84 @@ async def test_a_second_cancel_does_not_interrupt_the_wait_that_the_first_began(
         backend.may_answer.set()
         await bench.until_state(job.id, JobState.CANCELLED)
     assert not backend.interrupted
+
+
+async def _give_up(bench: Bench, how: str) -> None:
+    requests = Requests(bench.store, bench.spool, bench.crew)
+    if how == "cancel":
+        assert await requests.cancel(1) is CancelOutcome.RUNNING_REQUESTED
+    elif how == "forget the person":
+        await requests.forget_user(1)
+    elif how == "forget the server":
+        await requests.forget_guild(5)
+
+
+@pytest.mark.parametrize("how", ["cancel", "forget the person", "forget the server", "nothing"])
+async def test_what_is_given_up_between_the_claim_and_the_render_is_not_rendered(
+    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = FakeBackend()
+    async with opened(tmp_path) as store:
+        bench, claim = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), backend), store.jobs.claim
+
+        async def claim_and_give_up() -> Job | None:
+            job = await claim()
+            if job is not None and job.id == 1:
+                await _give_up(bench, how)
+            return job
+
+        monkeypatch.setattr(store.jobs, "claim", claim_and_give_up)
+        await store.jobs.enqueue(new_job(1))
+        await store.jobs.enqueue(new_job(2, guild_id=6))
+        running = asyncio.create_task(bench.worker.run())
+        await bench.until_state(2, JobState.RENDERED)
+        running.cancel()
+        await asyncio.wait({running})
+        job = await store.jobs.get(1)
+        assert [request.job for request in backend.requests] == ([1, 2] if how == "nothing" else [2])
+        expected = {"cancel": JobState.CANCELLED, "nothing": JobState.RENDERED}.get(how)
+        assert (job.state if job else None) == expected
+        assert await store.database.read(faults) == []
+
+
+async def test_a_job_that_cannot_be_concluded_is_tried_again_and_ends_no_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with at_work(tmp_path, FakeBackend()) as bench:
+        settle, refused = bench.store.jobs.settle_rendered, list[int]()
+
+        async def settle_with_a_bug(job: Job, rendered: Rendered) -> JobState | None:
+            if job.id == 1 and len(refused) < 2:
+                refused.append(job.attempt)
+                raise ZeroDivisionError("a bug")
+            return await settle(job, rendered)
+
+        monkeypatch.setattr(bench.store.jobs, "settle_rendered", settle_with_a_bug)
+        for user_id in (1, 2):
+            await bench.store.jobs.enqueue(new_job(user_id))
+        await bench.until_state(2, JobState.RENDERED)
+        await bench.until_state(1, JobState.RENDERED)
+        assert refused == [1, 2]
+        assert caplog.text.count("could not be concluded") == 2
+        assert await bench.store.database.read(faults) == []
+
+
+async def test_a_stop_does_not_wait_for_a_lock_that_another_program_holds(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), FakeBackend(usual=Act(hangs=True)))
+        running = asyncio.create_task(bench.worker.run())
+        await bench.until_state((await store.jobs.enqueue(new_job())).id, JobState.RUNNING)
+        await store.database.write(lambda db: db.execute("pragma busy_timeout = 20").fetchall())
+        other = sqlite3.connect(tmp_path / "vivant.db", isolation_level=None)
+        other.execute("begin immediate")
+        running.cancel()
+        done, _ = await asyncio.wait({running}, timeout=2 * STOP_SECONDS)
+        await asyncio.wait_for(store.close(), 10)
+        other.execute("rollback")
+        other.close()
+        assert done
+    async with opened(tmp_path) as store:
+        assert [job.state for job in await store.jobs.recover()] == [JobState.QUEUED]
 
 
 async def test_resuming_does_not_claim_that_the_disk_has_room(tmp_path: Path) -> None:
@@ -287,6 +411,36 @@ async def test_a_full_disk_holds_instead_of_burning_attempts(tmp_path: Path) -> 
 
         assert job.attempt == 5
         assert bench.gate.hold is None
+
+
+@pytest.mark.parametrize("transaction", ["claim", "settle_rendered", "settle_failed", "settle_cancelled", "give_back"])
+async def test_a_disk_that_is_full_for_a_while_delays_a_transaction_and_repeats_no_render(
+    tmp_path: Path, transaction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acts = {"settle_failed": Act(error=BadFrames("black", kind="black")), "give_back": Act(error=lost(innocent=True))}
+    backend = FakeBackend(script=[acts.get(transaction, Act(hangs=transaction == "settle_cancelled"))])
+    async with at_work(tmp_path, backend) as bench:
+        original, refused, holds = getattr(bench.store.jobs, transaction), list[int](), list[HoldCause]()
+
+        async def full_twice(*args: Any, **options: Any) -> Any:
+            if len(refused) < 2:
+                refused.append(1)
+                raise StoreFull("no room")
+            if bench.gate.hold is not None:
+                holds.append(bench.gate.hold.cause)
+            return await original(*args, **options)
+
+        monkeypatch.setattr(bench.store.jobs, transaction, full_twice)
+        job = await bench.store.jobs.enqueue(new_job())
+        if transaction == "settle_cancelled":
+            await bench.until_state(job.id, JobState.RUNNING)
+            await bench.store.jobs.cancel(job.id)
+            bench.worker.cancel(job.id)
+        ends = {"settle_failed": JobState.FAILED, "settle_cancelled": JobState.CANCELLED}
+        await bench.until_state(job.id, ends.get(transaction, JobState.RENDERED))
+        assert len(refused) == 2
+        assert len(backend.requests) == (2 if transaction == "give_back" else 1)
+        assert bench.gate.hold is None and holds == []
 
 
 async def test_nothing_is_started_while_the_disk_is_nearly_full(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ import signal
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from generator.errors import ExecutorLost
+from generator.backend.in_flight import InFlightRequests
+from generator.errors import BadFrames, ExecutorLost
 from generator.protocol import Phase, Progress, Rendered
 from tests.support.fakes import a_request
 from tests.support.local_backend import IMPATIENT, PATIENT, eventually, ignore, running, start_render
@@ -122,3 +124,48 @@ async def test_a_request_given_while_the_child_restarts_waits_for_the_next(tmp_p
         os.kill(backend.describe()["pid"], signal.SIGKILL)
         await eventually(lambda: not backend.ready.is_set())
         assert (await backend.render(a_request(tmp_path), ignore)).frames == 8
+
+
+# -- events without a child -----------------------------------------------------------------------------------------
+
+
+def event(job: int, step: int = 1) -> dict[str, Any]:
+    return {"type": "progress", "job": job, "attempt": 1, "phase": "denoise", "step": step, "of": 4}
+
+
+def failed(job: int) -> dict[str, Any]:
+    return {"type": "failed", "job": job, "attempt": 1, "error": BadFrames("black", kind="black").to_wire()}
+
+
+async def test_an_event_about_a_request_that_nobody_made_is_ignored(tmp_path: Path) -> None:
+    requests, seen = InFlightRequests(), list[Progress]()
+    with requests.accepted(a_request(tmp_path, 1), seen.append) as waiting:
+        for about in (event(2), failed(2), event(1)):
+            requests.handle(about)
+        await asyncio.sleep(0)
+        assert len(seen) == 1
+        assert not waiting.done.done()
+
+
+async def test_an_event_after_the_answer_is_ignored(tmp_path: Path) -> None:
+    requests, seen = InFlightRequests(), list[Progress]()
+    with requests.accepted(a_request(tmp_path, 1), seen.append) as answered:
+        requests.handle(failed(1))
+        for late in (event(1), failed(1), {"type": "cancelled", "job": 1, "attempt": 1}):
+            requests.handle(late)
+        await asyncio.sleep(0)
+        assert seen == []
+        assert isinstance(answered.done.exception(), BadFrames)
+
+
+async def test_steps_are_timed_of_each_variant_by_itself(tmp_path: Path) -> None:
+    requests = InFlightRequests()
+    with requests.accepted(a_request(tmp_path, 1), ignore):
+        for step in (1, 2, 3):
+            requests.handle(event(1, step))
+    with requests.accepted(a_request(tmp_path, 2, variant="svd"), ignore):
+        [(_, of_another)] = requests.expected_to_speak()
+        assert of_another is None
+    with requests.accepted(a_request(tmp_path, 3), ignore):
+        [(_, of_this)] = requests.expected_to_speak()
+        assert of_this is not None

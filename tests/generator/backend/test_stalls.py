@@ -42,6 +42,17 @@ def test_a_cancel_may_take_two_steps_and_a_grace_while_denoising() -> None:
     assert cancel_limit(limits, Progress(Phase.DECODE), 2.0) == limits.decode_seconds
 
 
+def test_a_cancel_outside_of_the_steps_may_take_as_long_as_the_phase() -> None:
+    limits = StallLimits()
+    assert cancel_limit(limits, Progress(Phase.DENOISE, 25, 25), 2.0) == limits.decode_seconds, "after the last step"
+    assert cancel_limit(limits, Progress(Phase.DENOISE, 24, 25), 2.0) == limits.cancel_grace_seconds + 4.0
+    assert cancel_limit(limits, Progress(Phase.DENOISE, 1, 25), None) == limits.first_step_seconds, "none was timed"
+    assert cancel_limit(limits, Progress(Phase.DECODE, 2, 4), 2.0) == limits.decode_seconds, "its steps are others"
+    assert cancel_limit(limits, Progress(Phase.ENCODE, 2, 4), 2.0) == limits.encode_seconds
+    assert cancel_limit(limits, Progress(Phase.LOAD, 2, 4), 2.0) == limits.load_seconds
+    assert cancel_limit(limits, Progress(Phase.PREPARE), None) == limits.first_step_seconds
+
+
 @pytest.mark.parametrize("fault", ["sigstop", "hang", "stubborn"])
 async def test_a_silent_child_is_noticed_within_its_stall_limit_and_replaced(fault: str, tmp_path: Path) -> None:
     marks = tmp_path / "marks"

@@ -147,6 +147,27 @@ def test_nan_twice_is_an_honest_failure(tmp_path: Path) -> None:
     assert caught.value.data == {"kind": "nan"}
 
 
+def test_memory_that_a_rerun_with_another_seed_needs_is_remembered(tmp_path: Path) -> None:
+    """Only the safer precision needs more than other clips do."""
+    made = a_renderer(tmp_path, "--frames", "frozen", "--unsafest", "--good-seed", "8")
+    original, runs = made.device.frames, list[int]()
+
+    def out_of_memory_at_the_second(*args: Any) -> Any:
+        runs.append(1)
+        if len(runs) == 2:
+            raise MemoryError("another program took it")
+        return original(*args)
+
+    made.device.frames = out_of_memory_at_the_second  # type: ignore[assignment, method-assign]
+    made.device.is_out_of_memory = lambda error: isinstance(error, MemoryError)  # type: ignore[method-assign]
+    rendered = render(made, a_request(tmp_path, seed=7))
+    rendered.writer.abort()
+    assert (note(rendered, "rerun") or {})["how"] == "seed"
+    smaller = note(rendered, "memory")
+    assert smaller is not None
+    assert made.planner.first(a_request(tmp_path).settings, (64, 64)).rung == smaller["rung"]
+
+
 def test_memory_that_the_safer_precision_needs_is_not_remembered(tmp_path: Path) -> None:
     made = a_renderer(tmp_path, "--frames", "black", "--fault", "oom", "--skip", "1", "--times", "1")
     rendered = render(made, a_request(tmp_path))

@@ -29,7 +29,7 @@ from bot.edge.commands.submission.options import Options, resolve
 from bot.edge.context import Interaction, Services
 from bot.edge.status_cards import FirstWrite
 from bot.queue.database import StoreFull
-from bot.queue.job import Job, NewJob, QueueFull, Route
+from bot.queue.job import Job, NewJob, PictureReleased, QueueFull, Route
 from bot.queue.spool import SpoolFull
 from bot.texts.explanations import explain_full, explain_picture, explain_settings, explain_source
 from bot.texts.replies import (
@@ -112,7 +112,8 @@ async def submit_again(
             if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
                 raise Refused(queued_already_text())
         route = route_of(interaction, spoiler=job.route.spoiler)
-        await _accept(interaction, _new_job(interaction, route, settings, job.picture), message_id)
+        new = _new_job(interaction, route, settings, job.picture)
+        await _accept(interaction, replace(new, of_job=job.id), message_id)
     except Refused as refused:
         await take_back(interaction, refused.text)
 
@@ -197,6 +198,8 @@ async def _accept(interaction: Interaction, new: NewJob, message_id: int) -> Non
         job = await services.store.jobs.enqueue(replace(new, card_message_id=message_id))
     except QueueFull as error:
         raise Refused(explain_full(error.scope, error.limit)) from error
+    except PictureReleased as error:
+        raise Refused(picture_gone_text()) from error
     except StoreFull as error:
         raise Refused(no_room_text()) from error
     await _refuse_long_wait(services, job)

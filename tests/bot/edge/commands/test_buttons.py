@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from bot.queue.job import Job
 from bot.sandbox.faults import LoseReply, Reset
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, PICTURES
@@ -63,6 +66,27 @@ async def test_a_variation_of_a_picture_that_is_gone_is_refused_privately(start:
         edge.spool.delete([(await edge.job()).picture])
         refused = await edge.world.press(BEN, PICTURES, clip["id"], buttons(clip["components"])["Again"])
         assert "no longer kept" in await edge.answer(refused, actor=BEN)
+
+
+async def test_a_variation_is_refused_when_its_picture_goes_while_it_is_taken(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with start() as edge:
+        await edge.animate()
+        clip = await edge.clip()
+        await edge.delivered()
+        active = edge.store.jobs.active
+
+        async def sweep_meanwhile() -> list[Job]:
+            edge.clock.ahead_ms += 25 * 3_600_000
+            monkeypatch.setattr(edge.store.jobs, "active", active)
+            await edge.services.requests.delete_files(await edge.store.retention.sweep())
+            return await active()
+
+        monkeypatch.setattr(edge.store.jobs, "active", sweep_meanwhile)
+        again = await edge.world.press(BEN, PICTURES, clip["id"], buttons(clip["components"])["Again"])
+        assert "no longer kept" in await edge.answer(again, actor=BEN)
+        assert await edge.store.jobs.of_user(int(BEN)) == []
 
 
 async def test_a_clip_deleted_before_its_arrival_was_known_of_is_not_posted_again(start: Start) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.edge.pacing import BURST, INTERVAL_MS, pace, paced_start
+from bot.edge.start.pacing import BURST, INTERVAL_MS, pace, paced_start
 from bot.queue.database import StoreFull
 from bot.queue.store import Settings
 from bot.sandbox.server import Sandbox

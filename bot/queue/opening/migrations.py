@@ -11,13 +11,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-STEPS = ("schema.sql",)
+STEPS = ("schema.sql", "version_2.sql")
 """step n brings user_version from n-1 to n; a released step is never changed again"""
 
 
 def scripts() -> list[str]:
     """Read every step's SQL."""
-    return [files("bot.queue").joinpath(name).read_text(encoding="utf-8") for name in STEPS]
+    return [files("bot.queue.opening").joinpath(name).read_text(encoding="utf-8") for name in STEPS]
 
 
 def version_of(db: Any) -> int:

@@ -1,0 +1,69 @@
+"""Look up in Discord what was answered already, before anything of it is rendered or posted again.
+
+A data folder restored from a copy still holds jobs that were answered after the copy was made; their cards show
+it. This needs the connection to Discord and must be done before the workers start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import discord
+
+from bot.edge.http_errors import NETWORK_ERRORS
+from bot.edge.layouts import Action, ActionButton
+from bot.edge.status_cards import answer_webhook, token_is_alive
+from bot.queue.job import Job
+from bot.queue.store import JobStore
+
+log = logging.getLogger(__name__)
+
+PROBED = 3
+"""cards looked at in every start: the jobs that are next would have been answered first"""
+EVERY_JOB = 2**31
+
+
+async def look_up_answered(client: discord.Client, store: JobStore, now_ms: int) -> None:
+    """End the jobs that Discord shows as answered; look at a few only, unless the folder was restored from a copy."""
+    if not await store.recheck.is_due():
+        if not await _answered(client, await store.recheck.unanswered(PROBED), now_ms):
+            return
+        await store.recheck.note_restored()
+    log.warning("the data folder was restored from a copy: looking up which jobs were answered since")
+    for job in await _answered(client, await store.recheck.unanswered(EVERY_JOB), now_ms):
+        await store.recheck.close_answered(job.id)
+    await store.recheck.done()
+
+
+async def _answered(client: discord.Client, jobs: list[Job], now_ms: int) -> list[Job]:
+    shown = await asyncio.gather(*(_shows_an_end(client, job, now_ms) for job in jobs))
+    return [job for job, is_answered in zip(jobs, shown, strict=True) if is_answered]
+
+
+async def _shows_an_end(client: discord.Client, job: Job, now_ms: int) -> bool:
+    """Tell whether a job's card shows how it ended. False where it cannot be read: then its post is looked for."""
+    route = job.route
+    if job.card_message_id is None or not (route.can_post or token_is_alive(route, now_ms)):
+        return False
+    try:
+        if route.can_post:
+            channel = client.get_partial_messageable(route.channel_id, guild_id=route.guild_id)
+            message: discord.Message = await channel.fetch_message(job.card_message_id)
+        else:
+            message = await answer_webhook(client, route).fetch_message(job.card_message_id)
+    except NETWORK_ERRORS as error:
+        log.info("job=%d card not read: %s", job.id, type(error).__name__)
+        return False
+    # Before the first write there is nothing on it; then, until the end, the button to cancel.
+    cancel = ActionButton(Action.CANCEL, job.id, job.key).custom_id
+    return bool(message.components) and cancel not in _custom_ids(message.components)
+
+
+def _custom_ids(components: Any) -> set[str]:
+    found: set[str] = set()
+    for component in components:
+        found |= {component.custom_id} if getattr(component, "custom_id", None) else set()
+        found |= _custom_ids(getattr(component, "children", ()))
+    return found
