@@ -19,8 +19,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from bot.config import Config, ConfigError, load_config
+from bot.config import Config, load_config
 from bot.doctor import Check, Status, examine
+from bot.settings.file import ConfigError
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -19,6 +19,8 @@ errors: `failures.py`), people at a terminal those of `terminal_sentence`; both 
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -134,6 +136,17 @@ class Cancelled(GeneratorError):
     """Raised inside the child to leave a render at the next check. It never crosses the pipe."""
 
     code = "cancelled"
+
+
+def did_you_mean(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """Return " Did you mean ...?" with the known word that is most like `word`, or nothing when none is."""
+    plain = {_plain(name): name for name in known}
+    nearest = difflib.get_close_matches(_plain(word), plain, n=1, cutoff=likeness)
+    return f" Did you mean {plain[nearest[0]]!r}?" if nearest else ""
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("-", "_")
 
 
 _PICTURE_SENTENCES = {
