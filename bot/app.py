@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
@@ -34,7 +35,9 @@ from bot.work.sweep import sweep_hourly
 from bot.work.switches import Switches
 from bot.work.worker import Worker
 from generator.backend.backend import Backend, ExecutorState
+from generator.backend.gpus import choose_gpus
 from generator.backend.local_backend import LocalBackend
+from generator.errors import SettingsError
 from generator.memory import MIB
 from generator.picture.intake import PictureChild
 from generator.picture.limits import PictureLimits
@@ -206,8 +209,11 @@ def _open_metrics(config: Config, store: JobStore, stack: AsyncExitStack) -> lis
     return [metrics]
 
 
-def _gpus(config: Config) -> list[int | None]:
-    return list(config.generator.gpus) or [None]
+def _gpus(config: Config) -> list[str] | list[None]:
+    try:
+        return choose_gpus(config.generator.gpus, os.environ) or [None]
+    except SettingsError as error:
+        raise StartError(error.text) from error
 
 
 def _executor(config: Config, switches: Switches) -> ExecutorConfig:
