@@ -96,7 +96,11 @@ class BadFrames(RenderError):
 
 
 class WeightsUnavailable(RenderError):
-    """The weights cannot be loaded. `data`: variant, why = missing | gated | offline | damaged | device, remedy."""
+    """The weights cannot be loaded. `data`: variant, why, remedy.
+
+    `why` is device, missing or damaged, or the hub's trouble: gated, token, offline, stalled, busy, hub-down, portal,
+    endpoint, proxy, certificate, disk-full, cache or hub.
+    """
 
     code = "weights"
 
