@@ -185,5 +185,5 @@ def terminal_sentence(error: GeneratorError) -> str:
         case ExecutorLost():
             return f"The rendering process is gone: {error.text}. --verbose shows what it said last."
         case SettingsError():
-            return f"{error.text[:1].upper()}{error.text[1:]}."
+            return f"{error.text[:1].upper()}{error.text[1:]}{'' if error.text.endswith('?') else '.'}"
     return f"The render failed: {error.text}. --verbose shows more."

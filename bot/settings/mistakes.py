@@ -48,7 +48,9 @@ def sentence(model: type[BaseModel], file: Path | None, item: Any) -> str:
     if item["type"] == "unknown_variant":
         return f"{where}: {key} {item['msg']}"
     lists = " Lists are written as [1, 2] there." if where.startswith(PREFIX) and _wants_list(item) else ""
-    return ": ".join(filter(None, (where, key, item["msg"].removeprefix("Value error, ")))) + "." + lists
+    said = item["msg"].removeprefix("Value error, ")
+    end = "" if said.endswith(("?", ".")) else "."
+    return ": ".join(filter(None, (where, key, said))) + end + lists
 
 
 def _wants_list(item: Any) -> bool:
