@@ -24,7 +24,7 @@ from bot.edge.owner_alerts import OwnerAlerts
 from bot.edge.posting import Posting
 from bot.edge.status_cards import Pace, StatusCards
 from bot.metrics import Metrics
-from bot.queue.database import StoreError, StoreFull
+from bot.queue.database import StoreError, StoreFull, chown_advice
 from bot.queue.job import Limits, wall_clock_ms
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
@@ -99,6 +99,8 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
     token = config.token.get_secret_value()
     if not token:
         raise StartError("There is no token. Put it into config.toml or VIVANT_TOKEN; `python -m bot doctor` says how.")
+    if config.token_problem:
+        raise StartError(f"The token cannot be right: {config.token_problem}. Copy it again from the Bot page.")
     async with build(config, parts) as bot:
         try:
             await bot.client.log_in(token)
@@ -179,9 +181,13 @@ async def _open_store(config: Config, parts: Parts, stack: AsyncExitStack) -> Jo
 
 
 async def _open_spool(config: Config, store: JobStore) -> Spool:
-    spool = Spool(config.data_dir / "spool", config.retention.min_free_mib * MIB)
+    folder = config.data_dir / "spool"
     known = await store.retention.known_files()
-    await asyncio.to_thread(spool.sweep, known, 0)  # of any age: nobody else writes into a locked folder
+    try:
+        spool = Spool(folder, config.retention.min_free_mib * MIB)
+        await asyncio.to_thread(spool.sweep, known, 0)  # of any age: nobody else writes into a locked folder
+    except OSError as error:
+        raise StartError(f"{folder} cannot be used ({error.strerror}). {chown_advice(config.data_dir)}") from error
     return spool
 
 

@@ -193,6 +193,14 @@ class Config(BaseSettings):
             raise PydanticCustomError("unknown_variant", "{text}", {"text": text})
         return self
 
+    @property
+    def token_problem(self) -> str:
+        """Say why the token cannot be one, without asking Discord; nothing when it may be."""
+        token = self.token.get_secret_value()
+        if token.isascii() and token.isprintable() and " " not in token:
+            return ""
+        return "it holds a space, a line end or another letter that no token has"
+
     def all_variants(self) -> dict[str, Variant]:
         """Return the built-in variants with the operator's changes, and the operator's own."""
         return BUILT_IN | {name: _variant(name, item) for name, item in self.variants.items()}

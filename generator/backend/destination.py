@@ -39,8 +39,8 @@ def _check(path: Path, picture: Path, usual: str) -> None:
 
 
 def _try_to_write(path: Path) -> None:
-    """Make and drop the file that the encoder begins with. Only this finds every name and folder that is impossible."""
-    aside = path.with_name(f".{path.name}.part")
+    """Make and drop the file of the encoder with the longest name: only this finds every name that is impossible."""
+    aside = path.with_name(f".{path.name}.smaller.part")
     is_new = not aside.exists()
     with aside.open("ab"):
         pass

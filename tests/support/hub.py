@@ -54,6 +54,8 @@ class Hub(ThreadingHTTPServer):
         """what is said of a file's size in place of the truth"""
         self.stops_after: int | None = None
         """the bytes of a file after which nothing more is sent, though the line stays open"""
+        self.gated: str | bool = False
+        """whether some/model shows its list to everybody and its files to those who accepted its licence"""
         self.slow_seconds = 0.0
         """a pause after each 256 KiB"""
         self.closed = threading.Event()
@@ -82,7 +84,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(403, b"", {"X-Error-Code": "GatedRepo"})
         elif path in (f"/api/models/some/model{end}" for end in ("", "/revision/main", f"/revision/{COMMIT}")):
             siblings = [{"rfilename": name, "size": hub.sizes.get(name, len(body))} for name, body in hub.files.items()]
-            self._answer(200, json.dumps({"id": "some/model", "sha": COMMIT, "siblings": siblings}).encode())
+            facts = {"id": "some/model", "sha": COMMIT, "siblings": siblings, "gated": hub.gated}
+            self._answer(200, json.dumps(facts).encode())
+        elif path == "/api/models/some/model/auth-check":
+            self._answer(403 if hub.gated else 200, b"", {"X-Error-Code": "GatedRepo"} if hub.gated else {})
         elif path == f"/api/models/some/model/tree/{COMMIT}":
             self._answer(200, json.dumps([_entry(name, body) for name, body in hub.files.items()]).encode())
         elif path.startswith(f"/some/model/resolve/{COMMIT}/"):

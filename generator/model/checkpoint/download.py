@@ -1,6 +1,6 @@
 """Be the process that downloads one repository. Its answers are JSON lines: the size, then the folder or the trouble.
 
-Started by `generator.model.checkpoint.hub`; tested in tests/generator/model/checkpoint/test_hub.py.
+Started by `generator.model.checkpoint.hub`. Tested in tests/generator/model/checkpoint/test_hub.py.
 """
 
 from __future__ import annotations
