@@ -66,17 +66,22 @@ def _load_module(kind: Any, folder: Path, dtype: torch.dtype) -> torch.nn.Module
     is_encoder = kind is CLIPVisionModelWithProjection
     with staged(read_module(folder), "model" if is_encoder else "diffusion_pytorch_model") as stage:
         try:
-            module: torch.nn.Module = kind.from_pretrained(
+            loaded: tuple[torch.nn.Module, dict[str, Any]] = kind.from_pretrained(
                 stage,
                 dtype=dtype if is_encoder else None,
                 torch_dtype=None if is_encoder else dtype,
                 use_safetensors=True,
                 local_files_only=True,
+                output_loading_info=True,
             )
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             log.warning("cannot load %s: %s", folder, error)
             remedy = f"The files in {folder} are not those of a {kind.__name__}. Copy or download that folder again."
             raise unavailable("damaged", remedy) from error
+    module, found = loaded
+    if missing := sorted(found["missing_keys"]):  # they would be random numbers, and every clip noise
+        remedy = f"The weights in {folder} are not whole: {len(missing)} tensors such as {missing[0]} are missing."
+        raise unavailable("damaged", f"{remedy} Copy or download that folder again.")
     return module.eval().requires_grad_(False)
 
 

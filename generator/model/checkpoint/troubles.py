@@ -75,6 +75,8 @@ def _of_this_machine(error: BaseException, wanted: Wanted) -> Trouble | None:
         return no_room(cache)
     if error.errno in _FULL:
         return no_room(cache)
+    if error.errno == errno.EFBIG:
+        return "cache", f"The disk of {cache} takes no file as large (FAT32?). Set HF_HOME to a folder on another disk."
     local = isinstance(error, PermissionError | NotADirectoryError | FileExistsError | IsADirectoryError)
     if local or error.errno == errno.EROFS or (isinstance(error, FileNotFoundError) and error.filename):
         where = error.filename or cache
@@ -159,8 +161,8 @@ def _of_the_network(error: BaseException, wanted: Wanted) -> Trouble | None:
     said, kind = str(error), type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" in said or "certificate verify failed" in said:
         return "certificate", (
-            "The hub's certificate cannot be checked. Set this machine's clock; behind a proxy that opens connections, "
-            "set SSL_CERT_FILE to the file with its certificate."
+            "The hub's certificate cannot be checked. Set this machine's clock; log in where the network wants that in "
+            "a browser; behind a proxy that opens connections, set SSL_CERT_FILE to the file with its certificate."
         )
     if bad := bad_endpoint():
         return bad

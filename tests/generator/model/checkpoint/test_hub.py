@@ -165,6 +165,7 @@ def test_a_disk_without_room_for_the_whole_is_told_before_the_download(hub: Hub)
         (OSError(errno.ENOSPC, "No space left on device"), "disk-full"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk-full"),
         (RuntimeError("Data processing error: I/O error: No space left on device (os error 28)"), "disk-full"),
+        (OSError(errno.EFBIG, "File too large"), "cache"),
         (PermissionError(errno.EACCES, "Permission denied", "/cache/models--a"), "cache"),
         (OSError(errno.EROFS, "Read-only file system", "/cache/models--a"), "cache"),
         (OSError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"), "certificate"),

@@ -126,6 +126,12 @@ def gone(path: Path) -> Path:
     return path
 
 
+def half_of(path: Path) -> Path:
+    tensors = load_file(path)
+    save_file({key: tensors[key] for key in sorted(tensors)[::2]}, path)
+    return path.parent
+
+
 def linked_to_nowhere(path: Path) -> Path:
     path.unlink()
     path.symlink_to("../../../blobs/0123")
@@ -156,6 +162,13 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 30
         pytest.param(lambda folder: gone(in_shards(folder)[0]), "damaged", "lacks", id="a shard is missing"),
         pytest.param(
             lambda folder: gone(in_shards(folder, ".fp16")[1]), "damaged", "lacks", id="a last shard is missing"
+        ),
+        pytest.param(lambda folder: half_of(weights_of(folder / "vae")), "damaged", "tensors", id="VAE"),
+        pytest.param(
+            lambda folder: half_of(weights_of(folder / "image_encoder")),
+            "damaged",
+            "tensors",
+            id="CLIP",
         ),
         pytest.param(lambda folder: linked_to_nowhere(weights_of(folder / "unet")), "missing", "cp -L", id="dead link"),
         pytest.param(
