@@ -62,6 +62,12 @@ def _show_recipe(path: Path | None) -> None:
     raise typer.Exit
 
 
+def _clip_name(text: str) -> Path:
+    if text.endswith("/"):
+        raise typer.BadParameter(f"{text} is a folder: name the clip in it, such as {text}clip.mp4")
+    return Path(text).expanduser() if text.startswith("~/") else Path(text)
+
+
 RecipeOption = Annotated[
     Path | None, typer.Option(callback=_show_recipe, is_eager=True, help="Print how a clip was made, and stop.")
 ]
@@ -75,7 +81,10 @@ def every(recipe: RecipeOption = None) -> None:
 @app.command()
 def render(
     picture: Annotated[Path, typer.Argument(help="JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC.", show_default=False)],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The clip; its suffix chooses the format.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", parser=_clip_name, metavar="FILE", help="The clip; its suffix chooses the format."),
+    ] = None,
     variant: Annotated[str, typer.Option(help=f"One of {', '.join(BUILT_IN)}.")] = "svd-xt",
     model: Annotated[Path | None, typer.Option(help="A folder with a checkpoint, instead of a variant.")] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT, instead of the variant's own.")] = None,
@@ -178,7 +187,7 @@ def _run(job: ClipJob, *, hidden: bool) -> Rendered:
 def _variant(name: str, model: Path | None, size: str | None) -> Variant:
     if model is not None:
         with _shown_as_usage():
-            variant = variant_of_folder(model)
+            variant = variant_of_folder(model.expanduser() if str(model).startswith("~/") else model)
     elif name in BUILT_IN:
         variant = BUILT_IN[name]
     else:

@@ -41,9 +41,14 @@ def find_file(given: Path | None) -> Path | None:
     if not named:
         return USUAL_FILE if os.path.lexists(USUAL_FILE) else None
     path = Path(from_home(named))
-    if not os.path.lexists(path):
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError) as error:
         by = "" if given is not None else ", which VIVANT_CONFIG names"
-        raise ConfigError(f"There is no config file at {path}{by}. Copy config.example.toml there and fill it in.")
+        text = f"There is no config file at {path}{by}. Copy config.example.toml there and fill it in."
+        raise ConfigError(text) from error
+    except OSError:
+        pass  # it is there and cannot be looked at, which `read_file` tells
     return path
 
 

@@ -147,6 +147,19 @@ def test_a_folder_in_the_files_place_is_told(tmp_path: Path, monkeypatch: pytest
         load_config(tmp_path / "config.toml" if by == "--config" else None)
 
 
+def test_a_file_in_a_folder_that_may_not_be_entered_is_not_called_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    named(monkeypatch, tmp_path / "config.toml")
+    (tmp_path / "config.toml").touch()
+    monkeypatch.setattr(Path, "lstat", refuse)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert "may not be read" in refusal()
+
+
 def test_a_link_that_leads_nowhere_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.toml").symlink_to(tmp_path / "gone.toml")

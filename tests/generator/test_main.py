@@ -154,6 +154,9 @@ def words(text: str) -> str:
     ("out", "said"),
     [
         ("clips", "is a folder: name the clip in it, such as"),
+        ("clips/", "is a folder: name the clip in it, such as"),
+        ("new/", "is a folder: name the clip in it, such as"),
+        ("", "is a folder: name the clip in it, such as"),
         (f"{'n' * 248}.mp4", "cannot be written (File name too long)"),
         (f"{'ü' * 130}.mp4", "cannot be written (File name too long)"),
         ("PICTURE", "mp4, gif or webp, not 'jpg'"),

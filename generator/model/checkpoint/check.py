@@ -39,7 +39,11 @@ def _look(wanted: Wanted, *, whole: bool) -> Finding:
             return _ask(wanted)
         _check(folder, whole=whole)
     except WeightsUnavailable as error:
-        return {"status": "problem", "seen": error.data["why"], "remedy": error.data["remedy"]}
+        return {
+            "status": "problem",
+            "seen": f"they cannot be loaded ({error.data['why']})",
+            "remedy": error.data["remedy"],
+        }
     return {"status": "ok", "seen": str(here) if here else f"{wanted.source} is in the cache", "remedy": ""}
 
 

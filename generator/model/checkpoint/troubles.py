@@ -185,9 +185,12 @@ def _of_the_network(error: BaseException, wanted: Wanted) -> Trouble | None:
 
 def bad_endpoint() -> Trouble | None:
     """Return the trouble of a HF_ENDPOINT that is no address."""
-    address = urlsplit(constants.ENDPOINT)
-    if address.scheme in ("http", "https") and address.hostname:
-        return None
+    try:
+        address = urlsplit(constants.ENDPOINT)
+        if address.scheme in ("http", "https") and address.hostname and address.port != 0:
+            return None
+    except ValueError:  # a port that is no number, half of an IPv6 address
+        pass
     return "endpoint", (
         f"HF_ENDPOINT is {constants.ENDPOINT!r}, which is no address. Unset it, or write it such as {USUAL_HUB}."
     )

@@ -122,7 +122,10 @@ def test_a_revision_that_is_not_there_is_named(hub: Hub) -> None:
     assert caught.value.data["why"] == "missing" and "revision" in caught.value.data["remedy"]
 
 
-@pytest.mark.parametrize("endpoint", ["huggingface.co", "ftp://huggingface.co", "http://", "htps://hf-mirror.com"])
+@pytest.mark.parametrize(
+    "endpoint",
+    ["huggingface.co", "ftp://huggingface.co", "http://", "htps://hf-mirror.com", "https://hf.co:abc", "http://[::1"],
+)
 def test_an_endpoint_that_is_no_address_is_told_before_anything_is_asked(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
