@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[3]
 ADVICE = re.compile(
     r"(?:^|[.:;,`(]\s*|\b(?:then|and|or|please|to) )(?:delete|remove|erase|rm|wipe|unlink)\b[^.]*", re.I
 )
-OF_OURS = (
-    # Discord messages and what the bot keeps, which people are offered to have deleted
-    r"delete (it|those in Discord|all of it|everything I keep|a message|the clip|my data)|how to delete"
-)
+OF_A_DISK = re.compile(r"\b(files?|folders?|director(y|ies)|cache|database|weights|checkpoint|snapshots?|disk)\b", re.I)
+"""what lies on a person's disk"""
+IN_DISCORD = ("edge", "texts")
+"""where people are offered to have their own posts and data deleted"""
 
 
 def texts(source: str) -> list[str]:
@@ -38,10 +38,13 @@ def texts(source: str) -> list[str]:
     return found
 
 
-def advice_to_delete(source: str) -> list[str]:
+def advice_to_delete(source: str, *, in_discord: bool = False) -> list[str]:
+    """Return the texts that advise to delete something; in Discord's rooms, something on a disk."""
     sentences = [text for text in texts(source) if " " in text.strip() and not _is_sql(text)]
     return [
-        text for text in sentences if any(not re.search(OF_OURS, found[0], re.I) for found in ADVICE.finditer(text))
+        text
+        for text in sentences
+        if any(not in_discord or OF_A_DISK.search(found[0]) for found in ADVICE.finditer(text))
     ]
 
 
@@ -55,7 +58,12 @@ def sources() -> list[Path]:
 
 
 def test_nothing_that_people_read_advises_to_delete_their_files() -> None:
-    found = {path.relative_to(ROOT).as_posix(): advice_to_delete(path.read_text()) for path in sources()}
+    found = {
+        path.relative_to(ROOT).as_posix(): advice_to_delete(
+            path.read_text(), in_discord=path.relative_to(ROOT).parts[1] in IN_DISCORD
+        )
+        for path in sources()
+    }
     assert {name: advice for name, advice in found.items() if advice} == {}
 
 
@@ -81,8 +89,13 @@ def test_such_advice_would_be_seen(advice: str) -> None:
     assert advice_to_delete(advice)
 
 
+def test_people_may_be_offered_to_delete_their_posts_and_nothing_on_a_disk() -> None:
+    assert advice_to_delete('text = "Delete my posts too, please."', in_discord=True) == []
+    assert advice_to_delete('text = "Stop the bot, then delete the folder."', in_discord=True)
+
+
 @pytest.mark.parametrize(
-    "fine", ['"""Delete a file."""', 'sql = "delete from job where id = ?"', 'text = "Yes, delete all of it"']
+    "fine", ['"""Delete a file."""', 'sql = "delete from job where id = ?"', 'text = "all deleted now"']
 )
 def test_what_is_no_such_advice_is_left_alone(fine: str) -> None:
     assert advice_to_delete(fine) == []
