@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import socket
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from generator.errors import WeightsUnavailable
@@ -250,3 +255,17 @@ def test_a_download_of_shards_that_was_interrupted_goes_on(hub: Hub, shards: lis
     (folder / shards[1]).unlink()  # as if the first download had ended before it
     assert fetch_weights(variant()) == folder
     assert (folder / shards[1]).read_bytes() == b"part"
+
+
+def test_a_download_ends_with_the_process_that_waits_for_it(hub: Hub, tmp_path: Path) -> None:
+    hub.stops_after = 1000
+    script = "from generator.model.checkpoint.hub import fetch_weights\nfrom generator.variants import Variant\n"
+    script += f"fetch_weights(Variant(name='test', source='some/model', revision='{COMMIT}', frames=25))\n"
+    environment = os.environ | {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(tmp_path / "cache")}
+    with subprocess.Popen([sys.executable, "-c", script], env=environment) as waiting:
+        while not any("/resolve/" in path for path in hub.asked):
+            assert waiting.poll() is None
+            time.sleep(0.02)
+        (child,) = psutil.Process(waiting.pid).children()
+        waiting.kill()
+    assert psutil.wait_procs([child], 10)[1] == []
