@@ -1,6 +1,6 @@
 """The command line: run, demo, doctor and the container's health check.
 
-Tested in tests/bot/test_doctor.py and tests/bot/test_app.py.
+Tested in tests/bot/doctor/test_init.py and tests/bot/test_app.py.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from bot.config import Config, ConfigError, load_config
+from bot.config import Config, load_config
 from bot.doctor import Check, Status, examine
+from bot.settings.file import ConfigError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -95,11 +96,16 @@ def doctor(
     config: ConfigOption = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False
 ) -> None:
     """Say what is wrong with this installation and how to mend it."""
-    checks = asyncio.run(examine(_load(config)))
-    if as_json:
-        sys.stdout.write(json.dumps({"checks": [asdict(check) for check in checks]}) + "\n")
-    else:
-        _print(checks)
+    try:
+        settings = load_config(config)
+    except ConfigError as error:
+        if not as_json:
+            _stop(str(error), os.EX_CONFIG)
+        _print_checks([Check("Configuration", Status.PROBLEM, line) for line in str(error).splitlines()], True)
+        raise typer.Exit(os.EX_CONFIG) from None
+    logging.basicConfig(level=settings.log_level, format="%(levelname)-7s %(name)s: %(message)s")
+    checks = asyncio.run(examine(settings))
+    _print_checks(checks, as_json)
     if any(check.status is Status.PROBLEM for check in checks):
         raise typer.Exit(1)
 
@@ -118,8 +124,11 @@ def _stop(text: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _print(checks: list[Check]) -> None:
-    """Print each check on one line, however narrow the terminal: a link that is cut in two leads nowhere."""
+def _print_checks(checks: list[Check], as_json: bool) -> None:
+    """Print JSON, or each check on one line, however narrow the terminal: a link that is cut in two leads nowhere."""
+    if as_json:
+        sys.stdout.write(json.dumps({"checks": [asdict(check) for check in checks]}) + "\n")
+        return
     colours = {Status.OK: "green", Status.WARNING: "yellow", Status.PROBLEM: "red"}
     for check in checks:
         colour = colours[check.status]

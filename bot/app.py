@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
@@ -23,7 +24,7 @@ from bot.edge.owner_alerts import OwnerAlerts
 from bot.edge.posting import Posting
 from bot.edge.status_cards import Pace, StatusCards
 from bot.metrics import Metrics
-from bot.queue.database import StoreBusy, StoreError, StoreFull
+from bot.queue.database import StoreBusy, StoreError, StoreFull, chown_advice
 from bot.queue.job import Limits, running_ms, wall_clock_ms
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
@@ -35,7 +36,9 @@ from bot.work.sweep import sweep_hourly
 from bot.work.switches import Switches
 from bot.work.worker import Worker
 from generator.backend.backend import Backend, ExecutorState
+from generator.backend.gpus import choose_gpus
 from generator.backend.local_backend import LocalBackend
+from generator.errors import SettingsError
 from generator.memory import MIB
 from generator.picture.intake import PictureChild
 from generator.picture.limits import PictureLimits
@@ -101,6 +104,8 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
     token = config.token.get_secret_value()
     if not token:
         raise StartError("There is no token. Put it into config.toml or VIVANT_TOKEN; `python -m bot doctor` says how.")
+    if config.token_problem:
+        raise StartError(f"The token cannot be right: {config.token_problem}. Copy it again from the Bot page.")
     try:
         async with build(config, parts) as bot:
             try:
@@ -189,9 +194,13 @@ async def _open_store(config: Config, parts: Parts, stack: AsyncExitStack) -> Jo
 
 
 async def _open_spool(config: Config, store: JobStore) -> Spool:
-    spool = Spool(config.data_dir / "spool", config.retention.min_free_mib * MIB)
+    folder = config.data_dir / "spool"
     known = await store.retention.known_files()
-    await asyncio.to_thread(spool.sweep, known, 0)  # of any age: nobody else writes into a locked folder
+    try:
+        spool = Spool(folder, config.retention.min_free_mib * MIB)
+        await asyncio.to_thread(spool.sweep, known, 0)  # of any age: nobody else writes into a locked folder
+    except OSError as error:
+        raise StartError(f"{folder} cannot be used ({error.strerror}). {chown_advice(config.data_dir)}") from error
     return spool
 
 
@@ -219,8 +228,11 @@ def _open_metrics(config: Config, store: JobStore, stack: AsyncExitStack) -> lis
     return [metrics]
 
 
-def _gpus(config: Config) -> list[int | None]:
-    return list(config.generator.gpus) or [None]
+def _gpus(config: Config) -> list[str] | list[None]:
+    try:
+        return choose_gpus(config.generator.gpus, os.environ) or [None]
+    except SettingsError as error:
+        raise StartError(error.text) from error
 
 
 def _executor(config: Config, switches: Switches) -> ExecutorConfig:

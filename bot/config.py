@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from pydantic_settings import SettingsError as BadSettings
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.settings.file import ConfigError, find_file, from_home, read_file
+from bot.settings.mistakes import PREFIX, foreign_variables, mend, sentence
 from generator.clip import Framing, Quality
-from generator.errors import SettingsError
+from generator.errors import SettingsError, did_you_mean
 from generator.memory import check_memory
 from generator.protocol import check_device
 from generator.variants import BUILT_IN, Variant
 
-
-class ConfigError(Exception):
-    """The configuration cannot be used; the text says which key and what to do."""
+_PathText = Annotated[str, AfterValidator(from_home)]
+"""a path that may begin with `~`"""
 
 
 class _Section(BaseModel):
@@ -54,13 +66,27 @@ class PictureConfig(_Section):
     max_megapixels: int = Field(100, ge=1, le=400)
 
 
+GPU_NAMES = "by nvidia-smi's number from 0 on or by its UUID (GPU-... or MIG-...)"
+
+
+def _gpu_name(value: object) -> object:
+    """Check one GPU's name; `"1"` is the number 1, as in CUDA_VISIBLE_DEVICES."""
+    text = str(value).strip()
+    if isinstance(value, bool) or not (text.isdecimal() or text.startswith(("GPU-", "MIG-"))):
+        raise ValueError(f"list each GPU once, {GPU_NAMES}")
+    return int(text) if text.isdecimal() else text
+
+
+GpuName = Annotated[int | str, BeforeValidator(_gpu_name)]
+
+
 class GeneratorConfig(_Section):
     """How clips are rendered."""
 
     variant: str = "svd-xt"
     device: str = "auto"
-    gpus: list[int] = Field(default_factory=list)
-    """one executor for each; empty: one executor on `device`"""
+    gpus: list[GpuName] = Field(default_factory=list)
+    """one executor for each, by nvidia-smi's number or UUID; empty: one executor on `device`"""
     pipeline: Literal["lean", "stock"] = "lean"
     memory: str = "auto"
     quality: Quality = Quality.QUALITY
@@ -81,16 +107,13 @@ class GeneratorConfig(_Section):
 
     @field_validator("gpus")
     @classmethod
-    def _each_once(cls, value: list[int]) -> list[int]:
-        if min(value, default=0) < 0 or len(set(value)) < len(value):
-            raise ValueError("list each GPU once, by its number from 0 on")
+    def _fits_the_device(cls, value: list[GpuName], info: ValidationInfo) -> list[GpuName]:
+        if len(set(value)) < len(value):
+            raise ValueError(f"list each GPU once, {GPU_NAMES}")
+        device = info.data.get("device", "auto")  # not there when it is wrong itself
+        if value and device not in ("auto", "cuda"):  # each GPU process sees one card only, as cuda:0
+            raise ValueError(f'gpus is for CUDA cards: set device to "auto" instead of "{device}", or empty gpus')
         return value
-
-    @model_validator(mode="after")
-    def _gpus_fit_the_device(self) -> Self:
-        if self.gpus and self.device not in ("auto", "cuda"):  # each GPU process sees one card only, as cuda:0
-            raise ValueError(f'gpus is for CUDA cards: set device to "auto" instead of "{self.device}", or empty gpus')
-        return self
 
 
 def _checked(check: Callable[[str], None], value: str) -> str:
@@ -104,11 +127,11 @@ def _checked(check: Callable[[str], None], value: str) -> str:
 class VariantConfig(_Section):
     """A variant of the operator's own."""
 
-    source: str
+    source: _PathText
     revision: str | None = None
     frames: int = Field(25, ge=2, le=50)
     turbo: bool = False
-    turbo_unet: str | None = None
+    turbo_unet: _PathText | None = None
     licence: str = ""
     licence_url: str = ""
     description: str = ""
@@ -126,18 +149,12 @@ class RetentionConfig(_Section):
 
 
 class Config(BaseSettings):
-    """Everything an operator can set. Environment wins over the file: VIVANT_TOKEN, VIVANT_GENERATOR__DEVICE, ..."""
+    """Everything an operator can set. `load_config` reads it from the file and from the environment."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="VIVANT_",
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        nested_model_default_partial_update=True,
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
     token: SecretStr = SecretStr("")
-    data_dir: Path = Path("data")
+    data_dir: Annotated[Path, BeforeValidator(lambda value: from_home(str(value)))] = Path("data")
     owners: frozenset[int] = frozenset()
     admins: frozenset[int] = frozenset()
     allowed_guilds: frozenset[int] = frozenset()
@@ -160,15 +177,29 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the environment above the file, whose content comes in as keyword arguments."""
-        return env_settings, init_settings
+        """Take what is given and nothing else: `load_config` reads the environment, and names it in its sentences."""
+        return (init_settings,)
+
+    @field_validator("token")
+    @classmethod
+    def _without_line_end(cls, value: SecretStr) -> SecretStr:
+        return SecretStr(value.get_secret_value().strip())  # a file written on Windows ends its lines with CR
 
     @model_validator(mode="after")
     def _variant_exists(self) -> Self:
-        if self.generator.variant not in self.all_variants():
-            names = ", ".join(sorted(self.all_variants()))
-            raise ValueError(f"generator.variant is {self.generator.variant!r}, but the known variants are: {names}")
+        variant, known = self.generator.variant, sorted(self.all_variants())
+        if variant not in known:
+            text = f"is {variant!r}, but the known variants are: {', '.join(known)}.{did_you_mean(variant, known)}"
+            raise PydanticCustomError("unknown_variant", "{text}", {"text": text})
         return self
+
+    @property
+    def token_problem(self) -> str:
+        """Say why the token cannot be one, without asking Discord; nothing when it may be."""
+        token = self.token.get_secret_value()
+        if token.isascii() and token.isprintable() and " " not in token:
+            return ""
+        return "it holds a space, a line end or another letter that no token has"
 
     def all_variants(self) -> dict[str, Variant]:
         """Return the built-in variants with the operator's changes, and the operator's own."""
@@ -177,9 +208,6 @@ class Config(BaseSettings):
 
 def _variant(name: str, item: VariantConfig) -> Variant:
     values = item.model_dump(exclude_unset=name in BUILT_IN)
-    for key in ("source", "turbo_unet"):
-        if (values.get(key) or "").startswith("~"):
-            values[key] = str(Path(values[key]).expanduser())
     if item.turbo:  # a distilled UNet wants few calls and no guidance
         values |= {"quality": Quality.FAST, "max_guidance": 1.0}
     if name in BUILT_IN:  # its pinned revision is of the repository that the operator's source replaces
@@ -187,28 +215,47 @@ def _variant(name: str, item: VariantConfig) -> Variant:
     return Variant(name=name, **values)
 
 
+class _Environment(EnvSettingsSource):
+    """Reads VIVANT_* variables. Where JSON is wanted, other text stays as it is: its field refuses it by name."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
+
+
 def load_config(path: Path | None = None) -> Config:
-    """Read `path`, else $VIVANT_CONFIG, else config.toml when it exists.
+    """Read `path`, else $VIVANT_CONFIG, else config.toml when it exists; VIVANT_* variables win over the file.
 
-    Raises ConfigError with one sentence for each mistake.
+    Raises ConfigError with one sentence for each mistake, all of them at once.
     """
-    chosen = path or Path(os.environ.get("VIVANT_CONFIG", "config.toml"))
-    if path is not None and not path.is_file():
-        raise ConfigError(f"There is no config file at {path}. Copy config.example.toml there and fill in the token.")
+    mistakes, file, found = foreign_variables(Config, os.environ), None, dict[str, Any]()
     try:
-        return Config(**tomllib.loads(chosen.read_text()) if chosen.is_file() else {})
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{chosen} is not valid TOML: {error}") from error
-    except BadSettings as error:  # a variable that is no JSON where a list or a table is wanted
-        raise ConfigError(f"environment: {error}. Lists are written as [1, 2] there.") from error
-    except ValidationError as error:
-        raise ConfigError("\n".join(_sentence(chosen, item) for item in error.errors())) from error
+        file = find_file(path)
+        found = read_file(file) if file is not None else {}
+    except ConfigError as error:
+        mistakes.append(str(error))
+    values = _merged(found, _Environment(Config)())
+    while True:  # checks between several settings run only once each of them is right: mend, and look again
+        try:
+            config = Config(**values)
+            break
+        except ValidationError as error:
+            new = [sentence(Config, file, item) for item in error.errors()]
+            if set(new) <= set(mistakes):
+                break
+            mistakes += [text for text in new if text not in mistakes]
+            for item in error.errors():
+                mend(values, item)
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return config
 
 
-def _sentence(path: Path, item: Any) -> str:
-    key = ".".join(str(part) for part in item["loc"])
-    variable = "VIVANT_" + key.replace(".", "__").upper()
-    where = variable if variable in os.environ else str(path) if path.is_file() else "environment"
-    if item["type"] == "extra_forbidden":
-        return f"{where}: there is no setting {key!r}. config.example.toml lists them all."
-    return ": ".join(filter(None, (where, key, item["msg"].removeprefix("Value error, ")))) + "."
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merged(below[key], value) if isinstance(value, dict) and isinstance(below.get(key), dict) else value
+        for key, value in above.items()
+    }
+    return {**below, **both}

@@ -23,10 +23,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from generator import protocol
+from generator.backend.destination import choose_destination
 from generator.backend.one_clip import ClipJob, make_clip
 from generator.clip import DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
-from generator.errors import GeneratorError, OutOfMemory, SettingsError, terminal_sentence
-from generator.memory import BESIDE_TORCH_GIB, GIB, MIB, ClipSize, PipelineKind, check_memory, plan_memory
+from generator.errors import GeneratorError, OutOfMemory, SettingsError, did_you_mean, terminal_sentence
+from generator.memory import BESIDE_TORCH_GIB, GIB, MIB, ClipSize, PipelineKind, check_memory, plan_memory, require_room
 from generator.protocol import ExecutorConfig, Rendered, check_device
 from generator.variants import BUILT_IN, Variant, variant_of_folder
 from generator.video.recipe import read_recipe
@@ -36,6 +37,10 @@ errors = Console(stderr=True, highlight=False)
 
 NO_LIMIT = 2**50
 """bytes: more than any clip has"""
+MOST = 1_000_000
+"""MiB of a clip, GiB of a card: a million is none, and typer lets "inf" and "nan" pass where there is no maximum"""
+
+_LESS_MEMORY = "Fewer --frames or a smaller --size need less, and --variant demo runs without a GPU."
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -57,15 +62,29 @@ def _show_recipe(path: Path | None) -> None:
     raise typer.Exit
 
 
+def _clip_name(text: str) -> Path:
+    if text.endswith("/"):
+        raise typer.BadParameter(f"{text} is a folder: name the clip in it, such as {text}clip.mp4")
+    return Path(text).expanduser() if text.startswith("~/") else Path(text)
+
+
 RecipeOption = Annotated[
     Path | None, typer.Option(callback=_show_recipe, is_eager=True, help="Print how a clip was made, and stop.")
 ]
 
 
+@app.callback()
+def every(recipe: RecipeOption = None) -> None:
+    """Carry the option that needs no command, so that the help lists it."""
+
+
 @app.command()
 def render(
     picture: Annotated[Path, typer.Argument(help="JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC.", show_default=False)],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The clip; its suffix chooses the format.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", parser=_clip_name, metavar="FILE", help="The clip; its suffix chooses the format."),
+    ] = None,
     variant: Annotated[str, typer.Option(help=f"One of {', '.join(BUILT_IN)}.")] = "svd-xt",
     model: Annotated[Path | None, typer.Option(help="A folder with a checkpoint, instead of a variant.")] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT, instead of the variant's own.")] = None,
@@ -83,7 +102,7 @@ def render(
     framing: Annotated[Framing, typer.Option(help="What happens to what does not fit the shape.")] = Framing.CROP,
     loop: Annotated[Loop, typer.Option(help="How the end meets the beginning.")] = Loop.NONE,
     smooth: Annotated[bool, typer.Option("--smooth", help="Interpolate to 24 frames a second.")] = False,
-    max_mib: Annotated[float, typer.Option(help="The clip's size limit; 0: none.", min=0)] = 0,
+    max_mib: Annotated[float, typer.Option(help="The clip's size limit; 0: none.", min=0, max=MOST)] = 0,
     memory: Annotated[str, typer.Option(help='auto, full, model-offload, lean, minimal or a cap: "6GiB".')] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
     pipeline: Annotated[PipelineKind, typer.Option(help="Ours, or diffusers' own.")] = PipelineKind.LEAN,
@@ -108,12 +127,13 @@ def render(
         max_bytes=int(max_mib * MIB) or NO_LIMIT,
         config=ExecutorConfig(variants={chosen.name: chosen}, device=device, pipeline=pipeline, memory=memory),
     )
+    _check_cap(chosen, settings, job.config)
     _report(_run(job, hidden=as_json), settings, as_json=as_json)
 
 
 @app.command()
 def plan(
-    vram_gib: Annotated[float, typer.Option(help="The card's memory.", min=1)],
+    vram_gib: Annotated[float, typer.Option(help="The card's memory.", min=1, max=MOST)],
     variant: Annotated[str, typer.Option(help=f"One of {', '.join(BUILT_IN)}.")] = "svd-xt",
     memory: Annotated[str, typer.Option(help="As for render.")] = "auto",
     pipeline: Annotated[PipelineKind, typer.Option(help="As for render.")] = PipelineKind.LEAN,
@@ -126,8 +146,10 @@ def plan(
     free, clip = int((vram_gib - BESIDE_TORCH_GIB) * GIB), ClipSize(*chosen.landscape, chosen.frames)
     try:
         found = plan_memory(free, chosen, clip, memory, pipeline=pipeline)
+        if not chosen.is_demo:
+            require_room(found, free)
     except OutOfMemory as error:
-        _stop(f"A clip of {variant} {error.text}.")
+        _stop(f"A clip of {variant} {error.text}. It takes a card of 4 GiB or more. {_LESS_MEMORY}")
     facts = {"variant": variant, "vram_gib": vram_gib, **dataclasses.asdict(found)}
     facts["peak_gib"] = round(found.peak_bytes / GIB, 2)
     if as_json:
@@ -165,11 +187,12 @@ def _run(job: ClipJob, *, hidden: bool) -> Rendered:
 def _variant(name: str, model: Path | None, size: str | None) -> Variant:
     if model is not None:
         with _shown_as_usage():
-            variant = variant_of_folder(model)
+            variant = variant_of_folder(model.expanduser() if str(model).startswith("~/") else model)
     elif name in BUILT_IN:
         variant = BUILT_IN[name]
     else:
-        raise typer.BadParameter(f"there is no variant {name}; there are {', '.join(BUILT_IN)}, or --model FOLDER")
+        known = f"there are {', '.join(BUILT_IN)}, or --model FOLDER"
+        raise typer.BadParameter(f"there is no variant {name}; {known}.{did_you_mean(name, BUILT_IN)}")
     if size is None:
         return variant
     width, _, height = size.partition("x")
@@ -205,10 +228,19 @@ def _clip_path(picture: Path, out: Path | None, format: Format) -> Path:
         _stop(f"{picture} is a folder: name one picture in it.")
     if not picture.is_file():
         _stop(f"There is no file {picture}.")
-    path = out or Path(f"{picture.stem}.{format}")
-    if not path.parent.is_dir():
-        _stop(f"There is no folder {path.parent} to write the clip to.")
-    return path
+    try:
+        return choose_destination(picture, out, format)
+    except SettingsError as error:
+        _stop(f"{error.text}.")
+
+
+def _check_cap(variant: Variant, settings: ClipSettings, config: ExecutorConfig) -> None:
+    """Leave before the weights are loaded when the memory that the person allows is too little for the clip."""
+    clip, kind = ClipSize(*variant.landscape, settings.frames), PipelineKind(config.pipeline)
+    try:
+        plan_memory(None, variant, clip, config.memory, pipeline=kind)
+    except OutOfMemory as error:
+        _stop(f"With --memory {config.memory} there is no clip: it {error.text}. {_LESS_MEMORY}")
 
 
 def _format(wanted: Format | None, out: Path | None) -> Format:

@@ -19,6 +19,8 @@ errors: `failures.py`), people at a terminal those of `terminal_sentence`; both 
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -94,7 +96,11 @@ class BadFrames(RenderError):
 
 
 class WeightsUnavailable(RenderError):
-    """The weights cannot be loaded. `data`: variant, why = missing | gated | offline | damaged | device, remedy."""
+    """The weights cannot be loaded. `data`: variant, why, remedy.
+
+    `why` is device, missing or damaged, or the hub's trouble: gated, token, offline, stalled, busy, hub-down, portal,
+    endpoint, proxy, certificate, disk-full, cache or hub.
+    """
 
     code = "weights"
 
@@ -136,6 +142,17 @@ class Cancelled(GeneratorError):
     code = "cancelled"
 
 
+def did_you_mean(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """Return " Did you mean ...?" with the known word that is most like `word`, or nothing when none is."""
+    plain = {_plain(name): name for name in known}
+    nearest = difflib.get_close_matches(_plain(word), plain, n=1, cutoff=likeness)
+    return f" Did you mean {plain[nearest[0]]!r}?" if nearest else ""
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("-", "_")
+
+
 _PICTURE_SENTENCES = {
     PictureReason.NOT_A_PICTURE: "This file is not a picture. Try a JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC.",
     PictureReason.UNSUPPORTED_FORMAT: "This format is not supported. Try a JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC.",
@@ -168,5 +185,5 @@ def terminal_sentence(error: GeneratorError) -> str:
         case ExecutorLost():
             return f"The rendering process is gone: {error.text}. --verbose shows what it said last."
         case SettingsError():
-            return f"{error.text[:1].upper()}{error.text[1:]}."
+            return f"{error.text[:1].upper()}{error.text[1:]}{'' if error.text.endswith('?') else '.'}"
     return f"The render failed: {error.text}. --verbose shows more."

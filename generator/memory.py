@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from generator.errors import OutOfMemory, SettingsError
+from generator.errors import OutOfMemory, SettingsError, did_you_mean
 from generator.variants import Variant
 
 MIB = 1024**2
@@ -198,6 +198,8 @@ _STOCK_PLANS = (
 )
 _RUNG_OF_SETTING = {"full": "full", "model-offload": "resident", "lean": "split", "minimal": "minimal"}
 _CAP = re.compile(r"^(\d+(?:\.\d+)?)\s?GiB$")
+_OTHER_CAP = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(g|gb|gib)?\s*$", re.I)
+"""how people write a cap as well"""
 
 
 def presets(clip: ClipSize, pipeline: PipelineKind = PipelineKind.LEAN) -> list[MemoryPlan]:
@@ -239,9 +241,10 @@ def plan_memory(
 def check_memory(memory: str) -> None:
     """Raise SettingsError unless `memory` is a setting that `plan_memory` accepts."""
     if memory != "auto" and memory not in _RUNG_OF_SETTING and not _CAP.match(memory):
-        raise SettingsError(
-            f"memory must be auto, full, model-offload, lean, minimal or a cap like 6GiB, not {memory!r}"
-        )
+        size = _OTHER_CAP.match(memory)
+        meant = f" Did you mean {size[1]}GiB?" if size else did_you_mean(memory, ["auto", *_RUNG_OF_SETTING])
+        allowed = "auto, full, model-offload, lean, minimal or a cap like 6GiB"
+        raise SettingsError(f"memory must be {allowed}, not {memory!r}{'.' if meant else ''}{meant}")
 
 
 def _capped(free_bytes: int | None, memory: str) -> int | None:
@@ -253,14 +256,20 @@ def _capped(free_bytes: int | None, memory: str) -> int | None:
 
 def _fitting(plans: list[MemoryPlan], free_bytes: int) -> list[MemoryPlan]:
     fitting = [plan for plan in plans if plan.peak_bytes + MARGIN_BYTES <= free_bytes]
-    if fitting:
-        return fitting
-    needed = plans[-1].peak_bytes + MARGIN_BYTES
-    raise OutOfMemory(
-        f"needs {needed / GIB:.1f} GiB of GPU memory, {free_bytes / GIB:.1f} GiB are free",
-        needed_gib=round(needed / GIB, 2),
-        free_gib=round(free_bytes / GIB, 2),
-    )
+    if not fitting:
+        require_room(plans[-1], free_bytes)
+    return fitting
+
+
+def require_room(plan: MemoryPlan, free_bytes: int) -> None:
+    """Raise OutOfMemory unless a plan's predicted peak fits into `free_bytes`."""
+    needed = plan.peak_bytes + MARGIN_BYTES
+    if needed > free_bytes:
+        raise OutOfMemory(
+            f"needs {needed / GIB:.1f} GiB of GPU memory, {free_bytes / GIB:.1f} GiB are free",
+            needed_gib=round(needed / GIB, 2),
+            free_gib=round(free_bytes / GIB, 2),
+        )
 
 
 def _has_room_to_compile(plan: MemoryPlan, clip: ClipSize, free_bytes: int | None) -> bool:

@@ -69,9 +69,10 @@ class Variant:
 def variant_of_folder(folder: Path) -> Variant:
     """Describe a checkpoint folder by its own configuration. Raises SettingsError when it holds no checkpoint."""
     try:
-        unet = json.loads((folder / "unet" / "config.json").read_text())
+        unet = json.loads((folder / "unet" / "config.json").read_text("utf-8-sig"))
     except (OSError, ValueError):
-        text = f"{folder} holds no Stable Video Diffusion checkpoint in diffusers' layout"
+        what = "is a file, not a folder with a" if folder.is_file() else "holds no"
+        text = f"{folder} {what} Stable Video Diffusion checkpoint in diffusers' layout (unet, vae, image_encoder, ...)"
         raise SettingsError(text, setting="model", value=str(folder)) from None
     return Variant(name=folder.name, source=str(folder.absolute()), frames=int(unet.get("num_frames", 25)))
 

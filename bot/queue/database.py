@@ -117,6 +117,8 @@ class Database:
         path = folder / "vivant.db"
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if foreign := unusable_files(folder):
+                raise StoreError(f"{foreign[0]} may not be read and written by this user. {chown_advice(folder)}")
             return await cls._open_locked(path, _lock(folder))
         except OSError as error:
             raise StoreError(
@@ -257,6 +259,23 @@ def _prepare_writer(path: Path, connection: sqlite3.Connection) -> None:
 
 def _prepare_reader(connection: sqlite3.Connection) -> None:
     connection.execute("pragma busy_timeout = 5000").fetchall()
+
+
+_OWN_FILES = ("", "vivant.db", "vivant.db-wal", "vivant.db-shm", "lock", "connected", "spool", "executor")
+
+
+def unusable_files(folder: Path) -> list[Path]:
+    """Return the data folder's files that this user may not read and write: after a start as root they are root's."""
+    return [
+        path
+        for path in (folder / name for name in _OWN_FILES)
+        if os.access(path, os.F_OK) and not os.access(path, os.R_OK | os.W_OK, effective_ids=True)
+    ]
+
+
+def chown_advice(folder: Path) -> str:
+    """Return the command that gives a folder back to the user that runs the bot."""
+    return f"Give it to the bot's user: sudo chown -R {os.geteuid()}:{os.getegid()} {folder}"
 
 
 def _lock(folder: Path) -> int:

@@ -40,11 +40,17 @@ _WEIGHTS = {
     "gated": "This bot's model needs its licence accepted before it can be used.",
     "offline": "This bot could not download its model.",
     "damaged": "This bot's model files are damaged.",
+    "token": "This bot may not download its model.",
+    "disk-full": "This bot has no room left to download its model.",
+    "cache": "This bot has no folder to download its model to.",
+    "device": "This bot has nothing that is fast enough for its model.",
 }
 
 
 def _weights(data: Mapping[str, Any]) -> Sentences:
-    what = _WEIGHTS.get(str(data.get("why")), "This bot's model cannot be loaded.")
+    hub = ("stalled", "busy", "hub-down", "portal", "endpoint", "proxy", "certificate", "hub")
+    why = "offline" if data.get("why") in hub else str(data.get("why"))
+    what = _WEIGHTS.get(why, "This bot's model cannot be loaded.")
     return Sentences(
         what, _NO_CLIP, "Only whoever runs this bot can mend that: `python -m bot doctor` names the remedy."
     )

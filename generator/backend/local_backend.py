@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.backend.backend import ExecutorState, OnState
+from generator.backend.gpus import VISIBLE, choose_gpus, device_order
 from generator.backend.in_flight import InFlight, InFlightRequests, OnProgress
 from generator.backend.losses import check_version, lost_because, lost_by
 from generator.backend.stalls import Deadline, StallAlarm, StallLimits, restart_delay
@@ -39,7 +40,7 @@ class LocalBackend:
         self,
         config: ExecutorConfig,
         *,
-        gpu: int | None = None,
+        gpu: int | str | None = None,
         limits: StallLimits = StallLimits(),  # noqa: B008 - frozen
         command: Sequence[str] = (sys.executable, "-m", "generator.executor"),
         slots: int = 2,
@@ -48,7 +49,7 @@ class LocalBackend:
         self.slots = slots
         self.ready = asyncio.Event()
         self._config = config
-        self._gpu = gpu
+        self._gpu = None if gpu is None else choose_gpus([gpu], os.environ)[0]
         self._limits = limits
         self._command = command
         self._on_state = on_state or (lambda state, facts: None)
@@ -175,9 +176,9 @@ class LocalBackend:
     def _environment(self) -> dict[str, str]:
         env = {"PYTHONUNBUFFERED": "1"}
         if self._gpu is not None:
-            env["CUDA_VISIBLE_DEVICES"] = str(self._gpu)
-            # nvidia-smi's numbers, not the fastest card first
-            env["CUDA_DEVICE_ORDER"] = os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+            env[VISIBLE] = self._gpu
+            if order := device_order(os.environ):
+                env["CUDA_DEVICE_ORDER"] = order
         return env
 
     def _report_undead(self, pid: int) -> None:

@@ -168,6 +168,8 @@ def why_unusable(device: str, version: str) -> str | None:
         if built_for is None:
             return 'This torch is a CPU build: install one for your GPU from pytorch.org, or choose the device "cpu".'
         return 'torch sees no GPU: check the driver with nvidia-smi (or rocm-smi), or choose the device "cpu".'
+    if device.startswith("cuda:") and int(device[5:]) >= (count := torch.cuda.device_count()):
+        return f"torch sees {count} GPU(s), so there is no {device}: they are counted from cuda:0. Correct the device."
     if device == "mps" and not torch.backends.mps.is_available():
         return 'Apple\'s GPU is not available to this torch: choose the device "cpu" or "auto".'
     return None

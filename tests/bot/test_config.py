@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
-from bot.config import Config, ConfigError, load_config
+from bot.config import Config, load_config
+from bot.settings.file import ConfigError
 from generator.variants import BUILT_IN
 
 ROOT = Path(__file__).parents[2]
@@ -71,8 +75,12 @@ def test_a_mistake_gets_a_sentence_with_its_key(tmp_path: Path, text: str, says:
     ("variable", "value", "says"),
     [
         ("VIVANT_GENERATOR__MEMORY", "6GB", "VIVANT_GENERATOR__MEMORY: generator.memory: memory must be"),
-        ("VIVANT_GENERATOR__VARIANT", "svdxt", "environment: generator.variant is 'svdxt'"),
-        ("VIVANT_OWNERS", "1,2", 'field "owners" from source "EnvSettingsSource". Lists are written as [1, 2]'),
+        ("VIVANT_GENERATOR__VARIANT", "svdxt", "VIVANT_GENERATOR__VARIANT: generator.variant is 'svdxt'"),
+        (
+            "VIVANT_OWNERS",
+            "1,2",
+            "VIVANT_OWNERS: owners: Input should be a valid frozenset. Lists are written as [1, 2]",
+        ),
     ],
 )
 def test_a_mistake_in_the_environment_is_told_as_such(
@@ -92,6 +100,200 @@ def test_devices_and_gpus_that_fit_are_taken(tmp_path: Path, text: str) -> None:
     wanted = tomllib.loads(text)
     generator = load_config(write(tmp_path, f"[generator]\n{text}")).generator
     assert generator.model_dump(include=set(wanted)) == wanted
+
+
+SETTINGS = 'allowed_guilds = [7]\nprivacy_url = "https://example.org/für-alle"\n'
+"""a letter beyond ASCII shows the encoding"""
+
+
+def named(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    monkeypatch.setenv("VIVANT_CONFIG", str(path))
+
+
+def refusal() -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config()
+    return str(caught.value)
+
+
+def test_a_file_that_the_environment_names_and_that_is_missing_is_no_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    named(monkeypatch, tmp_path / "conf" / "config.toml")
+    assert "VIVANT_CONFIG" in refusal() and str(tmp_path / "conf") in refusal()
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "config.toml").write_text(SETTINGS)
+    assert load_config().allowed_guilds == {7}
+
+
+def test_without_any_file_the_defaults_are_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control: nobody named a file, or named the empty device."""
+    monkeypatch.chdir(tmp_path)
+    assert load_config().allowed_guilds == frozenset()
+    named(monkeypatch, Path(os.devnull))
+    assert load_config().allowed_guilds == frozenset()
+    monkeypatch.setenv("VIVANT_CONFIG", "")
+    assert load_config().allowed_guilds == frozenset()
+
+
+@pytest.mark.parametrize("by", ["the usual name", "VIVANT_CONFIG", "--config"])
+def test_a_folder_in_the_files_place_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.toml").mkdir()
+    if by == "VIVANT_CONFIG":
+        named(monkeypatch, tmp_path / "config.toml")
+    with pytest.raises(ConfigError, match=r"is a folder.*Docker"):
+        load_config(tmp_path / "config.toml" if by == "--config" else None)
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered_is_not_called_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    named(monkeypatch, tmp_path / "config.toml")
+    (tmp_path / "config.toml").touch()
+    monkeypatch.setattr(Path, "lstat", refuse)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert "may not be read" in refusal()
+
+
+def test_a_link_that_leads_nowhere_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.toml").symlink_to(tmp_path / "gone.toml")
+    assert "link to a file that is not there" in refusal()
+
+
+def test_a_file_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, SETTINGS)
+
+    def refuse(self: Path) -> bytes:  # the tests may run as root, whom no permission stops
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ConfigError, match=r"may not be read by the user that runs the bot .*chown or chmod"):
+        load_config(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-mark", "utf-16-be-mark", "utf-32"])
+def test_an_encoding_with_a_mark_is_read(tmp_path: Path, encoding: str) -> None:
+    text = f"\ufeff{SETTINGS}" if encoding.endswith("-mark") else SETTINGS
+    path = tmp_path / "config.toml"
+    path.write_bytes(text.replace("\n", "\r\n").encode(encoding.removesuffix("-mark")))
+    config = load_config(path)
+    assert config.allowed_guilds == {7}
+    assert config.privacy_url == "https://example.org/für-alle"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "says"),
+    [
+        ("cp1252", r"Windows-1252 \(ANSI\): line 2.*UTF-8"),
+        ("utf-16-le", "UTF-16.*UTF-8"),
+        ("utf-16-be", "UTF-16.*UTF-8"),
+    ],
+)
+def test_an_encoding_without_a_mark_is_named(tmp_path: Path, encoding: str, says: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(SETTINGS.replace("für", "fur" if encoding != "cp1252" else "für").encode(encoding))
+    with pytest.raises(ConfigError, match=says):
+        load_config(path)
+
+
+def test_home_is_meant_by_a_tilde_in_any_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path, 'data_dir = "~/data"\n[variants.mine]\nsource = "~/m"\nturbo_unet = "~/t"\n')
+    for config in (load_config(Path("~/config.toml")), _load_named(monkeypatch, "~/config.toml")):
+        mine = config.all_variants()["mine"]
+        found = (config.data_dir, mine.source, mine.turbo_unet)
+        assert found == (tmp_path / "data", f"{tmp_path}/m", f"{tmp_path}/t")
+    monkeypatch.setenv("VIVANT_DATA_DIR", "~/other")
+    assert load_config().data_dir == tmp_path / "other"
+    monkeypatch.setenv("VIVANT_DATA_DIR", "a~b")
+    assert load_config().data_dir == Path("a~b")
+
+
+def _load_named(monkeypatch: pytest.MonkeyPatch, path: str) -> Config:
+    monkeypatch.setenv("VIVANT_CONFIG", path)
+    return load_config()
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("tokn = 'x'", "'token'"),
+        ("[generator]\nstepps = 1", "'generator.max_steps'"),
+        ("[generator]\nmax-steps = 1", "'generator.max_steps'"),
+        ("[generater]\nmax_steps = 1", "'generator'"),
+        ("variant = 'svd'", "'generator.variant'"),
+        ("[queue]\nclip_hours = 1", "'retention.clip_hours'"),
+        ("[variants.mine]\nsource = 'a/b'\nframe = 9", "'frames'"),
+        ("[generator]\nvariant = 'SVD_XT'", "'svd-xt'"),
+        ("[generator]\nvariant = 'min'\n[variants.mine]\nsource = 'a/b'", "'mine'"),
+        ("xyzzy = 1", None),
+    ],
+)
+def test_a_key_or_variant_that_nearly_exists_is_guessed(tmp_path: Path, text: str, meant: str | None) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, text))
+    assert (f"Did you mean {meant}?" in str(caught.value)) == (meant is not None)
+    assert ("Did you mean" in str(caught.value)) == (meant is not None)
+
+
+def test_all_mistakes_are_told_at_once_in_the_file_and_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(
+        tmp_path,
+        "tokn = 'x'\nmetrics_port = -1\n[queue]\nmax_attempts = 0\n[generator]\nvariant = 'svdxt'\ndevice = 'cpu'\n"
+        "gpus = [0]\nquality = 'best'\n[variants.mine]\nframes = 1\n",
+    )
+    monkeypatch.setenv("VIVANT_OWNERS", "1,2")
+    monkeypatch.setenv("VIVANT_LOG_LEVEL", "LOUD")
+    monkeypatch.setenv("VIVANT_ALLOWED_GUILD", "[7]")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    lines = str(caught.value).splitlines()
+    wanted = ["tokn", "metrics_port", "max_attempts", "svdxt", "generator.gpus", "quality", "variants.mine.frames"]
+    wanted += ["variants.mine.source", "VIVANT_OWNERS", "VIVANT_LOG_LEVEL", "VIVANT_ALLOWED_GUILD"]
+    for word in wanted:
+        assert len([line for line in lines if word in line]) == 1, (word, lines)
+    assert len(lines) == len(wanted)
+
+
+def test_a_broken_file_hides_no_mistake_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIVANT_METRICS_PORT", "many")
+    with pytest.raises(ConfigError, match=r"not valid TOML[\s\S]*VIVANT_METRICS_PORT"):
+        load_config(write(tmp_path, "token = "))
+
+
+def test_variables_of_others_with_our_prefix_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIVANT_PORT", "tcp://10.0.0.1:80")  # Kubernetes, for a service named vivant
+    monkeypatch.setenv("VIVANT_SERVICE_HOST", "10.0.0.1")
+    assert load_config(write(tmp_path, SETTINGS)).allowed_guilds == {7}
+
+
+def test_gpus_are_named_by_number_or_uuid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, '[generator]\ngpus = [1, "0", "GPU-8f6a", "MIG-c7c8"]\n')
+    assert load_config(path).generator.gpus == [1, 0, "GPU-8f6a", "MIG-c7c8"]
+    monkeypatch.setenv("VIVANT_GENERATOR__GPUS", '["MIG-c7c8"]')
+    assert load_config(path).generator.gpus == ["MIG-c7c8"]
+    monkeypatch.delenv("VIVANT_GENERATOR__GPUS")
+    for wrong in ('["cuda:1"]', "[1, '1']", "[true]", "[1.5]", '[""]'):
+        with pytest.raises(ConfigError, match=r"generator\.gpus: list each GPU once"):
+            load_config(write(tmp_path, f"[generator]\ngpus = {wrong}\n"))
+
+
+@pytest.mark.parametrize("command", ["run", "doctor", "healthy"])
+def test_a_missing_configuration_ends_every_command_with_78_and_no_traceback(tmp_path: Path, command: str) -> None:
+    environment = os.environ | {"VIVANT_CONFIG": str(tmp_path / "none.toml")}
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", command], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 78
+    assert "There is no config file" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_named_file_that_is_missing_says_what_to_copy(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +13,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from skimage import data
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from generator.__main__ import app
+from generator.backend.destination import choose_destination
+from generator.clip import Format
 
 
 def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -111,3 +116,80 @@ def test_weights_that_are_not_there_are_a_sentence_with_the_remedy(picture: Path
     assert done.returncode == 1
     assert "model_index.json" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("render", "PICTURE", "--variant", "svdxt"), 2, "Did you mean 'svd-xt'?"),
+        (("render", "PICTURE", "--memory", "8GB"), 2, "Did you mean 8GiB?"),
+        (("render", "PICTURE", "--memory", "8"), 2, "Did you mean 8GiB?"),
+        (("render", "PICTURE", "--memory", "minimum"), 2, "Did you mean 'minimal'?"),
+        (("render", "PICTURE", "--memory", "1GiB"), 1, "With --memory 1GiB there is no clip: it needs 2.3 GiB"),
+        (("render", "PICTURE", "--max-mib", "nan"), 2, "--max-mib"),
+        (("plan", "--vram-gib", "2"), 1, "It takes a card of 4 GiB or more. Fewer --frames"),
+        (("plan", "--vram-gib", "4", "--memory", "full"), 1, "A clip of svd-xt needs"),
+        (("plan", "--vram-gib", "nan"), 2, "--vram-gib"),
+        (("plan", "--vram-gib", "inf"), 2, "--vram-gib"),
+        (("plan", "--vram-gib", "0"), 2, "--vram-gib"),
+    ],
+)
+def test_a_mistake_comes_with_its_remedy(
+    arguments: tuple[str, ...], status: int, said: str, picture: Path, tmp_path: Path
+) -> None:
+    with contextlib.chdir(tmp_path):
+        done = told(*(str(picture) if item == "PICTURE" else item for item in arguments))
+    assert (done.exit_code, said in words(done.stderr)) == (status, True), done.stderr
+
+
+def told(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments, color=False, env={"COLUMNS": "300", "TERMINAL_WIDTH": "300"})
+
+
+def words(text: str) -> str:
+    return " ".join(text.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("clips", "is a folder: name the clip in it, such as"),
+        ("clips/", "is a folder: name the clip in it, such as"),
+        ("new/", "is a folder: name the clip in it, such as"),
+        ("", "is a folder: name the clip in it, such as"),
+        (f"{'n' * 248}.mp4", "cannot be written (File name too long)"),
+        (f"{'ü' * 130}.mp4", "cannot be written (File name too long)"),
+        ("PICTURE", "mp4, gif or webp, not 'jpg'"),
+        ("picture.gif", "is the picture itself"),
+        ("pipe.mp4", "is a device, not a file"),
+        ("file.txt/clip.mp4", "There is no folder file.txt"),
+        ("/proc/clip.mp4", "cannot be written"),
+    ],
+)
+def test_an_impossible_clip_is_told_before_the_render(picture: Path, tmp_path: Path, out: str, said: str) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "file.txt").touch()
+    os.mkfifo(tmp_path / "pipe.mp4")
+    own = tmp_path / "picture.gif"
+    shutil.copy(picture, own)
+    before = {path.name for path in tmp_path.iterdir()}
+    source = own if out == "picture.gif" else picture
+    with contextlib.chdir(tmp_path):
+        path = str(picture) if out == "PICTURE" else out
+        done = told("render", str(source), "-o", path)
+    assert (done.exit_code in (1, 2), said in words(done.stderr)) == (True, True), done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == before, "nothing is left behind"
+
+
+def test_a_possible_clip_is_no_mistake(tmp_path: Path) -> None:
+    """The negative control: names at the edge of what is possible, and a clip that is there already."""
+    (tmp_path / "picture.png").touch()
+    (tmp_path / "clip.mp4").write_bytes(b"an earlier clip")
+    for name in ("clip.mp4", f"{'n' * 236}.mp4", "-.mp4", "a b.mp4"):
+        assert choose_destination(tmp_path / "picture.png", tmp_path / name, Format.MP4) == tmp_path / name
+    assert (tmp_path / "clip.mp4").read_bytes() == b"an earlier clip"
+
+
+def test_the_help_names_the_recipe() -> None:
+    done = run("--help")
+    assert "--recipe" in done.stdout and "how a clip was made" in done.stdout

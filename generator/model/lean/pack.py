@@ -5,6 +5,7 @@ The module's own parameters become views of the flat memory, so that nothing is 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import weakref
 from collections.abc import Mapping, Sequence
@@ -93,7 +94,7 @@ def pack(layers: Sequence[Named], dtype: torch.dtype, device: torch.device) -> P
     packed = Packed(flat, tuple(stretches))
     _fill(packed)
     if device.type == "cuda" and not is_meta:
-        _pin(flat)
+        _pin(flat, device)
     return packed
 
 
@@ -126,11 +127,18 @@ def _fill(packed: Packed) -> None:
                     source.data = view
 
 
-def _pin(flat: Tensor) -> None:
+def _pin(flat: Tensor, device: torch.device) -> None:
     """Register the memory with CUDA. torch's own pinned allocator would round its size up to a power of two."""
     runtime: Any = torch.cuda.cudart()
     address = flat.data_ptr()
     if int(runtime.cudaHostRegister(address, flat.numel() * flat.element_size(), 0)) != 0:
         log.warning("could not pin %d MiB of host memory; copies to the GPU will be slower", flat.nbytes >> 20)
+        _take_error(device)
         return
     weakref.finalize(flat.untyped_storage(), runtime.cudaHostUnregister, address)
+
+
+def _take_error(device: torch.device) -> None:
+    """Take the error of a failed call out of CUDA's state: the next kernel reports it as its own, whatever it does."""
+    with contextlib.suppress(RuntimeError):
+        torch.zeros(1, device=device)

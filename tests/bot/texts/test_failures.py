@@ -8,6 +8,7 @@ from bot.texts.failures import explain_failure
 from generator.errors import (
     GeneratorError,
     RenderError,
+    WeightsUnavailable,
 )
 from tests.support.texts import SECRET, render_errors
 
@@ -33,3 +34,14 @@ def test_an_error_of_a_newer_version_still_gets_a_sentence() -> None:
 def test_no_generator_error_reaches_people_as_text() -> None:
     assert all("exploded" not in str(explain_failure(error.to_wire())) for error in render_errors())
     assert isinstance(RenderError(SECRET), GeneratorError)
+
+
+TROUBLES = ["gated", "token", "offline", "stalled", "busy", "hub-down", "portal", "endpoint", "proxy", "certificate"]
+
+
+@pytest.mark.parametrize("why", [*TROUBLES, "disk-full", "cache", "hub", "device", "missing", "damaged"])
+def test_weights_that_cannot_be_had_are_told_without_what_only_the_operator_can_do(why: str) -> None:
+    error = WeightsUnavailable("x", variant="svd", why=why, remedy="Set HF_TOKEN to a new token.")
+    told = str(explain_failure(error.to_wire()))
+    assert "cannot be loaded" not in told, "it has words of its own"
+    assert "HF_TOKEN" not in told and "doctor" in told

@@ -74,6 +74,13 @@ def test_a_torch_that_is_too_old_is_refused(version: str, fits: bool) -> None:
     assert fits or "install torch 2.6" in str(refusal)
 
 
+def test_a_card_beyond_the_last_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert "there is no cuda:2" in str(why_unusable("cuda:2", "2.6.0"))
+    assert [why_unusable(name, "2.6.0") for name in ("cuda:1", "cuda", "auto")] == [None, None, None]
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_a_sentence_when_a_variant_is_to_be_loaded() -> None:
     absent = device("cuda")

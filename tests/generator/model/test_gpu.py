@@ -207,3 +207,25 @@ def _ignore(progress: Progress) -> None:
 
 def _pid_of(backend: LocalBackend) -> int:
     return int(backend.describe()["pid"])
+
+
+def test_memory_that_cannot_be_pinned_leaves_no_error_for_the_next_kernel(caplog: pytest.LogCaptureFixture) -> None:
+    from generator.model.lean.pack import pack
+
+    device, weights = torch.device("cuda"), torch.ones(4096)
+    runtime: Any = torch.cuda.cudart()
+    fails = int(
+        runtime.cudaHostRegister(0, 4096, 0)
+    )  # the negative control: such a failure does poison the next kernel
+    assert fails != 0
+    with pytest.raises(RuntimeError):
+        torch.ones(1, device=device).add_(1)
+    real = runtime.cudaHostRegister
+    try:
+        runtime.cudaHostRegister = lambda address, size, flags: real(0, size, flags)
+        packed = pack([{"weight": weights}], torch.float32, device)
+    finally:
+        runtime.cudaHostRegister = real
+    assert "could not pin" in caplog.text
+    assert packed.flat.to(device).sum().item() >= 4096
+    assert (torch.ones(1, device=device) + 1).item() == 2

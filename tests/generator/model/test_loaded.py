@@ -69,3 +69,14 @@ def test_a_network_that_is_not_there_is_reported_as_offline(
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
         assert _why(dataclasses.replace(tiny_variant, source="nobody/nothing"))[0] == "offline"
+
+
+def test_a_damaged_file_of_the_hubs_cache_is_fetched_again_by_a_command(tiny_variant: Variant, tmp_path: Path) -> None:
+    folder = tmp_path / "models--owner--my.model" / "snapshots" / "0123"
+    shutil.copytree(tiny_variant.source, folder)
+    weights = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    why, remedy = _why(dataclasses.replace(tiny_variant, source=str(folder)))
+    assert why == "damaged" and "`hf download owner/my.model --revision 0123 --force-download`" in remedy
+    shutil.copytree(folder, tmp_path / "mine")
+    assert "hf download" not in _why(dataclasses.replace(tiny_variant, source=str(tmp_path / "mine")))[1]

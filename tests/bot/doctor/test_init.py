@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -20,12 +22,13 @@ from bot.doctor import (
     check_permissions,
     check_token,
     check_torch,
-    check_weights,
+    examine,
     invite_link,
 )
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import BOT_ROLE, TABLEAUX
+from tests.support.hub import LOGIN_PAGE, Answer, running_hub
 
 
 def only(checks: list[Check]) -> Check:
@@ -76,8 +79,9 @@ def test_an_administrator_lacks_nothing() -> None:
     assert check_permissions([{"name": "Tableaux", "permissions": str(1 << 3)}]) == []
 
 
-async def test_the_bundled_ffmpeg_is_found() -> None:
-    assert only(await check_ffmpeg(config())).status is Status.OK
+async def test_the_bundled_ffmpeg_is_found_and_writes_clips() -> None:
+    check = only(await check_ffmpeg(config()))
+    assert check.status is Status.OK and "wrote an MP4 and a GIF" in check.seen
 
 
 async def test_an_ffmpeg_without_h264_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,19 +98,6 @@ async def test_torch_is_looked_at_in_a_child() -> None:
     checks = {check.name: check for check in await check_torch(config())}
     assert checks["torch"].status is Status.OK
     assert checks["GPU"].status is Status.OK, "the demo model needs no GPU"
-
-
-@pytest.mark.parametrize("missing", ["model_index.json", "unet/diffusion_pytorch_model.safetensors"])
-async def test_a_folder_without_a_part_of_the_weights_is_a_problem(tmp_path: Path, missing: str) -> None:
-    (tmp_path / "unet").mkdir()
-    for name in ("model_index.json", "unet/diffusion_pytorch_model.safetensors"):
-        (tmp_path / name).touch()
-    settings = config(generator={"variant": "mine"}, variants={"mine": {"source": str(tmp_path)}})
-    assert only(await check_weights(settings)).status is Status.OK
-    (tmp_path / missing).unlink()
-    check = only(await check_weights(settings))
-    assert check.status is Status.PROBLEM
-    assert check.remedy
 
 
 async def test_a_nearly_full_disk_is_a_problem(tmp_path: Path) -> None:
@@ -144,3 +135,78 @@ def test_a_config_mistake_ends_the_command_with_its_sentence(tmp_path: Path) -> 
     assert done.returncode == 78, "a service manager must not try again"
     assert "no setting 'tokn'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_json_stays_json_when_the_configuration_cannot_be_used(tmp_path: Path) -> None:
+    settings = tmp_path / "config.toml"
+    settings.write_text("tokn = 1\nvariant = 'svd'\n")
+    command = [sys.executable, "-m", "bot", "doctor", "--json", "--config", str(settings)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 78
+    checks = json.loads(done.stdout)["checks"]
+    assert [(check["name"], check["status"]) for check in checks] == [("Configuration", "problem")] * 2
+    assert "Did you mean 'token'?" in checks[0]["seen"]
+
+
+async def test_a_check_that_fails_itself_keeps_no_other_from_being_told() -> None:
+    async def broken(_config: Config) -> list[Check]:
+        raise KeyError("surprise")
+
+    async def fine(_config: Config) -> list[Check]:
+        return [Check("Fine", Status.OK, "yes")]
+
+    async def silent(_config: Config) -> list[Check]:
+        await asyncio.Event().wait()
+        return []
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("bot.doctor.MOST_SECONDS", 0.05)
+        found = {check.name: check for check in await examine(config(), {"A": broken, "B": silent, "C": fine})}
+    assert {name: check.status for name, check in found.items()} == {
+        "A": Status.PROBLEM,
+        "B": Status.PROBLEM,
+        "Fine": Status.OK,
+    }
+    assert "KeyError" in found["A"].seen and "no answer" in found["B"].seen
+
+
+@pytest.mark.parametrize("token", ["abc\r", "abc\r\n", " abc "])
+async def test_a_line_end_around_the_token_is_not_part_of_it(token: str) -> None:
+    assert config(token=token).token.get_secret_value() == "abc"
+    assert config(token=token).token_problem == ""
+
+
+@pytest.mark.parametrize("token", ["a\rb", "a\nb", "a b", "a\0b", "a\u200bb", "tökén"])
+async def test_a_token_with_letters_that_none_has_is_told_and_not_sent(token: str) -> None:
+    check = only(await check_token(config(token=token)))
+    assert check.status is Status.PROBLEM and "no token has" in check.seen and token not in str(check)
+
+
+@pytest.mark.parametrize("proxy", ["nonsense", "http://", "http://127.0.0.1:99999", "socks5://127.0.0.1:9"])
+async def test_a_proxy_that_is_no_address_is_survived(proxy: str) -> None:
+    check = only(await check_token(config(token="x.y.z", proxy=proxy)))
+    assert check.status is Status.PROBLEM and "proxy" in check.remedy
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (Answer(200, LOGIN_PAGE), "in Discord's place"),
+        (Answer(200, b"{}"), "in Discord's place"),
+        (Answer(200, b"[1]"), "in Discord's place"),
+        (Answer(401), "refuses it"),
+        (Answer(503), "answers with 503"),
+    ],
+)
+async def test_whatever_answers_in_discords_place_is_survived(answer: Answer, says: str) -> None:
+    with running_hub() as server:
+        server.trouble = answer
+        check = only(await check_token(config(token="x.y.z"), api=server.url))
+    assert check.status is Status.PROBLEM and says in check.seen and check.remedy
+
+
+def test_a_token_that_cannot_be_one_ends_the_start_with_78() -> None:
+    environment = os.environ | {"VIVANT_CONFIG": os.devnull, "VIVANT_TOKEN": "a\rb"}
+    command = [sys.executable, "-m", "bot", "run"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 78 and "Traceback" not in done.stderr and "no token has" in done.stderr

@@ -1,0 +1,121 @@
+"""This machine: Python, the data folder and what may be under it, and the port of the metrics.
+
+Tested in tests/bot/doctor/test_machine.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+import sqlite3
+import sys
+import tempfile
+from pathlib import Path
+
+from bot.config import Config
+from bot.doctor.check import Check, Status
+from bot.queue.database import chown_advice, unusable_files
+from bot.work.heartbeat import is_healthy
+from generator.memory import GIB, MIB
+
+MOUNTS = Path("/proc/mounts")
+SHARES = {"cifs", "smb3", "smbfs", "9p", "nfs", "nfs4", "drvfs", "vboxsf", "afs", "ceph", "glusterfs", "lustre"}
+LOCAL_DISK = "Set data_dir to a folder on a local disk; on Windows, one inside of WSL and not under /mnt."
+
+
+async def check_python(_config: Config) -> list[Check]:
+    """Look at Python and SQLite."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sqlite3.sqlite_version_info < (3, 37):
+        remedy = "Install a Python built with SQLite 3.37 or newer; the queue needs STRICT tables."
+        return [Check("Python", Status.PROBLEM, f"{version}, SQLite {sqlite3.sqlite_version}", remedy)]
+    return [Check("Python", Status.OK, f"{version}, SQLite {sqlite3.sqlite_version}")]
+
+
+async def check_disk(config: Config) -> list[Check]:
+    """See that the data folder can be written, has room, and lies on a disk that SQLite can work on."""
+    return [await asyncio.to_thread(_check_folder, config)]
+
+
+def _check_folder(config: Config) -> Check:
+    folder = config.data_dir.absolute()
+    existing = next(parent for parent in (folder, *folder.parents) if os.access(parent, os.F_OK))
+    if not existing.is_dir():
+        remedy = "Set data_dir to a folder."
+        return Check("Data folder", Status.PROBLEM, f"{existing} is a file, so {folder} can be no folder", remedy)
+    try:
+        with tempfile.TemporaryDirectory(dir=existing, prefix=".vivant-doctor-") as trial:
+            lacks = missing_for_sqlite(Path(trial))
+    except OSError as error:
+        remedy = f"{chown_advice(existing)} Or set data_dir to another folder."
+        return Check("Data folder", Status.PROBLEM, f"{folder} cannot be written ({error.strerror})", remedy)
+    if foreign := unusable_files(folder):
+        seen = f"{foreign[0]} may not be read and written by this user"
+        return Check("Data folder", Status.PROBLEM, seen, chown_advice(folder))
+    if lacks:
+        return Check("Data folder", Status.PROBLEM, f"{folder} lies on a disk without {lacks}", LOCAL_DISK)
+    return _check_kind_and_room(config, folder, existing)
+
+
+def _check_kind_and_room(config: Config, folder: Path, existing: Path) -> Check:
+    free = shutil.disk_usage(existing).free
+    seen = f"{folder}, {free / GIB:.1f} GiB free"
+    if free < config.retention.min_free_mib * MIB:
+        remedy = "Free some space or lower retention.min_free_mib; until then /animate is refused."
+        return Check("Data folder", Status.PROBLEM, seen, remedy)
+    kind = kind_of_disk(existing, MOUNTS.read_text() if MOUNTS.is_file() else "")
+    if kind in SHARES or kind.startswith("fuse."):
+        seen += f", on a share ({kind}), whose locks and shared memory cannot be relied on"
+        return Check("Data folder", Status.WARNING, seen, LOCAL_DISK)
+    return Check("Data folder", Status.OK, seen)
+
+
+def kind_of_disk(folder: Path, mounts: str) -> str:
+    """Return the file system's type of the mount that `folder` lies on, from the text of /proc/mounts."""
+    real, best = folder.resolve(), ("", "")
+    for line in mounts.splitlines():
+        words = line.split()
+        if len(words) > 2:
+            where = words[1].encode().decode("unicode_escape")  # a space is written \040
+            if real.is_relative_to(where) and len(where) >= len(best[0]):
+                best = (where, words[2])
+    return best[1]
+
+
+def missing_for_sqlite(folder: Path) -> str:
+    """Return what the disk under an empty folder lacks: locks, or the shared memory of SQLite's log; else nothing."""
+    with (folder / "lock").open("w") as first, (folder / "lock").open("w") as second:
+        try:
+            fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return "locks"
+        try:
+            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return "locks that hold"
+        except BlockingIOError:
+            pass
+    try:
+        with contextlib.closing(sqlite3.connect(folder / "trial.db")) as database:
+            (mode,) = database.execute("pragma journal_mode = wal").fetchone()
+            database.execute("create table trial (number integer)")
+    except sqlite3.Error:
+        return "shared memory for SQLite"
+    return "" if mode == "wal" else "shared memory for SQLite"
+
+
+async def check_port(config: Config) -> list[Check]:
+    """See that the metrics' port is free, unless the bot itself runs and has it."""
+    port = config.metrics_port
+    if not port or is_healthy(config.data_dir):
+        return []
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+    except OSError as error:
+        remedy = "Set metrics_port to a free one, or to 0 for no metrics."
+        return [Check("Metrics", Status.PROBLEM, f"port {port} cannot be used ({error.strerror})", remedy)]
+    return [Check("Metrics", Status.OK, f"port {port} is free")]

@@ -1,0 +1,176 @@
+"""The doctor looks at this machine: the data folder's owner, what kind of disk it is on, and the metrics' port."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.app import StartError, run_bot
+from bot.config import Config
+from bot.doctor.check import Check, Status
+from bot.doctor.machine import check_disk, check_port, kind_of_disk, missing_for_sqlite
+
+MOUNTS = r"""
+/dev/sda1 / ext4 rw 0 0
+//server/share /mnt/share cifs rw 0 0
+server:/export /mnt/nfs nfs4 rw 0 0
+C:\\134 /mnt/c 9p rw 0 0
+user@host: /mnt/ssh fuse.sshfs rw 0 0
+/dev/sdb1 /mnt/share/local ext4 rw 0 0
+server:/two /mnt/with\040space nfs rw 0 0
+"""
+
+
+def config(**settings: Any) -> Config:
+    return Config(**{"generator": {"variant": "demo"}} | settings)
+
+
+async def folder_check(folder: Path) -> Check:
+    (check,) = await check_disk(config(data_dir=folder, retention={"min_free_mib": 0}))
+    return check
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/var/lib/vivant", "ext4"),
+        ("/mnt/share/vivant", "cifs"),
+        ("/mnt/nfs", "nfs4"),
+        ("/mnt/c/Users/olga", "9p"),
+        ("/mnt/ssh/x", "fuse.sshfs"),
+        ("/mnt/share/local/x", "ext4"),
+        ("/mnt/shared", "ext4"),
+        ("/mnt/with space/x", "nfs"),
+    ],
+)
+def test_the_kind_of_a_disk_is_that_of_its_nearest_mount(folder: str, kind: str) -> None:
+    assert kind_of_disk(Path(folder), MOUNTS) == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("nfs4", "warning"), ("cifs", "warning"), ("9p", "warning"), ("ext4", "ok")]
+)
+async def test_a_share_is_told_before_a_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, status: str
+) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\nserver:/export {tmp_path} {kind} rw 0 0\n")
+    monkeypatch.setattr("bot.doctor.machine.MOUNTS", mounts)
+    check = await folder_check(tmp_path / "data")
+    assert check.status == status
+    assert (kind in check.seen and "local disk" in check.remedy) == (status == "warning")
+
+
+async def test_a_disk_without_locks_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert missing_for_sqlite(tmp_path) == ""
+
+    def refuse(file: object, how: int) -> None:
+        raise OSError(95, "Operation not supported")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", refuse)
+        check = await folder_check(tmp_path)
+        assert check.status is Status.PROBLEM and "without locks" in check.seen and "local disk" in check.remedy
+        patched.setattr(fcntl, "flock", lambda file, how: None)  # some shares accept every lock of everybody
+        assert "locks that hold" in (await folder_check(tmp_path)).seen
+    assert (await folder_check(tmp_path)).status is Status.OK
+
+
+async def test_a_disk_without_shared_memory_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("locking protocol")
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    check = await folder_check(tmp_path)
+    assert check.status is Status.PROBLEM and "shared memory" in check.seen
+
+
+async def test_the_doctor_leaves_nothing_behind(tmp_path: Path) -> None:
+    await folder_check(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    check = await folder_check(tmp_path / "data")
+    assert check.status is Status.PROBLEM and "is a file" in check.seen
+
+
+NOBODY = 65534
+
+
+@contextlib.contextmanager
+def as_nobody() -> Iterator[Path]:
+    """Be another user, and yield a data folder of theirs."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        data.mkdir()
+        Path(folder).chmod(0o755)
+        os.chown(data, NOBODY, NOBODY)
+        yield data
+
+
+@contextlib.contextmanager
+def rights_of_nobody() -> Iterator[None]:
+    os.setegid(NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can leave files to another user")
+@pytest.mark.parametrize("name", ["vivant.db", "vivant.db-wal", "lock", "connected", "spool"])
+async def test_what_a_start_as_root_left_is_given_back_by_chown(name: str) -> None:
+    """The doctor sees it before the start, and the start says the same sentence."""
+    with as_nobody() as data:
+        advice = f"sudo chown -R {NOBODY}:{NOBODY} {data}"
+        if name == "spool":
+            (data / name).mkdir(mode=0o700)
+        else:
+            (data / name).touch(mode=0o600)
+        with rights_of_nobody():
+            check = await folder_check(data)
+            assert check.status is Status.PROBLEM and advice in check.remedy and name in check.seen
+            with pytest.raises(StartError) as caught:
+                await run_bot(config(data_dir=data, token="x"))
+        assert advice in str(caught.value)
+        os.chown(data / name, NOBODY, NOBODY)  # the negative control: the advice was followed
+        with rights_of_nobody():
+            assert (await folder_check(data)).status is Status.OK
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can leave files to another user")
+async def test_a_data_folder_of_another_user_names_the_owner_to_give_it_to() -> None:
+    with as_nobody() as data:
+        os.chown(data, 0, 0)
+        data.chmod(0o755)
+        with rights_of_nobody():
+            check = await folder_check(data)
+            with pytest.raises(StartError, match=r"chown -R"):
+                await run_bot(config(data_dir=data, token="x"))
+        assert check.status is Status.PROBLEM and f"chown -R {NOBODY}:{NOBODY} {data}" in check.remedy
+
+
+async def test_a_busy_metrics_port_is_seen_before_a_start(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = config(data_dir=tmp_path, metrics_port=taken.getsockname()[1])
+        (check,) = await check_port(settings)
+        assert check.status is Status.PROBLEM and "metrics_port" in check.remedy
+        (tmp_path / "connected").touch()
+        assert await check_port(settings) == [], "the running bot has it"
+        (tmp_path / "connected").unlink()
+    (check,) = await check_port(settings)
+    assert check.status is Status.OK
+    assert await check_port(config(metrics_port=0)) == []
