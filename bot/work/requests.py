@@ -47,7 +47,7 @@ class Requests:
         unanswered = await self._store.jobs.unanswered(user_id)
         for job in unanswered:
             await self.cancel(job.id)
-        names = await self._store.retention.forget_user(user_id)
+        names = (await self._store.retention.forget_user(user_id)).files
         await self.delete_files(names)
         log.info("forgot one person: %d files", len(names))
         return unanswered, len(names)
@@ -55,7 +55,7 @@ class Requests:
     async def forget_guild(self, guild_id: int) -> None:
         """Delete every job of a server, also those in the queue."""
         ours = [job.id for job in await self._store.jobs.active() if job.route.guild_id == guild_id]
-        names = await self._store.retention.forget_guild(guild_id)
+        names = (await self._store.retention.forget_guild(guild_id)).files
         for job_id in ours:
             self._crew.cancel(job_id)
         await self.delete_files(names)

@@ -94,7 +94,7 @@ ROWS = 4_000
 def version_one(path: Path) -> None:
     """Make a database of version 1 with enough rows that a step takes a while."""
     db = sqlite3.connect(path, isolation_level=None)
-    migrate(db, scripts(), path)
+    migrate(db, scripts()[:1], path)
     db.execute("begin")
     db.executemany("insert into setting values (?, ?)", [(f"key-{n}", f"{n}" * 20) for n in range(ROWS)])
     db.execute("commit")
@@ -145,7 +145,7 @@ def broken_migrations(folder: Path, kills: int, seed: int, how: str) -> int:
         db = sqlite3.connect(path, isolation_level=None)
         versions[version_of(db)] += 1
         if how == "safe":
-            migrate(db, [*scripts(), *NEXT_STEPS], path)
+            migrate(db, [*scripts()[:1], *NEXT_STEPS], path)
             broken += version_of(db) != 3
         db.close()
     print(f"\n{kills} {how} migrations killed, seed={seed}: {broken} broken, versions left {dict(versions)}")
@@ -168,7 +168,7 @@ def test_a_migration_copies_the_file_first(tmp_path: Path) -> None:
     version_one(path)
     db = sqlite3.connect(path, isolation_level=None)
 
-    migrate(db, [*scripts(), *NEXT_STEPS], path)
+    migrate(db, [*scripts()[:1], *NEXT_STEPS], path)
 
     assert version_of(db) == 3
     db.close()

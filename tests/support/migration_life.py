@@ -26,7 +26,7 @@ def main(path: Path, how: str) -> None:
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("pragma journal_mode = wal")
     print("ready", flush=True)
-    (migrate if how == "safe" else migrate_carelessly)(db, [*scripts(), *NEXT_STEPS], path)
+    (migrate if how == "safe" else migrate_carelessly)(db, [*scripts()[:1], *NEXT_STEPS], path)
     print("done", flush=True)
 
 

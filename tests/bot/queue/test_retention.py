@@ -45,9 +45,9 @@ async def test_forgetting_a_person_leaves_nothing_of_them(store: JobStore, tmp_p
     await store.jobs.enqueue(theirs)
     running = await claimed(store)
 
-    names = await store.retention.forget_user(1)
+    forgotten = await store.retention.forget_user(1)
 
-    assert names == [mine.picture]
+    assert forgotten.files == [mine.picture]
     assert await store.jobs.settle_rendered(running, rendered(running)) is None
     assert [job.user_id for job in await store.jobs.active()] == [2]
     with sqlite3.connect(tmp_path / "vivant.db") as db:
