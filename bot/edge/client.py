@@ -15,6 +15,7 @@ from discord import app_commands
 
 from bot.edge.commands import add_commands
 from bot.edge.commands.buttons import JobButton
+from bot.edge.commands.forgetting import forget_guild, note_request
 from bot.edge.commands.submission.answers import report
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.context import Interaction, ServiceClient, Services
@@ -43,6 +44,7 @@ class Tree(app_commands.CommandTree[ServiceClient]):
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
         """Serve only the servers that the operator allows."""
+        note_request(interaction)
         return await is_served(interaction)
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
@@ -140,11 +142,11 @@ class VivantClient(ServiceClient):
         assert self.application_id is not None
         known = await self.services.store.retention.guilds(self.application_id)
         for guild_id in known - {guild.id for guild in self.guilds}:
-            await self.services.requests.forget_guild(guild_id)
+            await forget_guild(self, guild_id)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Forget a server that has removed the bot."""
-        await self.services.requests.forget_guild(guild.id)
+        await forget_guild(self, guild.id)
 
     async def _keep_presence(self) -> None:
         await self.wait_until_ready()

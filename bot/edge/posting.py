@@ -79,6 +79,20 @@ class Posting:
             raise Unposted(result.reason)  # the interaction's answer was in that channel
         return await self._answer(job, delivery.nonce, now_ms, result.reason)
 
+    async def remove(self, job: Job, delivery: Delivery, url: str | None) -> None:
+        """Delete the new message that `post` made at `url`, or without one the message that it may have made.
+
+        Raises what discord.py raises.
+        """
+        if url is not None:
+            channel_id, message_id = map(int, url.split("/")[-2:])
+            channel = self._client.get_partial_messageable(channel_id, guild_id=job.route.guild_id)
+            await channel.get_partial_message(message_id).delete()
+        elif job.route.can_post:
+            channel = self._client.get_partial_messageable(job.route.channel_id, guild_id=job.route.guild_id)
+            if found := await self.find(channel, job, delivery):
+                await found.delete()
+
     async def find(self, channel: discord.PartialMessageable, job: Job, delivery: Delivery) -> discord.Message | None:
         """Return this job's message from the channel's history; None also where the history may not be read."""
         first_ms = (delivery.first_attempt_ms or 0) - LOOK_BEFORE_MS

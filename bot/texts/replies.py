@@ -141,14 +141,30 @@ def resumed_text() -> str:
 def forget_text() -> str:
     """Ask before forgetting somebody."""
     return (
-        "This deletes everything I keep about you: your pictures, your clips, your place in the queue. "
-        "Messages in Discord stay; delete those in Discord. Are you sure?"
+        "This deletes everything I keep about you: your pictures, your clips, your requests in the queue. "
+        "What I posted for you in Discord stays there, unless you want that deleted too. "
+        "Later I no longer know which posts are yours; then use the Delete button under each of them. Are you sure?"
     )
 
 
 def forgotten_text(files: int) -> str:
     """Say that somebody was forgotten."""
     return f"Done. I know nothing about you any more ({files} files deleted)."
+
+
+def deleting_posts_text(posts: int) -> str:
+    """Say that posts are being deleted."""
+    return f"Now I delete {posts} messages in Discord; that may take some minutes."
+
+
+def posts_deleted_text(gone: int, left: int) -> str:
+    """Say how many posts were deleted, and what to do about those that could not be."""
+    told = f"{gone} messages in Discord are deleted."
+    if left:
+        told += (
+            f" {left} could not be deleted: use the Delete button under them, or ask a moderator there to delete them."
+        )
+    return told
 
 
 def privacy_text(clip_hours: int, row_days: int, url: str | None) -> str:
