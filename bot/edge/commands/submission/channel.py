@@ -63,10 +63,3 @@ def route_of(interaction: Interaction, *, spoiler: bool) -> Route:
         max_bytes=min(limit, LARGEST_POST),
         spoiler=spoiler,
     )
-
-
-def share_of(interaction: Interaction) -> int:
-    """Return the person's share of the GPU in percent: the largest of their roles' shares."""
-    shares = interaction.client.services.config.queue.role_weights
-    roles = [str(role.id) for role in getattr(interaction.user, "roles", ())]
-    return max((shares[role] for role in roles if role in shares), default=100)
