@@ -100,9 +100,7 @@ async def test_a_bot_that_was_killed_after_forgetting_leaves_an_empty_log_at_its
         assert readable(copied) == []
 
 
-async def test_an_answer_token_is_kept_no_longer_than_it_is_good_for(
-    store: JobStore, clock: Clock, tmp_path: Path
-) -> None:
+async def test_an_answer_token_goes_when_it_is_good_for_nothing(store: JobStore, clock: Clock, tmp_path: Path) -> None:
     await store.jobs.enqueue(with_token(1, expires_ms=clock.now_ms + 15 * 60_000))
     await store.retention.sweep()
     assert (await kept(store, 1)).route.interaction_token, "it can still be answered"
@@ -303,3 +301,12 @@ def test_a_row_that_cannot_be_read_is_forgotten_too() -> None:
     assert [item.job.id for item in forgotten.jobs] == [2]
     assert len(forgotten.files) == 2
     assert db.execute("select * from job").fetchall() == []
+
+
+async def test_a_variation_of_somebody_else_keeps_the_picture(store: JobStore) -> None:
+    first = new_job(1)
+    await store.jobs.enqueue(first)
+    await store.jobs.enqueue(replace(new_job(2), picture=first.picture))
+    assert (await store.retention.forget_user(1)).files == []
+    assert (await kept(store, 2)).picture == first.picture
+    assert (await store.retention.forget_user(2)).files == [first.picture]

@@ -77,3 +77,29 @@ async def test_forgetting_a_server_leaves_the_other_jobs_in_the_queue(store: Job
     await store.retention.forget_guild(5)
 
     assert (await claimed(store)).route.guild_id == 6
+
+
+async def test_a_clip_that_could_not_be_posted_waits_for_its_person(store: JobStore, clock: Clock) -> None:
+    for user_id in (1, 2):
+        await store.jobs.enqueue(new_job(user_id))
+        job = await claimed(store)
+        await store.jobs.settle_rendered(job, rendered(job))
+    await store.deliveries.mark_dead(1, "no-permission")
+    await store.deliveries.mark_sending(2)
+    await store.deliveries.mark_sent(2, 5)
+    clock.now_ms += 29 * 24 * HOUR_MS
+    assert "2-1.mp4" in await store.retention.sweep(), "the negative control: this one was posted"
+    assert (await kept(store, 1)).clip == "1-1.mp4"
+    clock.now_ms += 2 * 24 * HOUR_MS
+    assert "1-1.mp4" in await store.retention.sweep()
+    assert await store.jobs.get(1) is None
+
+
+async def test_a_deleted_clip_leaves_the_picture_to_another_clip_of_it(store: JobStore) -> None:
+    first = new_job(1)
+    for new in (first, replace(new_job(1), picture=first.picture)):
+        await store.jobs.enqueue(new)
+        job = await claimed(store)
+        await store.jobs.settle_rendered(job, rendered(job))
+    assert await store.retention.drop_files(1) == ["1-1.mp4"]
+    assert await store.retention.drop_files(2) == sorted(["2-1.mp4", first.picture])
