@@ -35,7 +35,7 @@ HELD_BY: dict[str, list[str]] = {
         f"{RETENTION}::test_nobody_is_remembered_longer_than_their_requests",
         f"{HERE}::test_a_row_has_the_columns_that_the_notice_tells",
     ],
-    "The picture you sent, cropped": [f"{RETENTION}::test_sweep_keeps_what_is_not_delivered_and_what_is_shared"],
+    "The picture you sent or chose": [f"{RETENTION}::test_sweep_keeps_what_is_not_delivered_and_what_is_shared"],
     "A clip that could not be posted": [f"{RETENTION}::test_a_clip_that_could_not_be_posted_waits_for_its_person"],
     "The Delete button under a clip also deletes": [
         "tests/bot/edge/commands/submission/test_permissions.py::test_only_the_requester_and_moderators_delete_a_clip",
@@ -101,7 +101,7 @@ HELD_BY: dict[str, list[str]] = {
 """how a point of the notice begins, and the tests that hold it"""
 
 IN_SHORT = {
-    "Your picture as framed": "The picture you sent, cropped",
+    "Your picture as framed": "The picture you sent or chose",
     "A clip that I could not post": "A clip that could not be posted",
     "Your user id, the channel": "Of each request: your Discord user id",
     "The picture as you sent it": "The file as you uploaded it",

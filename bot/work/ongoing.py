@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,15 @@ class Owner:
     guild_id: int | None
 
 
+class Request(Protocol):
+    """What somebody asked for; the spool's files of it carry its id."""
+
+    @property
+    def id(self) -> int:
+        """The interaction's id."""
+        ...
+
+
 Concerns = Callable[[Owner], bool]
 
 
@@ -31,9 +40,9 @@ class Ongoing:
 
     def __init__(self) -> None:
         self._owners: dict[asyncio.Future[Any], Owner] = {}
-        self._requests: dict[asyncio.Future[Any], object] = {}
+        self._requests: dict[asyncio.Future[Any], Request] = {}
 
-    def take(self, owner: Owner, task: asyncio.Task[Any], request: object) -> None:
+    def take(self, owner: Owner, task: asyncio.Task[Any], request: Request) -> None:
         """Note a task that takes somebody's request; `interrupt` cancels it and returns the request."""
         self._owners[task] = owner
         self._requests[task] = request
@@ -54,7 +63,7 @@ class Ongoing:
         self._owners.pop(work, None)
         self._requests.pop(work, None)
 
-    async def interrupt(self, concerns: Concerns) -> list[object]:
+    async def interrupt(self, concerns: Concerns) -> list[Request]:
         """Cancel the tasks that take such requests, wait for their end, and return the requests."""
         tasks = [task for task in self._of(concerns) if isinstance(task, asyncio.Task)]
         requests = [self._requests[task] for task in tasks]

@@ -17,7 +17,7 @@ from bot.queue.retention import Forgotten, ForgottenJob
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from bot.work.crew import Crew
-from bot.work.ongoing import Concerns
+from bot.work.ongoing import Concerns, Request
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Cleared:
     """What is left to do outside of the bot's own data after somebody was forgotten."""
 
     jobs: list[ForgottenJob]
-    interrupted: list[object]
+    interrupted: list[Request]
     """the requests that were being taken, as `Ongoing.take` was given them"""
     files: int
     """how many files were deleted"""
@@ -83,6 +83,8 @@ class Requests:
         for item in forgotten.jobs:
             self._crew.cancel(item.job.id)
         await self.delete_files(forgotten.files)
+        for request in interrupted:
+            await asyncio.to_thread(self._spool.delete_request, str(request.id))
         await ongoing.wait(concerns, PATIENCE_SECONDS)
         return Cleared(forgotten.jobs, interrupted, len(forgotten.files))
 

@@ -18,7 +18,7 @@ from bot.queue.job import Job, JobState, Route, wall_clock_ms
 from bot.queue.retention import ForgottenJob
 from bot.texts.replies import deleting_posts_text, forgotten_text, posts_deleted_text
 from bot.texts.status import CardView
-from bot.work.ongoing import Owner
+from bot.work.ongoing import Owner, Request
 
 log = logging.getLogger(__name__)
 
@@ -37,14 +37,14 @@ def note_request(interaction: Interaction) -> None:
 async def forget_guild(client: ServiceClient, guild_id: int) -> None:
     """Forget a server that has removed the bot."""
     cleared = await client.services.requests.forget_guild(guild_id)
-    await _withdraw(client, cleared.interrupted)
+    await _withdraw(cleared.interrupted)
 
 
 async def forget(interaction: Interaction, *, with_posts: bool) -> None:
     """Delete all that is kept about the person, close their open cards, delete their posts if they want, and say so."""
     client = interaction.client
     cleared = await client.services.requests.forget_user(interaction.user.id)
-    await _withdraw(client, cleared.interrupted)
+    await _withdraw(cleared.interrupted)
     posts = [post for item in cleared.jobs for post in _posts_of(item)] if with_posts else []
     for item in cleared.jobs:
         if not item.is_answered:
@@ -56,11 +56,10 @@ async def forget(interaction: Interaction, *, with_posts: bool) -> None:
     await interaction.edit_original_response(content=told)
 
 
-async def _withdraw(client: ServiceClient, interrupted: Iterable[object]) -> None:
-    """Delete what there is of requests that were cut short: their pictures, and their answers in Discord."""
+async def _withdraw(interrupted: Iterable[Request]) -> None:
+    """Delete the answers of requests that were cut short."""
     for interaction in interrupted:
         assert isinstance(interaction, discord.Interaction)
-        await asyncio.to_thread(client.services.spool.delete_request, str(interaction.id))
         with contextlib.suppress(*NETWORK_ERRORS):  # it may not have been acknowledged
             await interaction.delete_original_response()
 

@@ -332,6 +332,19 @@ async def test_a_thread_s_clip_that_was_posted_into_the_channel_above_is_deleted
         assert not edge.clips()
 
 
+async def test_a_post_that_only_a_dead_token_could_delete_is_said_to_be_left(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate(channel=LOBBY)
+        clip = await edge.clip(channel=LOBBY)
+        await edge.delivered()
+        sql = "update job set route = json_set(route, '$.token_expires_ms', 1)"
+        await edge.store.database.write(lambda db: db.execute(sql).fetchall())
+        text = await told(edge, await press_forget(edge, "erase", channel=LOBBY), "could not", channel=LOBBY)
+        assert "0 messages in Discord are deleted. 1 could not be deleted: use the Delete button" in text
+        await edge.world.press(ADA, LOBBY, clip["id"], buttons(clip["components"])["Delete"])
+        await until(lambda: not edge.clips(channel=LOBBY), "the button deletes it")
+
+
 @pytest.mark.parametrize("channel", WHERE, ids=["channel", "thread", "direct message", "where it is no member"])
 async def test_delete_still_works_for_whom_the_post_mentions(start: Start, channel: str) -> None:
     async with start() as edge:
