@@ -15,6 +15,10 @@ from typing import Any, Protocol
 log = logging.getLogger(__name__)
 
 
+INTERRUPT_SECONDS = 10.0
+"""how long an interrupted request may take to clean up; ending a child takes a moment"""
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """For whom, and in which server, something is done."""
@@ -70,7 +74,7 @@ class Ongoing:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
+            await asyncio.wait(tasks, timeout=INTERRUPT_SECONDS)
         return requests
 
     async def wait(self, concerns: Concerns, seconds: float) -> None:
