@@ -1,15 +1,15 @@
 # CUDA comes with torch's own wheels: the host needs only the NVIDIA driver and the container toolkit.
-FROM python:3.12-slim
+FROM --platform=linux/amd64 python:3.12-slim
 
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 HF_HOME=/data/huggingface VIVANT_DATA_DIR=/data
 
 WORKDIR /app
-COPY constraints.txt pyproject.toml README.md LICENSE ./
-# The heavy, rarely changing part first, so that a new version of the code rebuilds in seconds.
-RUN pip install --constraint constraints.txt torch diffusers transformers accelerate
+COPY requirements.lock pyproject.toml README.md LICENSE ./
+# The heavy, rarely changing part first, so that a new version of the code rebuilds in seconds. Each file by its hash.
+RUN pip install --require-hashes --only-binary :all: --requirement requirements.lock
 COPY bot bot
 COPY generator generator
-RUN pip install --constraint constraints.txt '.[demo]' \
+RUN pip install --no-deps --no-build-isolation . \
     && useradd --system --uid 10001 --home-dir /data vivant \
     && install -d -o vivant /data
 

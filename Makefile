@@ -4,7 +4,7 @@ PORT ?= 8787
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test check format bench soak screenshots clean
+.PHONY: setup install lock demo test check format bench soak screenshots clean
 
 setup: .venv/.installed
 
@@ -15,6 +15,18 @@ setup: .venv/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+# For a server: only what runs, each file by its hash. The lock is for Linux on x86-64 and torch with CUDA.
+install:
+	$(PYTHON) -c 'import platform, sys; sys.exit((platform.system(), platform.machine()) != ("Linux", "x86_64") and "requirements.lock is for Linux on x86-64; use make setup here.")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --require-hashes --only-binary :all: --requirement requirements.lock
+	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
+
+# Needs uv. Run it after a change to the dependencies or to constraints.txt.
+lock:
+	uv pip compile pyproject.toml --extra demo --constraint constraints.txt --universal --generate-hashes \
+		--no-annotate --quiet --custom-compile-command "make lock" --output-file requirements.lock
 
 demo: setup
 	$(BIN)/python -m bot demo --port $(PORT)

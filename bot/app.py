@@ -160,7 +160,9 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         yield Bot(
             services=services,
             client=await stack.enter_async_context(client),
-            poster=parts.poster(store, client, cards, posting, now_ms=parts.now_ms, pause=parts.pause),
+            poster=parts.poster(
+                store, client, cards, posting, ongoing=crew.ongoing, now_ms=parts.now_ms, pause=parts.pause
+            ),
             alerts=alerts,
             workers=[worker(backend) for backend in backends],
             metrics=metrics,

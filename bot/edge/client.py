@@ -15,6 +15,7 @@ from discord import app_commands
 
 from bot.edge.commands import add_commands
 from bot.edge.commands.buttons import JobButton
+from bot.edge.commands.forgetting import forget_guild, note_request
 from bot.edge.commands.submission.answers import report
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.context import Interaction, ServiceClient, Services
@@ -25,7 +26,7 @@ from bot.edge.start.restored import look_up_answered
 from bot.queue.job import JobState
 from bot.texts.descriptions import describe_presence
 from bot.work.supervise import keep_going
-from bot.work.uploads import open_socket
+from bot.work.uplink.uploads import open_socket
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class Tree(app_commands.CommandTree[ServiceClient]):
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
         """Serve only the servers that the operator allows."""
+        note_request(interaction)
         return await is_served(interaction)
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
@@ -150,11 +152,11 @@ class VivantClient(ServiceClient):
         assert self.application_id is not None
         known = await self.services.store.retention.guilds(self.application_id)
         for guild_id in known - {guild.id for guild in self.guilds}:
-            await self.services.requests.forget_guild(guild_id)
+            await forget_guild(self, guild_id)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Forget a server that has removed the bot."""
-        await self.services.requests.forget_guild(guild.id)
+        await forget_guild(self, guild.id)
 
     async def on_thread_remove(self, thread: discord.Thread) -> None:
         """Forget our membership of a thread; discord.py keeps it, and with it the belief that we may post there."""

@@ -17,9 +17,9 @@ from bot.edge.status_cards import StatusCards
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from bot.work.crew import Crew
-from bot.work.fitting import Shrink
 from bot.work.requests import Requests
 from bot.work.switches import Switches
+from bot.work.uplink.fitting import Shrink
 from generator.picture.intake import PictureChild
 
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=3600, sock_connect=30, sock_read=180)

@@ -28,8 +28,9 @@ from bot.queue.job import DeadReason, Delivery, Job, JobState
 from bot.queue.spool import ClipGone
 from bot.queue.store import JobStore
 from bot.texts.status import CardView
+from bot.work.ongoing import Ongoing, Owner
 from bot.work.retry import retry_while_full
-from bot.work.uploads import MOST_STALLS, NeverBegun, UploadSlots
+from bot.work.uplink.uploads import MOST_STALLS, NeverBegun, UploadSlots
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Poster:
         cards: StatusCards,
         posting: Posting,
         *,
+        ongoing: Ongoing,
         now_ms: Callable[[], int],
         pause: Pause,
     ) -> None:
@@ -70,6 +72,7 @@ class Poster:
         self._client = client
         self._cards = cards
         self.posting = posting
+        self._ongoing = ongoing
         self.now_ms = now_ms
         self._pause = pause
         self._held: set[int] = set()
@@ -99,8 +102,13 @@ class Poster:
                 channel = self._channels.setdefault(job.route.channel_id, asyncio.Lock())
                 slot = self._uploads if job.state is JobState.RENDERED else contextlib.nullcontext()
                 async with channel, slot:
-                    result, url = await self.attempt(job, replace(delivery, stalls=stalls))
-                    stalls += self._learn(job, result)
+                    with self._ongoing.noted(Owner(job.user_id, job.route.guild_id)):
+                        first_ms = delivery.first_attempt_ms or self.now_ms()
+                        result, url = await self.attempt(job, replace(delivery, stalls=stalls))
+                        stalls += self._learn(job, result)
+                        if await self.store.jobs.get(job.id) is None:
+                            await self._take_down(job, replace(delivery, first_attempt_ms=first_ms), url)
+                            return
                 if result.next is not Next.LATER:
                     await self._tidy(job, result, url)
                     return
@@ -168,6 +176,22 @@ class Poster:
         view = status_card(CardView(job=job))
         with contextlib.suppress(discord.Forbidden, discord.NotFound):  # nobody is waiting for anything
             await edit_card(self._client, job, view, now_ms=self.now_ms(), bare=True)
+
+    async def _take_down(self, job: Job, delivery: Delivery, url: str | None) -> None:
+        """Delete what has been posted, or may have been, of a job that was forgotten meanwhile."""
+        for attempt in range(TIDY_ATTEMPTS):
+            try:
+                async with asyncio.timeout(TIDY_SECONDS):
+                    if url is None:  # the card itself may show the clip
+                        await self._close_cancelled(replace(job, state=JobState.CANCELLED))
+                    await self.posting.remove(job, delivery, url)
+                log.info("job=%d forgotten while it was posted", job.id)
+                return
+            except NETWORK_ERRORS as error:
+                if classify(error).next is not Next.LATER:
+                    return  # it is gone
+                await self._pause(2.0**attempt)
+        log.error("job=%d was forgotten, but its post could not be deleted", job.id)
 
     async def _tidy(self, job: Job, result: AttemptResult, url: str | None) -> None:
         """Edit the card to say where the clip is, or why it is not here. Give up after TIDY_ATTEMPTS failures."""

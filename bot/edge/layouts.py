@@ -42,6 +42,8 @@ class Action(StrEnum):
     RECIPE = "recipe"
     DELETE = "delete"
     FORGET = "forget"
+    ERASE = "erase"
+    """forget, and delete the posts too"""
 
 
 CLIP_ACTIONS = (Action.AGAIN, Action.MORE, Action.LESS, Action.RECIPE, Action.DELETE)
@@ -53,15 +55,16 @@ _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
     Action.LESS: ("Less motion", discord.ButtonStyle.secondary),
     Action.RECIPE: ("Recipe", discord.ButtonStyle.secondary),
     Action.DELETE: ("Delete", discord.ButtonStyle.secondary),
-    Action.FORGET: ("Yes, delete all of it", discord.ButtonStyle.danger),
+    Action.FORGET: ("Delete what you keep", discord.ButtonStyle.danger),
+    Action.ERASE: ("Delete my posted clips too", discord.ButtonStyle.danger),
 }
 
 
 class ActionButton(ui.Button[Any]):
     """A button that also works after a restart: its custom id names all that `commands.buttons.JobButton` needs.
 
-    `number` is the job's id, or for FORGET the person's. `key` is the job's key, because a new database counts its jobs
-    from one again.
+    `number` is the job's id, or for FORGET and ERASE the person's. `key` is the job's key, because a new database
+    counts its jobs from one again.
     """
 
     def __init__(self, action: Action, number: int, key: str = "") -> None:
@@ -163,8 +166,8 @@ def failure_buttons(job: Job) -> ui.View:
 
 
 def forget_buttons(user_id: int) -> ui.View:
-    """Return the button with which a person confirms that they want to be forgotten."""
-    return _view([ActionButton(Action.FORGET, user_id)])
+    """Return the buttons with which a person confirms that they want to be forgotten, with or without their posts."""
+    return _view([ActionButton(Action.FORGET, user_id), ActionButton(Action.ERASE, user_id)])
 
 
 def _view(buttons: Iterable[ActionButton]) -> ui.View:

@@ -15,12 +15,24 @@ log = logging.getLogger(__name__)
 
 
 def owner_ids(client: discord.Client, configured: frozenset[int]) -> set[int]:
-    """Return the ids of the people who own this bot: those configured, and the application's owner or team."""
+    """Return the ids of the people who own this bot: those configured, and the application's owner or team.
+
+    Of a team these are its owner, and the admins and developers who have accepted their invitation. Anybody can be
+    invited, and read-only members may change nothing at Discord either.
+    """
     application = client.application
     if application is None:
         return set(configured)
-    members = application.team.members if application.team else [application.owner]
-    return set(configured) | {member.id for member in members}
+    team = application.team
+    if team is None:
+        return {*configured, application.owner.id}
+    owner = () if team.owner_id is None else (team.owner_id,)
+    return {*configured, *owner, *(member.id for member in team.members if _may_run(member))}
+
+
+def _may_run(member: discord.TeamMember) -> bool:
+    has_joined = member.membership_state is discord.TeamMembershipState.accepted
+    return has_joined and member.role in (discord.TeamMemberRole.admin, discord.TeamMemberRole.developer)
 
 
 class OwnerAlerts:

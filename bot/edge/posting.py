@@ -20,9 +20,9 @@ from bot.queue.job import DeadReason, Delivery, Job, JobState, Route
 from bot.queue.spool import Spool
 from bot.texts.descriptions import ALT_TEXT, clip_text, failure_text
 from bot.texts.status import CardView
-from bot.work.clip_sizes import ClipSizes, noted
-from bot.work.fitting import Shrink
-from bot.work.uploads import WatchedFile, ends_when_still
+from bot.work.uplink.clip_sizes import ClipSizes, noted
+from bot.work.uplink.fitting import Shrink
+from bot.work.uplink.uploads import WatchedFile, ends_when_still
 from generator.clip import Format
 
 log = logging.getLogger(__name__)
@@ -99,6 +99,20 @@ class Posting:
         if delivery.attempts and (found := await self.find(channel, job, delivery)):
             return found.jump_url  # an earlier attempt arrived before the channel was closed to the bot
         raise _Closed(result)
+
+    async def remove(self, job: Job, delivery: Delivery, url: str | None) -> None:
+        """Delete the new message that `post` made at `url`, or without one the message that it may have made.
+
+        Raises what discord.py raises.
+        """
+        if url is not None:
+            channel_id, message_id = map(int, url.split("/")[-2:])
+            channel = self._client.get_partial_messageable(channel_id, guild_id=job.route.guild_id)
+            await channel.get_partial_message(message_id).delete()
+        elif job.route.can_post:
+            channel = self._client.get_partial_messageable(job.route.channel_id, guild_id=job.route.guild_id)
+            if found := await self.find(channel, job, delivery):
+                await found.delete()
 
     async def find(self, channel: discord.PartialMessageable, job: Job, delivery: Delivery) -> discord.Message | None:
         """Return this job's message from the channel's history; None also where the history may not be read.

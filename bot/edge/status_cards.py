@@ -13,7 +13,7 @@ import discord
 
 from bot.edge.http_errors import NETWORK_ERRORS, Next, classify
 from bot.edge.layouts import PREVIEW_NAME, status_card
-from bot.queue.job import SETTLED, Job, JobState, Route
+from bot.queue.job import SETTLED, Job, JobState, Route, wall_clock_ms
 from bot.queue.store import JobStore
 from bot.texts.status import CardView
 from bot.work.crew import Crew
@@ -85,6 +85,18 @@ async def edit_card(client: discord.Client, job: Job, view: discord.ui.LayoutVie
         await answer_webhook(client, route).edit_message(
             message_id, view=view, attachments=attachments, allowed_mentions=nobody
         )
+
+
+async def delete_message(client: discord.Client, route: Route, message_id: int) -> bool:
+    """Delete a message on a job's route. Return False when nothing may delete it any more. Raises discord's errors."""
+    if route.can_post:
+        channel = client.get_partial_messageable(route.channel_id, guild_id=route.guild_id)
+        await channel.get_partial_message(message_id).delete()
+        return True
+    if not token_is_alive(route, wall_clock_ms(), spare_ms=0):
+        return False
+    await answer_webhook(client, route).delete_message(message_id)
+    return True
 
 
 @dataclass

@@ -34,6 +34,7 @@ SQLITE_NEEDED = (3, 37, 0)
 PRAGMAS = (
     "pragma auto_vacuum = incremental",  # counts only before the first table exists
     "pragma journal_mode = wal",
+    "pragma secure_delete = on",  # what was deleted is overwritten, on free pages too
     "pragma synchronous = full",  # an accepted request survives a power cut; NORMAL loses the last ones
     "pragma foreign_keys = on",
     "pragma busy_timeout = 5000",
@@ -41,6 +42,8 @@ PRAGMAS = (
     "pragma cache_size = -16384",  # 16 MiB
     "pragma wal_autocheckpoint = 4000",  # 16 MiB: fewer commits that also pay for a checkpoint
 )
+
+EMPTY_LOG = "pragma wal_checkpoint(truncate)"
 
 OPENING_SECONDS = 60.0
 """how long a start waits for a lock that another program holds"""
@@ -100,8 +103,14 @@ class Database:
     """
 
     def __init__(
-        self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, lock: int, patience: Patience
+        self,
+        folder: Path,
+        connections: tuple[aiosqlite.Connection, aiosqlite.Connection],
+        lock: int,
+        patience: Patience,
     ) -> None:
+        self.folder = folder
+        writer, reader = connections
         self._writer = writer
         self._reader = reader
         self._lock = lock
@@ -142,7 +151,7 @@ class Database:
         except BaseException:
             os.close(lock)
             raise
-        return cls(writer, reader, lock, Patience(path))
+        return cls(path.parent, (writer, reader), lock, Patience(path))
 
     async def close(self) -> None:
         """Wait for the transactions under way, close both connections, unlock the folder."""
@@ -179,11 +188,14 @@ class Database:
         return await asyncio.shield(self._start(self._reader, work))
 
     async def checkpoint(self) -> None:
-        """Copy the write-ahead log into the database and return freed pages to the disk."""
+        """Copy the write-ahead log into the database, empty it, and return freed pages to the disk.
+
+        An emptied log no longer holds what was deleted. A reader of another program may prevent it until the next time.
+        """
 
         def tidy(connection: sqlite3.Connection) -> None:
             connection.execute("pragma incremental_vacuum(200)").fetchall()
-            connection.execute("pragma wal_checkpoint(passive)").fetchall()
+            connection.execute(EMPTY_LOG).fetchall()
 
         await asyncio.shield(self._start(self._writer, tidy))
 
@@ -248,6 +260,8 @@ def _prepare_writer(path: Path, connection: sqlite3.Connection) -> None:
         raise StoreDamaged(damage)
     for pragma in PRAGMAS:
         connection.execute(pragma).fetchall()
+    if 0 < found < len(steps):
+        connection.execute("vacuum")  # an earlier version left readable on free pages what it had deleted
     migrate(connection, steps, path)
     mark_as_ours(connection)
     with transaction(connection):
@@ -255,6 +269,7 @@ def _prepare_writer(path: Path, connection: sqlite3.Connection) -> None:
             note_restored(connection)
         with contextlib.suppress(OSError):  # a full disk: the old mark stays
             leave_mark(connection, path.parent)
+    connection.execute(EMPTY_LOG).fetchall()  # of a bot that was killed
 
 
 def _prepare_reader(connection: sqlite3.Connection) -> None:

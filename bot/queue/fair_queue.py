@@ -9,6 +9,7 @@ Tested in tests/bot/queue/test_fair_queue.py and tests/bot/queue/test_position.p
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ from generator.variants import Variant
 MOST_COUNTED = 10_000
 """a longer queue is shown as this long, so that a look at one's position stays quick"""
 NO_LIMIT = 2**62
+DEBT_KEPT_MS = 24 * 3_600_000
+"""after a day without a full queue nobody is ahead by a time that matters"""
 
 # Everything that decides about a request, in one statement. The counts stop at their limits, so that a long queue
 # costs no more than a full one. The last value is where the new job starts in virtual time.
@@ -32,6 +35,7 @@ _ADMIT_SQL = """
       max(
         (select value from meta where key = 'vtime'),
         coalesce((select served from lane where user_id = :user), 0),
+        :debt,
         coalesce((select max(tag) from job where user_id = :user and state = 'queued'), 0))
 """
 
@@ -67,9 +71,8 @@ def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, 
     """Insert a request, or find the job that its key already has. Raises QueueFull, PictureReleased."""
     scopes = (("user", limits.queued_per_user), ("guild", limits.queued_per_guild))
     who: dict[str, Any] = {"key": new.key, "user": new.user_id, "guild": new.route.guild_id}
-    known, *counts, start = db.execute(
-        _ADMIT_SQL, who | {f"{scope}_limit": limit for scope, limit in scopes}
-    ).fetchone()
+    most = {f"{scope}_limit": limit for scope, limit in scopes}
+    known, *counts, start = db.execute(_ADMIT_SQL, who | most | {"debt": _debt(db, new.user_id)}).fetchone()
     if known is not None:
         [row] = db.execute(f"select {JOB_COLUMNS} from job where id = ?", (known,)).fetchall()
         return job_from(row)
@@ -126,6 +129,38 @@ def refresh_lane(db: Statements, user_id: int, served: int = 0) -> None:
         where user_id = :user
     """
     db.execute(sql, {"user": user_id, "served": served})
+
+
+def leave_lane(db: Statements, user_id: int, now_ms: int) -> None:
+    """Delete the lane of a person of whom no job is kept; what they have used beyond the others is kept unnamed."""
+    sql = """
+        insert into debt select :who, served, :until from lane
+        where user_id = :user and served > (select value from meta where key = 'vtime')
+        on conflict do update set served = max(served, excluded.served), until_ms = excluded.until_ms
+    """
+    db.execute(sql, {"who": _unnamed(db, user_id), "user": user_id, "until": now_ms + DEBT_KEPT_MS})
+    db.execute("delete from lane where user_id = ?", (user_id,))
+
+
+def delete_paid_debts(db: Statements, now_ms: int) -> None:
+    """Delete the debts with which the queue has caught up, and those that are too old."""
+    db.execute(
+        "delete from debt where served <= (select value from meta where key = 'vtime') or until_ms < ?", (now_ms,)
+    )
+
+
+def _debt(db: Statements, user_id: int) -> int:
+    """Read up to which tag a person was served before they were forgotten; 0 when that is not kept."""
+    if not db.execute("select 1 from debt limit 1").fetchall():
+        return 0
+    rows = db.execute("select served from debt where who = ?", (_unnamed(db, user_id),)).fetchall()
+    return int(rows[0][0]) if rows else 0
+
+
+def _unnamed(db: Statements, user_id: int) -> str:
+    """Return a keyed hash of a person's id."""
+    [(key,)] = db.execute("select value from meta where key = 'debt_key'").fetchall()
+    return hmac.digest(str(key).encode(), str(user_id).encode(), "sha256").hex()
 
 
 def claim(db: Statements, limits: Limits, now_ms: int) -> Job | None:

@@ -1,22 +1,32 @@
 """What is deleted: old clips, old rows, one person, one server. What deletes returns the names of the files to delete.
 
 A row lets go of its files before the files are deleted. A crash in between leaves files without a row, which the spool
-sweeps.
+sweeps. Who is forgotten is forgotten in the copies of earlier versions too, and the write-ahead log is emptied.
+
+Tested in tests/bot/queue/test_retention.py and tests/bot/queue/test_forgetting.py.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from bot.queue.database import Database, Statements, StoreFull, fetch
-from bot.queue.fair_queue import refresh_lane
+from bot.queue.fair_queue import delete_paid_debts, leave_lane, refresh_lane
+from bot.queue.job import DeliveryState, Job
+from bot.queue.opening.migrations import delete_old_copies, forget_in_copies
+from bot.queue.rows import select_jobs
+from generator.errors import GeneratorError
 
 log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 500
-"""bounds how long one sweep holds the connection that writes"""
+"""bounds how long one transaction of a sweep holds the connection that writes"""
+COPY_DAYS = 7
+"""how long the copy is kept that was made before an update changed the database"""
 KINDS_KEPT = 500
 """measured kinds of render that no kept job has: the newest of them"""
 KINDS_AT_ONCE = 100
@@ -69,25 +79,77 @@ def _over(db: Statements, job_ids: Sequence[int]) -> list[Any]:
     return [row for job_id in job_ids for row in db.execute(sql, (job_id,)).fetchall()]
 
 
+def _with_dead_token(db: Statements, now_ms: int) -> list[int]:
+    """Read jobs whose interaction can no longer be answered and whose row still holds the token for it."""
+    sql = """
+        select id from job
+        where json_extract(route, '$.interaction_token') is not null
+          and coalesce(json_extract(route, '$.token_expires_ms'), 0) < :now limit :most
+    """
+    return [row[0] for row in db.execute(sql, {"now": now_ms, "most": ROWS_AT_ONCE}).fetchall()]
+
+
+def _delete_tokens(db: Statements, job_ids: Sequence[int]) -> list[str]:
+    for job_id in job_ids:
+        db.execute("update job set route = json_remove(route, '$.interaction_token') where id = ?", (job_id,))
+    return []
+
+
 def _drop_files(db: Statements, job_id: int) -> list[str]:
     db.execute("update outbox set state = 'sent' where job_id = ? and state <> 'sent'", (job_id,))
     return release_files(db, [job_id])
 
 
-def _forget_user(db: Statements, user_id: int) -> list[str]:
-    names = _delete(
-        db, db.execute("select id, picture, clip, master from job where user_id = ?", (user_id,)).fetchall()
-    )
-    db.execute("delete from lane where user_id = ?", (user_id,))
-    return names
+Whose = Literal["user_id", "guild_id"]
+"""the column that says whose jobs are forgotten: a person's, or a server's"""
 
 
-def _forget_guild(db: Statements, guild_id: int) -> list[str]:
-    rows = db.execute("select id, picture, clip, master, user_id from job where guild_id = ?", (guild_id,)).fetchall()
-    names = _delete(db, rows)
-    for user_id in {row[4] for row in rows}:
+@dataclass(frozen=True, slots=True)
+class ForgottenJob:
+    """A job whose row is deleted, for what is still to be done about it elsewhere."""
+
+    job: Job
+    message_id: int | None
+    """where its clip or failure was posted"""
+    is_answered: bool
+    """whether its card is in its last state: the job was settled and delivered"""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was forgotten: the jobs, and the names of the spool's files to delete."""
+
+    jobs: list[ForgottenJob]
+    files: list[str]
+
+
+def forget(db: Statements, whose: Whose, value: int, now_ms: int) -> Forgotten:
+    """Delete every job of a person or a server, also what is queued or runs, and the lanes that are then without one.
+
+    A clip of theirs that is finished later is not settled.
+    """
+    rows = db.execute(
+        f"select id, picture, clip, master, user_id from job where {whose} = ? order by id", (value,)
+    ).fetchall()
+    jobs = [found for row in rows if (found := _forgotten_job(db, row[0]))]
+    files = _delete(db, rows)
+    for user_id in {row[4] for row in rows} | ({value} if whose == "user_id" else set()):
         refresh_lane(db, user_id)
-    return names
+        if not db.execute("select 1 from job where user_id = ? limit 1", (user_id,)).fetchall():
+            leave_lane(db, user_id, now_ms)
+    return Forgotten(jobs, files)
+
+
+def _forgotten_job(db: Statements, job_id: int) -> ForgottenJob | None:
+    """Read a job with its delivery; None when the row cannot be read, which keeps nobody from being forgotten."""
+    try:
+        [job] = select_jobs(db, "where id = :id", {"id": job_id})
+    except (ValueError, KeyError, TypeError, GeneratorError) as error:
+        log.warning("job=%d is forgotten unread: %s", job_id, type(error).__name__)
+        return None
+    rows = db.execute("select state, message_id from outbox where job_id = ?", (job_id,)).fetchall()
+    state, message_id = rows[0] if rows else (None, None)
+    return ForgottenJob(job, message_id, state in (DeliveryState.SENT, DeliveryState.DEAD))
 
 
 def _known_files(db: Statements) -> set[str]:
@@ -126,16 +188,19 @@ class Retention:
         """
         return await self._database.write(_drop_files, job_id)
 
-    async def forget_user(self, user_id: int) -> list[str]:
-        """Delete everything about one person, also what is queued or runs; return the spool's files to delete.
+    async def forget_user(self, user_id: int) -> Forgotten:
+        """Delete everything about one person, also what is queued or runs, and also from the copies."""
+        return await self._forget("user_id", user_id)
 
-        A clip of theirs that is finished later is not settled.
-        """
-        return await self._database.write(_forget_user, user_id)
+    async def forget_guild(self, guild_id: int) -> Forgotten:
+        """Delete every job of one server, also what is queued or runs, and also from the copies."""
+        return await self._forget("guild_id", guild_id)
 
-    async def forget_guild(self, guild_id: int) -> list[str]:
-        """Delete every job of one server, also what is queued or runs; return the spool's files to delete."""
-        return await self._database.write(_forget_guild, guild_id)
+    async def _forget(self, whose: Whose, value: int) -> Forgotten:
+        forgotten = await self._database.write(forget, whose, value, self._now_ms())
+        await self._database.checkpoint()
+        await asyncio.to_thread(forget_in_copies, self._database.folder, whose, value)
+        return forgotten
 
     async def guilds(self, application_id: int) -> set[int]:
         """Read the servers that have a job and had this application as a member.
@@ -159,19 +224,26 @@ class Retention:
         was ahead counts as ended now.
         """
         now = self._now_ms() if now_ms is None else now_ms
-        holding = await self._database.read(holding_files_before, now - clip_hours * _HOUR_MS)
-        answered = await self._database.read(_answered_before, now - row_days * 24 * _HOUR_MS)
         names: set[str] = set()
         try:
             sql = "update job set finished_ms = :now where finished_ms > :now + :hour"
             await self._database.write(fetch, sql, {"now": now, "hour": _HOUR_MS})
-            names.update(await self._database.write(release_files, holding))
-            names.update(await self._database.write(_delete_rows, answered))
+            for find, delete, before in (
+                (holding_files_before, release_files, now - clip_hours * _HOUR_MS),
+                (_answered_before, _delete_rows, now - row_days * 24 * _HOUR_MS),
+                (_with_dead_token, _delete_tokens, self._now_ms()),
+            ):
+                found = [0] * ROWS_AT_ONCE
+                while len(found) == ROWS_AT_ONCE:
+                    found = await self._database.read(find, before)
+                    names.update(await self._database.write(delete, found))
             await self._delete_idle_lanes()
+            await self._database.write(delete_paid_debts, self._now_ms())
             await self._delete_old_kinds()
             await self._database.checkpoint()
         except StoreFull as error:
             log.warning("the sweep waits for free space: %s", error)
+        await asyncio.to_thread(delete_old_copies, self._database.folder, min(COPY_DAYS, row_days))
         return sorted(names)
 
     async def _delete_idle_lanes(self) -> None:

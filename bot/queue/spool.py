@@ -109,6 +109,18 @@ class Spool:
             for smaller in self.folder.glob(f"{path.stem}-[0-9]*{path.suffix}"):  # made for channels with a lower limit
                 smaller.unlink(missing_ok=True)
 
+    def delete_request(self, key: str) -> None:
+        """Delete the picture of a request that becomes no job, also half written."""
+        for path in self.request_paths(key):
+            path.unlink(missing_ok=True)
+            path.with_name(f".{path.name}.part").unlink(missing_ok=True)
+
+    def delete_attempts(self, job_id: int) -> None:
+        """Delete whatever the attempts of one job have written, also half written."""
+        for pattern in (f"{job_id}-*", f".{job_id}-*"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
+
     def sweep(self, known: Collection[str], older_than_seconds: float = 3600.0) -> list[str]:
         """Delete what no row names, left over from a crash between file and row. Return the names.
 

@@ -151,8 +151,9 @@ def resumed_text() -> str:
 def forget_text() -> str:
     """Ask before forgetting somebody."""
     return (
-        "This deletes everything I keep about you: your pictures, your clips, your place in the queue. "
-        "Messages in Discord stay; delete those in Discord. Are you sure?"
+        "This deletes everything I keep about you: your pictures, your clips, your requests in the queue. "
+        "What I posted for you in Discord stays there, unless you want that deleted too. "
+        "Later I no longer know which posts are yours; then use the Delete button under each of them. Are you sure?"
     )
 
 
@@ -161,15 +162,33 @@ def forgotten_text(files: int) -> str:
     return f"Done. I know nothing about you any more ({files} files deleted)."
 
 
+def deleting_posts_text(posts: int) -> str:
+    """Say that posts are being deleted."""
+    return f"Now I delete {posts} messages in Discord; that may take some minutes."
+
+
+def posts_deleted_text(gone: int, left: int) -> str:
+    """Say how many posts were deleted, and what to do about those that could not be."""
+    told = f"{gone} messages in Discord are deleted."
+    if left:
+        told += (
+            f" {left} could not be deleted: use the Delete button under them, or ask a moderator there to delete them."
+        )
+    return told
+
+
 def privacy_text(clip_hours: int, row_days: int, url: str | None) -> str:
-    """Say what is kept, for how long, and how to have it deleted."""
+    """Say what is kept, for how long, and how to have it deleted, as PRIVACY.md does at length."""
     lines = [
         "**What I keep**",
-        f"Your picture as framed for the model, and the clip: {clip_hours} hours after it was made.",
-        f"Your user id, the channel, the settings and times of each request: {row_days} days.",
-        "The picture as you sent it is deleted as soon as it has been framed. I read no other messages.",
+        f"Your picture as framed for the model, and the clip: until {clip_hours} hours after your request was over.",
+        f"A clip that I could not post waits for you for {row_days} days.",
+        f"Your user id, the channel, the settings and times of each request: until {row_days} days after it was over.",
+        "The picture as you sent it is deleted as soon as it has been framed. I keep no other messages and no names.",
         "Nothing is used for training, and nothing is given to anybody else.",
-        "`/forget-me` deletes all of it at once. Clips say in their metadata that a model made them.",
+        "`/forget-me` deletes all of it at once, and also what I posted for you in Discord if you want that.",
+        "The Delete button under a clip works for you as long as the clip mentions you.",
+        "Clips say in their file how they were made, and that a model made them.",
     ]
     return "\n".join(lines + ([f"The operator's own notice: {url}"] if url else []))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from bot.work.ongoing import Ongoing
 from generator.protocol import Progress
 
 
@@ -44,6 +45,8 @@ class Crew:
 
         An executor takes one job more than it renders, so a running job may be absent.
         """
+        self.ongoing = Ongoing()
+        """what they, and others, are doing for whom"""
         self._change = asyncio.Event()
 
     def join(self, member: Member) -> None:

@@ -2,21 +2,38 @@
 
 First the store, then what follows from it: renders are stopped, and files that no row names any more are deleted.
 Knows no Discord: the caller tells people and edits cards.
-Tested in tests/bot/edge/commands/test_about.py and tests/bot/edge/test_client.py.
+Tested in tests/bot/edge/commands/test_forgetting.py and tests/bot/edge/test_client.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 
 from bot.queue.job import CancelOutcome, Job
+from bot.queue.retention import Forgotten, ForgottenJob
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from bot.work.crew import Crew
+from bot.work.ongoing import Concerns, Request
 
 log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 60.0
+"""how long forgetting waits for renders and posts under way; what takes longer cleans up after itself"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What is left to do outside of the bot's own data after somebody was forgotten."""
+
+    jobs: list[ForgottenJob]
+    interrupted: list[Request]
+    """the requests that were being taken, as `Ongoing.take` was given them"""
+    files: int
+    """how many files were deleted"""
 
 
 class Requests:
@@ -39,27 +56,37 @@ class Requests:
         await self.delete_files(await self._store.retention.drop_files(job.id))
         log.info("job=%d clip deleted", job.id)
 
-    async def forget_user(self, user_id: int) -> tuple[list[Job], int]:
-        """Delete all that is kept about one person, jobs in the queue included.
+    async def forget_user(self, user_id: int) -> Cleared:
+        """Delete all that is kept about one person, also what is being done for them at this moment.
 
-        Return the jobs that had not been answered yet, whose cards still show something, and the number of files.
+        Jobs that had not been answered yet still have cards that show something.
         """
-        unanswered = await self._store.jobs.unanswered(user_id)
-        for job in unanswered:
-            await self.cancel(job.id)
-        names = await self._store.retention.forget_user(user_id)
-        await self.delete_files(names)
-        log.info("forgot one person: %d files", len(names))
-        return unanswered, len(names)
+        cleared = await self._forget(
+            lambda owner: owner.user_id == user_id, lambda: self._store.retention.forget_user(user_id)
+        )
+        log.info("forgot one person: %d jobs, %d files", len(cleared.jobs), cleared.files)
+        return cleared
 
-    async def forget_guild(self, guild_id: int) -> None:
-        """Delete every job of a server, also those in the queue."""
-        ours = [job.id for job in await self._store.jobs.active() if job.route.guild_id == guild_id]
-        names = await self._store.retention.forget_guild(guild_id)
-        for job_id in ours:
-            self._crew.cancel(job_id)
-        await self.delete_files(names)
-        log.info("guild=%d left, %d files deleted", guild_id, len(names))
+    async def forget_guild(self, guild_id: int) -> Cleared:
+        """Delete every job of a server, also what is being done there at this moment."""
+        cleared = await self._forget(
+            lambda owner: owner.guild_id == guild_id, lambda: self._store.retention.forget_guild(guild_id)
+        )
+        log.info("guild=%d left: %d jobs, %d files deleted", guild_id, len(cleared.jobs), cleared.files)
+        return cleared
+
+    async def _forget(self, concerns: Concerns, forget: Callable[[], Awaitable[Forgotten]]) -> Cleared:
+        """Interrupt what is taken, delete the rows, stop the renders, delete the files, wait for what still goes on."""
+        ongoing = self._crew.ongoing
+        interrupted = await ongoing.interrupt(concerns)
+        forgotten = await forget()
+        for item in forgotten.jobs:
+            self._crew.cancel(item.job.id)
+        await self.delete_files(forgotten.files)
+        for request in interrupted:
+            await asyncio.to_thread(self._spool.delete_request, str(request.id))
+        await ongoing.wait(concerns, PATIENCE_SECONDS)
+        return Cleared(forgotten.jobs, interrupted, len(forgotten.files))
 
     async def delete_files(self, names: Iterable[str]) -> None:
         """Delete files of the spool that no row names any more."""

@@ -17,6 +17,7 @@ from bot.queue.spool import Spool, SpoolFull
 from bot.queue.store import JobStore
 from bot.work.crew import Crew
 from bot.work.gate import Gate, HoldCause
+from bot.work.ongoing import Owner
 from bot.work.retry import retry_while_full
 from generator.backend.backend import Backend
 from generator.errors import DiskFull, ExecutorLost, RenderCrashed, RenderError
@@ -126,8 +127,10 @@ class Worker:
                 job = await self._claim()
                 if job is None:
                     await self._store.jobs.wait_for_work()
-                else:
+                    continue
+                with self._crew.ongoing.noted(Owner(job.user_id, job.route.guild_id)):
                     await self._attempt(job)
+                    await self._leave_nothing_of_a_forgotten(job)
         except _Closed:
             self._is_closed = True
             self._crew.changed()
@@ -173,6 +176,11 @@ class Worker:
         finally:
             self._crew.progress.pop((job.id, job.attempt), None)
             self._on_change(job.id)
+
+    async def _leave_nothing_of_a_forgotten(self, job: Job) -> None:
+        """Delete what the attempt left in the spool when its job was forgotten meanwhile."""
+        if await self._store.jobs.get(job.id) is None:
+            await asyncio.to_thread(self._spool.delete_attempts, job.id)
 
     async def _render(self, job: Job) -> Rendered:
         kept = await self._store.jobs.get(job.id)

@@ -54,6 +54,7 @@ class Clock:
 def in_memory() -> sqlite3.Connection:
     """Return the store's schema in memory: the insides of its transactions run on it as they are."""
     db = sqlite3.connect(":memory:", isolation_level=None)
+    db.execute("pragma foreign_keys = on")
     migrate(db, scripts(), None)
     return db
 

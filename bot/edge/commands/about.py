@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import replace
-
 from discord import app_commands
 
 from bot.edge.commands.submission.answers import answer
 from bot.edge.commands.submission.permissions import usable_everywhere
 from bot.edge.context import Interaction
-from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import forget_buttons, status_card
-from bot.edge.status_cards import edit_card
-from bot.queue.job import Job, JobState, wall_clock_ms
+from bot.edge.layouts import forget_buttons
 from bot.texts.replies import forget_text, help_text, privacy_text
-from bot.texts.status import CardView
-
-log = logging.getLogger(__name__)
 
 
 @app_commands.command(name="help", description="What I can do, and how to get the best clips")
@@ -42,21 +33,3 @@ async def privacy(interaction: Interaction) -> None:
 async def forget_me(interaction: Interaction) -> None:
     """Ask first, privately."""
     await answer(interaction, forget_text(), view=forget_buttons(interaction.user.id))
-
-
-async def forget(interaction: Interaction) -> int:
-    """Delete all that is kept about the person, close their open cards, and return the number of files deleted."""
-    unanswered, files = await interaction.client.services.requests.forget_user(interaction.user.id)
-    for job in unanswered:
-        await _close_card(interaction, job)
-    return files
-
-
-async def _close_card(interaction: Interaction, job: Job) -> None:
-    """Remove the picture from a card that nothing else will edit any more."""
-    await interaction.client.services.cards.finish(job.id)
-    view = status_card(CardView(job=replace(job, state=JobState.CANCELLED)))
-    try:
-        await edit_card(interaction.client, job, view, now_ms=wall_clock_ms(), bare=True)
-    except NETWORK_ERRORS as error:
-        log.info("job=%d card not closed: %s", job.id, type(error).__name__)

@@ -11,21 +11,24 @@ from typing import Any, Self
 import discord
 from discord import ui
 
-from bot.edge.commands.about import forget
+from bot.edge.commands.forgetting import forget, note_request
 from bot.edge.commands.queue import cancel_job
 from bot.edge.commands.recipe import describe_job_recipe
 from bot.edge.commands.submission.answers import acknowledge, answer, report
 from bot.edge.commands.submission.options import MOTION_STEP, vary
-from bot.edge.commands.submission.permissions import is_served, may_end
+from bot.edge.commands.submission.permissions import is_operator, is_served, may_end
 from bot.edge.commands.submission.submit import submit_again
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import Action, deleted_card
 from bot.edge.status_cards import edit_card
 from bot.queue.job import Job, wall_clock_ms
-from bot.texts.replies import earlier_text, forgotten_text, not_yours_text
+from bot.texts.replies import earlier_text, not_yours_text
 
 log = logging.getLogger(__name__)
+
+ALWAYS_OPEN = (Action.FORGET, Action.ERASE, Action.DELETE)
+"""also where the bot does not work: what there is of somebody may always be deleted"""
 
 
 class JobButton(
@@ -50,15 +53,21 @@ class JobButton(
     async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Do what the button says, with the same checks and answers to failures as a command."""
         try:
-            # FORGET is always open, as its command is.
-            if self.action is Action.FORGET or await is_served(interaction):
+            if self.action in ALWAYS_OPEN:
+                await _press(interaction, self.action, self.number, self.key)
+                return
+            note_request(interaction)
+            if await is_served(interaction):
                 await _press(interaction, self.action, self.number, self.key)
         except Exception as error:  # noqa: BLE001 - a button has no tree to catch its errors
             await report(interaction, error)
 
 
 async def _press(interaction: Interaction, action: Action, number: int, key: str) -> None:
-    job = None if action is Action.FORGET else await interaction.client.services.store.jobs.get(number)
+    if action in (Action.FORGET, Action.ERASE):
+        await _forget(interaction, number, with_posts=action is Action.ERASE)
+        return
+    job = await interaction.client.services.store.jobs.get(number)
     if job is not None and job.key != key and action is not Action.DELETE:
         await answer(interaction, earlier_text())
     elif action is Action.AGAIN:
@@ -67,8 +76,6 @@ async def _press(interaction: Interaction, action: Action, number: int, key: str
         await submit_again(interaction, number, partial(vary, motion=MOTION_STEP))
     elif action is Action.LESS:
         await submit_again(interaction, number, partial(vary, motion=-MOTION_STEP))
-    elif action is Action.FORGET:
-        await _forget(interaction, number)
     elif action is Action.DELETE:
         await _delete(interaction, job if job and job.key == key else None)
     elif await acknowledge(interaction, private=True) is not None:
@@ -76,11 +83,11 @@ async def _press(interaction: Interaction, action: Action, number: int, key: str
         await interaction.edit_original_response(content=await act(interaction, number))
 
 
-async def _forget(interaction: Interaction, user_id: int) -> None:
+async def _forget(interaction: Interaction, user_id: int, *, with_posts: bool) -> None:
     if interaction.user.id != user_id:
         await answer(interaction, not_yours_text())
     elif await acknowledge(interaction, private=True) is not None:
-        await interaction.edit_original_response(content=forgotten_text(await forget(interaction)))
+        await forget(interaction, with_posts=with_posts)
 
 
 async def _delete(interaction: Interaction, job: Job | None) -> None:
@@ -99,7 +106,16 @@ async def _delete(interaction: Interaction, job: Job | None) -> None:
 
 
 def _may_delete_orphan(interaction: Interaction) -> bool:
-    """Tell who may delete a clip whose job is no longer kept: the person it mentions, a moderator."""
-    mentioned = interaction.message.mentions if interaction.message else []
+    """Tell who may delete a clip whose job is no longer kept: the person it mentions, a moderator, an operator.
+
+    Discord's own list of mentions is empty where the clip is in an answer that notifies nobody; its text is our own.
+    """
+    if interaction.message and f"<@{interaction.user.id}>" in _text_of(interaction.message):
+        return True
     in_guild = interaction.guild_id is not None
-    return interaction.user in mentioned or (in_guild and interaction.permissions.manage_messages)
+    return (in_guild and interaction.permissions.manage_messages) or is_operator(interaction)
+
+
+def _text_of(message: discord.Message) -> str:
+    displays = (item.content for item in message.components if isinstance(item, discord.TextDisplay))
+    return "\n".join([message.content, *displays])

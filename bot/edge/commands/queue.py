@@ -19,8 +19,8 @@ from bot.texts.failures import explain_failure
 from bot.texts.notes import explain_notes
 from bot.texts.replies import explain_cancel, no_clip_text, no_job_text, not_yours_text, still_coming_text
 from bot.texts.status import describe_queue
-from bot.work.clip_sizes import noted
-from bot.work.fitting import fit_clip
+from bot.work.uplink.clip_sizes import noted
+from bot.work.uplink.fitting import fit_clip
 from generator.errors import GeneratorError
 
 log = logging.getLogger(__name__)

@@ -30,12 +30,20 @@ async def recipe(interaction: Interaction, clip: discord.Attachment | None = Non
         return
     if await acknowledge(interaction, private=True) is None:
         return
-    text = await _read_clip(interaction, clip) if clip else await describe_job_recipe(interaction, job or 0)
+    text = await _read_clip(interaction, clip) if clip else await _describe_own_job(interaction, job or 0)
     await interaction.edit_original_response(content=text)
 
 
+async def _describe_own_job(interaction: Interaction, job_id: int) -> str:
+    """Return the settings of one of the person's own jobs; anybody else's looks as if it did not exist."""
+    job = await interaction.client.services.store.jobs.get(job_id)
+    if job is None or job.user_id != interaction.user.id:
+        return no_job_text(job_id)
+    return await describe_job_recipe(interaction, job_id)
+
+
 async def describe_job_recipe(interaction: Interaction, job_id: int) -> str:
-    """Return a job's settings: they are on its clip for all to read anyway."""
+    """Return a job's settings, for who sees its clip: there they are for all to read anyway."""
     job = await interaction.client.services.store.jobs.get(job_id)
     return no_job_text(job_id) if job is None else describe_recipe(job.settings, source=f"job {job.id}")
 

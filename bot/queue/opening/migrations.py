@@ -1,17 +1,25 @@
 """The database's versions: numbered steps, each one transaction, with a copy of the file before. Knows no jobs.
 
-Tested in tests/faults/test_store_kill.py.
+A copy holds people like the database itself: who is forgotten there is forgotten in the copies, and none is kept long.
+
+Tested in tests/faults/test_store_kill.py and tests/bot/queue/test_forgetting.py.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import sqlite3
+import time
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-STEPS = ("schema.sql", "version_2.sql")
+log = logging.getLogger(__name__)
+
+STEPS = ("schema.sql", "version_2.sql", "version_3.sql")
 """step n brings user_version from n-1 to n; a released step is never changed again"""
 
 
@@ -29,8 +37,11 @@ def version_of(db: Any) -> int:
 def migrate(db: Any, steps: Sequence[str], path: Path | None) -> None:
     """Bring the database to `len(steps)`; a kill at any moment leaves the old or a newer whole version."""
     found = version_of(db)
-    if 0 < found < len(steps) and path is not None:
-        _copy(db, path.with_name(f"{path.stem}-before-version-{found + 1}.db"))
+    if path is not None:
+        for part in path.parent.glob(f"{path.stem}-before-version-*.part*"):  # of a run that was killed
+            part.unlink()
+        if 0 < found < len(steps):
+            _copy(db, path.with_name(f"{path.stem}-before-version-{found + 1}.db"))
     for version, script in enumerate(steps[found:], start=found + 1):
         _step(db, version, script)
 
@@ -52,7 +63,6 @@ def _step(db: Any, version: int, script: str) -> None:
 
 def _copy(db: Any, target: Path) -> None:
     part = target.with_suffix(".part")
-    part.unlink(missing_ok=True)  # of a run that was killed here
     db.execute("vacuum into ?", (str(part),)).fetchall()
     with part.open("rb+") as file:
         os.fsync(file.fileno())
@@ -62,3 +72,41 @@ def _copy(db: Any, target: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def delete_old_copies(folder: Path, days: int) -> None:
+    """Delete the copies in the data folder that are older than that."""
+    before = time.time() - days * 24 * 3600
+    for copy in _copies(folder):
+        if copy.stat().st_mtime < before:
+            copy.unlink()
+            log.info("deleted %s: %d days old", copy.name, days)
+
+
+def forget_in_copies(folder: Path, column: str, value: int) -> None:
+    """Delete the rows with this value from every table that has the column. A copy that cannot be read is deleted."""
+    for copy in _copies(folder):
+        made = copy.stat()
+        try:
+            with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as db:
+                _forget_in(db, column, value)
+            os.utime(copy, ns=(made.st_atime_ns, made.st_mtime_ns))  # it is as old as before
+        except sqlite3.Error as error:
+            log.warning("deleted %s: nobody could be forgotten in it (%s)", copy.name, error)
+            copy.unlink()
+
+
+def _forget_in(db: sqlite3.Connection, column: str, value: int) -> None:
+    for pragma in ("foreign_keys = on", "secure_delete = on", "journal_mode = delete"):
+        db.execute(f"pragma {pragma}").fetchall()
+    tables = "select t.name from sqlite_master t join pragma_table_info(t.name) c where t.type = 'table' and c.name = ?"
+    deleted = [
+        db.execute(f"delete from {table} where {column} = ?", (value,)).rowcount
+        for (table,) in db.execute(tables, (column,)).fetchall()
+    ]
+    if any(deleted):
+        db.execute("vacuum")
+
+
+def _copies(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*-before-version-*.db"))

@@ -1,15 +1,20 @@
-"""When the executor keeps dying, the owner hears of it, once, and nobody else does."""
+"""Who owns the bot; and when the executor keeps dying, the owner hears of it, once, and nobody else does."""
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from bot.edge.owner_alerts import OwnerAlerts
-from bot.sandbox.world.standard import ADA, DIRECT_ADA, DIRECT_OLGA, OLGA
+from bot.edge.owner_alerts import OwnerAlerts, owner_ids
+from bot.sandbox.rules.payloads import Json
+from bot.sandbox.server import Sandbox
+from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, DIRECT_OLGA, MIA, OLGA
 from generator.errors import ExecutorLost
-from tests.support.edge import Edge, until
+from tests.support.edge import Edge, running_edge, until
+
+INVITED, ACCEPTED = 1, 2
 
 
 @pytest.mark.parametrize(("others_go_on", "says"), [(False, "nothing is started"), (True, "the others go on")])
@@ -25,3 +30,43 @@ async def test_a_storm_is_told_to_the_owner_alone(edge: Edge, others_go_on: bool
     assert says in message["content"]
     assert "/admin resume" in message["content"]
     assert not edge.world.messages_for(ADA, DIRECT_ADA)
+
+
+@pytest.mark.parametrize(
+    ("state", "role", "runs"),
+    [
+        (ACCEPTED, "admin", True),
+        (ACCEPTED, "developer", True),
+        (ACCEPTED, "read_only", False),
+        (ACCEPTED, "a role of next year", False),
+        (INVITED, "admin", False),
+        (INVITED, "developer", False),
+        (3, "admin", False),
+    ],
+)
+async def test_of_a_team_only_accepted_admins_and_developers_run_the_bot(
+    sandbox: Sandbox, tmp_path: Path, state: int, role: str, runs: bool
+) -> None:
+    sandbox.world.directory.application["team"] = _team(sandbox, [(ADA, state, role)])
+    async with running_edge(tmp_path, sandbox, config={"owners": [int(BEN)]}) as edge:
+        told = owner_ids(edge.client, edge.services.config.owners)
+        assert told == {int(OLGA), int(BEN)} | ({int(ADA)} if runs else set())
+        answered = await edge.invoke("admin status", actor=OLGA)
+        assert "Variant" in await edge.answer(answered, actor=OLGA)
+
+
+async def test_the_owner_of_a_team_runs_the_bot_whatever_their_entry_says(sandbox: Sandbox, tmp_path: Path) -> None:
+    members = [(OLGA, INVITED, "read_only"), (MIA, INVITED, "admin")]
+    sandbox.world.directory.application["team"] = _team(sandbox, members)
+    async with running_edge(tmp_path, sandbox) as edge:
+        assert owner_ids(edge.client, frozenset()) == {int(OLGA)}
+
+
+def _team(sandbox: Sandbox, members: list[tuple[str, int, str]]) -> Json:
+    """Return a team of Olga's, with members as (user id, membership state, role)."""
+    users = sandbox.world.directory.users
+    entries = [
+        {"team_id": "1", "user": users[user], "membership_state": state, "role": role, "permissions": ["*"]}
+        for user, state, role in members
+    ]
+    return {"id": "1", "name": "Team", "icon": None, "owner_user_id": OLGA, "members": entries}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -206,13 +204,15 @@ async def test_a_variation_is_refused_once_its_picture_is_let_go(tmp_path: Path,
         await store.deliveries.mark_sending(1)
         await store.deliveries.mark_sent(1, 5)
         clock.now_ms += 25 * HOUR_MS
-        names: dict[str, Callable[[], Awaitable[list[str]]]] = {
-            "swept": store.retention.sweep,
-            "deleted": partial(store.retention.drop_files, 1),
-            "forgotten": partial(store.retention.forget_user, 1),
-            "server forgotten": partial(store.retention.forget_guild, 5),
-        }
-        deleted = await names[gone]() if gone in names else []
+        deleted: list[str] = []
+        if gone == "swept":
+            deleted = await store.retention.sweep()
+        elif gone == "deleted":
+            deleted = await store.retention.drop_files(1)
+        elif gone == "forgotten":
+            deleted = (await store.retention.forget_user(1)).files
+        elif gone == "server forgotten":
+            deleted = (await store.retention.forget_guild(5)).files
         variation = replace(new_job(2, guild_id=6), picture=first.picture, of_job=first.id)
         if gone == "kept":
             assert (await store.jobs.enqueue(variation)).picture == first.picture

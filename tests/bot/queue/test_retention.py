@@ -75,9 +75,9 @@ async def test_forgetting_a_person_leaves_nothing_of_them(store: JobStore, tmp_p
     await store.jobs.enqueue(theirs)
     running = await claimed(store)
 
-    names = await store.retention.forget_user(1)
+    forgotten = await store.retention.forget_user(1)
 
-    assert names == [mine.picture]
+    assert forgotten.files == [mine.picture]
     assert await store.jobs.settle_rendered(running, rendered(running)) is None
     assert [job.user_id for job in await store.jobs.active()] == [2]
     with sqlite3.connect(tmp_path / "vivant.db") as db:
@@ -164,7 +164,8 @@ async def test_a_dead_letter_keeps_its_clip_for_longer_and_goes_with_its_row(sto
 
     clock.now_ms += 2 * 24 * HOUR_MS
     assert "2-1.mp4" in await store.retention.sweep()
-    assert [await store.jobs.get(number) is not None for number in range(1, 5)] == [False, False, True, True]
+    left = [await store.jobs.get(number) is not None for number in range(1, 5)]
+    assert left == [False, False, True, False], "only what was never tried waits on"
 
 
 async def test_nothing_goes_before_its_time(store: JobStore, clock: Clock) -> None:
@@ -204,9 +205,9 @@ async def test_forgetting_one_person_or_server_leaves_the_others_as_they_are(sto
     await answered(store, 2, "dead", guild_id=5)
     await answered(store, 3, "sent", guild_id=None)
 
-    assert "1-1.mp4" in await store.retention.forget_user(1)
+    assert "1-1.mp4" in (await store.retention.forget_user(1)).files
     assert [await store.jobs.get(number) is not None for number in range(1, 5)] == [False, True, True, True]
-    assert "3-1.mp4" in await store.retention.forget_guild(5)
+    assert "3-1.mp4" in (await store.retention.forget_guild(5)).files
     assert [await store.jobs.get(number) is not None for number in range(1, 5)] == [False, True, False, True]
     assert "2-1.mp4" in await store.retention.known_files()
 
@@ -247,3 +248,29 @@ async def test_a_person_whose_job_runs_for_long_keeps_their_lane(tmp_path: Path)
         await store.retention.sweep()
         assert await store.database.read(faults) == []
         assert await store.jobs.settle_rendered(running, rendered(running)) is JobState.RENDERED
+
+
+async def test_a_clip_that_could_not_be_posted_waits_for_its_person(store: JobStore, clock: Clock) -> None:
+    for user_id in (1, 2):
+        await store.jobs.enqueue(new_job(user_id))
+        job = await claimed(store)
+        await store.jobs.settle_rendered(job, rendered(job))
+    await store.deliveries.mark_dead(1, "no-permission")
+    await store.deliveries.mark_sending(2)
+    await store.deliveries.mark_sent(2, 5)
+    clock.now_ms += 29 * 24 * HOUR_MS
+    assert "2-1.mp4" in await store.retention.sweep(), "the negative control: this one was posted"
+    assert (await kept(store, 1)).clip == "1-1.mp4"
+    clock.now_ms += 2 * 24 * HOUR_MS
+    assert "1-1.mp4" in await store.retention.sweep()
+    assert await store.jobs.get(1) is None
+
+
+async def test_a_deleted_clip_leaves_the_picture_to_another_clip_of_it(store: JobStore) -> None:
+    first = new_job(1)
+    for new in (first, replace(new_job(1), picture=first.picture)):
+        await store.jobs.enqueue(new)
+        job = await claimed(store)
+        await store.jobs.settle_rendered(job, rendered(job))
+    assert await store.retention.drop_files(1) == ["1-1.mp4"]
+    assert await store.retention.drop_files(2) == sorted(["2-1.mp4", first.picture])

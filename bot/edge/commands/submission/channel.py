@@ -103,10 +103,3 @@ async def advise(interaction: Interaction) -> None:
     if guild_id not in told and (person.manage_guild or person.manage_roles):
         told.add(guild_id)
         await answer(interaction, no_history_text())
-
-
-def share_of(interaction: Interaction) -> int:
-    """Return the person's share of the GPU in percent: the largest of their roles' shares."""
-    shares = interaction.client.services.config.queue.role_weights
-    roles = [str(role.id) for role in getattr(interaction.user, "roles", ())]
-    return max((shares[role] for role in roles if role in shares), default=100)

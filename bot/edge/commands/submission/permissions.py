@@ -38,7 +38,7 @@ async def is_served(interaction: Interaction) -> bool:
 
 
 def is_operator(interaction: Interaction) -> bool:
-    """Tell whether the person owns this bot: listed in `owners`, or the application's owner or in its team."""
+    """Tell whether the person owns this bot: listed in `owners`, or one of those `owner_ids` names."""
     owners = owner_ids(interaction.client, interaction.client.services.config.owners)
     return interaction.user.id in owners
 

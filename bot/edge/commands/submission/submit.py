@@ -17,15 +17,10 @@ import discord
 
 from bot.config import Config
 from bot.edge.commands.submission.answers import acknowledge, answer, take_back
-from bot.edge.commands.submission.channel import (
-    ANSWER_WITHIN_MS,
-    refuse_channel,
-    route_of,
-    share_of,
-    write_card,
-)
+from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, refuse_channel, route_of, write_card
 from bot.edge.commands.submission.download import download
 from bot.edge.commands.submission.options import Options, resolve
+from bot.edge.commands.submission.shares import share_of
 from bot.edge.context import Interaction, Services
 from bot.edge.status_cards import FirstWrite
 from bot.queue.database import StoreFull
@@ -112,7 +107,7 @@ async def submit_again(
             if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
                 raise Refused(queued_already_text())
         route = route_of(interaction, spoiler=job.route.spoiler)
-        new = _new_job(interaction, route, settings, job.picture)
+        new = await _new_job(interaction, route, settings, job.picture)
         await _accept(interaction, replace(new, of_job=job.id), message_id)
     except Refused as refused:
         await take_back(interaction, refused.text)
@@ -161,7 +156,7 @@ async def _take_picture(
         prepared = await services.pictures.prepare(incoming, picture, variant, settings.shape, settings.framing)
         settings = replace(settings, shape=prepared.shape)
         route = route_of(interaction, spoiler=source.is_spoiler())
-        return _new_job(interaction, route, settings, picture.name, prepared.notes)
+        return await _new_job(interaction, route, settings, picture.name, prepared.notes)
     except PictureError as error:
         raise Refused(str(explain_picture(error))) from error
     except (aiohttp.ClientError, TimeoutError) as error:
@@ -177,7 +172,7 @@ async def _take_picture(
         await asyncio.to_thread(incoming.unlink, missing_ok=True)
 
 
-def _new_job(
+async def _new_job(
     interaction: Interaction, route: Route, settings: ClipSettings, picture: str, notes: tuple[Note, ...] = ()
 ) -> NewJob:
     return NewJob(
@@ -186,7 +181,7 @@ def _new_job(
         route=route,
         settings=settings,
         picture=picture,
-        share=share_of(interaction),
+        share=await share_of(interaction),
         notes=notes,
     )
 

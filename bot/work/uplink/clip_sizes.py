@@ -1,6 +1,6 @@
 """In which sizes a clip is tried: as it was made, then smaller for a channel or for a slow uplink. Knows no Discord.
 
-Tested in tests/bot/edge/test_delivery.py and tests/bot/work/test_uploads.py.
+Tested in tests/bot/edge/test_delivery.py and tests/bot/work/uplink/test_uploads.py.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bot.queue.job import Job
 from bot.queue.spool import Spool
-from bot.work.fitting import Shrink, fit_clip
-from bot.work.uploads import budget_after
+from bot.work.uplink.fitting import Shrink, fit_clip
+from bot.work.uplink.uploads import budget_after
 from generator.errors import GeneratorError
 from generator.memory import MIB
 from generator.protocol import Note

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bot.queue.job import Job
-from bot.queue.spool import Spool
+from bot.queue.spool import ClipGone, Spool
 from generator.clip import Format
 
 Shrink = Callable[[Path, Path, Format, int], Awaitable[object]]
@@ -28,4 +28,7 @@ async def fit_clip(spool: Spool, job: Job, max_bytes: int, shrink: Shrink) -> Pa
     if not smaller.is_file():
         master = spool.path(job.master) if job.master else clip
         await shrink(master if master.is_file() else clip, smaller, job.settings.format, max_bytes)
+        if not clip.is_file():  # deleted meanwhile: then nothing made of it may stay
+            smaller.unlink(missing_ok=True)
+            raise ClipGone(f"job {job.id}")
     return smaller

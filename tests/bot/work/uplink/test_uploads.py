@@ -19,7 +19,7 @@ from bot.queue.spool import Spool
 from bot.sandbox.faults import Delay, Refuse, Stall
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import DIRECT_ADA, GENERAL, PICTURES
-from bot.work.uploads import MOST_STALLS, NeverBegun, UploadSlots, budget_after, ends_when_still, open_socket
+from bot.work.uplink.uploads import MOST_STALLS, NeverBegun, UploadSlots, budget_after, ends_when_still, open_socket
 from generator.clip import Format
 from generator.errors import EncodingFailed, RenderCrashed
 from generator.protocol import Rendered, RenderRequest

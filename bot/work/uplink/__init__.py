@@ -1,0 +1,1 @@
+"""How uploads share an uplink, and how a clip is made small enough for its channel."""
