@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 
 import discord
 from discord import app_commands
 
-from bot.edge.commands.submission.answers import acknowledge
+from bot.edge.commands.submission.answers import acknowledge, fill_in, repeat_lost
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.permissions import may_end, usable_everywhere
 from bot.edge.context import Interaction
@@ -43,7 +44,7 @@ async def queue(interaction: Interaction) -> None:
         now_ms=wall_clock_ms(),
         hold=services.switches.gate.hold,
     )
-    await interaction.edit_original_response(content=text, allowed_mentions=discord.AllowedMentions.none())
+    await fill_in(interaction, text, allowed_mentions=discord.AllowedMentions.none())
 
 
 @app_commands.command(name="cancel", description="Give up one of your pictures in the queue")
@@ -53,7 +54,7 @@ async def cancel(interaction: Interaction, job: int) -> None:
     """Cancel a job: one's own, or as a moderator any of that server."""
     if await acknowledge(interaction, private=True) is None:
         return
-    await interaction.edit_original_response(content=await cancel_job(interaction, job))
+    await fill_in(interaction, await cancel_job(interaction, job))
 
 
 async def cancel_job(interaction: Interaction, job_id: int) -> str:
@@ -89,11 +90,11 @@ async def result(interaction: Interaction, job: int | None = None) -> None:
     else:
         found = await services.store.jobs.get(job)
     if found is None or (found.user_id != interaction.user.id):
-        await interaction.edit_original_response(content=no_clip_text())
+        await fill_in(interaction, no_clip_text())
     elif found.state is JobState.FAILED:
-        await interaction.edit_original_response(content=str(explain_failure(found.failure or {})))
+        await fill_in(interaction, str(explain_failure(found.failure or {})))
     elif found.state not in SETTLED:
-        await interaction.edit_original_response(content=still_coming_text())
+        await fill_in(interaction, still_coming_text())
     else:
         await _hand_over(interaction, found)
 
@@ -105,13 +106,17 @@ async def _hand_over(interaction: Interaction, job: Job) -> None:
         path = await fit_clip(services.spool, job, limit, services.shrink)
     except (ClipGone, GeneratorError) as error:
         log.info("job=%d cannot be handed over: %s", job.id, error)
-        await interaction.edit_original_response(content=no_clip_text())
+        await fill_in(interaction, no_clip_text())
         return
     name = clip_name(str(job.id), job.settings.format)
-    await interaction.edit_original_response(
-        content=f"-# {describe_settings(job.settings)}",
-        attachments=[discord.File(path, filename=name, spoiler=job.route.spoiler)],
-    )
+
+    def hand_over() -> Awaitable[object]:
+        # a new File for every try: discord.py uploads a used one as 0 bytes
+        file = discord.File(path, filename=name, spoiler=job.route.spoiler)
+        text = f"-# {describe_settings(job.settings)}"
+        return interaction.edit_original_response(content=text, attachments=[file])
+
+    await repeat_lost(hand_over)
 
 
 @result.autocomplete("job")
