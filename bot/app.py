@@ -20,8 +20,9 @@ from bot.edge.client import VivantClient
 from bot.edge.context import Services
 from bot.edge.delivery import Poster
 from bot.edge.owner_alerts import OwnerAlerts
+from bot.edge.pacing import Pace
 from bot.edge.posting import Posting
-from bot.edge.status_cards import Pace, StatusCards
+from bot.edge.status_cards import StatusCards
 from bot.metrics import Metrics
 from bot.queue.database import StoreError, StoreFull
 from bot.queue.job import Limits, wall_clock_ms

@@ -17,6 +17,7 @@ from bot.edge.commands import add_commands
 from bot.edge.commands.buttons import JobButton
 from bot.edge.commands.submission.answers import report
 from bot.edge.commands.submission.permissions import is_served
+from bot.edge.connection.invalid_requests import InvalidRequests
 from bot.edge.context import Interaction, ServiceClient, Services
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.pacing import paced_start
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 CONNECTIONS = 12
 """to one host: a burst of commands shares them, because a TLS handshake for each costs more than the waiting"""
 KEEP_CONNECTION_SECONDS = 60.0
+LONGEST_LIMIT_SECONDS = 60.0
+"""of a rate limit that discord.py waits for by itself: our own loops wait for longer ones without holding anything"""
 PRESENCE_SECONDS = 60.0
 """Discord allows five presence updates in 20 s; nobody needs more than one a minute"""
 
@@ -60,12 +63,15 @@ class VivantClient(ServiceClient):
         connector: aiohttp.BaseConnector | None,
         now_ms: Callable[[], int],
     ) -> None:
+        self.invalid_requests = InvalidRequests()
         super().__init__(
             services,
             connector or aiohttp.TCPConnector(limit_per_host=CONNECTIONS, keepalive_timeout=KEEP_CONNECTION_SECONDS),
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
+            http_trace=self.invalid_requests.trace(),
+            max_ratelimit_timeout=LONGEST_LIMIT_SECONDS,
             guild_ready_timeout=0.2,  # on_ready is all that waits for it, and READY itself names every server
         )
         self.tree = Tree(self)

@@ -39,6 +39,8 @@ ROOM_SECONDS = 30.0
 TIDY_ATTEMPTS = 3
 TIDY_SECONDS = 30.0
 EVER_MS = 2**62
+CONTAINED = (Exception,)
+"""what may go wrong with one delivery without ending the others"""
 
 Pause = Callable[[float], Awaitable[object]]
 
@@ -78,26 +80,42 @@ class Poster:
                     if delivery.job_id not in self._held:
                         await self._room.acquire()
                         self._held.add(delivery.job_id)
-                        tasks.create_task(self._deliver(delivery), name=f"deliver-{delivery.job_id}")
+                        tasks.create_task(self._hold(delivery), name=f"deliver-{delivery.job_id}")
                 await self.store.deliveries.wait_for_delivery()
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _hold(self, delivery: Delivery) -> None:
+        """Deliver one job. A surprise ends neither the other deliveries nor the bot: it is tried again later."""
+        surprise: BaseException | None = None
         try:
-            while job := await self.store.jobs.get(delivery.job_id):
-                async with self._channels.setdefault(job.route.channel_id, asyncio.Lock()), self._uploads:
-                    result, url = await self.attempt(job, delivery)
-                if result.next is not Next.LATER:
-                    await self._tidy(job, result, url)
-                    return
-                rest_ms = wait_ms(delivery.attempts, random.random())
-                log.info("job=%d delivery again in %.1f s: %s", job.id, rest_ms / 1000, result.reason)
-                later_ms = self.now_ms() + rest_ms
-                await self._insist(partial(self.store.deliveries.mark_later, job.id, later_ms, result.reason))
-                await self._pause(rest_ms / 1000)
-                delivery = await self.store.deliveries.of_job(job.id) or delivery
+            while True:
+                try:
+                    if surprise is not None:
+                        # The row may say `sending`, which would be taken for somebody else's attempt.
+                        reason = type(surprise).__name__
+                        await self.store.deliveries.mark_later(delivery.job_id, self.now_ms(), reason)
+                        delivery = await self.store.deliveries.of_job(delivery.job_id) or delivery
+                    return await self._deliver(delivery)
+                except CONTAINED as error:
+                    log.error("job=%d delivery failed", delivery.job_id, exc_info=error)
+                    surprise = error
+                await self._pause(ROOM_SECONDS)
         finally:
             self._held.discard(delivery.job_id)
             self._room.release()
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        while job := await self.store.jobs.get(delivery.job_id):
+            async with self._channels.setdefault(job.route.channel_id, asyncio.Lock()), self._uploads:
+                result, url = await self.attempt(job, delivery)
+            if result.next is not Next.LATER:
+                await self._tidy(job, result, url)
+                return
+            rest_ms = wait_ms(delivery.attempts, random.random())
+            log.info("job=%d delivery again in %.1f s: %s", job.id, rest_ms / 1000, result.reason)
+            later_ms = self.now_ms() + rest_ms
+            await self._insist(partial(self.store.deliveries.mark_later, job.id, later_ms, result.reason))
+            await self._pause(rest_ms / 1000)
+            delivery = await self.store.deliveries.of_job(job.id) or delivery
 
     async def attempt(self, job: Job, delivery: Delivery) -> tuple[AttemptResult, str | None]:
         """Try once and store the result, unless it is to be tried again. Return the result and the post's address."""

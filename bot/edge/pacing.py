@@ -1,10 +1,14 @@
-"""Start-up pacing: Discord resets the token of a bot that identifies 1,000 times in a day."""
+"""How often the bot may start, and how often a status card may be edited.
+
+Discord resets the token of a bot that identifies 1,000 times in a day.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from bot.queue.database import StoreFull
 from bot.queue.store import JobStore
@@ -15,6 +19,31 @@ INTERVAL_MS = 100_000
 """one start per 100 s for ever is 864 a day"""
 BURST = 20
 """starts that may follow at once: an upgrade that fails a few times is no crash loop"""
+
+OLD_CARD_MS = 55 * 60 * 1000
+"""the age from which a card is edited rarely: some minutes before the hour, because clocks differ"""
+MOST_DOUBLINGS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often cards are edited, in seconds."""
+
+    edit_seconds: float = 4.0
+    """between two edits of one card: after five edits in 2 s a card stayed on an old step"""
+    queue_seconds: float = 10.0
+    """between two refreshes of the cards that wait"""
+    old_edit_seconds: float = 600.0
+    """between two edits of a card that is nearly an hour old: Discord takes only a few an hour then (30046)"""
+
+    def after_edit(self, age_ms: int) -> float:
+        """Return the rest after an edit of a card of that age."""
+        return self.old_edit_seconds if age_ms > OLD_CARD_MS else self.edit_seconds
+
+    def after_failures(self, failures: int) -> float:
+        """Return the rest after that many failures in a row: 4 s, 8 s, ... 256 s."""
+        longest: float = self.edit_seconds * 2 ** min(failures - 1, MOST_DOUBLINGS)
+        return longest
 
 
 def pace(due_ms: int, now_ms: int) -> tuple[int, int]:
