@@ -17,6 +17,7 @@ import discord
 
 from bot.config import Config
 from bot.edge.client import VivantClient
+from bot.edge.connection.starting import Unsupported
 from bot.edge.context import Services
 from bot.edge.delivery import Poster
 from bot.edge.owner_alerts import OwnerAlerts
@@ -45,6 +46,13 @@ from generator.video.shrink import shrink
 log = logging.getLogger(__name__)
 
 
+TOKEN_REFUSED = (
+    "Discord refuses the token. Reset it on the application's Bot page, and put the new one into config.toml or "
+    "VIVANT_TOKEN."
+)
+UNSUPPORTED = "Discord refuses the connection of this version for good. Update Vivant, discord.py with it."
+
+
 class StartError(Exception):
     """The bot cannot start, and starting it again will not help; the text says what to do."""
 
@@ -62,7 +70,7 @@ class Parts:
     """makes what carries the requests to Discord; None: the client's own"""
     now_ms: Callable[[], int] = wall_clock_ms
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep
-    """waits between two attempts to post"""
+    """waits between two attempts to post, and to reach Discord at the start"""
     pace: Pace = field(default_factory=Pace)
 
 
@@ -100,9 +108,15 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
     async with build(config, parts) as bot:
         try:
             await bot.client.log_in(token)
+            await _run_until_stopped(bot)
         except discord.LoginFailure as error:
-            raise StartError("Discord refuses the token. Reset it on the application's Bot page.") from error
-        await _run_until_stopped(bot)
+            raise StartError(TOKEN_REFUSED) from error
+        except ExceptionGroup as errors:
+            if errors.subgroup(discord.LoginFailure):
+                raise StartError(TOKEN_REFUSED) from errors
+            if errors.subgroup(Unsupported):
+                raise StartError(UNSUPPORTED) from errors
+            raise
 
 
 @contextlib.asynccontextmanager
@@ -129,7 +143,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             shrink=shrink,
             preload=partial(_preload, backends),
         )
-        client = VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms)
+        client = VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms, pause=parts.pause)
         posting = parts.posting(client, spool, shrink)
         alerts = OwnerAlerts(client, config.owners)
         worker = partial(

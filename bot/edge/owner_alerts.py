@@ -45,3 +45,5 @@ class OwnerAlerts:
                     await owner.send(text)
                 except NETWORK_ERRORS as error:
                     log.error("owner %d could not be told of the crashes: %s", owner_id, type(error).__name__)
+                except Exception as error:
+                    log.error("owner %d could not be told of the crashes", owner_id, exc_info=error)

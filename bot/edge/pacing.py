@@ -19,6 +19,8 @@ INTERVAL_MS = 100_000
 """one start per 100 s for ever is 864 a day"""
 BURST = 20
 """starts that may follow at once: an upgrade that fails a few times is no crash loop"""
+LONGEST_IDENTIFY_MS = 45_000
+"""discord.py gives a shard 60 s to connect, 5 of which it rests itself"""
 
 OLD_CARD_MS = 55 * 60 * 1000
 """the age from which a card is edited rarely: some minutes before the hour, because clocks differ"""
@@ -57,10 +59,26 @@ def pace(due_ms: int, now_ms: int) -> tuple[int, int]:
     return wait_ms, due_ms + INTERVAL_MS
 
 
+async def paced_identify(store: JobStore, now_ms: Callable[[], int]) -> None:
+    """Wait until the running bot may identify again, as it has to after a session that Discord declared invalid.
+
+    Raises TimeoutError, uncounted, when that takes longer than discord.py waits; it then tries again by itself.
+    """
+    wait_ms, _ = pace(await _due_ms(store), now_ms())
+    if wait_ms > LONGEST_IDENTIFY_MS:
+        await asyncio.sleep(LONGEST_IDENTIFY_MS / 1000)
+        raise TimeoutError("identified too often: waiting, to spare Discord's daily budget")
+    await paced_start(store, now_ms)
+
+
+async def _due_ms(store: JobStore) -> int:
+    text = await store.settings.get("identifies")
+    return int(text) if text and text.isdigit() else 0
+
+
 async def paced_start(store: JobStore, now_ms: Callable[[], int]) -> None:
     """Wait until another start is allowed. The start is counted before it happens."""
-    text = await store.settings.get("identifies")
-    wait_ms, due_ms = pace(int(text) if text and text.isdigit() else 0, now_ms())
+    wait_ms, due_ms = pace(await _due_ms(store), now_ms())
     try:
         await store.settings.set("identifies", str(due_ms))
     except StoreFull:

@@ -47,7 +47,7 @@ class Sandbox:
         self.record = Record()
         self.proxy = Proxy(self.record)
         self.gateway = Gateway(self.world, self.faults, self.record)
-        self.token: str = self.world.directory.token
+        self.world.session_starts.enforced = rate_limits
         self.proxy_url = ""
         self.page_url = ""
         self._folder: Path | None = None
@@ -60,6 +60,11 @@ class Sandbox:
     def unimplemented(self) -> list[str]:
         """Every request that the sandbox does not implement."""
         return self.record.unimplemented
+
+    @property
+    def token(self) -> str:
+        """The bot's token; `gateway.reset_token` changes it."""
+        return self.world.directory.token
 
     @property
     def ca_path(self) -> Path:
