@@ -10,9 +10,13 @@ LAYOUT_LETTERS = 4000
 """what all texts of one Components V2 layout take together"""
 CHOICE_LETTERS = 100
 """the name of a suggestion, and its value"""
+MOST_CHOICES = 25
+"""suggestions for an option"""
 PRESENCE_LETTERS = 128
 NAME_LETTERS = 60
 """of a name that the operator gave, inside a sentence"""
+SENTENCE_LETTERS = 400
+"""of a reason, a description or an address that the operator gave"""
 
 
 def count_letters(text: str) -> int:
@@ -28,13 +32,13 @@ def shorten(text: str, most: int) -> str:
     return cut.rstrip() + "…"
 
 
-def fit_lines(lines: Iterable[str], most: int, last: str = "… and {} more") -> str:
-    """Join as many whole lines as fit, and say how many were left out."""
-    kept = list(lines)
+def fit_parts(parts: Iterable[str], most: int, separator: str = "\n") -> str:
+    """Join as many whole parts as fit, and say how many were left out."""
+    kept = list(parts)
     total = len(kept)
     while True:
         left_out = total - len(kept)
-        text = "\n".join([*kept, *([last.format(left_out)] if left_out else [])])
+        text = separator.join([*kept, *([f"… and {left_out} more"] if left_out else [])])
         if count_letters(text) <= most or not kept:
             return shorten(text, most)
         kept.pop()

@@ -11,6 +11,7 @@ from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.commands.submission.permissions import is_admin, is_operator
 from bot.edge.context import Interaction
 from bot.texts.descriptions import describe_status, describe_variants
+from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, count_letters
 from bot.texts.replies import (
     no_variant_text,
     not_admin_text,
@@ -60,7 +61,9 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
     @variant.autocomplete("name")
     async def _variant_names(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
         names = interaction.client.services.switches.variants if is_admin(interaction) else {}
-        return [app_commands.Choice(name=name, value=name) for name in sorted(names) if current in name][:25]
+        # A longer name cannot be suggested, only typed: Discord takes the value as it is or not at all.
+        found = [name for name in sorted(names) if current in name and count_letters(name) <= CHOICE_LETTERS]
+        return [app_commands.Choice(name=name, value=name) for name in found[:MOST_CHOICES]]
 
     @app_commands.command(description="Accept and start nothing until /admin resume")
     @app_commands.describe(reason="What people are told")

@@ -17,14 +17,13 @@ from bot.queue.job import SETTLED, Job, JobState, wall_clock_ms
 from bot.queue.spool import ClipGone
 from bot.texts.descriptions import describe_settings
 from bot.texts.failures import explain_failure
+from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, shorten
 from bot.texts.replies import explain_cancel, no_clip_text, no_job_text, not_yours_text, still_coming_text
 from bot.texts.status import describe_queue
 from bot.work.fitting import fit_clip
 from generator.errors import GeneratorError
 
 log = logging.getLogger(__name__)
-
-MOST_CHOICES = 25  # Discord's limit
 
 
 @app_commands.command(name="queue", description="Where your pictures stand in the queue, and the whole queue")
@@ -126,5 +125,9 @@ async def _fetchable(interaction: Interaction, current: str) -> list[app_command
 
 
 def _job_choices(jobs: list[Job], current: str) -> list[app_commands.Choice[int]]:
-    labels = ((job.id, f"{job.id}: {describe_settings(job.settings)}"[:100]) for job in jobs)
-    return [app_commands.Choice(name=label, value=number) for number, label in labels if current in label]
+    labels = ((job.id, f"{job.id}: {describe_settings(job.settings)}") for job in jobs)
+    return [
+        app_commands.Choice(name=shorten(label, CHOICE_LETTERS), value=number)
+        for number, label in labels
+        if current in label
+    ]

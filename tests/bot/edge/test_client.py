@@ -122,3 +122,21 @@ def test_the_discord_edge_loads_neither_torch_nor_numpy_nor_a_picture_library() 
     code = f"import sys, bot.edge.client, bot.edge.delivery; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def lengths(definition: dict[str, Any]) -> int:
+    """Check one command or option against Discord's limits, and return all its letters."""
+    name, description = definition["name"], definition.get("description", "")
+    options, choices = definition.get("options", []), definition.get("choices", [])
+    assert 1 <= len(name) <= 32
+    assert len(description) <= 100
+    assert max(len(options), len(choices)) <= 25
+    assert all(1 <= len(str(choice[key])) <= 100 for choice in choices for key in ("name", "value"))
+    own = len(name) + len(description) + sum(len(choice["name"]) + len(str(choice["value"])) for choice in choices)
+    return own + sum(map(lengths, options))
+
+
+async def test_every_command_option_and_choice_keeps_to_discords_lengths(edge: Edge) -> None:
+    commands = [command.to_dict(edge.client.tree) for command in edge.client.tree.get_commands()]
+    assert len(commands) > 9
+    assert all(lengths(command) <= 8000 for command in commands)
