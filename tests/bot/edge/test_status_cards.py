@@ -202,6 +202,16 @@ async def test_an_outage_at_a_card_is_waited_out_with_longer_and_longer_rests(sa
     assert [round(QUICK.after_failures(count) / QUICK.edit_seconds) for count in (1, 2, 3, 100)] == [1, 2, 4, 64]
 
 
+async def test_a_card_whose_picture_discord_refuses_is_written_without_it(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, backend=hanging(), pace=QUICK) as edge:
+        sandbox.faults.add(dead(400, 50035), "PATCH", "/webhooks/**")
+        await edge.queued()
+        await until(lambda: "Bringing it to life" in words(edge.seen()[0]), "the card")
+        assert edge.seen()[0]["attachments"] == []
+        edits = sandbox.record.asked(*BY_TOKEN) + sandbox.record.asked(*BY_BOT)
+        assert [exchange.status for exchange in edits if exchange.status != 200] == [400], "refused once"
+
+
 async def test_a_preview_that_is_gone_does_not_hold_up_its_card(sandbox: Sandbox, tmp_path: Path) -> None:
     async with running_edge(tmp_path, sandbox, backend=hanging(), pace=QUICK) as edge:
         sandbox.faults.add(Reset(), "PATCH", "/webhooks/**", times=6)

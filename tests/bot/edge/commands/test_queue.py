@@ -45,6 +45,7 @@ async def test_a_waiting_and_a_running_job_can_be_cancelled(start: Start) -> Non
     async with start(backend=hanging()) as edge:
         await edge.queued()
         await until(lambda: edge.backend.requests, "the first job runs")
+        await until(lambda: edge.seen()[0]["attachments"], "the picture on the card")
         await edge.queued()
         card = await until(
             lambda: len(edge.seen()) == 2 and buttons(edge.seen()[1]["components"]) and edge.seen()[1], "a card"
@@ -59,6 +60,7 @@ async def test_a_waiting_and_a_running_job_can_be_cancelled(start: Start) -> Non
         cards = [item for item in edge.seen() if not item["flags"] & 64]
         assert [words(item).splitlines()[0] for item in cards] == ["### Cancelled"] * 2
         assert all(not buttons(item["components"]) for item in cards)
+        assert [item["attachments"] for item in cards] == [[], []], "the picture is gone from the cards"
         again = await edge.invoke("cancel", {"job": 1})
         assert "over already" in await edge.answer(again)
 
