@@ -71,7 +71,8 @@ def describe_state(view: CardView) -> tuple[str, list[str]]:
     if job.state is JobState.RENDERED:
         return "Your clip is ready", ["Sending it now."]
     if job.state is JobState.CANCELLED:
-        return "Cancelled", ["There will be no clip."]
+        who = ["A moderator cancelled it."] if job.by_moderator else []
+        return "Cancelled", [*who, "There will be no clip."]
     sentences = explain_failure(job.failure or {})
     return "No clip this time", [sentences.what, sentences.means, sentences.todo]
 

@@ -64,7 +64,7 @@ async def cancel_job(interaction: Interaction, job_id: int) -> str:
         return no_job_text(job_id)
     if not may_end(interaction, job):
         return not_yours_text()
-    outcome = await services.requests.cancel(job_id)
+    outcome = await services.requests.cancel(job_id, by_moderator=interaction.user.id != job.user_id)
     services.cards.changed(job_id)
     return explain_cancel(outcome, job_id)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.edge.pacing import Pace
-from bot.queue.job import Job
+from bot.queue.job import Job, QueuePosition
 from bot.sandbox.faults import Refuse, Reset, server_error
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.server import Sandbox
@@ -190,6 +190,31 @@ async def test_a_channel_that_is_closed_to_the_bot_gets_a_try_for_each_state_and
         assert 1 <= sandbox.invalid_requests.count <= 2
 
 
+async def test_a_card_that_was_given_up_rests(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_edge(tmp_path, sandbox, backend=hanging(), pace=QUICK) as edge:
+        await edge.queued()
+        await until(lambda: edge.backend.requests, "the first job runs")
+        get, looks = edge.store.jobs.get, 0
+
+        async def counted(job_id: int) -> Job | None:
+            nonlocal looks
+            looks += 1
+            return await get(job_id)
+
+        async def soon(job_id: int) -> QueuePosition:
+            return QueuePosition(position=1, waiting=1, eta_low_ms=0, eta_high_ms=0)
+
+        monkeypatch.setattr(edge.store.jobs, "position", soon)
+        sandbox.faults.add(dead(403, 50001), "PATCH", "/**", times=None)
+        await edge.queued()
+        await until(lambda: len(sandbox.faults.played) >= 2, "both tokens are refused")
+        monkeypatch.setattr(edge.store.jobs, "get", counted)
+        await asyncio.sleep(0.3)  # six times the shortest time after which the card's times have passed
+        assert looks < 10
+
+
 async def test_an_outage_at_a_card_is_waited_out_with_longer_and_longer_rests(sandbox: Sandbox, tmp_path: Path) -> None:
     async with running_edge(tmp_path, sandbox, backend=hanging(), pace=QUICK) as edge:
         await edge.queued(channel=PICTURES)
@@ -249,7 +274,8 @@ async def test_a_surprise_in_one_card_ends_neither_the_others_nor_the_bot(
 
 
 async def test_a_pause_and_its_end_reach_the_waiting_cards_with_nothing_else_happening(start: Start) -> None:
-    async with start(backend=hanging()) as edge:
+    # with a model that takes minutes, no card wakes because the times on it have passed
+    async with start(backend=hanging(), config={"generator": {"variant": "svd-xt"}}) as edge:
         await edge.queued()
         await until(lambda: edge.backend.requests, "the first job runs")
         await edge.queued(actor=BEN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.sandbox.world.standard import ADA, BEN, OLGA, PICTURES
+from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES
 from tests.support.edge import Start, buttons, hanging, until, words
 from tests.support.fakes import Act, FakeBackend
 
@@ -63,6 +63,21 @@ async def test_a_waiting_and_a_running_job_can_be_cancelled(start: Start) -> Non
         assert [item["attachments"] for item in cards] == [[], []], "the picture is gone from the cards"
         again = await edge.invoke("cancel", {"job": 1})
         assert "over already" in await edge.answer(again)
+
+
+async def test_a_moderators_cancel_is_told_as_one_and_not_whose_it_was(start: Start) -> None:
+    async with start(backend=hanging()) as edge:
+        await edge.queued()
+        await until(lambda: edge.backend.requests, "the first job runs")
+        for _ in range(2):
+            await edge.queued()
+        for job, actor in ((1, MIA), (2, MIA), (3, ADA)):
+            await edge.answer(await edge.invoke("cancel", {"job": job}, actor=actor), actor=actor)
+            await edge.delivered(job)
+        cards = [words(item) for item in edge.seen() if not item["flags"] & 64]
+        assert ["A moderator cancelled it." in card for card in cards] == [True, True, False]
+        assert all("Cancelled" in card and MIA not in card and "Mia" not in card for card in cards)
+        assert all(not item["mentions"] for item in edge.seen(actor=BEN))
 
 
 async def test_cancel_and_result_offer_ones_own_jobs(start: Start) -> None:

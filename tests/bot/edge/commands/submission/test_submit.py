@@ -85,6 +85,8 @@ async def test_where_the_bot_is_no_member_a_job_that_is_claimed_at_once_is_made(
         await edge.animate(channel=LOBBY)
         message = await edge.clip(channel=LOBBY)
         assert "here is your clip" in words(message)
+        await edge.answer(await edge.invoke("help", channel=LOBBY), channel=LOBBY)
+        assert "wrong on my side" not in words(edge.seen(channel=LOBBY))
 
 
 async def test_where_the_bot_is_no_member_a_long_queue_is_refused(start: Start) -> None:
