@@ -7,7 +7,6 @@ Discord drop a repeat for a few minutes, and past that the channel's history is 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 import weakref
@@ -154,8 +153,12 @@ class Poster:
 
     async def _close_cancelled(self, job: Job) -> None:
         view = status_card(CardView(job=job))
-        with contextlib.suppress(discord.Forbidden, discord.NotFound):  # nobody is waiting for anything
+        try:
             await edit_card(self._client, job, view, now_ms=self.now_ms(), bare=True)
+        except discord.HTTPException as error:
+            is_token_dead = error.status == 401 and not job.route.can_post
+            if not is_token_dead and error.status not in (403, 404):
+                raise  # else nobody is waiting for anything
 
     async def _tidy(self, job: Job, result: AttemptResult, url: str | None) -> None:
         """Edit the card to say where the clip is, or why it is not here. Give up after TIDY_ATTEMPTS failures."""
