@@ -16,7 +16,6 @@ from discord import ui
 from bot.queue.job import DeadReason, Job, JobState, Route
 from bot.texts.descriptions import ALT_TEXT, card_small_print, clip_text, small_print
 from bot.texts.explanations import explain_dead, format_minutes
-from bot.texts.limits import LAYOUT_LETTERS, shorten
 from bot.texts.status import CardView, describe_state
 
 PREVIEW_NAME = "framing.png"
@@ -98,7 +97,7 @@ def _layout(
     *,
     preview: Route | None = None,
 ) -> ui.LayoutView:
-    text: ui.TextDisplay[Any] = ui.TextDisplay(shorten("\n".join(lines), LAYOUT_LETTERS // 2))
+    text: ui.TextDisplay[Any] = ui.TextDisplay("\n".join(lines))
     box: ui.Container[Any] = ui.Container(accent_colour=colour)
     if preview is not None:
         picture: ui.Thumbnail[Any] = ui.Thumbnail(
@@ -110,7 +109,7 @@ def _layout(
     else:
         box.add_item(text)
     if small:
-        box.add_item(ui.TextDisplay(shorten("\n".join(small), LAYOUT_LETTERS // 2)))
+        box.add_item(ui.TextDisplay("\n".join(small)))
     if buttons:
         box.add_item(ui.ActionRow(*buttons))
     layout = ui.LayoutView(timeout=None)

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 MESSAGE_LETTERS = 2000
 """what one message takes"""
-LAYOUT_LETTERS = 4000
-"""what all texts of one Components V2 layout take together"""
 CHOICE_LETTERS = 100
 """the name of a suggestion, and its value"""
 MOST_CHOICES = 25

@@ -11,6 +11,7 @@ import pytest
 
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, ELSEWHERE, LOBBY, MIA, TABLEAUX
+from bot.work.gate import HoldCause
 from tests.support.edge import Edge, hanging, running_edge, until
 
 
@@ -66,6 +67,23 @@ async def test_the_line_below_the_bots_name_comes_back_with_a_new_session(
         sandbox.gateway.invalidate()
         await until(lambda: sandbox.world.identifies == 2, "a second identify", timeout=20)
         await until(lambda: sandbox.gateway.presences > before, "the presence again")
+
+
+async def test_a_surprise_at_the_line_below_the_name_is_no_end_of_it(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def stumble() -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("bot.edge.client.PRESENCE_SECONDS", 0.02)
+    await until(lambda: edge.sandbox.gateway.presences, "the presence of one bot")
+    async with running_edge(edge.services.config.data_dir / "other", edge.sandbox) as other:
+        monkeypatch.setattr(other.store.jobs, "counts", stumble)
+        await until(lambda: "presence not updated" in caplog.text, "the surprise in the log")
+        before = edge.sandbox.gateway.presences
+        monkeypatch.undo()
+        other.services.switches.gate.close(HoldCause.DISK_FULL)
+        await until(lambda: edge.sandbox.gateway.presences > before, "another presence")
 
 
 async def test_a_server_that_sends_the_bot_away_is_forgotten(edge: Edge) -> None:

@@ -159,6 +159,7 @@ async def test_a_dead_token_at_the_first_write_leaves_the_card_to_the_bot_token(
         await until(lambda: "Next in the queue" in words(edge.seen()[1]), "the next card")
         assert len(sandbox.record.asked(*BY_TOKEN)) == 2, "one try a card"
         assert sandbox.invalid_requests.count == (0 if refused.status == 404 else 2)
+        assert edge.client.invalid_requests.count == sandbox.invalid_requests.count, "webhooks are counted as well"
 
 
 async def test_a_dead_token_where_the_bot_is_no_member_ends_the_card_at_once(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -23,8 +23,6 @@ import bot.texts
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.texts.explanations import Sentences
 from bot.texts.limits import (
-    CHOICE_LETTERS,
-    LAYOUT_LETTERS,
     MESSAGE_LETTERS,
     PRESENCE_LETTERS,
     count_letters,
@@ -191,4 +189,3 @@ def test_a_list_that_is_too_long_says_how_much_is_missing() -> None:
     text = no_variant_text("nothing", names)
     shown = [name for name in names if name in text]
     assert f"and {100 - len(shown)} more" in text
-    assert LAYOUT_LETTERS > MESSAGE_LETTERS > CHOICE_LETTERS
