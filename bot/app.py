@@ -18,11 +18,13 @@ import discord
 
 from bot.config import Config
 from bot.edge.client import VivantClient
+from bot.edge.connection.pacing import Pace
+from bot.edge.connection.starting import Unsupported
 from bot.edge.context import Services
 from bot.edge.delivery import Poster
 from bot.edge.owner_alerts import OwnerAlerts
 from bot.edge.posting import Posting
-from bot.edge.status_cards import Pace, StatusCards
+from bot.edge.status_cards import StatusCards
 from bot.metrics import Metrics
 from bot.queue.database import StoreBusy, StoreError, StoreFull, chown_advice
 from bot.queue.job import Limits, running_ms, wall_clock_ms
@@ -48,6 +50,13 @@ from generator.video.shrink import shrink
 log = logging.getLogger(__name__)
 
 
+TOKEN_REFUSED = (
+    "Discord refuses the token. Reset it on the application's Bot page, and put the new one into config.toml or "
+    "VIVANT_TOKEN."
+)
+UNSUPPORTED = "Discord refuses the connection of this version for good. Update Vivant, discord.py with it."
+
+
 class StartError(Exception):
     """The bot cannot start, and starting it again will not help; the text says what to do."""
 
@@ -66,7 +75,7 @@ class Parts:
     now_ms: Callable[[], int] = wall_clock_ms
     elapsed_ms: Callable[[], int] = running_ms
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep
-    """waits between two attempts to post"""
+    """waits between two attempts to post, and to reach Discord at the start"""
     pace: Pace = field(default_factory=Pace)
     keep_going: Callable[[str, Callable[[], Awaitable[None]]], Coroutine[Any, Any, None]] = keep_going
     """runs one of the bot's loops"""
@@ -108,14 +117,11 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
         raise StartError(f"The token cannot be right: {config.token_problem}. Copy it again from the Bot page.")
     try:
         async with build(config, parts) as bot:
-            try:
-                await bot.client.log_in(token)
-            except discord.LoginFailure as error:
-                raise StartError("Discord refuses the token. Reset it on the application's Bot page.") from error
+            await bot.client.log_in(token)
             await _run_until_stopped(bot)
-    except (StoreError, ExceptionGroup) as error:
-        if damage := damage_in(error):
-            raise StartError(str(damage)) from error
+    except (StoreError, discord.LoginFailure, ExceptionGroup) as error:
+        if sentence := _why_it_ended(error):
+            raise StartError(sentence) from error
         raise
 
 
@@ -143,7 +149,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             shrink=shrink,
             preload=partial(_preload, backends),
         )
-        client = VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms)
+        client = VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms, pause=parts.pause)
         posting = parts.posting(client, spool, shrink)
         alerts = OwnerAlerts(client, config.owners)
         store.jobs.tell_of_set_aside(alerts.unreadable)
@@ -265,6 +271,16 @@ def _log_state(state: ExecutorState, facts: dict[str, Any]) -> None:
         log.error("the model cannot be loaded: %s", facts["error"]["text"])
         return
     log.info("executor %s %s", state, {key: value for key, value in facts.items() if value is not None})
+
+
+def _why_it_ended(error: BaseException) -> str | None:
+    """Return the sentence for an error after which no other start helps, or None."""
+    if damage := damage_in(error):
+        return str(damage)
+    for kind, sentence in ((discord.LoginFailure, TOKEN_REFUSED), (Unsupported, UNSUPPORTED)):
+        if isinstance(error, kind) or (isinstance(error, BaseExceptionGroup) and error.subgroup(kind)):
+            return sentence
+    return None
 
 
 async def _run_until_stopped(bot: Bot) -> None:

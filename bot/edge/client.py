@@ -18,11 +18,13 @@ from bot.edge.commands.buttons import JobButton
 from bot.edge.commands.forgetting import forget_guild, note_request
 from bot.edge.commands.submission.answers import report
 from bot.edge.commands.submission.permissions import is_served
+from bot.edge.connection.invalid_requests import InvalidRequests
+from bot.edge.connection.pacing import paced_identify, paced_start
+from bot.edge.connection.restored import look_up_answered
+from bot.edge.connection.starting import Pause, explain_close, wait_for_discord
 from bot.edge.context import Interaction, ServiceClient, Services
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.redact import hide_tokens_in_logs
-from bot.edge.start.pacing import paced_start
-from bot.edge.start.restored import look_up_answered
 from bot.queue.job import JobState
 from bot.texts.descriptions import describe_presence
 from bot.work.supervise import keep_going
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 CONNECTIONS = 12
 """to one host: a burst of commands shares them, because a TLS handshake for each costs more than the waiting"""
 KEEP_CONNECTION_SECONDS = 60.0
+LONGEST_LIMIT_SECONDS = 60.0
+"""of a rate limit that discord.py waits for by itself: our own loops wait for longer ones without holding anything"""
 PRESENCE_SECONDS = 60.0
 """Discord allows five presence updates in 20 s; nobody needs more than one a minute"""
 
@@ -70,19 +74,24 @@ class VivantClient(ServiceClient):
         *,
         connector: aiohttp.BaseConnector | None,
         now_ms: Callable[[], int],
+        pause: Pause = asyncio.sleep,
     ) -> None:
+        self.invalid_requests = InvalidRequests()
         super().__init__(
             services,
             connector or _connector(),
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
+            http_trace=self.invalid_requests.trace(),
+            max_ratelimit_timeout=LONGEST_LIMIT_SECONDS,
             guild_ready_timeout=0.2,  # on_ready is all that waits for it, and READY itself names every server
         )
         self.tree = Tree(self)
         self.ready_seconds: float | None = None
         """from the object's making to the first gateway READY"""
         self._now_ms = now_ms
+        self._pause = pause
         self._made = time.monotonic()
         self._shown = ""
         add_commands(self.tree)
@@ -93,16 +102,17 @@ class VivantClient(ServiceClient):
 
     async def log_in(self, token: str) -> None:
         """Log in; while Discord cannot be reached, try again. Raises discord.LoginFailure."""
-        rest_seconds = 1.0
-        while True:
-            try:
-                return await self.login(token)
-            except discord.LoginFailure:
-                raise
-            except (aiohttp.ClientError, OSError, discord.DiscordServerError) as error:
-                log.warning("Discord cannot be reached (%s); again in %g s", type(error).__name__, rest_seconds)
-            await asyncio.sleep(rest_seconds)
-            rest_seconds = min(2 * rest_seconds, 60.0)
+        again = False
+
+        async def attempt() -> None:
+            nonlocal again
+            if again:
+                # Each login makes a session. The connector of the one before is still needed, so it is not closed.
+                discord.Webhook.partial(0, "", client=self).session.detach()
+            again = True
+            await self.login(token)
+
+        await wait_for_discord(attempt, self._pause)
 
     async def setup_hook(self) -> None:
         """Register the buttons, and the commands if those that Discord has are not the ones of this version."""
@@ -127,9 +137,8 @@ class VivantClient(ServiceClient):
 
     async def connect(self, *, reconnect: bool = True) -> None:
         """Stay connected to the gateway, with the presence kept up to date beside it."""
-        await paced_start(self.services.store, self._now_ms)
         presence = asyncio.create_task(keep_going("the presence", self._keep_presence))
-        connection = asyncio.create_task(super().connect(reconnect=reconnect))
+        connection = asyncio.create_task(self._stay_connected(reconnect))
         try:
             await asyncio.wait({connection})
             connection.result()
@@ -139,6 +148,34 @@ class VivantClient(ServiceClient):
             await self.close()
             connection.cancel()
             await asyncio.wait({presence, connection})
+
+    async def _stay_connected(self, reconnect: bool) -> None:
+        await wait_for_discord(self._wait_for_session_start, self._pause)
+        await paced_start(self.services.store, self._now_ms)
+
+        async def connect() -> None:
+            try:
+                await super(VivantClient, self).connect(reconnect=reconnect)
+            except (discord.ConnectionClosed, discord.PrivilegedIntentsRequired) as error:
+                raise explain_close(error) from error
+            except Exception as error:
+                if self.is_closed():  # it was connected before: nothing is left to be repeated
+                    raise RuntimeError("the connection to Discord ended") from error
+                raise
+
+        await wait_for_discord(connect, self._pause)
+
+    async def _wait_for_session_start(self) -> None:
+        """Wait until Discord's daily budget of starts has one left: one too many would cost the token."""
+        while (limits := await self.fetch_session_start_limits()).remaining < 1:
+            log.error("today's starts are used up; the next is allowed in %.0f s", limits.reset_after / 1000)
+            await self._pause(limits.reset_after / 1000 + 1)
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Count also what identifies again while the bot runs. The first of a start was counted before."""
+        if not initial:
+            await paced_identify(self.services.store, self._now_ms)
+        await super().before_identify_hook(shard_id, initial=initial)
 
     async def on_shard_ready(self, shard_id: int) -> None:
         """Note how long the first start took. A new session shows no presence, so it has to be set again."""
@@ -165,13 +202,18 @@ class VivantClient(ServiceClient):
     async def _keep_presence(self) -> None:
         await self.wait_until_ready()
         while True:
-            services = self.services
-            waiting = (await services.store.jobs.counts())[JobState.QUEUED]
-            text = describe_presence(services.switches.variant, waiting, services.switches.gate.hold)
-            if text != self._shown:
-                try:
-                    await self.change_presence(activity=discord.CustomActivity(text))
-                    self._shown = text
-                except (*NETWORK_ERRORS, discord.ConnectionClosed) as error:
-                    log.info("presence not updated: %s", type(error).__name__)
+            try:
+                await self._show_presence()
+            except (*NETWORK_ERRORS, discord.ConnectionClosed) as error:
+                log.info("presence not updated: %s", type(error).__name__)
+            except Exception as error:
+                log.error("presence not updated", exc_info=error)
             await asyncio.sleep(PRESENCE_SECONDS)
+
+    async def _show_presence(self) -> None:
+        services = self.services
+        waiting = (await services.store.jobs.counts())[JobState.QUEUED]
+        text = describe_presence(services.switches.variant, waiting, services.switches.gate.hold)
+        if text != self._shown:
+            await self.change_presence(activity=discord.CustomActivity(text))
+            self._shown = text

@@ -30,6 +30,7 @@ from bot.queue.store import JobStore
 from bot.texts.status import CardView
 from bot.work.ongoing import Ongoing, Owner
 from bot.work.retry import retry_while_full
+from bot.work.supervise import damage_in
 from bot.work.uplink.uploads import MOST_STALLS, NeverBegun, UploadSlots
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ ROOM_SECONDS = 30.0
 TIDY_ATTEMPTS = 3
 TIDY_SECONDS = 30.0
 EVER_MS = 2**62
+CONTAINED = (Exception,)
+"""what may go wrong with one delivery without ending the others"""
 
 STALL = AttemptResult(Next.LATER, "the upload stood still")
 """of an attempt that may do better with less to send"""
@@ -92,35 +95,53 @@ class Poster:
                     if delivery.job_id not in self._held:
                         await self._room.acquire()
                         self._held.add(delivery.job_id)
-                        tasks.create_task(self._deliver(delivery), name=f"deliver-{delivery.job_id}")
+                        tasks.create_task(self._hold(delivery), name=f"deliver-{delivery.job_id}")
                 await self.store.deliveries.wait_for_delivery()
 
-    async def _deliver(self, delivery: Delivery) -> None:
-        stalls = 0
+    async def _hold(self, delivery: Delivery) -> None:
+        """Deliver one job. A surprise ends neither the other deliveries nor the bot: it is tried again later."""
+        surprise: BaseException | None = None
         try:
-            while job := await self.store.jobs.get(delivery.job_id):
-                channel = self._channels.setdefault(job.route.channel_id, asyncio.Lock())
-                slot = self._uploads if job.state is JobState.RENDERED else contextlib.nullcontext()
-                async with channel, slot:
-                    with self._ongoing.noted(Owner(job.user_id, job.route.guild_id)):
-                        first_ms = delivery.first_attempt_ms or self.now_ms()
-                        result, url = await self.attempt(job, replace(delivery, stalls=stalls))
-                        stalls += self._learn(job, result)
-                        if await self.store.jobs.get(job.id) is None:
-                            await self._take_down(job, replace(delivery, first_attempt_ms=first_ms), url)
-                            return
-                if result.next is not Next.LATER:
-                    await self._tidy(job, result, url)
-                    return
-                rest_ms = wait_ms(delivery.attempts, random.random())
-                log.info("job=%d delivery again in %.1f s: %s", job.id, rest_ms / 1000, result.reason)
-                later_ms = self.now_ms() + rest_ms
-                await self._insist(partial(self.store.deliveries.mark_later, job.id, later_ms, result.reason))
-                await self._pause(rest_ms / 1000)
-                delivery = await self.store.deliveries.of_job(job.id) or delivery
+            while True:
+                try:
+                    if surprise is not None:
+                        # The row may say `sending`, which would be taken for somebody else's attempt.
+                        reason = type(surprise).__name__
+                        await self.store.deliveries.mark_later(delivery.job_id, self.now_ms(), reason)
+                        delivery = await self.store.deliveries.of_job(delivery.job_id) or delivery
+                    return await self._deliver(delivery)
+                except CONTAINED as error:
+                    if damage_in(error):
+                        raise  # no later attempt helps
+                    log.error("job=%d delivery failed", delivery.job_id, exc_info=error)
+                    surprise = error
+                await self._pause(ROOM_SECONDS)
         finally:
             self._held.discard(delivery.job_id)
             self._room.release()
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        stalls = 0
+        while job := await self.store.jobs.get(delivery.job_id):
+            channel = self._channels.setdefault(job.route.channel_id, asyncio.Lock())
+            slot = self._uploads if job.state is JobState.RENDERED else contextlib.nullcontext()
+            async with channel, slot:
+                with self._ongoing.noted(Owner(job.user_id, job.route.guild_id)):
+                    first_ms = delivery.first_attempt_ms or self.now_ms()
+                    result, url = await self.attempt(job, replace(delivery, stalls=stalls))
+                    stalls += self._learn(job, result)
+                    if await self.store.jobs.get(job.id) is None:
+                        await self._take_down(job, replace(delivery, first_attempt_ms=first_ms), url)
+                        return
+            if result.next is not Next.LATER:
+                await self._tidy(job, result, url)
+                return
+            rest_ms = wait_ms(delivery.attempts, random.random())
+            log.info("job=%d delivery again in %.1f s: %s", job.id, rest_ms / 1000, result.reason)
+            later_ms = self.now_ms() + rest_ms
+            await self._insist(partial(self.store.deliveries.mark_later, job.id, later_ms, result.reason))
+            await self._pause(rest_ms / 1000)
+            delivery = await self.store.deliveries.of_job(job.id) or delivery
 
     def _learn(self, job: Job, result: AttemptResult) -> int:
         """Run fewer uploads at once after one stood still, more after one arrived. Return how many stood still."""
@@ -174,8 +195,12 @@ class Poster:
 
     async def _close_cancelled(self, job: Job) -> None:
         view = status_card(CardView(job=job))
-        with contextlib.suppress(discord.Forbidden, discord.NotFound):  # nobody is waiting for anything
+        try:
             await edit_card(self._client, job, view, now_ms=self.now_ms(), bare=True)
+        except discord.HTTPException as error:
+            is_token_dead = error.status == 401 and not job.route.can_post
+            if not is_token_dead and error.status not in (403, 404):
+                raise  # else nobody is waiting for anything
 
     async def _take_down(self, job: Job, delivery: Delivery, url: str | None) -> None:
         """Delete what has been posted, or may have been, of a job that was forgotten meanwhile."""

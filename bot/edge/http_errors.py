@@ -67,6 +67,34 @@ def classify(error: Exception) -> AttemptResult:
     return AttemptResult(Next.DEAD, DeadReason.REFUSED)
 
 
+class CardNext(StrEnum):
+    """What to do after a write of a status card failed."""
+
+    LATER = "later"
+    BOT_TOKEN = "bot-token"
+    """the interaction's token is dead, or was never good for this message"""
+    WITHOUT_PREVIEW = "without-preview"
+    GIVE_UP = "give-up"
+
+
+def classify_card(error: Exception, *, uses_token: bool, has_preview: bool) -> CardNext:
+    """Return what an error at a card means; `uses_token` says that the write went by the interaction's token.
+
+    A request that Discord refuses for good is never repeated as it was: it counts towards a ban of this address.
+    """
+    if isinstance(error, FileNotFoundError) and has_preview:
+        return CardNext.WITHOUT_PREVIEW  # the picture has been deleted meanwhile
+    if not isinstance(error, discord.HTTPException) or error.status == 429 or error.status >= 500:
+        return CardNext.LATER
+    if uses_token and error.status in (401, 403, 404):
+        return CardNext.BOT_TOKEN
+    if error.status == 401:
+        return CardNext.LATER
+    if has_preview and error.status in (400, 403, 413):
+        return CardNext.WITHOUT_PREVIEW
+    return CardNext.GIVE_UP
+
+
 def _name(error: Exception) -> str:
     status = f" {error.status}" if isinstance(error, discord.HTTPException) else ""
     return f"{type(error).__name__}{status}"

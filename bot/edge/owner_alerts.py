@@ -61,3 +61,5 @@ class OwnerAlerts:
                     await owner.send(text)
                 except NETWORK_ERRORS as error:
                     log.error("owner %d could not be told: %s", owner_id, type(error).__name__)
+                except Exception as error:
+                    log.error("owner %d could not be told", owner_id, exc_info=error)

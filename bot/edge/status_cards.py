@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import discord
 
-from bot.edge.http_errors import NETWORK_ERRORS, Next, classify
+from bot.edge.connection.pacing import Pace
+from bot.edge.http_errors import NETWORK_ERRORS, CardNext, Next, classify, classify_card
 from bot.edge.layouts import PREVIEW_NAME, status_card
 from bot.queue.job import SETTLED, Job, JobState, Route, wall_clock_ms
 from bot.queue.store import JobStore
@@ -29,20 +31,10 @@ FINISH_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How often cards are edited, in seconds."""
-
-    edit_seconds: float = 4.0
-    """between two edits of one card: after five edits in 2 s a card stayed on an old step"""
-    queue_seconds: float = 10.0
-    """between two refreshes of the cards that wait"""
-
-
-@dataclass(frozen=True, slots=True)
 class FirstWrite:
     """How a card is written for the first time: into the interaction's answer, with the picture as its preview."""
 
-    edit: Callable[..., Awaitable[object]]
+    edit: Callable[..., Coroutine[Any, Any, object]]
     """fills in the interaction's answer, as its `edit_original_response` does"""
     preview: Path
 
@@ -66,25 +58,33 @@ async def edit_card(client: discord.Client, job: Job, view: discord.ui.LayoutVie
     """
     if job.card_message_id is None:
         return
-    route, message_id = job.route, job.card_message_id
     attachments: list[discord.Attachment] = [] if bare else discord.utils.MISSING
     nobody = discord.AllowedMentions.none()
-    if route.can_post:
-        channel = client.get_partial_messageable(route.channel_id, guild_id=route.guild_id)
-        # A PartialMessage edits with the bot token; the interaction's token ends after 15 minutes.
-        message = channel.get_partial_message(message_id)
+    if job.route.can_post:
         try:
+            message = _message(client, job.route, job.card_message_id)
             await message.edit(view=view, attachments=attachments, allowed_mentions=nobody)
             return
         except discord.HTTPException as error:
             # Put out of the channel or locked out of the thread meanwhile: the token needs no permission.
             closed = classify(error).next in (Next.ELSEWHERE, Next.PARENT) and error.status != 404
-            if not closed or not token_is_alive(route, now_ms, spare_ms=0):
+            if not closed or not token_is_alive(job.route, now_ms, spare_ms=0):
                 raise
-    if token_is_alive(route, now_ms, spare_ms=0):
-        await answer_webhook(client, route).edit_message(
-            message_id, view=view, attachments=attachments, allowed_mentions=nobody
+    if token_is_alive(job.route, now_ms, spare_ms=0):
+        await answer_webhook(client, job.route).edit_message(
+            job.card_message_id, view=view, attachments=attachments, allowed_mentions=nobody
         )
+
+
+def _message(client: discord.Client, route: Route, message_id: int) -> discord.PartialMessage:
+    """Return a message to be edited with the bot token; the interaction's token ends after 15 minutes."""
+    channel = client.get_partial_messageable(route.channel_id, guild_id=route.guild_id)
+    return channel.get_partial_message(message_id)
+
+
+def _made_ms(job: Job) -> int:
+    """Return when a job's card was made, by Discord's clock."""
+    return ((job.card_message_id or 0) >> 22) + discord.utils.DISCORD_EPOCH
 
 
 async def delete_message(client: discord.Client, route: Route, message_id: int) -> bool:
@@ -110,6 +110,12 @@ class _Card:
     passes_at: float | None = None
     """when the times it shows may have passed, by the loop's clock; None: it shows none"""
     has_preview: bool = True
+    token_is_dead: bool = False
+    """Discord no longer takes the interaction's token: only the bot token may write this card"""
+    given_up: object = None
+    """the state of the job in which Discord refused the card for good; another state is worth another try"""
+    failures: int = 0
+    """in a row"""
     task: asyncio.Task[None] | None = None
 
 
@@ -197,16 +203,32 @@ class StatusCards:
             except TimeoutError:
                 card.written = None  # "ready in 2 minutes" has become "ready 1 second ago"
             card.dirty.clear()
-            job = await self._store.jobs.get(card.job_id)
-            if job is None or job.state in SETTLED:
-                self._cards.pop(card.job_id, None)
-                return  # the delivery writes the last state
-            if job.card_message_id is None:
-                continue
-            async with card.writing:
-                rest_is_due = await self._edit(card, job)
-            if rest_is_due:
-                await asyncio.sleep(self._pace.edit_seconds)
+            try:
+                job = await self._store.jobs.get(card.job_id)
+                if job is None or job.state in SETTLED:
+                    self._cards.pop(card.job_id, None)
+                    return  # the delivery writes the last state
+                rest_seconds = await self._write_once(card, job)
+            except Exception as error:
+                # A surprise in one card ends neither the others nor the bot.
+                log.error("job=%d card not written", card.job_id, exc_info=error)
+                rest_seconds = self._fail(card)
+            if rest_seconds:
+                await asyncio.sleep(rest_seconds)
+
+    async def _write_once(self, card: _Card, job: Job) -> float:
+        """Write the card if there is something to write. Return the rest before the next write, in seconds."""
+        if job.card_message_id is None or card.given_up == (job.state, job.attempt):
+            return 0
+        async with card.writing:
+            return await self._edit(card, job)
+
+    def _fail(self, card: _Card) -> float:
+        """Note that a card could not be written, so that it is written again. Return the rest before that."""
+        card.written = None
+        card.dirty.set()
+        card.failures += 1
+        return self._pace.after_failures(card.failures)
 
     async def describe(self, job: Job) -> CardView:
         """Return what a job's card shows now."""
@@ -221,42 +243,64 @@ class StatusCards:
             has_preview=card is None or card.has_preview,
         )
 
-    async def _edit(self, card: _Card, job: Job) -> bool:
-        """Write the card if what it shows has changed. Return whether to wait before the next write."""
+    async def _edit(self, card: _Card, job: Job) -> float:
+        """Write the card if what it shows has changed. Return the rest before the next write, in seconds."""
         view = await self.describe(job)
         # the times are left out: Discord counts them down by itself, until they pass
         shown = (job.state, job.attempt, job.cancel_requested, view.position and view.position.position, view.hold)
         if (shown, view.progress) == card.written or self._client is None:
-            return False
+            return 0
         card.written = (shown, view.progress)
         card.passes_at = None
         if view.position is not None and view.hold is None:
             seconds = max(self._pace.queue_seconds, view.position.eta_low_ms / 1000)
             card.passes_at = asyncio.get_running_loop().time() + seconds
-        first, card.first = card.first, None
         try:
-            layout = status_card(view)
-            if first is not None:
-                preview = discord.File(first.preview, filename=PREVIEW_NAME, spoiler=job.route.spoiler)
-                await first.edit(view=layout, attachments=[preview])
-            else:
-                await edit_card(self._client, job, layout, now_ms=self._now_ms(), bare=False)
+            await self._request(self._client, card, job, status_card(view))
         except NETWORK_ERRORS as error:
-            # Nothing is lost by a card that was not written: the next change writes it again.
             log.info("job=%d card not written: %s", job.id, type(error).__name__)
-            card.written = None
-            if first is not None and classify(error).next is Next.LATER:
-                card.first = first  # without it the person would see "thinking" until their turn
-                card.dirty.set()
-            elif isinstance(error, discord.HTTPException) and error.status == 400 and card.has_preview:
-                card.has_preview = False  # The preview was not uploaded, so no later layout may refer to it.
-                card.dirty.set()
-        return first is None or card.written is None  # what happened during the first write may follow at once
+            return self._after(error, card, job)
+        card.failures = 0
+        if card.first is not None:
+            card.first = None
+            return 0  # what happened during the first write may follow at once
+        return self._pace.after_edit(self._now_ms() - _made_ms(job))
+
+    def _request(
+        self, client: discord.Client, card: _Card, job: Job, layout: discord.ui.LayoutView
+    ) -> Coroutine[Any, Any, object]:
+        """Return the request that writes the card: the first one has the preview, which later ones keep."""
+        if card.first is None:
+            return edit_card(client, job, layout, now_ms=self._now_ms(), bare=False)
+        preview = discord.File(card.first.preview, filename=PREVIEW_NAME, spoiler=job.route.spoiler)
+        if not card.token_is_dead:
+            return card.first.edit(view=layout, attachments=[preview])
+        assert job.card_message_id is not None
+        nobody = discord.AllowedMentions.none()
+        message = _message(client, job.route, job.card_message_id)
+        return message.edit(view=layout, attachments=[preview], allowed_mentions=nobody)
+
+    def _after(self, error: Exception, card: _Card, job: Job) -> float:
+        """Decide how a card goes on whose write failed. Return the rest before the next write."""
+        uses_token = (card.first is not None and not card.token_is_dead) or not job.route.can_post
+        step = classify_card(error, uses_token=uses_token, has_preview=card.has_preview)
+        if step is CardNext.BOT_TOKEN and job.route.can_post:
+            card.token_is_dead = True
+        elif step is CardNext.WITHOUT_PREVIEW:
+            card.has_preview, card.first = False, None  # no later layout may refer to what was not uploaded
+        elif step is not CardNext.LATER:
+            card.given_up, card.passes_at = (job.state, job.attempt), None
+            return 0
+        return self._fail(card)
 
     async def _follow_queue(self) -> None:
         while True:
             await self._queue_moved.wait()
             self._queue_moved.clear()
-            for job in await self._store.jobs.waiting(VISIBLE_CARDS):
-                self._card(job.id).dirty.set()
+            try:
+                for job in await self._store.jobs.waiting(VISIBLE_CARDS):
+                    self._card(job.id).dirty.set()
+            except Exception as error:
+                log.error("the waiting cards could not be looked up", exc_info=error)
+                self._queue_moved.set()
             await asyncio.sleep(self._pace.queue_seconds)

@@ -126,6 +126,8 @@ class Job:
     facts: dict[str, Any] | None = None
     """the finished clip's bytes, width, height, frames, playback_fps, seconds and phase_seconds"""
     cancel_requested: bool = False
+    by_moderator: bool = False
+    """that it is to be cancelled was said by somebody else than its person"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from bot.queue import deliveries, fair_queue
@@ -16,7 +17,7 @@ from bot.queue.deliveries import Deliveries
 from bot.queue.estimates import learn
 from bot.queue.job import CancelOutcome, Job, JobState, Limits, NewJob, Outcome, QueuePosition, rendered_outcome
 from bot.queue.opening.set_aside import set_aside, set_aside_unreadable
-from bot.queue.rows import Unreadable, outcome_values, select_jobs
+from bot.queue.rows import BY_MODERATOR, Unreadable, outcome_values, select_jobs
 from generator.errors import RenderCrashed, RenderError
 from generator.protocol import Rendered
 from generator.variants import Variant
@@ -79,18 +80,20 @@ def give_back(
     return JobState.QUEUED
 
 
-def cancel(db: Statements, job_id: int, now_ms: int) -> CancelOutcome:
+def cancel(db: Statements, job_id: int, now_ms: int, *, by_moderator: bool = False) -> CancelOutcome:
     """Settle a queued job as cancelled, or mark a running one as to be cancelled."""
+    requested = BY_MODERATOR if by_moderator else 1
     row = db.execute("select state, user_id from job where id = ?", (job_id,)).fetchone()
     if row is None:
         return CancelOutcome.NOT_FOUND
     if row[0] == JobState.RUNNING:
-        db.execute("update job set cancel_requested = 1 where id = ?", (job_id,))
+        sql = "update job set cancel_requested = ? where id = ? and cancel_requested = 0"  # the first one did it
+        db.execute(sql, (requested, job_id))
         return CancelOutcome.RUNNING_REQUESTED
     if row[0] != JobState.QUEUED:
         return CancelOutcome.ALREADY_SETTLED
-    sql = "update job set state = 'cancelled', cancel_requested = 1, finished_ms = ? where id = ?"
-    db.execute(sql, (now_ms, job_id))
+    sql = "update job set state = 'cancelled', cancel_requested = ?, finished_ms = ? where id = ?"
+    db.execute(sql, (requested, now_ms, job_id))
     deliveries.add(db, job_id, now_ms)
     fair_queue.refresh_lane(db, row[1])
     return CancelOutcome.QUEUED_CANCELLED
@@ -220,9 +223,9 @@ class Jobs:
         self._work.set()
         self._deliveries.wake()
 
-    async def cancel(self, job_id: int) -> CancelOutcome:
+    async def cancel(self, job_id: int, *, by_moderator: bool = False) -> CancelOutcome:
         """Cancel a queued job, or mark a running one: then its render must be stopped through the worker too."""
-        outcome = await self._write(cancel, job_id)
+        outcome = await self._write(partial(cancel, by_moderator=by_moderator), job_id)
         log.info("job=%d cancel %s", job_id, outcome)
         self._wake()
         return outcome

@@ -60,6 +60,10 @@ def notes_text(notes: Iterable[Note]) -> str:
     return to_text([[note.kind, note.data] for note in notes])
 
 
+BY_MODERATOR = 2
+"""in the column cancel_requested, where 1 is the person themselves; not who it was, which nobody needs to know"""
+
+
 def notes_from(text: str) -> tuple[Note, ...]:
     """Read the column of the notes."""
     return tuple(Note(kind, data) for kind, data in json.loads(text))
@@ -83,6 +87,7 @@ def job_from(row: Sequence[Any]) -> Job:
             state=JobState(row[3]),
             attempt=row[4],
             cancel_requested=bool(row[5]),
+            by_moderator=row[5] == BY_MODERATOR,
             card_message_id=row[6],
             picture=row[7],
             clip=row[8],

@@ -83,8 +83,12 @@ Action = Delay | Do | Refuse | Reset | CutUpload | Stall | LoseReply | DropGatew
 def rate_limited(retry_after: float) -> Refuse:
     """Return Discord's own 429. Without the Via header discord.py would take it for a ban by the network edge."""
     body: Json = {"message": "You are being rate limited.", "retry_after": retry_after, "global": False}
-    headers = {"Via": "1.1 google", "Retry-After": str(max(1, round(retry_after))), "X-RateLimit-Scope": "user"}
-    return Refuse(429, json.dumps(body), headers | {"Content-Type": "application/json"})
+    return Refuse(429, json.dumps(body), limit_headers(retry_after) | {"Content-Type": "application/json"})
+
+
+def limit_headers(retry_after: float) -> dict[str, str]:
+    """Return the headers of Discord's own 429."""
+    return {"Via": "1.1 google", "Retry-After": str(max(1, round(retry_after))), "X-RateLimit-Scope": "user"}
 
 
 def banned_by_edge() -> Refuse:

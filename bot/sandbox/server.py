@@ -20,7 +20,8 @@ from bot.sandbox.page.server import page_application
 from bot.sandbox.proxy import HOSTS, Proxy
 from bot.sandbox.rest import application, interactions, messages
 from bot.sandbox.rest.http import Api
-from bot.sandbox.rest.rate_limits import Buckets
+from bot.sandbox.rest.invalid_requests import InvalidRequests
+from bot.sandbox.rest.rate_limits import Buckets, Limits
 from bot.sandbox.world.world import World
 from generator.memory import MIB
 
@@ -46,18 +47,24 @@ class Sandbox:
         self.record = Record()
         self.proxy = Proxy(self.record)
         self.gateway = Gateway(self.world, self.faults, self.record)
-        self.token: str = self.world.directory.token
+        self.world.session_starts.enforced = rate_limits
         self.proxy_url = ""
         self.page_url = ""
         self._folder: Path | None = None
         self._port = port
-        self._buckets = Buckets(self.world.clock) if rate_limits else None
+        self.invalid_requests = InvalidRequests(self.world.clock)
+        self._limits = Limits(self.invalid_requests, Buckets(self.world.clock) if rate_limits else None)
         self._stack = contextlib.AsyncExitStack()
 
     @property
     def unimplemented(self) -> list[str]:
         """Every request that the sandbox does not implement."""
         return self.record.unimplemented
+
+    @property
+    def token(self) -> str:
+        """The bot's token; `gateway.reset_token` changes it."""
+        return self.world.directory.token
 
     @property
     def ca_path(self) -> Path:
@@ -111,7 +118,7 @@ class Sandbox:
     def _discord(self) -> web.Application:
         app = web.Application(client_max_size=_MAX_BODY)
         app.router.add_get("/", self.gateway.handle)
-        api = Api(self.world, self.faults, self.record, self.proxy, self._buckets)
+        api = Api(self.world, self.faults, self.record, self.proxy, self._limits)
         mount_cdn(app, self.world, api.apply_faults)
         api.mount(app, ROUTES)
         return app

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.queue.job import Job, JobState
 from bot.texts.explanations import explain_hold
 from bot.texts.failures import explain_failure
+from bot.texts.limits import MESSAGE_LETTERS, NAME_LETTERS, PRESENCE_LETTERS, SENTENCE_LETTERS, fit_parts, shorten
 from bot.texts.notes import explain_notes
 from bot.work.gate import Hold
 from generator.clip import DEFAULT_STEPS, ClipSettings, Framing, Loop
@@ -12,8 +13,6 @@ from generator.memory import GIB
 from generator.variants import BUILT_IN, Variant, is_demo
 
 ALT_TEXT = "A short clip made from a picture"
-MOST_LETTERS = 2000
-"""what Discord takes in one message"""
 DEMO_LABEL = "Demo model: tiny, soft frames that show how it works, not how good it gets."
 
 
@@ -38,7 +37,7 @@ def describe_settings(settings: ClipSettings) -> str:
     if settings.smooth:
         facts.append("smooth")
     facts += _unusual(settings)
-    return " · ".join([*facts, f"seed {settings.seed}", settings.variant])
+    return " · ".join([*facts, f"seed {settings.seed}", shorten(settings.variant, NAME_LETTERS)])
 
 
 def _unusual(settings: ClipSettings) -> list[str]:
@@ -57,7 +56,7 @@ def _unusual(settings: ClipSettings) -> list[str]:
 def clip_text(job: Job) -> str:
     """Return the text above a posted clip. It mentions the person who asked, so that Discord notifies them."""
     small = small_print([*explain_notes(job.notes), describe_settings(job.settings)], job.settings)
-    return "\n".join([f"<@{job.user_id}> here is your clip.", *small])
+    return shorten("\n".join([f"<@{job.user_id}> here is your clip.", *small]), MESSAGE_LETTERS)
 
 
 def failure_text(job: Job) -> str:
@@ -70,19 +69,24 @@ def describe_recipe(settings: ClipSettings, *, source: str) -> str:
     wire = settings.to_json()
     order = ("variant", "frames", "motion_bucket", "noise_augmentation", "conditioning_fps", "playback_fps")
     keys = [*order, *(key for key in wire if key not in order)]
-    rows = [f"{key:20s} {'whole clip' if wire[key] is None else wire[key]}" for key in keys]
+    values = ["whole clip" if wire[key] is None else shorten(str(wire[key]), NAME_LETTERS) for key in keys]
+    rows = [f"{key:20s} {value}" for key, value in zip(keys, values, strict=True)]
     return (
-        f"Recipe of {source}\n```\n" + "\n".join(rows) + "\n```\nThe same seed gives the same clip on the same setup."
+        f"Recipe of {shorten(source, NAME_LETTERS)}\n```\n"
+        + "\n".join(rows)
+        + "\n```\nThe same seed gives the same clip on the same setup."
     )
 
 
 def describe_variants(variants: dict[str, Variant], current: str) -> str:
-    """List the variants, the one in use marked."""
+    """List the variants, the one in use marked and first."""
+    names = sorted(variants, key=lambda name: (name != current, name))
     rows = [
-        f"{'▸' if name == current else '·'} **{name}**: {variant.description or variant.source}"
-        for name, variant in sorted(variants.items())
+        f"{'▸' if name == current else '·'} **{shorten(name, NAME_LETTERS)}**: "
+        f"{shorten(variants[name].description or variants[name].source, SENTENCE_LETTERS)}"
+        for name in names
     ]
-    return "\n".join(rows)
+    return fit_parts(rows, MESSAGE_LETTERS)
 
 
 def describe_status(
@@ -94,14 +98,14 @@ def describe_status(
     hold: Hold | None,
 ) -> str:
     """Return what an admin reads about how the bot is doing."""
-    rows = [f"Variant **{variant}**, {free_bytes / GIB:.1f} GiB of disk left"]
+    rows = [f"Variant **{shorten(variant, NAME_LETTERS)}**, {free_bytes / GIB:.1f} GiB of disk left"]
     if hold is not None:
         rows.append(f"**Nothing is started.** {explain_hold(hold)}")
     rows.append(" · ".join(f"{count} {state}" for state, count in counts.items()))
     for number, facts in enumerate(backends):
         known = ", ".join(f"{key} {value}" for key, value in facts.items() if isinstance(value, str | int | float))
         rows.append(f"GPU process {number}: {known or 'starting'}"[:400])
-    return "\n".join(rows)[:MOST_LETTERS]
+    return fit_parts(rows, MESSAGE_LETTERS)
 
 
 def describe_presence(variant: Variant, waiting: int, hold: Hold | None) -> str:
@@ -109,4 +113,4 @@ def describe_presence(variant: Variant, waiting: int, hold: Hold | None) -> str:
     if hold is not None:
         return "paused"
     busy = f"{waiting} waiting" if waiting else "ready for a picture"
-    return f"{variant.name} · {busy}"
+    return shorten(f"{shorten(variant.name, NAME_LETTERS)} · {busy}", PRESENCE_LETTERS)

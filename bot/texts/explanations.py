@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.queue.job import DeadReason
+from bot.texts.limits import NAME_LETTERS, SENTENCE_LETTERS, fit_parts, shorten
 from bot.work.gate import Hold, HoldCause
 from generator.errors import ExecutorLost, PictureError, PictureReason, SettingsError
 from generator.memory import MIB
@@ -91,7 +92,7 @@ def explain_settings(error: SettingsError) -> str:
     name = str(error.data.get("setting", "one option"))
     low, high = error.data.get("low"), error.data.get("high")
     allowed = f" It goes from {low:g} to {high:g} here." if low is not None and high is not None else ""
-    return f"The option `{_OPTIONS.get(name, name)}` is out of range.{allowed} {NOTHING_QUEUED}"
+    return f"The option `{shorten(_OPTIONS.get(name, name), NAME_LETTERS)}` is out of range.{allowed} {NOTHING_QUEUED}"
 
 
 def explain_full(scope: str, limit: int) -> str:
@@ -107,7 +108,7 @@ def explain_full(scope: str, limit: int) -> str:
 def explain_channel(missing: Sequence[str]) -> str:
     """Say which permissions the bot lacks in a channel."""
     return (
-        f"I may not post clips in this channel: I lack {' and '.join(missing)}. "
+        f"I may not post clips in this channel: I lack {fit_parts(missing, SENTENCE_LETTERS, ' and ')}. "
         f"{NOTHING_QUEUED} Ask a moderator to allow it, or use another channel."
     )
 
@@ -115,7 +116,7 @@ def explain_channel(missing: Sequence[str]) -> str:
 def explain_hold(hold: Hold) -> str:
     """Say why nothing is started."""
     return {
-        HoldCause.PAUSED: f"The bot is paused: {hold.detail}",
+        HoldCause.PAUSED: f"The bot is paused: {shorten(hold.detail, SENTENCE_LETTERS)}",
         HoldCause.DISK_FULL: "The bot's disk is full; it goes on by itself once there is room.",
         HoldCause.CRASH_STORM: "The GPU process keeps breaking down; whoever runs this bot has to look at it.",
     }[hold.cause]

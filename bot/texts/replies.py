@@ -6,12 +6,14 @@ from collections.abc import Iterable
 
 from bot.queue.job import CancelOutcome
 from bot.texts.explanations import NOTHING_QUEUED, format_minutes
+from bot.texts.limits import MESSAGE_LETTERS, NAME_LETTERS, SENTENCE_LETTERS, fit_parts, shorten
 from generator.variants import Variant
 
 
 def paused_text(reason: str) -> str:
     """Say that the bot takes nothing now."""
-    return f"The bot is paused: {reason} {NOTHING_QUEUED} Please try again later; what was waiting stays in the queue."
+    told = shorten(reason, SENTENCE_LETTERS)
+    return f"The bot is paused: {told} {NOTHING_QUEUED} Please try again later; what was waiting stays in the queue."
 
 
 def no_room_text() -> str:
@@ -129,18 +131,26 @@ def not_operator_text() -> str:
 
 def no_variant_text(name: str, variants: Iterable[str]) -> str:
     """Say which variants there are."""
-    return f"There is no variant called {name[:50]}. There are: {', '.join(sorted(variants))}."
+    names = (shorten(known, NAME_LETTERS) for known in sorted(variants))
+    return f"There is no variant called {shorten(name, NAME_LETTERS)}. There are: {fit_parts(names, 1500, ', ')}."
 
 
 def switched_text(variant: Variant) -> str:
     """Say that the variant was switched."""
-    licence = f" Its licence: {variant.licence} {variant.licence_url}".rstrip() if variant.licence else ""
-    return f"New pictures are made with {variant.name} now; those in the queue keep what they were asked for.{licence}"
+    licence = f" Its licence: {_licence(variant)}" if variant.licence else ""
+    name = shorten(variant.name, NAME_LETTERS)
+    return f"New pictures are made with {name} now; those in the queue keep what they were asked for.{licence}"
+
+
+def _licence(variant: Variant) -> str:
+    texts = (variant.licence, variant.licence_url)
+    return " ".join(shorten(text, SENTENCE_LETTERS) for text in texts if text)
 
 
 def now_paused_text(reason: str) -> str:
     """Say that the bot is paused now."""
-    return f"Paused: {reason} What is being made goes on to its end; the queue keeps its order. /admin resume ends it."
+    told = shorten(reason, SENTENCE_LETTERS)
+    return f"Paused: {told} What is being made goes on to its end; the queue keeps its order. /admin resume ends it."
 
 
 def resumed_text() -> str:
@@ -190,7 +200,7 @@ def privacy_text(clip_hours: int, row_days: int, url: str | None) -> str:
         "The Delete button under a clip works for you as long as the clip mentions you.",
         "Clips say in their file how they were made, and that a model made them.",
     ]
-    return "\n".join(lines + ([f"The operator's own notice: {url}"] if url else []))
+    return shorten("\n".join(lines + ([f"The operator's own notice: {url}"] if url else [])), MESSAGE_LETTERS)
 
 
 def help_text(variant: Variant) -> str:
@@ -202,7 +212,7 @@ def help_text(variant: Variant) -> str:
         "Too little motion? Try Strong or Wild. Too much? Gentle. The buttons under a clip make variations.",
         "`/queue` where you stand in the queue · `/cancel` give one up · `/result` a finished clip again · "
         "`/recipe` how a clip was made · `/privacy` what I keep · `/forget-me` delete it",
-        f"-# {variant.description or variant.name}. {variant.licence} {variant.licence_url}".rstrip(),
+        f"-# {shorten(variant.description or variant.name, SENTENCE_LETTERS)}. {_licence(variant)}".rstrip(),
     ]
     return "\n".join(lines)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.texts.explanations import explain_hold
 from bot.texts.failures import explain_failure
+from bot.texts.limits import MESSAGE_LETTERS, shorten
 from bot.work.gate import Hold
 from generator.protocol import Phase, Progress
 
@@ -70,7 +71,8 @@ def describe_state(view: CardView) -> tuple[str, list[str]]:
     if job.state is JobState.RENDERED:
         return "Your clip is ready", ["Sending it now."]
     if job.state is JobState.CANCELLED:
-        return "Cancelled", ["There will be no clip."]
+        who = ["A moderator cancelled it."] if job.by_moderator else []
+        return "Cancelled", [*who, "There will be no clip."]
     sentences = explain_failure(job.failure or {})
     return "No clip this time", [sentences.what, sentences.means, sentences.todo]
 
@@ -129,7 +131,7 @@ def describe_queue(
     rows += _and_more(len(own))
     waiting = [job for job in active if job.state is JobState.QUEUED]
     if not active:
-        return "\n".join([*rows, "", "The queue is empty."])
+        return shorten("\n".join([*rows, "", "The queue is empty."]), MESSAGE_LETTERS)
     made = len([job for job in active if job.state is JobState.RUNNING and (job.id, job.attempt) in begun])
     next_up = len(active) - len(waiting) - made
     counted = [f"{made} being made", *([f"{next_up} up next"] if next_up else []), f"{len(waiting)} waiting"]
@@ -140,7 +142,7 @@ def describe_queue(
         rows.append(f"{number}. {f'<@{job.user_id}>' if is_known else 'somebody elsewhere'}")
     rows += _and_more(len(waiting))
     rows.append("-# The order is fair: whoever has used less of the graphics card's time comes first.")
-    return "\n".join(rows)
+    return shorten("\n".join(rows), MESSAGE_LETTERS)
 
 
 def _and_more(count: int) -> list[str]:

@@ -44,9 +44,9 @@ class Requests:
         self._spool = spool
         self._crew = crew
 
-    async def cancel(self, job_id: int) -> CancelOutcome:
+    async def cancel(self, job_id: int, *, by_moderator: bool = False) -> CancelOutcome:
         """Cancel a job; a running render is stopped."""
-        outcome = await self._store.jobs.cancel(job_id)
+        outcome = await self._store.jobs.cancel(job_id, by_moderator=by_moderator)
         if outcome is CancelOutcome.RUNNING_REQUESTED:
             self._crew.cancel(job_id)
         return outcome

@@ -18,8 +18,9 @@ from PIL import Image, ImageDraw
 from bot.app import Parts, build
 from bot.config import Config
 from bot.edge.client import VivantClient
+from bot.edge.connection.pacing import Pace
 from bot.edge.context import Services
-from bot.edge.status_cards import Pace, StatusCards
+from bot.edge.status_cards import StatusCards
 from bot.queue.job import Delivery, Job
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore

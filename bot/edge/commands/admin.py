@@ -7,10 +7,11 @@ import logging
 import discord
 from discord import app_commands
 
-from bot.edge.commands.submission.answers import acknowledge, answer
+from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.commands.submission.permissions import is_admin, is_operator
 from bot.edge.context import Interaction
 from bot.texts.descriptions import describe_status, describe_variants
+from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, count_letters
 from bot.texts.replies import (
     no_variant_text,
     not_admin_text,
@@ -55,12 +56,14 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
         await services.switches.switch(name)
         services.preload(name)
         log.info("variant switched to %s by %d", name, interaction.user.id)
-        await interaction.edit_original_response(content=switched_text(services.switches.variant))
+        await fill_in(interaction, switched_text(services.switches.variant))
 
     @variant.autocomplete("name")
     async def _variant_names(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
         names = interaction.client.services.switches.variants if is_admin(interaction) else {}
-        return [app_commands.Choice(name=name, value=name) for name in sorted(names) if current in name][:25]
+        # A longer name cannot be suggested, only typed: Discord takes the value as it is or not at all.
+        found = [name for name in sorted(names) if current in name and count_letters(name) <= CHOICE_LETTERS]
+        return [app_commands.Choice(name=name, value=name) for name in found[:MOST_CHOICES]]
 
     @app_commands.command(description="Accept and start nothing until /admin resume")
     @app_commands.describe(reason="What people are told")
@@ -74,7 +77,7 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
         await services.switches.pause(reason)
         services.cards.queue_changed()
         log.info("paused by %d", interaction.user.id)
-        await interaction.edit_original_response(content=now_paused_text(reason))
+        await fill_in(interaction, now_paused_text(reason))
 
     @app_commands.command(description="Work again")
     async def resume(self, interaction: Interaction) -> None:
@@ -86,7 +89,7 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
         services.crew.resume()
         services.cards.queue_changed()
         log.info("resumed by %d", interaction.user.id)
-        await interaction.edit_original_response(content=resumed_text())
+        await fill_in(interaction, resumed_text())
 
     @app_commands.command(description="The queue, the GPU processes, the disk")
     async def status(self, interaction: Interaction) -> None:
@@ -101,4 +104,4 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
             variant=services.switches.variant.name,
             hold=services.switches.gate.hold,
         )
-        await interaction.edit_original_response(content=text)
+        await fill_in(interaction, text)

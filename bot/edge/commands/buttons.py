@@ -14,7 +14,7 @@ from discord import ui
 from bot.edge.commands.forgetting import forget, note_request
 from bot.edge.commands.queue import cancel_job
 from bot.edge.commands.recipe import describe_job_recipe
-from bot.edge.commands.submission.answers import acknowledge, answer, report
+from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, report
 from bot.edge.commands.submission.options import MOTION_STEP, vary
 from bot.edge.commands.submission.permissions import is_operator, is_served, may_end
 from bot.edge.commands.submission.submit import submit_again
@@ -80,7 +80,7 @@ async def _press(interaction: Interaction, action: Action, number: int, key: str
         await _delete(interaction, job if job and job.key == key else None)
     elif await acknowledge(interaction, private=True) is not None:
         act = cancel_job if action is Action.CANCEL else describe_job_recipe
-        await interaction.edit_original_response(content=await act(interaction, number))
+        await fill_in(interaction, await act(interaction, number))
 
 
 async def _forget(interaction: Interaction, user_id: int, *, with_posts: bool) -> None:
@@ -92,7 +92,7 @@ async def _forget(interaction: Interaction, user_id: int, *, with_posts: bool) -
 
 async def _delete(interaction: Interaction, job: Job | None) -> None:
     """Delete the message that holds the clip, and the files of its job where that is still kept."""
-    await interaction.response.defer()
+    await acknowledge_press(interaction)
     services = interaction.client.services
     if not (may_end(interaction, job) if job else _may_delete_orphan(interaction)):
         await answer(interaction, not_yours_text())

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import discord
 
+from bot.edge.commands.submission.answers import fill_in
 from bot.edge.context import Interaction, ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import status_card
@@ -51,9 +52,9 @@ async def forget(interaction: Interaction, *, with_posts: bool) -> None:
             await _close_card(client, item.job)
     told = forgotten_text(cleared.files)
     if posts:
-        await interaction.edit_original_response(content=f"{told} {deleting_posts_text(len(posts))}")
+        await fill_in(interaction, f"{told} {deleting_posts_text(len(posts))}")
         told = f"{told} {posts_deleted_text(*await _delete_posts(client, posts))}"
-    await interaction.edit_original_response(content=told)
+    await fill_in(interaction, told)
 
 
 async def _withdraw(interrupted: Iterable[Request]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 
 import discord
 from discord import app_commands
 
-from bot.edge.commands.submission.answers import acknowledge
+from bot.edge.commands.submission.answers import acknowledge, fill_in, repeat_lost
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.permissions import may_end, usable_everywhere
 from bot.edge.context import Interaction
@@ -16,6 +17,7 @@ from bot.queue.job import SETTLED, Job, JobState, wall_clock_ms
 from bot.queue.spool import ClipGone
 from bot.texts.descriptions import describe_settings, small_print
 from bot.texts.failures import explain_failure
+from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, shorten
 from bot.texts.notes import explain_notes
 from bot.texts.replies import explain_cancel, no_clip_text, no_job_text, not_yours_text, still_coming_text
 from bot.texts.status import describe_queue
@@ -24,8 +26,6 @@ from bot.work.uplink.fitting import fit_clip
 from generator.errors import GeneratorError
 
 log = logging.getLogger(__name__)
-
-MOST_CHOICES = 25  # Discord's limit
 
 
 @app_commands.command(name="queue", description="Where your pictures stand in the queue, and the whole queue")
@@ -45,7 +45,7 @@ async def queue(interaction: Interaction) -> None:
         now_ms=wall_clock_ms(),
         hold=services.switches.gate.hold,
     )
-    await interaction.edit_original_response(content=text, allowed_mentions=discord.AllowedMentions.none())
+    await fill_in(interaction, text, allowed_mentions=discord.AllowedMentions.none())
 
 
 @app_commands.command(name="cancel", description="Give up one of your pictures in the queue")
@@ -55,7 +55,7 @@ async def cancel(interaction: Interaction, job: int) -> None:
     """Cancel a job: one's own, or as a moderator any of that server."""
     if await acknowledge(interaction, private=True) is None:
         return
-    await interaction.edit_original_response(content=await cancel_job(interaction, job))
+    await fill_in(interaction, await cancel_job(interaction, job))
 
 
 async def cancel_job(interaction: Interaction, job_id: int) -> str:
@@ -66,7 +66,7 @@ async def cancel_job(interaction: Interaction, job_id: int) -> str:
         return no_job_text(job_id)
     if not may_end(interaction, job):
         return not_yours_text()
-    outcome = await services.requests.cancel(job_id)
+    outcome = await services.requests.cancel(job_id, by_moderator=interaction.user.id != job.user_id)
     services.cards.changed(job_id)
     return explain_cancel(outcome, job_id)
 
@@ -91,11 +91,11 @@ async def result(interaction: Interaction, job: int | None = None) -> None:
     else:
         found = await services.store.jobs.get(job)
     if found is None or (found.user_id != interaction.user.id):
-        await interaction.edit_original_response(content=no_clip_text())
+        await fill_in(interaction, no_clip_text())
     elif found.state is JobState.FAILED:
-        await interaction.edit_original_response(content=str(explain_failure(found.failure or {})))
+        await fill_in(interaction, str(explain_failure(found.failure or {})))
     elif found.state not in SETTLED:
-        await interaction.edit_original_response(content=still_coming_text())
+        await fill_in(interaction, still_coming_text())
     else:
         await _hand_over(interaction, found)
 
@@ -107,14 +107,18 @@ async def _hand_over(interaction: Interaction, job: Job) -> None:
         path = await fit_clip(services.spool, job, limit, services.shrink)
     except (ClipGone, GeneratorError) as error:
         log.info("job=%d cannot be handed over: %s", job.id, error)
-        await interaction.edit_original_response(content=no_clip_text())
+        await fill_in(interaction, no_clip_text())
         return
     told = noted(job, path)
     name = clip_name(str(job.id), job.settings.format)
-    await interaction.edit_original_response(
-        content="\n".join(small_print([*explain_notes(told.notes), describe_settings(job.settings)], job.settings)),
-        attachments=[discord.File(path, filename=name, spoiler=job.route.spoiler)],
-    )
+
+    def hand_over() -> Awaitable[object]:
+        # a new File for every try: discord.py uploads a used one as 0 bytes
+        file = discord.File(path, filename=name, spoiler=job.route.spoiler)
+        lines = small_print([*explain_notes(told.notes), describe_settings(job.settings)], job.settings)
+        return interaction.edit_original_response(content="\n".join(lines), attachments=[file])
+
+    await repeat_lost(hand_over)
 
 
 @result.autocomplete("job")
@@ -124,5 +128,9 @@ async def _fetchable(interaction: Interaction, current: str) -> list[app_command
 
 
 def _job_choices(jobs: list[Job], current: str) -> list[app_commands.Choice[int]]:
-    labels = ((job.id, f"{job.id}: {describe_settings(job.settings)}"[:100]) for job in jobs)
-    return [app_commands.Choice(name=label, value=number) for number, label in labels if current in label]
+    labels = ((job.id, f"{job.id}: {describe_settings(job.settings)}") for job in jobs)
+    return [
+        app_commands.Choice(name=shorten(label, CHOICE_LETTERS), value=number)
+        for number, label in labels
+        if current in label
+    ]

@@ -8,7 +8,7 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from bot.edge.commands.submission.answers import acknowledge, answer
+from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.download import download
 from bot.edge.commands.submission.permissions import usable_everywhere
@@ -31,7 +31,7 @@ async def recipe(interaction: Interaction, clip: discord.Attachment | None = Non
     if await acknowledge(interaction, private=True) is None:
         return
     text = await _read_clip(interaction, clip) if clip else await _describe_own_job(interaction, job or 0)
-    await interaction.edit_original_response(content=text)
+    await fill_in(interaction, text)
 
 
 async def _describe_own_job(interaction: Interaction, job_id: int) -> str:

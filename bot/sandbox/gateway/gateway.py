@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -12,12 +13,12 @@ from bot.sandbox.exchanges import Record
 from bot.sandbox.faults import DropGateway, FaultScript
 from bot.sandbox.gateway.session import Session, Socket
 from bot.sandbox.rules.payloads import Json
+from bot.sandbox.rules.session_starts import Answer
 from bot.sandbox.world.events import Dispatch, Intent
 from bot.sandbox.world.world import World
 
 URL = "wss://gateway.discord.gg"
 RESUME_URL = "wss://gateway-us-east1-b.discord.gg"
-DAILY_IDENTIFIES = 1000
 ACKNOWLEDGE_SECONDS = 0.02
 _SESSIONS = 16
 """sessions kept; the oldest one without a socket is removed first"""
@@ -57,6 +58,13 @@ class Gateway:
             if session.socket:
                 session.socket.send({"op": 9, "d": False})
         self._sessions.clear()
+
+    def reset_token(self) -> None:
+        """Give the bot another token, as its owner can or Discord does; no session with the old one goes on."""
+        directory = self._world.directory
+        directory.token = f"{directory.token.partition('.')[0]}.{secrets.token_hex(3)}.{secrets.token_hex(8)}"
+        self._sessions.clear()
+        self.drop(4004)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection."""
@@ -100,8 +108,13 @@ class Gateway:
         flags = self._world.directory.application["flags"]
         if any(intents & intent and not flags & unlock for intent, unlock in _PRIVILEGED.items()):
             return socket.close(4014)
-        self._world.identifies += 1
         shard = tuple(data.get("shard") or (0, 1))
+        match self._world.session_starts.take(shard[0]):
+            case Answer.USED_UP:
+                return self.reset_token()
+            case Answer.TOO_SOON:
+                return socket.send({"op": 9, "d": False})
+        self._world.identifies += 1
         session = Session((shard[0], shard[1]), intents, socket=socket)
         self._forget_oldest()
         self._sessions[session.id] = session

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.sandbox.gateway.gateway import DAILY_IDENTIFIES, URL
+from bot.sandbox.gateway.gateway import URL
 from bot.sandbox.rest.http import Call, Route
 from bot.sandbox.rules.errors import missing_access, unknown
 from bot.sandbox.rules.payloads import Json
@@ -31,8 +31,7 @@ def get_gateway(world: World, _: Call) -> Json:
 
 def get_gateway_bot(world: World, _: Call) -> Json:
     """GET the gateway's URL, and how often the bot may still identify today."""
-    limit = {"total": DAILY_IDENTIFIES, "remaining": DAILY_IDENTIFIES - world.identifies}
-    return {"url": URL, "shards": 1, "session_start_limit": limit | {"reset_after": 86_400_000, "max_concurrency": 1}}
+    return {"url": URL, "shards": 1, "session_start_limit": world.session_starts.describe()}
 
 
 def _scope(world: World, call: Call) -> str | None:

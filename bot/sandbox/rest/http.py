@@ -17,9 +17,21 @@ from typing import Any
 from aiohttp import BodyPartReader, web
 
 from bot.sandbox.exchanges import Exchange, Record
-from bot.sandbox.faults import Action, CutUpload, Delay, Do, FaultScript, LoseReply, Refuse, Reset, Stall
+from bot.sandbox.faults import (
+    Action,
+    CutUpload,
+    Delay,
+    Do,
+    FaultScript,
+    LoseReply,
+    Refuse,
+    Reset,
+    Stall,
+    banned_by_edge,
+    limit_headers,
+)
 from bot.sandbox.proxy import Proxy
-from bot.sandbox.rest.rate_limits import Buckets
+from bot.sandbox.rest.rate_limits import Limits
 from bot.sandbox.rules.errors import Refusal, invalid_form, too_large, unauthorized
 from bot.sandbox.rules.uploads import MAX_REQUEST_BYTES, Upload
 from bot.sandbox.world.world import World
@@ -55,14 +67,12 @@ class Route:
 class Api:
     """Serves routes over a World."""
 
-    def __init__(
-        self, world: World, faults: FaultScript, record: Record, proxy: Proxy, buckets: Buckets | None
-    ) -> None:
+    def __init__(self, world: World, faults: FaultScript, record: Record, proxy: Proxy, limits: Limits) -> None:
         self._world = world
         self._faults = faults
         self._record = record
         self._proxy = proxy
-        self._buckets = buckets
+        self._limits = limits
 
     def mount(self, app: web.Application, routes: list[Route]) -> None:
         """Add the routes; any other path of the API is answered with 501 and logged as an error."""
@@ -84,7 +94,7 @@ class Api:
         started = time.monotonic()
         path = request.path.removeprefix(API)
         actions = self._faults.choose(request.method, path)
-        response = await self._before(request, actions)
+        response = await self._before(request, [banned_by_edge()] if self._limits.invalid.is_banned() else actions)
         call = Call(request.match_info, request.query)
         if response is None:
             try:
@@ -92,8 +102,11 @@ class Api:
                 response = self._answer(request, route, call)
             except Refusal as refusal:
                 response = json_response(refusal.status, refusal.body())
+                if refusal.retry_after is not None:
+                    response.headers.update(limit_headers(refusal.retry_after))
         if any(isinstance(action, Reset | CutUpload) for action in actions) or request.transport is None:
             return response
+        self._limits.invalid.note(response.status, response.headers.get("X-RateLimit-Scope"))
         self._note(request, route, call, response, time.monotonic() - started)
         for action in actions:
             if isinstance(action, LoseReply):
@@ -132,8 +145,8 @@ class Api:
         if route.needs_token and request.headers.get("Authorization") != f"Bot {self._world.directory.token}":
             raise unauthorized()
         headers: dict[str, str] = {}
-        if self._buckets:
-            headers, refused = self._buckets.take(request.method, route.path, call.params)
+        if self._limits.buckets:
+            headers, refused = self._limits.buckets.take(request.method, route.path, call.params)
             if refused:
                 return _refused(refused, headers)
         try:

@@ -6,10 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.sandbox.faults import Refuse, rate_limited
+from bot.sandbox.rest.invalid_requests import InvalidRequests
 from bot.sandbox.rules.clock import Clock
 
 REQUESTS = 5
 WINDOW_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How requests are limited: invalid ones always, all others by `buckets` where there are some."""
+
+    invalid: InvalidRequests
+    buckets: Buckets | None
 
 
 @dataclass

@@ -61,7 +61,14 @@ class Timing:
     nonce_memory: float = 5 * 60.0
     """the documentation says "the past few minutes" """
     link_life: float = 24 * 3600.0
+    message_old: float = 3600.0
+    """the age from which a message's edits are limited (30046)"""
     heartbeat_interval: float = 41.25
+
+
+def made_at(snowflake: str) -> float:
+    """Return when an id was made, in seconds since 1970."""
+    return ((int(snowflake) >> 22) + DISCORD_EPOCH_MS) / 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,16 +15,22 @@ class NotPossible(Exception):
 class Refusal(Exception):
     """An API request is refused with an HTTP status and Discord's error code."""
 
-    def __init__(self, status: int, code: int, message: str, errors: Json | None = None) -> None:
+    def __init__(
+        self, status: int, code: int, message: str, errors: Json | None = None, *, retry_after: float | None = None
+    ) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
         self.message = message
         self.errors = errors
+        self.retry_after = retry_after
+        """seconds; only for a 429"""
 
     def body(self) -> Json:
         """Return the error as Discord writes it."""
         body: Json = {"message": self.message, "code": self.code}
+        if self.retry_after is not None:
+            body |= {"retry_after": self.retry_after, "global": False}
         return body | {"errors": self.errors} if self.errors else body
 
 
@@ -100,6 +106,12 @@ def too_many_followups() -> Refusal:
 def too_large() -> Refusal:
     """Return the refusal of an upload above the limit of its channel."""
     return Refusal(413, 40005, "Request entity too large")
+
+
+def too_many_old_edits(retry_after: float) -> Refusal:
+    """Return the refusal of one more edit of messages that are older than an hour."""
+    text = "Maximum number of edits to messages older than 1 hour reached. Try again later"
+    return Refusal(429, 30046, text, retry_after=retry_after)
 
 
 def thread_archived() -> Refusal:

@@ -79,6 +79,9 @@ class Answers:
             choices = data.get("choices") or []
             if len(choices) > 25:
                 raise invalid_form("choices", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
+            for choice in choices:
+                if not all(1 <= len(str(choice[key])) <= 100 for key in ("name", "value")):
+                    raise invalid_form("choices", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.")
             interaction.choices, interaction.state = choices, State.ANSWERED
             return {}
         if callback in (Callback.DEFERRED_UPDATE, Callback.UPDATE_MESSAGE):

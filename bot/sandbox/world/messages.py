@@ -16,6 +16,7 @@ from bot.sandbox.rules.message_bodies import (
     mentioned_users,
     mentions_everyone,
 )
+from bot.sandbox.rules.old_edits import OldEdits
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload, check_uploads
 from bot.sandbox.world.attachments import Attachments
@@ -58,6 +59,7 @@ class Messages:
         self._stamps = stamps
         self._by_channel: dict[str, dict[str, _Stored]] = {}
         self._nonces: dict[tuple[str, str], tuple[float, str, str]] = {}
+        self._old_edits = OldEdits(stamps)
         self.notified: list[tuple[str, str]] = []
         """(user id, message id) for every ping a person got; edits never ping"""
 
@@ -87,6 +89,7 @@ class Messages:
     def edit(self, channel: Json, message_id: str, body: Json, uploads: dict[int, Upload], max_bytes: int) -> Json:
         """Change the fields that the body names and keep the rest. A `loading` message becomes an ordinary one."""
         stored = self._find(channel["id"], message_id)
+        self._old_edits.check(channel["id"], message_id)
         message = dict(stored.message)
         message["flags"] &= ~Flag.LOADING
         if body.get("flags") is not None:

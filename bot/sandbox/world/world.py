@@ -12,6 +12,7 @@ from bot.sandbox.rules.clock import Clock, Snowflakes, Stamps, Timing
 from bot.sandbox.rules.errors import unknown
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.permissions import Permission
+from bot.sandbox.rules.session_starts import SessionStarts
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.answers import Answers
 from bot.sandbox.world.attachments import Attachments
@@ -35,7 +36,8 @@ class World:
         self.directory = DirectoryBuilder(self.clock).build()
         self.events = Events()
         self.identifies = 0
-        """how often a bot identified; Discord allows 1000 a day"""
+        """how often a bot identified"""
+        self.session_starts = SessionStarts(self.clock)
         stamps = Stamps(self.clock, self.snowflakes, self.timing)
         self.channels = Channels(self.directory, self.events, self.clock, self.snowflakes)
         self.attachments = Attachments(self.clock, self.snowflakes, self.timing)

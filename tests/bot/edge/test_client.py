@@ -11,6 +11,7 @@ import pytest
 
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, ELSEWHERE, LOBBY, MIA, TABLEAUX
+from bot.work.gate import HoldCause
 from tests.support.edge import Edge, hanging, running_edge, until
 
 
@@ -68,6 +69,23 @@ async def test_the_line_below_the_bots_name_comes_back_with_a_new_session(
         await until(lambda: sandbox.gateway.presences > before, "the presence again")
 
 
+async def test_a_surprise_at_the_line_below_the_name_is_no_end_of_it(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def stumble() -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("bot.edge.client.PRESENCE_SECONDS", 0.02)
+    await until(lambda: edge.sandbox.gateway.presences, "the presence of one bot")
+    async with running_edge(edge.services.config.data_dir / "other", edge.sandbox) as other:
+        monkeypatch.setattr(other.store.jobs, "counts", stumble)
+        await until(lambda: "presence not updated" in caplog.text, "the surprise in the log")
+        before = edge.sandbox.gateway.presences
+        monkeypatch.undo()
+        other.services.switches.gate.close(HoldCause.DISK_FULL)
+        await until(lambda: edge.sandbox.gateway.presences > before, "another presence")
+
+
 async def test_a_server_that_sends_the_bot_away_is_forgotten(edge: Edge) -> None:
     await edge.queued()
     await edge.delivered()
@@ -122,3 +140,21 @@ def test_the_discord_edge_loads_neither_torch_nor_numpy_nor_a_picture_library() 
     code = f"import sys, bot.edge.client, bot.edge.delivery; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def lengths(definition: dict[str, Any]) -> int:
+    """Check one command or option against Discord's limits, and return all its letters."""
+    name, description = definition["name"], definition.get("description", "")
+    options, choices = definition.get("options", []), definition.get("choices", [])
+    assert 1 <= len(name) <= 32
+    assert len(description) <= 100
+    assert max(len(options), len(choices)) <= 25
+    assert all(1 <= len(str(choice[key])) <= 100 for choice in choices for key in ("name", "value"))
+    own = len(name) + len(description) + sum(len(choice["name"]) + len(str(choice["value"])) for choice in choices)
+    return own + sum(map(lengths, options))
+
+
+async def test_every_command_option_and_choice_keeps_to_discords_lengths(edge: Edge) -> None:
+    commands = [command.to_dict(edge.client.tree) for command in edge.client.tree.get_commands()]
+    assert len(commands) > 9
+    assert all(lengths(command) <= 8000 for command in commands)

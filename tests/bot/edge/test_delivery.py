@@ -305,7 +305,42 @@ async def test_one_poisoned_delivery_stops_no_other_and_is_tried_again(sandbox: 
         assert poisoned.error == "ZeroDivisionError"
 
 
-async def test_without_the_catch_all_the_same_poison_stops_the_poster(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_a_surprise_outside_of_the_attempt_stops_no_other_and_loses_nothing(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.edge.delivery.ROOM_SECONDS", 0.1)
+    async with running_edge(tmp_path, sandbox, poster=CatchesNothing, posting=Poisoned) as edge:
+        await edge.queued()
+        await edge.queued()
+        await edge.delivered(2)
+        await until(lambda: len(edge.rests) >= 3, "the poisoned one is tried again and again")
+        poisoned = await edge.store.deliveries.of_job(1)
+        assert poisoned is not None and poisoned.attempts >= 3
+        assert len(edge.clips()) == 1
+
+
+async def test_a_surprise_after_the_post_does_not_post_again(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_card(*given: object) -> None:
+        raise ZeroDivisionError("a bug in the last card")
+
+    monkeypatch.setattr("bot.edge.delivery.ROOM_SECONDS", 0.1)
+    monkeypatch.setattr("bot.edge.delivery.sent_card", broken_card)
+    async with running_edge(tmp_path, sandbox) as edge:
+        await edge.queued()
+        await edge.delivered()
+        await until(lambda: edge.rests, "the surprise was met")
+        monkeypatch.undo()
+        await edge.queued()
+        await edge.delivered(2)
+        assert len(edge.clips()) == 2
+
+
+async def test_without_the_catch_all_the_same_poison_stops_the_poster(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.edge.delivery.CONTAINED", ())
     with pytest.raises(ExceptionGroup):
         unguarded: Any = lambda name, loop: loop()  # noqa: E731
         async with running_edge(

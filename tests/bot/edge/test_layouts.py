@@ -5,10 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import discord
 import pytest
 
-from bot.edge.layouts import clip_buttons, clip_layout, dead_card, sent_card, status_card
+from bot.edge.layouts import (
+    clip_buttons,
+    clip_layout,
+    dead_card,
+    deleted_card,
+    failure_buttons,
+    forget_buttons,
+    sent_card,
+    status_card,
+)
 from bot.queue.job import DeadReason, JobState, QueuePosition
+from bot.sandbox.rules.components import check_components
 from bot.texts.descriptions import clip_text, failure_text
 from bot.texts.status import CardView
 from bot.work.gate import Hold, HoldCause
@@ -17,6 +28,7 @@ from generator.errors import (
     RenderError,
 )
 from generator.protocol import Note, Phase, Progress
+from tests.bot.texts.test_limits import HUGE, JOBS, VIEWS
 from tests.support.edge import buttons, words
 from tests.support.texts import SECRET, make_job
 
@@ -85,3 +97,26 @@ async def test_the_last_card_leads_to_the_clip_or_to_the_command_that_hands_it_o
     failed = replace(job, state=JobState.FAILED, failure=BadFrames(SECRET, kind="black").to_wire())
     assert "black" in words(dead_card(failed, DeadReason.CHANNEL_GONE).to_components())
     assert "black" in failure_text(failed)
+
+
+def longest_layouts() -> list[discord.ui.View | discord.ui.LayoutView]:
+    """Return every layout, with the longest texts, keys and addresses."""
+    url = f"https://discord.com/channels/{HUGE}/{HUGE}/{HUGE}"
+    jobs = [replace(job, key="9" * 20) for job in JOBS]
+    return [
+        *(status_card(view) for view in VIEWS[::7]),
+        *(sent_card(job, url) for job in jobs),
+        *(dead_card(job, reason) for job in jobs for reason in (*DeadReason, None)),
+        deleted_card(),
+        *(clip_layout(job, f"vivant-{'9' * 25}.webp", spoiler=True) for job in jobs),
+        *(clip_buttons(job) for job in jobs),
+        *(failure_buttons(job) for job in jobs),
+        forget_buttons(HUGE),
+    ]
+
+
+async def test_no_layout_exceeds_what_discord_takes() -> None:
+    for layout in longest_layouts():
+        components: Any = layout.to_components()
+        check_components(components, v2=isinstance(layout, discord.ui.LayoutView))
+        assert len(words(components).encode("utf-16-le")) <= 2 * 4000

@@ -70,3 +70,23 @@ def _team(sandbox: Sandbox, members: list[tuple[str, int, str]]) -> Json:
         for user, state, role in members
     ]
     return {"id": "1", "name": "Team", "icon": None, "owner_user_id": OLGA, "members": entries}
+
+
+async def test_a_surprise_at_one_storm_does_not_keep_the_next_from_being_told(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def stumble(user_id: int) -> None:
+        raise KeyError("retry_after")
+
+    alarm = OwnerAlerts(edge.client, frozenset())
+    ringing = asyncio.create_task(alarm.run())
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(edge.client, "fetch_user", stumble)
+            alarm.storm(ExecutorLost("x", cause="signal"), False)
+            await until(lambda: "could not be told" in caplog.text, "the surprise in the log")
+        alarm.storm(ExecutorLost("x", cause="stall"), False)
+        [message] = await until(lambda: edge.world.messages_for(OLGA, DIRECT_OLGA), "a message to the owner")
+    finally:
+        ringing.cancel()
+    assert "hung" in message["content"]

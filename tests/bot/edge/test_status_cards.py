@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 from pathlib import Path
 
-from bot.queue.job import JobState
-from bot.sandbox.faults import server_error
+import pytest
+
+from bot.edge.connection.pacing import Pace
+from bot.queue.job import Job, JobState, QueuePosition
+from bot.sandbox.faults import Refuse, Reset, server_error
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.standard import DIRECT_ADA
+from bot.sandbox.world.standard import BEN, DIRECT_ADA, LOBBY, OLGA, PICTURES
+from bot.texts.status import CardView
+from bot.work.gate import HoldCause
 from generator.errors import ExecutorLost
-from tests.support.edge import Edge, Start, running_edge, until, words
+from tests.support.edge import Edge, Start, hanging, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend
 
 SLOW = 60.0
@@ -142,3 +148,214 @@ async def test_progress_is_shown_while_a_clip_is_made(start: Start) -> None:
         await edge.animate()
         await until(lambda: "step" in words(edge.seen()[0]), "a step on the card")
         await edge.clip()
+
+
+# -- refusals -----------------------------------------------------------------------------------------------------
+
+BY_TOKEN = ("PATCH", "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}")
+BY_BOT = ("PATCH", "/channels/{channel_id}/messages/{message_id}")
+QUICK = Pace(edit_seconds=0.01, queue_seconds=0.05)
+
+
+def dead(status: int, code: int) -> Refuse:
+    """Return what a webhook route answers whose token is dead, or was never good."""
+    return Refuse(status, f'{{"message": "x", "code": {code}}}', {"Content-Type": "application/json"})
+
+
+@pytest.mark.parametrize("refused", [dead(401, 50027), dead(404, 10015), dead(403, 50001)], ids=lambda it: it.status)
+async def test_a_dead_token_at_the_first_write_leaves_the_card_to_the_bot_token(
+    sandbox: Sandbox, tmp_path: Path, refused: Refuse
+) -> None:
+    sandbox.faults.add(refused, "PATCH", "/webhooks/**", times=None)
+    async with running_edge(tmp_path, sandbox, backend=hanging(), pace=QUICK) as edge:
+        await edge.queued()
+        card = await until(lambda: "Bringing it to life" in words(edge.seen()[0]) and edge.seen()[0], "the card")
+        assert [item["filename"] for item in card["attachments"]] == ["framing.png"]
+        await edge.queued()
+        await until(lambda: "Next in the queue" in words(edge.seen()[1]), "the next card")
+        assert len(sandbox.record.asked(*BY_TOKEN)) == 2, "one try a card"
+        assert sandbox.invalid_requests.count == (0 if refused.status == 404 else 2)
+        assert edge.client.invalid_requests.count == sandbox.invalid_requests.count, "webhooks are counted as well"
+
+
+async def test_a_dead_token_where_the_bot_is_no_member_ends_the_card_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    backend = FakeBackend(usual=Act(steps=50, step_seconds=0.01, hangs=True))
+    sandbox.faults.add(dead(401, 50027), "PATCH", "/webhooks/**", times=None)
+    async with running_edge(tmp_path, sandbox, backend=backend, pace=QUICK) as edge:
+        await edge.queued(channel=LOBBY)
+        await edge.queued()  # a card that can be written shows that the render has moved on
+        await until(lambda: len(backend.requests) == 1, "it runs")
+        assert await edge.services.store.jobs.cancel(2)
+        for _ in range(30):
+            edge.cards.progressed(1)
+            edge.cards.queue_changed()
+            await asyncio.sleep(0.01)
+        assert 1 <= sandbox.invalid_requests.count <= 4, "a try for each state of the two jobs"
+
+
+async def test_a_job_cancelled_where_the_token_is_dead_is_over_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, backend=hanging(), pace=QUICK) as edge:
+        job = await edge.queued(channel=LOBBY)
+        await until(lambda: "Bringing it to life" in words(edge.seen(channel=LOBBY)), "the card")
+        sandbox.faults.add(dead(401, 50027), "PATCH", "/webhooks/**", times=None)
+        await edge.services.requests.cancel(job.id)
+        await edge.delivered(job.id)
+        assert edge.rests == []
+        assert sandbox.invalid_requests.count <= 2
+
+
+async def test_a_channel_that_is_closed_to_the_bot_gets_a_try_for_each_state_and_no_more(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    backend = FakeBackend(usual=Act(steps=60, step_seconds=0.01, hangs=True))
+    async with running_edge(tmp_path, sandbox, backend=backend, pace=QUICK) as edge:
+        await edge.queued()
+        await until(lambda: "step" in words(edge.seen()[0]), "progress on the card")
+        sandbox.faults.add(dead(403, 50001), "PATCH", "/channels/**", times=None)
+        for _ in range(50):
+            edge.cards.progressed(1)
+            await asyncio.sleep(0.01)
+        assert 1 <= sandbox.invalid_requests.count <= 2
+
+
+async def test_a_card_that_was_given_up_rests(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_edge(tmp_path, sandbox, backend=hanging(), pace=QUICK) as edge:
+        await edge.queued()
+        await until(lambda: edge.backend.requests, "the first job runs")
+        get, looks = edge.store.jobs.get, 0
+
+        async def counted(job_id: int) -> Job | None:
+            nonlocal looks
+            looks += 1
+            return await get(job_id)
+
+        async def soon(job_id: int) -> QueuePosition:
+            return QueuePosition(position=1, waiting=1, eta_low_ms=0, eta_high_ms=0)
+
+        monkeypatch.setattr(edge.store.jobs, "position", soon)
+        sandbox.faults.add(dead(403, 50001), "PATCH", "/**", times=None)
+        await edge.queued()
+        await until(lambda: len(sandbox.faults.played) >= 2, "both tokens are refused")
+        monkeypatch.setattr(edge.store.jobs, "get", counted)
+        await asyncio.sleep(0.3)  # six times the shortest time after which the card's times have passed
+        assert looks < 10
+
+
+async def test_an_outage_at_a_card_is_waited_out_with_longer_and_longer_rests(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, backend=hanging(), pace=QUICK) as edge:
+        await edge.queued(channel=PICTURES)
+        await until(lambda: "Bringing it to life" in words(edge.seen()[0]), "the first card")
+        rule = sandbox.faults.add(dead(503, 0), "PATCH", "/channels/**", times=None)
+        await edge.queued()
+        await until(lambda: len(sandbox.faults.played) >= 4, "some tries")
+        sandbox.faults.remove(rule)
+        await until(lambda: "Next in the queue" in words(edge.seen()[1]), "the card is right in the end")
+    assert [round(QUICK.after_failures(count) / QUICK.edit_seconds) for count in (1, 2, 3, 100)] == [1, 2, 4, 64]
+
+
+async def test_a_card_whose_picture_discord_refuses_is_written_without_it(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, backend=hanging(), pace=QUICK) as edge:
+        sandbox.faults.add(dead(400, 50035), "PATCH", "/webhooks/**")
+        await edge.queued()
+        await until(lambda: "Bringing it to life" in words(edge.seen()[0]), "the card")
+        assert edge.seen()[0]["attachments"] == []
+        edits = sandbox.record.asked(*BY_TOKEN) + sandbox.record.asked(*BY_BOT)
+        assert [exchange.status for exchange in edits if exchange.status != 200] == [400], "refused once"
+
+
+async def test_a_preview_that_is_gone_does_not_hold_up_its_card(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, backend=hanging(), pace=QUICK) as edge:
+        sandbox.faults.add(Reset(), "PATCH", "/webhooks/**", times=6)
+        job = await edge.queued()
+        edge.spool.delete([job.picture])
+        await until(lambda: "Bringing it to life" in words(edge.seen()[0]), "the card")
+        assert edge.seen()[0]["attachments"] == []
+
+
+# -- surprises ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_surprise_in_one_card_ends_neither_the_others_nor_the_bot(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_edge(tmp_path, sandbox, backend=hanging(), pace=QUICK) as edge:
+        describe, surprised = edge.cards.describe, 0
+
+        async def stumble(job: Job) -> CardView:
+            nonlocal surprised
+            if job.id == 1 and surprised < 3:
+                surprised += 1
+                raise KeyError("retry_after")
+            return await describe(job)
+
+        monkeypatch.setattr(edge.cards, "describe", stumble)
+        await edge.queued()
+        await edge.queued()
+        await until(lambda: "Next in the queue" in words(edge.seen()[1]), "the other card")
+        await until(lambda: "Bringing it to life" in words(edge.seen()[0]), "its own card, in the end")
+        assert surprised == 3
+
+
+# -- what wakes a card --------------------------------------------------------------------------------------------
+
+
+async def test_a_pause_and_its_end_reach_the_waiting_cards_with_nothing_else_happening(start: Start) -> None:
+    # with a model that takes minutes, no card wakes because the times on it have passed
+    async with start(backend=hanging(), config={"generator": {"variant": "svd-xt"}}) as edge:
+        await edge.queued()
+        await until(lambda: edge.backend.requests, "the first job runs")
+        await edge.queued(actor=BEN)
+        await until(lambda: "Next in the queue" in words(edge.seen()[1]), "the waiting card")
+        await edge.answer(await edge.invoke("admin pause", {"reason": "lunch"}, actor=OLGA), actor=OLGA)
+        await until(lambda: "lunch." in words(edge.seen()[1]), "the reason on the card")
+        await edge.answer(await edge.invoke("admin resume", actor=OLGA), actor=OLGA)
+        await until(lambda: "Next in the queue" in words(edge.seen()[1]), "the position again")
+
+
+async def test_progress_reaches_a_card_with_nothing_else_happening(start: Start) -> None:
+    async with start(backend=FakeBackend(usual=Act(steps=40, step_seconds=0.05, hangs=True))) as edge:
+        await edge.queued()
+        for step in ("step 1", "step 2", "step 3"):
+            await until(partial(_shows, edge, step), f"{step}… on the card")
+
+
+def _shows(edge: Edge, text: str) -> bool:
+    return text in words(edge.seen()[0])
+
+
+async def test_after_a_restart_each_card_has_one_writer(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
+        for _ in range(3):
+            await edge.queued()
+    async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
+        await until(lambda: edge.backend.requests, "the first job runs again")
+        await until(lambda: "Number 2" in words(edge.seen()[2]), "the cards are written")
+        writers = [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("card-")]
+        assert sorted(writers) == ["card-1", "card-2", "card-3"]
+
+
+# -- old cards ----------------------------------------------------------------------------------------------------
+
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize("hours", [0, 1])
+async def test_an_old_card_is_edited_rarely_and_its_last_word_still_comes(
+    sandbox: Sandbox, tmp_path: Path, hours: int
+) -> None:
+    backend = FakeBackend(usual=Act(steps=80, step_seconds=0.01))
+    async with running_edge(tmp_path, sandbox, backend=backend, pace=QUICK) as edge:
+        edge.services.switches.gate.close(HoldCause.DISK_FULL)
+        await edge.queued()
+        await until(lambda: "disk is full" in words(edge.seen()[0]), "the first card")
+        sandbox.world.clock.advance(hours * 3600)
+        edge.clock.ahead_ms = hours * HOUR_MS
+        edge.services.switches.gate.open(HoldCause.DISK_FULL)
+        await edge.delivered()
+        await until(lambda: "here is the clip" in words(edge.seen()[0]), "the last word")
+        edits = sandbox.record.asked(*BY_BOT)
+        refused = [exchange for exchange in edits if (exchange.answer or {}).get("code") == 30046]
+        assert refused == []
+        assert len(edits) <= 3 if hours else len(edits) > 5

@@ -155,6 +155,19 @@ async def test_cancelling_in_each_state(store: JobStore) -> None:
     assert await store.jobs.claim() is None
 
 
+async def test_who_cancelled_first_is_kept_as_a_role_and_no_more(store: JobStore) -> None:
+    for moderators in ([True], [False], [True, False], [False, True]):
+        job = await store.jobs.enqueue(new_job())
+        await claimed(store)
+        for by_moderator in moderators:
+            await store.jobs.cancel(job.id, by_moderator=by_moderator)
+        assert await store.jobs.settle_cancelled(await kept(store, job.id)) is JobState.CANCELLED
+        assert (await kept(store, job.id)).by_moderator is moderators[0]
+    waiting = await store.jobs.enqueue(new_job())
+    await store.jobs.cancel(waiting.id, by_moderator=True)
+    assert (await kept(store, waiting.id)).by_moderator
+
+
 @pytest.mark.parametrize("end", ["rendered", "given back", "recovered"])
 async def test_a_running_job_whose_person_asked_to_cancel_ends_cancelled(store: JobStore, end: str) -> None:
     await store.jobs.enqueue(new_job())

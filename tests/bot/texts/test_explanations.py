@@ -16,7 +16,7 @@ from bot.texts.explanations import (
     explain_source,
     format_minutes,
 )
-from bot.texts.replies import explain_cancel
+from bot.texts.replies import explain_cancel, now_paused_text, paused_text
 from bot.work.gate import Hold, HoldCause
 from generator.clip import BOUNDS, ClipSettings
 from generator.errors import (
@@ -49,6 +49,13 @@ def test_every_closed_set_has_its_sentence() -> None:
     assert all(explain_cancel(outcome, 1) for outcome in CancelOutcome)
     assert all(explain_full(scope, 20) for scope in ("user", "guild"))
     assert explain_dead(None)
+
+
+def test_the_operators_reason_for_a_pause_is_told_wherever_people_meet_it() -> None:
+    reason = "new model coming at eight."
+    told = [explain_hold(Hold(HoldCause.PAUSED, reason)), paused_text(reason), now_paused_text(reason)]
+    assert all(reason in text for text in told)
+    assert reason not in explain_hold(Hold(HoldCause.DISK_FULL, reason)), "a detail that is for the log"
 
 
 @pytest.mark.parametrize("setting", BOUNDS)

@@ -142,6 +142,38 @@ async def test_identifies_are_counted_against_the_daily_limit(sandbox: Sandbox, 
     assert body["session_start_limit"]["remaining"] == 999
 
 
+async def test_two_shards_may_not_identify_at_once_unless_discord_says_so(sandbox: Sandbox, bot: RawBot) -> None:
+    starts = sandbox.world.session_starts
+    await (await hello(bot)).identify(sandbox.token, shard=[0, 2])
+    await (await hello(bot)).identify(sandbox.token, shard=[1, 2])
+    starts.enforced = True
+    socket = await hello(bot)
+    await socket.send(2, {"token": sandbox.token, "intents": 1, "properties": {}, "shard": [0, 2]})
+    assert (await socket.receive(op=9))["d"] is False
+    sandbox.world.clock.advance(5.1)
+    assert await socket.identify(sandbox.token, shard=[0, 2])
+    starts.max_concurrency = 2
+    assert await (await hello(bot)).identify(sandbox.token, shard=[1, 2])
+    _, body = await bot.call("GET", "/gateway/bot")
+    assert body["session_start_limit"]["max_concurrency"] == 2
+
+
+async def test_one_start_too_many_in_a_day_costs_every_session_and_the_token(sandbox: Sandbox, bot: RawBot) -> None:
+    starts = sandbox.world.session_starts
+    starts.enforced, starts.total, old = True, 1, sandbox.token
+    first = await hello(bot)
+    await first.identify(old)
+    await first.receive("GUILD_CREATE")
+    sandbox.world.clock.advance(6)
+    with pytest.raises(ConnectionResetError, match="4004"):
+        await (await hello(bot)).identify(old)
+    with pytest.raises(ConnectionResetError, match="4004"):
+        await first.receive()
+    assert (await bot.call("GET", "/users/@me", token=old))[0] == 401
+    sandbox.world.clock.advance(24 * 3600)
+    assert await (await hello(bot)).identify(sandbox.token)
+
+
 async def test_leaving_a_guild_sends_guild_delete_and_hides_it(sandbox: Sandbox, bot: RawBot) -> None:
     socket = await hello(bot)
     await socket.identify(sandbox.token)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.interactions import State
-from bot.sandbox.world.standard import PICTURES
+from bot.sandbox.world.standard import PICTURES, VIVANT
 from tests.support.interactions import DEFER, MESSAGE, animate, webhook
 from tests.support.raw_bot import RawBot
 
@@ -46,6 +46,22 @@ async def test_after_fifteen_minutes_the_token_is_dead_but_the_bots_own_edits_it
     assert interaction.message_id
     path = f"/channels/{PICTURES}/messages/{interaction.message_id}"
     assert (await bot.call("PATCH", path, {"content": "done"}))[0] == 200
+
+
+async def test_dead_and_unknown_tokens_are_refused_on_every_webhook_route_and_dead_ones_count(
+    ready: Sandbox, bot: RawBot
+) -> None:
+    interaction = await animate(ready)
+    await bot.answer(interaction.payload, MESSAGE, {"content": "queued"})
+    unknown = f"/webhooks/{VIVANT}/nobodys-token"
+    for dead, base, refused in ((False, unknown, (404, 10015)), (True, webhook(interaction), (401, 50027))):
+        interaction.token_until = 0.0 if dead else interaction.token_until
+        before = ready.invalid_requests.count
+        one = f"{base}/messages/@original"
+        for method, path in (("POST", base), ("GET", one), ("PATCH", one), ("DELETE", one)):
+            status, answer = await bot.call(method, path, {"content": "x"} if method in ("POST", "PATCH") else None)
+            assert (status, answer["code"]) == refused
+        assert ready.invalid_requests.count - before == (4 if dead else 0)
 
 
 async def test_an_old_interaction_dies_when_its_own_id_says_so(ready: Sandbox, bot: RawBot) -> None:

@@ -22,6 +22,21 @@ async def test_a_nonce_that_is_not_enforced_posts_again(bot: RawBot, sandbox: Sa
     assert len(sandbox.world.messages_for(ADA, PICTURES)) == 2
 
 
+async def test_messages_older_than_an_hour_take_few_edits(bot: RawBot, sandbox: Sandbox) -> None:
+    path = f"/channels/{PICTURES}/messages"
+    old = (await bot.call("POST", path, {"content": "x"}))[1]["id"]
+    assert [(await bot.call("PATCH", f"{path}/{old}", {"content": "y"}))[0] for _ in range(5)] == [200] * 5
+    sandbox.world.clock.advance(sandbox.world.timing.message_old + 1)
+    new = (await bot.call("POST", path, {"content": "x"}))[1]["id"]
+    assert [(await bot.call("PATCH", f"{path}/{old}", {"content": "z"}))[0] for _ in range(3)] == [200] * 3
+    status, body = await bot.call("PATCH", f"{path}/{old}", {"content": "z"})
+    assert (status, body["code"]) == (429, 30046)
+    assert 0 < body["retry_after"] <= 20
+    assert (await bot.call("PATCH", f"{path}/{new}", {"content": "z"}))[0] == 200
+    sandbox.world.clock.advance(21)
+    assert (await bot.call("PATCH", f"{path}/{old}", {"content": "z"}))[0] == 200
+
+
 async def test_only_allowed_mentions_ping_and_edits_never_do(bot: RawBot, sandbox: Sandbox) -> None:
     path = f"/channels/{PICTURES}/messages"
     both = f"<@{ADA}> <@{BEN}> @everyone"

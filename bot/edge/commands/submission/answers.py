@@ -1,35 +1,119 @@
-"""How a command answers: privately, once, and whether or not it was acknowledged before."""
+"""How a command answers: privately, once, whether or not it was acknowledged before, and also when replies are lost.
+
+A request whose reply is lost may have arrived. What may be repeated is sent again, and Discord's 40060 (acknowledged
+already) then says that the first one had arrived.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
+import aiohttp
 import discord
 from discord import app_commands
 
 from bot.edge.http_errors import NETWORK_ERRORS
+from bot.texts.limits import MESSAGE_LETTERS, shorten
 from bot.texts.replies import failed_text, taken_back_text
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
+
+LOST_REPLIES = (OSError, aiohttp.ClientError)
+"""what a request raises when nobody knows whether it arrived; TimeoutError is an OSError"""
+RESTS_SECONDS = (0.1, 0.5, 1.0)
+"""before each repeat: a first answer has three seconds"""
+TRY_SECONDS = 5.0
+"""for one try of a first answer"""
+ACKNOWLEDGED_ALREADY = 40060
+_ARRIVED = "arrived"
+"""in an interaction's `extras`: a first answer had arrived whose reply was lost, which discord.py does not know"""
+_UPDATES = "updates"
+"""likewise: its first answer was to leave the message with the pressed button as it is"""
+
+
+async def repeat_lost(request: Callable[[], Awaitable[T]]) -> T:
+    """Send a request that does no harm when it arrives twice, again when its reply was lost."""
+    for rest in RESTS_SECONDS:
+        try:
+            return await request()
+        except LOST_REPLIES as error:
+            log.info("a reply was lost: %s", type(error).__name__)
+        await asyncio.sleep(rest)
+    return await request()
+
+
+async def _answer_first(interaction: discord.Interaction[Any], request: Callable[[], Awaitable[T]]) -> T | None:
+    """Send a first answer, again when its reply was lost. Return None when an earlier try had arrived."""
+
+    async def attempt() -> T:
+        async with asyncio.timeout(TRY_SECONDS):
+            return await request()
+
+    try:
+        return await repeat_lost(attempt)
+    except discord.HTTPException as error:
+        if error.code != ACKNOWLEDGED_ALREADY:
+            raise
+    interaction.extras[_ARRIVED] = True
+    log.info("interaction=%d had been acknowledged", interaction.id)
+    return None
+
+
+def is_acknowledged(interaction: discord.Interaction[Any]) -> bool:
+    """Tell whether Discord has a first answer to the interaction."""
+    return interaction.response.is_done() or _had_arrived(interaction)
+
+
+def _had_arrived(interaction: discord.Interaction[Any]) -> bool:
+    return _ARRIVED in interaction.extras
 
 
 async def answer(interaction: discord.Interaction[Any], text: str, **more: Any) -> None:
     """Answer privately: as the response if there was none yet, else as a followup."""
-    if interaction.response.is_done():
-        await interaction.followup.send(text, ephemeral=True, **more)
-    else:
-        await interaction.response.send_message(text, ephemeral=True, **more)
+    text = shorten(text, MESSAGE_LETTERS)
+    if not is_acknowledged(interaction):
+        await _answer_first(interaction, lambda: interaction.response.send_message(text, ephemeral=True, **more))
+        if not _had_arrived(interaction):
+            return
+        if _UPDATES not in interaction.extras:
+            # That was this very answer, or a deferral of which nobody knew: filling it in is right for both.
+            await fill_in(interaction, text, **more)
+            return
+    await repeat_lost(lambda: interaction.followup.send(text, ephemeral=True, **more))
+
+
+async def fill_in(interaction: discord.Interaction[Any], text: str, **more: Any) -> None:
+    """Write the text into the answer that was deferred."""
+    text = shorten(text, MESSAGE_LETTERS)
+    await repeat_lost(lambda: interaction.edit_original_response(content=text, **more))
 
 
 async def acknowledge(interaction: discord.Interaction[Any], *, private: bool) -> int | None:
     """Defer, and return the answer's message id; None when it was too late, so that nobody waits for an answer."""
+
+    def defer() -> Awaitable[discord.InteractionCallbackResponse[Any] | None]:
+        return interaction.response.defer(ephemeral=private, thinking=True)
+
     try:
-        callback = await interaction.response.defer(ephemeral=private, thinking=True)
+        callback = await _answer_first(interaction, defer)
+        if callback is not None:
+            return callback.message_id
+        return (await repeat_lost(interaction.original_response)).id
     except discord.NotFound:
         log.warning("interaction=%d was acknowledged too late", interaction.id)
         return None
-    return callback.message_id if callback else None
+
+
+async def acknowledge_press(interaction: discord.Interaction[Any]) -> None:
+    """Acknowledge the press of a button with nothing to see; what follows may edit or delete the message it is on."""
+    interaction.extras[_UPDATES] = True
+    await _answer_first(interaction, interaction.response.defer)
 
 
 async def take_back(interaction: discord.Interaction[Any], text: str) -> None:
@@ -38,14 +122,15 @@ async def take_back(interaction: discord.Interaction[Any], text: str) -> None:
     A deferred answer cannot become private, the first followup would fill it in, and after its deletion followups fail
     with Unknown Message (discord-api-docs#2739, #3087). So it is filled in, answered privately, then deleted.
     """
-    await interaction.edit_original_response(content=taken_back_text())
+    await fill_in(interaction, taken_back_text())
     try:
-        await interaction.followup.send(text, ephemeral=True)
+        await answer(interaction, text)
     except NETWORK_ERRORS as error:
         log.info("interaction=%d refusal fell back to the public answer: %s", interaction.id, type(error).__name__)
-        await interaction.edit_original_response(content=text)
-    else:
-        await interaction.delete_original_response()
+        await fill_in(interaction, text)
+        return
+    with contextlib.suppress(discord.NotFound):  # a lost reply to the first try
+        await repeat_lost(interaction.delete_original_response)
 
 
 async def report(interaction: discord.Interaction[Any], error: Exception) -> None:

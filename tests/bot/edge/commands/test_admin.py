@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.queue.job import JobState
-from bot.sandbox.world.standard import BEN, MIA, OLGA, PICTURES
+from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES
 from bot.work.gate import HoldCause
 from tests.support.edge import Start, hanging, until, words
 
@@ -35,6 +35,35 @@ async def test_a_pause_and_the_variant_outlive_the_process(start: Start, tmp_pat
         assert edge.switches.gate.paused == "later."
         assert edge.switches.variant.name == "svd"
         assert edge.switches.gate.hold and edge.switches.gate.hold.cause is HoldCause.PAUSED
+
+
+async def test_many_variants_with_long_names_fit_every_answer_and_suggestion(start: Start) -> None:
+    names = [f"{number:02d}-{'a-rather-long-name' * 4}" for number in range(40)] + ["x" * 101, "xx"]
+    long: dict[str, str] = {"source": "s" * 500, "description": "d" * 3000, "licence": "l" * 3000}
+    config = {"variants": dict.fromkeys(names, long), "privacy_url": f"https://example.org/{'p' * 3000}"}
+    async with start(config=config) as edge:
+        shown = await edge.answer(await edge.invoke("admin variant", actor=OLGA), actor=OLGA)
+        assert shown.startswith("▸ **demo**")
+        assert "more" in shown.splitlines()[-1]
+        wrong = await edge.invoke("admin variant", {"name": "none" * 100}, actor=OLGA)
+        assert "more." in await edge.answer(wrong, actor=OLGA)
+        offered = await edge.world.autocomplete(OLGA, PICTURES, "admin variant", {"name": ""}, "name")
+        assert [choice["value"] for choice in offered] == sorted(names)[:25]
+        assert await edge.world.autocomplete(OLGA, PICTURES, "admin variant", {"name": "xx"}, "name") == [
+            {"name": "xx", "value": "xx"}
+        ]
+        for name in ("00-" + "a-rather-long-name" * 4, "x" * 101):
+            switched = await edge.invoke("admin variant", {"name": name}, actor=OLGA)
+            assert "New pictures are made with" in await edge.answer(switched, actor=OLGA)
+            assert "bring pictures to life" in await edge.answer(await edge.invoke("help"))
+            assert "What I keep" in await edge.answer(await edge.invoke("privacy"))
+        await edge.queued()
+        clip = await edge.clip()
+        assert "xxx" in words(clip)
+        offered = await edge.world.autocomplete(ADA, PICTURES, "result", {"job": ""}, "job")
+        assert [choice["value"] for choice in offered] == [1]
+        recipe = await edge.invoke("recipe", {"job": 1})
+        assert "Recipe of job 1" in await edge.answer(recipe)
 
 
 async def test_the_variant_is_shown_offered_and_switched_by_owners_only(start: Start) -> None:

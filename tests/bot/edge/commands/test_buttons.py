@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bot.queue.job import Job
-from bot.sandbox.faults import LoseReply, Reset
+from bot.sandbox.faults import Do, LoseReply, Reset
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, PICTURES
+from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, MIA, PICTURES
 from generator.errors import BadFrames
 from tests.support.edge import POSTS, Start, buttons, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend
@@ -98,6 +98,36 @@ async def test_a_clip_deleted_before_its_arrival_was_known_of_is_not_posted_agai
         await edge.delivered()
         await until(lambda: "The clip was deleted" in words(edge.seen()[0]), "the card says so")
         assert not edge.clips()
+
+
+async def test_deleting_a_clip_that_is_gone_already_still_deletes_its_files(start: Start) -> None:
+    async with start() as edge:
+        await edge.queued()
+        clip = await edge.clip()
+        await edge.delivered()
+        await until(lambda: "here is the clip" in words(edge.seen()[0]), "the tidy card")
+        gone = Do(lambda: edge.world.messages.delete(edge.world.channels.get(PICTURES), clip["id"]))
+        edge.sandbox.faults.add(gone, "DELETE", "/webhooks/**")
+        await edge.world.press(ADA, PICTURES, clip["id"], buttons(clip["components"])["Delete"])
+        await until(lambda: "The clip was deleted" in words(edge.seen()[0]), "the card says so")
+        assert list(edge.spool.folder.iterdir()) == []
+        assert "wrong on my side" not in words(edge.seen())
+
+
+async def test_a_clip_whose_job_is_no_longer_kept_is_deleted_by_its_person_and_moderators_alone(start: Start) -> None:
+    async with start() as edge:
+        for number, actor in enumerate((ADA, MIA), 1):
+            await edge.queued()
+            await edge.clip()
+            await edge.delivered(number)
+            await edge.store.retention.forget_user(int(ADA))
+            [clip] = edge.clips()
+            delete = buttons(clip["components"])["Delete"]
+            refused = await edge.world.press(BEN, PICTURES, clip["id"], delete)
+            assert "Only the person who asked" in await edge.answer(refused, actor=BEN)
+            assert len(edge.clips()) == 1
+            await edge.world.press(actor, PICTURES, clip["id"], delete)
+            await until(lambda: not edge.clips(), "the clip is gone")
 
 
 async def test_a_clip_that_a_moderator_removed_in_the_same_moment_leaves_no_waiting_card(start: Start) -> None:

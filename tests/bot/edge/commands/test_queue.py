@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.world.standard import ADA, BEN, OLGA, PICTURES, TABLEAUX
+from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES, TABLEAUX
 from generator.clip import Format
 from generator.protocol import Rendered, RenderRequest
 from tests.support.edge import Start, buttons, hanging, until, words
@@ -79,6 +79,7 @@ async def test_a_waiting_and_a_running_job_can_be_cancelled(start: Start) -> Non
     async with start(backend=hanging()) as edge:
         await edge.queued()
         await until(lambda: edge.backend.requests, "the first job runs")
+        await until(lambda: edge.seen()[0]["attachments"], "the picture on the card")
         await edge.queued()
         card = await until(
             lambda: len(edge.seen()) == 2 and buttons(edge.seen()[1]["components"]) and edge.seen()[1], "a card"
@@ -93,8 +94,24 @@ async def test_a_waiting_and_a_running_job_can_be_cancelled(start: Start) -> Non
         cards = [item for item in edge.seen() if not item["flags"] & 64]
         assert [words(item).splitlines()[0] for item in cards] == ["### Cancelled"] * 2
         assert all(not buttons(item["components"]) for item in cards)
+        assert [item["attachments"] for item in cards] == [[], []], "the picture is gone from the cards"
         again = await edge.invoke("cancel", {"job": 1})
         assert "over already" in await edge.answer(again)
+
+
+async def test_a_moderators_cancel_is_told_as_one_and_not_whose_it_was(start: Start) -> None:
+    async with start(backend=hanging()) as edge:
+        await edge.queued()
+        await until(lambda: edge.backend.requests, "the first job runs")
+        for _ in range(2):
+            await edge.queued()
+        for job, actor in ((1, MIA), (2, MIA), (3, ADA)):
+            await edge.answer(await edge.invoke("cancel", {"job": job}, actor=actor), actor=actor)
+            await edge.delivered(job)
+        cards = [words(item) for item in edge.seen() if not item["flags"] & 64]
+        assert ["A moderator cancelled it." in card for card in cards] == [True, True, False]
+        assert all("Cancelled" in card and MIA not in card and "Mia" not in card for card in cards)
+        assert all(not item["mentions"] for item in edge.seen(actor=BEN))
 
 
 async def test_cancel_and_result_offer_ones_own_jobs(start: Start) -> None:

@@ -2,18 +2,91 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bot.queue.job import Job, NewJob
+from bot.queue.job import Job, JobState, Limits, NewJob, QueuePosition, wall_clock_ms
+from bot.queue.jobs import Jobs
+from bot.queue.store import JobStore
 from bot.sandbox.faults import Refuse
 from bot.sandbox.rules.uploads import Upload
-from bot.sandbox.world.standard import ADA, BEN, LOBBY, PICTURES
+from bot.sandbox.world.standard import ADA, BEN, LOBBY, MIA, MODERATOR_ROLE, NO_FILES, OLGA, PICTURES
 from bot.texts.explanations import explain_picture
 from generator.errors import PictureError, PictureReason
 from generator.picture.intake import PictureChild, Prepared
-from tests.support.edge import Start, hanging, picture, until, words
+from generator.variants import BUILT_IN
+from tests.support.edge import Edge, Start, buttons, hanging, picture, until, words
+from tests.support.fakes import Act, FakeBackend
+
+
+async def test_a_larger_share_comes_earlier_with_every_way_to_ask(start: Start) -> None:
+    backend = FakeBackend(script=[Act()], usual=Act(hangs=True))
+    async with start(backend=backend, config={"queue": {"role_weights": {MODERATOR_ROLE: 10_000}}}) as edge:
+        await edge.animate()
+        clip = await edge.clip()
+        await edge.queued()
+        await until(lambda: len(backend.requests) == 2, "something runs for ever")
+        for actor in (BEN, BEN, MIA, MIA):
+            await edge.queued(actor=actor)
+        await edge.world.press(MIA, PICTURES, clip["id"], buttons(clip["components"])["Again"])
+
+        async def order() -> list[int]:
+            return [job.user_id for job in await edge.store.jobs.waiting(25)]
+
+        async def all_there() -> bool:
+            return len(await order()) == 5
+
+        await until(all_there, "five jobs wait")
+        assert await order() == [int(actor) for actor in (MIA, MIA, MIA, BEN, BEN)]
+
+
+async def test_without_a_weight_people_take_turns(start: Start) -> None:
+    async with start(backend=hanging()) as edge:
+        await edge.queued()
+        await until(lambda: edge.backend.requests, "something runs for ever")
+        for actor in (BEN, BEN, MIA, MIA):
+            await edge.queued(actor=actor)
+        order = [job.user_id for job in await edge.store.jobs.waiting(25)]
+        assert order == [int(actor) for actor in (BEN, MIA, BEN, MIA)]
+
+
+class ClaimedAtOnce(Jobs):
+    """Lets a worker claim each job before anybody asks for its position."""
+
+    async def enqueue(self, new: NewJob) -> Job:
+        job = await super().enqueue(new)
+
+        async def is_claimed() -> bool:
+            found = await self.get(job.id)
+            return found is not None and found.state is not JobState.QUEUED
+
+        await until(is_claimed, "a claim")
+        return job
+
+
+class ClaimedBetween(ClaimedAtOnce):
+    """Tells a position that was true a moment before the claim."""
+
+    async def position(self, job_id: int) -> QueuePosition | None:
+        return QueuePosition(position=1, waiting=1, eta_low_ms=3_600_000, eta_high_ms=7_200_000)
+
+
+@pytest.mark.parametrize("jobs", [ClaimedAtOnce, ClaimedBetween])
+async def test_where_the_bot_is_no_member_a_job_that_is_claimed_at_once_is_made(start: Start, jobs: type[Jobs]) -> None:
+    async with start() as edge:
+        store = JobStore(edge.store.database, Limits(), BUILT_IN, wall_clock_ms)
+        # the events of the store that the workers wait at, around other questions
+        watched = jobs(store.database, edge.store.deliveries, Limits(), BUILT_IN, wall_clock_ms)
+        vars(watched).update(vars(edge.store.jobs))
+        store.jobs = watched
+        edge.client.services = replace(edge.services, store=store)
+        await edge.animate(channel=LOBBY)
+        message = await edge.clip(channel=LOBBY)
+        assert "here is your clip" in words(message)
+        await edge.answer(await edge.invoke("help", channel=LOBBY), channel=LOBBY)
+        assert "wrong on my side" not in words(edge.seen(channel=LOBBY))
 
 
 async def test_where_the_bot_is_no_member_a_long_queue_is_refused(start: Start) -> None:
@@ -51,10 +124,44 @@ async def test_what_the_name_and_size_give_away_is_refused_at_once_and_privately
     start: Start, file: Upload, sentence: str
 ) -> None:
     async with start(config={"picture": {"max_mib": 1}}) as edge:
-        refused = await edge.animate(file=file)
-        assert sentence in await edge.answer(refused)
-        assert edge.seen(actor=BEN) == []
+        await require_refused_at_once(edge, sentence, file=file)
         assert await edge.store.jobs.active() == []
+
+
+async def require_refused_at_once(edge: Edge, sentence: str, **request: Any) -> None:
+    """Ask for a clip, and require that the first thing anybody saw of the bot was the sentence, in private."""
+    channel = request.get("channel", PICTURES)
+    with edge.world.subscribe() as events:
+        refused = await edge.animate(**request)
+        assert sentence in await edge.answer(refused, channel=channel)
+        edge.world.post(ADA, channel, "the end")
+        shown = []
+        async for event in events:
+            if event["t"].startswith("MESSAGE_"):
+                if event["d"].get("content") == "the end":
+                    break
+                shown.append(event)
+    assert [(event["t"], event["visible_to"]) for event in shown] == [("MESSAGE_CREATE", ADA)]
+    assert sentence in words(shown[0]["d"])
+
+
+async def test_everything_that_can_be_refused_from_memory_is_refused_at_once_and_privately(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with start(config={"generator": {"variant": "demo", "max_steps": 30}}) as edge:
+        await require_refused_at_once(edge, "`steps`", steps=31)
+        await require_refused_at_once(edge, "Attach Files", channel=NO_FILES)
+        await edge.answer(await edge.invoke("admin pause", {"reason": "lunch"}, actor=OLGA), actor=OLGA)
+        await require_refused_at_once(edge, "lunch.")
+        await edge.answer(await edge.invoke("admin resume", actor=OLGA), actor=OLGA)
+        monkeypatch.setattr(edge.spool, "free_bytes", lambda: 0)
+        await require_refused_at_once(edge, "disk is nearly full")
+
+
+async def test_a_refusal_that_begins_in_public_would_be_noticed(start: Start) -> None:
+    async with start() as edge:
+        with pytest.raises(AssertionError):
+            await require_refused_at_once(edge, "not a picture", file=Upload("a.png", "image/png", b"no picture"))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.edge.start.pacing import BURST, INTERVAL_MS, pace, paced_start
+from bot.edge.connection.pacing import BURST, INTERVAL_MS, pace, paced_identify, paced_start
 from bot.queue.database import StoreFull
 from bot.queue.store import Settings
 from bot.sandbox.server import Sandbox
@@ -22,6 +22,29 @@ async def test_starts_are_counted_and_paced(tmp_path: Path) -> None:
                 due = int(await edge.store.settings.get("identifies") or 0)
         assert due > edge.clock() + INTERVAL_MS
         assert sandbox.world.identifies == 2
+
+
+async def test_a_session_that_has_to_be_begun_anew_while_the_bot_runs_counts_as_a_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.edge.connection.pacing.LONGEST_IDENTIFY_MS", 10)
+    async with opened(tmp_path) as store:
+        for _ in range(BURST):
+            await paced_identify(store, lambda: 0)
+        counted = await store.settings.get("identifies")
+        assert counted == str(BURST * INTERVAL_MS)
+        with pytest.raises(TimeoutError):
+            await paced_identify(store, lambda: 0)
+        assert await store.settings.get("identifies") == counted, "one that may not begin is not counted"
+        await paced_identify(store, lambda: INTERVAL_MS)
+
+
+async def test_the_client_counts_a_session_that_was_declared_invalid(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox, running_edge(tmp_path, sandbox) as edge:
+        before = int(await edge.store.settings.get("identifies") or 0)
+        with pytest.raises(TimeoutError):  # it rests five seconds after it was counted
+            await asyncio.wait_for(edge.client.before_identify_hook(0), 0.2)
+        assert int(await edge.store.settings.get("identifies") or 0) == before + INTERVAL_MS
 
 
 DAY_MS = 24 * 3_600_000

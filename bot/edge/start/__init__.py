@@ -1,1 +1,0 @@
-"""What the edge does at a start: spares the budget of sessions, and looks up what may have been answered before."""

@@ -1,0 +1,42 @@
+"""Discord's limits on what a person reads, and how a text is kept within them. No Discord."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+MESSAGE_LETTERS = 2000
+"""what one message takes"""
+CHOICE_LETTERS = 100
+"""the name of a suggestion, and its value"""
+MOST_CHOICES = 25
+"""suggestions for an option"""
+PRESENCE_LETTERS = 128
+NAME_LETTERS = 60
+"""of a name that the operator gave, inside a sentence"""
+SENTENCE_LETTERS = 400
+"""of a reason, a description or an address that the operator gave"""
+
+
+def count_letters(text: str) -> int:
+    """Count as Discord does: a character outside the basic plane, such as most emoji, is two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def shorten(text: str, most: int) -> str:
+    """Return the text, cut at its end to at most `most` letters."""
+    if count_letters(text) <= most:
+        return text
+    cut = text.encode("utf-16-le", "surrogatepass")[: 2 * (most - 1)].decode("utf-16-le", "ignore")
+    return cut.rstrip() + "…"
+
+
+def fit_parts(parts: Iterable[str], most: int, separator: str = "\n") -> str:
+    """Join as many whole parts as fit, and say how many were left out."""
+    kept = list(parts)
+    total = len(kept)
+    while True:
+        left_out = total - len(kept)
+        text = separator.join([*kept, *([f"… and {left_out} more"] if left_out else [])])
+        if count_letters(text) <= most or not kept:
+            return shorten(text, most)
+        kept.pop()

@@ -1,0 +1,191 @@
+"""No text can exceed Discord's limits, whatever the configuration, the row or the model says.
+
+Every public function of `bot.texts` is called with the longest values of its parameters' types. A new function is
+tested by itself; a new type asks here how long it can be.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import inspect
+import itertools
+import pkgutil
+import types
+import typing
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bot.texts
+from bot.queue.job import Job, JobState, QueuePosition
+from bot.texts.explanations import Sentences
+from bot.texts.limits import (
+    MESSAGE_LETTERS,
+    PRESENCE_LETTERS,
+    count_letters,
+    fit_parts,
+    shorten,
+)
+from bot.texts.replies import no_variant_text
+from bot.texts.status import CardView
+from bot.work.gate import Hold, HoldCause
+from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality
+from generator.errors import ExecutorLost, PictureError, PictureReason, RenderError, SettingsError
+from generator.protocol import Note, Phase, Progress
+from generator.variants import Variant
+from tests.bot.texts.test_notes import NOTES
+from tests.support.texts import make_job, render_errors
+
+LONG = "Ẅ🎞" * 1500
+"""letters outside of the basic plane count twice"""
+HUGE = 2**62
+VARIANTS = {f"{number}-{LONG}": Variant(name=f"{number}-{LONG}", source=LONG, frames=25) for number in range(40)}
+VARIANT = Variant(name=LONG, source=LONG, frames=25, description=LONG, licence=LONG, licence_url=LONG)
+SETTINGS = ClipSettings(
+    variant=LONG,
+    quality=Quality.BALANCED,
+    loop=Loop.CROSSFADE,
+    framing=Framing.SMART,
+    format=Format.WEBP,
+    smooth=True,
+    steps=100,
+    frames=50,
+    playback_fps=60,
+    noise_augmentation=0.123456,
+    max_guidance=9.87654,
+    seed=int(BOUNDS["seed"][1]),
+)
+NOTES_OF_ALL_KINDS = tuple(Note(kind, data) for kind, data in NOTES.items())
+POSITION = QueuePosition(position=HUGE, waiting=HUGE, eta_low_ms=HUGE, eta_high_ms=HUGE)
+FAILURES = [error.to_wire() for error in render_errors()]
+
+
+def job(state: JobState, failure: dict[str, Any] | None = None) -> Job:
+    more: dict[str, Any] = {"id": HUGE, "user_id": HUGE, "settings": SETTINGS, "notes": NOTES_OF_ALL_KINDS}
+    return make_job(state, **more, attempt=1, failure=failure, facts={"seconds": 1e9})
+
+
+JOBS = [*(job(state) for state in JobState), *(job(JobState.FAILED, failure) for failure in FAILURES)]
+HOLDS = [Hold(cause, LONG) for cause in HoldCause]
+VIEWS = [
+    CardView(job=item, position=position, progress=progress, now_ms=HUGE, hold=hold)
+    for item in JOBS
+    for position in (None, POSITION)
+    for progress in (None, *(Progress(phase, HUGE, HUGE) for phase in Phase))
+    for hold in (None, *HOLDS)
+]
+LONGEST: dict[Any, list[Any]] = {
+    str: [LONG],
+    int: [HUGE, -HUGE],
+    float: [1e300],
+    bool: [True, False],
+    type(None): [None],
+    Variant: [VARIANT],
+    ClipSettings: [SETTINGS],
+    Job: JOBS,
+    CardView: VIEWS,
+    Hold: HOLDS,
+    QueuePosition: [POSITION],
+    Progress: [Progress(phase, HUGE, HUGE) for phase in Phase],
+    PictureError: [
+        PictureError(reason, LONG, max_bytes=HUGE, max_pixels=HUGE, pixels=HUGE) for reason in PictureReason
+    ],
+    SettingsError: [SettingsError(LONG, setting=LONG, low=-1e300, high=1e300)],
+    ExecutorLost: [error for error in render_errors() if isinstance(error, ExecutorLost)],
+    RenderError: render_errors(),
+    Iterable[str]: [list(VARIANTS)],
+    Sequence[str]: [list(VARIANTS)],
+    list[str]: [list(VARIANTS)],
+    dict[str, Variant]: [VARIANTS],
+    Mapping[str, Any]: FAILURES,
+    dict[str, Any]: FAILURES,
+    tuple[Note, ...]: [NOTES_OF_ALL_KINDS],
+    dict[JobState, int]: [dict.fromkeys(JobState, HUGE)],
+    list[dict[str, object]]: [[{f"{LONG}{key}": LONG for key in range(5)}] * 40],
+    list[tuple[Job, QueuePosition | None]]: [[(job(JobState.QUEUED), POSITION)] * 300],
+    list[Job]: [[job(JobState.QUEUED)] * 300],
+    Collection[tuple[int, int]]: [set()],
+}
+
+
+def longest(annotation: Any) -> list[Any]:
+    """Return the longest values of a type."""
+    if annotation in LONGEST:
+        return LONGEST[annotation]
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        return [value for part in typing.get_args(annotation) for value in longest(part)]
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return list(annotation)
+    raise AssertionError(f"add to LONGEST how long a text gets with {annotation}")
+
+
+def texts_of(value: Any) -> Iterator[str]:
+    """Yield what a person reads in one place, of whatever a function returned."""
+    if isinstance(value, str | Sentences):
+        yield str(value)
+    elif isinstance(value, list):
+        yield "\n".join(value)
+    elif isinstance(value, tuple):
+        title, lines = value
+        yield "\n".join([title, *lines])
+    else:
+        assert value is None
+
+
+def functions() -> dict[str, Callable[..., Any]]:
+    """Return every public function of the room that makes a text."""
+    found: dict[str, Callable[..., Any]] = {}
+    for module in pkgutil.iter_modules([str(Path(str(bot.texts.__file__)).parent)], "bot.texts."):
+        for name, function in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
+            own = function.__module__ == module.name and not name.startswith("_") and module.name != "bot.texts.limits"
+            if own and "float" not in str(inspect.signature(function).return_annotation):
+                found[f"{module.name.removeprefix('bot.texts.')}.{name}"] = function
+    return found
+
+
+CASES: dict[str, Callable[..., Any]] = functions()
+SMALLER = {"descriptions.describe_presence": PRESENCE_LETTERS}
+PARTS = {"descriptions.small_print", "status.draw_bar"}
+"""what only puts together what other functions here return, or takes numbers that its callers choose"""
+
+
+@pytest.mark.parametrize("name", sorted(CASES.keys() - PARTS))
+def test_no_text_exceeds_what_discord_takes(name: str) -> None:
+    function = CASES[name]
+    hints = typing.get_type_hints(function)
+    kinds = {parameter: longest(hints[parameter]) for parameter in inspect.signature(function).parameters}
+    most = SMALLER.get(name, MESSAGE_LETTERS)
+    for values in itertools.product(*kinds.values()):
+        for text in texts_of(function(**dict(zip(kinds, values, strict=True)))):
+            assert count_letters(text) <= most, text
+
+
+def test_the_rooms_functions_are_found_and_a_text_without_a_limit_would_be_seen() -> None:
+    assert len(CASES) > 40
+
+    def unlimited(variants: dict[str, Variant]) -> str:
+        return ", ".join(variants)
+
+    [value] = longest(typing.get_type_hints(unlimited)["variants"])
+    assert count_letters(unlimited(value)) > MESSAGE_LETTERS
+
+
+def test_a_text_is_cut_as_discord_counts_and_never_in_the_middle_of_a_letter() -> None:
+    assert shorten("short", 10) == "short"
+    assert shorten("a" * 11, 10) == "a" * 9 + "…"
+    for most in range(3, 12):
+        cut = shorten("🎞" * 50, most)
+        assert count_letters(cut) <= most
+        assert set(cut) <= {"🎞", "…"}
+
+
+def test_a_list_that_is_too_long_says_how_much_is_missing() -> None:
+    assert fit_parts(["one", "two"], 100, ", ") == "one, two"
+    assert fit_parts([f"variant-{number}" for number in range(29)], 60, ", ").endswith("… and 25 more")
+    names = [f"a-rather-long-name-of-a-variant-{number:03d}" for number in range(100)]
+    text = no_variant_text("nothing", names)
+    shown = [name for name in names if name in text]
+    assert f"and {100 - len(shown)} more" in text
