@@ -32,6 +32,7 @@ from bot.work.heartbeat import keep_heartbeat
 from bot.work.requests import Requests
 from bot.work.sweep import sweep_hourly
 from bot.work.switches import Switches
+from bot.work.turns import Intake
 from bot.work.worker import Worker
 from generator.backend.backend import Backend, ExecutorState
 from generator.backend.local_backend import LocalBackend
@@ -116,11 +117,13 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         backends = await _start_backends(config, parts, switches, stack)
         crew = Crew()
         cards = StatusCards(store, switches.gate, crew, now_ms=parts.now_ms, pace=parts.pace)
+        pictures = await stack.enter_async_context(parts.pictures(_picture_limits(config)))
         services = Services(
             config=config,
             store=store,
             spool=spool,
-            pictures=await stack.enter_async_context(parts.pictures(_picture_limits(config))),
+            pictures=pictures,
+            intake=Intake(decoders=pictures.at_once),
             switches=switches,
             cards=cards,
             crew=crew,

@@ -20,6 +20,7 @@ from bot.work.crew import Crew
 from bot.work.fitting import Shrink
 from bot.work.requests import Requests
 from bot.work.switches import Switches
+from bot.work.turns import Intake
 from generator.picture.intake import PictureChild
 
 
@@ -31,6 +32,7 @@ class Services:
     store: JobStore
     spool: Spool
     pictures: PictureChild
+    intake: Intake
     switches: Switches
     cards: StatusCards
     crew: Crew

@@ -22,13 +22,17 @@ MOST_COUNTED = 10_000
 """a longer queue is shown as this long, so that a look at one's position stays quick"""
 NO_LIMIT = 2**62
 
-# Everything that decides about a request, in one statement. The counts stop at their limits, so that a long queue
-# costs no more than a full one. The last value is where the new job starts in virtual time.
-_ADMIT_SQL = """
+# The counts stop at their limits, so that a long queue costs no more than a full one.
+_COUNTS_SQL = """
+      (select count(*) from (select 1 from job where user_id = :user and state = 'queued' limit :user_limit)),
+      (select count(*) from (select 1 from job where guild_id = :guild and state = 'queued' limit :guild_limit))
+"""
+
+# Everything that decides about a request, in one statement. The last value is where the new job starts in virtual time.
+_ADMIT_SQL = f"""
     select
       (select id from job where key = :key),
-      (select count(*) from (select 1 from job where user_id = :user and state = 'queued' limit :user_limit)),
-      (select count(*) from (select 1 from job where guild_id = :guild and state = 'queued' limit :guild_limit)),
+      {_COUNTS_SQL},
       max(
         (select value from meta where key = 'vtime'),
         coalesce((select served from lane where user_id = :user), 0),
@@ -65,23 +69,36 @@ AHEAD_SQL = """
 
 def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, Variant], now_ms: int) -> Job:
     """Insert a request, or find the job that its key already has. Raises QueueFull when a limit is reached."""
-    scopes = (("user", limits.queued_per_user), ("guild", limits.queued_per_guild))
     who: dict[str, Any] = {"key": new.key, "user": new.user_id, "guild": new.route.guild_id}
-    known, *counts, start = db.execute(
-        _ADMIT_SQL, who | {f"{scope}_limit": limit for scope, limit in scopes}
-    ).fetchone()
+    known, in_lane, in_guild, start = db.execute(_ADMIT_SQL, who | _limits(limits)).fetchone()
     if known is not None:
         [job] = select_jobs(db, "where id = :id", {"id": known})
         return job
-    for (scope, limit), count in zip(scopes, counts, strict=True):
-        if limit and count >= limit:
-            raise QueueFull(scope, limit)
+    _refuse_more(limits, in_lane + 1, in_guild + 1)
     kind_id, cost_ms = kind_for(db, new.settings, variants)
     tag = start + max(1, cost_ms * 100 // new.share)
     tags = {"start": start, "tag": tag, "kind": kind_id, "cost": cost_ms, "now": now_ms}
     [(job_id,)] = db.execute(_INSERT_SQL, who | tags | request_values(new)).fetchall()
     db.execute(_JOIN_LANE_SQL, (new.user_id, tag, job_id))
     return _queued_job(job_id, new)
+
+
+def require_place(db: Statements, user_id: int, guild_id: int | None, coming: int, limits: Limits) -> None:
+    """Raise QueueFull when `coming` more requests of a person would be too many for them, or one for their server."""
+    values = {"user": user_id, "guild": guild_id, **_limits(limits)}
+    in_lane, in_guild = db.execute(f"select {_COUNTS_SQL}", values).fetchone()
+    _refuse_more(limits, in_lane + coming, in_guild + 1)
+
+
+def _limits(limits: Limits) -> dict[str, int]:
+    return {"user_limit": limits.queued_per_user, "guild_limit": limits.queued_per_guild}
+
+
+def _refuse_more(limits: Limits, in_lane: int, in_guild: int) -> None:
+    scopes = (("user", limits.queued_per_user, in_lane), ("guild", limits.queued_per_guild, in_guild))
+    for scope, limit, count in scopes:
+        if limit and count > limit:
+            raise QueueFull(scope, limit)
 
 
 def _queued_job(job_id: int, new: NewJob) -> Job:

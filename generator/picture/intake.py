@@ -61,6 +61,8 @@ class PictureChild:
 
     def __init__(self, limits: PictureLimits | None = None, *, children: int = 2) -> None:
         self._limits = limits or PictureLimits()
+        self.at_once = children
+        """how many files are opened at the same time"""
         self._children = [_RestartingChild(self._limits) for _ in range(children)]
         self._free: asyncio.LifoQueue[_RestartingChild] = asyncio.LifoQueue()
         for child in self._children:
@@ -198,11 +200,13 @@ def _keep_libraries_quiet() -> BinaryIO:
 def _answer(request: dict[str, Any], limits: PictureLimits) -> tuple[str, dict[str, Any]]:
     """Do one request, and return the kind of the answer and its keys."""
     from generator.picture import image
+    from generator.picture.scans import refuse_endless_scans
     from generator.process.durable import written_aside
 
     shape, framing = Shape(request["shape"]), Framing(request["framing"])
     sizes = {kind: (width, height) for kind, (width, height) in request["sizes"].items()}
     try:
+        refuse_endless_scans(Path(request["source"]))
         framed = image.conditioning_image(Path(request["source"]), sizes, shape, framing, limits)
     except PictureError as error:
         return "refused", {"error": error.to_wire()}
