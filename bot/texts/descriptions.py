@@ -14,6 +14,7 @@ from generator.variants import BUILT_IN, Variant, is_demo
 ALT_TEXT = "A short clip made from a picture"
 MOST_LETTERS = 2000
 """what Discord takes in one message"""
+_LONGEST_CELL = 60
 DEMO_LABEL = "Demo model: tiny, soft frames that show how it works, not how good it gets."
 
 
@@ -70,10 +71,16 @@ def describe_recipe(settings: ClipSettings, *, source: str) -> str:
     wire = settings.to_json()
     order = ("variant", "frames", "motion_bucket", "noise_augmentation", "conditioning_fps", "playback_fps")
     keys = [*order, *(key for key in wire if key not in order)]
-    rows = [f"{key:20s} {'whole clip' if wire[key] is None else wire[key]}" for key in keys]
+    rows = [f"{key:20s} {'whole clip' if wire[key] is None else _cell(wire[key])}" for key in keys]
     return (
         f"Recipe of {source}\n```\n" + "\n".join(rows) + "\n```\nThe same seed gives the same clip on the same setup."
     )
+
+
+def _cell(value: object) -> str:
+    """Return a value that anybody may have written as one short line that cannot end the code block around it."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in str(value)[:_LONGEST_CELL])
+    return shown.replace("`", "'")
 
 
 def describe_variants(variants: dict[str, Variant], current: str) -> str:

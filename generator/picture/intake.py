@@ -1,12 +1,14 @@
-"""The picture child: strangers' pictures are decoded in a process of their own, under a memory and a time limit.
+"""The picture child: strangers' files are opened in a process of their own, under a memory and a time limit.
 
 The calling process imports no picture library. One JSON object a line crosses the pipe, with paths only:
 
 To the child (argument 1: the limits):  {"type": "prepare", "source": ..., "target": ..., "sizes": ..., ...}
+                                        {"type": "recipe", "source": ...}       read a clip's settings
 From the child:                         {"type": "ready"}                       first line
                                         {"type": "prepared", "prepared": {...}}
                                         {"type": "refused", "error": {...}}     the picture cannot be used
                                         {"type": "unwritable", "os_error": [...]}   the target cannot be written
+                                        {"type": "recipe", "settings": {...}}   null: the clip has none of ours
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from generator.clip import Framing, Shape
+from generator.clip import ClipSettings, Framing, Shape
 from generator.errors import PictureError, PictureReason
 from generator.memory import MIB
 from generator.picture.limits import PictureLimits
@@ -84,12 +86,22 @@ class PictureChild:
         """
         sizes = {kind: variant.size(kind) for kind in Shape if kind is not Shape.AUTO}
         request = {"source": source, "target": target, "sizes": sizes, "shape": shape, "framing": framing}
+        return _prepared(await self._ask("prepare", request))
+
+    async def read_settings(self, clip: Path) -> ClipSettings | None:
+        """Return the settings that a clip carries; None when it has none of ours.
+
+        Raises PictureError when the file takes too long or ends the child.
+        """
+        settings = (await self._ask("recipe", {"source": clip}))["settings"]
+        return None if settings is None else ClipSettings.from_json(settings)
+
+    async def _ask(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
         child = await self._free.get()
         try:
-            answer = await child.ask(request)
+            return await child.ask(kind, request)
         finally:
             self._free.put_nowait(child)
-        return _prepared(answer)
 
 
 class _RestartingChild:
@@ -99,7 +111,7 @@ class _RestartingChild:
         self._limits = limits
         self._child: Child | None = None
 
-    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def ask(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request and return the answer.
 
         Raises PictureError when the child does not answer in time, or dies although it was fresh.
@@ -107,7 +119,7 @@ class _RestartingChild:
         fresh = self._child is None or not self._child.is_running
         try:
             child = await self._running()
-            answer = await self._answer(child, request)
+            answer = await self._answer(child, kind, request)
         except BaseException:
             await self.stop()  # also when cancelled: the late answer must not reach the next picture
             raise
@@ -116,14 +128,16 @@ class _RestartingChild:
         end = await child.ended(_STATUS_SECONDS)
         await self.stop()
         if not fresh:
-            return await self.ask(request)  # it may have died while idle: only a fresh one's death is the picture's
+            return await self.ask(
+                kind, request
+            )  # it may have died while idle: only a fresh one's death is the picture's
         raise PictureError(PictureReason.CORRUPT, f"the decoder {end}", what="crash")
 
-    async def _answer(self, child: Child, request: dict[str, Any]) -> dict[str, Any] | None:
+    async def _answer(self, child: Child, kind: str, request: dict[str, Any]) -> dict[str, Any] | None:
         seconds = self._limits.seconds
         try:
             async with asyncio.timeout(seconds):
-                return await child.ask("prepare", **request)
+                return await child.ask(kind, **request)
         except TimeoutError:
             raise PictureError(
                 PictureReason.TOO_SLOW, f"not decoded in {seconds} s", what="time", seconds=seconds
@@ -199,6 +213,15 @@ def _keep_libraries_quiet() -> BinaryIO:
 
 def _answer(request: dict[str, Any], limits: PictureLimits) -> tuple[str, dict[str, Any]]:
     """Do one request, and return the kind of the answer and its keys."""
+    if request["type"] == "recipe":
+        from generator.video.recipe import read_settings
+
+        settings = read_settings(Path(request["source"]))
+        return "recipe", {"settings": settings and settings.to_json()}
+    return _prepare(request, limits)
+
+
+def _prepare(request: dict[str, Any], limits: PictureLimits) -> tuple[str, dict[str, Any]]:
     from generator.picture import image
     from generator.picture.scans import refuse_endless_scans
     from generator.process.durable import written_aside

@@ -18,13 +18,15 @@ import psutil
 import pytest
 from PIL import Image
 
-from generator.clip import Framing, Shape
+from generator.clip import ClipSettings, Format, Framing, Shape
 from generator.errors import PictureError, PictureReason, terminal_sentence
 from generator.memory import MIB
 from generator.picture.image import allow_formats, frame_picture
 from generator.picture.intake import PictureChild, Prepared
 from generator.picture.limits import PictureLimits
 from generator.variants import BUILT_IN
+from generator.video.recipe import make_recipe, write_recipe
+from tests.support.fakes import tiny_clip
 from tests.support.hostile_pictures import bombs, hostile_pictures
 from tests.support.local_backend import eventually
 from tests.support.scenes import blobs
@@ -217,6 +219,16 @@ async def test_a_target_that_cannot_be_written_is_not_the_pictures_fault(
     with pytest.raises(OSError, match="No space left"):
         await prepare(pictures, tmp_path / "p.png", tmp_path / "full.png")
     assert not (tmp_path / "full.png").exists()
+
+
+async def test_the_settings_of_a_clip_are_read_in_the_child(pictures: PictureChild, tmp_path: Path) -> None:
+    (clip := tmp_path / "c.mp4").write_bytes(tiny_clip())
+    assert await pictures.read_settings(clip) is None
+    write_recipe(clip, Format.MP4, make_recipe(ClipSettings(seed=7), DEMO))
+    assert await pictures.read_settings(clip) == ClipSettings(seed=7)
+    assert await pictures.read_settings(tmp_path / "missing.mp4") is None
+    await prepare(pictures, saved(tmp_path / "p.png"))
+    assert len(children()) == 1
 
 
 async def test_the_child_knows_no_secrets(
