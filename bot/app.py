@@ -39,10 +39,14 @@ from generator.backend.local_backend import LocalBackend
 from generator.memory import MIB
 from generator.picture.intake import PictureChild
 from generator.picture.limits import PictureLimits
+from generator.process.private import make_private, write_private_files
 from generator.protocol import ExecutorConfig
 from generator.video.shrink import shrink
 
 log = logging.getLogger(__name__)
+
+OUR_FILES = ("vivant*", "lock", "connected", "executor", "spool", "spool/*")
+"""what the bot keeps in its data folder"""
 
 
 class StartError(Exception):
@@ -97,6 +101,7 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
     token = config.token.get_secret_value()
     if not token:
         raise StartError("There is no token. Put it into config.toml or VIVANT_TOKEN; `python -m bot doctor` says how.")
+    write_private_files()
     async with build(config, parts) as bot:
         try:
             await bot.client.log_in(token)
@@ -108,6 +113,7 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
 @contextlib.asynccontextmanager
 async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
     """Build the bot, with its backends started, and close all of it afterwards. Raises StartError."""
+    await asyncio.to_thread(make_private, config.data_dir, OUR_FILES)
     async with AsyncExitStack() as stack:
         store = await _open_store(config, parts, stack)
         metrics = _open_metrics(config, store, stack)

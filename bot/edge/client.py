@@ -60,6 +60,7 @@ class VivantClient(ServiceClient):
         connector: aiohttp.BaseConnector | None,
         now_ms: Callable[[], int],
     ) -> None:
+        hide_tokens_in_logs()
         super().__init__(
             services,
             connector or aiohttp.TCPConnector(limit_per_host=CONNECTIONS, keepalive_timeout=KEEP_CONNECTION_SECONDS),
@@ -95,7 +96,6 @@ class VivantClient(ServiceClient):
 
     async def setup_hook(self) -> None:
         """Register the buttons, and the commands if those that Discord has are not the ones of this version."""
-        hide_tokens_in_logs()
         self.add_dynamic_items(JobButton)
         await self._sync_changed_commands()
 

@@ -33,6 +33,23 @@ async def test_a_second_bot_on_the_same_data_is_refused_with_a_sentence(tmp_path
         assert b"Traceback" not in said
 
 
+async def test_a_running_bots_data_is_open_to_nobody_else(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "spool").mkdir(parents=True, mode=0o755)
+    async with opened(data) as store:  # as an earlier version wrote it
+        picture = (await store.jobs.enqueue(new_job())).picture
+    (data / "spool" / picture).touch(0o644)
+    before = os.umask(0o022)  # the usual one, whatever this machine's is
+    try:
+        async with Sandbox() as sandbox, running_bot(sandbox, data):
+            await asyncio.wait_for(sandbox.gateway.online.wait(), 30)
+            modes = {path: path.stat().st_mode & 0o777 for path in (data, *data.rglob("*"))}
+    finally:
+        os.umask(before)
+    assert {"vivant.db", "vivant.db-wal", "lock", picture} <= {path.name for path in modes}
+    assert {path: oct(mode) for path, mode in modes.items() if mode & 0o077} == {}
+
+
 async def test_a_loop_that_ends_by_itself_ends_the_bot(tmp_path: Path) -> None:
     async with Sandbox() as sandbox:
         environment = {"VIVANT_CONFIG": os.devnull, "VIVANT_DATA_DIR": str(tmp_path)}
