@@ -2,7 +2,9 @@
 
 The calling process imports no picture library. One JSON object a line crosses the pipe, with paths only:
 
-To the child (argument 1: the limits):  {"type": "prepare", "source": ..., "target": ..., "sizes": ..., ...}
+The arguments are the limits, and the folders of the sources and of the targets; no others are open to the child.
+
+To the child:                           {"type": "prepare", "source": ..., "target": ..., "sizes": ..., ...}
                                         {"type": "recipe", "source": ...}       read a clip's settings
 From the child:                         {"type": "ready"}                       first line
                                         {"type": "prepared", "prepared": {...}}
@@ -30,6 +32,7 @@ from generator.errors import PictureError, PictureReason
 from generator.memory import MIB
 from generator.picture.limits import PictureLimits
 from generator.process.child import Child
+from generator.process.confine import Confinement, confine
 from generator.protocol import Note, from_line, to_line
 from generator.variants import Variant
 
@@ -110,15 +113,17 @@ class _RestartingChild:
     def __init__(self, limits: PictureLimits) -> None:
         self._limits = limits
         self._child: Child | None = None
+        self._folders: tuple[list[str], list[str]] = ([], [])
 
     async def ask(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request and return the answer.
 
         Raises PictureError when the child does not answer in time, or dies although it was fresh.
         """
-        fresh = self._child is None or not self._child.is_running
+        folders = _folders(request)
+        fresh = self._child is None or not self._child.is_running or self._folders != folders
         try:
-            child = await self._running()
+            child = await self._running(folders)
             answer = await self._answer(child, kind, request)
         except BaseException:
             await self.stop()  # also when cancelled: the late answer must not reach the next picture
@@ -143,11 +148,12 @@ class _RestartingChild:
                 PictureReason.TOO_SLOW, f"not decoded in {seconds} s", what="time", seconds=seconds
             ) from None
 
-    async def _running(self) -> Child:
-        if self._child is not None and self._child.is_running:
+    async def _running(self, folders: tuple[list[str], list[str]]) -> Child:
+        if self._child is not None and self._child.is_running and self._folders == folders:
             return self._child
         await self.stop()
-        command = (*_COMMAND, json.dumps(dataclasses.asdict(self._limits)))
+        self._folders = folders
+        command = (*_COMMAND, json.dumps(dataclasses.asdict(self._limits)), *map(json.dumps, folders))
         self._child = child = await Child.spawn(command, _LEAN_MALLOC, lambda: "picture child:")
         async with asyncio.timeout(_START_SECONDS):
             if await child.receive() is None:
@@ -161,6 +167,13 @@ class _RestartingChild:
         # The system may have given the number of one that died while idle to another process and its group.
         if child is not None and child.is_running:
             await child.kill()
+
+
+def _folders(request: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the folders that a request reads from, a link's own one too, and those that it writes to."""
+    source = request["source"].absolute()
+    targets = [request["target"].absolute()] if "target" in request else []
+    return [str(path.parent) for path in (source, source.resolve())], [str(path.parent) for path in targets]
 
 
 def _prepared(answer: dict[str, Any]) -> Prepared:
@@ -178,14 +191,14 @@ def _prepared(answer: dict[str, Any]) -> Prepared:
 # -- the child's side
 
 
-def _serve(limits: PictureLimits) -> None:
+def _serve(limits: PictureLimits, sources: list[str], targets: list[str]) -> None:
     """Be the child: answer one line for each line until end of file."""
     import resource
 
+    confine(Confinement(readable=tuple(map(Path, sources)), writable=tuple(map(Path, targets))))
     from generator.picture import image
 
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     image.allow_formats(max_pixels=limits.max_pixels)
     answers = _keep_libraries_quiet()
     answers.write(to_line("ready"))
@@ -250,4 +263,4 @@ def _prepare(request: dict[str, Any], limits: PictureLimits) -> tuple[str, dict[
 
 
 if __name__ == "__main__":
-    _serve(PictureLimits(**json.loads(sys.argv[1])))
+    _serve(PictureLimits(**json.loads(sys.argv[1])), *map(json.loads, sys.argv[2:]))

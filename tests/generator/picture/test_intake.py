@@ -231,15 +231,6 @@ async def test_the_settings_of_a_clip_are_read_in_the_child(pictures: PictureChi
     assert len(children()) == 1
 
 
-async def test_the_child_knows_no_secrets(
-    pictures: PictureChild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VIVANT_TOKEN", "secret")
-    await prepare(pictures, saved(tmp_path / "p.png"))
-    (child,) = children()
-    assert "VIVANT_TOKEN" not in child.environ()
-
-
 def test_the_calling_process_loads_no_picture_library() -> None:
     script = (
         "import sys, generator.picture.intake; "
