@@ -19,6 +19,8 @@ import aiohttp
 
 from bot.config import Config
 from generator.memory import GIB, MIB
+from generator.process.confine import describe
+from generator.process.environment import model_environment
 from generator.variants import Variant
 
 API = "https://discord.com/api/v10"
@@ -63,6 +65,7 @@ async def examine(config: Config) -> list[Check]:
         check_torch,
         check_weights,
         check_disk,
+        check_confinement,
     ]
     found = await asyncio.gather(*(check(config) for check in checks))
     return [item for group in found for item in group]
@@ -257,9 +260,24 @@ async def check_disk(config: Config) -> list[Check]:
     return [Check("Data folder", Status.OK, seen)]
 
 
+async def check_confinement(_config: Config) -> list[Check]:
+    """Try from inside a child that opens strangers' files what it can reach on this machine."""
+    name = "Confined children"
+    code, text = await _output(sys.executable, "-m", "generator.process.confine")
+    if code != 0:
+        remedy = "Report it, with this line: strangers' pictures are opened with fewer walls around them."
+        return [Check(name, Status.WARNING, f"not tried: {text.strip()[-200:]}", remedy)]
+    holds, missing = describe(json.loads(text.strip().splitlines()[-1]))
+    seen = f"holds: {', '.join(holds) or 'nothing'}"
+    if not missing:
+        return [Check(name, Status.OK, seen)]
+    remedy = "What opens strangers' files is best shut in by Linux 6.12 or newer with Landlock and seccomp turned on."
+    return [Check(name, Status.WARNING, f"{seen}; missing: {', '.join(missing)}", remedy)]
+
+
 async def _output(*command: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *command, env=model_environment(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     output, _ = await process.communicate()
     return process.returncode or 0, output.decode(errors="replace")

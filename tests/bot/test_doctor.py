@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 
 from bot.config import Config
-from bot.doctor import Check, Status, check_disk, check_ffmpeg, check_token, check_torch, check_weights, invite_link
+from bot.doctor import (
+    Check,
+    Status,
+    check_confinement,
+    check_disk,
+    check_ffmpeg,
+    check_token,
+    check_torch,
+    check_weights,
+    invite_link,
+)
 
 
 def only(checks: list[Check]) -> Check:
@@ -55,6 +65,31 @@ async def test_an_ffmpeg_without_h264_is_a_problem(tmp_path: Path, monkeypatch: 
     check = only(await check_ffmpeg(config()))
     assert check.status is Status.PROBLEM
     assert "IMAGEIO_FFMPEG_EXE" in check.remedy
+
+
+async def test_it_tells_which_walls_stand_around_strangers_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = only(await check_confinement(config()))
+    assert "memory hidden" in check.seen
+    assert (check.status is Status.OK) is ("missing" not in check.seen)
+    # an interpreter whose libraries cannot be loaded, as the negative control
+    (tmp_path / "ctypes.py").write_text("raise ImportError('no libffi')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    broken = only(await check_confinement(config()))
+    assert broken.status is Status.WARNING
+    assert "no libffi" in broken.seen
+
+
+async def test_no_program_that_it_starts_gets_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (fake := tmp_path / "ffmpeg").write_text(f"#!/bin/sh\nenv > {tmp_path}/seen\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(fake))
+    monkeypatch.setenv("VIVANT_TOKEN", "secret")
+    await check_ffmpeg(config())
+    seen = (tmp_path / "seen").read_text()
+    assert "PATH=" in seen
+    assert "secret" not in seen
 
 
 async def test_torch_is_looked_at_in_a_child() -> None:

@@ -116,9 +116,10 @@ def test_what_a_confined_child_attempts_is_refused(what: str, facts: dict[str, o
         "Path(facts['folder'], 'new').write_text('x'); Path(facts['folder'], 'new').rename(Path(facts['folder'], 'b'))",
         "thread = threading.Thread(target=print, args=('',)); thread.start(); thread.join()",
         "import numpy, PIL.Image, pillow_heif; numpy.zeros((50, 50)) @ numpy.zeros((50, 50))",
-        "os.open(facts['folder'], os.O_RDONLY); os.kill if 0 else None",
+        "os.fsync(os.open(facts['folder'], os.O_RDONLY))",
+        "confine(Confinement(readable=(Path(facts['folder']),)))",
     ],
-    ids=["its own folder", "threads", "its libraries", "its folder itself"],
+    ids=["its own folder", "threads", "its libraries", "its folder itself", "where a measure is refused"],
 )
 def test_what_a_confined_child_needs_goes_on(attempt: str, facts: dict[str, object]) -> None:
     assert run(attempt, facts, confined=True).endswith("done")
