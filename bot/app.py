@@ -39,8 +39,7 @@ from generator.backend.local_backend import LocalBackend
 from generator.memory import MIB
 from generator.picture.intake import PictureChild
 from generator.picture.limits import PictureLimits
-from generator.process.confine import hide_memory
-from generator.process.private import make_private, write_private_files
+from generator.process.private import make_private
 from generator.protocol import ExecutorConfig
 from generator.video.shrink import shrink
 
@@ -102,8 +101,6 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
     token = config.token.get_secret_value()
     if not token:
         raise StartError("There is no token. Put it into config.toml or VIVANT_TOKEN; `python -m bot doctor` says how.")
-    write_private_files()
-    hide_memory()  # the token is in it
     async with build(config, parts) as bot:
         try:
             await bot.client.log_in(token)

@@ -41,9 +41,9 @@ _START_SECONDS = 60.0
 _STATUS_SECONDS = 1.0
 """how long a child that has closed its pipe may take to end"""
 _COMMAND = (sys.executable, "-m", "generator.picture.intake")
-_LEAN_MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(MIB)}
+_LEAN = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(MIB), "OPENBLAS_NUM_THREADS": "1"}
 """a malloc that keeps little address space: one arena, as each costs 64 MiB; large blocks always mapped, so that they
-leave no holes when they are freed"""
+leave no holes when they are freed; and no thread for each core, which might be more than the child may have"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +154,7 @@ class _RestartingChild:
         await self.stop()
         self._folders = folders
         command = (*_COMMAND, json.dumps(dataclasses.asdict(self._limits)), *map(json.dumps, folders))
-        self._child = child = await Child.spawn(command, _LEAN_MALLOC, lambda: "picture child:")
+        self._child = child = await Child.spawn(command, _LEAN, lambda: "picture child:")
         async with asyncio.timeout(_START_SECONDS):
             if await child.receive() is None:
                 end = await child.ended(_STATUS_SECONDS)

@@ -29,7 +29,11 @@ def refuse_endless_scans(path: Path) -> None:
     with path.open("rb") as file:
         if file.read(3) != b"\xff\xd8\xff":
             return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        try:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError:
+            return  # a file as large as the child's memory: its decoding has limits too
+        with data:
             scans, pixels = count_scans(data, MOST_SCANS + 1)
     most = max(ALWAYS_SCANS, min(MOST_SCANS, MOST_SCANNED // max(1, pixels)))
     if scans > most:

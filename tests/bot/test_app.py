@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import socket
 import subprocess
@@ -48,6 +49,26 @@ async def test_a_running_bots_data_is_open_to_nobody_else(tmp_path: Path) -> Non
         os.umask(before)
     assert {"vivant.db", "vivant.db-wal", "lock", picture} <= {path.name for path in modes}
     assert {path: oct(mode) for path, mode in modes.items() if mode & 0o077} == {}
+
+
+STARTED = """
+import ctypes, os, resource, sys
+import bot.app, bot.__main__
+async def report(config):
+    core, _ = resource.getrlimit(resource.RLIMIT_CORE)
+    print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), core == 0, oct(os.umask(0)))
+bot.app.run_bot = report
+bot.__main__.app(["run"])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux's measure")
+def test_the_bot_hides_its_memory_from_other_processes_of_its_account(tmp_path: Path) -> None:
+    environment = os.environ | {"VIVANT_CONFIG": os.devnull, "VIVANT_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", STARTED]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["0", "True", "0o77"]
+    assert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) == 1, "the negative control: this process"
 
 
 async def test_a_loop_that_ends_by_itself_ends_the_bot(tmp_path: Path) -> None:
