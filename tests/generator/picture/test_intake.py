@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import shutil
 import subprocess
@@ -27,7 +28,7 @@ from generator.picture.limits import PictureLimits
 from generator.variants import BUILT_IN
 from generator.video.recipe import make_recipe, write_recipe
 from tests.support.fakes import tiny_clip
-from tests.support.hostile_pictures import bombs, hostile_pictures
+from tests.support.hostile_pictures import bombs, hostile_pictures, many_scans
 from tests.support.local_backend import eventually
 from tests.support.scenes import blobs
 
@@ -152,6 +153,16 @@ async def test_a_picture_that_takes_too_much_memory_is_refused_and_the_next_one_
         await prepare(pictures, fine)
     async with PictureChild(PictureLimits(memory_bytes=2048 * MIB), children=1) as pictures:
         await prepare(pictures, large)  # the negative control
+
+
+async def test_endless_scans_are_refused_before_they_are_decoded(pictures: PictureChild, tmp_path: Path) -> None:
+    data = io.BytesIO()
+    blobs(640, 480).save(data, "JPEG", progressive=True)
+    (source := tmp_path / "p.jpg").write_bytes(many_scans(data.getvalue(), 2000))
+    error = await refusal(pictures, source)
+    assert (error.reason, error.data["what"]) == (PictureReason.TOO_SLOW, "scans")
+    source.write_bytes(many_scans(data.getvalue(), 50))
+    await prepare(pictures, source)  # the negative control
 
 
 async def test_a_child_killed_while_idle_costs_nobody_a_picture(pictures: PictureChild, tmp_path: Path) -> None:

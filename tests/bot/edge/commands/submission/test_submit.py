@@ -9,11 +9,12 @@ import pytest
 from bot.queue.job import Job, NewJob
 from bot.sandbox.faults import Refuse
 from bot.sandbox.rules.uploads import Upload
-from bot.sandbox.world.standard import BEN, LOBBY
+from bot.sandbox.world.standard import ADA, BEN, LOBBY, PICTURES
 from bot.texts.explanations import explain_picture
 from generator.errors import PictureError, PictureReason
 from generator.picture.intake import PictureChild, Prepared
-from tests.support.edge import Start, hanging, picture, until, words
+from tests.support.edge import Start, buttons, hanging, picture, until, words
+from tests.support.fakes import Act, FakeBackend
 
 
 async def test_where_the_bot_is_no_member_a_long_queue_is_refused(start: Start) -> None:
@@ -87,6 +88,21 @@ async def test_more_steps_than_the_operator_allows_are_refused(start: Start) -> 
     async with start(config={"generator": {"variant": "demo", "max_steps": 30}}) as edge:
         refused = await edge.animate(steps=31)
         assert "`steps`" in await edge.answer(refused)
+
+
+async def test_another_clip_that_finds_no_place_is_refused_at_once_and_privately_too(start: Start) -> None:
+    backend = FakeBackend(script=[Act(steps=1)], usual=Act(steps=1, hangs=True))
+    async with start(backend=backend, config={"queue": {"max_queued_per_user": 1}}) as edge:
+        await edge.animate()
+        again = buttons((await edge.clip())["components"])["Again"]
+        await edge.queued()
+        await until(lambda: len(backend.requests) == 2, "the second job runs")
+        await edge.queued()
+        pressed = await edge.world.press(ADA, PICTURES, edge.clips()[0]["id"], again)
+        assert "most for one person" in await edge.answer(pressed)
+        assert pressed.ephemeral
+        taken = await edge.world.press(BEN, PICTURES, edge.clips()[0]["id"], again)
+        assert not (await taken.acknowledged()).ephemeral, "the negative control: Ben has a place"
 
 
 class Stumbling(PictureChild):
