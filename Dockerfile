@@ -11,7 +11,7 @@ COPY bot bot
 COPY generator generator
 RUN pip install --no-deps --no-build-isolation . \
     && useradd --system --uid 10001 --home-dir /data vivant \
-    && install -d -o vivant /data
+    && install -d -o vivant -m 0700 /data
 
 USER vivant
 VOLUME /data

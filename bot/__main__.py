@@ -54,10 +54,17 @@ def every(version: VersionOption = False) -> None:
 def run(config: ConfigOption = None) -> None:
     """Run the bot."""
     from bot.app import StartError, run_bot
+    from bot.edge.redact import hide_tokens_in_logs, log_what_nobody_caught
     from bot.queue.database import StoreError
+    from generator.process.confine import hide_memory
+    from generator.process.private import write_private_files
 
+    hide_memory()  # the token will be in it
+    write_private_files()
     settings = _load(config)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    hide_tokens_in_logs()
+    log_what_nobody_caught()
     try:
         asyncio.run(run_bot(settings))
     except StartError as error:

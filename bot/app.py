@@ -36,6 +36,7 @@ from bot.work.requests import Requests
 from bot.work.supervise import damage_in, keep_going
 from bot.work.sweep import sweep_hourly
 from bot.work.switches import Switches
+from bot.work.turns import Intake
 from bot.work.worker import Worker
 from generator.backend.backend import Backend, ExecutorState
 from generator.backend.gpus import choose_gpus
@@ -44,10 +45,14 @@ from generator.errors import SettingsError
 from generator.memory import MIB
 from generator.picture.intake import PictureChild
 from generator.picture.limits import PictureLimits
+from generator.process.private import make_private
 from generator.protocol import ExecutorConfig
 from generator.video.shrink import shrink
 
 log = logging.getLogger(__name__)
+
+OUR_FILES = ("vivant*", "lock", "mark", "connected", "executor", "spool", "spool/*")
+"""what the bot keeps in its data folder"""
 
 
 TOKEN_REFUSED = (
@@ -128,6 +133,7 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
 @contextlib.asynccontextmanager
 async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
     """Build the bot, with its backends started, and close all of it afterwards. Raises StartError."""
+    await asyncio.to_thread(make_private, config.data_dir, OUR_FILES)
     async with AsyncExitStack() as stack:
         store = await _open_store(config, parts, stack)
         metrics = _open_metrics(config, store, stack)
@@ -137,11 +143,13 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         backends = await _start_backends(config, parts, switches, stack)
         crew = Crew()
         cards = StatusCards(store, switches.gate, crew, now_ms=parts.now_ms, pace=parts.pace)
+        pictures = await stack.enter_async_context(parts.pictures(_picture_limits(config)))
         services = Services(
             config=config,
             store=store,
             spool=spool,
-            pictures=await stack.enter_async_context(parts.pictures(_picture_limits(config))),
+            pictures=pictures,
+            intake=Intake(decoders=pictures.at_once),
             switches=switches,
             cards=cards,
             crew=crew,

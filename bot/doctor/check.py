@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from generator.process.environment import model_environment
+
 
 class Status(StrEnum):
     """How a check went."""
@@ -52,14 +54,17 @@ class Ended:
 
 
 async def run_program(*command: str, seconds: float = 60.0, environment: Mapping[str, str] | None = None) -> Ended:
-    """Run a program to its end, or end it after some seconds. Never raises for what the program does."""
+    """Run a program to its end, or end it after some seconds. Never raises for what the program does.
+
+    Without an `environment` it gets what an executor gets: no program that is tried needs the bot's token.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=None if environment is None else dict(environment),
+            env=model_environment() if environment is None else dict(environment),
             start_new_session=True,
         )
     except (OSError, ValueError) as error:  # not there, not executable, a script without its first line

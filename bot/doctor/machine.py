@@ -17,10 +17,11 @@ import tempfile
 from pathlib import Path
 
 from bot.config import Config
-from bot.doctor.check import Check, Status
+from bot.doctor.check import Check, Status, ask_module
 from bot.queue.database import chown_advice, unusable_files
 from bot.work.heartbeat import is_healthy
 from generator.memory import GIB, MIB
+from generator.process.confine import describe
 
 MOUNTS = Path("/proc/mounts")
 SHARES = {"cifs", "smb3", "smbfs", "9p", "nfs", "nfs4", "drvfs", "vboxsf", "afs", "ceph", "glusterfs", "lustre"}
@@ -119,3 +120,18 @@ async def check_port(config: Config) -> list[Check]:
         remedy = "Set metrics_port to a free one, or to 0 for no metrics."
         return [Check("Metrics", Status.PROBLEM, f"port {port} cannot be used ({error.strerror})", remedy)]
     return [Check("Metrics", Status.OK, f"port {port} is free")]
+
+
+async def check_confinement(_config: Config) -> list[Check]:
+    """Try from inside a child that opens strangers' files what it can reach on this machine."""
+    name = "Confined children"
+    answer = await ask_module("generator.process.confine")
+    if isinstance(answer, str):
+        remedy = "Report it, with this line: strangers' pictures are opened with fewer walls around them."
+        return [Check(name, Status.WARNING, f"not tried: {answer[-200:]}", remedy)]
+    holds, missing = describe(answer)
+    seen = f"holds: {', '.join(holds) or 'nothing'}"
+    if not missing:
+        return [Check(name, Status.OK, seen)]
+    remedy = "What opens strangers' files is best shut in by Linux 6.12 or newer with Landlock and seccomp turned on."
+    return [Check(name, Status.WARNING, f"{seen}; missing: {', '.join(missing)}", remedy)]

@@ -20,6 +20,7 @@ from generator.backend.gpus import VISIBLE, choose_gpus, device_order
 from generator.clip import Framing, Shape
 from generator.errors import SettingsError
 from generator.picture.intake import PictureChild
+from generator.process.environment import model_environment
 
 NO_FFMPEG = "pip install imageio-ffmpeg, or install ffmpeg and set IMAGEIO_FFMPEG_EXE to its path."
 NO_TORCH = "pip install torch: see https://pytorch.org/get-started/locally/"
@@ -55,7 +56,7 @@ async def check_ffmpeg(_config: Config) -> list[Check]:
 async def check_torch(config: Config) -> list[Check]:
     """See in a child process which torch there is, which GPUs it sees, and whether each of them computes."""
     settings = config.generator
-    environment = dict(os.environ)
+    environment = model_environment()
     try:
         chosen = choose_gpus(settings.gpus, os.environ)
     except SettingsError as error:

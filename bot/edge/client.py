@@ -76,6 +76,7 @@ class VivantClient(ServiceClient):
         now_ms: Callable[[], int],
         pause: Pause = asyncio.sleep,
     ) -> None:
+        hide_tokens_in_logs()
         self.invalid_requests = InvalidRequests()
         super().__init__(
             services,
@@ -116,7 +117,6 @@ class VivantClient(ServiceClient):
 
     async def setup_hook(self) -> None:
         """Register the buttons, and the commands if those that Discord has are not the ones of this version."""
-        hide_tokens_in_logs()
         self.add_dynamic_items(JobButton)
         await look_up_answered(self, self.services.store, self._now_ms())
         await self._sync_changed_commands()

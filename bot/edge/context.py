@@ -19,6 +19,7 @@ from bot.queue.store import JobStore
 from bot.work.crew import Crew
 from bot.work.requests import Requests
 from bot.work.switches import Switches
+from bot.work.turns import Intake
 from bot.work.uplink.fitting import Shrink
 from generator.picture.intake import PictureChild
 
@@ -34,6 +35,7 @@ class Services:
     store: JobStore
     spool: Spool
     pictures: PictureChild
+    intake: Intake
     switches: Switches
     cards: StatusCards
     crew: Crew

@@ -25,13 +25,17 @@ NO_LIMIT = 2**62
 DEBT_KEPT_MS = 24 * 3_600_000
 """after a day without a full queue nobody is ahead by a time that matters"""
 
-# Everything that decides about a request, in one statement. The counts stop at their limits, so that a long queue
-# costs no more than a full one. The last value is where the new job starts in virtual time.
-_ADMIT_SQL = """
+# The counts stop at their limits, so that a long queue costs no more than a full one.
+_COUNTS_SQL = """
+      (select count(*) from (select 1 from job where user_id = :user and state = 'queued' limit :user_limit)),
+      (select count(*) from (select 1 from job where guild_id = :guild and state = 'queued' limit :guild_limit))
+"""
+
+# Everything that decides about a request, in one statement. The last value is where the new job starts in virtual time.
+_ADMIT_SQL = f"""
     select
       (select id from job where key = :key),
-      (select count(*) from (select 1 from job where user_id = :user and state = 'queued' limit :user_limit)),
-      (select count(*) from (select 1 from job where guild_id = :guild and state = 'queued' limit :guild_limit)),
+      {_COUNTS_SQL},
       max(
         (select value from meta where key = 'vtime'),
         coalesce((select served from lane where user_id = :user), 0),
@@ -69,16 +73,13 @@ AHEAD_SQL = """
 
 def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, Variant], now_ms: int) -> Job:
     """Insert a request, or find the job that its key already has. Raises QueueFull, PictureReleased."""
-    scopes = (("user", limits.queued_per_user), ("guild", limits.queued_per_guild))
     who: dict[str, Any] = {"key": new.key, "user": new.user_id, "guild": new.route.guild_id}
-    most = {f"{scope}_limit": limit for scope, limit in scopes}
-    known, *counts, start = db.execute(_ADMIT_SQL, who | most | {"debt": _debt(db, new.user_id)}).fetchone()
+    values = who | _limits(limits) | {"debt": _debt(db, new.user_id)}
+    known, in_lane, in_guild, start = db.execute(_ADMIT_SQL, values).fetchone()
     if known is not None:
-        [row] = db.execute(f"select {JOB_COLUMNS} from job where id = ?", (known,)).fetchall()
-        return job_from(row)
-    for (scope, limit), count in zip(scopes, counts, strict=True):
-        if limit and count >= limit:
-            raise QueueFull(scope, limit)
+        [job] = select_jobs(db, "where id = :id", {"id": known})
+        return job
+    _refuse_more(limits, in_lane + 1, in_guild + 1)
     if new.of_job is not None and not _holds_picture(db, new.of_job, new.picture):
         raise PictureReleased(f"job {new.of_job} has let go of {new.picture}")
     kind_id, cost_ms = kind_for(db, new.settings, variants)
@@ -92,6 +93,24 @@ def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, 
 def _holds_picture(db: Statements, job_id: int, picture: str) -> bool:
     """Tell whether a job's row still keeps the picture, so that nothing deletes its file before this transaction."""
     return bool(db.execute("select 1 from job where id = ? and picture = ?", (job_id, picture)).fetchall())
+
+
+def require_place(db: Statements, user_id: int, guild_id: int | None, coming: int, limits: Limits) -> None:
+    """Raise QueueFull when `coming` more requests of a person would be too many for them, or one for their server."""
+    values = {"user": user_id, "guild": guild_id, **_limits(limits)}
+    in_lane, in_guild = db.execute(f"select {_COUNTS_SQL}", values).fetchone()
+    _refuse_more(limits, in_lane + coming, in_guild + 1)
+
+
+def _limits(limits: Limits) -> dict[str, int]:
+    return {"user_limit": limits.queued_per_user, "guild_limit": limits.queued_per_guild}
+
+
+def _refuse_more(limits: Limits, in_lane: int, in_guild: int) -> None:
+    scopes = (("user", limits.queued_per_user, in_lane), ("guild", limits.queued_per_guild, in_guild))
+    for scope, limit, count in scopes:
+        if limit and count > limit:
+            raise QueueFull(scope, limit)
 
 
 def _queued_job(job_id: int, new: NewJob) -> Job:

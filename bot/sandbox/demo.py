@@ -22,6 +22,7 @@ from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox, SandboxUnavailable
 from bot.sandbox.world.events import Subscription
 from bot.sandbox.world.standard import ADA, OLGA, PICTURES, VIVANT
+from generator.process.environment import child_environment
 from generator.process.lifeline import die_with_parent
 
 STOP_SECONDS = 15.0
@@ -186,6 +187,7 @@ async def _require_playable(clip: Path) -> None:
 
     ffmpeg = await asyncio.create_subprocess_exec(
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-xerror", "-i", str(clip), "-f", "null", "-"),
+        env=child_environment(),
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -13,6 +13,7 @@ from generator.memory import GIB
 from generator.variants import BUILT_IN, Variant, is_demo
 
 ALT_TEXT = "A short clip made from a picture"
+_LONGEST_CELL = 60
 DEMO_LABEL = "Demo model: tiny, soft frames that show how it works, not how good it gets."
 
 
@@ -69,13 +70,18 @@ def describe_recipe(settings: ClipSettings, *, source: str) -> str:
     wire = settings.to_json()
     order = ("variant", "frames", "motion_bucket", "noise_augmentation", "conditioning_fps", "playback_fps")
     keys = [*order, *(key for key in wire if key not in order)]
-    values = ["whole clip" if wire[key] is None else shorten(str(wire[key]), NAME_LETTERS) for key in keys]
-    rows = [f"{key:20s} {value}" for key, value in zip(keys, values, strict=True)]
+    rows = [f"{key:20s} {'whole clip' if wire[key] is None else _cell(wire[key])}" for key in keys]
     return (
         f"Recipe of {shorten(source, NAME_LETTERS)}\n```\n"
         + "\n".join(rows)
         + "\n```\nThe same seed gives the same clip on the same setup."
     )
+
+
+def _cell(value: object) -> str:
+    """Return a value that anybody may have written as one short line that cannot end the code block around it."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in str(value)[:_LONGEST_CELL])
+    return shown.replace("`", "'")
 
 
 def describe_variants(variants: dict[str, Variant], current: str) -> str:

@@ -22,6 +22,7 @@ from generator.backend.losses import check_version, lost_because, lost_by
 from generator.backend.stalls import Deadline, StallAlarm, StallLimits, restart_delay
 from generator.errors import ExecutorLost
 from generator.process.child import Child
+from generator.process.environment import model_environment
 from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, Rendered, RenderRequest
 
 log = logging.getLogger(__name__)
@@ -174,7 +175,7 @@ class LocalBackend:
             self._must_end.set_result(lost)
 
     def _environment(self) -> dict[str, str]:
-        env = {"PYTHONUNBUFFERED": "1"}
+        env = {**model_environment(), "PYTHONUNBUFFERED": "1"}
         if self._gpu is not None:
             env[VISIBLE] = self._gpu
             if order := device_order(os.environ):

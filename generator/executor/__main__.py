@@ -14,6 +14,7 @@ from collections.abc import Callable
 from generator.executor.device import Device
 from generator.executor.events import EventWriter
 from generator.executor.loop import Executor
+from generator.process.confine import hide_memory
 from generator.process.lifeline import die_with_parent, guard_group, lower_priority, take_stdout
 from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, config_from_wire, from_line
 
@@ -30,6 +31,7 @@ def main(make_device: Callable[[ExecutorConfig], Device] = _torch_device, *, pul
     `pulse_seconds` is the time between two reports of a long load.
     """
     guard_group()
+    hide_memory()  # its environment has the hub's token
     lower_priority()
     events = EventWriter(take_stdout())
     first = sys.stdin.buffer.readline()

@@ -1,12 +1,16 @@
-"""The picture child: strangers' pictures are decoded in a process of their own, under a memory and a time limit.
+"""The picture child: strangers' files are opened in a process of their own, under a memory and a time limit.
 
 The calling process imports no picture library. One JSON object a line crosses the pipe, with paths only:
 
-To the child (argument 1: the limits):  {"type": "prepare", "source": ..., "target": ..., "sizes": ..., ...}
+The arguments are the limits, and the folders of the sources and of the targets; no others are open to the child.
+
+To the child:                           {"type": "prepare", "source": ..., "target": ..., "sizes": ..., ...}
+                                        {"type": "recipe", "source": ...}       read a clip's settings
 From the child:                         {"type": "ready"}                       first line
                                         {"type": "prepared", "prepared": {...}}
                                         {"type": "refused", "error": {...}}     the picture cannot be used
                                         {"type": "unwritable", "os_error": [...]}   the target cannot be written
+                                        {"type": "recipe", "settings": {...}}   null: the clip has none of ours
 """
 
 from __future__ import annotations
@@ -23,11 +27,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from generator.clip import Framing, Shape
+from generator.clip import ClipSettings, Framing, Shape
 from generator.errors import PictureError, PictureReason
 from generator.memory import MIB
 from generator.picture.limits import PictureLimits
 from generator.process.child import Child
+from generator.process.confine import Confinement, confine
 from generator.protocol import Note, from_line, to_line
 from generator.variants import Variant
 
@@ -36,9 +41,9 @@ _START_SECONDS = 60.0
 _STATUS_SECONDS = 1.0
 """how long a child that has closed its pipe may take to end"""
 _COMMAND = (sys.executable, "-m", "generator.picture.intake")
-_LEAN_MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(MIB)}
+_LEAN = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(MIB), "OPENBLAS_NUM_THREADS": "1"}
 """a malloc that keeps little address space: one arena, as each costs 64 MiB; large blocks always mapped, so that they
-leave no holes when they are freed"""
+leave no holes when they are freed; and no thread for each core, which might be more than the child may have"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,8 @@ class PictureChild:
 
     def __init__(self, limits: PictureLimits | None = None, *, children: int = 2) -> None:
         self._limits = limits or PictureLimits()
+        self.at_once = children
+        """how many files are opened at the same time"""
         self._children = [_RestartingChild(self._limits) for _ in range(children)]
         self._free: asyncio.LifoQueue[_RestartingChild] = asyncio.LifoQueue()
         for child in self._children:
@@ -82,12 +89,22 @@ class PictureChild:
         """
         sizes = {kind: variant.size(kind) for kind in Shape if kind is not Shape.AUTO}
         request = {"source": source, "target": target, "sizes": sizes, "shape": shape, "framing": framing}
+        return _prepared(await self._ask("prepare", request))
+
+    async def read_settings(self, clip: Path) -> ClipSettings | None:
+        """Return the settings that a clip carries; None when it has none of ours.
+
+        Raises PictureError when the file takes too long or ends the child.
+        """
+        settings = (await self._ask("recipe", {"source": clip}))["settings"]
+        return None if settings is None else ClipSettings.from_json(settings)
+
+    async def _ask(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
         child = await self._free.get()
         try:
-            answer = await child.ask(request)
+            return await child.ask(kind, request)
         finally:
             self._free.put_nowait(child)
-        return _prepared(answer)
 
 
 class _RestartingChild:
@@ -96,16 +113,18 @@ class _RestartingChild:
     def __init__(self, limits: PictureLimits) -> None:
         self._limits = limits
         self._child: Child | None = None
+        self._folders: tuple[list[str], list[str]] = ([], [])
 
-    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def ask(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request and return the answer.
 
         Raises PictureError when the child does not answer in time, or dies although it was fresh.
         """
-        fresh = self._child is None or not self._child.is_running
+        folders = _folders(request)
+        fresh = self._child is None or not self._child.is_running or self._folders != folders
         try:
-            child = await self._running()
-            answer = await self._answer(child, request)
+            child = await self._running(folders)
+            answer = await self._answer(child, kind, request)
         except BaseException:
             await self.stop()  # also when cancelled: the late answer must not reach the next picture
             raise
@@ -114,25 +133,28 @@ class _RestartingChild:
         end = await child.ended(_STATUS_SECONDS)
         await self.stop()
         if not fresh:
-            return await self.ask(request)  # it may have died while idle: only a fresh one's death is the picture's
+            return await self.ask(
+                kind, request
+            )  # it may have died while idle: only a fresh one's death is the picture's
         raise PictureError(PictureReason.CORRUPT, f"the decoder {end}", what="crash")
 
-    async def _answer(self, child: Child, request: dict[str, Any]) -> dict[str, Any] | None:
+    async def _answer(self, child: Child, kind: str, request: dict[str, Any]) -> dict[str, Any] | None:
         seconds = self._limits.seconds
         try:
             async with asyncio.timeout(seconds):
-                return await child.ask("prepare", **request)
+                return await child.ask(kind, **request)
         except TimeoutError:
             raise PictureError(
                 PictureReason.TOO_SLOW, f"not decoded in {seconds} s", what="time", seconds=seconds
             ) from None
 
-    async def _running(self) -> Child:
-        if self._child is not None and self._child.is_running:
+    async def _running(self, folders: tuple[list[str], list[str]]) -> Child:
+        if self._child is not None and self._child.is_running and self._folders == folders:
             return self._child
         await self.stop()
-        command = (*_COMMAND, json.dumps(dataclasses.asdict(self._limits)))
-        self._child = child = await Child.spawn(command, _LEAN_MALLOC, lambda: "picture child:")
+        self._folders = folders
+        command = (*_COMMAND, json.dumps(dataclasses.asdict(self._limits)), *map(json.dumps, folders))
+        self._child = child = await Child.spawn(command, _LEAN, lambda: "picture child:")
         async with asyncio.timeout(_START_SECONDS):
             if await child.receive() is None:
                 end = await child.ended(_STATUS_SECONDS)
@@ -145,6 +167,13 @@ class _RestartingChild:
         # The system may have given the number of one that died while idle to another process and its group.
         if child is not None and child.is_running:
             await child.kill()
+
+
+def _folders(request: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the folders that a request reads from, a link's own one too, and those that it writes to."""
+    source = request["source"].absolute()
+    targets = [request["target"].absolute()] if "target" in request else []
+    return [str(path.parent) for path in (source, source.resolve())], [str(path.parent) for path in targets]
 
 
 def _prepared(answer: dict[str, Any]) -> Prepared:
@@ -162,14 +191,14 @@ def _prepared(answer: dict[str, Any]) -> Prepared:
 # -- the child's side
 
 
-def _serve(limits: PictureLimits) -> None:
+def _serve(limits: PictureLimits, sources: list[str], targets: list[str]) -> None:
     """Be the child: answer one line for each line until end of file."""
     import resource
 
+    confine(Confinement(readable=tuple(map(Path, sources)), writable=tuple(map(Path, targets))))
     from generator.picture import image
 
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     image.allow_formats(max_pixels=limits.max_pixels)
     answers = _keep_libraries_quiet()
     answers.write(to_line("ready"))
@@ -197,12 +226,23 @@ def _keep_libraries_quiet() -> BinaryIO:
 
 def _answer(request: dict[str, Any], limits: PictureLimits) -> tuple[str, dict[str, Any]]:
     """Do one request, and return the kind of the answer and its keys."""
+    if request["type"] == "recipe":
+        from generator.video.recipe import read_settings
+
+        settings = read_settings(Path(request["source"]))
+        return "recipe", {"settings": settings and settings.to_json()}
+    return _prepare(request, limits)
+
+
+def _prepare(request: dict[str, Any], limits: PictureLimits) -> tuple[str, dict[str, Any]]:
     from generator.picture import image
+    from generator.picture.scans import refuse_endless_scans
     from generator.process.durable import written_aside
 
     shape, framing = Shape(request["shape"]), Framing(request["framing"])
     sizes = {kind: (width, height) for kind, (width, height) in request["sizes"].items()}
     try:
+        refuse_endless_scans(Path(request["source"]))
         framed = image.conditioning_image(Path(request["source"]), sizes, shape, framing, limits)
     except PictureError as error:
         return "refused", {"error": error.to_wire()}
@@ -223,4 +263,4 @@ def _answer(request: dict[str, Any], limits: PictureLimits) -> tuple[str, dict[s
 
 
 if __name__ == "__main__":
-    _serve(PictureLimits(**json.loads(sys.argv[1])))
+    _serve(PictureLimits(**json.loads(sys.argv[1])), *map(json.loads, sys.argv[2:]))

@@ -1,1 +1,1 @@
-"""Child processes and files: how a child starts and ends, and files that appear complete or not at all."""
+"""Child processes and files: how a child starts and ends, files that appear complete or not at all and are private."""

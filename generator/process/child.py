@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from generator.memory import MIB
+from generator.process.environment import child_environment
 from generator.protocol import from_line, to_line
 
 log = logging.getLogger(__name__)
 
 _LINE_LIMIT = MIB
 """bytes; also the most of a log line that is kept"""
-_OWN_SETTINGS = "VIVANT_"
-"""how the bot's own environment variables begin; Discord's token is one"""
 _LEVELS = {
     "DEBUG": logging.DEBUG,
     "WARNING": logging.WARNING,
@@ -65,12 +64,17 @@ class Child:
     async def spawn(cls, command: Sequence[str], env: Mapping[str, str], about: Callable[[], str]) -> Child:
         """Start `command`. Raises OSError when it cannot be started.
 
-        It gets this process's environment without the bot's own settings, and `env`. `about` names what it works on;
-        each line of its log begins with that.
+        It gets what every child gets of this process's environment, and `env`. `about` names what it works on; each
+        line of its log begins with that.
         """
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_SETTINGS)}
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={**inherited, **env}, limit=_LINE_LIMIT, process_group=0
+            *command,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            env={**child_environment(), **env},
+            limit=_LINE_LIMIT,
+            process_group=0,
         )
         return cls(process, about)
 

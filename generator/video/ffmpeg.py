@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from generator.errors import DiskFull, EncodingFailed
+from generator.process.environment import child_environment
 
 Frame = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 """uint8, height x width x 3, RGB"""
@@ -51,7 +52,11 @@ class FramePipe:
         command = [find_ffmpeg(), *_QUIET, *raw_input(size, fps), *arguments, "-y", str(path)]
         try:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._errors
+                command,
+                env=child_environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
             )
         except FileNotFoundError as error:
             self._errors.close()
@@ -130,7 +135,8 @@ def through_ffmpeg(input_arguments: Sequence[str], frames: Iterable[Frame], argu
     """Run ffmpeg with the frames on stdin and return all of its stdout. Raises DiskFull or EncodingFailed."""
     command = [find_ffmpeg(), *_QUIET, *input_arguments, *arguments, "pipe:1"]
     try:
-        done = subprocess.run(command, input=b"".join(frame.tobytes() for frame in frames), capture_output=True)
+        raw = b"".join(frame.tobytes() for frame in frames)
+        done = subprocess.run(command, env=child_environment(), input=raw, capture_output=True)
     except FileNotFoundError as error:
         raise _missing(error) from error
     _check(done.returncode, done.stderr.decode(errors="replace"))

@@ -16,12 +16,18 @@ from typing import Any, BinaryIO
 from xml.sax.saxutils import quoteattr
 
 from generator.clip import ClipSettings, Format
+from generator.errors import SettingsError
 from generator.variants import Variant
 
 AI_GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's digital source type for media that a model has made"""
 
 _MAX_PACKET = 256 * 1024
+_MOST_BOXES = 10_000
+"""that are looked at in a file; our longest clips have about 2,400, one for each frame of a WebP"""
+_LONGEST_NAME = 100
+_ALSO: dict[type, type] = {float: int, type(None): int}
+"""what a setting may be besides the type of its default"""
 _MP4_XMP = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
 """the uuid box that Adobe's XMP specification (part 3) gives to MP4"""
 _GIF_XMP = b"XMP DataXMP"
@@ -74,6 +80,22 @@ def read_recipe(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return None
+
+
+def read_settings(path: Path) -> ClipSettings | None:
+    """Return the settings in a stranger's clip, each of its own type; None when it has none that could be ours."""
+    recipe = read_recipe(path)
+    try:
+        settings = ClipSettings.from_json(recipe["settings"]) if recipe else None
+    except (SettingsError, LookupError, TypeError, ValueError, AttributeError):
+        return None
+    return settings if settings and _is_plain(settings) else None
+
+
+def _is_plain(settings: ClipSettings) -> bool:
+    usual, found = ClipSettings().to_json(), settings.to_json()
+    typed = all(type(found[name]) in (type(value), _ALSO.get(type(value))) for name, value in usual.items())
+    return typed and len(settings.variant) <= _LONGEST_NAME and settings.variant.isprintable()
 
 
 def _packet(recipe: dict[str, Any]) -> bytes:
@@ -134,7 +156,9 @@ def _packets(file: BinaryIO) -> Iterator[bytes]:
 
 def _mp4_packets(file: BinaryIO, size: int) -> Iterator[bytes]:
     at = 0
-    while at + 8 <= size:
+    for _ in range(_MOST_BOXES):
+        if at + 8 > size:
+            return
         file.seek(at)
         header = file.read(24)
         length = int.from_bytes(header[:4], "big")
@@ -149,7 +173,9 @@ def _mp4_packets(file: BinaryIO, size: int) -> Iterator[bytes]:
 
 def _webp_packets(file: BinaryIO, size: int) -> Iterator[bytes]:
     at = 12
-    while at + 8 <= size:
+    for _ in range(_MOST_BOXES):
+        if at + 8 > size:
+            return
         file.seek(at)
         header = file.read(8)
         length = int.from_bytes(header[4:], "little")

@@ -7,15 +7,19 @@ Tested in tests/generator/video/test_encode.py.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from generator.clip import Format
 from generator.errors import RenderCrashed, RenderError
+from generator.memory import GIB
 from generator.process.child import Child
+from generator.process.confine import Confinement, confine
 from generator.protocol import from_line, to_line
 from generator.video.clip_file import EncodedClip
 
@@ -58,8 +62,30 @@ def _serve() -> None:
 
     answers = take_stdout()
     request = from_line(sys.stdin.buffer.readline())
+    _shut_in(Path(request["source"]), Path(request["target"]))
     die_with_parent(int(request["parent"]))
     answers.write(_answer(request))
+
+
+def _shut_in(source: Path, target: Path) -> None:
+    """Leave this process its two folders and ffmpeg. Without an ffmpeg the request itself will fail."""
+    folder = target.absolute().parent
+    tempfile.tempdir = str(folder)  # no other folder takes files
+    ffmpeg: list[Path] = []
+    with contextlib.suppress(ImportError, RuntimeError):
+        import imageio_ffmpeg  # not through `ffmpeg.py`: that starts numpy's threads, and this needs to be alone
+
+        ffmpeg = [Path(imageio_ffmpeg.get_ffmpeg_exe())]
+    confine(
+        Confinement(
+            readable=(source.absolute().parent,),
+            writable=(folder,),
+            programs=(*ffmpeg, *(path.resolve() for path in ffmpeg)),
+            file_bytes=GIB,
+            descriptors=256,
+            tasks=1024,
+        )
+    )
 
 
 if __name__ == "__main__":

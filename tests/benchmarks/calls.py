@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("bot/", "generator/")
 LEFT_OUT = "bot/sandbox/"
 _OPTIMIZED = 1  # inspect.CO_OPTIMIZED: a function's code, not that of a module or a class body
-_FOLDER = "TRIP_FOLDER"
+_FOLDER = "PYTHONTRIPFOLDER"  # children get what begins like this
 _CHILD = "from tests.benchmarks import calls\ncalls.Recorder.from_environment().start()\n"
 
 

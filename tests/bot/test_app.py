@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import socket
 import sqlite3
@@ -46,6 +47,43 @@ async def test_a_second_bot_on_the_same_data_is_refused_with_a_sentence(tmp_path
         assert second.returncode == 78
         assert b"another" in said.lower()
         assert b"Traceback" not in said
+
+
+async def test_a_running_bots_data_is_open_to_nobody_else(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "spool").mkdir(parents=True, mode=0o755)
+    async with opened(data) as store:  # as an earlier version wrote it
+        picture = (await store.jobs.enqueue(new_job())).picture
+    (data / "spool" / picture).touch(0o644)
+    before = os.umask(0o022)  # the usual one, whatever this machine's is
+    try:
+        async with Sandbox() as sandbox, running_bot(sandbox, data):
+            await asyncio.wait_for(sandbox.gateway.online.wait(), 30)
+            modes = {path: path.stat().st_mode & 0o777 for path in (data, *data.rglob("*"))}
+    finally:
+        os.umask(before)
+    assert {"vivant.db", "vivant.db-wal", "lock", picture} <= {path.name for path in modes}
+    assert {path: oct(mode) for path, mode in modes.items() if mode & 0o077} == {}
+
+
+STARTED = """
+import ctypes, os, resource, sys
+import bot.app, bot.__main__
+async def report(config):
+    core, _ = resource.getrlimit(resource.RLIMIT_CORE)
+    print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), core == 0, oct(os.umask(0)))
+bot.app.run_bot = report
+bot.__main__.app(["run"])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux's measure")
+def test_the_bot_hides_its_memory_from_other_processes_of_its_account(tmp_path: Path) -> None:
+    environment = os.environ | {"VIVANT_CONFIG": os.devnull, "VIVANT_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", STARTED]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["0", "True", "0o77"]
+    assert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) == 1, "the negative control: this process"
 
 
 async def test_a_loop_that_ends_by_itself_ends_the_bot(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ It starts in a tenth of a second, so that most fault tests need no torch.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import signal
 import subprocess
@@ -56,7 +57,8 @@ class FakeDevice:
 
     def facts(self) -> dict[str, Any]:
         gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
-        return {"name": "Fake", "vram_gib": 24.0, "variant": self._variant, "pid": os.getpid(), "gpu": gpu}
+        process = {"environment": sorted(os.environ), "dumpable": ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)}
+        return {"name": "Fake", "vram_gib": 24.0, "variant": self._variant, "pid": os.getpid(), "gpu": gpu, **process}
 
     def free_bytes(self) -> int | None:
         return int(self._options.free_gib * GIB)

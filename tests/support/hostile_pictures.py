@@ -143,7 +143,7 @@ def bombs() -> list[bytes]:
         _png(90, 60, 8, (b"iCCP", b"a\0\0" + zeros)),
         _png(90, 60, 8, (b"tEXt", b"a\0" + b"b" * 500_000)),
         _saved(black, "JPEG", {"quality": 5, "progressive": True}),
-        _many_scans(_saved(Image.new("L", (4000, 4000)), "JPEG", {"quality": 5, "progressive": True}), 400),
+        many_scans(_saved(Image.new("L", (4000, 4000)), "JPEG", {"quality": 5, "progressive": True}), 400),
         _saved(black, "GIF", {}),
         _nested_gif(4_000),
         _saved(Image.new("1", (20_000, 5_000)), "TIFF", {"compression": "group4"}),
@@ -152,6 +152,11 @@ def bombs() -> list[bytes]:
         _saved(Image.new("RGB", (12_000, 5_000)), "WEBP", {"lossless": True, "method": 0}),
         _saved(Image.new("RGB", (5_000, 5_000)), "AVIF", {"speed": 10, "quality": 1}),
     ]
+
+
+def slow_png() -> bytes:
+    """Build an acceptable picture of 25 million pixels, a few kilobytes that take some tenths of a second."""
+    return _png(5_000, 5_000, 8)
 
 
 def _png(width: int, height: int, depth: int, *chunks: tuple[bytes, bytes]) -> bytes:
@@ -163,8 +168,8 @@ def _png(width: int, height: int, depth: int, *chunks: tuple[bytes, bytes]) -> b
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
-def _many_scans(jpeg: bytes, times: int) -> bytes:
-    """Repeat the last scan: each one walks over the whole picture again."""
+def many_scans(jpeg: bytes, times: int) -> bytes:
+    """Have the last scan of a JPEG `times` times: each one walks over the whole picture again."""
     start, end = jpeg.rfind(b"\xff\xda"), jpeg.rfind(b"\xff\xd9")
     return jpeg[:start] + jpeg[start:end] * times + jpeg[end:]
 

@@ -15,9 +15,7 @@ from bot.edge.commands.submission.permissions import usable_everywhere
 from bot.edge.context import Interaction
 from bot.texts.descriptions import describe_recipe
 from bot.texts.replies import no_job_text, no_recipe_text, not_fetched_text, which_recipe_text
-from generator.clip import ClipSettings
 from generator.errors import GeneratorError
-from generator.video.recipe import read_recipe
 
 
 @app_commands.command(name="recipe", description="How a clip was made: every setting and its seed")
@@ -49,16 +47,19 @@ async def describe_job_recipe(interaction: Interaction, job_id: int) -> str:
 
 
 async def _read_clip(interaction: Interaction, clip: discord.Attachment) -> str:
-    services = interaction.client.services
+    services, person = interaction.client.services, interaction.user.id
+    if clip.size > LARGEST_POST:
+        return no_recipe_text()  # no clip of ours is as large
     path = services.spool.incoming_path(f"{interaction.id}-recipe")
     try:
-        await download(interaction.client.downloads, clip.url, path, LARGEST_POST, proxy=services.config.proxy)
-        found = await asyncio.to_thread(read_recipe, path)
-        settings = ClipSettings.from_json(found["settings"]) if found else None
+        async with services.intake.picture(person):
+            await download(interaction.client.downloads, clip.url, path, LARGEST_POST, proxy=services.config.proxy)
+            async with services.intake.decoding(person):
+                settings = await services.pictures.read_settings(path)
     except (aiohttp.ClientError, TimeoutError):
         return not_fetched_text()
-    except (GeneratorError, KeyError, TypeError, ValueError, OSError):
-        settings = None  # too large to be one of ours, or not a recipe of ours
+    except (GeneratorError, OSError):
+        settings = None  # too large to be one of ours, or it ended the child
     finally:
         await asyncio.to_thread(path.unlink, missing_ok=True)
     return no_recipe_text() if settings is None else describe_recipe(settings, source="this clip")

@@ -22,6 +22,7 @@ from huggingface_hub import constants, try_to_load_from_cache
 from generator.errors import WeightsUnavailable
 from generator.model.checkpoint.layout import MODULES, is_complete, single_file_way, unavailable
 from generator.model.checkpoint.troubles import Wanted, bad_endpoint, is_local_file, stalled
+from generator.process.environment import model_environment
 from generator.protocol import Phase, Progress
 from generator.variants import Variant
 
@@ -176,7 +177,7 @@ def _environment(with_xet: bool) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1" if constants.HF_HUB_OFFLINE else "0",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     }
-    return os.environ | settings | ({} if with_xet else {"HF_HUB_DISABLE_XET": "1"})
+    return model_environment() | settings | ({} if with_xet else {"HF_HUB_DISABLE_XET": "1"})
 
 
 def _bytes_in_cache(source: str) -> int:

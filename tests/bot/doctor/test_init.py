@@ -210,3 +210,14 @@ def test_a_token_that_cannot_be_one_ends_the_start_with_78() -> None:
     command = [sys.executable, "-m", "bot", "run"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 78 and "Traceback" not in done.stderr and "no token has" in done.stderr
+
+
+async def test_no_program_that_it_starts_gets_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (fake := tmp_path / "ffmpeg").write_text(f"#!/bin/sh\nenv > {tmp_path}/seen\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(fake))
+    monkeypatch.setenv("VIVANT_TOKEN", "secret")
+    await check_ffmpeg(config())
+    seen = (tmp_path / "seen").read_text()
+    assert "PATH=" in seen
+    assert "secret" not in seen

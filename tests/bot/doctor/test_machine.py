@@ -17,7 +17,7 @@ import pytest
 from bot.app import StartError, run_bot
 from bot.config import Config
 from bot.doctor.check import Check, Status
-from bot.doctor.machine import check_disk, check_port, kind_of_disk, missing_for_sqlite
+from bot.doctor.machine import check_confinement, check_disk, check_port, kind_of_disk, missing_for_sqlite
 
 MOUNTS = r"""
 /dev/sda1 / ext4 rw 0 0
@@ -174,3 +174,17 @@ async def test_a_busy_metrics_port_is_seen_before_a_start(tmp_path: Path) -> Non
     (check,) = await check_port(settings)
     assert check.status is Status.OK
     assert await check_port(config(metrics_port=0)) == []
+
+
+async def test_it_tells_which_walls_stand_around_strangers_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [check] = await check_confinement(Config())
+    assert "memory hidden" in check.seen
+    assert (check.status is Status.OK) is ("missing" not in check.seen)
+    # an interpreter whose libraries cannot be loaded, as the negative control
+    (tmp_path / "ctypes.py").write_text("raise ImportError('no libffi')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    [broken] = await check_confinement(Config())
+    assert broken.status is Status.WARNING
+    assert "no libffi" in broken.seen

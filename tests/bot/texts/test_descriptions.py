@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.queue.job import JobState
 from bot.texts.descriptions import describe_recipe, describe_settings, describe_status
 from bot.work.gate import Hold, HoldCause
@@ -19,6 +21,19 @@ def test_a_recipe_lists_every_setting() -> None:
     text = describe_recipe(ClipSettings(seed=4242), source="job 1")
     assert all(key in text for key in ClipSettings().to_json())
     assert "4242" in text
+
+
+@pytest.mark.parametrize("value", ["```", "a\nb", "x" * 5000, "\u2028", "a\u202eb", "```\n" * 50], ids=repr)
+def test_no_value_of_a_recipe_ends_its_code_block_or_its_line(value: str) -> None:
+    text = describe_recipe(ClipSettings(variant=value), source="this clip")
+    assert text.count("```") == 2
+    assert len(text.splitlines()) == len(describe_recipe(ClipSettings(), source="this clip").splitlines())
+    assert len(text) <= 2000
+
+
+def test_an_ordinary_value_of_a_recipe_is_shown_as_it_is() -> None:
+    name = "für Ölbilder 日本 v1.5"
+    assert name in describe_recipe(ClipSettings(variant=name), source="this clip")
 
 
 def test_a_status_fits_a_message() -> None:

@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from generator.backend.backend import ExecutorState
@@ -196,14 +195,22 @@ async def test_close_ends_a_child_that_has_only_just_been_started(loops: int) ->
     await asyncio.wait_for(backend.close(), 5)
 
 
-async def test_the_child_does_not_see_the_bots_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VIVANT_TOKEN", "secret")
+async def test_the_child_sees_what_the_model_needs_and_no_other_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VIVANT_TOKEN", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("HF_TOKEN", "needed for gated weights")
     async with running() as backend:
         await asyncio.wait_for(backend.ready.wait(), 20)
-        names = psutil.Process(backend.describe()["pid"]).environ().keys()
-    assert "VIVANT_TOKEN" not in names
-    assert "HF_TOKEN" in names
+        environment = backend.describe()["environment"]
+    assert {"VIVANT_TOKEN", "AWS_SECRET_ACCESS_KEY"}.isdisjoint(environment)
+    assert {"HF_TOKEN", "PATH"} <= set(environment)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux's measure")
+async def test_the_child_hides_its_memory_with_the_hubs_token_in_it() -> None:
+    async with running() as backend:
+        await asyncio.wait_for(backend.ready.wait(), 20)
+        assert backend.describe()["dumpable"] == 0
 
 
 async def test_close_is_quick_also_with_a_stubborn_child(tmp_path: Path) -> None:

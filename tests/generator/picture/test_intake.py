@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import shutil
 import subprocess
@@ -18,14 +19,16 @@ import psutil
 import pytest
 from PIL import Image
 
-from generator.clip import Framing, Shape
+from generator.clip import ClipSettings, Format, Framing, Shape
 from generator.errors import PictureError, PictureReason, terminal_sentence
 from generator.memory import MIB
 from generator.picture.image import allow_formats, frame_picture
 from generator.picture.intake import PictureChild, Prepared
 from generator.picture.limits import PictureLimits
 from generator.variants import BUILT_IN
-from tests.support.hostile_pictures import bombs, hostile_pictures
+from generator.video.recipe import make_recipe, write_recipe
+from tests.support.fakes import tiny_clip
+from tests.support.hostile_pictures import bombs, hostile_pictures, many_scans
 from tests.support.local_backend import eventually
 from tests.support.scenes import blobs
 
@@ -152,6 +155,16 @@ async def test_a_picture_that_takes_too_much_memory_is_refused_and_the_next_one_
         await prepare(pictures, large)  # the negative control
 
 
+async def test_endless_scans_are_refused_before_they_are_decoded(pictures: PictureChild, tmp_path: Path) -> None:
+    data = io.BytesIO()
+    blobs(640, 480).save(data, "JPEG", progressive=True)
+    (source := tmp_path / "p.jpg").write_bytes(many_scans(data.getvalue(), 2000))
+    error = await refusal(pictures, source)
+    assert (error.reason, error.data["what"]) == (PictureReason.TOO_SLOW, "scans")
+    source.write_bytes(many_scans(data.getvalue(), 50))
+    await prepare(pictures, source)  # the negative control
+
+
 async def test_a_child_killed_while_idle_costs_nobody_a_picture(pictures: PictureChild, tmp_path: Path) -> None:
     source = saved(tmp_path / "p.png")
     await prepare(pictures, source)
@@ -219,13 +232,14 @@ async def test_a_target_that_cannot_be_written_is_not_the_pictures_fault(
     assert not (tmp_path / "full.png").exists()
 
 
-async def test_the_child_knows_no_secrets(
-    pictures: PictureChild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VIVANT_TOKEN", "secret")
+async def test_the_settings_of_a_clip_are_read_in_the_child(pictures: PictureChild, tmp_path: Path) -> None:
+    (clip := tmp_path / "c.mp4").write_bytes(tiny_clip())
+    assert await pictures.read_settings(clip) is None
+    write_recipe(clip, Format.MP4, make_recipe(ClipSettings(seed=7), DEMO))
+    assert await pictures.read_settings(clip) == ClipSettings(seed=7)
+    assert await pictures.read_settings(tmp_path / "missing.mp4") is None
     await prepare(pictures, saved(tmp_path / "p.png"))
-    (child,) = children()
-    assert "VIVANT_TOKEN" not in child.environ()
+    assert len(children()) == 1
 
 
 def test_the_calling_process_loads_no_picture_library() -> None:

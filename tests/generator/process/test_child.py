@@ -98,15 +98,17 @@ async def test_its_log_becomes_ours_and_the_last_lines_are_kept(caplog: pytest.L
     assert (await child.ended(0.0)).last_words.endswith("a plain line; without a newline")
 
 
-async def test_it_gets_our_environment_without_the_bots_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VIVANT_TOKEN", "secret")
-    monkeypatch.setenv("HF_TOKEN", "needed for gated weights")
+async def test_it_gets_of_our_environment_what_every_child_needs_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = ("VIVANT_TOKEN", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY", "A_SECRET_OF_TOMORROW")
+    for name in secrets:
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
     script = "import json, os; print(json.dumps({'type': 'environment', **os.environ}))"
     async with running(script, {"ONE_MORE": "1"}) as child:
         seen = await child.receive()
     assert seen is not None
-    assert "VIVANT_TOKEN" not in seen
-    assert (seen["HF_TOKEN"], seen["ONE_MORE"]) == ("needed for gated weights", "1")
+    assert (seen["PYTHONHASHSEED"], seen["ONE_MORE"], seen["PATH"]) == ("7", "1", os.environ["PATH"])
+    assert "secret" not in seen.values()
 
 
 async def test_a_stop_asks_first() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from generator.variants import BUILT_IN, Variant
 from generator.video.clip_file import ClipFormat
 from generator.video.encode import ClipWriter
 from generator.video.ffmpeg import find_ffmpeg
-from generator.video.recipe import AI_GENERATED, make_recipe, read_recipe, write_recipe
+from generator.video.recipe import AI_GENERATED, make_recipe, read_recipe, read_settings, write_recipe
 from tests.support.inspect_clip import boxes, inspect_clip
 from tests.support.scenes import pan
 
@@ -124,3 +125,49 @@ def test_damaged_clips_give_a_recipe_or_none_but_never_an_error(bare: Path, tmp_
         path.write_bytes(data)
         found = read_recipe(path)
         assert found is None or isinstance(found, dict)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("variant", value) for value in ("a\nb", "x" * 200, 7, None, ["svd"], "\u202eb")),
+        *(("seed", value) for value in ("1", True, 1.5, None, [1], 10**30, float("nan"))),
+        *(("smooth", value) for value in ("```", 1, None)),
+        *(("min_guidance", value) for value in ("2", True, None)),
+        *(("decode_chunk", value) for value in ("2", True, 2.0)),
+        *(("format", value) for value in ("exe", 1, None, ["mp4"])),
+    ],
+    ids=repr,
+)
+def test_a_setting_that_we_would_not_have_written_makes_it_no_recipe_of_ours(
+    bare: Path, tmp_path: Path, name: str, value: object
+) -> None:
+    wire = ClipSettings(seed=5).to_json()
+    path = with_recipe(bare, tmp_path / bare.name, {"settings": {**wire, "of a newer version": "```"}})
+    assert read_settings(path) == ClipSettings(seed=5)
+    assert read_settings(with_recipe(bare, path, {"settings": {**wire, name: value}})) is None
+
+
+@pytest.mark.parametrize("settings", [None, [], "text", 7, [["seed", 1]]], ids=repr)
+def test_settings_that_are_no_object_are_none_of_ours(bare: Path, tmp_path: Path, settings: object) -> None:
+    assert read_settings(with_recipe(bare, tmp_path / bare.name, {"settings": settings})) is None
+
+
+@pytest.mark.parametrize(
+    ("head", "box"),
+    [
+        (b"\0\0\0\x14ftypisom\0\0\0\0isom", b"\0\0\0\x08free"),
+        (b"RIFF\0\0\0\0WEBP", b"EXIF\0\0\0\0"),
+    ],
+    ids=["mp4", "webp"],
+)
+def test_a_file_of_millions_of_boxes_is_given_up_at_once(tmp_path: Path, head: bytes, box: bytes) -> None:
+    """With its negative control: as many boxes as a long clip has do not hide a recipe."""
+    path, format = tmp_path / "c", Format.MP4 if b"ftyp" in head else Format.WEBP
+    path.write_bytes(head + box * 3_000_000)
+    began = time.process_time()
+    assert read_recipe(path) is None
+    assert time.process_time() - began < 0.5
+    path.write_bytes(head + box * 3_000)
+    write_recipe(path, format, RECIPE)
+    assert read_recipe(path) is not None

@@ -1,7 +1,7 @@
 """How a request becomes a job: refuse early, acknowledge, download, frame, enqueue, show the card.
 
-What can be refused from memory is refused before the acknowledgement, privately. What needs the disk or the network
-comes after it: by then the answer is public, so it is taken back and the refusal follows privately.
+What can be refused from memory or with one look at the queue is refused before the acknowledgement, privately. What
+needs the picture comes after it: by then the answer is public, so it is taken back and the refusal follows privately.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ from generator.variants import Variant
 
 log = logging.getLogger(__name__)
 
+_PLACE_SECONDS = 1.0
+"""of the three within which Discord wants the acknowledgement; the queue asks again before it accepts"""
+
 
 class Refused(Exception):
     """The request cannot be taken; `text` is what the person is told."""
@@ -62,19 +65,22 @@ async def submit(
     """
     services = interaction.client.services
     variant = services.switches.variant
-    try:
-        if refusal := _refuse_early(interaction) or _refuse_picture(services, source):
-            raise Refused(refusal)
-        settings = _resolve(services.config, variant, options)
-    except Refused as refused:
-        await answer(interaction, refused.text)
-        return
-    message_id = await acknowledge(interaction, private=False)
-    if message_id is None:
-        return
     new = None
     try:
-        new = await _take_picture(interaction, source, variant, settings)
+        # No longer counted as coming when it is enqueued: there it counts itself, and it must not count twice.
+        with services.intake.coming(interaction.user.id) as coming:
+            try:
+                if refusal := _refuse_early(interaction) or _refuse_picture(services, source):
+                    raise Refused(refusal)
+                settings = _resolve(services.config, variant, options)
+                await _refuse_full(interaction, coming)
+            except Refused as refused:
+                await answer(interaction, refused.text)
+                return
+            message_id = await acknowledge(interaction, private=False)
+            if message_id is None:
+                return
+            new = await _take_picture(interaction, source, variant, settings)
         new = replace(new, notes=notes + new.notes)
         await _accept(interaction, new, message_id)
     except Refused as refused:
@@ -88,8 +94,12 @@ async def submit_again(
 ) -> None:
     """Enqueue another clip of an earlier job's picture, for whoever asks; `settings_of` changes its settings."""
     services = interaction.client.services
-    if refusal := _refuse_early(interaction):
-        await answer(interaction, refusal)
+    try:
+        if refusal := _refuse_early(interaction):
+            raise Refused(refusal)
+        await _refuse_full(interaction, 1)
+    except Refused as refused:
+        await answer(interaction, refused.text)
         return
     message_id = await acknowledge(interaction, private=False)
     if message_id is None:
@@ -132,6 +142,18 @@ def _refuse_picture(services: Services, source: discord.Attachment) -> str | Non
     return explain_source(source.filename, source.content_type, source.size, limit)
 
 
+async def _refuse_full(interaction: Interaction, coming: int) -> None:
+    """Refuse what would not find a place in the queue, before anything is fetched for it. Raises Refused."""
+    jobs = interaction.client.services.store.jobs
+    try:
+        async with asyncio.timeout(_PLACE_SECONDS):
+            await jobs.require_place(interaction.user.id, interaction.guild_id, coming)
+    except QueueFull as error:
+        raise Refused(explain_full(error.scope, error.limit)) from error
+    except TimeoutError:
+        log.warning("interaction=%d the queue did not tell in time whether it is full", interaction.id)
+
+
 def _resolve(config: Config, variant: Variant, options: Options) -> ClipSettings:
     """Return the settings of the options, seed included; the shape may still be AUTO. Raises Refused."""
     most = config.generator.max_steps
@@ -151,9 +173,12 @@ async def _take_picture(
     key = str(interaction.id)
     incoming, picture = services.spool.request_paths(key)
     limit = services.config.picture.max_mib * MIB
+    person = interaction.user.id
     try:
-        await download(interaction.client.downloads, source.url, incoming, limit, proxy=services.config.proxy)
-        prepared = await services.pictures.prepare(incoming, picture, variant, settings.shape, settings.framing)
+        async with services.intake.picture(person):
+            await download(interaction.client.downloads, source.url, incoming, limit, proxy=services.config.proxy)
+            async with services.intake.decoding(person):
+                prepared = await services.pictures.prepare(incoming, picture, variant, settings.shape, settings.framing)
         settings = replace(settings, shape=prepared.shape)
         route = route_of(interaction, spoiler=source.is_spoiler())
         return await _new_job(interaction, route, settings, picture.name, prepared.notes)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
 
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.standard import BEN, DIRECT_ADA, MIA, OLGA, PICTURES
 from generator.clip import ClipSettings, Format
 from generator.variants import BUILT_IN
 from generator.video.recipe import make_recipe, write_recipe
-from tests.support.edge import Start, buttons
+from tests.support.edge import Edge, Start, buttons
 from tests.support.fakes import tiny_clip
 
 
@@ -44,3 +48,49 @@ async def test_a_number_gives_only_the_recipe_of_one_s_own_job(start: Start) -> 
         assert "77" in await edge.answer(elsewhere, channel=DIRECT_ADA), "one's own, wherever one asks"
         pressed = await edge.world.press(BEN, PICTURES, clip["id"], buttons(clip["components"])["Recipe"])
         assert "77" in await edge.answer(pressed, actor=BEN), "who sees the clip may press its button"
+
+
+async def answer_to(edge: Edge, folder: Path, settings: dict[str, Any]) -> str:
+    """Ask for the recipe of a clip that somebody made by hand."""
+    path = folder / "made.mp4"
+    path.write_bytes(tiny_clip())
+    write_recipe(path, Format.MP4, {"settings": settings})
+    file = Upload("made.mp4", "video/mp4", path.read_bytes())
+    return await edge.answer(await edge.invoke("recipe", files={"clip": file}))
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        "x```\n@everyone <@1> [free](https://evil.example)",
+        "``` `` `",
+        "a\u2028b\u202e",
+        "x" * 5000,
+        "@everyone",
+        "<@&7>",
+    ],
+)
+async def test_a_hostile_recipe_stays_in_its_code_block_and_speaks_to_nobody(
+    edge: Edge, tmp_path: Path, variant: str
+) -> None:
+    text = await answer_to(edge, tmp_path, {"variant": variant, "seed": 4711})
+    if "no recipe" not in text:
+        before, block, after = text.split("```")
+        assert (before, after.strip()) == (
+            "Recipe of this clip\n",
+            "The same seed gives the same clip on the same setup.",
+        )
+        assert "4711" in block and all(line.isprintable() for line in block.splitlines())
+    assert len(text) <= 2000 and "evil" not in text
+    assert edge.world.messages.notified == []
+    assert "svd-xt" in await answer_to(edge, tmp_path, {"seed": 1}), "one that is not hostile is shown"
+
+
+async def test_a_strangers_clip_is_read_in_the_picture_child(edge: Edge, tmp_path: Path) -> None:
+    def picture_children() -> list[str]:
+        commands = (" ".join(child.cmdline()) for child in psutil.Process().children())
+        return [command for command in commands if "generator.picture.intake" in command]
+
+    assert picture_children() == []
+    assert "4711" in await answer_to(edge, tmp_path, {"seed": 4711})
+    assert len(picture_children()) == 1

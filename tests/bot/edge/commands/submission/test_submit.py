@@ -199,6 +199,21 @@ async def test_more_steps_than_the_operator_allows_are_refused(start: Start) -> 
         assert "`steps`" in await edge.answer(refused)
 
 
+async def test_another_clip_that_finds_no_place_is_refused_at_once_and_privately_too(start: Start) -> None:
+    backend = FakeBackend(script=[Act(steps=1)], usual=Act(steps=1, hangs=True))
+    async with start(backend=backend, config={"queue": {"max_queued_per_user": 1}}) as edge:
+        await edge.animate()
+        again = buttons((await edge.clip())["components"])["Again"]
+        await edge.queued()
+        await until(lambda: len(backend.requests) == 2, "the second job runs")
+        await edge.queued()
+        pressed = await edge.world.press(ADA, PICTURES, edge.clips()[0]["id"], again)
+        assert "most for one person" in await edge.answer(pressed)
+        assert pressed.ephemeral
+        taken = await edge.world.press(BEN, PICTURES, edge.clips()[0]["id"], again)
+        assert not (await taken.acknowledged()).ephemeral, "the negative control: Ben has a place"
+
+
 class Stumbling(PictureChild):
     """Keeps the picture, then falls over a bug."""
 
