@@ -119,7 +119,6 @@ class StallAlarm:
     def watch_start(self) -> None:
         """Begin to count the silence of a child that has just been started."""
         self._is_on = True
-        self._in_flight.count_silence_from(asyncio.get_running_loop().time())
         self._expect_ready("start")
 
     def watch_load(self) -> None:

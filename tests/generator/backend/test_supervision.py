@@ -140,8 +140,8 @@ async def test_while_it_loads_no_request_is_expected_to_move(supervised: Supervi
 async def test_an_alarm_that_is_off_never_rings(supervised: Supervised, tmp_path: Path) -> None:
     with accepted(supervised, tmp_path, 1):
         supervised.alarm.watch_requests()
-        supervised.alarm.turn_off()
         supervised.alarm.update()
+        supervised.alarm.turn_off()
         await supervised.pass_seconds(1000)
     assert what(supervised) == []
 
@@ -162,6 +162,17 @@ async def test_a_request_that_waits_for_the_gpu_is_not_expected_to_speak(
         assert what(supervised) == [], "the second one's count begins when the first one leaves the GPU"
         await supervised.pass_seconds(1.5)
     assert what(supervised) == [("begin", 2)]
+
+
+async def test_silence_while_this_process_was_stopped_is_not_a_requests(supervised: Supervised, tmp_path: Path) -> None:
+    supervised.alarm.watch_requests()
+    with accepted(supervised, tmp_path, 1):
+        supervised.progress(Phase.DENOISE, 1, 4)
+        await supervised.pass_seconds(80)
+        await supervised.pass_seconds(69)
+        assert what(supervised) == []
+        await supervised.pass_seconds(1.5)
+    assert what(supervised) == [("denoise", 1)]
 
 
 async def test_encoding_may_take_long_as_long_as_it_moves(supervised: Supervised, tmp_path: Path) -> None:
