@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from bot.queue.estimates import estimate, kind_for, learn
-from generator.clip import ClipSettings
+from bot.queue.estimates import encoding_ms, estimate, kind_for, learn
+from generator.clip import ClipSettings, Loop
 from generator.variants import BUILT_IN
 from tests.support.jobs import in_memory
 
@@ -38,3 +38,13 @@ def test_the_range_holds_what_was_measured_and_narrows_with_it(recent: list[int]
 
     assert found.low_ms <= min(recent) <= found.cost_ms <= max(recent) <= found.high_ms
     assert found.high_ms - found.low_ms < (guess.high_ms - guess.low_ms) / 10
+
+
+def test_what_a_clips_file_takes_to_write_after_its_last_frame_is_estimated() -> None:
+    def cost(**settings: object) -> int:
+        return encoding_ms(ClipSettings(**settings), BUILT_IN)  # type: ignore[arg-type]
+
+    assert cost() == cost(playback_fps=30, smooth=True) == 0, "frames are written as they come"
+    assert cost(loop=Loop.BOOMERANG) == 23 * 25
+    assert cost(smooth=True) == 86 * 125
+    assert cost(smooth=True, variant="demo") == pytest.approx(86 * 125 / 16, abs=1)
