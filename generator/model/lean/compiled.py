@@ -73,8 +73,8 @@ def _example(signature: Any) -> Any:
 class Compiler:
     """Chunk functions that record the shapes they are called with, and compile them in one background thread.
 
-    Compiled code is used only while nothing is being compiled: torch's tracer has process-wide state, and a call of
-    compiled code meanwhile would fail.
+    Shapes that are ready stay compiled while others are being compiled. Torch's tracer has process-wide state: while it
+    traces, which is a small part of a compilation, torch itself runs what is called meanwhile eagerly.
     """
 
     def __init__(self, folder: Path | None = None, compile_function: Compile = inductor) -> None:
@@ -94,10 +94,9 @@ class Compiler:
 
         def call(*arguments: Any, **named: Any) -> Any:
             key = (name, (*map(_signature, arguments), _signature(named)))
-            if key in self._ready and not self.is_compiling:
+            if key in self._ready:
                 return self._compiled[name](*arguments, **named)
-            if key not in self._ready:
-                self._wanted[key] = None
+            self._wanted[key] = None
             return eager(*arguments, **named)
 
         return call
@@ -169,6 +168,8 @@ def _prepare_torch(folder: Path | None) -> None:
     config: Any = _dynamo.config
     limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
     setattr(config, limit, _MOST_SHAPES)
+    # Otherwise a call of compiled code raises while another thread traces; so it runs eagerly.
+    config.error_on_nested_fx_trace = False
 
 
 @contextlib.contextmanager
