@@ -249,6 +249,21 @@ async def test_what_is_said_about_a_request_that_has_ended_or_was_never_there_ch
         assert first.progress is None
 
 
+async def test_what_is_said_about_a_request_reaches_who_waits_for_it(supervised: Supervised, tmp_path: Path) -> None:
+    heard: list[Progress] = []
+    with (
+        supervised.requests.accepted(a_request(tmp_path, 1), heard.append) as first,
+        supervised.requests.accepted(a_request(tmp_path, 2), heard.append),
+    ):
+        assert str(supervised.requests) == "-"
+        supervised.progress(Phase.DENOISE, 1, 4)
+        await supervised.pass_seconds(0)
+        assert heard == [Progress(Phase.DENOISE, 1, 4)] and str(supervised.requests) == "1"
+        supervised.say("failed", error=RenderCrashed("simulated").to_wire())
+        with pytest.raises(RenderCrashed, match="simulated"):
+            await first.done
+
+
 async def test_a_cancel_that_nobody_asked_for_is_garbage(supervised: Supervised, tmp_path: Path) -> None:
     with accepted(supervised, tmp_path, 1) as (first,):
         with pytest.raises(ValueError, match="nobody cancelled"):

@@ -25,7 +25,8 @@ class Recording:
 
     def __call__(self, function: ChunkFunction) -> ChunkFunction:
         def compiled(*arguments: Any, **named: Any) -> Any:
-            self.may_go_on.wait(10)
+            if threading.current_thread() is not threading.main_thread():
+                self.may_go_on.wait(10)
             if self.fails:
                 raise RuntimeError("cannot compile this")
             self.calls += 1
@@ -71,6 +72,44 @@ def test_a_shape_not_met_before_is_eager_and_compiled_the_next_time(tmp_path: Pa
     compiler.compile_now()
     project(compiler, frames=3)
     assert recording.calls == 3
+
+
+def test_ready_shapes_stay_compiled_while_a_new_one_is_compiled(tmp_path: Path) -> None:
+    recording = Recording()
+    compiler = Compiler(tmp_path, recording)
+    project(compiler)
+    compiler.compile_now()
+    project(compiler, frames=3)
+    recording.may_go_on.clear()
+    compiler.start()
+    before = recording.calls
+    project(compiler)
+    assert compiler.is_compiling and recording.calls == before + 1
+    project(compiler, frames=3)
+    assert recording.calls == before + 1, "the negative control: the new shape is eager until it is ready"
+    recording.may_go_on.set()
+    compiler.wait(10)
+    project(compiler, frames=3)
+    assert recording.calls == before + 3  # the trial call and this one
+
+
+def test_torch_lets_compiled_code_be_called_while_it_traces_on_another_thread() -> None:
+    def trace(function: ChunkFunction) -> ChunkFunction:
+        traced: ChunkFunction = torch.compile(function, dynamic=False, fullgraph=True, backend="aot_eager")
+        return traced
+
+    compiler = Compiler(compile_function=trace)
+    with torch.no_grad():
+        eager = project(compiler)
+        compiler.compile_now()
+        for frames in range(3, 8):
+            project(compiler, frames)
+        compiler.start()
+        calls = 0
+        while compiler.is_compiling:
+            assert torch.allclose(project(compiler), eager, atol=1e-5)
+            calls += 1
+    assert calls > 0 and compiler.ready == 6
 
 
 def test_what_cannot_be_compiled_stays_eager(tmp_path: Path) -> None:
