@@ -123,7 +123,7 @@ async def test_a_full_queue_and_a_full_disk_are_refused_and_keep_what_was_accept
 
 async def test_options_that_together_make_too_much_are_refused_at_the_form(start: Start) -> None:
     async with start() as edge:
-        much = {"frames": 50, "loop": "boomerang", "playback_fps": 1}
+        much: dict[str, Any] = {"frames": 50, "loop": "boomerang", "playback_fps": 1}
         for options, says in ((much | {"smooth": True}, "2,352 frames"), (much, "98 seconds")):
             assert says in await edge.answer(await edge.animate(**options))
         assert not await edge.store.jobs.of_user(int(ADA))
