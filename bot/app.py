@@ -47,7 +47,7 @@ from generator.picture.intake import PictureChild
 from generator.picture.limits import PictureLimits
 from generator.process.private import make_private
 from generator.protocol import ExecutorConfig
-from generator.video.shrink import shrink
+from generator.video.shrink import Shrinks
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         switches = Switches(config, store)
         await switches.load()
         backends = await _start_backends(config, parts, switches, stack)
-        crew = Crew()
+        crew, shrink = Crew(), Shrinks()
         cards = StatusCards(store, switches.gate, crew, now_ms=parts.now_ms, pace=parts.pace)
         pictures = await stack.enter_async_context(parts.pictures(_picture_limits(config)))
         services = Services(

@@ -77,6 +77,17 @@ BOUNDS: dict[str, tuple[float, float]] = {
 }
 
 
+SMOOTH_FPS = 24
+"""what `smooth` interpolates to, frames a second"""
+
+MOST_WRITTEN = 360
+"""frames in a clip's file: a CPU core interpolates 8 full-size ones a second, so these take it 45 seconds"""
+MOST_SECONDS = 60.0
+"""how long a clip may play"""
+MOST_BYTES = 512 * 1024**2
+"""what a clip's rendered frames may take in memory: they are kept until its file fits its budget"""
+
+
 _ENUMS: dict[str, type[StrEnum]] = {
     "format": Format,
     "quality": Quality,
@@ -141,6 +152,43 @@ class ClipSettings:
             if name in values:
                 values[name] = _member(kind, name, values[name])
         return cls(**values)
+
+
+def count_looped(settings: ClipSettings) -> int:
+    """Return how many frames the clip has as a loop; a cross-fade or a cut leaves fewer."""
+    return max(settings.frames, 2 * settings.frames - 2) if settings.loop is Loop.BOOMERANG else settings.frames
+
+
+def count_smoothed(frames: int, fps: float) -> int:
+    """Return how many frames a second of SMOOTH_FPS each make what `frames` at `fps` do."""
+    return max(1, round(frames / fps * SMOOTH_FPS))
+
+
+def count_written(settings: ClipSettings) -> int:
+    """Return how many frames the clip's file has at most, after its loop and the interpolation."""
+    looped = count_looped(settings)
+    return count_smoothed(looped, settings.playback_fps) if interpolates(settings) else looped
+
+
+def interpolates(settings: ClipSettings) -> bool:
+    """Tell whether frames are made between the rendered ones."""
+    return settings.smooth and settings.playback_fps < SMOOTH_FPS
+
+
+def check_extent(settings: ClipSettings, size: tuple[int, int]) -> None:
+    """Raise SettingsError when the settings together make more than one clip may have; `size` is in pixels.
+
+    It is no part of ClipSettings: a job that was accepted before there was a limit is still rendered.
+    """
+    written, seconds = count_written(settings), count_looped(settings) / settings.playback_fps
+    if written > MOST_WRITTEN:
+        raise SettingsError(f"{written} frames would be written", extent="frames", value=written, most=MOST_WRITTEN)
+    if seconds > MOST_SECONDS:
+        raise SettingsError(f"it would play {seconds:g} s", extent="seconds", value=seconds, most=MOST_SECONDS)
+    taken = settings.frames * size[0] * size[1] * 3
+    if taken > MOST_BYTES:
+        most = MOST_BYTES // (size[0] * size[1] * 3)
+        raise SettingsError(f"its frames take {taken} bytes", setting="frames", low=BOUNDS["frames"][0], high=most)
 
 
 def _member(kind: type[StrEnum], name: str, value: str) -> StrEnum:

@@ -79,8 +79,16 @@ class RenderError(GeneratorError):
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> RenderError:
         """Rebuild the right subclass from `to_wire`; an unknown code becomes RenderCrashed."""
-        kind = {sub.code: sub for sub in RenderError.__subclasses__()}.get(str(wire.get("code")), RenderCrashed)
+        kind = _by_code(RenderError).get(str(wire.get("code")), RenderCrashed)
         return kind(str(wire.get("text", "")), **dict(wire.get("data") or {}))
+
+
+def _by_code(kind: type[RenderError]) -> dict[str, type[RenderError]]:
+    """Return every class below `kind`, however deep, by its code."""
+    found: dict[str, type[RenderError]] = {}
+    for sub in kind.__subclasses__():
+        found |= {sub.code: sub} | _by_code(sub)
+    return found
 
 
 class OutOfMemory(RenderError):

@@ -121,6 +121,12 @@ class ClipSize:
         return self.width * self.height * 128 * 2
 
 
+def decoded_together(plan: MemoryPlan, frames: int, wanted: int | None) -> int:
+    """Return how many frames the VAE decodes together: as many as `wanted`, never more than the plan has room for."""
+    most = min(frames, plan.decode_frames or frames)
+    return min(most, wanted or most)
+
+
 def denoise_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
     """Predict the peak bytes of the denoising phase: the activations and the UNet's weights on the device."""
     items = clip.frames * (1 if plan.split_cfg else 2)

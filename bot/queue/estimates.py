@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from bot.queue.database import Statements
-from generator.clip import ClipSettings, Shape
+from generator.clip import ClipSettings, Shape, count_written, interpolates
 from generator.variants import Variant
 
 KEPT = 32
@@ -23,6 +23,9 @@ _SETTLED_AFTER = 8
 _ANCHOR_MS = 50_900
 _ANCHOR_WORK = 25 * 25 * 1024 * 576 * 2
 _UNKNOWN_LOW, _UNKNOWN_HIGH = 0.3, 6.0
+
+_ENCODED_MS, _INTERPOLATED_MS = 25, 125
+"""of one CPU core for a frame of 1024x576 in the clip's file: as it was rendered, or made between rendered ones"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,27 @@ def kind_of(settings: ClipSettings) -> str:
 
 def model_ms(settings: ClipSettings, variants: Mapping[str, Variant]) -> int:
     """Return a guess of the GPU milliseconds from pixels, frames and steps alone."""
-    width, height = 1024, 576
-    variant = variants.get(settings.variant)
-    if variant is not None:
-        width, height = variant.size(Shape.LANDSCAPE if settings.shape is Shape.AUTO else settings.shape)
+    width, height = _size(settings, variants)
     work = settings.steps * settings.frames * width * height * (2 if settings.max_guidance > 1 else 1)
     return max(1_000, _ANCHOR_MS * work // _ANCHOR_WORK)
+
+
+def encoding_ms(settings: ClipSettings, variants: Mapping[str, Variant]) -> int:
+    """Return about how long a clip's file takes to write after its last frame was rendered.
+
+    The rendered frames themselves are written while they come, as long as none are made between them.
+    """
+    width, height = _size(settings, variants)
+    written = count_written(settings)
+    each = _INTERPOLATED_MS * written if interpolates(settings) else _ENCODED_MS * (written - settings.frames)
+    return each * width * height // (1024 * 576)
+
+
+def _size(settings: ClipSettings, variants: Mapping[str, Variant]) -> tuple[int, int]:
+    variant = variants.get(settings.variant)
+    if variant is None:
+        return 1024, 576
+    return variant.size(Shape.LANDSCAPE if settings.shape is Shape.AUTO else settings.shape)
 
 
 def estimate(recent: list[int], model: int, ratio: float | None) -> Estimate:

@@ -1,8 +1,9 @@
 """The fair queue: who waits, who is next, and where a job stands. Each public function is the inside of a transaction.
 
-The queue is fair in GPU time. Every job gets a finish tag when it is accepted. Its start is where its person's last job
-ends, or the queue's virtual time when that is later; its tag is its cost later, less for a larger share. The job with
-the smallest tag is next. Tags never change, so a job moves back only when somebody with less GPU time arrives.
+The queue is fair in GPU time, and in what a clip's file takes to write afterwards. Every job gets a finish tag when it
+is accepted. Its start is where its person's last job ends, or the queue's virtual time when that is later; its tag is
+its cost later, less for a larger share. The job with the smallest tag is next. Tags never change, so a job moves back
+only when somebody with less GPU time arrives.
 
 Tested in tests/bot/queue/test_fair_queue.py and tests/bot/queue/test_position.py.
 """
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.queue.database import Statements
-from bot.queue.estimates import kind_for
+from bot.queue.estimates import encoding_ms, kind_for
 from bot.queue.job import Job, JobState, Limits, NewJob, PictureReleased, QueueFull, QueuePosition
 from bot.queue.rows import JOB_COLUMNS, job_from, request_values, select_jobs
 from generator.variants import Variant
@@ -82,7 +83,8 @@ def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, 
     _refuse_more(limits, in_lane + 1, in_guild + 1)
     if new.of_job is not None and not _holds_picture(db, new.of_job, new.picture):
         raise PictureReleased(f"job {new.of_job} has let go of {new.picture}")
-    kind_id, cost_ms = kind_for(db, new.settings, variants)
+    kind_id, gpu_ms = kind_for(db, new.settings, variants)
+    cost_ms = gpu_ms + encoding_ms(new.settings, variants)
     tag = start + max(1, cost_ms * 100 // new.share)
     tags = {"start": start, "tag": tag, "kind": kind_id, "cost": cost_ms, "now": now_ms}
     [(job_id,)] = db.execute(_INSERT_SQL, who | tags | request_values(new)).fetchall()

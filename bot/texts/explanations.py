@@ -87,8 +87,22 @@ def explain_source(file_name: str, content_type: str | None, size: int, max_byte
 _OPTIONS = {"min_guidance": "guidance", "max_guidance": "guidance"}
 
 
+_EXTENTS = {
+    "frames": (
+        f"Together these options make a clip of {{value:,}} frames; the most is {{most:,}}. {NOTHING_QUEUED} "
+        "Leave out `smooth` or the boomerang, raise `playback_fps`, or take fewer `frames`."
+    ),
+    "seconds": (
+        f"Together these options make a clip of {{value:.0f}} seconds; the most is {{most:.0f}}. {NOTHING_QUEUED} "
+        "Raise `playback_fps`, leave out the boomerang, or take fewer `frames`."
+    ),
+}
+
+
 def explain_settings(error: SettingsError) -> str:
-    """Say which option is out of range."""
+    """Say which option is out of range, or that the options together make too much."""
+    if error.data.get("extent") in _EXTENTS:
+        return _EXTENTS[error.data["extent"]].format(value=error.data["value"], most=error.data["most"])
     name = str(error.data.get("setting", "one option"))
     low, high = error.data.get("low"), error.data.get("high")
     allowed = f" It goes from {low:g} to {high:g} here." if low is not None and high is not None else ""

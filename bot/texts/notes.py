@@ -44,6 +44,8 @@ def _size(data: Mapping[str, Any], prefix: str) -> str:
 
 def _frame_rate(data: Mapping[str, Any]) -> str:
     fps = data.get("fps")
+    if data.get("why") == "gif" and isinstance(fps, int | float):
+        return f"Some frames are left out: a GIF plays at most {fps:g} a second."
     return f"Played at {fps:g} frames a second to fit." if isinstance(fps, int | float) else "Fewer frames to fit."
 
 

@@ -119,12 +119,11 @@ class StallAlarm:
     def watch_start(self) -> None:
         """Begin to count the silence of a child that has just been started."""
         self._is_on = True
-        self._in_flight.count_silence_from(asyncio.get_running_loop().time())
-        self._expect_ready_within("start", self._limits.start_seconds)
+        self._expect_ready("start")
 
     def watch_load(self) -> None:
         """Count the silence of a load; each event about it begins the count anew."""
-        self._expect_ready_within("load", self._limits.load_seconds)
+        self._expect_ready("load")
 
     def watch_requests(self) -> None:
         """Count the silence of the requests from now on: the child can take them."""
@@ -152,7 +151,8 @@ class StallAlarm:
         for request, median_step in self._in_flight.expected_to_speak():
             yield _deadline(self._limits, request, median_step)
 
-    def _expect_ready_within(self, what: str, seconds: float) -> None:
+    def _expect_ready(self, what: str) -> None:
+        seconds = {"start": self._limits.start_seconds, "load": self._limits.load_seconds}[what]
         self._getting_ready = Deadline(asyncio.get_running_loop().time() + seconds, what)
 
     def _ring(self, deadline: Deadline) -> None:
@@ -163,5 +163,5 @@ class StallAlarm:
         # The child may have said something meanwhile, which is read first.
         self._in_flight.count_silence_from(now)
         if self._getting_ready:
-            self._expect_ready_within(deadline.what, self._limits.start_seconds)
+            self._expect_ready(self._getting_ready.what)
         self.update()

@@ -1,7 +1,8 @@
 """The child's loop: a request is rendered, then encoded, then answered once. Knows the pipe and the threads, no torch.
 
-Three threads: the reader takes requests and cancels, the main thread holds the device, and the encoder finishes the
-clip of one request while the main thread renders the next. End of file on stdin ends the process at once.
+The reader's thread takes requests and cancels, the main thread holds the device, and each clip is finished on a thread
+of its own while the main thread renders the next: a long one keeps no other waiting. End of file on stdin ends the
+process at once.
 
 Tested in tests/generator/executor/test_main.py.
 """
@@ -72,7 +73,6 @@ class Executor:
         self._in_flight: dict[tuple[int, int], InFlight] = {}
         self._to_do: queue.SimpleQueue[InFlight | str] = queue.SimpleQueue()
         """requests to render, and names of variants to preload"""
-        self._to_encode: queue.SimpleQueue[tuple[InFlight, RenderedFrames]] = queue.SimpleQueue()
 
     def run(self, make_device: Callable[[ExecutorConfig], Device]) -> None:
         """Work for ever. The device is made here, on the thread that holds it, while the reader runs already."""
@@ -83,7 +83,6 @@ class Executor:
             self._die(f"torch cannot be imported ({error}); install the project again as the README says")
         remembered = RememberedRungs(self._config.state_folder, os.environ.get("CUDA_VISIBLE_DEVICES", ""))
         self._renderer = Renderer(self._config, device, Planner(self._config, device, remembered))
-        threading.Thread(target=self._encode_all, name="encoder", daemon=True).start()
         self._preload(self._config.preload)
         while True:
             item = self._to_do.get()
@@ -161,24 +160,24 @@ class Executor:
         self._events.write("ready", facts=self._renderer.device.facts())
 
     def _render(self, in_flight: InFlight) -> None:
-        """Render a request's frames and hand them to the encoder."""
-        hooks = Hooks(lambda item: self._write_about(in_flight, "progress", item), in_flight.check)
+        """Render a request's frames, and begin to encode them on another thread."""
+        hooks = self._hooks(in_flight)
         in_flight.check()
         self._load(in_flight.request.settings.variant, hooks.progress)
-        self._to_encode.put((in_flight, self._renderer.render(in_flight.request, hooks)))
+        encode = functools.partial(self._encode, self._renderer.render(in_flight.request, hooks))
+        name = f"encoder of job {in_flight.request.job}"
+        threading.Thread(target=self._conclude, args=(in_flight, encode), name=name, daemon=True).start()
 
-    # -- the encoder's thread
+    def _hooks(self, in_flight: InFlight) -> Hooks:
+        return Hooks(lambda item: self._write_about(in_flight, "progress", item), in_flight.check)
 
-    def _encode_all(self) -> None:
-        while True:
-            in_flight, frames = self._to_encode.get()
-            self._conclude(in_flight, functools.partial(self._encode, frames))
+    # -- a thread for each clip
 
     def _encode(self, frames: RenderedFrames, in_flight: InFlight) -> None:
         try:
             in_flight.check()
             self._write_about(in_flight, "progress", Progress(Phase.ENCODE))
-            clip = frames.writer.finish()
+            clip = frames.writer.finish(self._hooks(in_flight))
         except BaseException:
             frames.writer.abort()
             raise

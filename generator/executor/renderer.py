@@ -184,7 +184,7 @@ class Renderer:
         return precision
 
     def _step_down(self, render: _Render, reason: str) -> None:
-        """Change to the next smaller plan and remember it. Raises OutOfMemory below the last one."""
+        """Change to the next smaller plan and remember this one. Raises OutOfMemory below the last one."""
         before = render.plan
         render.plan = self.planner.below(before, render.settings, render.picture.size, reason)
         rung = render.plan.rung
@@ -192,4 +192,4 @@ class Renderer:
         if rung != before.rung:
             render.memory = Note("memory", {"rung": rung})
         if not render.is_safer:
-            self.planner.remember(render.settings.variant, render.plan)
+            self.planner.remember(before, render.settings, render.picture.size)

@@ -13,11 +13,27 @@ from PIL import Image
 from transformers import CLIPImageProcessor
 
 from generator.clip import ClipSettings, Quality
-from generator.memory import MemoryPlan, Residency
+from generator.memory import MemoryPlan, Residency, decoded_together
 from generator.model.pipeline import Modules
-from generator.model.sampling import SIGMA_MAX, SIGMA_MIN, ays_sigmas, draw_noise
+from generator.model.sampling import SIGMA_MAX, SIGMA_MIN, draw_noise, plan_steps
 from generator.protocol import Hooks, Phase, Progress
 from generator.video.ffmpeg import Frame
+
+
+class SecondOrderScheduler(EDMDPMSolverMultistepScheduler):  # type: ignore[misc]
+    """Diffusers' DPM-Solver++(2M) on exactly the noise levels that the lean pipeline has for a quality."""
+
+    def __init__(self, quality: Quality, sigma_min: float, sigma_max: float) -> None:
+        # SVD's data has unit variance, and it predicts v.
+        super().__init__(sigma_min=sigma_min, sigma_max=sigma_max, sigma_data=1.0, prediction_type="v_prediction")
+        self._quality = quality
+
+    def set_timesteps(self, num_inference_steps: int, device: torch.device | str | None = None) -> None:
+        """See diffusers' schedulers."""
+        super().set_timesteps(num_inference_steps, device)
+        limits = {"sigma_min": self.config.sigma_min, "sigma_max": self.config.sigma_max}
+        self.sigmas = torch.tensor(plan_steps(self._quality, num_inference_steps, **limits).sigmas)
+        self.timesteps = self.precondition_noise(self.sigmas[:-1]).to(device)
 
 
 class StockPipeline:
@@ -47,17 +63,11 @@ class StockPipeline:
 
     def _build(self, settings: ClipSettings, plan: MemoryPlan) -> Any:
         modules = self._modules
-        scheduler = modules.scheduler
-        if settings.quality is Quality.BALANCED:
-            # from_config would keep sigma_data 0.5, but SVD's data has unit variance, and it predicts v.
-            scheduler = EDMDPMSolverMultistepScheduler(
-                sigma_min=SIGMA_MIN, sigma_max=SIGMA_MAX, sigma_data=1.0, prediction_type="v_prediction"
-            )
         pipe = StableVideoDiffusionPipeline(
             vae=modules.vae,
             image_encoder=modules.image_encoder,
             unet=modules.unet,
-            scheduler=scheduler,
+            scheduler=self._scheduler(settings.quality),
             feature_extractor=CLIPImageProcessor(),
         )
         pipe.set_progress_bar_config(disable=True)
@@ -66,6 +76,14 @@ class StockPipeline:
         else:
             pipe.to(self._device)
         return pipe
+
+    def _scheduler(self, quality: Quality) -> Any:
+        """Return a scheduler with the solver and the levels that the lean pipeline has for this quality."""
+        own = self._modules.scheduler
+        if quality is Quality.QUALITY:
+            return own
+        lowest, highest = (getattr(own.config, name, None) for name in ("sigma_min", "sigma_max"))
+        return SecondOrderScheduler(quality, lowest or SIGMA_MIN, highest or SIGMA_MAX)
 
     def _denoise(self, pipe: Any, picture: Image.Image, settings: ClipSettings, hooks: Hooks) -> torch.Tensor:
         """Return the clip's clean latents, 1 x frames x channels x height x width, on the device."""
@@ -80,9 +98,6 @@ class StockPipeline:
             return tensors
 
         hooks.progress(Progress(Phase.PREPARE, 0, 1))
-        chosen: dict[str, Any] = {"num_inference_steps": settings.steps}
-        if settings.quality is Quality.FAST:
-            chosen["sigmas"] = [*ays_sigmas(settings.steps), 0.0]
         with warnings.catch_warnings():
             # diffusers' schedulers pass numpy a tensor in a way that numpy 2 deprecates.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -100,7 +115,7 @@ class StockPipeline:
                 latents=noise.to(self._modules.unet.dtype),
                 output_type="latent",
                 callback_on_step_end=after_step,
-                **chosen,
+                num_inference_steps=settings.steps,
             )
         frames: torch.Tensor = result.frames
         return frames
@@ -109,7 +124,7 @@ class StockPipeline:
 @torch.no_grad()
 def _decode(pipe: Any, latents: torch.Tensor, settings: ClipSettings, plan: MemoryPlan) -> Frame:
     """Return the frames of clean latents as one array, uint8, frames x height x width x 3."""
-    together = settings.decode_chunk or plan.decode_frames or settings.frames
+    together = decoded_together(plan, settings.frames, settings.decode_chunk)
     decoded = pipe.decode_latents(latents.to(pipe._execution_device, pipe.vae.dtype), settings.frames, together)
     pixels = (decoded[0].permute(1, 2, 3, 0) / 2 + 0.5).clamp(0, 1) * 255
     frames: Frame = pixels.round().to(torch.uint8).cpu().numpy()

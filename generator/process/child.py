@@ -10,7 +10,8 @@ import contextlib
 import logging
 import os
 import signal
-from asyncio.subprocess import PIPE, Process
+from asyncio import SubprocessTransport
+from asyncio.subprocess import PIPE, Process, SubprocessStreamProtocol
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,11 +52,25 @@ class ChildEnd:
         return f"was ended by {self.signal_name}" if self.signal_name else f"ended with status {self.status}"
 
 
+class _Protocol(SubprocessStreamProtocol):
+    """Tells when the process is gone. `Process.wait` waits longer in Python 3.11, for the ends of all pipes as well."""
+
+    def __init__(self) -> None:
+        super().__init__(_LINE_LIMIT, asyncio.get_running_loop())
+        self.exited = asyncio.Event()
+
+    def process_exited(self) -> None:
+        self.exited.set()
+        super().process_exited()
+
+
 class Child:
     """A running child in its own process group. Make it with `spawn` on the main thread's loop (see `lifeline`)."""
 
-    def __init__(self, process: Process, about: Callable[[], str]) -> None:
-        self._process = process
+    def __init__(self, transport: SubprocessTransport, protocol: _Protocol, about: Callable[[], str]) -> None:
+        self._transport = transport
+        self._exited = protocol.exited
+        self._process = Process(transport, protocol, asyncio.get_running_loop())
         self._about = about
         self._last_words: deque[str] = deque(maxlen=5)
         self._logging = asyncio.get_running_loop().create_task(self._pump_log())
@@ -67,16 +82,11 @@ class Child:
         It gets what every child gets of this process's environment, and `env`. `about` names what it works on; each
         line of its log begins with that.
         """
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
-            env={**child_environment(), **env},
-            limit=_LINE_LIMIT,
-            process_group=0,
+        given = {**child_environment(), **env}
+        transport, protocol = await asyncio.get_running_loop().subprocess_exec(
+            _Protocol, *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=given, process_group=0
         )
-        return cls(process, about)
+        return cls(transport, protocol, about)
 
     @property
     def pid(self) -> int:
@@ -112,7 +122,7 @@ class Child:
     async def ended(self, within_seconds: float | None) -> ChildEnd:
         """Wait for the exit status, which follows the end of file, and return how the child ended."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), within_seconds)
+            await asyncio.wait_for(self._exited.wait(), within_seconds)
         return ChildEnd(self._process.returncode, "; ".join(self._last_words))
 
     async def stop(self, term_seconds: float, kill_seconds: float, on_undead: Callable[[int], None]) -> None:
@@ -132,16 +142,15 @@ class Child:
     async def kill(self) -> None:
         """End the child and everything in its group at once. Returns when the child is gone."""
         self._kill_group()
-        await self._process.wait()
+        await self._exited.wait()
         # Its last lines; not for ever, because a process that left the group may hold the pipe open.
         await asyncio.wait({self._logging}, timeout=1.0)
         self._logging.cancel()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        self._transport.close()
 
     async def _gone_within(self, seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self._process.wait(), seconds)
+            await asyncio.wait_for(self._exited.wait(), seconds)
         except TimeoutError:
             return False
         return True

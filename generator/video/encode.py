@@ -1,55 +1,66 @@
 """Encode frames to an MP4, GIF or WebP within a byte budget. Knows numpy, Pillow and ffmpeg, no torch.
 
 An MP4 or WebP is encoded while its frames still arrive. A clip over its budget is encoded again from the frames, which
-are kept, on one step of `generator.video.size_ladder` after the other.
+are kept, on one step of `generator.video.size_ladder` after the other. Frames that are interpolated are not kept: each
+encoding makes them anew.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 
-from generator.clip import Format, Loop
+from generator.clip import SMOOTH_FPS, Format, Loop
 from generator.errors import DiskFull, EncodingFailed
 from generator.process.durable import publish
-from generator.protocol import Note
+from generator.protocol import Hooks, Note, Phase, Progress
 from generator.variants import Size
 from generator.video.clip_file import ClipFormat, EncodedClip
-from generator.video.ffmpeg import Frame, FramePipe, read_frames
-from generator.video.frames import SMOOTH_FPS, base_size, resized, scaled, smoothed
-from generator.video.gif import write_gif
+from generator.video.encoders import Encoder, Encoding, open_encoder
+from generator.video.ffmpeg import Frame, StoredFrames
+from generator.video.frames import Frames, Resized, Smoothed, base_size, resized, scaled, slowed
+from generator.video.gif import FASTEST_GIF_FPS
 from generator.video.loops import looped
-from generator.video.recipe import ai_comment, read_recipe, write_recipe
+from generator.video.recipe import read_recipe, write_recipe
 from generator.video.size_ladder import SizeStep, next_step, size_ladder
 
-
-class _Encoder(Protocol):
-    def add(self, frame: Frame) -> None: ...
-    def finish(self) -> None: ...
-    def kill(self) -> None: ...
+NOBODY = Hooks(lambda progress: None, lambda: None)
+"""hooks of a clip that nobody watches or cancels"""
 
 
-class _GifEncoder:
-    """Collects the frames and writes them at the end: one palette for all needs all of them."""
+@dataclass(slots=True)
+class _Watch:
+    """Asks whether to go on, and tells how far the first encoding is. Later ones repeat its end as a sign of life."""
 
-    def __init__(self, size: Size, fps: float, colours: int, path: Path) -> None:
-        self._size, self._fps, self._colours, self._path = size, fps, colours, path
-        self._frames: list[Frame] = []
+    hooks: Hooks
+    of: int
+    count_done: Callable[[], int]
+    _before: int = -1
+    _farthest: int = 0
 
-    def add(self, frame: Frame) -> None:
-        self._frames.append(resized(frame, self._size))
+    def __call__(self) -> None:
+        done = self.count_done()
+        if done != self._before:  # an encoder that hangs must stay silent
+            self._before, self._farthest = done, max(self._farthest, min(done, self.of))
+            self.hooks.progress(Progress(Phase.ENCODE, self._farthest, self.of))
+        self.hooks.check()
 
-    def finish(self) -> None:
-        write_gif(self._frames, self._fps, self._colours, self._path)
 
-    def kill(self) -> None:
-        self._frames.clear()
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The frames that the file shall hold, and how many of them play in a second."""
+
+    frames: Frames
+    fps: float
+    notes: tuple[Note, ...] = ()
 
 
 class ClipWriter:
@@ -63,10 +74,8 @@ class ClipWriter:
         self._base = base_size(clip)
         self._frames: list[Frame] = []
         self._first = size_ladder(clip.format, frames=1)[0]
-        self._encoder: _Encoder | None = None
-        if clip.loop in (Loop.NONE, Loop.BOOMERANG) and not clip.smooth:
-            with _disk_watched():
-                self._encoder = self._open(self._first, clip.playback_fps, self._aside, live=True)
+        self._encoder: Encoder | None = None
+        self._watch = _Watch(NOBODY, 0, self._count_done)
 
     def __enter__(self) -> Self:
         return self
@@ -84,10 +93,19 @@ class ClipWriter:
         """
         if frame.shape != (self._clip.height, self._clip.width, 3) or frame.dtype != np.uint8:
             raise ValueError(f"a frame of {frame.shape} {frame.dtype} does not fit the clip")
+        if not self._frames and self._may_begin:
+            with _disk_watched():
+                self._encoder = self._open(self._first, self._clip.playback_fps, self._aside, live=True)
         frame = resized(frame, self._base)
         self._frames.append(frame)
         if self._encoder is not None:
-            self._encoder.add(frame)
+            self._encoder.add(frame, self._watch)
+
+    @property
+    def _may_begin(self) -> bool:
+        """Whether frames can be encoded as they come: nothing is changed about them afterwards."""
+        is_ready = self._clip.loop in (Loop.NONE, Loop.BOOMERANG) and not self._clip.smooth
+        return is_ready and self._clip.format is not Format.GIF
 
     def abort(self) -> None:
         """Stop encoding and delete what was written. After `finish` it does nothing."""
@@ -98,64 +116,75 @@ class ClipWriter:
             path.unlink(missing_ok=True)
         self._frames.clear()
 
-    def finish(self) -> EncodedClip:
+    def finish(self, hooks: Hooks = NOBODY) -> EncodedClip:
         """Return the clip once it is complete at its path, within its budget.
 
-        Raises EncodingFailed, DiskFull, and ValueError when there is no frame.
+        Raises EncodingFailed, DiskFull, what `hooks.check` raises, and ValueError when there is no frame.
         """
         if not self._frames:
             raise ValueError("a clip has at least one frame")
+        return self.write(self._scene(), hooks)
+
+    def write(self, scene: Scene, hooks: Hooks = NOBODY) -> EncodedClip:
+        """Do what `finish` does with these frames; those that were added are the first of them."""
+        self._watch.hooks, self._watch.of = hooks, len(scene.frames)
         try:
             with _disk_watched():
-                return self._finish()
+                return self._write(scene)
         finally:
             self.abort()
 
-    def _finish(self) -> EncodedClip:
+    def _scene(self) -> Scene:
+        """Return the added frames as they shall play: looped, interpolated, and no faster than the format plays."""
         frames, notes = looped(self._frames, self._clip.loop)
         fps = float(self._clip.playback_fps)
         if self._clip.smooth and fps < SMOOTH_FPS:
-            frames, fps = smoothed(frames, fps, self._clip.loop), SMOOTH_FPS
-        self._write_first(frames, fps)
+            return Scene(Smoothed(frames, fps, self._clip.loop, self._watch), SMOOTH_FPS, notes)
+        if self._clip.format is Format.GIF and fps > FASTEST_GIF_FPS:
+            notes += (Note("frame-rate", {"fps": FASTEST_GIF_FPS, "from_fps": fps, "why": "gif"}),)
+            return Scene(slowed(frames, fps, FASTEST_GIF_FPS), FASTEST_GIF_FPS, notes)
+        return Scene(frames, fps, notes)
+
+    def _write(self, scene: Scene) -> EncodedClip:
+        added = len(self._frames)
+        if self._encoder is None:
+            self._encoder, added = self._open(self._first, scene.fps, self._aside), 0
         step, master = self._first, None
+        count = added + self._encode(scene.frames, self._aside, start=added)
         if self._aside.stat().st_size > self._clip.max_bytes:
-            step = self._shrink(frames, fps)
+            step, count = self._shrink(scene)
             master = self._keep_master()
             self._smaller.replace(self._aside)
-        size, kept = self._size_on(step), frames[:: step.every]
+        size = self._size_on(step)
         encoded = EncodedClip(
             path=self._path,
             bytes=self._aside.stat().st_size,
             width=size[0],
             height=size[1],
-            frames=len(kept),
-            playback_fps=fps / step.every,
-            seconds=len(kept) * step.every / fps,
-            notes=notes + _size_notes(self._base, size, fps, step),
+            frames=count,
+            playback_fps=scene.fps / step.every,
+            seconds=count * step.every / scene.fps,
+            notes=scene.notes + _size_notes(self._base, size, scene.fps, step),
             master_path=master,
         )
         publish(self._aside, self._path)
         return encoded
 
-    def _write_first(self, frames: Sequence[Frame], fps: float) -> None:
-        """Encode on the first step what is not in the encoder yet; everything, if it could not start early."""
-        missing = frames[len(self._frames) :]
-        if self._encoder is None:
-            self._encoder, missing = self._open(self._first, fps, self._aside), frames
-        self._encode(missing, self._aside)
+    def _shrink(self, scene: Scene) -> tuple[SizeStep, int]:
+        """Find the best step that fits and leave its file at `_smaller`. Return it and its number of frames.
 
-    def _shrink(self, frames: Sequence[Frame], fps: float) -> SizeStep:
-        """Find the best step that fits and leave its file at `_smaller`. Raises EncodingFailed when none fits."""
+        Raises EncodingFailed when none fits.
+        """
         max_bytes = self._clip.max_bytes
-        steps = size_ladder(self._clip.format, len(frames))
+        steps = size_ladder(self._clip.format, len(scene.frames))
         sizes, best = {0: self._aside.stat().st_size}, None
         while (index := next_step(steps, sizes, max_bytes)) is not None:
             step = steps[index]
-            self._encoder = self._open(step, fps / step.every, self._trial)
-            self._encode(frames[:: step.every], self._trial)
+            self._encoder = self._open(step, scene.fps / step.every, self._trial)
+            count = self._encode(scene.frames, self._trial, every=step.every)
             sizes[index] = self._trial.stat().st_size
             if sizes[index] <= max_bytes:
-                best = step
+                best = step, count
                 self._trial.replace(self._smaller)
         if best is None:
             raise EncodingFailed(
@@ -163,14 +192,26 @@ class ClipWriter:
             )
         return best
 
-    def _encode(self, frames: Sequence[Frame], path: Path) -> None:
-        """Add the last frames to the open encoder, finish its file and write the recipe into it."""
+    def _encode(self, frames: Frames, path: Path, *, start: int = 0, every: int = 1) -> int:
+        """Add frames to the open encoder, finish its file and write the recipe into it. Return how many were added."""
         assert self._encoder is not None
-        for frame in frames:
-            self._encoder.add(frame)
-        self._encoder.finish()
+        count, each = 0, iter(frames)
+        try:
+            for frame in itertools.islice(each, start, None, every):
+                self._encoder.add(frame, self._watch)
+                self._watch()
+                count += 1
+        finally:
+            if isinstance(each, Generator):
+                each.close()  # ends the ffmpeg that makes the frames
+        self._encoder.finish(self._watch)
+        self._watch()
         self._encoder = None
         write_recipe(path, self._clip.format, self._clip.recipe)
+        return count
+
+    def _count_done(self) -> int:
+        return self._encoder.done if self._encoder is not None else 0
 
     def _keep_master(self) -> Path | None:
         if self._master_path is not None:
@@ -180,31 +221,16 @@ class ClipWriter:
     def _size_on(self, step: SizeStep) -> Size:
         return scaled(self._base, step.scale)
 
-    def _open(self, step: SizeStep, fps: float, path: Path, *, live: bool = False) -> _Encoder:
-        size = self._size_on(step)
-        if self._clip.format is Format.GIF:
-            return _GifEncoder(size, fps, step.quality, path)
-        arguments = _mp4_arguments if self._clip.format is Format.MP4 else _webp_arguments
-        return FramePipe(self._base, fps, arguments(size, step.quality, live=live), path)
-
-
-def _mp4_arguments(size: Size, crf: int, *, live: bool) -> list[str]:
-    """Return ffmpeg's arguments for H.264 that every Discord client plays inline.
-
-    `live` encodes without lookahead, which would hold frames back, and with a preset that needs a third of medium's
-    CPU time (0.6 against 1.9 s for 25 frames of 1024x576), for about the same size and 0.003 less SSIM.
-    """
-    bt709 = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
-    comment = ["-metadata", f"comment={ai_comment()}"]
-    scale = f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd+full_chroma_int:out_color_matrix=bt709:out_range=tv"
-    pace = ["-preset", "veryfast", "-tune", "zerolatency"] if live else ["-preset", "medium"]
-    x264 = ["-c:v", "libx264", *pace, "-crf", str(crf)]
-    return ["-vf", f"{scale},format=yuv420p", *x264, *bt709, *comment, "-movflags", "+faststart", "-f", "mp4"]
-
-
-def _webp_arguments(size: Size, quality: int, *, live: bool) -> list[str]:
-    webp = ["-c:v", "libwebp_anim", "-quality", str(quality), "-compression_level", "2", "-loop", "0"]
-    return ["-vf", f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd+full_chroma_int", *webp, "-f", "webp"]
+    def _open(self, step: SizeStep, fps: float, path: Path, *, live: bool = False) -> Encoder:
+        encoding = Encoding(
+            format=self._clip.format,
+            source=self._base,
+            size=self._size_on(step),
+            fps=fps,
+            quality=step.quality,
+            live=live,
+        )
+        return open_encoder(encoding, path)
 
 
 def _size_notes(base: Size, size: Size, fps: float, step: SizeStep) -> tuple[Note, ...]:
@@ -223,20 +249,17 @@ def shrink_clip(source: Path, target: Path, format: Format, max_bytes: int) -> E
 
     Raises EncodingFailed or DiskFull.
     """
-    frames, fps = read_frames(source)
-    height, width = frames[0].shape[:2]
+    stored = StoredFrames(source)
     clip = ClipFormat(
         format=format,
-        width=width,
-        height=height,
-        playback_fps=fps,
+        width=stored.size[0],
+        height=stored.size[1],
+        playback_fps=stored.fps,
         max_bytes=max_bytes,
         recipe=read_recipe(source) or {},
     )
     with ClipWriter(target, clip) as writer:
-        for frame in frames:
-            writer.add(frame)
-        return writer.finish()
+        return writer.write(Scene(Resized(stored, base_size(clip)), stored.fps))
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Run ffmpeg: raw frames in, a file or raw frames out. Knows no budgets and no loops.
+"""Run ffmpeg: raw frames in, a file or raw frames out, none of it held in memory. Knows no budgets and no loops.
 
 Tested in tests/generator/video/test_encode.py.
 """
@@ -10,9 +10,10 @@ import queue
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import IO, TypeVar
 
 import numpy as np
 from PIL import Image, ImageSequence
@@ -23,7 +24,15 @@ from generator.process.environment import child_environment
 Frame = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 """uint8, height x width x 3, RGB"""
 
+OnWait = Callable[[], None]
+"""called a few times a second while ffmpeg works; what it raises ends the wait"""
+
 _QUIET = ("-hide_banner", "-loglevel", "error", "-nostdin")
+_WAIT_SECONDS = 0.2
+_READ_AHEAD = 4
+"""frames of ffmpeg's output that are held while nobody takes them"""
+
+_T = TypeVar("_T")
 
 
 def find_ffmpeg() -> str:
@@ -43,56 +52,115 @@ def _missing(error: Exception) -> EncodingFailed:
     return EncodingFailed(f"no ffmpeg: {error}", why="ffmpeg-missing")
 
 
-class FramePipe:
-    """An ffmpeg process that encodes frames as they arrive. A thread writes to it, so that `add` never waits."""
+class _Process:
+    """A running ffmpeg, and what it says about errors."""
 
-    def __init__(self, size: tuple[int, int], fps: float, arguments: Sequence[str], path: Path) -> None:
+    def __init__(self, arguments: Sequence[str], *, stdin: int, stdout: int) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        self._queue: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
-        command = [find_ffmpeg(), *_QUIET, *raw_input(size, fps), *arguments, "-y", str(path)]
+        command = [find_ffmpeg(), *_QUIET, *arguments]
         try:
             self._process = subprocess.Popen(
-                command,
-                env=child_environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=self._errors,
+                command, env=child_environment(), stdin=stdin, stdout=stdout, stderr=self._errors
             )
         except FileNotFoundError as error:
             self._errors.close()
             raise _missing(error) from error
-        self._feeder = threading.Thread(target=self._feed, daemon=True)
-        self._feeder.start()
+        self.stdin, self.stdout = self._process.stdin, self._process.stdout
 
-    def _feed(self) -> None:
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # ffmpeg is gone; finish() sees why
-            while (frame := self._queue.get()) is not None:
-                self._process.stdin.write(frame.data)
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
-
-    def add(self, frame: Frame) -> None:
-        """Add a contiguous frame, which must not change until `finish`."""
-        self._queue.put(frame)
-
-    def finish(self) -> None:
-        """Wait until the file is written. Raises DiskFull or EncodingFailed."""
-        self._queue.put(None)
-        self._feeder.join()
-        status = self._process.wait()
+    def end(self, on_wait: OnWait) -> None:
+        """Wait until it has ended. Raises DiskFull or EncodingFailed, and what `on_wait` raises."""
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                status = self._process.wait(_WAIT_SECONDS)
+                break
+            on_wait()
         self._errors.seek(0)
         said = self._errors.read().decode(errors="replace")
         self._errors.close()
         _check(status, said)
 
     def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+        self._errors.close()
+
+
+def _feed(stdin: IO[bytes], frames: Iterable[Frame]) -> None:
+    """Write all frames, and take those that are left once ffmpeg is gone, so that nobody waits to give them."""
+    is_there = True
+    for frame in frames:
+        if is_there:
+            try:
+                stdin.write(frame.data)
+            except OSError:
+                is_there = False
+    with contextlib.suppress(OSError):
+        stdin.close()
+
+
+def _put(items: queue.Queue[_T], item: _T, on_wait: OnWait) -> None:
+    while True:
+        try:
+            items.put(item, timeout=_WAIT_SECONDS)
+            return
+        except queue.Full:
+            on_wait()
+
+
+def _get(items: queue.Queue[_T], on_wait: OnWait) -> _T:
+    while True:
+        try:
+            return items.get(timeout=_WAIT_SECONDS)
+        except queue.Empty:
+            on_wait()
+
+
+def _ignore() -> None:
+    pass
+
+
+class FramePipe:
+    """An ffmpeg process that encodes frames as they arrive. A thread writes to it."""
+
+    def __init__(
+        self, size: tuple[int, int], fps: float, arguments: Sequence[str], path: Path, *, most_waiting: int = 0
+    ) -> None:
+        """`most_waiting` frames are held at most before `add` waits; with 0 it never does."""
+        self._queue: queue.Queue[Frame | None] = queue.Queue(most_waiting)
+        self._process = _Process(
+            [*raw_input(size, fps), *arguments, "-y", str(path)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
+        self.done = 0
+        """frames that ffmpeg has taken"""
+        assert self._process.stdin is not None
+        self._feeder = threading.Thread(target=_feed, args=(self._process.stdin, self._taken()), daemon=True)
+        self._feeder.start()
+
+    def _taken(self) -> Iterator[Frame]:
+        while (frame := self._queue.get()) is not None:
+            yield frame
+            self.done += 1
+
+    def add(self, frame: Frame, on_wait: OnWait = _ignore) -> None:
+        """Add a contiguous frame, which must not change until `finish`. Raises what `on_wait` raises."""
+        _put(self._queue, frame, on_wait)
+
+    def finish(self, on_wait: OnWait = _ignore) -> None:
+        """Wait until the file is written. Raises DiskFull or EncodingFailed, and what `on_wait` raises."""
+        _put(self._queue, None, on_wait)
+        while self._feeder.is_alive():
+            self._feeder.join(_WAIT_SECONDS)
+            on_wait()
+        self._process.end(on_wait)
+
+    def kill(self) -> None:
         """End ffmpeg at once. The caller has to delete what it wrote."""
         self._process.kill()
-        self._queue.put(None)
-        self._process.wait()
-        self._feeder.join()
-        self._errors.close()
+        while self._feeder.is_alive():  # it takes what is left
+            with contextlib.suppress(queue.Full):
+                self._queue.put(None, timeout=_WAIT_SECONDS)
+            self._feeder.join(_WAIT_SECONDS)
 
 
 def _check(status: int, said: str) -> None:
@@ -110,25 +178,50 @@ def raw_input(size: tuple[int, int], fps: float) -> list[str]:
     return ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-framerate", rate, "-i", "pipe:0"]
 
 
-def read_frames(path: Path) -> tuple[list[Frame], float]:
-    """Return the frames of an MP4, GIF or WebP, and its playback fps. Raises EncodingFailed."""
-    if path.suffix == ".mp4":
-        return _read_mp4(path)
-    with Image.open(path, formats=("GIF", "WEBP")) as image:
-        frames, milliseconds = [], 0
-        for frame in ImageSequence.Iterator(image):
-            frames.append(np.asarray(frame.convert("RGB")))
-            milliseconds += int(frame.info["duration"])
-    return frames, len(frames) * 1000 / max(1, milliseconds)
+def stream_frames(
+    arguments: Sequence[str], size: tuple[int, int], frames: Iterable[Frame] = (), on_wait: OnWait = _ignore
+) -> Iterator[Frame]:
+    """Run ffmpeg with the frames on stdin and yield its frames of that width and height, one by one.
+
+    Raises DiskFull or EncodingFailed, and what `on_wait` raises. Closing the iterator ends ffmpeg.
+    """
+    process = _Process(
+        [*arguments, "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None and process.stdout is not None
+    read: queue.Queue[bytes] = queue.Queue(_READ_AHEAD)
+    is_wanted = threading.Event()
+    is_wanted.set()
+    width, height = size
+    threads = [
+        threading.Thread(target=_feed, args=(process.stdin, frames), daemon=True),
+        threading.Thread(target=_read, args=(process.stdout, width * height * 3, read, is_wanted), daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        while raw := _get(read, on_wait):
+            yield np.frombuffer(raw, np.uint8).reshape(height, width, 3)
+        process.end(on_wait)
+    finally:
+        is_wanted.clear()
+        process.kill()
+        for thread in threads:
+            thread.join()
+        process.stdout.close()
 
 
-def _read_mp4(path: Path) -> tuple[list[Frame], float]:
-    source = ["-i", str(path)]
-    header = through_ffmpeg(source, (), ["-frames:v", "1", "-f", "yuv4mpegpipe"]).split(b"\n", 1)[0]
-    facts = {chr(word[0]): word[1:].decode() for word in header.split()}
-    width, height, rate = int(facts["W"]), int(facts["H"]), Fraction(facts["F"].replace(":", "/"))
-    raw = through_ffmpeg(source, (), ["-f", "rawvideo", "-pix_fmt", "rgb24"])
-    return list(np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)), float(rate)
+def _read(stdout: IO[bytes], size: int, frames: queue.Queue[bytes], is_wanted: threading.Event) -> None:
+    """Put each whole frame into the queue, and an empty one at the end."""
+
+    def stop_if_unwanted() -> None:
+        if not is_wanted.is_set():
+            raise EOFError
+
+    with contextlib.suppress(EOFError):
+        while len(raw := stdout.read(size)) == size:
+            _put(frames, raw, stop_if_unwanted)
+        _put(frames, b"", stop_if_unwanted)
 
 
 def through_ffmpeg(input_arguments: Sequence[str], frames: Iterable[Frame], arguments: Sequence[str]) -> bytes:
@@ -141,3 +234,55 @@ def through_ffmpeg(input_arguments: Sequence[str], frames: Iterable[Frame], argu
         raise _missing(error) from error
     _check(done.returncode, done.stderr.decode(errors="replace"))
     return done.stdout
+
+
+class StoredFrames:
+    """The frames of an MP4, GIF or WebP, read anew each time they are iterated. Raises EncodingFailed."""
+
+    def __init__(self, path: Path, on_wait: OnWait = _ignore) -> None:
+        self._path, self._on_wait = path, on_wait
+        if path.suffix == ".mp4":
+            self.size, self.fps, self._count = _describe_mp4(path)
+        else:
+            self.size, self.fps, self._count = _describe_picture(path)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._path.suffix == ".mp4":
+            return stream_frames(["-i", str(self._path)], self.size, on_wait=self._on_wait)
+        return self._pictures()
+
+    def _pictures(self) -> Iterator[Frame]:
+        with Image.open(self._path, formats=("GIF", "WEBP")) as image:
+            for frame in ImageSequence.Iterator(image):
+                self._on_wait()
+                yield np.asarray(frame.convert("RGB"))
+
+
+def read_frames(path: Path) -> tuple[list[Frame], float]:
+    """Return all frames of an MP4, GIF or WebP, and its playback fps. Raises EncodingFailed."""
+    stored = StoredFrames(path)
+    return list(stored), stored.fps
+
+
+def _describe_picture(path: Path) -> tuple[tuple[int, int], float, int]:
+    """Return the size, the playback fps and the number of frames."""
+    milliseconds = []
+    with Image.open(path, formats=("GIF", "WEBP")) as image:
+        for frame in ImageSequence.Iterator(image):
+            frame.load()  # only then does Pillow know how long a WebP's frame stays
+            milliseconds.append(int(frame.info.get("duration", 0)))
+        fps = len(milliseconds) * 1000 / sum(milliseconds) if sum(milliseconds) else 1.0
+        return image.size, fps, len(milliseconds)
+
+
+def _describe_mp4(path: Path) -> tuple[tuple[int, int], float, int]:
+    """Return the size, the playback fps and the number of frames."""
+    source = ["-i", str(path)]
+    header = through_ffmpeg(source, (), ["-frames:v", "1", "-f", "yuv4mpegpipe"]).split(b"\n", 1)[0]
+    facts = {chr(word[0]): word[1:].decode() for word in header.split()}
+    packets = through_ffmpeg(source, (), ["-map", "0:v", "-c", "copy", "-f", "framecrc"]).splitlines()
+    count = sum(not line.startswith(b"#") for line in packets)
+    return (int(facts["W"]), int(facts["H"])), float(Fraction(facts["F"].replace(":", "/"))), count

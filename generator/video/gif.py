@@ -8,15 +8,18 @@ Tested in tests/generator/video/test_encode.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from generator.video.ffmpeg import Frame
+from generator.video.ffmpeg import Frame, OnWait
 from generator.video.recipe import ai_comment
+
+FASTEST_GIF_FPS = 50.0
+"""browsers play a frame of less than two hundredths of a second for ten of them"""
 
 _BITS = 6
 """a colour is looked up by so many upper bits of each channel; together they are its code"""
@@ -31,17 +34,50 @@ _SAMPLE_COLOURS = 8192
 """k-means uses about so many; with film grain a clip has five times as many, which would not fit the palette better"""
 
 
-def write_gif(frames: Sequence[Frame], fps: float, colours: int, path: Path) -> None:
-    """Write a GIF that loops for ever, of uint8 frames of one size, with so many colours (at most 256)."""
-    codes = [_codes(frame) for frame in frames]
-    palette, nearest = _fitted(_guess(frames, colours), codes)
-    flat = [Image.fromarray(nearest[code]) for code in codes]
+def write_gif(frames: Sequence[Frame], fps: float, colours: int, path: Path, on_wait: OnWait = lambda: None) -> None:
+    """Write a GIF that loops for ever, of uint8 frames of one size, with so many colours (at most 256).
+
+    `fps` may be at most FASTEST_GIF_FPS. Raises what `on_wait` raises, which is called after each part of the work.
+    """
+    palette, nearest = _fitted(_guess(frames, colours), _watched(frames, on_wait))
+    entries = [nearest[codes] for codes in _watched(frames, on_wait)]
+    flat = [Image.fromarray(each) for each in _kept_moving(entries, palette)]
     for picture in flat:
         picture.putpalette(palette)
     timing = {"duration": _delays(len(flat), fps), "loop": 0, "comment": ai_comment()}
     with path.open("wb") as file:
         # With `optimize` each frame would get a palette of its own, and frames would differ more.
-        flat[0].save(file, "GIF", save_all=True, append_images=flat[1:], optimize=False, **timing)
+        flat[0].save(file, "GIF", save_all=True, append_images=_each(flat[1:], on_wait), optimize=False, **timing)
+
+
+def _each(pictures: Sequence[Image.Image], on_wait: OnWait) -> Iterator[Image.Image]:
+    for picture in pictures:
+        on_wait()
+        yield picture
+
+
+def _watched(frames: Sequence[Frame], on_wait: OnWait) -> Iterator[NDArray[np.uint32]]:
+    """Yield each frame's codes: all at once they would take more memory than the frames."""
+    for frame in frames:
+        on_wait()
+        yield _codes(frame)
+
+
+def _kept_moving(frames: list[NDArray[np.uint8]], palette: bytes) -> list[NDArray[np.uint8]]:
+    """Return the frames' palette entries so that not all frames are the same.
+
+    Pillow joins equal neighbours. Where hardly anything moves that would leave one frame, which is a picture and no
+    clip; so one pixel of the last frame gets the entry that looks most like its own.
+    """
+    colours = np.frombuffer(palette, np.uint8).reshape(-1, 3).astype(np.int16)
+    moves = any(not np.array_equal(frames[0], frame) for frame in frames[1:])
+    if moves or len(frames) < 2 or len(colours) < 2:
+        return frames
+    last = frames[-1].copy()
+    unlike = np.abs(colours - colours[last[-1, -1]]).sum(1)
+    unlike[last[-1, -1]] = 3 * 256
+    last[-1, -1] = unlike.argmin()
+    return [*frames[:-1], last]
 
 
 def _delays(count: int, fps: float) -> list[int]:
@@ -65,7 +101,7 @@ def _guess(frames: Sequence[Frame], colours: int) -> NDArray[np.float32]:
     return np.array(flat.getpalette(), np.float32).reshape(-1, 3)[:colours]
 
 
-def _fitted(palette: NDArray[np.float32], codes: Sequence[NDArray[np.uint32]]) -> tuple[bytes, NDArray[np.uint8]]:
+def _fitted(palette: NDArray[np.float32], codes: Iterable[NDArray[np.uint32]]) -> tuple[bytes, NDArray[np.uint8]]:
     """Fit the palette to the clip's colours. Return it as bytes, with the look-up table from code to palette entry.
 
     It works on the colours that occur and on how often, not on pixels: thousands instead of millions.

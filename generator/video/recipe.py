@@ -130,6 +130,9 @@ def _insert_in_gif(file: BinaryIO, packet: bytes) -> None:
 
 
 def _append_to_webp(file: BinaryIO, packet: bytes) -> None:
+    file.seek(12)
+    if file.read(4) != b"VP8X":
+        _extend_webp(file)
     file.seek(20)
     flags = file.read(1)[0]
     file.seek(20)
@@ -139,6 +142,23 @@ def _append_to_webp(file: BinaryIO, packet: bytes) -> None:
     file.write(b"XMP " + len(packet).to_bytes(4, "little") + packet + padding)
     file.seek(4)
     file.write((size + len(packet) + len(padding)).to_bytes(4, "little"))
+
+
+def _extend_webp(file: BinaryIO) -> None:
+    """Give a WebP of one plain picture the chunk VP8X, which it needs to have metadata."""
+    file.seek(12)
+    kind, _, payload = file.read(4), file.read(4), file.read(10)
+    if kind == b"VP8L":  # lossless: after a signature 14 bits each, less one, and whether there is alpha
+        bits = int.from_bytes(payload[1:5], "little")
+        width, height, alpha = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bits >> 28 & 1
+    else:  # after a frame tag and a start code 14 bits each, below 2 bits for scaling
+        width, height = (int.from_bytes(payload[at : at + 2], "little") & 0x3FFF for at in (6, 8))
+        alpha = 0
+    canvas = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    file.seek(12)
+    rest = file.read()
+    file.seek(12)
+    file.write(b"VP8X" + (10).to_bytes(4, "little") + bytes([alpha << 4, 0, 0, 0]) + canvas + rest)
 
 
 def _packets(file: BinaryIO) -> Iterator[bytes]:

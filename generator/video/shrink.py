@@ -1,17 +1,18 @@
-"""A finished clip made smaller in a child process, for a channel that accepts less than it stated.
+"""A finished clip made smaller in a child process, for a channel that accepts less than it stated: `Shrinks`.
 
 The calling process imports neither numpy nor Pillow.
-
-Tested in tests/generator/video/test_encode.py.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import os
+import secrets
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,72 @@ from generator.video.clip_file import EncodedClip
 _COMMAND = (sys.executable, "-m", "generator.video.shrink")
 
 
+_AT_ONCE = 2
+"""each takes a core and some hundred MB"""
+_LONGEST_SECONDS = 900.0
+"""for a clip at every bound on a slow CPU"""
+_END_SECONDS = 10.0
+"""after its answer the child has nothing left to do"""
+
+
+class Shrinks:
+    """Makes clips smaller, a few at once. Whoever asks for a target that is being made waits for that one."""
+
+    def __init__(self, at_once: int = _AT_ONCE) -> None:
+        self._running: dict[Path, _Running] = {}
+        self._room = asyncio.Semaphore(at_once)
+
+    async def __call__(self, source: Path, target: Path, format: Format, max_bytes: int) -> EncodedClip:
+        """Do what `shrink` does. The child ends when nobody waits for its target any more."""
+        running = self._running.get(target)
+        if running is None:
+            running = _Running(asyncio.create_task(self._shrink(source, target, format, max_bytes)))
+            self._running[target] = running
+        running.waiting += 1
+        try:
+            return await asyncio.shield(running.task)
+        finally:
+            running.waiting -= 1
+            if not running.waiting:
+                del self._running[target]
+                running.task.cancel()
+                await asyncio.wait({running.task})
+
+    async def _shrink(self, source: Path, target: Path, format: Format, max_bytes: int) -> EncodedClip:
+        async with self._room:
+            return await shrink(source, target, format, max_bytes)
+
+
+@dataclass(slots=True)
+class _Running:
+    task: asyncio.Task[EncodedClip]
+    waiting: int = 0
+
+
 async def shrink(source: Path, target: Path, format: Format, max_bytes: int) -> EncodedClip:
     """Encode the clip at `source` again within `max_bytes`; return it once it lies complete at `target`.
 
     Raises RenderError. Cancelling ends the child, with the ffmpeg that it may be running.
     """
-    request = {"source": source, "target": target, "format": format, "max_bytes": max_bytes}
+    aside = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
+    request = {"source": source, "target": aside, "format": format, "max_bytes": max_bytes}
+    try:
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            clip = await _ask_child(request)
+        aside.replace(target)
+        return dataclasses.replace(clip, path=target)
+    except TimeoutError as error:
+        raise RenderCrashed(f"shrinking took longer than {_LONGEST_SECONDS:g} s", type="TimeoutError") from error
+    finally:
+        for left in (*target.parent.glob(f"{aside.name}*"), *target.parent.glob(f".{aside.name}*")):
+            left.unlink(missing_ok=True)
+
+
+async def _ask_child(request: dict[str, Any]) -> EncodedClip:
     child = await Child.spawn(_COMMAND, {}, lambda: "shrink child:")
     try:
         answer = await child.ask("shrink", parent=os.getpid(), **request)
-        end = await child.ended(None)
+        end = await child.ended(_END_SECONDS)
     finally:
         await child.kill()
     if answer is None or end.status != 0:

@@ -32,6 +32,14 @@ def test_every_render_error_comes_back_as_itself(kind: type[RenderError]) -> Non
     assert (back.text, back.data) == ("what happened", {"cause": "x", "detail": 1})
 
 
+def test_a_class_below_a_class_comes_back_as_itself_too() -> None:
+    class StillLost(ExecutorLost):
+        code = "still-lost"
+
+    assert type(RenderError.from_wire(StillLost("x").to_wire())) is StillLost
+    assert type(RenderError.from_wire(ExecutorLost("x").to_wire())) is ExecutorLost
+
+
 def test_an_unknown_error_code_becomes_a_crash() -> None:
     assert type(RenderError.from_wire({"code": "from-the-future"})) is RenderCrashed
 

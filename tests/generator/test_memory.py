@@ -15,6 +15,7 @@ from generator.memory import (
     PipelineKind,
     Residency,
     decode_bytes,
+    decoded_together,
     denoise_bytes,
     plan_memory,
     presets,
@@ -179,3 +180,13 @@ def test_a_clip_takes_no_more_operations_than_stock() -> None:
     ours, theirs = (25 * one.tflop + two.tflop for one, two in ((step, decode), (stock_step, stock_decode)))
     print(f"{ours:.0f} TFLOP, stock {theirs:.0f}; step peak {step.gib:.2f} GiB, stock {stock_step.gib:.2f}")
     assert ours <= 1.01 * theirs
+
+
+@pytest.mark.parametrize(
+    ("decode_frames", "frames", "wanted", "together"),
+    [(0, 25, None, 25), (0, 25, 8, 8), (0, 25, 50, 25), (8, 25, None, 8), (8, 25, 50, 8), (8, 25, 3, 3), (8, 5, 50, 5)],
+)
+def test_asking_for_many_frames_at_once_never_exceeds_the_plan(
+    decode_frames: int, frames: int, wanted: int | None, together: int
+) -> None:
+    assert decoded_together(MemoryPlan(rung="x", decode_frames=decode_frames), frames, wanted) == together

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from generator.clip import ClipSettings
 from generator.errors import BadFrames
-from generator.memory import WINDOW_FRAMES, WINDOW_OVERLAP, Decode, MemoryPlan, Residency
+from generator.memory import WINDOW_FRAMES, WINDOW_OVERLAP, Decode, MemoryPlan, Residency, decoded_together
 from generator.model.lean.decoder import LeanDecoder, decode_windows, pack_decoder
 from generator.model.lean.encoders import CLIP_MEAN, CLIP_SIZE, CLIP_STD, VaeEncoder, pack_module
 from generator.model.lean.guidance import Conditioning, GuidedUNet
@@ -196,8 +196,9 @@ class LeanPipeline:
 def _decoded(
     decoder: LeanDecoder, latents: Tensor, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks
 ) -> Iterator[Tensor]:
-    if settings.decode_chunk is not None:
-        return (frame for chunk in latents.split(settings.decode_chunk) for frame in decoder.decode(chunk, hooks.check))
+    together = decoded_together(plan, settings.frames, settings.decode_chunk)
+    if settings.decode_chunk == together < settings.frames:
+        return (frame for chunk in latents.split(together) for frame in decoder.decode(chunk, hooks.check))
     if plan.decode is Decode.WINDOWED:
         window = plan.decode_frames or WINDOW_FRAMES
         return decode_windows(lambda some: decoder.decode(some, hooks.check), latents, window, WINDOW_OVERLAP)

@@ -8,8 +8,8 @@ from statistics import median
 
 import pytest
 
-from bot.queue.estimates import KEPT, estimate, kind_for, kind_of, learn, model_ms
-from generator.clip import ClipSettings, Shape
+from bot.queue.estimates import KEPT, encoding_ms, estimate, kind_for, kind_of, learn, model_ms
+from generator.clip import ClipSettings, Loop, Shape
 from generator.variants import BUILT_IN
 from tests.support.jobs import in_memory
 
@@ -93,3 +93,13 @@ def test_what_a_kind_is_depends_on_all_that_decides_how_long_the_gpu_is_busy() -
     ]
     assert len({kind_of(settings) for settings in (usual, *others)}) == 6
     assert kind_of(replace(usual, seed=7, motion_bucket=1)) == kind_of(usual)
+
+
+def test_what_a_clips_file_takes_to_write_after_its_last_frame_is_estimated() -> None:
+    def cost(**settings: object) -> int:
+        return encoding_ms(ClipSettings(**settings), BUILT_IN)  # type: ignore[arg-type]
+
+    assert cost() == cost(playback_fps=30, smooth=True) == 0, "frames are written as they come"
+    assert cost(loop=Loop.BOOMERANG) == 23 * 25
+    assert cost(smooth=True) == 86 * 125
+    assert cost(smooth=True, variant="demo") == pytest.approx(86 * 125 / 16, abs=1)

@@ -36,6 +36,13 @@ def test_a_loops_score_is_told_in_words(score: float, says: str) -> None:
     assert says in told
 
 
+def test_a_rate_that_the_format_limits_is_not_said_to_be_for_the_upload_limit() -> None:
+    [fits] = explain_notes((Note("frame-rate", {"fps": 12, "from_fps": 24}),))
+    [gif] = explain_notes((Note("frame-rate", {"fps": 50.0, "from_fps": 60.0, "why": "gif"}),))
+    assert "to fit" in fits
+    assert "to fit" not in gif and "GIF plays at most 50 a second" in gif
+
+
 def test_the_notes_that_the_protocol_names_are_those_with_sentences() -> None:
     assert Note.__doc__ is not None
     named = {kind for kind in NOTES if f"`{kind}`" in Note.__doc__}

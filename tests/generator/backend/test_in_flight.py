@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from generator.backend.backend import Backend
 from generator.backend.in_flight import InFlightRequests
+from generator.clip import Format
 from generator.errors import BadFrames, ExecutorLost
-from generator.protocol import Phase, Progress, Rendered
+from generator.protocol import Phase, Progress, Rendered, RenderRequest
 from tests.support.fakes import a_request
 from tests.support.local_backend import IMPATIENT, PATIENT, eventually, ignore, running, start_render
 
@@ -124,6 +126,48 @@ async def test_a_request_given_while_the_child_restarts_waits_for_the_next(tmp_p
         os.kill(backend.describe()["pid"], signal.SIGKILL)
         await eventually(lambda: not backend.ready.is_set())
         assert (await backend.render(a_request(tmp_path), ignore)).frames == 8
+
+
+async def until_encoding(backend: Backend, request: RenderRequest) -> tuple[asyncio.Task[Rendered], list[Progress]]:
+    """Start a render and return once some of its file is written, with what it has told so far."""
+    told: list[Progress] = []
+    moves = asyncio.Event()
+
+    def watch(progress: Progress) -> None:
+        told.append(progress)
+        if progress.phase is Phase.ENCODE and progress.step:
+            moves.set()
+
+    task = asyncio.create_task(backend.render(request, watch))
+    await asyncio.wait_for(moves.wait(), 20)
+    return task, told
+
+
+async def test_a_clip_that_takes_long_to_write_holds_no_other_up(tmp_path: Path) -> None:
+    async with running() as backend:
+        long, told = await until_encoding(backend, a_request(tmp_path, 1, smooth=True, playback_fps=1))
+        for job in (2, 3):
+            assert (await backend.render(a_request(tmp_path, job), ignore)).frames == 8
+        assert not long.done(), "the negative control: it was being written all the time"
+        assert (await long).frames == 8 * 24
+    written = [progress.step for progress in told if progress.phase is Phase.ENCODE]
+    assert written == sorted(written) and len(written) > 50 and told[-1] == Progress(Phase.ENCODE, 192, 192)
+
+
+@pytest.mark.parametrize("format", Format)
+async def test_a_cancel_while_the_file_is_written_is_answered_at_once(format: Format, tmp_path: Path) -> None:
+    async with running() as backend:
+        request = a_request(tmp_path, 1, smooth=True, playback_fps=1, frames=16, format=format)
+        task, _ = await until_encoding(backend, request)
+        pid, asked = backend.describe()["pid"], time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        print(f"stopped after {time.monotonic() - asked:.3f} s")
+        assert time.monotonic() - asked < 1.0
+        assert (await backend.render(a_request(tmp_path, 2), ignore)).frames == 8
+        assert backend.describe()["pid"] == pid
+    assert {path.name for path in tmp_path.iterdir()} == {"conditioning.png", "2-1.mp4"}
 
 
 # -- events without a child -----------------------------------------------------------------------------------------

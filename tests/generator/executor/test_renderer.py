@@ -177,6 +177,18 @@ def test_memory_that_the_safer_precision_needs_is_not_remembered(tmp_path: Path)
     assert RememberedRungs(tmp_path / "state").get("Fake/24.0", "demo", 0) is None
 
 
+def test_memory_that_another_seed_needs_is_remembered(tmp_path: Path) -> None:
+    """The counterpart: the rerun after bad frames is an ordinary render, only its seed is another."""
+    options = ("--frames", "frozen", "--good-seed", "1", "--fault", "oom", "--skip", "1", "--times", "1")
+    made = a_renderer(tmp_path, *options)
+    rendered = render(made, a_request(tmp_path))
+    rendered.writer.abort()
+    assert note(rendered, "memory") == {"rung": "resident"}
+    assert (note(rendered, "rerun") or {})["how"] == "seed"
+    assert RememberedRungs(tmp_path / "state").get("Fake/24.0", "demo", 0) is not None
+    assert made.planner.first(a_request(tmp_path).settings, (256, 144)).rung == "resident"
+
+
 # -- the rest
 
 

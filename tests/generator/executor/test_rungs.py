@@ -9,8 +9,8 @@ import pytest
 
 from generator.clip import ClipSettings
 from generator.errors import OutOfMemory
-from generator.executor.rungs import Planner, RememberedRungs
-from generator.memory import GIB
+from generator.executor.rungs import KEPT_SECONDS, Planner, RememberedRungs
+from generator.memory import GIB, MemoryPlan
 from generator.protocol import ExecutorConfig
 from generator.variants import BUILT_IN
 from tests.support.fake_executor import FakeDevice, read_options
@@ -27,9 +27,10 @@ def a_planner(folder: Path, free_gib: float = 24.0, **config: Any) -> Planner:
     return Planner(settings, device, RememberedRungs(settings.state_folder))
 
 
-def after_one_out_of_memory(planner: Planner) -> None:
-    plan = planner.below(planner.first(SETTINGS, SIZE), SETTINGS, SIZE, "simulated")
-    planner.remember(SETTINGS.variant, plan)
+def after_one_out_of_memory(planner: Planner, settings: ClipSettings = SETTINGS) -> MemoryPlan:
+    plan = planner.first(settings, SIZE)
+    planner.remember(plan, settings, SIZE)
+    return plan
 
 
 def test_it_begins_with_the_largest_rung_that_fits(tmp_path: Path) -> None:
@@ -72,24 +73,61 @@ def test_a_rung_is_forgotten_when_more_is_free_than_when_the_larger_one_did_not_
         assert a_planner(tmp_path, free_gib).first(SETTINGS, SIZE).rung == rung
 
 
-@pytest.mark.parametrize("written", ['{"half a', "[]", '{"Fake/24.0/svd-xt": "resident"}', '{"Fake/24.0/svd-xt": {}}'])
-def test_a_file_of_rungs_that_cannot_be_read_is_written_anew(written: str, tmp_path: Path) -> None:
+def test_what_a_long_clip_did_not_fit_into_says_nothing_about_a_short_one(tmp_path: Path) -> None:
+    long, short = (ClipSettings(variant="svd-xt", frames=frames) for frames in (50, 14))
+    planner = a_planner(tmp_path)
+    after_one_out_of_memory(planner, long)
+    assert planner.first(long, SIZE).rung == "resident"
+    assert planner.first(short, SIZE).rung == "full"
+    after_one_out_of_memory(planner, short)
+    assert planner.first(short, SIZE).rung == "resident"
+    assert planner.first(long, SIZE).peak_bytes < planner.first(short, (1024, 576)).peak_bytes
+    assert planner.first(long, SIZE).rung == "resident", "a larger clip does not fit either"
+
+
+def test_each_plan_that_did_not_fit_is_remembered_for_clips_that_need_as_much(tmp_path: Path) -> None:
+    planner = a_planner(tmp_path)
+    failed = [after_one_out_of_memory(planner) for _ in range(3)]
+    assert [plan.rung for plan in failed] == ["full", "resident", "split"]
+    assert a_planner(tmp_path).first(SETTINGS, SIZE).rung == "streamed"
+
+
+def test_where_nothing_ever_fitted_the_smallest_is_tried(tmp_path: Path) -> None:
+    planner = a_planner(tmp_path)
+    rungs = [after_one_out_of_memory(planner).rung for _ in range(8)]
+    assert rungs[-1] == rungs[-2] == planner.first(SETTINGS, SIZE).rung
+
+
+def test_what_did_not_fit_is_tried_again_after_a_day(tmp_path: Path) -> None:
+    now = [1e9]
+    config = ExecutorConfig(variants=BUILT_IN, state_folder=tmp_path)
+    device = FakeDevice(read_options([]))
+    planner = Planner(config, device, RememberedRungs(tmp_path, clock=lambda: now[0]))
+    after_one_out_of_memory(planner)
+    for later, rung in ((3600.0, "resident"), (KEPT_SECONDS - 1, "resident"), (KEPT_SECONDS + 1, "full")):
+        now[0] = 1e9 + later
+        assert planner.first(SETTINGS, SIZE).rung == rung
+    now[0] = 1e9 - 2 * KEPT_SECONDS
+    assert planner.first(SETTINGS, SIZE).rung == "full", "a clock that was ahead then must not keep it for ever"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['{"half a', "[]", '{"Fake/24.0/svd-xt": [{}]}', '{"Fake/24.0/svd-xt": {"rung": "resident", "free_bytes": 9}}'],
+)
+def test_a_file_that_cannot_be_read_is_written_anew(written: str, tmp_path: Path) -> None:
+    """The last one is how version 0.1.0 wrote it."""
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "memory.json").write_text(written)
     assert a_planner(tmp_path).first(SETTINGS, SIZE).rung == "full"
-    after_one_out_of_memory(a_planner(tmp_path))
-    assert RememberedRungs(tmp_path / "state").get(GPU, "svd-xt", 24 * GIB) == "resident"
-
-
-def test_a_rung_that_this_version_does_not_have_is_no_rung(tmp_path: Path) -> None:
-    RememberedRungs(tmp_path / "state").put(GPU, "svd-xt", "from-another-version", 24 * GIB)
-    assert a_planner(tmp_path).first(SETTINGS, SIZE).rung == "full"
+    failed = after_one_out_of_memory(a_planner(tmp_path))
+    assert RememberedRungs(tmp_path / "state").get(GPU, "svd-xt", 24 * GIB) == failed.peak_bytes
 
 
 def test_executors_beside_each_other_keep_their_rungs_apart(tmp_path: Path) -> None:
-    for gpu, rung in (("0", "split"), ("1", "minimal")):
-        RememberedRungs(tmp_path, gpu).put(GPU, "demo", rung, GIB)
-    assert [RememberedRungs(tmp_path, gpu).get(GPU, "demo", GIB) for gpu in ("0", "1")] == ["split", "minimal"]
+    for gpu, peak_bytes in (("0", 5 * GIB), ("1", 4 * GIB)):
+        RememberedRungs(tmp_path, gpu).put(GPU, "demo", peak_bytes, GIB)
+    assert [RememberedRungs(tmp_path, gpu).get(GPU, "demo", GIB) for gpu in ("0", "1")] == [5 * GIB, 4 * GIB]
 
 
 def test_a_rung_that_cannot_be_written_is_remembered_in_this_process(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import textwrap
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -161,3 +162,42 @@ async def test_a_grandchild_that_left_the_group_and_holds_the_log_open_does_not_
     os.kill(started["pid"], signal.SIGKILL)
     assert await child.receive() is None
     await asyncio.sleep(0.05)  # until the loop has closed both pipes
+
+
+@pytest.mark.parametrize("listens", [True, False])
+async def test_a_grandchild_that_holds_the_pipes_makes_no_dead_child_undead(listens: bool) -> None:
+    script = f"""
+        import json, signal, subprocess, time
+        pid = subprocess.Popen(["sleep", "60"], start_new_session=True).pid
+        if not {listens}:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print(json.dumps({{"type": "started", "pid": pid}}), flush=True)
+        time.sleep(60)
+    """
+    async with running(script) as child:
+        started = await child.receive()
+        assert started is not None
+        began = time.monotonic()
+        await asyncio.wait_for(child.stop(30.0 if listens else 0.1, 5.0, not_undead), 5)
+        assert time.monotonic() - began < 3.0 and not child.is_running
+        assert not is_gone(started["pid"]), "the negative control: the pipes were held all the time"
+        os.kill(started["pid"], signal.SIGKILL)
+    await asyncio.sleep(0.05)  # until the loop has closed the pipes
+
+
+async def test_its_end_is_seen_while_a_grandchild_holds_the_pipes() -> None:
+    script = """
+        import json, subprocess, sys
+        pid = subprocess.Popen(["sleep", "60"], start_new_session=True).pid
+        print(json.dumps({"type": "started", "pid": pid}), flush=True)
+        sys.stdin.read(2)
+    """
+    async with running(script) as child:
+        started = await child.receive()
+        assert started is not None
+        ending = asyncio.create_task(child.ended(None))
+        await asyncio.sleep(0)  # it waits before the child ends
+        child.send("go")
+        assert (await asyncio.wait_for(ending, 5)).status == 0
+        os.kill(started["pid"], signal.SIGKILL)
+    await asyncio.sleep(0.05)

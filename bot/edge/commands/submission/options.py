@@ -8,7 +8,17 @@ from enum import StrEnum
 from typing import TypeVar
 
 from bot.config import GeneratorConfig
-from generator.clip import BOUNDS, DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
+from generator.clip import (
+    BOUNDS,
+    DEFAULT_STEPS,
+    ClipSettings,
+    Format,
+    Framing,
+    Loop,
+    Quality,
+    Shape,
+    check_extent,
+)
 from generator.variants import Variant
 
 T = TypeVar("T")
@@ -54,13 +64,16 @@ class Options:
 
 
 def resolve(options: Options, variant: Variant, config: GeneratorConfig) -> ClipSettings:
-    """Return the frozen settings of the options, seed included. Raises SettingsError on a value out of bounds."""
+    """Return the frozen settings of the options, seed included.
+
+    Raises SettingsError on a value out of bounds, and when the options together make too much.
+    """
     quality = options.quality or variant.quality or config.quality
     wild = WILD_NOISE if options.motion is Motion.WILD else None
     noise = _first(options.noise_augmentation, wild)
     plain = ClipSettings()
     steps = _first(options.steps, min(DEFAULT_STEPS[quality], config.max_steps))
-    return ClipSettings(
+    settings = ClipSettings(
         variant=variant.name,
         frames=_first(options.frames, variant.frames),
         motion_bucket=_first(options.motion_bucket, MOTION_BUCKETS[options.motion]),
@@ -78,6 +91,15 @@ def resolve(options: Options, variant: Variant, config: GeneratorConfig) -> Clip
         loop=options.loop,
         smooth=options.smooth,
     )
+    check_request(settings, variant)
+    return settings
+
+
+def check_request(settings: ClipSettings, variant: Variant) -> None:
+    """Raise SettingsError when one request would make more than any may; AUTO counts as the largest shape."""
+    shapes = [shape for shape in Shape if shape is not Shape.AUTO]
+    sizes = map(variant.size, shapes if settings.shape is Shape.AUTO else [settings.shape])
+    check_extent(settings, max(sizes, key=lambda size: size[0] * size[1]))
 
 
 def vary(settings: ClipSettings, *, motion: int = 0) -> ClipSettings:

@@ -19,7 +19,7 @@ from bot.config import Config
 from bot.edge.commands.submission.answers import acknowledge, answer, take_back
 from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, refuse_channel, route_of, write_card
 from bot.edge.commands.submission.download import download
-from bot.edge.commands.submission.options import Options, resolve
+from bot.edge.commands.submission.options import Options, check_request, resolve
 from bot.edge.commands.submission.shares import share_of
 from bot.edge.context import Interaction, Services
 from bot.edge.status_cards import FirstWrite
@@ -113,6 +113,7 @@ async def submit_again(
             raise Refused(no_further_text())
         if settings.variant not in services.switches.variants:
             settings = replace(settings, variant=services.switches.variant.name)
+        _check_request(settings, services.switches.variants[settings.variant])
         for other in await services.store.jobs.active():
             if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
                 raise Refused(queued_already_text())
@@ -161,6 +162,14 @@ def _resolve(config: Config, variant: Variant, options: Options) -> ClipSettings
         if options.steps is not None and options.steps > most:
             raise SettingsError("", setting="steps", low=1, high=most)
         return resolve(options, variant, config.generator)
+    except SettingsError as error:
+        raise Refused(explain_settings(error)) from error
+
+
+def _check_request(settings: ClipSettings, variant: Variant) -> None:
+    """Refuse another clip of a job that was accepted before there was a limit. Raises Refused."""
+    try:
+        check_request(settings, variant)
     except SettingsError as error:
         raise Refused(explain_settings(error)) from error
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from bot.config import GeneratorConfig
-from bot.edge.commands.submission.options import Options, resolve
-from generator.clip import Quality
+from bot.edge.commands.submission.options import Options, check_request, resolve
+from bot.texts.explanations import explain_settings
+from generator.clip import ClipSettings, Loop, Quality, Shape
+from generator.errors import SettingsError
 from generator.variants import BUILT_IN
 
 
@@ -23,3 +29,44 @@ def test_a_variant_without_defaults_leaves_the_choice_to_the_operator() -> None:
     config = GeneratorConfig(quality=Quality.BALANCED)
     settings = resolve(Options(), BUILT_IN["svd-xt"], config)
     assert (settings.quality, settings.max_guidance) == (Quality.BALANCED, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (Options(frames=50, loop=Loop.BOOMERANG, playback_fps=1, smooth=True), "2,352 frames; the most is 360"),
+        (Options(frames=50, playback_fps=3, smooth=True), "400 frames"),
+        (Options(frames=31, loop=Loop.BOOMERANG, playback_fps=4, smooth=True), "360 frames"),
+        (Options(frames=50, loop=Loop.BOOMERANG, playback_fps=1), "98 seconds; the most is 60"),
+    ],
+)
+def test_what_the_options_make_together_is_bounded_and_the_refusal_says_by_what(options: Options, says: str) -> None:
+    if says == "360 frames":  # the negative control: a request at the bound itself is taken
+        assert resolve(options, BUILT_IN["svd-xt"], GeneratorConfig()).smooth
+        return
+    with pytest.raises(SettingsError) as caught:
+        resolve(options, BUILT_IN["svd-xt"], GeneratorConfig())
+    text = explain_settings(caught.value)
+    assert says in text and "playback_fps" in text
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        Options(smooth=True, loop=Loop.BOOMERANG),
+        Options(frames=50, smooth=True, loop=Loop.BOOMERANG),
+        Options(frames=50, playback_fps=1),
+        Options(frames=50, playback_fps=60, smooth=True, loop=Loop.BOOMERANG),
+    ],
+)
+def test_what_a_person_ordinarily_asks_for_is_within_the_bounds(options: Options) -> None:
+    assert resolve(options, BUILT_IN["svd-xt"], GeneratorConfig()).frames in (25, 50)
+
+
+def test_frames_that_would_not_fit_into_memory_are_refused_for_large_variants() -> None:
+    huge = replace(BUILT_IN["svd-xt"], square=(4096, 4096))
+    with pytest.raises(SettingsError) as caught:
+        check_request(ClipSettings(frames=25), huge)
+    assert "`frames`" in explain_settings(caught.value)
+    check_request(ClipSettings(frames=25, shape=Shape.LANDSCAPE), huge)
+    check_request(ClipSettings(frames=10), huge)

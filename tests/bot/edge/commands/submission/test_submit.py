@@ -244,3 +244,25 @@ async def test_a_full_queue_and_a_full_disk_are_refused_and_keep_what_was_accept
         refused = await edge.animate(actor=BEN)
         assert "disk is nearly full" in await edge.answer(refused, actor=BEN)
         assert len(await edge.store.jobs.active()) == 2
+
+
+async def test_options_that_together_make_too_much_are_refused_at_the_form(start: Start) -> None:
+    async with start() as edge:
+        much: dict[str, Any] = {"frames": 50, "loop": "boomerang", "playback_fps": 1}
+        for options, says in ((much | {"smooth": True}, "2,352 frames"), (much, "98 seconds")):
+            assert says in await edge.answer(await edge.animate(**options))
+        assert not await edge.store.jobs.of_user(int(ADA))
+        await edge.animate(**much | {"playback_fps": 7, "smooth": True})
+        await edge.clip()
+
+
+async def test_another_clip_of_what_was_accepted_before_there_was_a_limit_is_refused(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with start() as edge:
+        await edge.animate(frames=8)
+        clip = await edge.clip()
+        monkeypatch.setattr("generator.clip.MOST_WRITTEN", 7)
+        refused = await edge.world.press(BEN, PICTURES, clip["id"], buttons(clip["components"])["Again"])
+        assert "8 frames; the most is 7" in await edge.answer(refused, actor=BEN)
+        assert len(edge.backend.requests) == 1
