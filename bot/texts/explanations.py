@@ -97,14 +97,21 @@ _PICTURE_SUFFIXES = frozenset(
 )
 
 
-def explain_source(file_name: str, content_type: str | None, size: int, max_bytes: int) -> str | None:
-    """Say why a file cannot be a usable picture, from its name and size alone; None when it may be one."""
-    suffix = file_name.rpartition(".")[2].lower()
+def may_be_picture(file_name: str, content_type: str | None) -> bool:
+    """Tell whether a file may be a picture, from its name and what Discord says of its content."""
+    return file_name.rpartition(".")[2].lower() in _PICTURE_SUFFIXES or (content_type or "").startswith("image/")
+
+
+def explain_source(file_name: str, content_type: str | None, size: int | None, max_bytes: int) -> str | None:
+    """Say why a file cannot be a usable picture, from its name and size alone; None when it may be one.
+
+    The size of a linked picture is not known (None).
+    """
     if size == 0:
         return str(explain_picture(PictureError(PictureReason.EMPTY, "")))
-    if size > max_bytes:
+    if size is not None and size > max_bytes:
         return str(explain_picture(PictureError(PictureReason.TOO_MANY_BYTES, "", max_bytes=max_bytes)))
-    if suffix not in _PICTURE_SUFFIXES and not (content_type or "").startswith("image/"):
+    if not may_be_picture(file_name, content_type):
         return str(explain_picture(PictureError(PictureReason.NOT_A_PICTURE, "")))
     return None
 

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import aiohttp
-import discord
 
 from bot.config import Config
 from bot.edge.commands.submission.answers import acknowledge, answer, take_back
 from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, refuse_channel, route_of, share_of
 from bot.edge.commands.submission.download import download
 from bot.edge.commands.submission.options import Options, resolve
+from bot.edge.commands.submission.sources import Source
 from bot.edge.context import Interaction, Services
 from bot.edge.status_cards import FirstWrite
 from bot.queue.database import StoreFull
@@ -51,9 +51,7 @@ class Refused(Exception):
         self.text = text
 
 
-async def submit(
-    interaction: Interaction, source: discord.Attachment, options: Options, notes: tuple[Note, ...] = ()
-) -> None:
+async def submit(interaction: Interaction, source: Source, options: Options, notes: tuple[Note, ...] = ()) -> None:
     """Turn one picture with its options into a job and its status card, or say why not.
 
     `notes` are added to those that the picture itself gives reason for.
@@ -123,7 +121,7 @@ def _refuse_early(interaction: Interaction) -> str | None:
     return None
 
 
-def _refuse_picture(services: Services, source: discord.Attachment) -> str | None:
+def _refuse_picture(services: Services, source: Source) -> str | None:
     """Refuse from what Discord says about the file; what it really is, only decoding tells."""
     limit = services.config.picture.max_mib * MIB
     return explain_source(source.filename, source.content_type, source.size, limit)
@@ -140,9 +138,7 @@ def _resolve(config: Config, variant: Variant, options: Options) -> ClipSettings
         raise Refused(explain_settings(error)) from error
 
 
-async def _take_picture(
-    interaction: Interaction, source: discord.Attachment, variant: Variant, settings: ClipSettings
-) -> NewJob:
+async def _take_picture(interaction: Interaction, source: Source, variant: Variant, settings: ClipSettings) -> NewJob:
     """Download the picture into the spool and frame it for the model. Raises Refused."""
     services = interaction.client.services
     key = str(interaction.id)

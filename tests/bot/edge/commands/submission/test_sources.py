@@ -1,0 +1,46 @@
+"""Only Discord's own addresses are ever asked for a picture."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.edge.commands.submission.sources import is_discords
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://cdn.discordapp.com/attachments/1/2/a.png?ex=1",
+        "https://media.discordapp.net/attachments/1/2/a.png",
+        "https://images-ext-1.discordapp.net/external/x/https/example.org/a.png",
+        "https://images-ext-22.discordapp.net/external/x/https/example.org/a.png",
+    ],
+)
+def test_discords_addresses(url: str) -> None:
+    assert is_discords(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        "",
+        "http://cdn.discordapp.com/a.png",
+        "ftp://cdn.discordapp.com/a.png",
+        "https://cdn.discordapp.com:8443/a.png",
+        "https://cdn.discordapp.com:nonsense/a.png",
+        "https://someone@cdn.discordapp.com/a.png",
+        "https://cdn.discordapp.com.example.org/a.png",
+        "https://example.org/cdn.discordapp.com/a.png",
+        "https://example.org#@cdn.discordapp.com/a.png",
+        "https://images-ext-1x.discordapp.net/a.png",
+        "https://evil-images-ext-1.discordapp.net/a.png",
+        "https://images-ext-1.discordapp.net.example.org/a.png",
+        "https://127.0.0.1/a.png",
+        "https://[::1]/a.png",
+        "https://[broken/a.png",
+        "//cdn.discordapp.com/a.png",
+    ],
+)
+def test_any_other_address(url: str | None) -> None:
+    assert not is_discords(url)
