@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
+import discord
 import pytest
 
-from bot.edge.commands.submission.sources import is_discords
+from bot.edge.commands.submission.sources import is_discords, pictures_of
 
 
 @pytest.mark.parametrize(
@@ -44,3 +48,25 @@ def test_discords_addresses(url: str) -> None:
 )
 def test_any_other_address(url: str | None) -> None:
     assert not is_discords(url)
+
+
+def test_a_layouts_pictures_are_found_however_deep() -> None:
+    def media(name: str, kind: str, host: str = "media.discordapp.net") -> dict[str, str]:
+        return {"url": f"https://example.org/{name}", "proxy_url": f"https://{host}/{name}", "content_type": kind}
+
+    gallery: Any = {
+        "type": 12,
+        "items": [
+            {"media": media("a.png", "image/png"), "spoiler": True},
+            {"media": media("b.mp4", "video/mp4")},
+            {"media": media("c.png", "image/png", "example.org")},
+        ],
+    }
+    thumbnail = {"type": 11, "media": media("d.webp", "image/webp")}
+    section = {"type": 9, "components": [{"type": 10, "content": "text"}], "accessory": thumbnail}
+    data: Any = {"type": 17, "components": [gallery, section]}
+    message: Any = SimpleNamespace(
+        attachments=[], embeds=[], content="", message_snapshots=[], components=[discord.Container(data, None)]
+    )
+    found = [(picture.filename, picture.is_spoiler()) for picture in pictures_of(message)]
+    assert found == [("a.png", True), ("d.webp", False)]
