@@ -54,7 +54,7 @@ _COMPARED_BYTES, _COMPARED_PIXELS = 8 * MIB, 12_000_000
 """beyond these a comparison would take longer than it tells"""
 _SHOWN = 25
 """the slowest, and so on, that are printed"""
-_THUMBNAIL = 256
+_THUMBNAIL, _MOST_PAIRS = 256, 100
 _MIMES = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png", b"GI": "image/gif", b"BM": "image/bmp", b"RI": "image/webp"}
 
 
@@ -141,7 +141,7 @@ def compare(path: Path, name: str, readers: list[Reader], report: Audit) -> None
 
 def contact_sheet(pairs: list[Pair]) -> Image.Image:
     """Return pairs of small pictures with their names: ours at the left, the other reader's at the right."""
-    row, line = _THUMBNAIL + 24, 12
+    pairs, row, line = pairs[:_MOST_PAIRS], _THUMBNAIL + 24, 12
     sheet = Image.new("RGB", (2 * _THUMBNAIL + 8, max(1, len(pairs)) * row), (96, 96, 96))
     draw = ImageDraw.Draw(sheet)
     for number, (name, *pictures) in enumerate(pairs):

@@ -9,12 +9,14 @@ from typing import Any, BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from generator.picture.colour_space import ColourSpace, from_cicp, from_icc
+from generator.picture.colour_space import SRGB_TRANSFER, ColourSpace, from_cicp, from_icc
 from generator.picture.formats.boxes import Meta
 from generator.picture.formats.picture import Picture
 from generator.picture.formats.splice import spliced
 
 _ORIENTATION = 0x0112
+_NOT_SAID = 2
+_ORDINARY = (_NOT_SAID, 1, 6, 14, 15)
 
 
 class Heif(Picture):
@@ -29,7 +31,7 @@ class Heif(Picture):
 
     @property
     def colour(self) -> bytes | ColourSpace | None:
-        """HDR by whichever says it; else the profile, else the codes."""
+        """What the numbers mean."""
         codes: dict[str, Any] = self.image.info.get("nclx_profile") or {}
         return _colour(self.image, codes.get("color_primaries", 2), codes.get("transfer_characteristics", 2))
 
@@ -54,7 +56,7 @@ class Avif(Picture):
 
     @property
     def colour(self) -> bytes | ColourSpace | None:
-        """HDR by whichever says it; else the profile, else the codes."""
+        """What the numbers mean."""
         return _colour(self.image, *self._codes)
 
 
@@ -73,8 +75,8 @@ def open_avif(file: BinaryIO) -> Avif:
 
 
 def _colour(image: Image.Image, primaries: int, transfer: int) -> bytes | ColourSpace | None:
-    space = from_cicp(primaries, transfer)
+    """Return the profile, else what the codes say; the codes of ordinary video count as sRGB, as in browsers."""
     profile: bytes | None = image.info.get("icc_profile")
-    if profile and not (space and space.is_hdr):
+    if profile:
         return from_icc(profile) or profile
-    return space
+    return from_cicp(1 if primaries == _NOT_SAID else primaries, SRGB_TRANSFER if transfer in _ORDINARY else transfer)

@@ -17,6 +17,8 @@ from PIL import Image
 from generator.errors import PictureError
 from generator.picture.image import allow_formats
 from generator.picture.limits import PictureLimits
+from tests.generator.picture.formats.test_isobmff import with_codes
+from tests.generator.picture.test_image import wide_gamut
 from tests.support.picture_files import (
     PNG_CHANNELS,
     XMP_TURNED,
@@ -232,6 +234,21 @@ def test_bmp(
     pixels = samples(9, width, 4)
     pixels[4, 0, 3] = 255  # where nothing at all would be visible, we show the colours
     assert_as_shown(chromium, path, bmp(pixels, kind), "image/bmp", most=4)
+
+
+@property_test
+@given(
+    st.sampled_from([1, 2, 9, 12]), st.sampled_from([1, 2, 4, 8, 13, 14, 16, 18]), st.booleans(), st.integers(1, 8),
+    st.integers(0, 99),
+)  # fmt: skip
+def test_avif(
+    chromium: BrowserReader, path: Path, primaries: int, transfer: int, profile: bool, orientation: int, seed: int
+) -> None:
+    picture, exif = Image.fromarray(samples(40, 60, 3, seed=seed).astype(np.uint8)), Image.Exif()
+    exif[0x0112] = orientation
+    more = {"icc_profile": wide_gamut()[0]} if profile else {}
+    data = saved(picture, "AVIF", quality=100, subsampling="4:4:4", speed=10, exif=exif, **more)
+    assert_as_shown(chromium, path, with_codes(data, primaries, transfer), "image/avif")
 
 
 # -- negative controls: a reader without the care for it would be found out
