@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from generator.errors import PictureError, PictureReason
 from generator.picture.formats.bmp import open_bmp
-from generator.picture.formats.gif import Gif
+from generator.picture.formats.gif import open_gif
 from generator.picture.formats.isobmff import Heif, open_avif
 from generator.picture.formats.jpeg import open_jpeg
 from generator.picture.formats.picture import Picture
@@ -61,7 +61,7 @@ def _opener(head: bytes) -> Callable[[BinaryIO], Picture] | None:
     for start, opener in (
         (b"\xff\xd8\xff", open_jpeg),
         (SIGNATURE, open_png),
-        (b"GIF8", _open_gif),
+        (b"GIF8", open_gif),
         (b"BM", open_bmp),
         *((magic, open_tiff) for magic in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
     ):
@@ -77,10 +77,6 @@ def _open_avif_or_heif(file: BinaryIO) -> Picture:
     except UnidentifiedImageError:
         file.seek(0)
         return Heif(Image.open(file, formats=("HEIF",)))
-
-
-def _open_gif(file: BinaryIO) -> Picture:
-    return Gif(Image.open(file, formats=("GIF",)))
 
 
 def _no_picture(head: bytes) -> PictureError:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator.errors import PictureError
+from generator.errors import PictureError, PictureReason
 from tests.support.picture_files import gif
 from tests.support.picture_readers import read_by_us
 
@@ -30,3 +30,23 @@ def test_a_frame_that_covers_the_canvas_has_no_background(tmp_path: Path) -> Non
     ours = read_by_us(path)
     assert not isinstance(ours, PictureError)
     assert len(np.unique(ours[[0, -1]].reshape(-1, 3), axis=0)) > 2
+
+
+@pytest.mark.parametrize("box", [(0, 0, 40, 30), (5, 6, 20, 12)])
+def test_last_bytes_that_are_missing_harm_nothing_and_rows_that_are_do(
+    tmp_path: Path, box: tuple[int, int, int, int]
+) -> None:
+    data, path = gif((40, 30), box), tmp_path / "p"
+    path.write_bytes(data)
+    expected = read_by_us(path)
+    assert not isinstance(expected, PictureError)
+    for lost in (1, 2, 3):
+        path.write_bytes(data[:-lost])
+        ours = read_by_us(path)
+        assert not isinstance(ours, PictureError), lost
+        assert np.array_equal(ours, expected)
+    for part in (0.5, 0.8):
+        path.write_bytes(data[: int(len(data) * part)])
+        refusal = read_by_us(path)
+        assert isinstance(refusal, PictureError)
+        assert (refusal.reason, refusal.data["what"]) == (PictureReason.CORRUPT, "cut-short")
