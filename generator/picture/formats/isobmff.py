@@ -60,6 +60,11 @@ class Avif(Picture):
         return _colour(self.image, *self._codes)
 
 
+def open_heif(file: BinaryIO) -> Heif:
+    """Read the header. Raises what Pillow raises."""
+    return Heif(Image.open(file, formats=("HEIF",)))
+
+
 def open_avif(file: BinaryIO) -> Avif:
     """Read the header. Raises what Pillow raises."""
     meta = Meta.read(file)

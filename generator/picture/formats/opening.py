@@ -8,19 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from generator.errors import PictureError, PictureReason
 from generator.picture.formats.bmp import open_bmp
 from generator.picture.formats.gif import open_gif
-from generator.picture.formats.isobmff import Heif, open_avif
+from generator.picture.formats.isobmff import open_avif, open_heif
 from generator.picture.formats.jpeg import open_jpeg
 from generator.picture.formats.picture import Picture
 from generator.picture.formats.png import SIGNATURE, open_png
 from generator.picture.formats.tiff import open_tiff
 from generator.picture.formats.webp import open_webp
 
-_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+_AVIF = (b"avif", b"avis")
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
+_EITHER = (b"mif1", b"msf1")
 _OTHERS = (
     (0, b"%PDF", "PDF"),
     (0, b"%!PS", "PostScript"),
@@ -55,7 +57,12 @@ def open_picture(file: BinaryIO) -> Picture:
 
 def _opener(head: bytes) -> Callable[[BinaryIO], Picture] | None:
     if head[4:8] == b"ftyp":
-        return _open_avif_or_heif if head[8:12] in _BRANDS else None
+        openers = {
+            **dict.fromkeys(_AVIF, open_avif),
+            **dict.fromkeys(_HEIC, open_heif),
+            **dict.fromkeys(_EITHER, _either),
+        }
+        return openers.get(head[8:12])
     if head[:4] == b"RIFF":
         return open_webp if head[8:12] == b"WEBP" else None
     for start, opener in (
@@ -70,13 +77,13 @@ def _opener(head: bytes) -> Callable[[BinaryIO], Picture] | None:
     return None
 
 
-def _open_avif_or_heif(file: BinaryIO) -> Picture:
-    """A brand such as mif1 says neither: then the decoders do."""
+def _either(file: BinaryIO) -> Picture:
+    """Let the decoders say what the file's brand does not."""
     try:
         return open_avif(file)
     except UnidentifiedImageError:
         file.seek(0)
-        return Heif(Image.open(file, formats=("HEIF",)))
+        return open_heif(file)
 
 
 def _no_picture(head: bytes) -> PictureError:
