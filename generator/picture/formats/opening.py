@@ -20,9 +20,6 @@ from generator.picture.formats.png import SIGNATURE, open_png
 from generator.picture.formats.tiff import open_tiff
 from generator.picture.formats.webp import open_webp
 
-_AVIF = (b"avif", b"avis")
-_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
-_EITHER = (b"mif1", b"msf1")
 _OTHERS = (
     (0, b"%PDF", "PDF"),
     (0, b"%!PS", "PostScript"),
@@ -57,12 +54,7 @@ def open_picture(file: BinaryIO) -> Picture:
 
 def _opener(head: bytes) -> Callable[[BinaryIO], Picture] | None:
     if head[4:8] == b"ftyp":
-        openers = {
-            **dict.fromkeys(_AVIF, open_avif),
-            **dict.fromkeys(_HEIC, open_heif),
-            **dict.fromkeys(_EITHER, _either),
-        }
-        return openers.get(head[8:12])
+        return _BRANDS.get(head[8:12])
     if head[:4] == b"RIFF":
         return open_webp if head[8:12] == b"WEBP" else None
     for start, opener in (
@@ -84,6 +76,13 @@ def _either(file: BinaryIO) -> Picture:
     except UnidentifiedImageError:
         file.seek(0)
         return open_heif(file)
+
+
+_BRANDS: dict[bytes, Callable[[BinaryIO], Picture]] = {
+    **dict.fromkeys((b"avif", b"avis"), open_avif),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), open_heif),
+    **dict.fromkeys((b"mif1", b"msf1"), _either),
+}
 
 
 def _no_picture(head: bytes) -> PictureError:
