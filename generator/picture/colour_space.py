@@ -77,6 +77,11 @@ def from_gamma(exponent: float, chromaticities: Chromaticities | None) -> Colour
     return space
 
 
+def meaning(colour: bytes | ColourSpace | None) -> bytes | ColourSpace | None:
+    """Return what a picture's numbers mean; of an ICC profile that says HDR, the colour space instead."""
+    return from_icc(colour) or colour if isinstance(colour, bytes) else colour
+
+
 def from_icc(profile: bytes) -> ColourSpace | None:
     """Return the HDR colour space that an ICC profile of version 4.4 names in its `cicp` tag; None without one."""
     count = int.from_bytes(profile[128:132], "big")

@@ -20,7 +20,7 @@ from PIL import AvifImagePlugin, Image, ImageFilter
 from generator.clip import Framing, Shape
 from generator.errors import PictureError, PictureReason
 from generator.picture.colour import opaque_srgb
-from generator.picture.colour_space import ColourSpace
+from generator.picture.colour_space import ColourSpace, meaning
 from generator.picture.formats.opening import open_picture
 from generator.picture.formats.picture import Picture
 from generator.picture.framing import cover_box, pad_fit, resolve_shape
@@ -107,7 +107,7 @@ def frame_picture(
     notes: list[Note] = []
     with _refusals(limits):
         with _opened(path, limits) as picture:
-            source, colour = _upright_size(picture), picture.colour
+            source, colour = _upright_size(picture), meaning(picture.colour)
             if picture.animated:
                 notes.append(Note("first-frame"))
             scale = min(source[0] / size[0], source[1] / size[1])  # source pixels along one pixel of the frame
@@ -179,7 +179,7 @@ def _small_rgb(picture: Picture, scale: float, limits: PictureLimits) -> tuple[I
     """Decode to opaque 8-bit sRGB of near the frame's size, and tell whether the picture had transparency."""
     factor = picture.shrink(shrink_factor(scale))
     _check_pixels(picture, limits)
-    return opaque_srgb(picture.load(), factor, picture.colour)
+    return opaque_srgb(picture.load(), factor, meaning(picture.colour))
 
 
 def shrink_factor(scale: float) -> int:

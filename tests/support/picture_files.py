@@ -13,6 +13,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from generator.picture.colour_space import REC2020, SRGB_TRANSFER, ColourSpace, matrix_profile
+
 Array = np.ndarray[Any, np.dtype[Any]]
 Chunk = tuple[bytes, bytes]
 PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -193,3 +195,21 @@ def bmp(pixels: Array, kind: BmpKind) -> bytes:
             rest += struct.pack("<4I", 4, kind.header + len(rows), len(kind.profile), 0)
     start = 14 + len(head) + len(rest)
     return b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, start) + head + rest + rows + kind.profile
+
+
+# -- ICC
+
+
+def hdr_profile(transfer: int) -> bytes:
+    """Return an ICC profile of version 4.4 whose `cicp` tag says BT.2020 with PQ (16) or HLG (18)."""
+    plain = matrix_profile(ColourSpace(REC2020, SRGB_TRANSFER))
+    count = int.from_bytes(plain[128:132], "big")
+    rows, data = plain[132 : 132 + 12 * count], plain[132 + 12 * count :]
+    shifted = b""
+    for at in range(0, len(rows), 12):
+        shifted += rows[at : at + 4] + struct.pack(">I", int.from_bytes(rows[at + 4 : at + 8], "big") + 12)
+        shifted += rows[at + 8 : at + 12]
+    shifted += struct.pack(">4sII", b"cicp", len(plain) + 12, 12)
+    body = plain[8:128].replace(b"\x02\x40\0\0", b"\x04\x40\0\0", 1) + struct.pack(">I", count + 1) + shifted + data
+    body += b"cicp\0\0\0\0" + bytes([9, transfer, 0, 1])
+    return struct.pack(">I", len(body) + 8) + plain[4:8] + body

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from generator.picture.colour_space import SRGB_TRANSFER, ColourSpace, from_cicp, from_icc
+from generator.picture.colour_space import SRGB_TRANSFER, ColourSpace, from_cicp
 from generator.picture.formats.boxes import Meta
 from generator.picture.formats.picture import Picture
 from generator.picture.formats.splice import spliced
@@ -83,5 +83,5 @@ def _colour(image: Image.Image, primaries: int, transfer: int) -> bytes | Colour
     """Return the profile, else what the codes say; the codes of ordinary video count as sRGB, as in browsers."""
     profile: bytes | None = image.info.get("icc_profile")
     if profile:
-        return from_icc(profile) or profile
+        return profile
     return from_cicp(1 if primaries == _NOT_SAID else primaries, SRGB_TRANSFER if transfer in _ORDINARY else transfer)

@@ -30,6 +30,7 @@ from tests.support.picture_files import (
     frame_control,
     gamma,
     gif,
+    hdr_profile,
     png,
     png_of,
     png_rows,
@@ -249,6 +250,15 @@ def test_avif(
     more = {"icc_profile": wide_gamut()[0]} if profile else {}
     data = saved(picture, "AVIF", quality=100, subsampling="4:4:4", speed=10, exif=exif, **more)
     assert_as_shown(chromium, path, with_codes(data, primaries, transfer), "image/avif")
+
+
+@pytest.mark.parametrize("transfer", [16, 18])
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "AVIF"])
+def test_a_profile_that_says_hdr(chromium: BrowserReader, path: Path, format: str, transfer: int) -> None:
+    options: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 98, "subsampling": 0}}
+    picture = Image.fromarray(samples(40, 60, 3).astype(np.uint8))
+    data = saved(picture, format, icc_profile=hdr_profile(transfer), **options.get(format, {}))
+    assert_as_shown(chromium, path, data, f"image/{format.lower()}", most=14)
 
 
 # -- negative controls: a reader without the care for it would be found out

@@ -15,12 +15,14 @@ from generator.picture.colour_space import (
     from_icc,
     inverse,
     matrix_profile,
+    meaning,
     product,
     rgb_to_xyz,
     srgb_decoded,
     srgb_encoded,
 )
 from generator.picture.tone_mapping import tone_mapped
+from tests.support.picture_files import hdr_profile
 
 
 @pytest.mark.parametrize(
@@ -64,12 +66,11 @@ def test_a_built_profile_is_one_that_a_colour_engine_reads() -> None:
 
 
 def test_an_icc_profile_may_carry_the_codes_of_hdr() -> None:
+    for transfer in (16, 18):
+        assert from_icc(hdr_profile(transfer)) == meaning(hdr_profile(transfer)) == from_cicp(9, transfer)
     plain = matrix_profile(SRGB)
     assert from_icc(plain) is None
-    body = b"cicp\0\0\0\0" + bytes([9, 16, 0, 1])
-    count = int.from_bytes(plain[128:132], "big")
-    entry = b"cicp" + (len(plain) + 12).to_bytes(4, "big") + len(body).to_bytes(4, "big")
-    assert from_icc(plain[:128] + (count + 1).to_bytes(4, "big") + entry + plain[132:] + body) == from_cicp(9, 16)
+    assert meaning(plain) == plain
     assert from_icc(b"") is None
 
 
