@@ -4,7 +4,7 @@ PORT ?= 8787
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup install lock demo test check format bench soak screenshots clean
+.PHONY: setup install lock demo test check format bench soak screenshots audit clean
 
 setup: .venv/.installed
 
@@ -48,6 +48,9 @@ bench: setup
 
 soak: setup
 	$(BIN)/python -m pytest -m soak --timeout 0 -s
+
+audit: setup
+	$(BIN)/python -m scripts.picture_audit "$(PICTURES)"
 
 screenshots: setup
 	$(BIN)/python -m scripts.screenshots

@@ -226,8 +226,9 @@ MAY_USE_IT = (
     "bot/metrics.py",
     "bot/work/uplink/uploads.py",
     "generator/model/checkpoint/",
+    "generator/process/confine.py",
 )
-"""what talks to Discord, what looks whether it answers, and what downloads the weights"""
+"""what talks to Discord, looks whether it answers, downloads the weights, or tries that a child has no network"""
 
 
 def importers(names: set[str], root: Path = ROOT) -> list[str]:

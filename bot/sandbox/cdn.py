@@ -1,4 +1,4 @@
-"""The CDN: serves uploads under signed links that expire. Ranges let a browser seek in a clip."""
+"""The CDN: uploads under signed links that expire, and copies of linked pictures. A browser seeks by ranges."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.world import World
 
 _GONE = "This content is no longer available."
@@ -19,6 +20,12 @@ def mount_cdn(
     async def serve(request: web.Request) -> web.StreamResponse:
         return await before(request) or _answer(world, request)
 
+    async def serve_linked(request: web.Request) -> web.StreamResponse:
+        upload = world.attachments.linked(request.path)
+        missing = web.Response(status=404, text=_GONE)
+        return await before(request) or (_file(request, upload) if upload else missing)
+
+    app.router.add_get("/external/{rest:.*}", serve_linked)
     for kind in ("attachments", "ephemeral-attachments"):
         app.router.add_get(f"/{kind}/{{folder}}/{{attachment_id}}/{{filename}}", serve)
 
@@ -27,6 +34,10 @@ def _answer(world: World, request: web.Request) -> web.Response:
     upload = world.attachments.read(request.match_info["attachment_id"])
     if upload is None or not world.attachments.link_is_good(request.path, request.query_string):
         return web.Response(status=404, text=_GONE)
+    return _file(request, upload)
+
+
+def _file(request: web.Request, upload: Upload) -> web.Response:
     headers = {"Accept-Ranges": "bytes", "Content-Type": upload.content_type or "application/octet-stream"}
     wanted = request.http_range
     if wanted.start is None and wanted.stop is None:

@@ -11,7 +11,10 @@ from fnmatch import fnmatch
 
 from bot.sandbox.exchanges import Record
 
-HOSTS = ("discord.com", "*.discord.gg", "cdn.discordapp.com", "media.discordapp.net")
+HOSTS = (
+    *("discord.com", "*.discord.gg", "cdn.discordapp.com", "media.discordapp.net"),
+    *("images-ext-1.discordapp.net", "images-ext-2.discordapp.net"),
+)
 _CHUNK = 64 * 1024
 
 

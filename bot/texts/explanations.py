@@ -5,8 +5,9 @@ People never read an exception's text: a sentence is chosen by the error's class
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bot.queue.job import DeadReason
 from bot.texts.limits import NAME_LETTERS, SENTENCE_LETTERS, fit_parts, shorten
@@ -55,31 +56,63 @@ _PICTURE: dict[PictureReason, tuple[str, str]] = {
 }
 
 
+_TOO_SLOW = {
+    "time": "That picture takes too long to open.",
+    "memory": "That picture takes too much memory to open.",
+}
+_CUT_SHORT = (
+    "That picture is incomplete: the file ends before the picture does.",
+    "Please send it again from where it is whole.",
+)
+
+
 def explain_picture(error: PictureError) -> Sentences:
     """Say why a picture cannot be used."""
     what, todo = _PICTURE[error.reason]
     data = error.data
-    if isinstance(max_bytes := data.get("max_bytes"), int) and error.reason is PictureReason.TOO_MANY_BYTES:
-        what = f"That file is too big: the limit is {max_bytes / MIB:.0f} MiB."
-    if isinstance(max_pixels := data.get("max_pixels"), int) and error.reason is PictureReason.TOO_MANY_PIXELS:
-        size = f"{data['pixels'] / 1e6:.0f} million; " if isinstance(data.get("pixels"), int) else ""
-        what = f"That picture has too many pixels: {size}the limit is {max_pixels / 1e6:.0f} million."
+    match error.reason:
+        case PictureReason.TOO_MANY_BYTES if isinstance(data.get("max_bytes"), int):
+            what = f"That file is too big: the limit is {data['max_bytes'] / MIB:.0f} MiB."
+        case PictureReason.TOO_MANY_PIXELS if isinstance(data.get("max_pixels"), int):
+            what = f"That picture has too many pixels: {_pixels(data)}."
+        case PictureReason.TOO_SLOW:
+            what = _TOO_SLOW.get(str(data.get("what")), what)
+        case PictureReason.CORRUPT if data.get("what") == "cut-short":
+            what, todo = _CUT_SHORT
+        case PictureReason.UNSUPPORTED_FORMAT if data.get("format") == "TIFF":
+            what, todo = "That kind of TIFF cannot be read here.", "Please save it as PNG or JPEG and try again."
     return Sentences(what, NOTHING_QUEUED, todo)
 
 
+def _pixels(data: Mapping[str, Any]) -> str:
+    size = f"{data['pixels'] / 1e6:.0f} million; " if isinstance(data.get("pixels"), int) else ""
+    kind = f" for {data['kind']} pictures" if data.get("kind") else ""
+    return f"{size}the limit is {data['max_pixels'] / 1e6:.0f} million{kind}"
+
+
 _PICTURE_SUFFIXES = frozenset(
-    {"jpg", "jpeg", "jfif", "png", "webp", "gif", "avif", "heic", "heif", "bmp", "tif", "tiff"}
+    {
+        *("jpg", "jpeg", "jpe", "jfif", "jfi", "jif", "pjpeg", "pjp", "mpo", "png", "apng", "webp", "gif"),
+        *("avif", "avifs", "heic", "heics", "heif", "heifs", "hif", "bmp", "dib", "tif", "tiff"),
+    }
 )
 
 
-def explain_source(file_name: str, content_type: str | None, size: int, max_bytes: int) -> str | None:
-    """Say why a file cannot be a usable picture, from its name and size alone; None when it may be one."""
-    suffix = file_name.rpartition(".")[2].lower()
+def may_be_picture(file_name: str, content_type: str | None) -> bool:
+    """Tell whether a file may be a picture, from its name and what Discord says of its content."""
+    return file_name.rpartition(".")[2].lower() in _PICTURE_SUFFIXES or (content_type or "").startswith("image/")
+
+
+def explain_source(file_name: str, content_type: str | None, size: int | None, max_bytes: int) -> str | None:
+    """Say why a file cannot be a usable picture, from its name and size alone; None when it may be one.
+
+    The size of a linked picture is not known (None).
+    """
     if size == 0:
         return str(explain_picture(PictureError(PictureReason.EMPTY, "")))
-    if size > max_bytes:
+    if size is not None and size > max_bytes:
         return str(explain_picture(PictureError(PictureReason.TOO_MANY_BYTES, "", max_bytes=max_bytes)))
-    if suffix not in _PICTURE_SUFFIXES and not (content_type or "").startswith("image/"):
+    if not may_be_picture(file_name, content_type):
         return str(explain_picture(PictureError(PictureReason.NOT_A_PICTURE, "")))
     return None
 

@@ -70,8 +70,10 @@ _NOTES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "frame-rate": _frame_rate,
     "loop-score": _loop_score,
     "small-picture": _small_picture,
+    # of jobs from before the person could choose
     "first-picture": lambda data: "The message holds more pictures; this is its first. /animate takes any other.",
     "first-frame": lambda data: "The picture is animated; its first frame was used.",
+    "hdr": lambda data: "The picture is HDR; its colours were brought down to an ordinary screen's.",
     "flattened": lambda data: "The transparent parts were filled in.",
 }
 

@@ -53,7 +53,18 @@ def taken_back_text() -> str:
 
 def no_picture_text() -> str:
     """Say that a message holds nothing to animate."""
-    return "There is no picture attached to that message. Choose one with a picture, or use /animate."
+    return "There is no picture in that message. Choose one with a picture, or use /animate."
+
+
+def choose_picture_text(shown: int, found: int) -> str:
+    """Ask which of a message's pictures shall move."""
+    rest = f" These are the first {shown} of {found}." if shown < found else ""
+    return f"That message has several pictures. Which one shall move?{rest}"
+
+
+def chosen_picture_text(name: str) -> str:
+    """Say which of them was chosen."""
+    return f"You chose {name}."
 
 
 def picture_gone_text() -> str:

@@ -10,30 +10,33 @@ from typing import Any
 
 from PIL import Image, ImageCms, ImageStat
 
+from generator.picture.colour_space import ColourSpace, matrix_profile
+from generator.picture.tone_mapping import tone_mapped
+
 _STRIP_PIXELS = 4_000_000
 """the most pixels that are converted at once, so that a huge picture is never in memory twice"""
 
 _WHITE, _DARK = (255, 255, 255), (32, 32, 32)
 
 
-def opaque_srgb(image: Image.Image, factor: int) -> tuple[Image.Image, bool]:
+def opaque_srgb(image: Image.Image, factor: int, colour: bytes | ColourSpace | None = None) -> tuple[Image.Image, bool]:
     """Return a loaded picture as opaque 8-bit RGB in sRGB, and whether it had transparency.
 
-    Each side is `factor` times smaller. It is reduced before anything else, because memory is limited.
+    Each side is `factor` times smaller. It is reduced before anything else, because memory is limited. `colour` says
+    what its numbers mean: an ICC profile or a colour space; without one they are sRGB.
     """
-    return _flattened(_to_srgb(_reduced(image, factor), image.info.get("icc_profile")))
+    return _flattened(_to_srgb(_reduced(image, factor), colour))
 
 
 def _reduced(image: Image.Image, factor: int) -> Image.Image:
     """Return a loaded picture in an 8-bit mode (L, LA, RGB, RGBA, CMYK or LAB), each side `factor` times smaller."""
-    levels = _levels(image)
     if factor == 1:
-        return _eight_bit(image, levels)
+        return _eight_bit(image)
     rows = max(1, _STRIP_PIXELS // image.width // factor) * factor
     result: Image.Image | None = None
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))
-        small = _eight_bit(strip, levels).reduce(factor)
+        small = _eight_bit(strip).reduce(factor)
         if result is None:
             result = Image.new(small.mode, (small.width, -(-image.height // factor)))
         result.paste(small, (0, top // factor))
@@ -41,14 +44,23 @@ def _reduced(image: Image.Image, factor: int) -> Image.Image:
     return result
 
 
-def _to_srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
+def _to_srgb(image: Image.Image, colour: bytes | ColourSpace | None) -> Image.Image:
     """Return RGB or RGBA in sRGB; a profile that is damaged or of another kind of picture is not used."""
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     plain = image.convert(image.mode[:-1]) if alpha else image
-    rgb = _through_profile(plain, icc_profile) or plain.convert("RGB")
+    rgb = _converted(plain, colour)
     if alpha:
         rgb.putalpha(alpha)
     return rgb
+
+
+def _converted(image: Image.Image, colour: bytes | ColourSpace | None) -> Image.Image:
+    if isinstance(colour, ColourSpace):
+        rgb = image.convert("RGB")
+        if colour.is_hdr:
+            return tone_mapped(rgb, colour)
+        return _through_profile(rgb, matrix_profile(colour)) or rgb
+    return _through_profile(image, colour) or image.convert("RGB")
 
 
 def _flattened(image: Image.Image) -> tuple[Image.Image, bool]:
@@ -70,34 +82,15 @@ def _flattened(image: Image.Image) -> tuple[Image.Image, bool]:
     return background, True
 
 
-def _levels(image: Image.Image) -> tuple[float, float] | None:
-    """Return the lowest and highest level of a picture with more than 8 bits a channel, None for the others."""
-    if image.mode.startswith("I;16"):
-        return 0.0, 65535.0
-    if image.mode not in ("I", "F"):
-        return None
-    low, high = (float(value) for value in image.getextrema())  # type: ignore[arg-type]
-    if image.mode == "I" and low >= 0 and 255 < high <= 65535:
-        return 0.0, 65535.0  # 16-bit grey that Pillow reads into 32 bits
-    return low, high
-
-
-def _eight_bit(image: Image.Image, levels: tuple[float, float] | None) -> Image.Image:
-    if levels is not None:
-        return _grey(image, levels)
+def _eight_bit(image: Image.Image) -> Image.Image:
     mode = image.mode
+    if mode.startswith("I;16"):
+        return image.convert("F").point(lambda level: level * (255 / 65535) + 0).convert("L")
     if image.has_transparency_data and mode not in ("LA", "RGBA"):
         return image.convert("LA" if mode in ("1", "L", "La") else "RGBA")
     if mode in ("L", "LA", "RGB", "RGBA", "CMYK", "LAB"):
         return image
     return image.convert("L" if mode == "1" else "RGB")
-
-
-def _grey(image: Image.Image, levels: tuple[float, float]) -> Image.Image:
-    low, high = levels
-    scale = 255.0 / (high - low) if high > low else 0.0
-    wide = image.convert("F")
-    return wide.point(lambda level: level * scale + (-low * scale)).convert("L")
 
 
 def _through_profile(image: Image.Image, icc_profile: bytes | None) -> Image.Image | None:

@@ -8,11 +8,12 @@ from discord import app_commands
 from bot.edge.commands.submission.answers import answer
 from bot.edge.commands.submission.options import Motion, Options
 from bot.edge.commands.submission.permissions import usable_everywhere
+from bot.edge.commands.submission.picture_choice import offer_pictures
+from bot.edge.commands.submission.sources import pictures_of
 from bot.edge.commands.submission.submit import submit
 from bot.edge.context import Interaction
 from bot.texts.replies import no_picture_text
 from generator.clip import Format, Framing, Loop, Quality, Shape
-from generator.protocol import Note
 
 
 def _choices(**labels: str) -> list[app_commands.Choice[str]]:
@@ -98,10 +99,11 @@ async def animate(
 @app_commands.context_menu(name="Animate this image")
 @usable_everywhere
 async def animate_message(interaction: Interaction, message: discord.Message) -> None:
-    """Take a message's first picture, with the usual settings."""
-    pictures = [item for item in message.attachments if (item.content_type or "").startswith("image/")]
-    if not pictures:
+    """Take a message's picture with the usual settings; of several, ask which one."""
+    pictures = pictures_of(message)
+    if len(pictures) > 1:
+        await offer_pictures(interaction, pictures)
+    elif pictures:
+        await submit(interaction, pictures[0], Options())
+    else:
         await answer(interaction, no_picture_text())
-        return
-    notes = (Note("first-picture", {"of": len(pictures)}),) if len(pictures) > 1 else ()
-    await submit(interaction, pictures[0], Options(), notes)

@@ -37,6 +37,7 @@ def check_message(message: Json) -> None:
     check_components(components, v2=bool(flags & Flag.COMPONENTS_V2))
     _check_embeds(embeds)
     has_body = components if flags & Flag.COMPONENTS_V2 else content or embeds or message["attachments"] or components
+    has_body = has_body or message.get("message_snapshots")
     if not has_body:
         raise empty_message()
 

@@ -21,6 +21,7 @@ from bot.sandbox.rules.uploads import Upload, clean_filename
 
 CDN = "https://cdn.discordapp.com"
 MEDIA = "https://media.discordapp.net"
+EXTERNAL = "https://images-ext-1.discordapp.net"
 
 
 class Attachments:
@@ -31,6 +32,8 @@ class Attachments:
         self._snowflakes = snowflakes
         self._timing = timing
         self._uploads: dict[str, Upload] = {}
+        self._linked: dict[str, Upload] = {}
+        """the copies of linked pictures, by path"""
         self._secret = b"a sandbox has nothing to protect"
 
     def add(self, upload: Upload, folder: str, *, ephemeral: bool = False, **extra: object) -> Json:
@@ -49,6 +52,17 @@ class Attachments:
         if ephemeral:
             payload["ephemeral"] = True
         return payload
+
+    def link(self, url: str, picture: Upload) -> Json:
+        """Keep a copy of the picture behind a link, and return the embed that shows it."""
+        path = f"/external/{self._mac(url, '')[:43]}/{url.replace('://', '/', 1)}"
+        self._linked[path] = picture
+        media = {"url": url, "proxy_url": EXTERNAL + path, **_measure(picture.data)}
+        return {"type": "image", "url": url, "thumbnail": media}
+
+    def linked(self, path: str) -> Upload | None:
+        """Return the copy of a linked picture, or None."""
+        return self._linked.get(path)
 
     def read(self, attachment_id: str) -> Upload | None:
         """Return a stored upload, or None."""

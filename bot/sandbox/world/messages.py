@@ -250,7 +250,12 @@ class Messages:
             self._events.dispatch(name, payload, _intent(channel))
 
     def _copy(self, message: Json) -> Json:
-        return message | {"attachments": [self._attachments.refresh(item) for item in message["attachments"]]}
+        fresh: Json = {"attachments": [self._attachments.refresh(item) for item in message["attachments"]]}
+        if "message_snapshots" in message:
+            fresh["message_snapshots"] = [
+                {"message": self._copy(item["message"])} for item in message["message_snapshots"]
+            ]
+        return message | fresh
 
 
 def _intent(channel: Json) -> Intent:

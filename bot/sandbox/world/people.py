@@ -127,6 +127,19 @@ class People:
         origin = Origin(self.directory.users[actor_id], max_file_bytes=limit)
         return self.messages.create(channel, {"content": content}, dict(enumerate(files)), origin)
 
+    def post_link(self, actor_id: str, channel: Json, content: str, embeds: list[Json]) -> Json:
+        """Write a message whose links Discord has turned into embeds."""
+        origin = Origin(self.directory.users[actor_id], extra={"embeds": embeds})
+        return self.messages.create(channel, {"content": content}, {}, origin)
+
+    def forward(self, actor_id: str, channel: Json, message: Json) -> Json:
+        """Forward a message: a snapshot of it in an otherwise empty message."""
+        keys = ("type", "content", "embeds", "attachments", "components", "timestamp", "edited_timestamp", "flags")
+        reference = {"type": 1, "channel_id": message["channel_id"], "message_id": message["id"]}
+        snapshots = [{"message": {key: message[key] for key in (*keys, "mentions", "mention_roles")}}]
+        extra = {"message_snapshots": snapshots, "message_reference": reference}
+        return self.messages.create(channel, {}, {}, Origin(self.directory.users[actor_id], extra=extra))
+
     def delete_message(self, actor_id: str, channel: Json, message_id: str) -> None:
         """Delete the person's own message, or anybody's with Manage Messages; also dismiss an ephemeral one."""
         message = self._visible(actor_id, channel, message_id)

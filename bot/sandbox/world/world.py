@@ -152,6 +152,18 @@ class World:
         """Write an ordinary message."""
         return self._people.post(actor_id, self.channels.get(channel_id), content, files or [])
 
+    def post_link(self, actor_id: str, channel_id: str, url: str, picture: Upload) -> Json:
+        """Write a message that is a link to a picture, which Discord has copied and shows."""
+        return self.post_embeds(actor_id, channel_id, url, [self.attachments.link(url, picture)])
+
+    def post_embeds(self, actor_id: str, channel_id: str, content: str, embeds: list[Json]) -> Json:
+        """Write a message with embeds as Discord makes them of links."""
+        return self._people.post_link(actor_id, self.channels.get(channel_id), content, embeds)
+
+    def forward(self, actor_id: str, channel_id: str, message: Json) -> Json:
+        """Forward a message to a channel."""
+        return self._people.forward(actor_id, self.channels.get(channel_id), message)
+
     def delete_message(self, actor_id: str, channel_id: str, message_id: str) -> None:
         """Delete a message as a person, or dismiss an ephemeral one."""
         self._people.delete_message(actor_id, self.channels.get(channel_id), message_id)

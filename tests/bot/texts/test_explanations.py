@@ -35,6 +35,35 @@ def test_every_picture_reason_says_what_to_do_and_that_nothing_was_queued(reason
     assert "exploded" not in str(sentences)
 
 
+@pytest.mark.parametrize(
+    ("reason", "data", "said"),
+    [
+        (PictureReason.TOO_SLOW, {"what": "time"}, "takes too long"),
+        (PictureReason.TOO_SLOW, {"what": "memory"}, "too much memory"),
+        (PictureReason.CORRUPT, {"what": "cut-short"}, "the file ends before the picture does"),
+        (PictureReason.CORRUPT, {}, "damaged"),
+        (PictureReason.UNSUPPORTED_FORMAT, {"format": "TIFF"}, "That kind of TIFF"),
+        (PictureReason.UNSUPPORTED_FORMAT, {"format": "PDF"}, "save it as JPEG"),
+        (
+            PictureReason.TOO_MANY_PIXELS,
+            {"pixels": 64_000_000, "max_pixels": 28_000_000, "kind": "WebP"},
+            "64 million; the limit is 28 million for WebP pictures.",
+        ),
+    ],
+)
+def test_a_refusal_names_its_true_cause(reason: PictureReason, data: dict[str, Any], said: str) -> None:
+    assert said in str(explain_picture(PictureError(reason, SECRET, **data)))
+
+
+@pytest.mark.parametrize(
+    "name", ["a.HIF", "a.jpe", "a.apng", "a.mpo", "a.heics", "a.heifs", "a.avifs", "a.jfif", "a.dib"]
+)
+def test_a_pictures_name_is_enough_without_a_content_type(name: str) -> None:
+    assert explain_source(name, None, 10, 1000) is None
+    assert explain_source(name, "application/octet-stream", 10, 1000) is None
+    assert explain_source(name + ".exe", None, 10, 1000) is not None, "the negative control"
+
+
 def test_picture_limits_are_told_in_numbers() -> None:
     assert "25 MiB" in str(explain_picture(PictureError(PictureReason.TOO_MANY_BYTES, "", max_bytes=25 * 1024**2)))
     assert "100 million" in str(

@@ -17,7 +17,8 @@ from PIL import Image, ImageCms
 
 from generator.clip import Framing, Shape
 from generator.errors import PictureError, PictureReason
-from generator.picture.image import allow_formats, frame_picture, probe
+from generator.picture.framing import cover_box
+from generator.picture.image import allow_formats, frame_picture, probe, shrink_factor
 from generator.picture.limits import PictureLimits
 from generator.variants import BUILT_IN
 from tests.support.scenes import blobs
@@ -255,6 +256,29 @@ def test_pages_and_bursts_are_no_animation(tmp_path: Path) -> None:
     burst.save(path := tmp_path / "p.heic", primary_index=1)
     assert_markers(framed(path))
     assert not notes_of(path)
+
+
+@pytest.mark.parametrize("format", ["png", "jpg", "webp", "tiff"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_panorama_keeps_its_detail(tmp_path: Path, format: str, turned: bool) -> None:
+    """Only its short side says how much smaller it may be decoded."""
+    stripes = np.zeros((288, 6000, 3), np.uint8)
+    stripes[:, (np.arange(6000) // 8) % 2 == 0] = 255  # two pixels of the frame wide
+    panorama = Image.fromarray(stripes.swapaxes(0, 1) if turned else stripes)
+    panorama.save(path := tmp_path / f"p.{format}", quality=95)
+    size = (72, 128) if turned else (128, 72)
+    box = cover_box(panorama.size, size)
+    expected = np.asarray(panorama.resize(size, Image.Resampling.LANCZOS, box=box)).astype(int)
+    ours = framed(path, size)
+    assert np.abs(ours - expected).mean() < 12
+    assert ours.std() > 100, "stripes, not grey"
+
+
+@given(st.floats(0.01, 500))
+def test_what_is_decoded_smaller_leaves_the_last_filter_a_choice(scale: float) -> None:
+    assert shrink_factor(scale) >= 1
+    if scale >= 2:
+        assert 2 <= scale / shrink_factor(scale) < 4
 
 
 def test_small_pictures_are_enlarged_and_said_so(tmp_path: Path) -> None:

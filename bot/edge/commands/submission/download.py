@@ -20,7 +20,12 @@ async def download(
     session: aiohttp.ClientSession, url: str, target: Path, max_bytes: int, *, proxy: str | None
 ) -> None:
     """Write `url` to `target`. Raises PictureError past `max_bytes`, else what aiohttp raises."""
-    async with asyncio.timeout(DOWNLOAD_SECONDS), session.get(url, proxy=proxy, raise_for_status=True) as response:
+    async with (
+        asyncio.timeout(DOWNLOAD_SECONDS),
+        session.get(url, proxy=proxy, allow_redirects=False, raise_for_status=True) as response,
+    ):
+        if response.status != 200:  # a redirect would lead anywhere
+            raise aiohttp.ClientError(f"answered with {response.status}")
         written = 0
         with await asyncio.to_thread(target.open, "wb") as file:
             async for chunk in response.content.iter_chunked(CHUNK_BYTES):

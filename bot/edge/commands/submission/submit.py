@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import partial
 
 import aiohttp
-import discord
 
 from bot.config import Config
 from bot.edge.commands.submission.answers import acknowledge, answer, take_back
@@ -21,6 +20,7 @@ from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, refuse_channe
 from bot.edge.commands.submission.download import download
 from bot.edge.commands.submission.options import Options, check_request, resolve
 from bot.edge.commands.submission.shares import share_of
+from bot.edge.commands.submission.sources import Source
 from bot.edge.context import Interaction, Services
 from bot.edge.status_cards import FirstWrite
 from bot.queue.database import StoreFull
@@ -56,9 +56,7 @@ class Refused(Exception):
         self.text = text
 
 
-async def submit(
-    interaction: Interaction, source: discord.Attachment, options: Options, notes: tuple[Note, ...] = ()
-) -> None:
+async def submit(interaction: Interaction, source: Source, options: Options, notes: tuple[Note, ...] = ()) -> None:
     """Turn one picture with its options into a job and its status card, or say why not.
 
     `notes` are added to those that the picture itself gives reason for.
@@ -137,7 +135,7 @@ def _refuse_early(interaction: Interaction) -> str | None:
     return None
 
 
-def _refuse_picture(services: Services, source: discord.Attachment) -> str | None:
+def _refuse_picture(services: Services, source: Source) -> str | None:
     """Refuse from what Discord says about the file; what it really is, only decoding tells."""
     limit = services.config.picture.max_mib * MIB
     return explain_source(source.filename, source.content_type, source.size, limit)
@@ -174,9 +172,7 @@ def _check_request(settings: ClipSettings, variant: Variant) -> None:
         raise Refused(explain_settings(error)) from error
 
 
-async def _take_picture(
-    interaction: Interaction, source: discord.Attachment, variant: Variant, settings: ClipSettings
-) -> NewJob:
+async def _take_picture(interaction: Interaction, source: Source, variant: Variant, settings: ClipSettings) -> NewJob:
     """Download the picture into the spool and frame it for the model. Raises Refused."""
     services = interaction.client.services
     key = str(interaction.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.edge.commands.animate import animate
+from bot.sandbox.faults import Refuse
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.interactions import State
 from bot.sandbox.world.standard import ADA, BEN, LOBBY, PICTURES
@@ -95,14 +96,110 @@ def test_the_ranges_in_discord_are_the_generators_bounds() -> None:
     assert len(ranges) == 9
 
 
+MENU = "Animate this image"
+PAGE = "https://example.org/pictures/lake.png"
+
+
 async def test_the_context_menu_takes_the_picture_of_any_message(start: Start) -> None:
     async with start() as edge:
-        posted = edge.world.post(BEN, PICTURES, "look", [png(), png("other.png")])
+        posted = edge.world.post(BEN, PICTURES, "look", [png()])
         empty = edge.world.post(BEN, PICTURES, "no picture here")
-        await edge.world.invoke_on_message(ADA, PICTURES, posted["id"], "Animate this image")
-        assert "this is its first" in words(await edge.clip())
-        refused = await edge.world.invoke_on_message(ADA, PICTURES, empty["id"], "Animate this image")
+        await edge.world.invoke_on_message(ADA, PICTURES, posted["id"], MENU)
+        await edge.clip()
+        refused = await edge.world.invoke_on_message(ADA, PICTURES, empty["id"], MENU)
         assert "no picture" in await edge.answer(refused)
+
+
+async def test_the_context_menu_takes_a_file_without_a_content_type_by_its_name(start: Start) -> None:
+    async with start() as edge:
+        posted = edge.world.post(BEN, PICTURES, "look", [Upload("photo.mpo", "", picture())])
+        assert "content_type" not in posted["attachments"][0]
+        await edge.world.invoke_on_message(ADA, PICTURES, posted["id"], MENU)
+        assert clip_of(await edge.clip())
+
+
+async def test_the_context_menu_takes_the_picture_behind_a_link_from_discords_copy_alone(start: Start) -> None:
+    async with start() as edge:
+        linked = edge.world.post_link(BEN, PICTURES, PAGE, png())
+        await edge.world.invoke_on_message(ADA, PICTURES, linked["id"], MENU)
+        await edge.clip()
+        assert not edge.sandbox.unimplemented, "no other host was asked"
+
+
+async def test_a_copy_that_is_not_discords_is_never_fetched(start: Start) -> None:
+    async with start() as edge:
+        media = {"url": PAGE, "proxy_url": "https://images-ext-1.discordapp.net.example.org/x.png"}
+        for embed in ({"image": media}, {"thumbnail": media}, {"image": {"url": PAGE}}):
+            posted = edge.world.post_embeds(BEN, PICTURES, PAGE, [{"type": "rich", "url": PAGE, **embed}])
+            refused = await edge.world.invoke_on_message(ADA, PICTURES, posted["id"], MENU)
+            assert "no picture" in await edge.answer(refused)
+        assert not edge.sandbox.unimplemented
+
+
+async def test_a_redirect_is_not_followed(start: Start) -> None:
+    async with start() as edge:
+        edge.sandbox.faults.add(
+            Refuse(302, "", {"Location": "https://example.org/elsewhere.png"}), "GET", "/external/**"
+        )
+        linked = edge.world.post_link(BEN, PICTURES, PAGE, png())
+        refused = await edge.world.invoke_on_message(ADA, PICTURES, linked["id"], MENU)
+        assert "could not fetch" in await edge.answer(refused)
+        assert not edge.sandbox.unimplemented
+
+
+async def test_the_context_menu_takes_the_picture_of_a_forwarded_message(start: Start) -> None:
+    async with start() as edge:
+        for original in (
+            edge.world.post(BEN, PICTURES, "look", [png()]),
+            edge.world.post_link(BEN, PICTURES, PAGE, png()),
+        ):
+            before = len(edge.clips())
+            forwarded = edge.world.forward(BEN, PICTURES, original)
+            assert not forwarded["attachments"]
+            await edge.world.invoke_on_message(ADA, PICTURES, forwarded["id"], MENU)
+            await edge.clip(count=before + 1)
+
+
+async def test_of_several_pictures_the_person_chooses_one(start: Start) -> None:
+    async with start() as edge:
+        files = [png("first.png"), Upload("SPOILER_second.png", "image/png", picture(640, 200)), png("third.png")]
+        posted = edge.world.post(BEN, PICTURES, "look", files)
+        asked = await edge.world.invoke_on_message(ADA, PICTURES, posted["id"], MENU)
+        assert "Which one" in await edge.answer(asked)
+        assert not await edge.store.jobs.active(), "nothing is queued before the choice"
+        question = next(item for item in edge.seen() if "Which one" in words(item))
+        offered = buttons(question["components"])
+        assert list(offered) == ["1. first.png", "2. second.png", "3. third.png"]
+        assert not any("Which one" in words(item) for item in edge.seen(actor=BEN)), "the question is private"
+        await edge.world.press(ADA, PICTURES, question["id"], offered["2. second.png"])
+        clip = clip_of(await edge.clip())
+        assert clip is not None
+        assert clip["filename"].startswith("SPOILER_")
+        answered = await until(lambda: [item for item in edge.seen() if "You chose" in words(item)], "the choice")
+        assert "2. second.png" in words(answered[0])
+        assert answered[0]["components"] == []
+        assert len(edge.clips()) == 1
+
+
+async def test_a_picture_that_a_message_shows_twice_is_offered_once(start: Start) -> None:
+    async with start() as edge:
+        embed = edge.world.attachments.link(PAGE, png())
+        posted = edge.world.post_embeds(BEN, PICTURES, PAGE, [embed, embed | {"image": embed["thumbnail"]}])
+        await edge.world.invoke_on_message(ADA, PICTURES, posted["id"], MENU)
+        await edge.clip()
+        assert not any("Which one" in words(item) for item in edge.seen())
+
+
+async def test_a_link_that_was_covered_gives_a_covered_clip(start: Start) -> None:
+    async with start() as edge:
+        embed = edge.world.attachments.link(PAGE, png())
+        for content, covered in ((f"||{PAGE} ||", True), (f"||not this|| {PAGE}", False)):
+            posted = edge.world.post_embeds(BEN, PICTURES, content, [embed])
+            before = len(edge.clips())
+            await edge.world.invoke_on_message(ADA, PICTURES, posted["id"], MENU)
+            clip = clip_of(await edge.clip(count=before + 1))
+            assert clip is not None
+            assert clip["filename"].startswith("SPOILER_") is covered
 
 
 async def test_where_the_bot_is_no_member_the_answer_itself_becomes_the_clip(start: Start) -> None:

@@ -1,0 +1,1 @@
+"""What Pillow gets wrong or refuses in each file format, put right before and after it decodes."""
