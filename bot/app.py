@@ -221,6 +221,8 @@ async def _open_spool(config: Config, store: JobStore) -> Spool:
 
 
 async def _start_backends(config: Config, parts: Parts, switches: Switches, stack: AsyncExitStack) -> list[Backend]:
+    if config.generator.compile:
+        log.warning("generator.compile does nothing any more: every clip is rendered with fused kernels. Remove it.")
     backends = [parts.backend(_executor(config, switches), gpu=gpu, on_state=_log_state) for gpu in _gpus(config)]
     for backend in backends:
         await backend.start()
@@ -258,7 +260,6 @@ def _executor(config: Config, switches: Switches) -> ExecutorConfig:
         device=settings.device,
         pipeline=settings.pipeline,
         memory=settings.memory,
-        compile=settings.compile,
         preload=switches.variant.name,
         state_folder=config.data_dir / "executor",
         threads=settings.threads,

@@ -65,8 +65,6 @@ class MemoryPlan:
     decode: Decode = Decode.EXACT
     decode_frames: int = 0
     """frames per window or chunk; 0: all"""
-    compile: bool = False
-    """compile the chunk functions in a background thread while rendering, and use them once they are ready"""
     peak_bytes: int = 0
     """predicted peak of torch's allocations, in bytes; the driver's own context (about 0.5 GiB) comes on top"""
 
@@ -143,14 +141,6 @@ def decode_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
     return (frames + 5) * clip.pixel_map + DECODER_BYTES
 
 
-def compile_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
-    """Predict the bytes that compiling needs in addition to rendering.
-
-    Measured on an H100: 2.0 GiB for 25 frames a chunk, 3.4 GiB for 50.
-    """
-    return int(0.6 * GIB) + 10 * min(plan.frames_per_chunk, 2 * clip.frames) * clip.latent_map
-
-
 def predict_peak(plan: MemoryPlan, clip: ClipSize) -> int:
     """Predict the peak of torch's allocations over a whole render, in bytes."""
     if plan.pipeline is PipelineKind.STOCK:
@@ -221,11 +211,9 @@ def plan_memory(
     memory: str = "auto",
     *,
     pipeline: PipelineKind = PipelineKind.LEAN,
-    compile: bool = False,
 ) -> MemoryPlan:
     """Return the largest plan that fits into `free_bytes` (None: memory is no limit, as on a CPU).
 
-    With `compile`, a plan that leaves room to compile is preferred to a larger one that does not: it is faster.
     `memory` is the operator's setting: auto, a plan (full, model-offload, lean, minimal) or a cap such as "6GiB".
     Raises OutOfMemory when not even the smallest plan fits, SettingsError when `memory` is none of these.
     """
@@ -238,9 +226,6 @@ def plan_memory(
         plans = _fitting(plans, free_bytes)
     else:
         plans = plans[:1]
-    for plan in plans if compile else ():
-        if _has_room_to_compile(plan, clip, free_bytes):
-            return dataclasses.replace(plan, compile=True)
     return plans[0]
 
 
@@ -278,25 +263,13 @@ def require_room(plan: MemoryPlan, free_bytes: int) -> None:
         )
 
 
-def _has_room_to_compile(plan: MemoryPlan, clip: ClipSize, free_bytes: int | None) -> bool:
-    if plan.pipeline is PipelineKind.STOCK or plan.unet is not Residency.RESIDENT or plan.split_cfg:
-        return False  # nobody has measured whether compiling makes the small plans faster
-    return free_bytes is None or plan.peak_bytes + compile_bytes(plan, clip) + MARGIN_BYTES <= free_bytes
-
-
 def _named(plans: list[MemoryPlan], rung: str) -> MemoryPlan:
     """Return the plan of that rung; if this pipeline has none, the largest for `full`, otherwise the smallest."""
     return next((plan for plan in plans if plan.rung == rung), plans[0] if rung == "full" else plans[-1])
 
 
 def smaller_plan(plan: MemoryPlan, clip: ClipSize) -> MemoryPlan | None:
-    """Return the plan to use after `plan` ran out of memory, or None when there is no smaller one.
-
-    After a plan that compiles comes the same plan without compiling: compiling may have used the memory that was
-    missing.
-    """
-    if plan.compile:
-        return dataclasses.replace(plan, compile=False)
+    """Return the plan to use after `plan` ran out of memory, or None when there is no smaller one."""
     plans = presets(clip, plan.pipeline)
     rungs = [other.rung for other in plans]
     below = rungs.index(plan.rung) + 1 if plan.rung in rungs else len(rungs)

@@ -88,11 +88,10 @@ class ExecutorConfig:
     """lean or stock"""
     memory: str = "auto"
     """auto, full, model-offload, lean, minimal, or a cap such as "6GiB" """
-    compile: bool = False
     preload: str | None = None
     """the variant to load before the first request"""
     state_folder: Path | None = None
-    """the folder that keeps the rung that worked, and compiled code"""
+    """the folder that keeps what did not fit into the GPU's memory, and the built kernels"""
     threads: int = 0
     """CPU threads for torch; 0 leaves torch's own choice"""
 

@@ -192,4 +192,4 @@ class Renderer:
         if rung != before.rung:
             render.memory = Note("memory", {"rung": rung})
         if not render.is_safer:
-            self.planner.remember(before, render.settings, render.picture.size)
+            self.planner.remember(before, render.settings)

@@ -24,7 +24,6 @@ from generator.memory import (
     ClipSize,
     MemoryPlan,
     PipelineKind,
-    compile_bytes,
     plan_memory,
     smaller_plan,
 )
@@ -120,19 +119,11 @@ class Planner:
         variant = self.config.variants[settings.variant]
         pipeline = PipelineKind(self.config.pipeline)
         free, clip = self.device.free_bytes(), ClipSize(*size, settings.frames)
-        memory, compile = self.config.memory, self.config.compile
-        plan = plan_memory(free, variant, clip, memory, pipeline=pipeline, compile=compile)
+        plan = plan_memory(free, variant, clip, self.config.memory, pipeline=pipeline)
         failed = self.remembered.get(self._gpu(), settings.variant, free or 0)
-        while failed is not None and self._needs(plan, clip) >= failed and (smaller := smaller_plan(plan, clip)):
-            if plan.compile:
-                log.info("not compiling: this GPU was out of memory; memory*.json in the state folder remembers it")
+        while failed is not None and plan.peak_bytes >= failed and (smaller := smaller_plan(plan, clip)):
             plan = smaller
         return plan
-
-    @staticmethod
-    def _needs(plan: MemoryPlan, clip: ClipSize) -> int:
-        """Return what a plan may need; the compiler's part is known only roughly."""
-        return _peak(plan, clip) + (MARGIN_BYTES if plan.compile else 0)
 
     def below(self, plan: MemoryPlan, settings: ClipSettings, size: tuple[int, int], reason: str) -> MemoryPlan:
         """Return the next smaller plan, after `plan` ran out of memory. Raises OutOfMemory below the last one."""
@@ -146,16 +137,10 @@ class Planner:
             free_gib=round(free, 2),
         )
 
-    def remember(self, plan: MemoryPlan, settings: ClipSettings, size: tuple[int, int]) -> None:
+    def remember(self, plan: MemoryPlan, settings: ClipSettings) -> None:
         """Let later clips that need as much as `plan`, which ran out of memory, begin with a smaller one for a day."""
-        peak = _peak(plan, ClipSize(*size, settings.frames))
-        self.remembered.put(self._gpu(), settings.variant, peak, self.device.free_bytes() or 0)
+        self.remembered.put(self._gpu(), settings.variant, plan.peak_bytes, self.device.free_bytes() or 0)
 
     def _gpu(self) -> str:
         facts = self.device.facts()
         return f"{facts.get('name')}/{facts.get('vram_gib')}"
-
-
-def _peak(plan: MemoryPlan, clip: ClipSize) -> int:
-    """Return the bytes that a plan is predicted to need, with the compiler's."""
-    return plan.peak_bytes + (compile_bytes(plan, clip) if plan.compile else 0)

@@ -65,7 +65,7 @@ class TorchDevice:
         self._loaded = None
         self.reclaim()
         given = self._config
-        config = PipelineConfig(PipelineKind(given.pipeline), given.compile and dtype is None, given.state_folder)
+        config = PipelineConfig(PipelineKind(given.pipeline), given.state_folder)
         self._loaded = load_variant(variant, self._device, config, dtype=dtype, on_progress=on_progress)
 
     def _too_slow_for(self, variant: Variant) -> str | None:

@@ -21,8 +21,6 @@ class PipelineConfig:
     """Which pipeline to build, and how."""
 
     kind: PipelineKind = PipelineKind.LEAN
-    compile: bool = False
-    """lean pipeline only: compile chunk functions while rendering, where the memory plan says so"""
     state_folder: Path | None = None
     """where built kernels are kept; None: where Triton keeps them"""
 

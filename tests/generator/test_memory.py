@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from generator.errors import OutOfMemory, SettingsError
 from generator.memory import (
@@ -85,30 +84,6 @@ def test_a_cpu_and_the_demo_model_are_not_limited() -> None:
     assert plan_memory(GIB, BUILT_IN["demo"], ClipSize(256, 144, 14)).rung == "full"
 
 
-@pytest.mark.parametrize(
-    ("card_gib", "rung", "compiles"),
-    [(6, "resident", False), (8, "resident", True), (12, "resident", True), (16, "full", True)],
-)
-def test_compiling_goes_before_a_larger_plan_and_only_where_there_is_room_for_both(
-    card_gib: int, rung: str, compiles: bool
-) -> None:
-    free = int((card_gib - BESIDE_TORCH_GIB) * GIB)
-    plan = plan_memory(free, XT, CLIP, compile=True)
-    assert (plan.rung, plan.compile) == (rung, compiles)
-    assert not plan_memory(free, XT, CLIP).compile
-    below = smaller_plan(plan, CLIP)
-    assert below is not None and not below.compile, "what was short of memory would compile again"
-    assert (below.rung == plan.rung) is compiles
-
-
-def test_a_chosen_plan_compiles_only_where_there_is_room() -> None:
-    assert not plan_memory(11 * GIB, XT, CLIP, "full", compile=True).compile
-    assert plan_memory(79 * GIB, XT, CLIP, "full", compile=True).compile
-    assert plan_memory(79 * GIB, XT, CLIP, "model-offload", compile=True).compile
-    assert not plan_memory(79 * GIB, XT, CLIP, "lean", compile=True).compile
-    assert not plan_memory(79 * GIB, XT, CLIP, pipeline=PipelineKind.STOCK, compile=True).compile
-
-
 def test_the_stock_pipeline_has_plans_of_its_own() -> None:
     plan: MemoryPlan | None = plan_memory(80 * GIB, XT, CLIP, pipeline=PipelineKind.STOCK)
     rungs = []
@@ -152,13 +127,6 @@ def test_a_full_size_step_holds_what_was_predicted(name: str, clip: ClipSize, mo
     assert counted.gib <= most_gib
     assert counted.peak_bytes <= predicted * 1.02
     assert predicted <= counted.peak_bytes * 1.15
-
-
-def test_a_step_holds_no_more_while_another_thread_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = rung("resident")
-    expected = counting.count_step(plan, 25)
-    monkeypatch.setattr(torch.compiler, "_is_compiling_flag", True, raising=False)  # as torch 2.13 sets it for all
-    assert counting.count_step.__wrapped__(plan, 25) == expected
 
 
 @pytest.mark.parametrize(("clip", "most_gib"), [(CLIP, 4.3), (SHORT, 2.8)])

@@ -13,7 +13,6 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 FOREIGN = {
     "_exit": "os._exit is public: it ends a process without its clean-up",
     "_cdata": "the identity of a torch storage, which has no public name",
-    "_is_compiling_flag": "torch 2.13 sets it, and nothing public does",
     "_scaled_dot_product_efficient_attention": "a torch operator that only its private name tells apart",
     "_scaled_dot_product_flash_attention": "a torch operator that only its private name tells apart",
 }

@@ -111,7 +111,8 @@ class LeanDecoder:
 
         def first(chunk: slice) -> tuple[Tensor, Tensor, Sums]:
             clip = torch.stack([frame[chunk] for frame in pixels])[None]
-            return (clip, *layers.temporal_first(clip, *factors, weights))
+            inner, sums = layers.temporal_first(clip, *factors, weights)
+            return clip, inner, sums.sum(2, keepdim=True)
 
         inner_sums = torch.cat([first(chunk)[2] for chunk in chunks], 2)
         shift = weights["temporal.conv1.bias"]
@@ -119,7 +120,7 @@ class LeanDecoder:
         new_sums: list[Sums] = []
         for chunk in chunks:
             clip, inner, _ = first(chunk)
-            new_sums.append(layers.temporal_second(clip, inner, *inner_factors, weights))
+            new_sums.append(layers.temporal_second(clip, inner, *inner_factors, weights).sum(2, keepdim=True))
             torch._foreach_copy_([frame[chunk] for frame in pixels], list(clip[0].unbind()))
             del clip, inner
         joined = torch.cat(new_sums, 2)

@@ -71,17 +71,6 @@ def test_the_rung_that_worked_is_remembered_for_this_gpu_and_variant(tmp_path: P
     assert note(rendered, "memory") == {"rung": "resident"}
 
 
-def test_out_of_memory_beside_the_compiler_goes_on_with_the_same_plan_uncompiled(tmp_path: Path) -> None:
-    made = a_renderer(tmp_path, "--fault", "oom", "--times", "1", compile=True)
-    request = a_request(tmp_path)
-    assert made.planner.first(request.settings, (64, 64)).compile
-    rendered = render(made, request)
-    assert rendered.notes == (), "nothing that a person would notice has changed"
-    recipe = read_recipe(rendered.writer.finish().path)
-    assert recipe is not None and recipe["memory"] == "full"
-    assert not made.planner.first(request.settings, (64, 64)).compile, "the next clip would run out of memory again"
-
-
 def test_below_the_last_rung_it_is_the_jobs_failure(tmp_path: Path) -> None:
     with pytest.raises(OutOfMemory) as caught:
         render(a_renderer(tmp_path, "--fault", "oom"), a_request(tmp_path))

@@ -29,7 +29,7 @@ def a_planner(folder: Path, free_gib: float = 24.0, **config: Any) -> Planner:
 
 def after_one_out_of_memory(planner: Planner, settings: ClipSettings = SETTINGS) -> MemoryPlan:
     plan = planner.first(settings, SIZE)
-    planner.remember(plan, settings, SIZE)
+    planner.remember(plan, settings)
     return plan
 
 
@@ -57,14 +57,6 @@ def test_a_remembered_rung_is_where_the_next_process_begins(tmp_path: Path) -> N
     assert a_planner(tmp_path).first(SETTINGS, SIZE).rung == "resident"
     other = ClipSettings(variant="svd", frames=8)
     assert a_planner(tmp_path).first(other, SIZE).rung == "full", "another variant has a rung of its own"
-
-
-def test_a_plan_that_compiles_is_not_chosen_again_after_an_out_of_memory(tmp_path: Path) -> None:
-    planner = a_planner(tmp_path, compile=True)
-    assert planner.first(SETTINGS, SIZE).compile
-    after_one_out_of_memory(planner)
-    again = planner.first(SETTINGS, SIZE)
-    assert (again.rung, again.compile) == ("full", False)
 
 
 def test_a_rung_is_forgotten_when_more_is_free_than_when_the_larger_one_did_not_fit(tmp_path: Path) -> None:
