@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,29 +51,33 @@ def answer_webhook(client: discord.Client, route: Route) -> discord.Webhook:
     return webhook
 
 
-async def edit_card(client: discord.Client, job: Job, view: discord.ui.LayoutView, *, now_ms: int, bare: bool) -> None:
+async def edit_card(client: discord.Client, job: Job, view: discord.ui.LayoutView, *, now_ms: int, bare: bool) -> bool:
     """Edit a job's card by the route it was accepted on; `bare` also removes its preview.
 
-    Does nothing without a card, or when only an expired token could edit it. Raises discord's errors.
+    Does nothing without a card, or when only an expired token could edit it. Returns whether the channel has refused
+    the bot, so that the next edit need not ask it again. Raises discord's errors.
     """
     if job.card_message_id is None:
-        return
+        return False
+    refused = False
     attachments: list[discord.Attachment] = [] if bare else discord.utils.MISSING
     nobody = discord.AllowedMentions.none()
     if job.route.can_post:
         try:
             message = _message(client, job.route, job.card_message_id)
             await message.edit(view=view, attachments=attachments, allowed_mentions=nobody)
-            return
+            return False
         except discord.HTTPException as error:
             # Put out of the channel or locked out of the thread meanwhile: the token needs no permission.
             closed = classify(error).next in (Next.ELSEWHERE, Next.PARENT) and error.status != 404
             if not closed or not token_is_alive(job.route, now_ms, spare_ms=0):
                 raise
+            refused = True
     if token_is_alive(job.route, now_ms, spare_ms=0):
         await answer_webhook(client, job.route).edit_message(
             job.card_message_id, view=view, attachments=attachments, allowed_mentions=nobody
         )
+    return refused
 
 
 def _message(client: discord.Client, route: Route, message_id: int) -> discord.PartialMessage:
@@ -112,6 +116,8 @@ class _Card:
     has_preview: bool = True
     token_is_dead: bool = False
     """Discord no longer takes the interaction's token: only the bot token may write this card"""
+    is_shut_out: bool = False
+    """the channel has refused the bot, and the interaction's token wrote the card"""
     given_up: object = None
     """the state of the job in which Discord refused the card for good; another state is worth another try"""
     failures: int = 0
@@ -271,7 +277,7 @@ class StatusCards:
     ) -> Coroutine[Any, Any, object]:
         """Return the request that writes the card: the first one has the preview, which later ones keep."""
         if card.first is None:
-            return edit_card(client, job, layout, now_ms=self._now_ms(), bare=False)
+            return self._edit_message(client, card, job, layout)
         preview = discord.File(card.first.preview, filename=PREVIEW_NAME, spoiler=job.route.spoiler)
         if not card.token_is_dead:
             return card.first.edit(view=layout, attachments=[preview])
@@ -280,11 +286,19 @@ class StatusCards:
         message = _message(client, job.route, job.card_message_id)
         return message.edit(view=layout, attachments=[preview], allowed_mentions=nobody)
 
+    async def _edit_message(self, client: discord.Client, card: _Card, job: Job, layout: discord.ui.LayoutView) -> None:
+        """Edit a card; in a channel that has refused the bot only by the answer's token, while that lives."""
+        if card.is_shut_out and token_is_alive(job.route, self._now_ms(), spare_ms=0):
+            job = replace(job, route=replace(job.route, can_post=False))
+        refused = await edit_card(client, job, layout, now_ms=self._now_ms(), bare=False)
+        card.is_shut_out = card.is_shut_out or refused
+
     def _after(self, error: Exception, card: _Card, job: Job) -> float:
         """Decide how a card goes on whose write failed. Return the rest before the next write."""
-        uses_token = (card.first is not None and not card.token_is_dead) or not job.route.can_post
+        uses_first = card.first is not None and not card.token_is_dead
+        uses_token = uses_first or card.is_shut_out or not job.route.can_post
         step = classify_card(error, uses_token=uses_token, has_preview=card.has_preview)
-        if step is CardNext.BOT_TOKEN and job.route.can_post:
+        if step is CardNext.BOT_TOKEN and job.route.can_post and not card.is_shut_out:
             card.token_is_dead = True
         elif step is CardNext.WITHOUT_PREVIEW:
             card.has_preview, card.first = False, None  # no later layout may refer to what was not uploaded

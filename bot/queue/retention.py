@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 500
 """bounds how long one transaction of a sweep holds the connection that writes"""
+ATTEMPTS_IN_VAIN = 100
+"""after so many a delivery that is too old is given up; by one wrong clock alone it may look too old at once"""
 COPY_DAYS = 7
 """how long the copy is kept that was made before an update changed the database"""
 KINDS_KEPT = 500
@@ -58,10 +60,12 @@ def _answered_before(db: Statements, finished_before_ms: int) -> list[int]:
     """
     sql = """
         select id from job join outbox on job_id = id
-        where finished_ms < :before and (outbox.state in ('sent', 'dead') or first_try_ms < :before)
+        where finished_ms < :before
+          and (outbox.state in ('sent', 'dead') or (first_try_ms < :before and outbox.attempts >= :in_vain))
         order by id limit :most
     """
-    return [row[0] for row in db.execute(sql, {"before": finished_before_ms, "most": ROWS_AT_ONCE}).fetchall()]
+    values = {"before": finished_before_ms, "most": ROWS_AT_ONCE, "in_vain": ATTEMPTS_IN_VAIN}
+    return [row[0] for row in db.execute(sql, values).fetchall()]
 
 
 def _delete_rows(db: Statements, job_ids: Sequence[int]) -> list[str]:

@@ -64,7 +64,7 @@ def choose_picture_text(shown: int, found: int) -> str:
 
 def chosen_picture_text(name: str) -> str:
     """Say which of them was chosen."""
-    return f"You chose {name}."
+    return f"You chose {shorten(name, NAME_LETTERS)}."
 
 
 def picture_gone_text() -> str:

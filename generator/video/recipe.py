@@ -131,7 +131,8 @@ def _insert_in_gif(file: BinaryIO, packet: bytes) -> None:
 
 def _append_to_webp(file: BinaryIO, packet: bytes) -> None:
     file.seek(12)
-    if file.read(4) != b"VP8X":
+    first = file.read(4)
+    if first in (b"VP8 ", b"VP8L"):
         _extend_webp(file)
     file.seek(20)
     flags = file.read(1)[0]

@@ -247,8 +247,8 @@ async def test_while_the_clip_is_made_smaller(start: Start, monkeypatch: pytest.
         await go_on.wait()
         target.write_bytes(b"a smaller clip")
 
-    monkeypatch.setattr("bot.app.shrink", slow_shrink)
-    monkeypatch.setattr("bot.edge.posting.SHRINK_TO", (100,))
+    monkeypatch.setattr("generator.video.shrink.shrink", slow_shrink)
+    monkeypatch.setattr("bot.work.uplink.clip_sizes.SHRINK_TO", (100,))
     async with start() as edge:
         edge.sandbox.faults.add(payload_too_large(), *POSTS)
         await edge.queued()
