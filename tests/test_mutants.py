@@ -30,18 +30,18 @@ def at_least(count: int, least: int = 3) -> bool:
     return count >= least
 
 
-def in_tens(count: int) -> str:
-    """Write a count."""
-    return str(count + 10)
+def add_ten(count: int) -> int:
+    """Add ten."""
+    return count + 10
 '''
 
-TEST = """from bot.work.counts import at_least, in_tens
+TEST = """from bot.work.counts import add_ten, at_least
 
 def test_at_least() -> None:
     assert at_least(4) and not at_least(2)
 
-def test_in_tens() -> None:
-    assert in_tens(1) == "11"
+def test_add_ten() -> None:
+    assert add_ten(1) == 11
 """
 
 SURVIVES = ("bot/work/counts.py", "at_least", "return count >= least", "return count > least")
@@ -73,7 +73,7 @@ def test_what_survives_is_listed_and_what_a_test_notices_is_not(
     assert main(["work", "--jobs", "1"], house) == 1
     assert read_reasons(house / "tests/mutants.json") == {SURVIVES: ""}
     printed = capsys.readouterr().out
-    assert "SURVIVED" in printed and "test_in_tens" in printed
+    assert "SURVIVED" in printed and "test_add_ten" in printed
     assert (house / "bot/work/counts.py").read_text() == CODE
 
 
@@ -87,9 +87,20 @@ def test_a_harmless_mutant_is_not_tried_again_and_is_forgotten_with_its_line(hou
     assert read_reasons(house / "tests/mutants.json") == {}
 
 
+def test_survivors_are_tried_again_by_themselves(house: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (house / "tests/mutants.json").write_text(
+        json.dumps([dict(zip(("module", "in", "was", "now"), SURVIVES, strict=True)) | {"harmless": ""}])
+    )
+    better = TEST.replace("at_least(4)", "at_least(3)")
+    (house / "tests/bot/work/test_counts.py").write_text(better)
+    assert main(["work", "--jobs", "1", "--again"], house) == 0
+    assert "1 of 1 noticed" in capsys.readouterr().out
+    assert read_reasons(house / "tests/mutants.json") == {}
+
+
 def test_a_test_that_hangs_has_noticed(house: Path) -> None:
     (house / "tests/bot/work/test_counts.py").write_text("import time\n\ndef test_a() -> None:\n    time.sleep(60)\n")
-    assert run_tests(house, ["tests/bot/work/test_counts.py"], 2) == "a hang"
+    assert run_tests(house, ["tests/bot/work/test_counts.py"], 1) == "a hang"
 
 
 def test_tests_that_fail_without_a_mutant_end_the_run(house: Path) -> None:

@@ -115,6 +115,8 @@ def mutate(areas: Sequence[str], root: Path, options: argparse.Namespace) -> lis
             chosen = [mutant for mutant in drawn(mutants, options.seed) if mutant.key not in harmless]
             count = f"{len(everything)} mutants of {len(modules)} modules, {len(everything) - len(chosen)} harmless"
             _say(f"{area}: {count}")
+            if options.again:
+                chosen = [mutant for mutant in chosen if mutant.key in reasons]
             run = _Run(area, {module: tests_of(module, root) for module in modules}, copies, time.monotonic() + left)
             for tried in run.all(chosen[: options.count], options.jobs):
                 done.append(tried)
@@ -135,7 +137,7 @@ class _Run:
     def all(self, mutants: Sequence[Mutant], jobs: int) -> Iterator[Tried]:
         """Yield what became of each mutant that was tried before the time was used up."""
         with ThreadPoolExecutor(jobs) as pool:
-            files = dict.fromkeys(file for tests in self._tests.values() for file in tests)
+            files = dict.fromkeys(file for mutant in mutants for file in self._tests[mutant.module])
             self._seconds |= pool.map(self._time, files)
             for tried in pool.map(self._one, mutants):
                 if tried is not None:
@@ -193,6 +195,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=55, help="of the whole run, shared by the areas")
     parser.add_argument("--count", type=int, help="at most so many mutants of an area")
+    parser.add_argument("--again", action="store_true", help="only the listed survivors that have no reason yet")
     parser.add_argument("--jobs", type=int, choices=(1, 2), default=2)
     options = parser.parse_args(arguments)
     options.started = time.monotonic()
