@@ -137,22 +137,24 @@ class _Run:
     def all(self, mutants: Sequence[Mutant], jobs: int) -> Iterator[Tried]:
         """Yield what became of each mutant that was tried before the time was used up."""
         with ThreadPoolExecutor(jobs) as pool:
-            files = dict.fromkeys(file for mutant in mutants for file in self._tests[mutant.module])
-            self._seconds |= pool.map(self._time, files)
-            for tried in pool.map(self._one, mutants):
-                if tried is not None:
-                    _say(_line(tried))
-                    yield tried
+            try:
+                for tried in pool.map(self._one, mutants):
+                    if tried is not None:
+                        _say(_line(tried))
+                        yield tried
+            finally:
+                self._until = 0.0  # what waits in the pool is not begun
 
-    def _time(self, file: str) -> tuple[str, float]:
-        """Return how long a test file takes on the code as it is; a busy machine may need a second try."""
-        copy, began = self._copies.get(), time.monotonic()
-        try:
-            if wrong := run_tests(copy, [file], 600) and run_tests(copy, [file], 600):
-                raise SystemExit(f"{file} fails on the code as it is: {wrong}")
-        finally:
-            self._copies.put(copy)
-        return file, time.monotonic() - began
+    def _limit(self, copy: Path, tests: Sequence[str]) -> float:
+        """Return how long tests may take, from how long they take on the code as it is."""
+        for file in tests:
+            if file not in self._seconds:
+                began = time.monotonic()
+                # A busy machine may need a second try.
+                if wrong := run_tests(copy, [file], 600) and run_tests(copy, [file], 600):
+                    raise SystemExit(f"{file} fails on the code as it is: {wrong}")
+                self._seconds[file] = time.monotonic() - began
+        return 30 + 5 * sum(self._seconds[file] for file in tests)
 
     def _one(self, mutant: Mutant) -> Tried | None:
         began = time.monotonic()
@@ -160,8 +162,7 @@ class _Run:
             return None
         copy, tests = self._copies.get(), self._tests[mutant.module]
         try:
-            limit_s = 30 + 5 * sum(self._seconds[file] for file in tests)
-            noticed = try_out(copy, mutant, tests, limit_s)
+            noticed = try_out(copy, mutant, tests, self._limit(copy, tests))
         finally:
             self._copies.put(copy)
         return Tried(self._area, mutant, noticed, time.monotonic() - began)
