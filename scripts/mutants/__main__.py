@@ -154,7 +154,7 @@ class _Run:
                 if wrong := run_tests(copy, [file], 600) and run_tests(copy, [file], 600):
                     raise SystemExit(f"{file} fails on the code as it is: {wrong}")
                 self._seconds[file] = time.monotonic() - began
-        return 30 + 5 * sum(self._seconds[file] for file in tests)
+        return 30 + 3 * sum(self._seconds[file] for file in tests)
 
     def _one(self, mutant: Mutant) -> Tried | None:
         began = time.monotonic()
