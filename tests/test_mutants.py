@@ -139,6 +139,12 @@ def test_a_mutant_changes_what_runs(code: str, changed: str) -> None:
     assert changed in now_of(code)
 
 
+def test_a_mutant_is_named_by_the_lines_that_changed_and_no_others() -> None:
+    made = mutants_of("a.py", "def f():\n    g(\n        1,\n        a=2,\n    )\n")
+    assert ("f", "a=2,", "a=3,") in [(mutant.function, mutant.was, mutant.now) for mutant in made]
+    assert ("f", "a=2,", "") in [(mutant.function, mutant.was, mutant.now) for mutant in made]
+
+
 @pytest.mark.parametrize(
     "code",
     ["def f(a):\n    log.info('a %s', a)\n", "LIMIT = 3\n", "def f(a: int = 1) -> None: ...\n", "x: list[int]\n"],

@@ -71,9 +71,11 @@ def _compiles(code: str) -> bool:
 
 
 def _difference(before: str, after: str) -> tuple[str, str]:
-    lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[2:]
-    was = [line[1:].strip() for line in lines if line.startswith("-")]
-    now = [line[1:].strip() for line in lines if line.startswith("+")]
+    # Written anew, a call over many lines has another indentation, which is no change.
+    old, new = ([line.strip() for line in text.splitlines()] for text in (before, after))
+    lines = list(difflib.unified_diff(old, new, n=0, lineterm=""))[2:]
+    was = [line[1:] for line in lines if line.startswith("-")]
+    now = [line[1:] for line in lines if line.startswith("+")]
     return "\n".join(was), "\n".join(now)
 
 
