@@ -1,10 +1,11 @@
 # Every target works on a fresh clone: `setup` makes .venv and is quick when nothing changed.
 PYTHON ?= python3
 PORT ?= 8787
+SEED ?= 1
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup install lock demo test check format bench soak screenshots audit clean
+.PHONY: setup install lock demo test check format bench soak mutants screenshots audit clean
 
 setup: .venv/.installed
 
@@ -48,6 +49,10 @@ bench: setup
 
 soak: setup
 	$(BIN)/python -m pytest -m soak --timeout 0 -s
+
+# At most an hour. Which tests notice a change of the code; AREAS="queue work" tries a part, SEED=2 draws others.
+mutants: setup
+	nice -n 10 $(BIN)/python -m scripts.mutants $(AREAS) --seed $(SEED)
 
 audit: setup
 	$(BIN)/python -m scripts.picture_audit "$(PICTURES)"

@@ -1,4 +1,7 @@
-"""Whole transactions on aiosqlite, one writer, one lock on the data folder. Knows no jobs."""
+"""Whole transactions on aiosqlite, one writer, one lock on the data folder. Knows no jobs.
+
+Tested in tests/bot/queue/test_database.py and tests/bot/doctor/test_machine.py.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ is accepted. Its start is where its person's last job ends, or the queue's virtu
 its cost later, less for a larger share. The job with the smallest tag is next. Tags never change, so a job moves back
 only when somebody with less GPU time arrives.
 
-Tested in tests/bot/queue/test_fair_queue.py and tests/bot/queue/test_position.py.
+Tested in tests/bot/queue/test_fair_queue.py, tests/bot/queue/test_position.py, tests/bot/queue/test_forgetting.py and
+tests/bot/queue/test_jobs.py.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """JobStore: opens and closes the database, and holds one store for each theme. Knows no Discord.
 
 Each public method of a theme is one transaction. The themes are in `jobs`, `deliveries`, `retention` and
-`opening.recheck`; what the
-operator switched is in `Settings` below.
+`opening.recheck`; what the operator switched is in `Settings` below.
+
+Tested in tests/bot/queue/test_store.py and tests/bot/queue/test_retention.py.
 """
 
 from __future__ import annotations

@@ -207,15 +207,18 @@ async def test_a_job_cancelled_where_the_token_is_dead_is_over_at_once(sandbox: 
 async def test_a_channel_that_is_closed_to_the_bot_gets_a_try_for_each_state_and_no_more(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    backend = FakeBackend(usual=Act(steps=60, step_seconds=0.01, hangs=True))
+    backend = FakeBackend(usual=Act(steps=600, step_seconds=0.01, hangs=True))
     async with running_edge(tmp_path, sandbox, backend=backend, pace=QUICK) as edge:
         await edge.queued()
         await until(lambda: "step" in words(edge.seen()[0]), "progress on the card")
+        by_token = len(sandbox.record.asked(*BY_TOKEN))
         sandbox.faults.add(dead(403, 50001), "PATCH", "/channels/**", times=None)
         for _ in range(50):
             edge.cards.progressed(1)
             await asyncio.sleep(0.01)
         assert 1 <= sandbox.invalid_requests.count <= 2
+        goes_on = by_token + 3  # the first of them is what was refused, sent again
+        await until(lambda: len(sandbox.record.asked(*BY_TOKEN)) >= goes_on, "the card goes on by the answer's token")
 
 
 async def test_a_card_that_was_given_up_rests(

@@ -35,6 +35,23 @@ async def test_a_second_bot_on_the_folder_is_refused_with_a_sentence(tmp_path: P
         pass  # free again
 
 
+async def test_a_data_folder_that_is_not_there_is_made(tmp_path: Path) -> None:
+    async with opened(tmp_path / "new" / "data") as store:
+        await store.jobs.enqueue(new_job())
+    assert (tmp_path / "new" / "data" / "vivant.db").is_file()
+
+
+async def test_closing_twice_closes_once(tmp_path: Path) -> None:
+    store = await JobStore.open(tmp_path)
+    await store.close()
+    with (tmp_path / "a").open("w"), (tmp_path / "b").open("w") as other:  # one of them gets the lock's number
+        await store.close()
+        other.write("still open")
+        other.flush()
+    async with opened(tmp_path) as again:
+        assert await again.jobs.counts()
+
+
 async def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         await store.jobs.enqueue(new_job())
@@ -208,7 +225,7 @@ async def test_a_stop_waits_for_no_lock(tmp_path: Path) -> None:
         accepting = asyncio.create_task(store.jobs.enqueue(new_job()))
         await asyncio.sleep(0)
         await asyncio.wait_for(store.close(), 20)
-        with pytest.raises(StoreBusy, match="Another program holds"):
+        with pytest.raises(StoreBusy, match=rf"Another program holds {tmp_path / 'vivant.db'} locked"):
             await accepting
 
 

@@ -34,10 +34,11 @@ def test_a_kind_that_waits_unmeasured_follows_what_its_variants_other_kinds_took
         assert 190_000 < kind_for(db, ClipSettings(steps=20), BUILT_IN)[1] < 210_000
 
 
-@pytest.mark.parametrize("recent", [[20_000], [20_000, 24_000], [20_000, 21_000, 22_000, 19_000], [20_000] * 32])
+@pytest.mark.parametrize("recent", [[20_000], [20_000, 24_000], [20_000, 21_000, 22_000, 19_000], [20_001] * 32])
 def test_the_range_holds_what_was_measured_and_narrows_with_it(recent: list[int]) -> None:
     found, guess = estimate(recent, 50_000, None), estimate([], 50_000, None)
 
+    assert all(isinstance(ms, int) for ms in (found.cost_ms, found.low_ms, found.high_ms)), "a column of whole numbers"
     assert found.low_ms <= min(recent) <= found.cost_ms <= max(recent) <= found.high_ms
     assert found.high_ms - found.low_ms < (guess.high_ms - guess.low_ms) / 10
 

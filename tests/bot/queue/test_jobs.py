@@ -31,6 +31,16 @@ async def test_a_request_comes_back_as_it_was_given(store: JobStore) -> None:
     assert await store.jobs.get(job.id) == job
 
 
+@pytest.mark.parametrize("master", [None, "1-1.master.mp4"])
+async def test_a_rendered_job_keeps_its_clips_names(store: JobStore, master: str | None) -> None:
+    await store.jobs.enqueue(new_job())
+    job = await claimed(store)
+    made = replace(rendered(job), master_path=None if master is None else Path("anywhere") / master)
+    assert await store.jobs.settle_rendered(job, made) is JobState.RENDERED
+    after = await kept(store, job.id)
+    assert (after.clip, after.master) == ("1-1.mp4", master)
+
+
 async def test_the_same_request_twice_is_one_job(store: JobStore) -> None:
     new = new_job()
 

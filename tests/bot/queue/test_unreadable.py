@@ -11,6 +11,7 @@ import pytest
 from bot.queue.database import Statements
 from bot.queue.job import DeliveryState, JobState
 from bot.queue.store import JobStore
+from generator.clip import ClipSettings
 from tests.support.jobs import Clock, claimed, failure, faults, kept, new_job, opened, rendered
 
 FORMAT = "settings = json_set(settings, '$.format', 'hologram')"
@@ -70,6 +71,17 @@ async def test_a_start_sets_the_job_aside_and_tells_its_person_and_the_owner(
         assert told == [1], "and so is the owner"
         assert (await claimed(store)).id == 2, "nobody else waits for it"
         assert await store.database.read(faults) == []
+
+
+@pytest.mark.parametrize(("change", "steps"), [("notes = '7'", 17), (FORMAT, ClipSettings().steps)])
+async def test_settings_that_can_be_read_are_kept(tmp_path: Path, change: str, steps: int) -> None:
+    """Again asks for the same clip; the control is a row of which the settings are what cannot be read."""
+    async with opened(tmp_path) as store:
+        await store.jobs.enqueue(new_job(steps=17))
+    spoil(tmp_path, change)
+    async with opened(tmp_path) as store:
+        await store.jobs.recover()
+        assert (await kept(store, 1)).settings.steps == steps
 
 
 @pytest.mark.parametrize("change", WITHOUT_ROUTE.values(), ids=WITHOUT_ROUTE)

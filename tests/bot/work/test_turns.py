@@ -91,3 +91,22 @@ async def test_one_person_has_one_picture_decoded_at_a_time_whatever_waits() -> 
         await asyncio.wait_for(intake.decoding(BEN).__aenter__(), 5)
         assert not own.done()
     await asyncio.wait_for(own, 5)
+
+
+async def test_who_still_holds_a_turn_is_no_newcomer() -> None:
+    """Whose second turn has ended waits behind who was served before; the control is somebody who holds none."""
+    for ada_holds_one, order in ((True, [BEN, ADA]), (False, [ADA, BEN])):
+        turns, served = Turns(at_once=3, each=2), list[int]()
+
+        async def work(person: int, turns: Turns = turns, served: list[int] = served) -> None:
+            async with turns.of(person):
+                served.append(person)
+
+        async with turns.of(BEN), turns.of(ADA if ada_holds_one else CLEO):
+            async with turns.of(ADA):
+                pass
+            async with turns.of(CLEO):
+                waiting = [asyncio.create_task(work(person)) for person in (ADA, BEN)]
+                await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+        assert served == order

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from bot.config import GeneratorConfig
 from bot.edge.commands.submission.options import Options, check_request, resolve
 from bot.texts.explanations import explain_settings
-from generator.clip import ClipSettings, Loop, Quality, Shape
+from generator.clip import ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import SettingsError
 from generator.variants import BUILT_IN
 
@@ -23,6 +23,30 @@ def test_what_the_person_names_goes_before_the_variants_own_defaults() -> None:
     options = Options(quality=Quality.BALANCED, guidance=2.5)
     settings = resolve(options, BUILT_IN["demo"], GeneratorConfig())
     assert (settings.quality, settings.steps, settings.max_guidance) == (Quality.BALANCED, 15, 2.5)
+
+
+def test_every_option_that_a_person_names_is_a_setting_of_the_clip() -> None:
+    options = Options(
+        format=Format.WEBP,
+        quality=Quality.FAST,
+        shape=Shape.SQUARE,
+        framing=Framing.PAD,
+        loop=Loop.CROSSFADE,
+        smooth=True,
+        seed=5,
+        motion_bucket=99,
+        noise_augmentation=0.3,
+        conditioning_fps=9,
+        playback_fps=11,
+        steps=13,
+        frames=17,
+        decode_chunk=3,
+    )
+    named = {field.name: getattr(options, field.name) for field in fields(ClipSettings) if hasattr(options, field.name)}
+    plain = {name: getattr(ClipSettings(), name) for name in named}
+    assert all(named[name] != plain[name] for name in named), "nothing here is what the bot would choose by itself"
+    settings = resolve(options, BUILT_IN["svd-xt"], GeneratorConfig())
+    assert {name: getattr(settings, name) for name in named} == named
 
 
 def test_a_variant_without_defaults_leaves_the_choice_to_the_operator() -> None:
