@@ -54,7 +54,7 @@ class Png(Picture):
 
     moves = True
 
-    def __init__(self, image: Image.Image, chunks: _Chunks, again: Callable[[], Any]) -> None:
+    def __init__(self, image: Image.Image, chunks: _Chunks, again: Callable[[bool], Any]) -> None:
         super().__init__(image)
         self._facts, self._again = chunks.facts, again
         self._deep = chunks.facts.get(b"IHDR", b"")[8:9] == b"\x10"
@@ -112,7 +112,7 @@ class Png(Picture):
     def _rescued(self) -> Image.Image:
         """Return a picture whose checksum is wrong, if it is all there."""
         try:
-            image: Image.Image = self._again(unchecked=True)
+            image: Image.Image = self._again(False)
             image.load()
         except OSError as error:
             if "truncated" in str(error):
@@ -132,7 +132,7 @@ class Png(Picture):
         if image.mode == "I;16":
             return _with_alpha(_high_bytes(image), _differs(image.convert("I"), key[0], 65536))
         if self._deep:
-            with self._again() as low:
+            with self._again(True) as low:
                 low.tile = [tile._replace(args="RGB;16L") for tile in low.tile]
                 low.load()
                 levels = (*(value >> 8 for value in key), *(value & 255 for value in key))
@@ -148,13 +148,13 @@ def open_png(file: BinaryIO) -> Png:
     for name, start, length in _chunks(file):
         _sort(file, chunks, name, start, length)
 
-    def again(*, unchecked: bool = False) -> Any:
+    def again(checked: bool) -> Any:
         data = chunks.moved or chunks.data
-        data = _without_checksum(file, data) if unchecked else data
+        data = data if checked else _without_checksum(file, data)
         parts = [SIGNATURE, *_for_frame(chunks), *data, _chunk(b"IEND", b"")]
         return Image.open(spliced(file, parts), formats=("PNG",))
 
-    return Png(again(), chunks, again)
+    return Png(again(True), chunks, again)
 
 
 def _sort(file: BinaryIO, chunks: _Chunks, name: bytes, start: int, length: int) -> None:

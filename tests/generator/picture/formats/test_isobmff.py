@@ -86,11 +86,13 @@ def test_a_general_brand_of_its_own_and_the_right_one_among_the_others(
 ) -> None:
     data = saved(Image.fromarray(samples(40, 60, 3).astype(np.uint8)), format)
     path = tmp_path / "p"
-    pictures = []
-    for variant in (data, data[:8] + brand + data[12:]):
-        path.write_bytes(variant)
-        pictures.append(read_by_us(path))
-    assert np.array_equal(*pictures)
+    path.write_bytes(data)
+    usual = read_by_us(path)
+    path.write_bytes(data[:8] + brand + data[12:])
+    ours = read_by_us(path)
+    assert not isinstance(usual, PictureError)
+    assert not isinstance(ours, PictureError)
+    assert np.array_equal(ours, usual)
     path.write_bytes(data[:8] + b"isom" + bytes(4) + b"isomiso2avc1mp41".ljust(len(data), b"x"))
     refusal = read_by_us(path)
     assert isinstance(refusal, PictureError)

@@ -133,6 +133,8 @@ def test_a_palettes_transparency_before_its_colours_is_left_aside(tmp_path: Path
         for chunks in ((transparency, palette), (palette,), (palette, transparency))
     )
     assert not isinstance(ours, PictureError)
+    assert not isinstance(right, PictureError)
+    assert not isinstance(none, PictureError)
     assert np.array_equal(ours, right)
     assert not np.array_equal(ours, none), "the negative control"
 
