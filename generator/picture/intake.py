@@ -169,7 +169,7 @@ class _RestartingChild:
 
 
 def _lacked_memory(answer: dict[str, Any]) -> bool:
-    return answer["type"] == "refused" and answer["error"]["data"].get("what") == "memory"
+    return bool(answer["type"] == "refused" and answer["error"]["data"].get("what") == "memory")
 
 
 def _folders(request: dict[str, Any]) -> tuple[list[str], list[str]]:
