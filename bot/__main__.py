@@ -22,6 +22,7 @@ from rich.markup import escape
 from bot.config import Config, load_config
 from bot.doctor import Check, Status, examine
 from bot.settings.file import ConfigError
+from generator.process.terminal import show_letters_that_a_terminal_lacks
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,6 +49,7 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", help="The config 
 @app.callback()
 def every(version: VersionOption = False) -> None:
     """Carry the options that all commands share."""
+    show_letters_that_a_terminal_lacks()
 
 
 @app.command()

@@ -28,6 +28,7 @@ from generator.backend.one_clip import ClipJob, make_clip
 from generator.clip import DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import GeneratorError, OutOfMemory, SettingsError, did_you_mean, terminal_sentence
 from generator.memory import BESIDE_TORCH_GIB, GIB, MIB, ClipSize, PipelineKind, check_memory, plan_memory, require_room
+from generator.process.terminal import show_letters_that_a_terminal_lacks
 from generator.protocol import ExecutorConfig, Rendered, check_device
 from generator.variants import BUILT_IN, Variant, variant_of_folder
 from generator.video.recipe import read_recipe
@@ -39,6 +40,9 @@ NO_LIMIT = 2**50
 """bytes: more than any clip has"""
 MOST = 1_000_000
 """MiB of a clip, GiB of a card: a million is none, and typer lets "inf" and "nan" pass where there is no maximum"""
+
+_SIDES = range(64, 4097, 64)
+"""pixels along a side of a clip"""
 
 _LESS_MEMORY = "Fewer --frames or a smaller --size need less, and --variant demo runs without a GPU."
 
@@ -195,10 +199,10 @@ def _variant(name: str, model: Path | None, size: str | None) -> Variant:
         raise typer.BadParameter(f"there is no variant {name}; {known}.{did_you_mean(name, BUILT_IN)}")
     if size is None:
         return variant
-    width, _, height = size.partition("x")
-    if not (width.isdigit() and height.isdigit() and int(width) % 64 == int(height) % 64 == 0 < int(width)):
-        raise typer.BadParameter("--size is WIDTHxHEIGHT, both multiples of 64")
-    wanted = (int(width), int(height))
+    numbers = [int(part) if part.isdecimal() else 0 for part in size.split("x")]
+    if len(numbers) != 2 or any(number not in _SIDES for number in numbers):
+        raise typer.BadParameter(f"--size is WIDTHxHEIGHT, both multiples of 64 from 64 to {_SIDES[-1]}")
+    wanted = (numbers[0], numbers[1])
     return dataclasses.replace(variant, landscape=wanted, portrait=wanted, square=wanted)
 
 
@@ -274,6 +278,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments and arguments[0] not in ("render", "plan", "--help"):
         arguments = ["render", *arguments]
+    show_letters_that_a_terminal_lacks()
     app(args=arguments, prog_name="python -m generator")
 
 

@@ -52,8 +52,8 @@ def _check_folder(config: Config) -> Check:
         with tempfile.TemporaryDirectory(dir=existing, prefix=".vivant-doctor-") as trial:
             lacks = missing_for_sqlite(Path(trial))
     except OSError as error:
-        remedy = f"{chown_advice(existing)} Or set data_dir to another folder."
-        return Check("Data folder", Status.PROBLEM, f"{folder} cannot be written ({error.strerror})", remedy)
+        seen = f"{folder} cannot be written ({error.strerror})"
+        return Check("Data folder", Status.PROBLEM, seen, chown_advice(folder))
     if foreign := unusable_files(folder):
         seen = f"{foreign[0]} may not be read and written by this user"
         return Check("Data folder", Status.PROBLEM, seen, chown_advice(folder))

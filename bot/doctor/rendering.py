@@ -23,7 +23,8 @@ from generator.picture.intake import PictureChild
 from generator.process.environment import model_environment
 
 NO_FFMPEG = "pip install imageio-ffmpeg, or install ffmpeg and set IMAGEIO_FFMPEG_EXE to its path."
-NO_TORCH = "pip install torch: see https://pytorch.org/get-started/locally/"
+PYTORCH = "https://pytorch.org/get-started/locally/"
+NO_TORCH = f"pip install torch: see {PYTORCH}"
 _USEFUL_GIB = 3
 """free on a card: with less, SVD-XT has no memory plan"""
 
@@ -70,7 +71,10 @@ async def check_torch(config: Config) -> list[Check]:
     demo = config.all_variants()[settings.variant].is_demo
     cards = [describe_card(card, facts, demo=demo) for card in facts["cards"]]
     wanted = max(len(chosen), int(settings.device[5:]) + 1 if settings.device.startswith("cuda:") else 0)
-    if not cards:
+    if not cards and settings.device.startswith(("cuda", "mps")) and not (facts["mps"] and settings.device == "mps"):
+        remedy = f'Set generator.device = "auto", or install a torch that knows the card: {PYTORCH}.'
+        cards = [Check("GPU", Status.PROBLEM, f'torch sees none, the settings name "{settings.device}"', remedy)]
+    elif not cards:
         cards = [_no_card(facts, demo or settings.device == "cpu")]
     elif len(cards) < wanted:
         remedy = "Correct generator.gpus and generator.device: `nvidia-smi -L` lists the cards."
@@ -106,7 +110,7 @@ def _no_card(facts: dict[str, Any], needs_none: bool) -> Check:
         return Check("GPU", Status.WARNING, "Apple GPU", "It works, slowly; nothing was measured on Apple hardware.")
     remedy = (
         'A clip of SVD-XT takes hours on a CPU. Set generator.variant = "demo" to try the bot without a GPU. With an '
-        "NVIDIA card, install its driver and a CUDA build of torch: https://pytorch.org/get-started/locally/"
+        f"NVIDIA card, install its driver and a CUDA build of torch: {PYTORCH}"
     )
     said = f" ({facts['warning']})" if facts.get("warning") else ""
     return Check("GPU", Status.PROBLEM, f"torch sees none{said}", remedy)

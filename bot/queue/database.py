@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import shlex
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -292,8 +293,21 @@ def unusable_files(folder: Path) -> list[Path]:
 
 
 def chown_advice(folder: Path) -> str:
-    """Return the command that gives a folder back to the user that runs the bot."""
-    return f"Give it to the bot's user: sudo chown -R {os.geteuid()}:{os.getegid()} {folder}"
+    """Return the command that gives the data folder to the user that runs the bot.
+
+    What lies in a folder that is not the bot's own stays as it is.
+    """
+    user, name = f"{os.geteuid()}:{os.getegid()}", shlex.quote(str(folder))
+    if os.geteuid() == 0:
+        return "Set data_dir to another folder."
+    if not os.access(folder, os.F_OK):
+        owner = f"-o {os.geteuid()} -g {os.getegid()}"
+        return f"Make it for the bot's user: sudo install -d {owner} {name} Or set data_dir to another folder."
+    readable = os.access(folder, os.R_OK | os.X_OK, effective_ids=True)
+    names = {path.name for path in folder.iterdir()} if readable else set()
+    if names and names.isdisjoint(_OWN_FILES):
+        return "Set data_dir to a folder of the bot's own, in which nothing else lies."
+    return f"Give it to the bot's user: sudo chown -R {user} {name} Or set data_dir to another folder."
 
 
 def _lock(folder: Path) -> int:

@@ -128,14 +128,13 @@ class _RestartingChild:
         except BaseException:
             await self.stop()  # also when cancelled: the late answer must not reach the next picture
             raise
-        if answer is not None:
+        if answer is not None and (fresh or not _lacked_memory(answer)):
             return answer
-        end = await child.ended(_STATUS_SECONDS)
+        end = await child.ended(_STATUS_SECONDS) if answer is None else ""
         await self.stop()
         if not fresh:
-            return await self.ask(
-                kind, request
-            )  # it may have died while idle: only a fresh one's death is the picture's
+            # It may have died while idle, or be full of what it read before: a fresh one's end is the picture's.
+            return await self.ask(kind, request)
         raise PictureError(PictureReason.CORRUPT, f"the decoder {end}", what="crash")
 
     async def _answer(self, child: Child, kind: str, request: dict[str, Any]) -> dict[str, Any] | None:
@@ -167,6 +166,10 @@ class _RestartingChild:
         # The system may have given the number of one that died while idle to another process and its group.
         if child is not None and child.is_running:
             await child.kill()
+
+
+def _lacked_memory(answer: dict[str, Any]) -> bool:
+    return bool(answer["type"] == "refused" and answer["error"]["data"].get("what") == "memory")
 
 
 def _folders(request: dict[str, Any]) -> tuple[list[str], list[str]]:

@@ -157,6 +157,26 @@ def gif(
     return b"GIF89a" + screen + data[13 : 13 + 48] + (control + frame) * frames + b";"
 
 
+# -- WebP
+
+
+def webp_chunk(name: bytes, data: bytes) -> bytes:
+    """Return one chunk."""
+    return name + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+
+def moving_webp(canvas: tuple[int, int], box: tuple[int, int, int, int], *, alpha: bool = False) -> bytes:
+    """Return an animation of one lossless frame that covers the box (left, top, width, height) of its canvas."""
+    three = [value.to_bytes(3, "little") for value in (canvas[0] - 1, canvas[1] - 1)]
+    where = [box[0] // 2, box[1] // 2, box[2] - 1, box[3] - 1, 100]
+    picture = Image.fromarray(samples(box[3], box[2], 3).astype(np.uint8))
+    still = saved(picture, "WEBP", lossless=True)
+    frame = b"".join(value.to_bytes(3, "little") for value in where) + b"\0" + still[12:]
+    head = webp_chunk(b"VP8X", bytes([0x12 if alpha else 2, 0, 0, 0]) + b"".join(three))
+    body = b"WEBP" + head + webp_chunk(b"ANIM", b"\0\0\xff\xff\0\0") + webp_chunk(b"ANMF", frame)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
 # -- BMP
 
 

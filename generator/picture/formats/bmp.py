@@ -10,9 +10,11 @@ from PIL import Image, ImageMath
 
 from generator.errors import PictureError, PictureReason
 from generator.picture.formats.picture import Picture
+from generator.picture.formats.splice import spliced
 
 _BIT_FIELDS, _ALPHA_BIT_FIELDS = 3, 6
 _EMBEDDED = b"DEBM"
+_COLOURS_AT = 46
 _LONGEST_PROFILE = 4 << 20
 
 
@@ -27,6 +29,8 @@ class _Header:
     masks: tuple[int, int, int, int]
     """red, green, blue, alpha; zeros where there are none"""
     profile: bytes | None
+    colours: int
+    """how many the palette claims to have"""
 
 
 class Bmp(Picture):
@@ -83,7 +87,10 @@ def open_bmp(file: BinaryIO) -> Picture:
     header = _read_header(file)
     if header and header.width > 0 and header.height and header.bits in (16, 32) and any(header.masks[:3]):
         return BitFields(header, file)
+    size = file.seek(0, 2)
     file.seek(0)
+    if header and header.bits <= 8 and header.colours > 2**header.bits:  # Pillow refuses more than there can be
+        file = spliced(file, [(0, _COLOURS_AT), bytes(4), (_COLOURS_AT + 4, size)])
     return Bmp(Image.open(file, formats=("BMP",)), header.profile if header else None)
 
 
@@ -102,7 +109,9 @@ def _read_header(file: BinaryIO) -> _Header | None:
     elif bits == 32 and compression == 0 and size >= 108 and any(head[66:70]):
         masks = (0xFF0000, 0xFF00, 0xFF, int.from_bytes(head[66:70], "little"))
     pixels_at = int.from_bytes(head[10:14], "little")
-    return _Header(width, height, bits, compression, pixels_at, masks, _profile(file, head) if size >= 124 else None)
+    colours = int.from_bytes(head[_COLOURS_AT : _COLOURS_AT + 4], "little")
+    profile = _profile(file, head) if size >= 124 else None
+    return _Header(width, height, bits, compression, pixels_at, masks, profile, colours)
 
 
 def _profile(file: BinaryIO, head: bytes) -> bytes | None:

@@ -12,8 +12,8 @@ _SHORT = 3
 
 
 def orientation(exif: bytes | None) -> int:
-    """Return 1-8; 1 where there is none, or one that is no single 16-bit number from 1 to 8."""
-    data = (exif or b"").removeprefix(b"Exif\0\0")
+    """Return 1-8; 1 where there is no single 16-bit number from 1 to 8. The data begins with the byte order."""
+    data = exif or b""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
     if order is None:
         return 1
@@ -21,9 +21,9 @@ def orientation(exif: bytes | None) -> int:
         (start,) = struct.unpack_from(f"{order}I", data, 4)
         (count,) = struct.unpack_from(f"{order}H", data, start)
         for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind, number, value = struct.unpack_from(f"{order}HHIH", data, entry)
-            if tag == _ORIENTATION:
-                return value if (kind, number) == (_SHORT, 1) and 1 <= value <= 8 else 1
+            tag, kind, number, value = struct.unpack_from(f"{order}HHIHxx", data, entry)
+            if (tag, kind, number) == (_ORIENTATION, _SHORT, 1) and 1 <= value <= 8:
+                return int(value)
     except struct.error:
         pass
     return 1

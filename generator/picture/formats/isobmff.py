@@ -16,6 +16,9 @@ from generator.picture.formats.splice import spliced
 
 _ORIENTATION = 0x0112
 _NOT_SAID = 2
+AVIF_BRANDS = (b"avif", b"avis")
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
+EITHER = (b"mif1", b"msf1")
 _ORDINARY = (_NOT_SAID, 1, 6, 14, 15)
 
 
@@ -62,11 +65,12 @@ class Avif(Picture):
 
 def open_heif(file: BinaryIO) -> Heif:
     """Read the header. Raises what Pillow raises."""
-    return Heif(Image.open(file, formats=("HEIF",)))
+    return Heif(Image.open(_branded(file, b"heic"), formats=("HEIF",)))
 
 
 def open_avif(file: BinaryIO) -> Avif:
     """Read the header. Raises what Pillow raises."""
+    file = _branded(file, b"avif")
     meta = Meta.read(file)
     codes = meta.colour_codes() if meta else (2, 2)
     file.seek(0)
@@ -77,6 +81,13 @@ def open_avif(file: BinaryIO) -> Avif:
         if parts is None:
             raise
         return Avif(Image.open(spliced(file, parts), formats=("AVIF",)), codes)
+
+
+def _branded(file: BinaryIO, brand: bytes) -> BinaryIO:
+    """Return a file with a brand that Pillow knows, where its own one is a general one."""
+    head, size = file.read(12), file.seek(0, 2)
+    file.seek(0)
+    return file if head[8:12] in (*AVIF_BRANDS, *HEIF_BRANDS, *EITHER) else spliced(file, [(0, 8), brand, (12, size)])
 
 
 def _colour(image: Image.Image, primaries: int, transfer: int) -> bytes | ColourSpace | None:

@@ -140,7 +140,7 @@ def open_jpeg(file: BinaryIO) -> Jpeg:
 
 def _head(file: BinaryIO) -> _Head:
     """Read up to the first scan. Anything odd ends the reading: from there on the file stays as it is."""
-    head, end = _Head(), file.seek(0, io.SEEK_END)
+    head, profile, end = _Head(), list[Part](), file.seek(0, io.SEEK_END)
     at = 2
     for marker, start, stop in _segments(file, 2, end):
         file.seek(start + 4)
@@ -149,14 +149,16 @@ def _head(file: BinaryIO) -> _Head:
         if marker == _SCAN:
             at, head.passes = start, head.frame in _PROGRESSIVE or body[:1] != bytes([head.components])
             break
-        if marker == _EXIF and body.startswith(b"Exif\0\0"):
-            head.exif = head.exif or body
+        if marker == _EXIF and body.startswith(b"Exif\0"):
+            head.exif = head.exif or body[6:]  # after a byte that may be anything
         if marker in _FRAMES and len(body) >= 6:
             head.frame, head.bits, head.components = marker, body[0], body[5]
             head.density = _density(body[6:])
-        if _is_wanted(marker, body):
+        if marker == _ICC and _is_wanted(marker, body):
+            profile.append((start, stop))
+        elif _is_wanted(marker, body):
             head.parts.append((start, stop))
-    head.parts.append((at, end))
+    head.parts[1:] = [*profile, *head.parts[1:], (at, end)]  # Pillow leaves a profile aside that follows the frame
     return head
 
 

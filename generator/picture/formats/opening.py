@@ -13,7 +13,7 @@ from PIL import UnidentifiedImageError
 from generator.errors import PictureError, PictureReason
 from generator.picture.formats.bmp import open_bmp
 from generator.picture.formats.gif import open_gif
-from generator.picture.formats.isobmff import open_avif, open_heif
+from generator.picture.formats.isobmff import AVIF_BRANDS, EITHER, HEIF_BRANDS, open_avif, open_heif
 from generator.picture.formats.jpeg import open_jpeg
 from generator.picture.formats.picture import Picture
 from generator.picture.formats.png import SIGNATURE, open_png
@@ -34,13 +34,16 @@ _OTHERS = (
     (0, b"\x1aE\xdf\xa3", "video"),
 )
 
+_LONGEST_HEAD = 128
+"""bytes that tell a file's format"""
+
 
 def open_picture(file: BinaryIO) -> Picture:
     """Read a file's header by the one loader that its first bytes name. Raises PictureError, or what Pillow raises.
 
     None of the loaders starts another program, as Pillow's for EPS would.
     """
-    head = file.read(16)
+    head = file.read(_LONGEST_HEAD)
     opened = _opener(head)
     file.seek(0)
     if opened is None:
@@ -54,7 +57,10 @@ def open_picture(file: BinaryIO) -> Picture:
 
 def _opener(head: bytes) -> Callable[[BinaryIO], Picture] | None:
     if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12])
+        end = min(len(head), int.from_bytes(head[:4], "big"))
+        brands = [head[at : at + 4] for at in (8, *range(16, end, 4))]  # the file's own one, then those it also obeys
+        known = sorted((brand for brand in brands if brand in _BRANDS), key=lambda brand: brand in EITHER)
+        return _BRANDS[known[0]] if known else None
     if head[:4] == b"RIFF":
         return open_webp if head[8:12] == b"WEBP" else None
     for start, opener in (
@@ -79,9 +85,9 @@ def _either(file: BinaryIO) -> Picture:
 
 
 _BRANDS: dict[bytes, Callable[[BinaryIO], Picture]] = {
-    **dict.fromkeys((b"avif", b"avis"), open_avif),
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), open_heif),
-    **dict.fromkeys((b"mif1", b"msf1"), _either),
+    **dict.fromkeys(AVIF_BRANDS, open_avif),
+    **dict.fromkeys(HEIF_BRANDS, open_heif),
+    **dict.fromkeys(EITHER, _either),
 }
 
 

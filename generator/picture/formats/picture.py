@@ -38,7 +38,7 @@ class Picture:
     @property
     def orientation(self) -> int:
         """The EXIF orientation, 1-8, that `load` leaves to be undone."""
-        return orientation(self.image.info.get("exif"))
+        return orientation(self.image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
 
     @property
     def animated(self) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image, ImageChops
 
+from generator.errors import PictureError, PictureReason
 from generator.picture.colour_space import ColourSpace, from_cicp, from_gamma
 from generator.picture.formats.exif import orientation
 from generator.picture.formats.picture import Picture
@@ -24,6 +25,12 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _FACTS = (b"IHDR", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"tRNS", b"acTL", b"fcTL")
 _LONGEST_FACT = 4 << 20
 _LONGEST_PROFILE = 4 << 20
+_LONGEST_PALETTE = 3 * 256
+"""bytes; where colours are missing the last one stands in, as in browsers"""
+_LONGEST_NAME = 79
+_CHECKSUM = 4
+_PALETTE = b"\x03"
+"""the colour type of a picture whose numbers stand for colours of the palette"""
 
 
 @dataclass(slots=True)
@@ -31,6 +38,9 @@ class _Chunks:
     facts: dict[bytes, bytes] = field(default_factory=dict)
     """the first chunk of each kind in _FACTS"""
     head: list[Part] = field(default_factory=list)
+    """IHDR and PLTE"""
+    palette: bool = False
+    """whether PLTE has been seen"""
     data: list[Part] = field(default_factory=list)
     """IDAT chunks"""
     moved: list[Part] = field(default_factory=list)
@@ -44,7 +54,7 @@ class Png(Picture):
 
     moves = True
 
-    def __init__(self, image: Image.Image, chunks: _Chunks, again: Callable[[], Any]) -> None:
+    def __init__(self, image: Image.Image, chunks: _Chunks, again: Callable[[bool], Any]) -> None:
         super().__init__(image)
         self._facts, self._again = chunks.facts, again
         self._deep = chunks.facts.get(b"IHDR", b"")[8:9] == b"\x10"
@@ -86,8 +96,11 @@ class Png(Picture):
 
     def load(self) -> Image.Image:
         """Decode the first frame."""
-        self.image.load()
-        image: Image.Image = self.image
+        try:
+            self.image.load()
+            image: Image.Image = self.image
+        except OSError:
+            image = self._rescued()
         if b"tRNS" in self._facts and image.mode in ("1", "L", "RGB", "I;16"):
             image = self._keyed(image)
         if self._frame:
@@ -96,21 +109,34 @@ class Png(Picture):
             return canvas
         return image
 
+    def _rescued(self) -> Image.Image:
+        """Return a picture whose checksum is wrong, if it is all there."""
+        try:
+            image: Image.Image = self._again(False)
+            image.load()
+        except OSError as error:
+            if "truncated" in str(error):
+                text = "the file ends before the picture does"
+                raise PictureError(PictureReason.CORRUPT, text, what="cut-short") from error
+            raise
+        return image
+
     def _keyed(self, image: Image.Image) -> Image.Image:
         """Return the picture with its one transparent colour; Pillow compares it in 8 bits alone."""
-        key = struct.unpack(f">{len(self._facts[b'tRNS']) // 2}H", self._facts[b"tRNS"])
-        if len(key) < (3 if image.mode == "RGB" else 1):
+        count, depth = 3 if image.mode == "RGB" else 1, self._facts[b"IHDR"][8]
+        if len(self._facts[b"tRNS"]) < 2 * count:
             return image
-        image.info.pop("transparency", None)
+        key = struct.unpack_from(f">{count}H", self._facts[b"tRNS"])
+        if depth == 8:
+            key = tuple(value & 255 for value in key)
         if image.mode == "I;16":
             return _with_alpha(_high_bytes(image), _differs(image.convert("I"), key[0], 65536))
         if self._deep:
-            with self._again() as low:
+            with self._again(True) as low:
                 low.tile = [tile._replace(args="RGB;16L") for tile in low.tile]
                 low.load()
                 levels = (*(value >> 8 for value in key), *(value & 255 for value in key))
                 return _with_alpha(image, _any_differs((*image.split(), *low.split()), levels))
-        depth = self._facts[b"IHDR"][8]
         levels = tuple(value * 255 // (2**depth - 1) for value in key)
         image = image.convert("L") if image.mode == "1" else image
         return _with_alpha(image, _any_differs(image.split(), levels))
@@ -122,29 +148,43 @@ def open_png(file: BinaryIO) -> Png:
     for name, start, length in _chunks(file):
         _sort(file, chunks, name, start, length)
 
-    def again() -> Any:
-        parts = [SIGNATURE, *_for_frame(chunks), *(chunks.moved or chunks.data), _chunk(b"IEND", b"")]
+    def again(checked: bool) -> Any:
+        data = chunks.moved or chunks.data
+        data = data if checked else _without_checksum(file, data)
+        parts = [SIGNATURE, *_for_frame(chunks), *data, _chunk(b"IEND", b"")]
         return Image.open(spliced(file, parts), formats=("PNG",))
 
-    return Png(again(), chunks, again)
+    return Png(again(True), chunks, again)
 
 
 def _sort(file: BinaryIO, chunks: _Chunks, name: bytes, start: int, length: int) -> None:
     """Keep what matters of one chunk."""
-    if name in _FACTS and length <= _LONGEST_FACT and name not in chunks.facts:
+    if name in _FACTS and length <= _LONGEST_FACT and name not in chunks.facts and not _is_misplaced(name, chunks):
         file.seek(start)
         data, check = file.read(length), file.read(4)
         if int.from_bytes(check, "big") == zlib.crc32(name + data):  # a damaged one is left aside, as in browsers
             chunks.facts[name] = data
-    if name in (b"IHDR", b"PLTE", b"tRNS") and not chunks.data:
+    if name == b"IHDR" and not chunks.data:
         chunks.head.append((start - 8, start + length + 4))
-    if name == b"IDAT":
+    elif name == b"PLTE" and not chunks.data:
+        file.seek(start)
+        chunks.palette = True
+        colours = file.read(min(length, _LONGEST_PALETTE))
+        chunks.head.append(_chunk(name, (colours + colours[-3:] * 256)[:_LONGEST_PALETTE]))
+    elif name == b"IDAT":
         chunks.data.append(_whole(file, start, length))
     elif name == b"fcTL":  # before the data it makes the default image the first frame; a second one ends the first
         chunks.frame_complete |= not chunks.data or bool(chunks.moved)
     elif name == b"fdAT" and not chunks.frame_complete and {b"acTL", b"fcTL"} <= chunks.facts.keys():
         file.seek(start + 4)
         chunks.moved.append(_chunk(b"IDAT", file.read(max(0, length - 4))))
+
+
+def _is_misplaced(name: bytes, chunks: _Chunks) -> bool:
+    """Tell whether a chunk does not count where it stands, as in browsers."""
+    if name == b"tRNS" and chunks.facts.get(b"IHDR", b"")[9:10] == _PALETTE and not chunks.palette:
+        return True
+    return name != b"fcTL" and (bool(chunks.data) or (name == b"cICP" and chunks.palette))
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
@@ -169,6 +209,12 @@ def _whole(file: BinaryIO, start: int, length: int) -> Part:
     return _chunk(b"IDAT", file.read(length))
 
 
+def _without_checksum(file: BinaryIO, data: list[Part]) -> list[Part]:
+    """Return the picture's data without the last bytes of its last chunk, which are the checksum of its numbers."""
+    with spliced(file, data[-1:]) as last:
+        return [*data[:-1], _chunk(b"IDAT", last.read()[8 : -4 - _CHECKSUM])]
+
+
 def _chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
@@ -182,18 +228,25 @@ def _frame(chunks: _Chunks) -> tuple[int, int] | None:
 
 
 def _for_frame(chunks: _Chunks) -> list[Part]:
-    """Return the chunks before the data; with the frame's own size where that is not the default image's."""
-    if not chunks.moved:
-        return chunks.head
-    header = chunks.facts[b"fcTL"][4:12] + chunks.facts[b"IHDR"][8:]
-    return [_chunk(b"IHDR", header), *chunks.head[1:]]
+    """Return the chunks before the data; with the frame's own size where that is not the default image's.
+
+    Pillow gets a palette's transparency alone: it refuses a transparent colour that is none.
+    """
+    header, head = chunks.facts.get(b"IHDR", b""), list(chunks.head)
+    if chunks.moved:
+        head[0] = _chunk(b"IHDR", chunks.facts[b"fcTL"][4:12] + header[8:])
+    if header[9:10] == _PALETTE and b"tRNS" in chunks.facts:
+        head.append(_chunk(b"tRNS", chunks.facts[b"tRNS"]))
+    return head
 
 
 def _profile(chunk: bytes) -> bytes | None:
-    squeezed = chunk.partition(b"\0")[2][1:]
+    name, _, rest = chunk.partition(b"\0")
+    if not 1 <= len(name) <= _LONGEST_NAME:
+        return None
     try:
         inflater = zlib.decompressobj()
-        profile = inflater.decompress(squeezed, _LONGEST_PROFILE)
+        profile = inflater.decompress(rest[1:], _LONGEST_PROFILE)
     except zlib.error:
         return None
     return profile if inflater.eof else None
@@ -205,7 +258,7 @@ def _high_bytes(image: Image.Image) -> Image.Image:
 
 def _differs(band: Image.Image, level: int, levels: int) -> Image.Image:
     table = [255] * levels
-    table[level] = 0
+    table[level : level + 1] = [0] * (level < levels)
     return band.point(table, "L")
 
 

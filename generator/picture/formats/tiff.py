@@ -13,7 +13,9 @@ from generator.errors import PictureError, PictureReason
 from generator.picture.formats.picture import Picture
 
 _WHITE_IS_ZERO = 0
-_BITS, _PHOTOMETRIC, _COLOUR_MAP, _FORMAT = 258, 262, 320, 339
+_BITS, _PHOTOMETRIC, _SAMPLES, _PLANES, _COLOUR_MAP, _FORMAT = 258, 262, 277, 284, 320, 339
+_APART = 2
+_BIG_ENDIAN_BIGTIFF = b"MM\0+"
 _SIGNED_FORMAT, _FLOAT_FORMAT = 2, 3
 _AS_THE_MACHINE = {
     **dict.fromkeys(("F;32F", "F;32BF"), "F;32NF"),
@@ -36,6 +38,8 @@ class Tiff(Picture):
         image: Any = self.image
         bits, whole = image.tag_v2.get(_BITS, (1,))[0], image.tag_v2.get(_PHOTOMETRIC, _WHITE_IS_ZERO)
         colours = image.tag_v2.get(_COLOUR_MAP)
+        if kind := _misread(image):
+            raise _refused(kind)
         if _SIGNED_FORMAT in image.tag_v2.get(_FORMAT, (1,)) and bits < 32:
             raise _refused("numbers below zero")
         image.tile = [tile._replace(args=_native(tile.args)) for tile in image.tile]
@@ -55,9 +59,19 @@ def open_tiff(file: BinaryIO) -> Tiff:
     try:
         return Tiff(Image.open(file, formats=("TIFF",)))
     except UnidentifiedImageError:
-        if kind := _described(file):
+        file.seek(0)
+        big = file.read(4) == _BIG_ENDIAN_BIGTIFF
+        if kind := "64-bit offsets, high bytes first" if big else _described(file):
             raise _refused(kind) from None
         raise
+
+
+def _misread(image: Any) -> str | None:
+    """Return what Pillow opens but reads wrongly or not at all."""
+    channels = image.tag_v2.get(_SAMPLES, 1)
+    if image.tag_v2.get(_PLANES) == _APART and (image.mode in ("LA", "La") or channels > 4):
+        return f"{channels} separate planes"
+    return "WebP's compression" if image.info.get("compression") == "webp" else None
 
 
 def _native(args: Any) -> Any:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from bot.__main__ import app
 from bot.config import Config
 from bot.doctor import (
     Check,
@@ -118,6 +120,20 @@ def test_the_command_prints_a_remedy_for_each_problem_and_exits_1(tmp_path: Path
     problems = [check for check in checks if check["status"] == "problem"]
     assert [check["name"] for check in problems] == ["Discord token"]
     assert all(check["remedy"] for check in problems)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_a_terminal_without_the_arrow_gets_every_remedy(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    async def found(_config: Config) -> list[Check]:
+        return [Check("Data folder", Status.PROBLEM, "/srv/Öl is full", "Make room."), Check("Last", Status.OK, "seen")]
+
+    monkeypatch.setattr("bot.__main__.examine", found)
+    result = CliRunner(charset=encoding).invoke(app, ["doctor"])
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert "Make room." in result.stdout and "Last" in result.stdout
+    with pytest.raises(UnicodeEncodeError):
+        "→".encode("ascii")  # the negative control: what an output that is strict does
 
 
 def test_the_help_is_for_operators_alone() -> None:

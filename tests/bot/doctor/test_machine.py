@@ -163,6 +163,33 @@ async def test_a_data_folder_of_another_user_names_the_owner_to_give_it_to() -> 
         assert check.status is Status.PROBLEM and f"chown -R {NOBODY}:{NOBODY} {data}" in check.remedy
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can leave files to another user")
+@pytest.mark.parametrize("missing", [False, True])
+async def test_what_is_not_the_bots_own_is_given_to_nobody(missing: bool) -> None:
+    """The data folder may be missing in /var/lib, or be set to a folder in which other things lie."""
+    with as_nobody() as data:
+        others = data.parent
+        data.rmdir()
+        (others / "photos").mkdir()
+        folder = others / "vivant" if missing else others
+        with rights_of_nobody():
+            check = await folder_check(folder)
+            with pytest.raises(StartError) as caught:
+                await run_bot(config(data_dir=folder, token="x"))
+    assert check.status is Status.PROBLEM
+    for said in (check.remedy, str(caught.value)):
+        assert "chown" not in said and "data_dir" in said
+    assert (f"sudo install -d -o {NOBODY} -g {NOBODY} {folder}" in check.remedy) is missing
+
+
+async def test_where_root_may_not_write_no_owner_helps(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("for root alone")
+    check = await folder_check(Path("/proc/vivant"))
+    assert check.status is Status.PROBLEM
+    assert "chown" not in check.remedy and "data_dir" in check.remedy
+
+
 async def test_a_busy_metrics_port_is_seen_before_a_start(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = config(data_dir=tmp_path, metrics_port=taken.getsockname()[1])

@@ -119,6 +119,26 @@ async def test_fewer_cards_than_the_settings_name_are_told(
     assert problems == ([f"torch sees 1, the settings name {names}"] if names else [])
 
 
+@pytest.mark.parametrize(
+    ("device", "mps", "problem"),
+    [("cuda", False, True), ("cuda:0", True, True), ("mps", False, True), ("mps", True, False), ("auto", False, False)],
+)
+async def test_a_device_that_is_not_there_is_told_for_the_demo_too(
+    monkeypatch: pytest.MonkeyPatch, device: str, mps: bool, problem: bool
+) -> None:
+    async def answer(module: str, *arguments: str, **options: Any) -> dict[str, Any]:
+        return {**FACTS, "cards": [], "mps": mps}
+
+    monkeypatch.setattr("bot.doctor.rendering.ask_module", answer)
+    problems = [
+        check
+        for check in await check_torch(config(generator={"variant": "demo", "device": device}))
+        if check.status is Status.PROBLEM
+    ]
+    assert bool(problems) is problem
+    assert all(f'"{device}"' in check.seen and "device" in check.remedy for check in problems)
+
+
 # -- weights
 
 

@@ -31,6 +31,7 @@ from tests.support.picture_files import (
     gamma,
     gif,
     hdr_profile,
+    moving_webp,
     png,
     png_of,
     png_rows,
@@ -197,6 +198,15 @@ def test_webp(chromium: BrowserReader, path: Path, lossless: bool, alpha: bool, 
     more: dict[str, Any] = {"save_all": True, "append_images": frames[1:]} if moves else {}
     data = saved(frames[0], "WEBP", lossless=lossless, quality=95, **more)
     assert_as_shown(chromium, path, data, "image/webp")
+
+
+@property_test
+@given(st.integers(0, 6), st.integers(0, 6), st.integers(6, 18), st.integers(6, 12), st.booleans())
+def test_a_webp_whose_first_frame_is_small(
+    chromium: BrowserReader, path: Path, left: int, top: int, width: int, height: int, alpha: bool
+) -> None:
+    data = moving_webp((30, 24), (2 * left, 2 * top, width, height), alpha=alpha)
+    assert_as_shown(chromium, path, data, "image/webp", most=3)
 
 
 @property_test

@@ -155,6 +155,19 @@ async def test_a_picture_that_takes_too_much_memory_is_refused_and_the_next_one_
         await prepare(pictures, large)  # the negative control
 
 
+async def test_memory_that_earlier_pictures_left_taken_refuses_nobody(tmp_path: Path) -> None:
+    (large := tmp_path / "large.png").write_bytes(bombs()[1])
+    fine = saved(tmp_path / "fine.png")
+    async with PictureChild(PictureLimits(memory_bytes=150 * MIB), children=1) as pictures:
+        await prepare(pictures, fine, tmp_path / "fine-out.png")
+        used = children()
+        await prepare(pictures, fine, tmp_path / "fine-out.png")
+        assert children() == used, "the negative control"
+        assert (await refusal(pictures, large)).data["what"] == "memory"
+        assert len(children()) == 1
+        assert children() != used, "it was tried again in one that had read nothing before"
+
+
 async def test_endless_scans_are_refused_before_they_are_decoded(pictures: PictureChild, tmp_path: Path) -> None:
     data = io.BytesIO()
     blobs(640, 480).save(data, "JPEG", progressive=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from generator.errors import PictureError, PictureReason
 from tests.generator.picture.test_image import wide_gamut
-from tests.support.picture_files import BmpKind, bmp, samples
+from tests.support.picture_files import BmpKind, bmp, samples, saved
 from tests.support.picture_readers import read_by_us
 
 
@@ -69,6 +71,17 @@ def test_a_profile(tmp_path: Path) -> None:
         ours = read_by_us(path)
         assert not isinstance(ours, PictureError)
         assert np.abs(ours.astype(int) - expected).max() < 12
+
+
+@pytest.mark.parametrize("colours", [256, 257, 300, 2**32 - 1])
+def test_a_palette_that_claims_more_colours_than_there_can_be(tmp_path: Path, colours: int) -> None:
+    picture = Image.fromarray(samples(60, 90, 3).astype(np.uint8)).quantize(256)
+    data = bytearray(saved(picture, "BMP"))
+    data[46:50] = struct.pack("<I", colours)
+    (path := tmp_path / "p").write_bytes(data)
+    ours = read_by_us(path)
+    assert not isinstance(ours, PictureError)
+    assert np.array_equal(ours, np.asarray(picture.convert("RGB")))
 
 
 def test_rows_that_are_missing(tmp_path: Path) -> None:

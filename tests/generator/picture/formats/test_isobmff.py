@@ -79,6 +79,26 @@ def test_what_is_no_size_but_damage_is_still_refused(tmp_path: Path) -> None:
     assert isinstance(read_by_us(path), PictureError)
 
 
+@pytest.mark.parametrize("format", ["AVIF", "HEIF"])
+@pytest.mark.parametrize("brand", [b"mif1", b"miaf", b"MA1B", b"isom", b"1pic", b"none"])
+def test_a_general_brand_of_its_own_and_the_right_one_among_the_others(
+    tmp_path: Path, format: str, brand: bytes
+) -> None:
+    data = saved(Image.fromarray(samples(40, 60, 3).astype(np.uint8)), format)
+    path = tmp_path / "p"
+    path.write_bytes(data)
+    usual = read_by_us(path)
+    path.write_bytes(data[:8] + brand + data[12:])
+    ours = read_by_us(path)
+    assert not isinstance(usual, PictureError)
+    assert not isinstance(ours, PictureError)
+    assert np.array_equal(ours, usual)
+    path.write_bytes(data[:8] + b"isom" + bytes(4) + b"isomiso2avc1mp41".ljust(len(data), b"x"))
+    refusal = read_by_us(path)
+    assert isinstance(refusal, PictureError)
+    assert refusal.data["format"] == "video"
+
+
 def test_xmp_turns_nothing(tmp_path: Path) -> None:
     data = saved(Image.fromarray(samples(40, 60, 3).astype(np.uint8)), "AVIF", xmp=XMP_TURNED)
     (path := tmp_path / "p").write_bytes(data)

@@ -12,6 +12,7 @@ from generator.errors import PictureError, PictureReason
 from generator.picture.formats.jpeg import open_jpeg
 from generator.picture.image import allow_formats
 from generator.picture.limits import PictureLimits
+from tests.generator.picture.test_image import wide_gamut
 from tests.support.picture_files import ExifOrientation, saved, segment, with_segments
 from tests.support.picture_readers import read_by_us
 from tests.support.scenes import blobs
@@ -24,6 +25,7 @@ KINDS: list[dict[str, Any]] = [
     for more in ({}, {"restart_marker_rows": 1})
 ]
 MODES = ["RGB", "L", "CMYK"]
+TURNED = ExifOrientation(6).exif()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -124,6 +126,35 @@ def test_the_cost_is_what_a_small_picture_of_it_takes(tmp_path: Path) -> None:
             picture = open_jpeg(file)
             picture.shrink(8)
             assert most * 0.9 < limits.most_pixels(picture.cost) <= most
+
+
+@pytest.mark.parametrize("before", ["tables", "frame", "scan"])
+def test_a_profile_counts_wherever_it_stands_before_the_scan(tmp_path: Path, before: str) -> None:
+    data, profile = jpeg(), segment(0xE2, b"ICC_PROFILE\0\1\1" + wide_gamut()[0])
+    plain, usual = read(tmp_path, data), read(tmp_path, data[:20] + profile + data[20:])
+    at = data.index({"tables": b"\xff\xdb", "frame": b"\xff\xc0", "scan": b"\xff\xda"}[before])
+    ours = read(tmp_path, data[:at] + profile + data[at:])
+    assert not isinstance(plain, PictureError)
+    assert not isinstance(usual, PictureError)
+    assert not isinstance(ours, PictureError)
+    assert np.array_equal(ours, usual)
+    assert not np.array_equal(ours, plain), "the negative control"
+
+
+@pytest.mark.parametrize(
+    ("bodies", "turned"),
+    [
+        ([b"Exif\0\0" + TURNED], True),
+        ([b"Exif\0\xff" + TURNED], True),
+        ([b"Exif\0\0", b"Exif\0\0" + TURNED], True),
+        ([b"Exif\0\0MM\0*", b"Exif\0\0" + TURNED], False),
+        ([b"Exif" + TURNED], False),
+    ],
+)
+def test_which_exif_data_counts(tmp_path: Path, bodies: list[bytes], turned: bool) -> None:
+    ours = read(tmp_path, with_segments(jpeg(), *(segment(0xE1, body) for body in bodies)))
+    assert not isinstance(ours, PictureError)
+    assert (ours.shape[0] > ours.shape[1]) is turned
 
 
 def test_the_orientation_is_of_the_first_exif_data(tmp_path: Path) -> None:

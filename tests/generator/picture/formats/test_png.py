@@ -14,7 +14,18 @@ from generator.clip import Framing
 from generator.errors import PictureError, PictureReason
 from generator.picture.image import allow_formats, frame_picture
 from generator.picture.limits import PictureLimits
-from tests.support.picture_files import Chunk, cicp, frame_control, gamma, png, png_of, png_rows, samples
+from tests.generator.picture.test_image import wide_gamut
+from tests.support.picture_files import (
+    Chunk,
+    ExifOrientation,
+    cicp,
+    frame_control,
+    gamma,
+    png,
+    png_of,
+    png_rows,
+    samples,
+)
 from tests.support.picture_readers import read_by_us
 
 VALUES = samples(14, 22, 3)
@@ -73,6 +84,82 @@ def test_a_damaged_chunk_of_colour_is_left_aside(tmp_path: Path) -> None:
     assert not np.array_equal(ours, VALUES), "the negative control"
     data[data.index(b"gAMA") + 8] ^= 1  # its checksum
     assert_reads(tmp_path, bytes(data), VALUES)
+
+
+MEANT_BEFORE: list[Chunk] = [
+    cicp(12, 13),
+    cicp(9, 16),
+    gamma(1.0),
+    (b"iCCP", b"a\0\0" + zlib.compress(wide_gamut()[0])),
+    (b"eXIf", ExifOrientation(6).exif()),
+    (b"tRNS", VALUES[3, 5].astype(">u2").tobytes()),
+]
+
+
+@pytest.mark.parametrize("chunk", MEANT_BEFORE, ids=lambda chunk: chunk[0].decode())
+def test_what_stands_behind_the_picture_means_nothing(tmp_path: Path, chunk: Chunk) -> None:
+    assert_reads(tmp_path, png(VALUES, 2, 8, after=[chunk]), VALUES)
+    ours = read(tmp_path, png(VALUES, 2, 8, chunk))
+    assert not isinstance(ours, PictureError)
+    assert not np.array_equal(ours, VALUES), "the negative control"
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        (b"eXIf", b"Exif\0\0" + ExifOrientation(6).exif()),
+        (b"iCCP", b"\0\0" + zlib.compress(wide_gamut()[0])),
+        (b"iCCP", b"a" * 80 + b"\0\0" + zlib.compress(wide_gamut()[0])),
+        (b"tRNS", b"\0"),
+        (b"tRNS", VALUES[3, 5, :2].astype(">u2").tobytes()),
+    ],
+    ids=["Exif with a prefix", "no name", "a long name", "a byte", "two channels"],
+)
+def test_a_chunk_that_is_not_as_it_should_be_is_left_aside(tmp_path: Path, chunk: Chunk) -> None:
+    assert_reads(tmp_path, png(VALUES, 2, 8, chunk), VALUES)
+
+
+def test_a_palette_too_short_goes_on_with_its_last_colour(tmp_path: Path) -> None:
+    colours, indices = np.arange(12, dtype=np.uint8).reshape(4, 3) * 20, samples(14, 22, 1)
+    data = png(indices, 3, 8, (b"PLTE", colours.tobytes()))
+    assert_reads(tmp_path, data, colours[np.minimum(indices[..., 0], 3)])
+
+
+def test_a_palettes_transparency_before_its_colours_is_left_aside(tmp_path: Path) -> None:
+    palette, transparency = (b"PLTE", VALUES[:8, :2].astype(np.uint8).tobytes()), (b"tRNS", bytes(16))
+    indices = samples(14, 22, 1, depth=4)
+    ours, right, none = (
+        read(tmp_path, png(indices, 3, 4, *chunks))
+        for chunks in ((transparency, palette), (palette,), (palette, transparency))
+    )
+    assert not isinstance(ours, PictureError)
+    assert not isinstance(right, PictureError)
+    assert not isinstance(none, PictureError)
+    assert np.array_equal(ours, right)
+    assert not np.array_equal(ours, none), "the negative control"
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_a_transparent_colour_beyond_the_depth(tmp_path: Path, depth: int) -> None:
+    values = samples(14, 22, 1, depth=depth)
+    grey = np.repeat(values * 255 // (2**depth - 1), 3, 2)
+    key = int(values[3, 5, 0]) + 2**depth
+    ours = read(tmp_path, png(values, 0, depth, (b"tRNS", struct.pack(">H", key))))
+    assert not isinstance(ours, PictureError)
+    expected = np.where((values == key & 255) & (depth == 8), 255, grey)  # of 8 bits the low ones count
+    assert np.array_equal(ours, expected)
+
+
+def test_a_wrong_checksum_of_all_numbers_harms_nothing(tmp_path: Path) -> None:
+    rows = png_rows(VALUES, 8)
+    for data in (rows[:-4] + b"\0\0\0\0", rows[:-1] + bytes([rows[-1] ^ 1]), rows[:-4]):
+        assert_reads(tmp_path, png_of(22, 14, 2, 8, (b"IDAT", data)), VALUES)
+    damaged = bytearray(rows)
+    damaged[2] = 7  # a kind of block that does not exist
+    assert isinstance(read(tmp_path, png_of(22, 14, 2, 8, (b"IDAT", bytes(damaged)))), PictureError)
+    refusal = read(tmp_path, png_of(22, 14, 2, 8, (b"IDAT", rows[: len(rows) // 2])))
+    assert isinstance(refusal, PictureError)
+    assert refusal.data["what"] == "cut-short"
 
 
 @pytest.mark.parametrize("colour_type", [0, 2])

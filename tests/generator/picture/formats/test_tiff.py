@@ -9,7 +9,7 @@ import pytest
 
 from generator.errors import PictureError, PictureReason
 from tests.support.picture_files import Array, samples, tiff
-from tests.support.picture_readers import read_by_us
+from tests.support.picture_readers import libvips, read_by_us
 
 
 @pytest.fixture
@@ -54,6 +54,36 @@ def test_planes_apart_or_together(path: Path, planes: str, bits: int, order: str
     ours = read_by_us(path)
     assert not isinstance(ours, PictureError)
     assert np.abs(ours.astype(int) - (values >> (bits - 8))).max() <= 1
+
+
+@pytest.mark.parametrize("alpha", ["unassalpha", "assocalpha"])
+@pytest.mark.parametrize(("channels", "photometric"), [(2, "minisblack"), (5, "rgb")])
+def test_planes_that_would_be_read_wrongly_are_refused_by_name(
+    path: Path, alpha: str, channels: int, photometric: str
+) -> None:
+    values = samples(20, 30, channels).astype(np.uint8)
+    values[..., 1 if channels == 2 else 3] = 255
+    more = ["unspecified"] * (channels == 5)
+    options = {"photometric": photometric, "extrasamples": [alpha, *more]}
+    path.write_bytes(tiff(np.moveaxis(values, -1, 0), planarconfig="separate", **options))
+    refusal = read_by_us(path)
+    assert isinstance(refusal, PictureError)
+    assert (refusal.reason, refusal.data["format"]) == (PictureReason.UNSUPPORTED_FORMAT, "TIFF")
+    path.write_bytes(tiff(values, planarconfig="contig", **options))
+    ours = read_by_us(path)
+    assert not isinstance(ours, PictureError)
+    shown = values[..., :1] if channels == 2 else values[..., :3]
+    assert np.abs(ours.astype(int) - shown).max() <= 1
+
+
+def test_what_is_not_read_at_all_is_no_damage(path: Path) -> None:
+    values = samples(20, 30, 3).astype(np.uint8)
+    picture = libvips().Image.new_from_array(values)
+    for data in (tiff(values, bigtiff=True, byteorder=">"), picture.tiffsave_buffer(compression="webp")):
+        path.write_bytes(data)
+        refusal = read_by_us(path)
+        assert isinstance(refusal, PictureError)
+        assert (refusal.reason, refusal.data["format"]) == (PictureReason.UNSUPPORTED_FORMAT, "TIFF")
 
 
 @pytest.mark.parametrize("most", [255, 65535])
