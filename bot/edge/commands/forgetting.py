@@ -95,11 +95,18 @@ async def _delete_post(client: ServiceClient, route: Route, message_id: int) -> 
     try:
         return await delete_message(client, route, message_id)
     except discord.NotFound:
-        thread = client.get_channel(route.channel_id)
-        if not isinstance(thread, discord.Thread):
-            return True
-        # a thread that was closed to the bot had its clip posted into the channel above
-        return await _delete_post(client, replace(route, channel_id=thread.parent_id), message_id)
+        # A thread that was closed to the bot had its clip posted into the channel above.
+        parent_id = await _channel_above(client, route.channel_id)
+        return parent_id is None or await _delete_post(client, replace(route, channel_id=parent_id), message_id)
     except NETWORK_ERRORS as error:
         log.info("a post of somebody forgotten could not be deleted: %s", type(error).__name__)
         return False
+
+
+async def _channel_above(client: ServiceClient, channel_id: int) -> int | None:
+    """Return the channel that a thread is in; None for what is no thread. An archived one is known to Discord alone."""
+    channel = client.get_channel(channel_id)
+    if channel is None:
+        with contextlib.suppress(*NETWORK_ERRORS):
+            return getattr(await client.fetch_channel(channel_id), "parent_id", None)
+    return channel.parent_id if isinstance(channel, discord.Thread) else None

@@ -11,6 +11,7 @@ from typing import Any
 import discord
 from discord import ui
 
+from bot.edge.commands.forgetting import note_request
 from bot.edge.commands.submission.answers import answer, report
 from bot.edge.commands.submission.options import Options
 from bot.edge.commands.submission.permissions import is_served
@@ -44,6 +45,7 @@ class _PictureButton(ui.Button[ui.View]):
         self._asked, self._picture = asked, picture
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        note_request(interaction)
         if self.view is not None:
             self.view.stop()
         try:
