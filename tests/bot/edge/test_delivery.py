@@ -28,6 +28,8 @@ from bot.sandbox.faults import (
     Refuse,
     Reset,
     banned_by_edge,
+    blocked_by_discord,
+    blocked_by_edge,
     payload_too_large,
     rate_limited,
     server_error,
@@ -67,6 +69,8 @@ FAULTS: dict[str, list[Any]] = {
     "503": [server_error(503)] * 3,
     "reset before it was accepted": [Reset()] * 2,
     "upload cut": [CutUpload()] * 2,
+    "a page of the edge": [blocked_by_edge(403), blocked_by_edge(404), blocked_by_edge(400)],
+    "turned away by Discord's network": [blocked_by_discord()] * 2,
     "503, then the reply lost": [server_error(503), LoseReply()],
 }
 
