@@ -27,6 +27,7 @@ def was_restored(db: Any, folder: Path) -> bool:
 def leave_mark(db: Any, folder: Path) -> None:
     """Leave a new mark. A crash between the file and the row looks like a copy, which costs a few look-ups."""
     part = folder / f".{MARK}.part"
+    part.touch(mode=0o600)  # who takes rights from it later changes its time
     part.write_text(secrets.token_hex(8))
     part.replace(folder / MARK)
     sql = "insert into meta values ('mark', ?) on conflict (key) do update set value = excluded.value"
