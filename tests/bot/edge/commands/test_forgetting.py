@@ -263,7 +263,7 @@ async def test_while_the_clip_is_made_smaller(start: Start, monkeypatch: pytest.
         await go_on.wait()
         target.write_bytes(b"a smaller clip")
 
-    monkeypatch.setattr("bot.app.Shrinks", lambda: slow_shrink)
+    monkeypatch.setattr("generator.video.shrink.shrink", slow_shrink)
     monkeypatch.setattr("bot.work.uplink.clip_sizes.SHRINK_TO", (100,))
     async with start() as edge:
         edge.sandbox.faults.add(payload_too_large(), *POSTS)
