@@ -17,7 +17,7 @@ from bot.edge.layouts import status_card
 from bot.edge.status_cards import delete_message, edit_card
 from bot.queue.job import Job, JobState, Route, wall_clock_ms
 from bot.queue.retention import ForgottenJob
-from bot.texts.replies import deleting_posts_text, forgotten_text, posts_deleted_text
+from bot.texts.replies import deleting_posts_text, forgotten_text, no_posts_known_text, posts_deleted_text
 from bot.texts.status import CardView
 from bot.work.ongoing import Owner, Request
 
@@ -54,6 +54,8 @@ async def forget(interaction: Interaction, *, with_posts: bool) -> None:
     if posts:
         await fill_in(interaction, f"{told} {deleting_posts_text(len(posts))}")
         told = f"{told} {posts_deleted_text(*await _delete_posts(client, posts))}"
+    elif with_posts:
+        told = f"{told} {no_posts_known_text()}"
     await fill_in(interaction, told)
 
 

@@ -321,6 +321,20 @@ async def test_posts_stay_unless_one_wants_them_deleted(start: Start) -> None:
         assert len(edge.clips()) == 1
 
 
+async def test_who_wants_posts_deleted_that_are_no_longer_known_is_told_so(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate()
+        await edge.clip()
+        await edge.delivered()
+        asked = await edge.invoke("forget-me")
+        await edge.answer(asked)
+        forgotten = await edge.world.press(ADA, PICTURES, str(asked.message_id), f"vivant:forget:{ADA}:")
+        assert "no posts" not in await told(edge, forgotten)
+        too_late = await edge.world.press(ADA, PICTURES, str(asked.message_id), f"vivant:erase:{ADA}:")
+        assert "Delete button" in await told(edge, too_late, "I know of no posts of yours")
+        assert len(edge.clips()) == 1
+
+
 async def test_only_one_s_own_posts_are_deleted_and_what_could_not_be_is_said(start: Start) -> None:
     async with start() as edge:
         await edge.animate(actor=BEN)
