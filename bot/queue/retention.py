@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from bot.queue.database import Database, Statements, StoreFull, fetch
 from bot.queue.fair_queue import delete_paid_debts, leave_lane, refresh_lane
-from bot.queue.job import DeliveryState, Job
+from bot.queue.job import DeadReason, DeliveryState, Job
 from bot.queue.opening.migrations import delete_old_copies, forget_in_copies
 from bot.queue.rows import select_jobs
 from generator.errors import GeneratorError
@@ -36,10 +36,11 @@ _HOUR_MS = 3_600_000
 
 def holding_files_before(db: Statements, finished_before_ms: int) -> list[int]:
     """Read the oldest answered jobs that still hold files. A dead delivery keeps its clip, if any, for its person."""
-    sql = """
+    is_waited_for = f"outbox.state <> 'sent' and clip is not null and outbox.error is not '{DeadReason.CLIP_GONE}'"
+    sql = f"""
         select id from job join outbox on job_id = id
-        where finished_ms < :before and picture <> ''
-          and (outbox.state = 'sent' or (outbox.state = 'dead' and clip is null)) order by id limit :most
+        where finished_ms < :before and picture <> '' and outbox.state in ('sent', 'dead') and not ({is_waited_for})
+        order by id limit :most
     """
     return [row[0] for row in db.execute(sql, {"before": finished_before_ms, "most": ROWS_AT_ONCE}).fetchall()]
 

@@ -267,20 +267,18 @@ async def test_a_clip_that_could_not_be_posted_waits_for_its_person(store: JobSt
     assert await store.jobs.get(1) is None
 
 
-async def test_a_failure_that_could_not_be_posted_keeps_no_picture_longer_than_others(
-    store: JobStore, clock: Clock
-) -> None:
-    failed, made = new_job(1), new_job(2)
-    for new in (failed, made):
+async def test_a_dead_letter_without_a_clip_keeps_no_picture_longer_than_others(store: JobStore, clock: Clock) -> None:
+    failed, made, lost = new_job(1), new_job(2), new_job(3)
+    for new, reason in ((failed, "no-permission"), (made, "no-permission"), (lost, "clip-gone")):
         await store.jobs.enqueue(new)
         job = await claimed(store)
-        if new is made:
-            await store.jobs.settle_rendered(job, rendered(job))
-        else:
+        if new is failed:
             await store.jobs.settle_failed(job, RenderCrashed("no"))
-        await store.deliveries.mark_dead(job.id, "no-permission")
+        else:
+            await store.jobs.settle_rendered(job, rendered(job))
+        await store.deliveries.mark_dead(job.id, reason)
     clock.now_ms += 25 * HOUR_MS
-    assert await store.retention.sweep() == [failed.picture]
+    assert await store.retention.sweep() == sorted([failed.picture, lost.picture, "3-1.mp4"])
     assert await store.retention.known_files() == {made.picture, "2-1.mp4"}, "a clip waits, with its picture"
 
 
