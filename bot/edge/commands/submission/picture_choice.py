@@ -19,6 +19,7 @@ from bot.edge.commands.submission.sources import Source
 from bot.edge.commands.submission.submit import submit
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
+from bot.texts.limits import shorten
 from bot.texts.replies import choose_picture_text, chosen_picture_text
 
 _MOST = 25
@@ -32,7 +33,7 @@ async def offer_pictures(interaction: Interaction, pictures: list[Source]) -> No
     """Ask privately which picture is meant, and submit the chosen one with the usual settings."""
     view = ui.View(timeout=_OPEN_SECONDS)
     for number, picture in enumerate(pictures[:_MOST], 1):
-        view.add_item(_PictureButton(interaction, picture, f"{number}. {_name(picture)}"[:_LABEL_LETTERS]))
+        view.add_item(_PictureButton(interaction, picture, shorten(f"{number}. {_name(picture)}", _LABEL_LETTERS)))
     shown = min(len(pictures), _MOST)
     await answer(interaction, choose_picture_text(shown, len(pictures)), view=view)
 
