@@ -12,7 +12,7 @@ import logging
 import random
 import time
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
@@ -58,7 +58,7 @@ Pause = Callable[[float], Awaitable[object]]
 
 
 class Poster:
-    """Posts what is due, one attempt at a time in each channel: a slow upload delays only its own channel."""
+    """Posts what is due, one clip at a time in each channel: a slow upload delays only the clips of its own channel."""
 
     def __init__(
         self,
@@ -123,9 +123,7 @@ class Poster:
     async def _deliver(self, delivery: Delivery) -> None:
         stalls = 0
         while job := await self.store.jobs.get(delivery.job_id):
-            channel = self._channels.setdefault(job.route.channel_id, asyncio.Lock())
-            slot = self._uploads if job.state is JobState.RENDERED else contextlib.nullcontext()
-            async with channel, slot:
+            async with self._turn(job):
                 with self._ongoing.noted(Owner(job.user_id, job.route.guild_id)):
                     first_ms = delivery.first_attempt_ms or self.now_ms()
                     result, url = await self.attempt(job, replace(delivery, stalls=stalls))
@@ -142,6 +140,15 @@ class Poster:
             await self._insist(partial(self.store.deliveries.mark_later, job.id, later_ms, result.reason))
             await self._pause(rest_ms / 1000)
             delivery = await self.store.deliveries.of_job(job.id) or delivery
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, job: Job) -> AsyncIterator[None]:
+        """Wait until the job may be posted. What uploads nothing need not wait for what may take an hour."""
+        if job.state is not JobState.RENDERED:
+            yield
+            return
+        async with self._channels.setdefault(job.route.channel_id, asyncio.Lock()), self._uploads:
+            yield
 
     def _learn(self, job: Job, result: AttemptResult) -> int:
         """Run fewer uploads at once after one stood still, more after one arrived. Return how many stood still."""

@@ -48,9 +48,25 @@ class AttemptResult:
     reason: str = ""
 
 
+BLOCKED = 40333
+"""Discord's code when its own network turns requests away for a while, with status 403"""
+
+
+def passes(error: Exception) -> bool:
+    """Tell whether an error says nothing about the request itself: it will pass, and the request may be repeated.
+
+    Discord refuses in JSON. A text or a page comes from a proxy, or from the network in front of it.
+    """
+    if not isinstance(error, discord.HTTPException) or error.status in (408, 429) or error.status >= 500:
+        return True
+    kind = getattr(error.response, "headers", {}).get("Content-Type", "")
+    is_page = error.code == 0 and kind.startswith("text/")
+    return error.code == BLOCKED or (is_page and error.status != 413)
+
+
 def classify(error: Exception) -> AttemptResult:
     """Return what an attempt's error means for the next step. The codes are Discord's documented JSON error codes."""
-    if not isinstance(error, discord.HTTPException) or error.status in (408, 429) or error.status >= 500:
+    if not isinstance(error, discord.HTTPException) or passes(error):
         return AttemptResult(Next.LATER, _name(error))
     if error.status == 413 or error.code == 40005:
         return AttemptResult(Next.SHRINK, DeadReason.TOO_LARGE)
@@ -84,7 +100,7 @@ def classify_card(error: Exception, *, uses_token: bool, has_preview: bool) -> C
     """
     if isinstance(error, FileNotFoundError) and has_preview:
         return CardNext.WITHOUT_PREVIEW  # the picture has been deleted meanwhile
-    if not isinstance(error, discord.HTTPException) or error.status == 429 or error.status >= 500:
+    if not isinstance(error, discord.HTTPException) or passes(error):
         return CardNext.LATER
     if uses_token and error.status in (401, 403, 404):
         return CardNext.BOT_TOKEN

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from functools import partial
 
 import discord
 
@@ -41,20 +43,28 @@ class OwnerAlerts:
     def __init__(self, client: discord.Client, configured: frozenset[int]) -> None:
         self._client = client
         self._configured = configured
-        self._texts: asyncio.Queue[str] = asyncio.Queue()
+        self._alerts: asyncio.Queue[Callable[[], str]] = asyncio.Queue()
+        """what makes the text of each, when its turn has come"""
+        self._unreadable: list[int] = []
 
     def storm(self, error: ExecutorLost, others_go_on: bool) -> None:
         """Note that an executor died again and again, and whether others go on."""
-        self._texts.put_nowait(storm_text(error, others_go_on))
+        self._alerts.put_nowait(partial(storm_text, error, others_go_on))
 
     def unreadable(self, job_id: int) -> None:
-        """Note that a job was set aside because its row cannot be read."""
-        self._texts.put_nowait(unreadable_text(job_id))
+        """Note that a job was set aside because its row cannot be read. Many are told in one message."""
+        self._unreadable.append(job_id)
+        if len(self._unreadable) == 1:
+            self._alerts.put_nowait(self._unreadable_text)
+
+    def _unreadable_text(self) -> str:
+        job_ids, self._unreadable = self._unreadable, []
+        return unreadable_text(job_ids)
 
     async def run(self) -> None:
         """Write to the owners until cancelled; an owner who cannot be written to still has the log."""
         while True:
-            text = await self._texts.get()
+            text = (await self._alerts.get())()
             for owner_id in owner_ids(self._client, self._configured):
                 try:
                     owner = await self._client.fetch_user(owner_id)

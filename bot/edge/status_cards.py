@@ -54,30 +54,32 @@ def answer_webhook(client: discord.Client, route: Route) -> discord.Webhook:
 async def edit_card(client: discord.Client, job: Job, view: discord.ui.LayoutView, *, now_ms: int, bare: bool) -> bool:
     """Edit a job's card by the route it was accepted on; `bare` also removes its preview.
 
-    Does nothing without a card, or when only an expired token could edit it. Returns whether the channel has refused
-    the bot, so that the next edit need not ask it again. Raises discord's errors.
+    Does nothing without a card, or when only an expired token could edit it. Raises discord's errors. Returns whether
+    the channel is closed to the bot, so that only the token can edit it.
     """
     if job.card_message_id is None:
         return False
-    refused = False
-    attachments: list[discord.Attachment] = [] if bare else discord.utils.MISSING
-    nobody = discord.AllowedMentions.none()
+    content: dict[str, Any] = {"view": view, "allowed_mentions": discord.AllowedMentions.none()}
+    content |= {"attachments": []} if bare else {}
+    refusal = None
     if job.route.can_post:
         try:
-            message = _message(client, job.route, job.card_message_id)
-            await message.edit(view=view, attachments=attachments, allowed_mentions=nobody)
+            await _message(client, job.route, job.card_message_id).edit(**content)
             return False
         except discord.HTTPException as error:
             # Put out of the channel or locked out of the thread meanwhile: the token needs no permission.
             closed = classify(error).next in (Next.ELSEWHERE, Next.PARENT) and error.status != 404
             if not closed or not token_is_alive(job.route, now_ms, spare_ms=0):
                 raise
-            refused = True
+            refusal = error
     if token_is_alive(job.route, now_ms, spare_ms=0):
-        await answer_webhook(client, job.route).edit_message(
-            job.card_message_id, view=view, attachments=attachments, allowed_mentions=nobody
-        )
-    return refused
+        try:
+            await answer_webhook(client, job.route).edit_message(job.card_message_id, **content)
+        except discord.HTTPException as error:
+            if refusal is None or error.status not in (401, 404):
+                raise
+            raise refusal from error  # the token is dead, whatever this machine's clock says
+    return refusal is not None
 
 
 def _message(client: discord.Client, route: Route, message_id: int) -> discord.PartialMessage:
@@ -116,8 +118,8 @@ class _Card:
     has_preview: bool = True
     token_is_dead: bool = False
     """Discord no longer takes the interaction's token: only the bot token may write this card"""
-    is_shut_out: bool = False
-    """the channel has refused the bot, and the interaction's token wrote the card"""
+    is_closed: bool = False
+    """the channel is closed to the bot: the token writes this card, and no refusal is asked for again"""
     given_up: object = None
     """the state of the job in which Discord refused the card for good; another state is worth another try"""
     failures: int = 0
@@ -272,33 +274,29 @@ class StatusCards:
             return 0  # what happened during the first write may follow at once
         return self._pace.after_edit(self._now_ms() - _made_ms(job))
 
-    def _request(
-        self, client: discord.Client, card: _Card, job: Job, layout: discord.ui.LayoutView
-    ) -> Coroutine[Any, Any, object]:
-        """Return the request that writes the card: the first one has the preview, which later ones keep."""
+    async def _request(self, client: discord.Client, card: _Card, job: Job, layout: discord.ui.LayoutView) -> None:
+        """Write the card: the first time with the preview, which later layouts keep."""
         if card.first is None:
-            return self._edit_message(client, card, job, layout)
+            if card.is_closed and not card.token_is_dead and token_is_alive(job.route, self._now_ms(), spare_ms=0):
+                job = replace(job, route=replace(job.route, can_post=False))
+            closed = await edit_card(client, job, layout, now_ms=self._now_ms(), bare=False)
+            card.is_closed = card.is_closed or closed
+            return
         preview = discord.File(card.first.preview, filename=PREVIEW_NAME, spoiler=job.route.spoiler)
         if not card.token_is_dead:
-            return card.first.edit(view=layout, attachments=[preview])
+            await card.first.edit(view=layout, attachments=[preview])
+            return
         assert job.card_message_id is not None
         nobody = discord.AllowedMentions.none()
         message = _message(client, job.route, job.card_message_id)
-        return message.edit(view=layout, attachments=[preview], allowed_mentions=nobody)
-
-    async def _edit_message(self, client: discord.Client, card: _Card, job: Job, layout: discord.ui.LayoutView) -> None:
-        """Edit a card; in a channel that has refused the bot only by the answer's token, while that lives."""
-        if card.is_shut_out and token_is_alive(job.route, self._now_ms(), spare_ms=0):
-            job = replace(job, route=replace(job.route, can_post=False))
-        refused = await edit_card(client, job, layout, now_ms=self._now_ms(), bare=False)
-        card.is_shut_out = card.is_shut_out or refused
+        await message.edit(view=layout, attachments=[preview], allowed_mentions=nobody)
 
     def _after(self, error: Exception, card: _Card, job: Job) -> float:
         """Decide how a card goes on whose write failed. Return the rest before the next write."""
-        uses_first = card.first is not None and not card.token_is_dead
-        uses_token = uses_first or card.is_shut_out or not job.route.can_post
+        by_token = card.first is not None or card.is_closed
+        uses_token = (by_token and not card.token_is_dead) or not job.route.can_post
         step = classify_card(error, uses_token=uses_token, has_preview=card.has_preview)
-        if step is CardNext.BOT_TOKEN and job.route.can_post and not card.is_shut_out:
+        if step is CardNext.BOT_TOKEN and job.route.can_post:
             card.token_is_dead = True
         elif step is CardNext.WITHOUT_PREVIEW:
             card.has_preview, card.first = False, None  # no later layout may refer to what was not uploaded

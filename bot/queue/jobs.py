@@ -272,14 +272,6 @@ class Jobs:
         """Read a person's jobs, the newest first."""
         return await self._read("where user_id = :user order by id desc limit :limit", user=user_id, limit=limit)
 
-    async def unanswered(self, user_id: int) -> list[Job]:
-        """Read a person's jobs whose last card is still to be written: not settled, or not delivered."""
-        tail = """
-            where user_id = :user and (state in ('queued', 'running')
-              or exists (select 1 from outbox where job_id = id and outbox.state in ('pending', 'sending')))
-        """
-        return await self._read(tail, user=user_id)
-
     async def active(self) -> list[Job]:
         """Read the running jobs, then the queued ones in the order of claims."""
         return await self._database.read(fair_queue.active)

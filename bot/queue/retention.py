@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from bot.queue.database import Database, Statements, StoreFull, fetch
 from bot.queue.fair_queue import delete_paid_debts, leave_lane, refresh_lane
-from bot.queue.job import DeliveryState, Job
+from bot.queue.job import DeadReason, DeliveryState, Job
 from bot.queue.opening.migrations import delete_old_copies, forget_in_copies
 from bot.queue.rows import select_jobs
 from generator.errors import GeneratorError
@@ -37,10 +37,12 @@ _HOUR_MS = 3_600_000
 
 
 def holding_files_before(db: Statements, finished_before_ms: int) -> list[int]:
-    """Read the oldest delivered jobs that still hold files. A dead delivery keeps its clip for its person."""
-    sql = """
+    """Read the oldest answered jobs that still hold files. A dead delivery keeps its clip, if any, for its person."""
+    is_waited_for = f"outbox.state <> 'sent' and clip is not null and outbox.error is not '{DeadReason.CLIP_GONE}'"
+    sql = f"""
         select id from job join outbox on job_id = id
-        where finished_ms < :before and picture <> '' and outbox.state = 'sent' order by id limit :most
+        where finished_ms < :before and picture <> '' and outbox.state in ('sent', 'dead') and not ({is_waited_for})
+        order by id limit :most
     """
     return [row[0] for row in db.execute(sql, {"before": finished_before_ms, "most": ROWS_AT_ONCE}).fetchall()]
 
@@ -202,7 +204,10 @@ class Retention:
 
     async def _forget(self, whose: Whose, value: int) -> Forgotten:
         forgotten = await self._database.write(forget, whose, value, self._now_ms())
-        await self._database.checkpoint()
+        try:
+            await self._database.checkpoint()
+        except StoreFull as error:
+            log.warning("the log is emptied by the next sweep: %s", error)
         await asyncio.to_thread(forget_in_copies, self._database.folder, whose, value)
         return forgotten
 
@@ -224,14 +229,15 @@ class Retention:
     async def sweep(self, now_ms: int | None = None, *, clip_hours: int = 24, row_days: int = 30) -> list[str]:
         """Delete what is older than that, a bounded part at a time; return the spool's files to delete.
 
-        When the full disk refuses, the rest is left for the next sweep. What ended later than `now_ms` by a clock that
-        was ahead counts as ended now.
+        When the full disk refuses, the rest is left for the next sweep. What ended, or was first tried to be posted,
+        later than `now_ms` by a clock that was ahead counts as if it were now.
         """
         now = self._now_ms() if now_ms is None else now_ms
         names: set[str] = set()
         try:
-            sql = "update job set finished_ms = :now where finished_ms > :now + :hour"
-            await self._database.write(fetch, sql, {"now": now, "hour": _HOUR_MS})
+            for table, column in (("job", "finished_ms"), ("outbox", "first_try_ms")):
+                sql = f"update {table} set {column} = :now where {column} > :now + :hour"
+                await self._database.write(fetch, sql, {"now": now, "hour": _HOUR_MS})
             for find, delete, before in (
                 (holding_files_before, release_files, now - clip_hours * _HOUR_MS),
                 (_answered_before, _delete_rows, now - row_days * 24 * _HOUR_MS),

@@ -96,6 +96,16 @@ def banned_by_edge() -> Refuse:
     return Refuse(429, "error code: 1015", {"Content-Type": "text/plain"})
 
 
+def blocked_by_edge(status: int = 403) -> Refuse:
+    """Return the page with which the network edge, or a proxy, turns a request away that Discord never saw."""
+    return Refuse(status, "<html><title>Attention Required!</title></html>", {"Content-Type": "text/html"})
+
+
+def blocked_by_discord() -> Refuse:
+    """Return what Discord answers while its own network turns requests away."""
+    return Refuse(403, '{"message": "internal network error", "code": 40333}', {"Content-Type": "application/json"})
+
+
 def server_error(status: int = 502) -> Refuse:
     """Return the answer of a failing server (500) or of its proxies (502, 503, 504)."""
     if status == 500:

@@ -181,11 +181,13 @@ def storm_text(error: ExecutorLost, others_go_on: bool) -> str:
     )
 
 
-def unreadable_text(job_id: int) -> str:
-    """Return what the owners read about a job whose row this version does not understand."""
+def unreadable_text(job_ids: Sequence[int]) -> str:
+    """Return what the owners read about jobs whose rows this version does not understand."""
+    numbers = shorten(", ".join(map(str, job_ids)), SENTENCE_LETTERS)
+    which = f"Job {numbers}" if len(job_ids) == 1 else f"{len(job_ids)} jobs ({numbers})"
     return (
-        f"Job {job_id} could not be read from the database, so it has failed; everything else goes on. "
-        "A newer version may have written it. What it held is kept in the table `set_aside`."
+        f"{which} could not be read from the database and failed; everything else goes on. "
+        "A newer version may have written that. What was there is kept in the table `set_aside`."
     )
 
 

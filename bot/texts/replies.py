@@ -198,6 +198,11 @@ def posts_deleted_text(gone: int, left: int) -> str:
     return told
 
 
+def no_posts_known_text() -> str:
+    """Say why no posts were deleted although somebody wanted it."""
+    return "I know of no posts of yours. If some are left, use the Delete button under each of them."
+
+
 def privacy_text(clip_hours: int, row_days: int, url: str | None) -> str:
     """Say what is kept, for how long, and how to have it deleted, as PRIVACY.md does at length."""
     lines = [

@@ -73,6 +73,8 @@ class Worker:
         self._monotonic = monotonic
         self._room_check_seconds = room_check_seconds
         self._renders: dict[int, asyncio.Task[Rendered]] = {}
+        self._unsettled: dict[int, Job] = {}
+        """claimed by it, and neither settled nor given back for sure"""
         self._crashes: deque[float] = deque(maxlen=STORM_CRASHES)
         self._claims = 0
         """claims under way"""
@@ -83,7 +85,13 @@ class Worker:
     # -- what others ask ----------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Work until cancelled, then give the running jobs back; ends by itself when the backend is closed."""
+        """Work until cancelled, then give the running jobs back; ends by itself when the backend is closed.
+
+        When a surprise has ended it, it may be run again: first it gives back what it still holds.
+        """
+        for job in list(self._unsettled.values()):
+            await self._insist(partial(self._store.jobs.give_back, job, counts=True))
+            del self._unsettled[job.id]
         async with asyncio.TaskGroup() as group:
             for _ in range(self._backend.slots):
                 group.create_task(self._serve())
@@ -128,8 +136,10 @@ class Worker:
                 if job is None:
                     await self._store.jobs.wait_for_work()
                     continue
+                self._unsettled[job.id] = job
                 with self._crew.ongoing.noted(Owner(job.user_id, job.route.guild_id)):
                     await self._attempt(job)
+                    del self._unsettled[job.id]
                     await self._leave_nothing_of_a_forgotten(job)
         except _Closed:
             self._is_closed = True

@@ -40,6 +40,7 @@ def write_gif(frames: Sequence[Frame], fps: float, colours: int, path: Path, on_
     `fps` may be at most FASTEST_GIF_FPS. Raises what `on_wait` raises, which is called after each part of the work.
     """
     palette, nearest = _fitted(_guess(frames, colours), _watched(frames, on_wait))
+    palette = _with_two_colours(palette)
     entries = [nearest[codes] for codes in _watched(frames, on_wait)]
     flat = [Image.fromarray(each) for each in _kept_moving(entries, palette)]
     for picture in flat:
@@ -63,6 +64,15 @@ def _watched(frames: Sequence[Frame], on_wait: OnWait) -> Iterator[NDArray[np.ui
         yield _codes(frame)
 
 
+def _with_two_colours(palette: bytes) -> bytes:
+    """Return the palette; where it has one colour alone, another one that looks like it comes last."""
+    colours = {palette[start : start + 3] for start in range(0, len(palette), 3)}
+    if len(colours) > 1:
+        return palette
+    others = palette if len(palette) == 3 else palette[:-3]
+    return others + bytes(value ^ 1 for value in palette[:3])
+
+
 def _kept_moving(frames: list[NDArray[np.uint8]], palette: bytes) -> list[NDArray[np.uint8]]:
     """Return the frames' palette entries so that not all frames are the same.
 
@@ -71,11 +81,11 @@ def _kept_moving(frames: list[NDArray[np.uint8]], palette: bytes) -> list[NDArra
     """
     colours = np.frombuffer(palette, np.uint8).reshape(-1, 3).astype(np.int16)
     moves = any(not np.array_equal(frames[0], frame) for frame in frames[1:])
-    if moves or len(frames) < 2 or len(colours) < 2:
+    if moves or len(frames) < 2:
         return frames
     last = frames[-1].copy()
     unlike = np.abs(colours - colours[last[-1, -1]]).sum(1)
-    unlike[last[-1, -1]] = 3 * 256
+    unlike[unlike == 0] = 3 * 256
     last[-1, -1] = unlike.argmin()
     return [*frames[:-1], last]
 

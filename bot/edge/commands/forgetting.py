@@ -17,7 +17,7 @@ from bot.edge.layouts import status_card
 from bot.edge.status_cards import delete_message, edit_card
 from bot.queue.job import Job, JobState, Route, wall_clock_ms
 from bot.queue.retention import ForgottenJob
-from bot.texts.replies import deleting_posts_text, forgotten_text, posts_deleted_text
+from bot.texts.replies import deleting_posts_text, forgotten_text, no_posts_known_text, posts_deleted_text
 from bot.texts.status import CardView
 from bot.work.ongoing import Owner, Request
 
@@ -54,6 +54,8 @@ async def forget(interaction: Interaction, *, with_posts: bool) -> None:
     if posts:
         await fill_in(interaction, f"{told} {deleting_posts_text(len(posts))}")
         told = f"{told} {posts_deleted_text(*await _delete_posts(client, posts))}"
+    elif with_posts:
+        told = f"{told} {no_posts_known_text()}"
     await fill_in(interaction, told)
 
 
@@ -95,11 +97,18 @@ async def _delete_post(client: ServiceClient, route: Route, message_id: int) -> 
     try:
         return await delete_message(client, route, message_id)
     except discord.NotFound:
-        thread = client.get_channel(route.channel_id)
-        if not isinstance(thread, discord.Thread):
-            return True
-        # a thread that was closed to the bot had its clip posted into the channel above
-        return await _delete_post(client, replace(route, channel_id=thread.parent_id), message_id)
+        # A thread that was closed to the bot had its clip posted into the channel above.
+        parent_id = await _channel_above(client, route.channel_id)
+        return parent_id is None or await _delete_post(client, replace(route, channel_id=parent_id), message_id)
     except NETWORK_ERRORS as error:
         log.info("a post of somebody forgotten could not be deleted: %s", type(error).__name__)
         return False
+
+
+async def _channel_above(client: ServiceClient, channel_id: int) -> int | None:
+    """Return the channel that a thread is in; None for what is no thread. An archived one is known to Discord alone."""
+    channel = client.get_channel(channel_id)
+    if channel is None:
+        with contextlib.suppress(*NETWORK_ERRORS):
+            return getattr(await client.fetch_channel(channel_id), "parent_id", None)
+    return channel.parent_id if isinstance(channel, discord.Thread) else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from functools import partial
+from pathlib import Path
 
 import discord
 from discord import app_commands
@@ -12,6 +13,7 @@ from bot.edge.commands.submission.answers import acknowledge, fill_in, repeat_lo
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.permissions import may_end, usable_everywhere
 from bot.edge.context import Interaction
+from bot.edge.http_errors import Next, classify
 from bot.edge.posting import clip_name
 from bot.queue.job import SETTLED, Job, JobState, wall_clock_ms
 from bot.queue.spool import ClipGone
@@ -21,7 +23,7 @@ from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, shorten
 from bot.texts.notes import explain_notes
 from bot.texts.replies import explain_cancel, no_clip_text, no_job_text, not_yours_text, still_coming_text
 from bot.texts.status import describe_queue
-from bot.work.uplink.clip_sizes import noted
+from bot.work.uplink.clip_sizes import ClipSizes, noted
 from bot.work.uplink.fitting import fit_clip
 from generator.errors import GeneratorError
 
@@ -104,21 +106,26 @@ async def _hand_over(interaction: Interaction, job: Job) -> None:
     services = interaction.client.services
     try:
         limit = min(interaction.filesize_limit, LARGEST_POST)
-        path = await fit_clip(services.spool, job, limit, services.shrink)
+        fitting = await fit_clip(services.spool, job, limit, services.shrink)
+        sizes = ClipSizes(services.spool, services.shrink)
+        async for path in sizes.each(noted(job, fitting)):
+            try:
+                await repeat_lost(partial(_fill_in_clip, interaction, job, path))
+                return
+            except discord.HTTPException as error:
+                if classify(error).next is not Next.SHRINK:
+                    raise
     except (ClipGone, GeneratorError) as error:
         log.info("job=%d cannot be handed over: %s", job.id, error)
-        await fill_in(interaction, no_clip_text())
-        return
-    told = noted(job, path)
-    name = clip_name(str(job.id), job.settings.format)
+    await fill_in(interaction, no_clip_text())
 
-    def hand_over() -> Awaitable[object]:
-        # a new File for every try: discord.py uploads a used one as 0 bytes
-        file = discord.File(path, filename=name, spoiler=job.route.spoiler)
-        lines = small_print([*explain_notes(told.notes), describe_settings(job.settings)], job.settings)
-        return interaction.edit_original_response(content="\n".join(lines), attachments=[file])
 
-    await repeat_lost(hand_over)
+async def _fill_in_clip(interaction: Interaction, job: Job, path: Path) -> None:
+    # a new File for every try: discord.py uploads a used one as 0 bytes
+    file = discord.File(path, filename=clip_name(str(job.id), job.settings.format), spoiler=job.route.spoiler)
+    notes = explain_notes(noted(job, path).notes)
+    lines = small_print([*notes, describe_settings(job.settings)], job.settings)
+    await interaction.edit_original_response(content="\n".join(lines), attachments=[file])
 
 
 @result.autocomplete("job")

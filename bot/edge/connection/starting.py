@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import discord
 
-from bot.edge.http_errors import NETWORK_ERRORS
+from bot.edge.http_errors import NETWORK_ERRORS, passes
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ def asked_rest(error: Exception) -> float | None:
         return 0.0
     if error.status == 401:
         raise discord.LoginFailure("Discord refuses the token") from error
-    if error.status != 429 and error.status < 500:
+    if not passes(error):
         return None
     header = getattr(error.response, "headers", {}).get("Retry-After", "")
     return min(float(header), LONGEST_ASKED_SECONDS) if header.isdigit() else 0.0

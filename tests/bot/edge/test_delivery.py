@@ -27,7 +27,10 @@ from bot.sandbox.faults import (
     LoseReply,
     Refuse,
     Reset,
+    Stall,
     banned_by_edge,
+    blocked_by_discord,
+    blocked_by_edge,
     payload_too_large,
     rate_limited,
     server_error,
@@ -67,6 +70,8 @@ FAULTS: dict[str, list[Any]] = {
     "503": [server_error(503)] * 3,
     "reset before it was accepted": [Reset()] * 2,
     "upload cut": [CutUpload()] * 2,
+    "a page of the edge": [blocked_by_edge(403), blocked_by_edge(404), blocked_by_edge(400)],
+    "turned away by Discord's network": [blocked_by_discord()] * 2,
     "503, then the reply lost": [server_error(503), LoseReply()],
 }
 
@@ -192,6 +197,18 @@ async def test_one_slow_upload_holds_up_no_other_channel(edge: Edge) -> None:
     await edge.delivered(2)
     assert edge.clips() == []
     await edge.delivered(1)
+
+
+async def test_one_slow_upload_holds_up_no_cancelled_card_in_its_channel(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, backend=FakeBackend(script=[Act()] * 2, usual=Act(hangs=True))) as edge:
+        edge.sandbox.faults.add(Stall(60, above_bytes=1_000), *POSTS)
+        for _ in range(3):
+            await edge.queued()
+        await edge.delivered(1, "sending")
+        await edge.services.requests.cancel(3)
+        await edge.delivered(3)
+        still = [await edge.delivered(number, state) for number, state in ((1, "sending"), (2, "pending"))]
+        assert [item.attempts for item in still] == [1, 0], "the next clip waits for its turn"
 
 
 async def test_an_outage_is_waited_out_with_longer_and_longer_rests(edge: Edge) -> None:

@@ -90,3 +90,25 @@ async def test_a_surprise_at_one_storm_does_not_keep_the_next_from_being_told(
     finally:
         ringing.cancel()
     assert "hung" in message["content"]
+
+
+async def test_many_rows_that_cannot_be_read_are_one_message(edge: Edge) -> None:
+    alerts = OwnerAlerts(edge.client, frozenset())
+    for job_id in range(1, 1001):
+        alerts.unreadable(job_id)
+    alerts.storm(ExecutorLost("x", cause="stall"), False)
+    ringing = asyncio.create_task(alerts.run())
+    try:
+        first, _ = await until(lambda: two_messages(edge), "two messages to the owner")
+        assert first["content"].startswith("1000 jobs (1, 2, 3, ")
+        assert "set_aside" in first["content"]
+        alerts.unreadable(7)
+        third = await until(lambda: edge.world.messages_for(OLGA, DIRECT_OLGA)[2:], "what comes later is told as well")
+        assert third[0]["content"].startswith("Job 7 could")
+    finally:
+        ringing.cancel()
+
+
+def two_messages(edge: Edge) -> list[Json] | None:
+    found = edge.world.messages_for(OLGA, DIRECT_OLGA)
+    return found if len(found) == 2 else None

@@ -204,6 +204,20 @@ async def test_a_job_cancelled_where_the_token_is_dead_is_over_at_once(sandbox: 
         assert sandbox.invalid_requests.count <= 2
 
 
+async def test_a_job_cancelled_where_channel_and_token_are_closed_is_over_at_once(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async with running_edge(tmp_path, sandbox, backend=hanging(), pace=QUICK) as edge:
+        job = await edge.queued()
+        await until(lambda: "Bringing it to life" in words(edge.seen()[0]), "the card")
+        sandbox.faults.add(dead(403, 50001), "PATCH", "/channels/**", times=None)
+        sandbox.faults.add(dead(401, 50027), "PATCH", "/webhooks/**", times=None)
+        await edge.services.requests.cancel(job.id)
+        await edge.delivered(job.id)
+        assert edge.rests == []
+        assert sandbox.invalid_requests.count <= 4
+
+
 async def test_a_channel_that_is_closed_to_the_bot_gets_a_try_for_each_state_and_no_more(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.queue.database import PRAGMAS
+from bot.queue.database import PRAGMAS, StoreFull
 from bot.queue.fair_queue import claim, enqueue
 from bot.queue.job import JobState, Limits, NewJob, Outcome
 from bot.queue.jobs import settle
@@ -57,6 +57,25 @@ async def test_nothing_of_a_forgotten_person_is_readable_in_any_file(tmp_path: P
         with sqlite3.connect(tmp_path / "vivant.db") as db:
             assert faults(db) == []
         db.close()
+
+
+async def test_a_disk_that_does_not_take_the_emptied_log_undoes_no_forgetting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path, Limits(queued_per_user=0)) as store:
+        await used_store(store)
+
+        async def full() -> None:
+            raise StoreFull("no room")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(store.database, "checkpoint", full)
+            forgotten = await store.retention.forget_user(PERSON)
+        assert forgotten.jobs
+        assert forgotten.files
+        assert readable(tmp_path), "the negative control: the log still has it"
+        await store.retention.sweep()
+        assert readable(tmp_path) == []
 
 
 @pytest.mark.parametrize("left_out", ["secure_delete", "emptied log"])

@@ -280,23 +280,6 @@ async def test_a_withdrawn_job_leaves_no_gap_in_the_queue(store: JobStore) -> No
     assert (await kept(store, second.id)).state is JobState.RUNNING
 
 
-async def test_unanswered_are_a_persons_own_jobs_that_wait_run_or_are_not_delivered(tmp_path: Path) -> None:
-    async with opened(tmp_path) as store:
-        for user_id in (1, 1, 1, 1, 2, 1):
-            await store.jobs.enqueue(new_job(user_id))
-        for job_id in (1, 2, 3, 5):
-            await store.jobs.cancel(job_id)
-        await store.deliveries.mark_sending(1)
-        await store.deliveries.mark_sent(1, 10)
-        await store.deliveries.mark_sending(2)
-        await store.deliveries.mark_dead(3, "channel-gone")
-        assert (await claimed(store)).id == 4
-
-        assert {job.id for job in await store.jobs.unanswered(1)} == {2, 4, 6}
-        assert [job.id for job in await store.jobs.unanswered(2)] == [5]
-        assert await store.jobs.unanswered(3) == []
-
-
 async def test_a_persons_jobs_come_newest_first_and_no_more_than_asked_for(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         for user_id in (1, 2, 1, 2, 1):

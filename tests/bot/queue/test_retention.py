@@ -12,6 +12,7 @@ from bot.queue.database import Statements, fetch
 from bot.queue.job import DeliveryState, Job, JobState, Limits
 from bot.queue.retention import ATTEMPTS_IN_VAIN, KINDS_AT_ONCE, KINDS_KEPT
 from bot.queue.store import JobStore
+from generator.errors import RenderCrashed
 from tests.support.jobs import HOUR_MS, Clock, claimed, faults, kept, new_job, opened, rendered
 
 
@@ -269,6 +270,37 @@ async def test_a_clip_that_could_not_be_posted_waits_for_its_person(store: JobSt
     assert (await kept(store, 1)).clip == "1-1.mp4"
     clock.now_ms += 2 * 24 * HOUR_MS
     assert "1-1.mp4" in await store.retention.sweep()
+    assert await store.jobs.get(1) is None
+
+
+async def test_a_dead_letter_without_a_clip_keeps_no_picture_longer_than_others(store: JobStore, clock: Clock) -> None:
+    failed, made, lost = new_job(1), new_job(2), new_job(3)
+    for new, reason in ((failed, "no-permission"), (made, "no-permission"), (lost, "clip-gone")):
+        await store.jobs.enqueue(new)
+        job = await claimed(store)
+        if new is failed:
+            await store.jobs.settle_failed(job, RenderCrashed("no"))
+        else:
+            await store.jobs.settle_rendered(job, rendered(job))
+        await store.deliveries.mark_dead(job.id, reason)
+    clock.now_ms += 25 * HOUR_MS
+    assert await store.retention.sweep() == sorted([failed.picture, lost.picture, "3-1.mp4"])
+    assert await store.retention.known_files() == {made.picture, "2-1.mp4"}, "a clip waits, with its picture"
+
+
+async def test_a_first_try_by_a_clock_that_was_ahead_counts_as_one_of_now(store: JobStore, clock: Clock) -> None:
+    await store.jobs.enqueue(new_job(1))
+    job = await claimed(store)
+    clock.now_ms += 3650 * 24 * HOUR_MS
+    await store.jobs.settle_rendered(job, rendered(job))
+    await store.deliveries.mark_sending(1)
+    clock.now_ms -= 3650 * 24 * HOUR_MS
+    await store.retention.sweep()
+    clock.now_ms += 30 * 24 * HOUR_MS
+    await store.retention.sweep()
+    await kept(store, 1)
+    clock.now_ms += 1
+    await store.retention.sweep()
     assert await store.jobs.get(1) is None
 
 

@@ -98,6 +98,7 @@ LONGEST: dict[Any, list[Any]] = {
     RenderError: render_errors(),
     Iterable[str]: [list(VARIANTS)],
     Sequence[str]: [list(VARIANTS)],
+    Sequence[int]: [[HUGE], [HUGE] * 10_000],
     list[str]: [list(VARIANTS)],
     dict[str, Variant]: [VARIANTS],
     Mapping[str, Any]: FAILURES,

@@ -16,6 +16,7 @@ from bot.queue.job import CancelOutcome, Job, JobState, Limits
 from bot.queue.spool import Spool
 from bot.work.gate import HoldCause
 from bot.work.requests import Requests
+from bot.work.supervise import keep_going
 from bot.work.worker import SAME_CRASH_SECONDS, STOP_SECONDS, STORM_CRASHES, Worker
 from generator.backend.stalls import StallLimits, restart_delay
 from generator.errors import BadFrames, DiskFull, RenderCrashed, RenderError
@@ -310,6 +311,38 @@ async def test_a_job_that_cannot_be_concluded_is_tried_again_and_ends_no_worker(
         assert refused == [1, 2]
         assert caplog.text.count("could not be concluded") == 2
         assert await bench.store.database.read(faults) == []
+
+
+@pytest.mark.parametrize(("bugs", "state"), [(1, JobState.RENDERED), (3, JobState.FAILED)])
+async def test_a_job_that_can_neither_be_concluded_nor_given_back_is_not_left_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bugs: int, state: JobState
+) -> None:
+    async with opened(tmp_path) as store:
+        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), FakeBackend())
+        settle, give_back, stumbled = store.jobs.settle_rendered, store.jobs.give_back, list[str]()
+
+        async def settle_with_a_bug(job: Job, rendered: Rendered) -> JobState | None:
+            if job.id == 1 and stumbled.count("settle") < bugs:
+                stumbled.append("settle")
+                raise ZeroDivisionError("a bug")
+            return await settle(job, rendered)
+
+        async def give_back_with_a_bug(job: Job, **more: Any) -> JobState | None:
+            if "give back" not in stumbled:
+                stumbled.append("give back")
+                raise ZeroDivisionError("another bug")
+            return await give_back(job, **more)
+
+        monkeypatch.setattr(store.jobs, "settle_rendered", settle_with_a_bug)
+        monkeypatch.setattr(store.jobs, "give_back", give_back_with_a_bug)
+        running = asyncio.create_task(keep_going("the worker", bench.worker.run, lambda _: asyncio.sleep(0)))
+        for user_id in (1, 2):
+            await store.jobs.enqueue(new_job(user_id))
+        await bench.until_state(2, JobState.RENDERED)
+        await bench.until_state(1, state)
+        assert stumbled == ["settle", "give back", *["settle"] * (bugs - 1)]
+        running.cancel()
+        await asyncio.wait({running})
 
 
 async def test_a_stop_does_not_wait_for_a_lock_that_another_program_holds(tmp_path: Path) -> None:

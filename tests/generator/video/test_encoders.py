@@ -106,7 +106,15 @@ def test_a_webp_keeps_every_frame_also_where_hardly_anything_moves(scene: Frames
         assert np.abs(mine.astype(int) - theirs).mean() < 6
 
 
-@pytest.mark.parametrize("scene", [nearly_still(8), [pan(1, 64, 64)[0]] * 5], ids=["nearly still", "still"])
+def flat(*levels: int) -> Frames:
+    return [np.full((64, 64, 3), level, np.uint8) for level in levels]
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [nearly_still(8), [pan(1, 64, 64)[0]] * 5, flat(0, 0), flat(255, 255, 255), flat(128, 129, 128)],
+    ids=["nearly still", "still", "black", "white", "one colour"],
+)
 def test_a_gif_is_never_one_frame_alone(scene: Frames, tmp_path: Path) -> None:
     """One frame is a picture: players show no motion, and forget how long it plays."""
     clip = encode(tmp_path / "c.gif", scene)

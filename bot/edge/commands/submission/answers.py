@@ -16,7 +16,7 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from bot.edge.http_errors import NETWORK_ERRORS
+from bot.edge.http_errors import NETWORK_ERRORS, passes
 from bot.texts.limits import MESSAGE_LETTERS, shorten
 from bot.texts.replies import failed_text, taken_back_text
 
@@ -38,12 +38,19 @@ _UPDATES = "updates"
 
 
 async def repeat_lost(request: Callable[[], Awaitable[T]]) -> T:
-    """Send a request that does no harm when it arrives twice, again when its reply was lost."""
+    """Send a request that does no harm when it arrives twice, again when its reply was lost.
+
+    Also when something in front of Discord answered instead; limits and failing servers discord.py waits out itself.
+    """
     for rest in RESTS_SECONDS:
         try:
             return await request()
         except LOST_REPLIES as error:
             log.info("a reply was lost: %s", type(error).__name__)
+        except discord.HTTPException as error:
+            if not passes(error) or error.status == 429 or error.status >= 500:
+                raise
+            log.info("a request was turned away: %d", error.status)
         await asyncio.sleep(rest)
     return await request()
 

@@ -11,6 +11,7 @@ from typing import Any
 import discord
 from discord import ui
 
+from bot.edge.commands.forgetting import note_request
 from bot.edge.commands.submission.answers import answer, report
 from bot.edge.commands.submission.options import Options
 from bot.edge.commands.submission.permissions import is_served
@@ -18,6 +19,7 @@ from bot.edge.commands.submission.sources import Source
 from bot.edge.commands.submission.submit import submit
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
+from bot.texts.limits import shorten
 from bot.texts.replies import choose_picture_text, chosen_picture_text
 
 _MOST = 25
@@ -31,7 +33,7 @@ async def offer_pictures(interaction: Interaction, pictures: list[Source]) -> No
     """Ask privately which picture is meant, and submit the chosen one with the usual settings."""
     view = ui.View(timeout=_OPEN_SECONDS)
     for number, picture in enumerate(pictures[:_MOST], 1):
-        view.add_item(_PictureButton(interaction, picture, f"{number}. {_name(picture)}"[:_LABEL_LETTERS]))
+        view.add_item(_PictureButton(interaction, picture, shorten(f"{number}. {_name(picture)}", _LABEL_LETTERS)))
     shown = min(len(pictures), _MOST)
     await answer(interaction, choose_picture_text(shown, len(pictures)), view=view)
 
@@ -44,6 +46,7 @@ class _PictureButton(ui.Button[ui.View]):
         self._asked, self._picture = asked, picture
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        note_request(interaction)
         if self.view is not None:
             self.view.stop()
         try:

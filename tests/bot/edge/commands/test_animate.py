@@ -7,6 +7,7 @@ from bot.sandbox.faults import Refuse
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.interactions import State
 from bot.sandbox.world.standard import ADA, BEN, LOBBY, PICTURES
+from bot.texts.limits import count_letters
 from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality
 from tests.support.edge import Start, buttons, clip_of, hanging, picture, png, until, words
 from tests.support.fakes import tiny_clip
@@ -179,6 +180,18 @@ async def test_of_several_pictures_the_person_chooses_one(start: Start) -> None:
         assert "2. second.png" in words(answered[0])
         assert answered[0]["components"] == []
         assert len(edge.clips()) == 1
+
+
+async def test_the_longest_names_of_several_pictures_fit_their_buttons(start: Start) -> None:
+    async with start() as edge:
+        files = [png("W" * 250 + ".png"), png("WW" * 125 + ".png")]
+        posted = edge.world.post(BEN, PICTURES, "look", files)
+        assert "Which one" in await edge.answer(await edge.world.invoke_on_message(ADA, PICTURES, posted["id"], MENU))
+        question = next(item for item in edge.seen() if "Which one" in words(item))
+        labels = list(buttons(question["components"]))
+        assert [count_letters(label) for label in labels] == [80, 80]
+        await edge.world.press(ADA, PICTURES, question["id"], buttons(question["components"])[labels[0]])
+        await edge.clip()
 
 
 async def test_a_picture_that_a_message_shows_twice_is_offered_once(start: Start) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from bot.edge.posting import Posting
 from bot.queue.job import Job, NewJob
 from bot.queue.jobs import Jobs
-from bot.sandbox.faults import Delay, LoseReply, Refuse, Reset, payload_too_large
+from bot.sandbox.faults import Delay, Do, LoseReply, Refuse, Reset, payload_too_large
 from bot.sandbox.rules.message_bodies import Flag
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.messages import Origin
@@ -20,7 +21,7 @@ from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, LOBBY, MIA, OLGA, P
 from bot.work.ongoing import Ongoing
 from generator.picture.intake import PictureChild, Prepared
 from generator.protocol import Rendered, RenderRequest
-from tests.support.edge import POSTS, Edge, Start, buttons, hanging, running_edge, until, words
+from tests.support.edge import POSTS, Edge, Start, buttons, hanging, png, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend
 
 FORGOTTEN = "know nothing about you"
@@ -134,6 +135,21 @@ async def test_a_variation_that_is_being_taken(start: Start, monkeypatch: pytest
         there = slow_enqueue(monkeypatch, before=False)
         await edge.world.press(ADA, PICTURES, clip["id"], buttons(clip["components"])["Again"])
         await until(there.is_set, "the variation is enqueued")
+        await told(edge, await press_forget(edge))
+        assert await edge.store.jobs.of_user(int(ADA)) == []
+        assert list(edge.spool.folder.iterdir()) == []
+        assert not [item for item in edge.seen() if item["flags"] & Flag.LOADING]
+
+
+async def test_a_picture_that_was_chosen_of_several(start: Start) -> None:
+    Framing.framed = 0
+    async with start(backend=hanging(), pictures=Framing) as edge:
+        posted = edge.world.post(BEN, PICTURES, "look", [png("first.png"), png("second.png")])
+        await edge.answer(await edge.world.invoke_on_message(ADA, PICTURES, posted["id"], "Animate this image"))
+        question = next(item for item in edge.seen() if "Which one" in words(item))
+        await edge.world.press(ADA, PICTURES, question["id"], buttons(question["components"])["1. first.png"])
+        await until(lambda: Framing.framed, "the picture is framed")
+        assert list(edge.spool.folder.iterdir()), "the negative control: something is there"
         await told(edge, await press_forget(edge))
         assert await edge.store.jobs.of_user(int(ADA)) == []
         assert list(edge.spool.folder.iterdir()) == []
@@ -305,6 +321,20 @@ async def test_posts_stay_unless_one_wants_them_deleted(start: Start) -> None:
         assert len(edge.clips()) == 1
 
 
+async def test_who_wants_posts_deleted_that_are_no_longer_known_is_told_so(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate()
+        await edge.clip()
+        await edge.delivered()
+        asked = await edge.invoke("forget-me")
+        await edge.answer(asked)
+        forgotten = await edge.world.press(ADA, PICTURES, str(asked.message_id), f"vivant:forget:{ADA}:")
+        assert "no posts" not in await told(edge, forgotten)
+        too_late = await edge.world.press(ADA, PICTURES, str(asked.message_id), f"vivant:erase:{ADA}:")
+        assert "Delete button" in await told(edge, too_late, "I know of no posts of yours")
+        assert len(edge.clips()) == 1
+
+
 async def test_only_one_s_own_posts_are_deleted_and_what_could_not_be_is_said(start: Start) -> None:
     async with start() as edge:
         await edge.animate(actor=BEN)
@@ -320,16 +350,23 @@ async def test_only_one_s_own_posts_are_deleted_and_what_could_not_be_is_said(st
         assert [words(item).split()[0] for item in edge.clips()] == [f"<@{BEN}>", f"<@{ADA}>"]
 
 
-async def test_a_thread_s_clip_that_was_posted_into_the_channel_above_is_deleted_there(start: Start) -> None:
+@pytest.mark.parametrize("archived", [True, False], ids=["archived", "locked alone"])
+async def test_a_thread_s_clip_that_was_posted_into_the_channel_above_is_deleted_there(
+    start: Start, archived: bool
+) -> None:
     async with start() as edge:
         await edge.animate(actor=BEN)
-        above = await edge.clip()
+        await edge.delivered()
+        channels = edge.world.channels
+        close = partial(channels.archive_thread if archived else channels.lock_thread, THREAD)
+        edge.sandbox.faults.add(Do(close), *POSTS)
         await edge.animate(channel=THREAD)
         await edge.delivered(2)
-        sql = f"update outbox set message_id = {above['id']} where job_id = 2"
-        await edge.store.database.write(lambda db: db.execute(sql).fetchall())
-        await told(edge, await press_forget(edge, "erase", channel=THREAD), "are deleted.", channel=THREAD)
-        assert not edge.clips()
+        assert len(edge.clips()) == 2, "the negative control: it is there"
+        text = await told(edge, await press_forget(edge, "erase"), "are deleted.")
+        assert [words(item).split()[0] for item in edge.clips()] == [f"<@{BEN}>"]
+        gone = "1 messages in Discord are deleted. 1 could not" if archived else "2 messages in Discord are deleted."
+        assert gone in text, "in an archived thread the card stays"
 
 
 async def test_a_post_that_only_a_dead_token_could_delete_is_said_to_be_left(start: Start) -> None:

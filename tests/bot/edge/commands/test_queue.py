@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.sandbox.faults import payload_too_large
 from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES, TABLEAUX
 from generator.clip import Format
 from generator.protocol import Rendered, RenderRequest
@@ -54,6 +55,23 @@ async def test_a_clip_that_result_had_to_make_smaller_says_so(start: Start, limi
         again = await edge.invoke("result")
         told = await edge.answer(again)
         assert ("Made smaller to fit" in told) is (limit < 40_000)
+
+
+@pytest.mark.parametrize("refusals", [0, 1, 2, 9])
+async def test_a_clip_that_discord_finds_too_large_all_the_same_is_handed_over_smaller(
+    start: Start, refusals: int
+) -> None:
+    async with start(backend=NoisyClips(usual=Act(steps=1))) as edge:
+        await edge.animate()
+        await edge.clip()
+        edge.client.services = replace(edge.services, shrink=cut_off)
+        edge.sandbox.faults.add(payload_too_large(), "PATCH", "/webhooks/**", times=refusals)
+        again = await edge.invoke("result")
+        told = await edge.answer(again)
+        mine = next(item for item in edge.seen() if item["id"] == again.message_id)
+        sizes = [item["size"] for item in mine["attachments"]]
+        assert sizes == {0: [40_000], 1: [20_000], 2: [10_000], 9: []}[refusals]
+        assert ("Made smaller to fit" in told) is (refusals in (1, 2))
 
 
 async def test_the_queue_shows_my_places_and_the_line(start: Start) -> None:

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import OUR_FILES
 from bot.edge.posting import Posting
 from bot.queue.job import JobState
 from bot.sandbox.faults import LoseReply, Refuse
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, BEN, GENERAL, PICTURES
+from generator.process.private import make_private
 from tests.support.edge import POSTS, count_clips, hanging, running_edge, until, words
 from tests.support.jobs import Clock, claimed, faults, new_job, opened, rendered
 
@@ -188,6 +190,17 @@ async def test_a_copy_is_noticed_once_and_an_ordinary_restart_never(tmp_path: Pa
         await store.recheck.done()
     async with opened(tmp_path / "copy") as store:
         assert not await store.recheck.is_due()
+
+
+async def test_a_start_that_takes_others_rights_away_makes_no_copy_of_the_folder(tmp_path: Path) -> None:
+    for _ in range(3):
+        make_private(tmp_path, OUR_FILES)
+        async with opened(tmp_path) as store:
+            assert not await store.recheck.is_due()
+    (tmp_path / "mark").chmod(0o644)
+    make_private(tmp_path, OUR_FILES)
+    async with opened(tmp_path) as store:
+        assert await store.recheck.is_due(), "the negative control: a mark that others could read"
 
 
 @pytest.mark.parametrize("alone", [False, True])

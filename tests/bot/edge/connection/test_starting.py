@@ -20,7 +20,16 @@ from bot.app import Parts, StartError, run_bot
 from bot.config import Config
 from bot.edge.connection import starting
 from bot.edge.connection.starting import asked_rest, wait_for_discord
-from bot.sandbox.faults import Action, Refuse, Reset, banned_by_edge, rate_limited, server_error
+from bot.sandbox.faults import (
+    Action,
+    Refuse,
+    Reset,
+    banned_by_edge,
+    blocked_by_discord,
+    blocked_by_edge,
+    rate_limited,
+    server_error,
+)
 from bot.sandbox.server import Sandbox
 from tests.support.edge import until
 from tests.support.fakes import FakeBackend
@@ -32,6 +41,10 @@ ANSWERS: dict[str, Action] = {
     "429 without a time": Refuse(429, '{"message": "slow down"}', JSON | {"Via": "1.1 google"}),
     "long limit": rate_limited(100),
     "503": server_error(503),
+    "403 page": blocked_by_edge(403),
+    "404 page": blocked_by_edge(404),
+    "turned away": blocked_by_discord(),
+    "408": Refuse(408, "", {"Content-Type": "text/plain"}),
     "page of a proxy": Refuse(200, "<html>please log in</html>", {"Content-Type": "text/html"}),
     "reset": Reset(),
 }

@@ -11,7 +11,7 @@ from bot.edge.commands.submission import answers
 from bot.queue.job import Job, Limits, wall_clock_ms
 from bot.queue.jobs import Jobs
 from bot.queue.store import JobStore
-from bot.sandbox.faults import Action, LoseReply, Refuse, Reset
+from bot.sandbox.faults import Action, LoseReply, Refuse, Reset, blocked_by_edge
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.interactions import State
 from bot.sandbox.world.standard import ADA, BEN, OLGA, PICTURES
@@ -107,6 +107,29 @@ async def test_an_acknowledgement_that_never_arrived_is_sent_again_and_one_too_l
         assert late.state is State.FAILED
         edge.world.timing.acknowledge = 3.0
         assert "The queue is empty." in await edge.answer(await edge.invoke("queue"))
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize("command", ["animate", "queue", "help"])
+async def test_a_page_of_the_network_edge_costs_no_request(start: Start, command: str, status: int) -> None:
+    async with start() as edge:
+        edge.sandbox.faults.add(blocked_by_edge(status), *CALLBACK)
+        edge.sandbox.faults.add(blocked_by_edge(status), "PATCH", WEBHOOK)
+        if command == "animate":
+            await edge.animate()
+            await edge.clip()
+        else:
+            assert "wrong on my side" not in await edge.answer(await edge.invoke(command))
+        assert edge.sandbox.faults.played
+
+
+async def test_what_discord_itself_refuses_is_not_repeated(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    async with start() as edge:
+        unknown = Refuse(404, '{"message": "Unknown interaction", "code": 10062}', {"Content-Type": "application/json"})
+        edge.sandbox.faults.add(unknown, *CALLBACK, times=None)
+        await edge.world.invoke(ADA, PICTURES, "queue", {})
+        await until(lambda: "acknowledged too late" in caplog.text, "the end of the request")
+        assert len(edge.sandbox.faults.played) == 1
 
 
 @pytest.mark.parametrize("command", ["queue", "help", "privacy"])
