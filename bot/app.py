@@ -46,7 +46,6 @@ from generator.memory import MIB
 from generator.picture.intake import PictureChild
 from generator.picture.limits import PictureLimits
 from generator.process.private import make_private
-from generator.protocol import ExecutorConfig
 from generator.video.shrink import Shrinks
 
 log = logging.getLogger(__name__)
@@ -143,7 +142,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         backends = await _start_backends(config, parts, switches, stack)
         crew, shrink = Crew(), Shrinks()
         cards = StatusCards(store, switches.gate, crew, now_ms=parts.now_ms, pace=parts.pace)
-        pictures = await stack.enter_async_context(parts.pictures(_picture_limits(config)))
+        pictures = await stack.enter_async_context(parts.pictures(config.picture_limits()))
         services = Services(
             config=config,
             store=store,
@@ -222,8 +221,10 @@ async def _open_spool(config: Config, store: JobStore) -> Spool:
 
 async def _start_backends(config: Config, parts: Parts, switches: Switches, stack: AsyncExitStack) -> list[Backend]:
     if config.generator.compile:
-        log.warning("generator.compile does nothing any more: every clip is rendered with fused kernels. Remove it.")
-    backends = [parts.backend(_executor(config, switches), gpu=gpu, on_state=_log_state) for gpu in _gpus(config)]
+        log.warning("generator.compile does nothing any more: take its line out of the configuration")
+    backends = [
+        parts.backend(config.executor(switches.variant.name), gpu=gpu, on_state=_log_state) for gpu in _gpus(config)
+    ]
     for backend in backends:
         await backend.start()
         stack.push_async_callback(backend.close)
@@ -253,26 +254,9 @@ def _gpus(config: Config) -> list[str] | list[None]:
         raise StartError(error.text) from error
 
 
-def _executor(config: Config, switches: Switches) -> ExecutorConfig:
-    settings = config.generator
-    return ExecutorConfig(
-        variants=config.all_variants(),
-        device=settings.device,
-        pipeline=settings.pipeline,
-        memory=settings.memory,
-        preload=switches.variant.name,
-        state_folder=config.data_dir / "executor",
-        threads=settings.threads,
-    )
-
-
 def _preload(backends: list[Backend], variant: str) -> None:
     for backend in backends:
         backend.preload(variant)
-
-
-def _picture_limits(config: Config) -> PictureLimits:
-    return PictureLimits(max_bytes=config.picture.max_mib * MIB, max_pixels=config.picture.max_megapixels * 1_000_000)
 
 
 def _log_state(state: ExecutorState, facts: dict[str, Any]) -> None:

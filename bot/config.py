@@ -28,8 +28,9 @@ from bot.settings.file import ConfigError, find_file, from_home, read_file
 from bot.settings.mistakes import PREFIX, foreign_variables, mend, sentence
 from generator.clip import Framing, Quality
 from generator.errors import SettingsError, did_you_mean
-from generator.memory import check_memory
-from generator.protocol import check_device
+from generator.memory import MIB, check_memory
+from generator.picture.limits import PictureLimits
+from generator.protocol import ExecutorConfig, check_device
 from generator.variants import BUILT_IN, Variant
 
 _PathText = Annotated[str, AfterValidator(from_home)]
@@ -201,6 +202,23 @@ class Config(BaseSettings):
         if token.isascii() and token.isprintable() and " " not in token:
             return ""
         return "it holds a space, a line end or another letter that no token has"
+
+    def executor(self, preload: str) -> ExecutorConfig:
+        """Return what each executor is told; `preload` is the variant that it loads first."""
+        settings = self.generator
+        return ExecutorConfig(
+            variants=self.all_variants(),
+            device=settings.device,
+            pipeline=settings.pipeline,
+            memory=settings.memory,
+            preload=preload,
+            state_folder=self.data_dir / "executor",
+            threads=settings.threads,
+        )
+
+    def picture_limits(self) -> PictureLimits:
+        """Return what pictures are accepted."""
+        return PictureLimits(max_bytes=self.picture.max_mib * MIB, max_pixels=self.picture.max_megapixels * 1_000_000)
 
     def all_variants(self) -> dict[str, Variant]:
         """Return the built-in variants with the operator's changes, and the operator's own."""

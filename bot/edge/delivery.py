@@ -19,10 +19,11 @@ from functools import partial
 import aiohttp
 import discord
 
+from bot.edge.card_edits import edit_card
 from bot.edge.http_errors import DELETED, NETWORK_ERRORS, AttemptResult, Next, classify, wait_ms
 from bot.edge.layouts import dead_card, deleted_card, sent_card, status_card
 from bot.edge.posting import Posting, Unposted
-from bot.edge.status_cards import StatusCards, edit_card
+from bot.edge.status_cards import StatusCards
 from bot.queue.database import StoreFull
 from bot.queue.job import DeadReason, Delivery, Job, JobState
 from bot.queue.spool import ClipGone

@@ -13,9 +13,9 @@ from typing import Any
 
 import discord
 
+from bot.edge.card_edits import answer_webhook, token_is_alive
 from bot.edge.http_errors import AttemptResult, Next, classify
 from bot.edge.layouts import ActionButton, clip_buttons, clip_layout, failure_buttons, status_card
-from bot.edge.status_cards import answer_webhook, token_is_alive
 from bot.queue.job import DeadReason, Delivery, Job, JobState, Route
 from bot.queue.spool import Spool
 from bot.texts.descriptions import ALT_TEXT, clip_text, failure_text

@@ -11,6 +11,7 @@ from typing import Any, Self
 import discord
 from discord import ui
 
+from bot.edge.card_edits import edit_card
 from bot.edge.commands.forgetting import forget, note_request
 from bot.edge.commands.queue import cancel_job
 from bot.edge.commands.recipe import describe_job_recipe
@@ -21,7 +22,6 @@ from bot.edge.commands.submission.submit import submit_again
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import Action, deleted_card
-from bot.edge.status_cards import edit_card
 from bot.queue.job import Job, wall_clock_ms
 from bot.texts.replies import earlier_text, not_yours_text
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import discord
 
+from bot.edge.card_edits import answer_webhook, token_is_alive
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import Action, ActionButton
-from bot.edge.status_cards import answer_webhook, token_is_alive
 from bot.queue.job import Job
 from bot.queue.store import JobStore
 
