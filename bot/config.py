@@ -92,7 +92,7 @@ class GeneratorConfig(_Section):
     memory: str = "auto"
     quality: Quality = Quality.QUALITY
     framing: Framing = Framing.CROP
-    compile: bool = False
+    compile: bool = Field(False, exclude=True)
     """of earlier versions; does nothing any more"""
     max_steps: int = Field(50, ge=1, le=100)
     threads: int = Field(0, ge=0)
