@@ -4,7 +4,7 @@ PORT ?= 8787
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup install lock demo test check format bench soak screenshots audit clean
+.PHONY: setup install lock demo test check format bench soak fault-matrix screenshots audit clean
 
 setup: .venv/.installed
 
@@ -46,8 +46,12 @@ format: setup
 bench: setup
 	$(BIN)/python -m tests.benchmarks all
 
+# The figures with their seeds and the commit are at its end: those of the README.
 soak: setup
-	$(BIN)/python -m pytest -m soak --timeout 0 -s
+	$(BIN)/python -m pytest -m soak --timeout 0 -v
+
+fault-matrix: setup
+	$(BIN)/python -m tests.faults.matrix
 
 audit: setup
 	$(BIN)/python -m scripts.picture_audit "$(PICTURES)"
