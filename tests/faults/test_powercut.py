@@ -181,9 +181,8 @@ def many_cuts(synchronous: str, cuts: int, seed: int) -> Findings:
         total.cuts += some.cuts
         total.lost += some.lost
         total.corrupt += some.corrupt
-    print(
-        f"\n{total.cuts:,} power cuts, {total.lost} lost, {total.corrupt} corrupt: seed {seed}, synchronous {synchronous}"
-    )
+    found = f"{total.lost} lost, {total.corrupt} corrupt"
+    print(f"\n{total.cuts:,} power cuts, {found}: seed {seed}, synchronous {synchronous}")
     return total
 
 
