@@ -40,7 +40,7 @@ from bot.work.turns import Intake
 from bot.work.worker import Worker
 from generator.backend.backend import Backend, ExecutorState
 from generator.backend.gpus import choose_gpus
-from generator.backend.local_backend import LocalBackend
+from generator.backend.local_backend import ENCODERS, SLOTS, LocalBackend
 from generator.errors import SettingsError
 from generator.memory import MIB
 from generator.picture.intake import PictureChild
@@ -188,7 +188,7 @@ async def _open_store(config: Config, parts: Parts, stack: AsyncExitStack) -> Jo
     limits = Limits(
         queued_per_user=config.queue.max_queued_per_user,
         queued_per_guild=config.queue.max_queued_per_server,
-        running_per_user=config.queue.max_running_per_user,
+        running_per_user=config.queue.max_running_per_user or _most_of_one_person(config),
         max_attempts=config.queue.max_attempts,
     )
     try:
@@ -263,6 +263,11 @@ def _executor(config: Config, switches: Switches) -> ExecutorConfig:
         state_folder=config.data_dir / "executor",
         threads=settings.threads,
     )
+
+
+def _most_of_one_person(config: Config) -> int:
+    """Return how many jobs one person may have running, so that a place is left: encoding may take long."""
+    return len(_gpus(config)) * (SLOTS + ENCODERS) - 1
 
 
 def _preload(backends: list[Backend], variant: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 import pytest
 
 from bot.queue.job import Job, JobState
+from bot.sandbox.world.standard import ADA, BEN
 from generator.clip import BOUNDS, MOST_WRITTEN, ClipSettings, Format, Loop, check_extent, count_written
 from generator.errors import SettingsError
-from generator.protocol import Phase
+from generator.protocol import Phase, Progress, Rendered, RenderRequest
+from tests.bot.edge.conftest import start  # noqa: F401 - a fixture
 from tests.support.bench import Bench, at_work
-from tests.support.fakes import a_request
+from tests.support.edge import Start, until
+from tests.support.fakes import Act, FakeBackend, ProgressCallback, a_request
 from tests.support.jobs import new_job
 from tests.support.local_backend import running
 
@@ -78,3 +82,27 @@ async def test_it_holds_another_job_up_for_no_more_than_its_own_turn(
             print(f"the other waited {waited:.2f} s; the turn was {turn:.2f} s, the clip then {found.state}")
             assert (waited <= turn + SPARE_SECONDS) is (not options)
             assert found.state is (JobState.RENDERED if options else JobState.RUNNING)
+
+
+class EncodesForEver(FakeBackend):
+    """Renders at once, and writes clips that never end."""
+
+    async def play(self, act: Act, request: RenderRequest, on_progress: ProgressCallback) -> Rendered:
+        on_progress(Progress(Phase.ENCODE))
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@pytest.mark.parametrize("most", [0, 4], ids=["as it is", "the negative control: one person may take every place"])
+async def test_many_of_one_person_that_take_long_to_write_leave_a_place_to_others(start: Start, most: int) -> None:  # noqa: F811
+    backend = EncodesForEver(slots=2, encoders=2)
+    async with start(backend=backend, config={"queue": {"max_running_per_user": most}}) as edge:
+        for _ in range(6):
+            await edge.queued(actor=ADA)
+        await until(lambda: len(backend.requests) == (most or 3), "as many as one person may have")
+        job = await edge.queued(actor=BEN)
+        if most:
+            await edge.answer(await edge.invoke("queue", actor=BEN), actor=BEN)
+            assert job.id not in [request.job for request in backend.requests]
+        else:
+            await until(lambda: backend.requests[-1].job == job.id, "the other person's job is rendered")
