@@ -5,7 +5,7 @@ SEED ?= 1
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup install lock demo test check format bench soak mutants screenshots audit clean
+.PHONY: setup install lock demo test check format bench soak mutants fault-matrix screenshots audit clean
 
 setup: .venv/.installed
 
@@ -47,8 +47,12 @@ format: setup
 bench: setup
 	$(BIN)/python -m tests.benchmarks all
 
+# The figures with their seeds and the commit are at its end: those of the README.
 soak: setup
-	$(BIN)/python -m pytest -m soak --timeout 0 -s
+	$(BIN)/python -m pytest -m soak --timeout 0 -v
+
+fault-matrix: setup
+	$(BIN)/python -m tests.faults.matrix
 
 # At most an hour. Which tests notice a change of the code; AREAS="queue work" tries a part, SEED=2 draws others.
 mutants: setup

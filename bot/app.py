@@ -40,7 +40,7 @@ from bot.work.turns import Intake
 from bot.work.worker import Worker
 from generator.backend.backend import Backend, ExecutorState
 from generator.backend.gpus import choose_gpus
-from generator.backend.local_backend import LocalBackend
+from generator.backend.local_backend import ENCODERS, SLOTS, LocalBackend
 from generator.errors import SettingsError
 from generator.memory import MIB
 from generator.picture.intake import PictureChild
@@ -187,7 +187,7 @@ async def _open_store(config: Config, parts: Parts, stack: AsyncExitStack) -> Jo
     limits = Limits(
         queued_per_user=config.queue.max_queued_per_user,
         queued_per_guild=config.queue.max_queued_per_server,
-        running_per_user=config.queue.max_running_per_user,
+        running_per_user=config.queue.max_running_per_user or _most_of_one_person(config),
         max_attempts=config.queue.max_attempts,
     )
     try:
@@ -252,6 +252,11 @@ def _gpus(config: Config) -> list[str] | list[None]:
         return choose_gpus(config.generator.gpus, os.environ) or [None]
     except SettingsError as error:
         raise StartError(error.text) from error
+
+
+def _most_of_one_person(config: Config) -> int:
+    """Return how many jobs one person may have running, so that a place is left: encoding may take long."""
+    return len(_gpus(config)) * (SLOTS + ENCODERS) - 1
 
 
 def _preload(backends: list[Backend], variant: str) -> None:

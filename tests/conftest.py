@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from tests.support.state_of_code import state_of_code
+
 # The tests run side by side on the machine's cores: torch taking all of them in each process would only slow it down.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -27,9 +29,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show the figures and seeds that passing tests printed."""
+    """Show the figures and seeds that passing tests printed, and of which commit they are."""
     printed = [report for report in terminalreporter.stats.get("passed", []) if report.capstdout.strip()]
     if printed:
-        terminalreporter.section("figures")
+        terminalreporter.section(f"figures, {state_of_code()}")
     for report in printed:
         terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {report.capstdout.strip()}")

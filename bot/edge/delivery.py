@@ -20,6 +20,7 @@ import aiohttp
 import discord
 
 from bot.edge.card_edits import edit_card
+from bot.edge.connection.left_cards import end_left_cards
 from bot.edge.http_errors import DELETED, NETWORK_ERRORS, AttemptResult, Next, classify, wait_ms
 from bot.edge.layouts import dead_card, deleted_card, sent_card, status_card
 from bot.edge.posting import Posting, Unposted
@@ -88,6 +89,7 @@ class Poster:
         """Deliver until cancelled, first what an earlier run left unfinished."""
         await self.store.deliveries.recover()
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(end_left_cards(self._client, self.store, self.now_ms()), name="left cards")
             while True:
                 # All of them, not only those due by now: one that waits is held in memory, and a clock that was set
                 # back must not hide the others.

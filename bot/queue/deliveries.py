@@ -15,7 +15,8 @@ from dataclasses import replace
 from typing import Any
 
 from bot.queue.database import Database, Statements, fetch
-from bot.queue.job import Delivery, DeliveryState, running_ms
+from bot.queue.job import Delivery, DeliveryState, Job, running_ms
+from bot.queue.rows import select_jobs
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,13 @@ def _of_job(db: Statements, job_id: int) -> Delivery | None:
     return next(iter(_deliveries(db, rows)), None)
 
 
+def _last_posted(db: Statements, limit: int) -> list[tuple[Job, int]]:
+    posted = "select message_id from outbox where job_id = job.id and state = 'sent' and message_id <> card_message_id"
+    jobs = select_jobs(db, f"where exists ({posted}) order by id desc limit :limit", {"limit": limit})
+    messages = "select message_id from outbox where job_id = ?"
+    return [(job, int(db.execute(messages, (job.id,)).fetchall()[0][0])) for job in jobs]
+
+
 def _deliveries(db: Statements, rows: Sequence[Sequence[Any]]) -> list[Delivery]:
     """Read rows of _COLUMNS."""
     meta = dict(db.execute("select key, value from meta").fetchall()) if rows else {}
@@ -131,6 +139,10 @@ class Deliveries:
         """Read one job's delivery; None while the job is not settled."""
         found = await self._database.read(_of_job, job_id)
         return None if found is None else self._with_age(found)
+
+    async def last_posted(self, limit: int) -> list[tuple[Job, int]]:
+        """Read the newest jobs whose result was posted as a new message, with that message's id."""
+        return await self._database.read(_last_posted, limit)
 
     def _with_age(self, delivery: Delivery) -> Delivery:
         first = self._first_tries.get(delivery.job_id)

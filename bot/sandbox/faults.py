@@ -29,7 +29,10 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class Do:
-    """Change the world just before the request is handled: delete the channel, take a permission away, ..."""
+    """Change the world just before the request is handled: delete the channel, take a permission away, ...
+
+    When `change` returns an awaitable, the request waits for it.
+    """
 
     change: Callable[[], object]
 

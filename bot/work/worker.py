@@ -21,7 +21,7 @@ from bot.work.ongoing import Owner
 from bot.work.retry import retry_while_full
 from generator.backend.backend import Backend
 from generator.errors import DiskFull, ExecutorLost, RenderCrashed, RenderError
-from generator.protocol import Progress, Rendered, RenderRequest
+from generator.protocol import Phase, Progress, Rendered, RenderRequest
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +76,8 @@ class Worker:
         self._unsettled: dict[int, Job] = {}
         """claimed by it, and neither settled nor given back for sure"""
         self._crashes: deque[float] = deque(maxlen=STORM_CRASHES)
+        self._encoding: set[int] = set()
+        """the jobs whose frames are rendered: they hold the GPU no longer"""
         self._claims = 0
         """claims under way"""
         self._is_stopped = False
@@ -93,7 +95,7 @@ class Worker:
             await self._insist(partial(self._store.jobs.give_back, job, counts=True))
             del self._unsettled[job.id]
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._backend.slots):
+            for _ in range(self._backend.slots + self._backend.encoders):
                 group.create_task(self._serve())
 
     def cancel(self, job_id: int) -> bool:
@@ -129,7 +131,7 @@ class Worker:
         try:
             while not self._is_closed:
                 await self._gate.wait_open()
-                if self._is_stopped or self._leaves_it_to_others():
+                if self._is_stopped or self._has_no_slot() or self._leaves_it_to_others():
                     await self._crew.wait_for_change()
                     continue
                 job = await self._claim()
@@ -144,6 +146,10 @@ class Worker:
         except _Closed:
             self._is_closed = True
             self._crew.changed()
+
+    def _has_no_slot(self) -> bool:
+        """Tell whether the backend has as many jobs as it can begin soon, besides those that it encodes."""
+        return len(self._renders) - len(self._encoding) + self._claims >= self._backend.slots
 
     def _leaves_it_to_others(self) -> bool:
         """Tell whether an idle GPU could begin the next job now."""
@@ -174,6 +180,7 @@ class Worker:
             raise
         finally:
             del self._renders[job.id]
+            self._encoding.discard(job.id)
             self._crew.changed()
         try:
             await self._conclude(job, render)
@@ -212,6 +219,9 @@ class Worker:
             # An event may come after the end of its render, also when the job's next attempt has begun.
             if self._renders.get(job.id) is render:
                 self._crew.progress[job.id, job.attempt] = progress
+                if progress.phase is Phase.ENCODE and job.id not in self._encoding:
+                    self._encoding.add(job.id)
+                    self._crew.changed()
                 self._on_step(job.id)
 
         return await self._backend.render(request, note)

@@ -11,9 +11,10 @@ from generator.protocol import Rendered, RenderRequest
 
 
 class Backend(Protocol):
-    """Renders requests, up to `slots` of them at once."""
+    """Renders requests, up to `slots` of them at once, and encodes up to `encoders` more."""
 
     slots: int
+    encoders: int
 
     async def start(self) -> None:
         """Begin to get ready, and return at once."""

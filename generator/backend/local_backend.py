@@ -30,6 +30,11 @@ log = logging.getLogger(__name__)
 _STATUS_SECONDS = 0.05
 """the exit status follows the end of file within a millisecond or two, or the child closed its stdout and still runs"""
 
+SLOTS = 2
+"""requests that are not encoded yet: one is rendered, the next one is there already"""
+ENCODERS = 2
+"""clips that are encoded besides: the GPU goes on, and their frames stay in memory"""
+
 
 class LocalBackend:
     """Renders in a child process that holds the model and one GPU, and starts the child again whenever it ends.
@@ -44,17 +49,18 @@ class LocalBackend:
         gpu: int | str | None = None,
         limits: StallLimits = StallLimits(),  # noqa: B008 - frozen
         command: Sequence[str] = (sys.executable, "-m", "generator.executor"),
-        slots: int = 2,
+        slots: int = SLOTS,
+        encoders: int = ENCODERS,
         on_state: OnState | None = None,
     ) -> None:
-        self.slots = slots
+        self.slots, self.encoders = slots, encoders
         self.ready = asyncio.Event()
         self._config = config
         self._gpu = None if gpu is None else choose_gpus([gpu], os.environ)[0]
         self._limits = limits
         self._command = command
         self._on_state = on_state or (lambda state, facts: None)
-        self._free_slots = asyncio.Semaphore(slots)
+        self._free_slots = asyncio.Semaphore(slots + encoders)
         self._in_flight = InFlightRequests()
         self._alarm = StallAlarm(limits, self._in_flight, self._stalled)
         self._facts: dict[str, Any] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 import shutil
@@ -180,13 +181,14 @@ def many_cuts(synchronous: str, cuts: int, seed: int) -> Findings:
         total.cuts += some.cuts
         total.lost += some.lost
         total.corrupt += some.corrupt
-    print(f"\nsynchronous={synchronous} seed={seed}: {total}")
+    found = f"{total.lost} lost, {total.corrupt} corrupt"
+    print(f"\n{total.cuts:,} power cuts, {found}: seed {seed}, synchronous {synchronous}")
     return total
 
 
 @pytest.fixture
 def seed() -> Iterator[int]:
-    yield secrets.randbits(32)
+    yield int(os.environ.get("SEED") or secrets.randbits(32))
 
 
 def test_a_power_cut_loses_nothing_that_was_acknowledged(seed: int) -> None:

@@ -30,6 +30,7 @@ from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, PICTURES
+from tests.support.edge import until
 from tests.support.raw_bot import RawBot
 
 MESSAGES = f"/channels/{PICTURES}/messages"
@@ -134,6 +135,17 @@ async def test_the_world_changes_just_before_a_request(bot: RawBot, sandbox: San
     sandbox.faults.add(Do(lambda: channels.delete_channel(PICTURES)), "POST", "/channels/**", skip=1)
     assert (await bot.call("POST", MESSAGES, {}, {"a": b"x"}))[1]["code"] == 50013
     assert (await bot.call("POST", MESSAGES, {"content": "x"}))[1]["code"] == 10003
+
+
+async def test_a_request_waits_for_a_change_that_takes_time(bot: RawBot, sandbox: Sandbox) -> None:
+    changed = asyncio.Event()
+    sandbox.faults.add(Do(changed.wait), "POST", "/channels/**")
+    posting = asyncio.create_task(post(bot))
+    await until(lambda: sandbox.faults.played, "the request is there")
+    assert await post(bot) == 200, "the negative control: nothing holds up another one"
+    assert not posting.done() and posted(sandbox) == 1
+    changed.set()
+    assert await posting == 200
 
 
 async def test_the_cdn_fails_too(bot: RawBot, sandbox: Sandbox) -> None:

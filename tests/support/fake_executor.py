@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -164,6 +165,16 @@ class FakeDevice:
         return shown
 
 
+class InTurn(threading.Thread):
+    """A thread that is none when it encodes."""
+
+    def start(self) -> None:
+        if self.name.startswith("encoder"):
+            self.run()
+        else:
+            super().start()
+
+
 def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fault")
@@ -178,6 +189,7 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--good-seed", type=int, help="the seed with which the frames are good")
     parser.add_argument("--free-gib", type=float, default=24.0)
     parser.add_argument("--unsafest", action="store_true", help="there is no safer precision")
+    parser.add_argument("--encodes-in-turn", action="store_true", help="render nothing meanwhile: a negative control")
     parser.add_argument("--pids", type=Path, help="where the fault `child` writes its process ids")
     parser.add_argument("--deaf", action="store_true", help="outlive the parent and read nothing: a negative control")
     return parser.parse_args(arguments)
@@ -191,6 +203,8 @@ def main() -> None:
         os.write(1, b'{"type": "hello", "protocol": 1}\n')
         options.pids.write_text(str(os.getpid()))
         time.sleep(600)
+    if options.encodes_in_turn:
+        threading.Thread = InTurn  # type: ignore[misc]
     executor.main(lambda config: FakeDevice(options, raw_stdout), pulse_seconds=0.2)
 
 

@@ -79,6 +79,7 @@ class FakeBackend:
     script: Iterable[Act] = ()
     usual: Act = Act()
     slots: int = 1
+    encoders: int = 0
     at_once: int | None = None
     """how many it plays at once; None: as many as it has slots"""
     requests: list[RenderRequest] = field(default_factory=list)
@@ -89,7 +90,7 @@ class FakeBackend:
 
     def __post_init__(self) -> None:
         self._script = iter(self.script)
-        self._free_slots = asyncio.Semaphore(self.at_once or self.slots)
+        self._free_slots = asyncio.Semaphore(self.at_once or self.slots + self.encoders)
         self.closing = asyncio.Event()
         self.ready = asyncio.Event()
 

@@ -20,6 +20,7 @@ from bot.queue.job import Delivery, Job
 from bot.queue.store import JobStore
 from generator.backend.local_backend import LocalBackend
 from generator.backend.stalls import StallLimits
+from generator.process.private import write_private_files
 
 EXECUTOR = (sys.executable, "-m", "tests.support.fake_executor", "--step-seconds", "0.02")
 
@@ -64,6 +65,7 @@ async def forget_starts(config: Config) -> None:
 
 
 async def main(poster: str) -> None:
+    write_private_files()  # as the command does; else each start finds another mark, and looks up all that was answered
     config = load_config()
     await forget_starts(config)
     backend = partial(LocalBackend, command=EXECUTOR, limits=StallLimits(backoff_seconds=0.05, backoff_max_seconds=0.2))

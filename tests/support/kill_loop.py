@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -48,7 +48,10 @@ class Outcome:
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        return "kill loop: " + ", ".join(f"{name} {value}" for name, value in asdict(self).items())
+        kills = f"{self.kills_bot + self.kills_executor:,} kills ({self.kills_executor:,} of the executor)"
+        found = f"{self.accepted:,} requests accepted, {self.clips:,} clips, {self.lost} lost, {self.duplicates} twice"
+        played = f"{self.replies_lost} replies lost, {self.posts_reset} posts reset"
+        return f"{kills}, {found}: seed {self.seed}, {played}, database {self.integrity}, {self.seconds:g} s"
 
 
 class KillLoop:

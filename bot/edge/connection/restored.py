@@ -38,11 +38,11 @@ async def look_up_answered(client: discord.Client, store: JobStore, now_ms: int)
 
 
 async def _answered(client: discord.Client, jobs: list[Job], now_ms: int) -> list[Job]:
-    shown = await asyncio.gather(*(_shows_an_end(client, job, now_ms) for job in jobs))
+    shown = await asyncio.gather(*(shows_an_end(client, job, now_ms) for job in jobs))
     return [job for job, is_answered in zip(jobs, shown, strict=True) if is_answered]
 
 
-async def _shows_an_end(client: discord.Client, job: Job, now_ms: int) -> bool:
+async def shows_an_end(client: discord.Client, job: Job, now_ms: int) -> bool:
     """Tell whether a job's card shows how it ended. False where it cannot be read: then its post is looked for."""
     route = job.route
     if job.card_message_id is None or not (route.can_post or token_is_alive(route, now_ms)):

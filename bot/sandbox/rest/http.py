@@ -6,6 +6,7 @@ Tested in tests/sandbox/test_faults.py and tests/sandbox/test_server.py.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 import re
@@ -120,7 +121,8 @@ class Api:
                 case Delay(seconds):
                     await asyncio.sleep(seconds)
                 case Do(change):
-                    change()
+                    if inspect.isawaitable(done := change()):
+                        await done
                 case Refuse():
                     await request.read()
                     return _refused(action)

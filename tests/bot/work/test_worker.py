@@ -525,6 +525,43 @@ async def test_as_many_jobs_run_as_the_backend_has_slots(tmp_path: Path) -> None
         assert len(backend.requests) == 3
 
 
+class Written(FakeBackend):
+    """Plays as usual, but the first request is being encoded from the start and never ends."""
+
+    async def play(self, act: Act, request: RenderRequest, on_progress: ProgressCallback) -> Rendered:
+        if request.job == 1:
+            on_progress(Progress(Phase.ENCODE))
+            on_progress(Progress(Phase.ENCODE, 1, 2))
+            act = Act(steps=0, hangs=True)
+        return await super().play(act, request, on_progress)
+
+
+async def test_a_clip_that_is_encoded_takes_no_slot_from_the_next_ones(tmp_path: Path) -> None:
+    async with at_work(tmp_path, Written(slots=1, encoders=1)) as bench:
+        for user_id in (1, 2, 3):
+            await bench.store.jobs.enqueue(new_job(user_id))
+        await bench.until_state(3, JobState.RENDERED)
+        assert (await kept(bench.store, 1)).state is JobState.RUNNING
+        await bench.store.jobs.cancel(1)
+        assert bench.worker.cancel(1)
+        await bench.until_state(1, JobState.CANCELLED)
+
+
+async def test_a_job_that_is_not_encoded_yet_takes_a_slot(tmp_path: Path) -> None:
+    """The negative control."""
+    backend = FakeBackend(usual=Act(hangs=True), slots=1, encoders=1)
+    async with at_work(tmp_path, backend) as bench:
+        for user_id in (1, 2, 3):
+            await bench.store.jobs.enqueue(new_job(user_id))
+        await bench.until_state(1, JobState.RUNNING)
+        bench.crew.changed()
+        await bench.store.jobs.cancel(1)
+        assert bench.worker.cancel(1)
+        await bench.until_state(2, JobState.RUNNING)
+        assert (await bench.store.jobs.counts())[JobState.RUNNING] == 1
+        assert [request.job for request in backend.requests] == [1, 2]
+
+
 async def test_a_late_clip_is_deleted(tmp_path: Path) -> None:
     backend = FakeBackend(script=[Act(steps=10, step_seconds=0.02)])
     async with at_work(tmp_path, backend) as bench:
