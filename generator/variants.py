@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class Variant:
     @property
     def is_local(self) -> bool:
         """Tell whether the source is a folder on this machine."""
-        return Path(self.source).is_dir()
+        return os.path.isdir(self.source)  # noqa: PTH112 - a Path raises where it may not look
 
     @classmethod
     def from_json(cls, wire: dict[str, Any]) -> Variant:
@@ -70,6 +71,9 @@ def variant_of_folder(folder: Path) -> Variant:
     """Describe a checkpoint folder by its own configuration. Raises SettingsError when it holds no checkpoint."""
     try:
         unet = json.loads((folder / "unet" / "config.json").read_text("utf-8-sig"))
+    except PermissionError:
+        text = f"{folder} may not be read by this user; allow it: chown or chmod the folder"
+        raise SettingsError(text, setting="model", value=str(folder)) from None
     except (OSError, ValueError):
         what = "is a file, not a folder with a" if folder.is_file() else "holds no"
         text = f"{folder} {what} Stable Video Diffusion checkpoint in diffusers' layout (unet, vae, image_encoder, ...)"

@@ -20,7 +20,7 @@ from typing import IO, Any
 from huggingface_hub import constants, try_to_load_from_cache
 
 from generator.errors import WeightsUnavailable
-from generator.model.checkpoint.layout import MODULES, is_complete, single_file_way, unavailable
+from generator.model.checkpoint.layout import MODULES, is_complete, require_open, single_file_way, unavailable
 from generator.model.checkpoint.troubles import Wanted, bad_endpoint, is_local_file, stalled
 from generator.process.environment import model_environment
 from generator.protocol import Phase, Progress
@@ -53,6 +53,7 @@ def fetch_weights(variant: Variant, source: str | None = None, on_progress: OnPr
 def local_folder(source: str) -> Path | None:
     """Return a source that is a folder; None when it is a repository. Raises WeightsUnavailable when it is neither."""
     path = Path(source).expanduser() if source.startswith("~/") else Path(source)
+    require_open(path)
     if path.is_dir():
         return path
     if path.is_file():

@@ -6,6 +6,7 @@ A person's folder is only read. No sentence advises to delete anything in it.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class ModuleFiles:
 
 def check_pipeline(folder: Path) -> None:
     """Raise WeightsUnavailable unless `folder` holds a Stable Video Diffusion checkpoint in diffusers' layout."""
+    require_open(folder)
     index = folder / "model_index.json"
     if not index.exists() and not index.is_symlink():
         raise unavailable("missing", f"{folder} holds no model_index.json. {_what_it_holds(folder)}")
@@ -52,6 +54,7 @@ def check_pipeline(folder: Path) -> None:
 
 def read_scheduler(folder: Path) -> dict[str, Any]:
     """Return the scheduler's configuration. Raises WeightsUnavailable."""
+    require_open(folder / "scheduler")
     path = folder / "scheduler" / "scheduler_config.json"
     if not path.exists():
         raise unavailable("missing", f"{path} is not there. Copy it from the repository that the checkpoint is from.")
@@ -60,6 +63,7 @@ def read_scheduler(folder: Path) -> dict[str, Any]:
 
 def read_module(folder: Path) -> ModuleFiles:
     """Return a module's files, whole as far as their headers tell. Raises WeightsUnavailable."""
+    require_open(folder)
     if not folder.is_dir():
         raise unavailable("missing", f"There is no folder {folder}. Copy it from where the checkpoint came.")
     weights = find_weights(folder)
@@ -69,6 +73,17 @@ def read_module(folder: Path) -> ModuleFiles:
     for path in weights:
         read_header(path)
     return ModuleFiles(read_json(config), weights)
+
+
+def require_open(folder: Path) -> None:
+    """Raise WeightsUnavailable where a folder is there and this user may not look into it."""
+    try:
+        with os.scandir(folder):
+            os.lstat(f"{folder}/.")
+    except PermissionError as error:
+        raise _unreadable(folder, error) from error
+    except OSError:
+        pass  # what is missing is told by those who need it
 
 
 def find_weights(folder: Path) -> tuple[Path, ...]:

@@ -18,6 +18,7 @@ from bot.app import StartError, run_bot
 from bot.config import Config
 from bot.doctor.check import Check, Status
 from bot.doctor.machine import check_confinement, check_disk, check_port, kind_of_disk, missing_for_sqlite
+from tests.support.another_user import NOBODY, for_root, rights_of_nobody
 
 MOUNTS = r"""
 /dev/sda1 / ext4 rw 0 0
@@ -105,9 +106,6 @@ async def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
     assert check.status is Status.PROBLEM and "is a file" in check.seen
 
 
-NOBODY = 65534
-
-
 @contextlib.contextmanager
 def as_nobody() -> Iterator[Path]:
     """Be another user, and yield a data folder of theirs."""
@@ -119,18 +117,7 @@ def as_nobody() -> Iterator[Path]:
         yield data
 
 
-@contextlib.contextmanager
-def rights_of_nobody() -> Iterator[None]:
-    os.setegid(NOBODY)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can leave files to another user")
+@for_root
 @pytest.mark.parametrize("name", ["vivant.db", "vivant.db-wal", "lock", "connected", "spool"])
 async def test_what_a_start_as_root_left_is_given_back_by_chown(name: str) -> None:
     """The doctor sees it before the start, and the start says the same sentence."""
@@ -151,7 +138,7 @@ async def test_what_a_start_as_root_left_is_given_back_by_chown(name: str) -> No
             assert (await folder_check(data)).status is Status.OK
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can leave files to another user")
+@for_root
 async def test_a_data_folder_of_another_user_names_the_owner_to_give_it_to() -> None:
     with as_nobody() as data:
         os.chown(data, 0, 0)
@@ -163,7 +150,7 @@ async def test_a_data_folder_of_another_user_names_the_owner_to_give_it_to() -> 
         assert check.status is Status.PROBLEM and f"chown -R {NOBODY}:{NOBODY} {data}" in check.remedy
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can leave files to another user")
+@for_root
 @pytest.mark.parametrize("missing", [False, True])
 async def test_what_is_not_the_bots_own_is_given_to_nobody(missing: bool) -> None:
     """The data folder may be missing in /var/lib, or be set to a folder in which other things lie."""
@@ -182,9 +169,8 @@ async def test_what_is_not_the_bots_own_is_given_to_nobody(missing: bool) -> Non
     assert (f"sudo install -d -o {NOBODY} -g {NOBODY} {folder}" in check.remedy) is missing
 
 
-async def test_where_root_may_not_write_no_owner_helps(tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("for root alone")
+@for_root
+async def test_where_root_may_not_write_no_owner_helps() -> None:
     check = await folder_check(Path("/proc/vivant"))
     assert check.status is Status.PROBLEM
     assert "chown" not in check.remedy and "data_dir" in check.remedy

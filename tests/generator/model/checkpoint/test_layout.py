@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,10 +14,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from generator.errors import WeightsUnavailable
+from generator.errors import SettingsError, WeightsUnavailable
+from generator.model.checkpoint.check import look
 from generator.model.checkpoint.layout import check_pipeline
 from generator.model.weights import load_modules
 from generator.variants import Variant, variant_of_folder
+from tests.support.another_user import for_root, rights_of_nobody
 
 Change = Callable[[Path], object]
 
@@ -229,3 +233,38 @@ def test_one_file_with_all_modules_is_no_folder_and_the_way_is_named(tiny_varian
         load_modules(dataclasses.replace(tiny_variant, source=str(single)), torch.float32)
     assert "all modules in one file" in caught.value.data["remedy"]
     assert "stable-video-diffusion-img2vid-xt" in caught.value.data["remedy"]
+
+
+@for_root
+@pytest.mark.parametrize("name", ["", "unet", "scheduler", "vae/config.json", "model_index.json"])
+@pytest.mark.parametrize("mode", [0o700, 0o744, 0o711])
+def test_what_this_user_may_not_read_is_told_with_chown(tiny_variant: Variant, name: str, mode: int) -> None:
+    """Weights that root downloaded, and a bot with a user of its own."""
+    with tempfile.TemporaryDirectory() as home:
+        Path(home).chmod(0o755)
+        folder = Path(shutil.copytree(tiny_variant.source, Path(home) / "weights"))
+        variant = dataclasses.replace(tiny_variant, source=str(folder))
+        for path in folder.rglob("*"):
+            path.chmod(path.stat().st_mode | 0o055 if path.is_dir() else 0o644)
+        folder.chmod(0o755)
+        with rights_of_nobody():
+            assert look(variant)["status"] == "ok", "the negative control"
+            variant_of_folder(folder)
+        shut = folder / name
+        shut.chmod(mode if shut.is_dir() else 0o600)
+        with rights_of_nobody():
+            found = look(variant)
+            assert look(dataclasses.replace(variant, source=str(folder / "x")))["status"] == "problem"
+            with contextlib.suppress(SettingsError):
+                variant_of_folder(folder)
+        assert found["status"] == "problem"
+        assert f"{shut} may not be read by this user" in found["remedy"] and "chown" in found["remedy"]
+        shut.chmod(0o755)  # so that it can be cleaned up
+
+
+@for_root
+def test_a_folder_on_the_command_line_that_may_not_be_read_is_told(tiny_variant: Variant) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        shutil.copytree(tiny_variant.source, Path(home) / "weights")
+        with rights_of_nobody(), pytest.raises(SettingsError, match=r"may not be read by this user.*chown"):
+            variant_of_folder(Path(home) / "weights")
