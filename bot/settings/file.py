@@ -28,8 +28,11 @@ class ConfigError(Exception):
 
 
 def from_home(path: str) -> str:
-    """Return a path with its `~` or `~name` replaced by that home folder."""
-    return os.path.expanduser(path)  # noqa: PTH111 - a Path would change an address, and refuse an unknown name
+    """Return a path with its `~` or `~name` replaced by that home folder. Raises ValueError for a user without one."""
+    found = os.path.expanduser(path)  # noqa: PTH111 - a Path would change an address, and refuse an unknown name
+    if found == "~" or found.startswith("~/"):
+        raise ValueError(f"{path}: this user has no home folder; set HOME, or write the path without ~")
+    return found
 
 
 def find_file(given: Path | None) -> Path | None:
@@ -40,9 +43,11 @@ def find_file(given: Path | None) -> Path | None:
     named = str(given) if given is not None else os.environ.get("VIVANT_CONFIG", "")
     if not named:
         return USUAL_FILE if os.path.lexists(USUAL_FILE) else None
-    path = Path(from_home(named))
     try:
+        path = Path(from_home(named))
         path.lstat()
+    except ValueError as error:
+        raise ConfigError(f"{error}.") from error
     except (FileNotFoundError, NotADirectoryError) as error:
         by = "" if given is not None else ", which VIVANT_CONFIG names"
         text = f"There is no config file at {path}{by}. Copy config.example.toml there and fill it in."

@@ -17,6 +17,14 @@ from generator.errors import did_you_mean
 PREFIX = "VIVANT_"
 """how each variable begins that is a setting"""
 
+_LIST = "Lists are written as [1, 2]"
+_TABLE = 'Tables are written as [name] with keys below, or as {"key": 1} in a variable'
+_SHAPES = {
+    **dict.fromkeys(("list_type", "set_type", "frozen_set_type", "tuple_type"), _LIST),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), _TABLE),
+}
+"""by pydantic's kinds of errors: what was written instead of a list or a table"""
+
 
 def mend(values: dict[str, Any], item: Any) -> None:
     """Take a wrong value out, so that the default stands in; an empty text stands in for what is missing."""
@@ -47,14 +55,9 @@ def sentence(model: type[BaseModel], file: Path | None, item: Any) -> str:
         return f"{where}: there is no setting {key!r}.{_nearest(model, place)} config.example.toml lists them all."
     if item["type"] == "unknown_variant":
         return f"{where}: {key} {item['msg']}"
-    lists = " Lists are written as [1, 2] there." if where.startswith(PREFIX) and _wants_list(item) else ""
-    said = item["msg"].removeprefix("Value error, ")
+    said = _SHAPES.get(item["type"]) or item["msg"].removeprefix("Value error, ")
     end = "" if said.endswith(("?", ".")) else "."
-    return ": ".join(filter(None, (where, key, said))) + end + lists
-
-
-def _wants_list(item: Any) -> bool:
-    return str(item["type"]).endswith(("list_type", "set_type", "dict_type", "tuple_type", "model_type"))
+    return ": ".join(filter(None, (where, key, said))) + end
 
 
 def _variable(place: tuple[str, ...], environment: Iterable[str]) -> str | None:

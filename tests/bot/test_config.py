@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import sys
 import tomllib
@@ -77,11 +78,9 @@ def test_a_mistake_gets_a_sentence_with_its_key(tmp_path: Path, text: str, says:
     [
         ("VIVANT_GENERATOR__MEMORY", "6GB", "VIVANT_GENERATOR__MEMORY: generator.memory: memory must be"),
         ("VIVANT_GENERATOR__VARIANT", "svdxt", "VIVANT_GENERATOR__VARIANT: generator.variant is 'svdxt'"),
-        (
-            "VIVANT_OWNERS",
-            "1,2",
-            "VIVANT_OWNERS: owners: Input should be a valid frozenset. Lists are written as [1, 2]",
-        ),
+        ("VIVANT_OWNERS", "1,2", "VIVANT_OWNERS: owners: Lists are written as [1, 2]."),
+        ("VIVANT_GENERATOR__GPUS", "0,1", "VIVANT_GENERATOR__GPUS: generator.gpus: Lists are written as [1, 2]."),
+        ("VIVANT_QUEUE", "20", 'VIVANT_QUEUE: queue: Tables are written as [name] with keys below, or as {"key": 1}'),
     ],
 )
 def test_a_mistake_in_the_environment_is_told_as_such(
@@ -214,6 +213,31 @@ def test_home_is_meant_by_a_tilde_in_any_path(tmp_path: Path, monkeypatch: pytes
     assert load_config().data_dir == tmp_path / "other"
     monkeypatch.setenv("VIVANT_DATA_DIR", "a~b")
     assert load_config().data_dir == Path("a~b")
+
+
+def test_a_user_without_a_home_is_told_what_a_tilde_cannot_mean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(number: int) -> object:
+        raise KeyError(number)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VIVANT_DATA_DIR", "~/data")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_config().data_dir == tmp_path / "data", "the negative control"
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    with pytest.raises(ConfigError, match=r"VIVANT_DATA_DIR: data_dir: ~/data: this user has no home folder; set HOME"):
+        load_config()
+    with pytest.raises(ConfigError, match=r"^~/config.toml: this user has no home folder"):
+        load_config(Path("~/config.toml"))
+
+
+@pytest.mark.parametrize("value", ['"5"', "5", "true"])
+def test_a_list_that_is_none_is_told_how_lists_are_written(tmp_path: Path, value: str) -> None:
+    for key in ("owners", "allowed_guilds"):
+        with pytest.raises(ConfigError, match=rf"{key}: Lists are written as \[1, 2\]\.$"):
+            load_config(write(tmp_path, f"{key} = {value}\n"))
 
 
 def _load_named(monkeypatch: pytest.MonkeyPatch, path: str) -> Config:

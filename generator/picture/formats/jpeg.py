@@ -27,12 +27,17 @@ _BETWEEN_SCANS = {0xC4, _SCAN, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), _COMMENT}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = {0xC2, 0xCA}
 _BASELINE_OR_PROGRESSIVE = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
-_ENDS = (b"\xff\xd9", b"\0" + b"\xaa" * 4096 + b"\xff\xd9")
+_NOISE = b"\xaa\xf7\xfb\xef\xdf\xbe\x5c\x93"
+_RESTARTS = b"".join(bytes([0xFF, 0xD0 + i]) + bytes([kind]) * 64 for i, kind in enumerate(_NOISE))
+"""for pictures whose decoder begins anew at restarts: of several kinds of noise, one is seen"""
+_ENDS = (b"\xff\xd9", b"\0" + b"\xaa" * 4096 + 2 * _RESTARTS + b"\xff\xd9")
 """two ways to go on where the data ends: a picture that is whole looks the same with both"""
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """the end of a scan's data"""
 _SAME = 16
 """levels by which the two may differ: what a cut last pass of a progressive file changes"""
+_END_PART = 16
+"""of the last row, what is looked at for rows that a file with its end marker lacks"""
 _DRAFT = 8
 """a JPEG can be decoded this much smaller on each side, at a fraction of the time and memory"""
 
@@ -100,31 +105,34 @@ class Jpeg(Picture):
 
     def load(self) -> Image.Image:
         """Decode it. Raises PictureError where rows are missing."""
+        complete = True
         try:
             self.image.load()
         except OSError:
-            return self._rescued()
-        return self.image
-
-    def _rescued(self) -> Image.Image:
-        """Return a picture whose file ends too early or goes on with something else, if it is all there."""
+            complete = False
+        if complete and not _ends_evenly(self.image):
+            return self.image
+        *before, (first, _) = self._head.parts
+        end, components = _scans(self._file, int(first))
+        parts: list[Part] = [*before, (int(first), end)]
+        if not self._is_whole(parts) or (components < self._head.components and not complete):
+            raise PictureError(PictureReason.CORRUPT, "the file ends before the picture does", what="cut-short")
         scale = max(1, round(self._size[0] / self.image.width))
+        return self.image if complete else self._decoded([*parts, _ENDS[0]], scale, None, 0)
+
+    def _is_whole(self, parts: list[Part]) -> bool:
+        """Tell whether the data of a picture is all there, whatever follows it."""
         mode = "L" if self.progressive else None  # its first pass has the whole picture; a later one may be cut
-        end, components = _scans(self._file, self._head.parts[-1][0])
-        parts = [*self._head.parts[:-1], (self._head.parts[-1][0], end)]
         first, second = (
             self._decoded([*parts, tail], _DRAFT, mode, background)
             for tail, background in zip(_ENDS, (0, 255), strict=True)
         )
-        worst = max(ImageStat.Stat(ImageChops.difference(first, second)).extrema, key=lambda pair: pair[1])[1]
-        if worst > _SAME or components < self._head.components:
-            raise PictureError(PictureReason.CORRUPT, "the file ends before the picture does", what="cut-short")
-        return self._decoded([*parts, _ENDS[0]], scale, None, 0)
+        return max(high for _, high in ImageStat.Stat(ImageChops.difference(first, second)).extrema) <= _SAME
 
     def _decoded(self, parts: list[Part], scale: int, mode: str | None, background: int) -> Image.Image:
         """Decode other parts of the file; where the decoder gives up, the background stays."""
         with Image.open(spliced(self._file, parts), formats=("JPEG",)) as image, _cut_files_allowed():
-            image.draft(mode, (image.width // scale, image.height // scale))
+            image.draft(mode, (max(1, image.width // scale), max(1, image.height // scale)))
             image.im = Image.new(image.mode, image.size, (background,) * len(image.getbands())).im
             image.load()
             return image.copy()
@@ -160,6 +168,13 @@ def _head(file: BinaryIO) -> _Head:
             head.parts.append((start, stop))
     head.parts[1:] = [*profile, *head.parts[1:], (at, end)]  # Pillow leaves a profile aside that follows the frame
     return head
+
+
+def _ends_evenly(image: Image.Image) -> bool:
+    """Tell whether the end of the last row is of one colour, as the decoder fills in what is missing."""
+    width, height = image.size
+    end = image.crop((width - max(1, width // _END_PART), height - 1, width, height))
+    return all(low == high for low, high in ImageStat.Stat(end).extrema)
 
 
 def _density(components: bytes) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import ImageColor, ImageOps
 
 from generator.errors import PictureError, PictureReason
 from generator.picture.formats.jpeg import open_jpeg
@@ -62,14 +63,40 @@ def test_a_complete_picture_without_its_end_is_read(tmp_path: Path, kind: dict[s
 
 
 @pytest.mark.parametrize("part", [0.2, 0.5, 0.9])
-@pytest.mark.parametrize("end", [b"", SAMSUNG], ids=["nothing follows", "a phone's data follows"])
+@pytest.mark.parametrize(
+    "end", [b"", SAMSUNG, b"\xff\xd9"], ids=["nothing follows", "a phone's data follows", "an end marker follows"]
+)
 @pytest.mark.parametrize("mode", MODES)
-def test_missing_rows_are_refused_and_named(tmp_path: Path, mode: str, part: float, end: bytes) -> None:
+@pytest.mark.parametrize("restarts", [{}, {"restart_marker_blocks": 1}, {"restart_marker_rows": 1}], ids=str)
+def test_missing_rows_are_refused_and_named(
+    tmp_path: Path, mode: str, restarts: dict[str, Any], part: float, end: bytes
+) -> None:
     """The negative control: not everything that ends early is whole."""
-    data = jpeg(mode)
+    data = saved(blobs(333, 222).convert(mode), "JPEG", quality=88, **restarts)
     refusal = read(tmp_path, data[: int(len(data) * part)] + end)
     assert isinstance(refusal, PictureError)
     assert (refusal.reason, refusal.data["what"]) == (PictureReason.CORRUPT, "cut-short")
+
+
+@pytest.mark.parametrize("colour", ["white", "black", "teal"])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", [{}, {"progressive": True}, {"restart_marker_blocks": 1}], ids=str)
+def test_a_whole_picture_may_end_in_one_colour(tmp_path: Path, colour: str, mode: str, kind: dict[str, Any]) -> None:
+    """It looks as if rows were missing, which the decoder fills with one colour."""
+    picture = ImageOps.expand(blobs(200, 120), 30, ImageColor.getrgb(colour)).convert(mode)
+    data = saved(picture, "JPEG", quality=88, **kind)
+    for whole in (data, data + SAMSUNG, data[:-2]):
+        assert not isinstance(read(tmp_path, whole), PictureError)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (7, 7), (8, 9)])
+def test_a_tiny_one_is_read_with_and_without_its_end(tmp_path: Path, size: tuple[int, int]) -> None:
+    data = saved(blobs(*size), "JPEG", quality=88)
+    expected = read(tmp_path, data)
+    assert not isinstance(expected, PictureError)
+    ours = read(tmp_path, data[:-2])
+    assert not isinstance(ours, PictureError)
+    assert np.array_equal(ours, expected)
 
 
 def test_of_a_progressive_picture_the_first_pass_is_enough(tmp_path: Path) -> None:
