@@ -163,7 +163,8 @@ def describe(outcomes: Outcomes, faults: Sequence[Fault], stages: Sequence[Stage
     width = max(len(fault.name) for fault in faults)
     rows = [[""] + [stage.name for stage in stages]]
     rows += [[fault.name] + [str(outcomes.get((fault.name, stage.name), "-")) for stage in stages] for fault in faults]
-    lines = ["in each cell: clips, cards, lost, twice, seconds; - makes no sense; ! is told below", ""]
+    lines = ["in each cell: clips, cards, lost, twice, seconds; - makes no sense; ! is told below"]
+    lines += ["no clip and no card: nothing was accepted, or the person is forgotten", ""]
     lines += [" ".join([row[0].ljust(width), *(cell.rjust(16) for cell in row[1:])]) for row in rows]
     lines += [f"{', '.join(key)}: {problem}" for key, found in outcomes.items() for problem in found.problems]
     lost, twice = (sum(getattr(found, name) for found in outcomes.values()) for name in ("lost", "twice"))

@@ -277,10 +277,11 @@ class Cell:
         outcome, fault, stage = self._outcome, self._fault, self._stage.name
         seen = [item for item in self._seen() if not item["flags"] & Flag.LOADING]
         cards = [item for item in seen if clip_of(item) is None]
-        kept = self.rows("select id from job")
+        kept = [state for (state,) in self.rows("select state from job")]
         is_accepted = bool(kept) or re.search(r"vivant:\w+:\d+", str([item["components"] for item in seen]))
         outcome.clips, outcome.cards = len(seen) - len(cards), len(cards)
-        outcome.lost = int(bool(is_accepted) and not outcome.clips and not fault.without_clip)
+        is_unwanted = stage in fault.without_clip or "cancelled" in kept
+        outcome.lost = int(bool(is_accepted) and not outcome.clips and not is_unwanted)
         outcome.twice = max(0, outcome.clips - 1) + max(0, outcome.cards - 1)
         found = {
             "accepted and lost": outcome.lost > 0,
