@@ -264,6 +264,13 @@ async def test_a_variation_is_refused_once_its_picture_is_let_go(tmp_path: Path,
             assert await store.jobs.of_user(2) == []
 
 
+async def test_a_restart_names_the_jobs_that_ran_and_no_others(store: JobStore) -> None:
+    for user_id in (1, 2, 3):
+        await store.jobs.enqueue(new_job(user_id))
+    ran = [(await claimed(store)).id for _ in range(2)]
+    assert [job.id for job in await store.jobs.recover()] == ran
+
+
 # -- filters: each with more than one person, server and state ------------------------------------------------------
 
 
