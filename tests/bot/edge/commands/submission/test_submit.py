@@ -165,21 +165,21 @@ async def test_a_refusal_that_begins_in_public_would_be_noticed(start: Start) ->
 
 
 @pytest.mark.parametrize(
-    ("data", "reason"),
+    ("data", "error"),
     [
-        (b"this is no picture", PictureReason.NOT_A_PICTURE),
-        (picture(640, 480)[:-300], PictureReason.CORRUPT),
-        (picture(1100, 1000), PictureReason.TOO_MANY_PIXELS),
+        (b"this is no picture", PictureError(PictureReason.NOT_A_PICTURE, "")),
+        (picture(640, 480)[:-300], PictureError(PictureReason.CORRUPT, "", what="cut-short")),
+        (picture(1100, 1000), PictureError(PictureReason.TOO_MANY_PIXELS, "")),
     ],
     ids=lambda value: str(value)[:20],
 )
 async def test_what_only_decoding_tells_is_refused_privately_too(
-    start: Start, data: bytes, reason: PictureReason
+    start: Start, data: bytes, error: PictureError
 ) -> None:
     async with start(config={"picture": {"max_megapixels": 1}}) as edge:
         refused = await edge.animate(file=Upload("photo.png", "image/png", data))
         answer = await edge.answer(refused)
-        assert explain_picture(PictureError(reason, "")).todo in answer
+        assert explain_picture(error).todo in answer
         await until(lambda: edge.seen(actor=BEN) == [], "nothing public is left")
         assert await edge.store.jobs.active() == []
         assert list(edge.spool.folder.iterdir()) == []
