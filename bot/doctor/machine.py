@@ -6,8 +6,6 @@ Tested in tests/bot/doctor/test_machine.py.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import os
 import shutil
 import socket
@@ -19,6 +17,7 @@ from pathlib import Path
 from bot.config import Config
 from bot.doctor.check import Check, Status, ask_module
 from bot.queue.database import chown_advice, unusable_files
+from bot.queue.opening.checks import missing_for_sqlite
 from bot.work.heartbeat import is_healthy
 from generator.memory import GIB, MIB
 from generator.process.confine import describe
@@ -85,27 +84,6 @@ def kind_of_disk(folder: Path, mounts: str) -> str:
             if real.is_relative_to(where) and len(where) >= len(best[0]):
                 best = (where, words[2])
     return best[1]
-
-
-def missing_for_sqlite(folder: Path) -> str:
-    """Return what the disk under an empty folder lacks: locks, or the shared memory of SQLite's log; else nothing."""
-    with (folder / "lock").open("w") as first, (folder / "lock").open("w") as second:
-        try:
-            fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return "locks"
-        try:
-            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return "locks that hold"
-        except BlockingIOError:
-            pass
-    try:
-        with contextlib.closing(sqlite3.connect(folder / "trial.db")) as database:
-            (mode,) = database.execute("pragma journal_mode = wal").fetchone()
-            database.execute("create table trial (number integer)")
-    except sqlite3.Error:
-        return "shared memory for SQLite"
-    return "" if mode == "wal" else "shared memory for SQLite"
 
 
 async def check_port(config: Config) -> list[Check]:

@@ -98,7 +98,7 @@ def _holds_picture(db: Statements, job_id: int, picture: str) -> bool:
     return bool(db.execute("select 1 from job where id = ? and picture = ?", (job_id, picture)).fetchall())
 
 
-def require_place(db: Statements, user_id: int, guild_id: int | None, coming: int, limits: Limits) -> None:
+def refuse_when_full(db: Statements, user_id: int, guild_id: int | None, coming: int, limits: Limits) -> None:
     """Raise QueueFull when `coming` more requests of a person would be too many for them, or one for their server."""
     values = {"user": user_id, "guild": guild_id, **_limits(limits)}
     in_lane, in_guild = db.execute(f"select {_COUNTS_SQL}", values).fetchone()

@@ -151,9 +151,9 @@ class Jobs:
         self._work.set()
         return job
 
-    async def require_place(self, user_id: int, guild_id: int | None, coming: int) -> None:
+    async def refuse_when_full(self, user_id: int, guild_id: int | None, coming: int) -> None:
         """Raise QueueFull when `coming` more requests of a person would be too many; `enqueue` asks again."""
-        await self._database.read(fair_queue.require_place, user_id, guild_id, coming, self._limits)
+        await self._database.read(fair_queue.refuse_when_full, user_id, guild_id, coming, self._limits)
 
     async def withdraw(self, job_id: int) -> bool:
         """Delete a queued job as if it had never been accepted; return False when it is not queued any more."""

@@ -1,10 +1,13 @@
-"""Whether a database is ours and whole, before anything is written into it.
+"""Whether a disk carries a database, and whether a database is ours and whole, before anything is written into it.
 
-Tested in tests/bot/queue/test_database.py.
+Tested in tests/bot/queue/test_database.py and tests/bot/doctor/test_machine.py.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +48,24 @@ def damaged_text(path: Path, found: object) -> str:
 def mark_as_ours(db: Any) -> None:
     """Write into the file's header whose it is."""
     db.execute(f"pragma application_id = {APPLICATION_ID}").fetchall()
+
+
+def missing_for_sqlite(folder: Path) -> str:
+    """Return what the disk under an empty folder lacks: locks, or the shared memory of SQLite's log; else nothing."""
+    with (folder / "lock").open("w") as first, (folder / "lock").open("w") as second:
+        try:
+            fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return "locks"
+        try:
+            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return "locks that hold"
+        except BlockingIOError:
+            pass
+    try:
+        with contextlib.closing(sqlite3.connect(folder / "trial.db")) as database:
+            (mode,) = database.execute("pragma journal_mode = wal").fetchone()
+            database.execute("create table trial (number integer)")
+    except sqlite3.Error:
+        return "shared memory for SQLite"
+    return "" if mode == "wal" else "shared memory for SQLite"

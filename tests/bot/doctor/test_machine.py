@@ -17,7 +17,8 @@ import pytest
 from bot.app import StartError, run_bot
 from bot.config import Config
 from bot.doctor.check import Check, Status
-from bot.doctor.machine import check_confinement, check_disk, check_port, kind_of_disk, missing_for_sqlite
+from bot.doctor.machine import check_confinement, check_disk, check_port, kind_of_disk
+from bot.queue.opening.checks import missing_for_sqlite
 from tests.support.another_user import NOBODY, for_root, rights_of_nobody
 
 MOUNTS = r"""

@@ -80,17 +80,17 @@ async def test_each_limit_refuses_with_its_name(tmp_path: Path, limits: Limits, 
 async def test_whether_there_is_a_place_is_told_before_anything_is_enqueued(tmp_path: Path) -> None:
     async with opened(tmp_path, Limits(queued_per_user=3, queued_per_guild=4)) as store:
         await store.jobs.enqueue(new_job(1))
-        await store.jobs.require_place(1, 5, coming=2)
+        await store.jobs.refuse_when_full(1, 5, coming=2)
         with pytest.raises(QueueFull) as refused:
-            await store.jobs.require_place(1, 5, coming=3)
+            await store.jobs.refuse_when_full(1, 5, coming=3)
         assert refused.value.scope == "user"
         for user_id in (2, 3, 4):
-            await store.jobs.require_place(user_id, 5, coming=1)
+            await store.jobs.refuse_when_full(user_id, 5, coming=1)
             await store.jobs.enqueue(new_job(user_id))
         with pytest.raises(QueueFull) as refused:
-            await store.jobs.require_place(6, 5, coming=1)
+            await store.jobs.refuse_when_full(6, 5, coming=1)
         assert refused.value.scope == "guild"
-        await store.jobs.require_place(6, None, coming=1)
+        await store.jobs.refuse_when_full(6, None, coming=1)
         assert (await store.jobs.counts())[JobState.QUEUED] == 4
 
 

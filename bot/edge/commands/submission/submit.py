@@ -146,7 +146,7 @@ async def _refuse_full(interaction: Interaction, coming: int) -> None:
     jobs = interaction.client.services.store.jobs
     try:
         async with asyncio.timeout(_PLACE_SECONDS):
-            await jobs.require_place(interaction.user.id, interaction.guild_id, coming)
+            await jobs.refuse_when_full(interaction.user.id, interaction.guild_id, coming)
     except QueueFull as error:
         raise Refused(explain_full(error.scope, error.limit)) from error
     except TimeoutError:
