@@ -75,7 +75,7 @@ def _on_gpu(index: int) -> Operations:
             raise RuntimeError("a kernel gave a wrong result")
     except Exception as error:  # noqa: BLE001 - whatever is missing, plain torch renders the same clip, slower
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        log.warning("no fused kernels on this GPU, clips take about a third longer: %s", reason)
+        log.warning("no fused kernels on this GPU, clips take about 1.4 times as long: %s", reason)
         return cast(Operations, plain)
     return cast(Operations, kernels)
 
