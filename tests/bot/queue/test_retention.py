@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.queue.database import Statements, fetch
+from bot.queue.estimates import KINDS_AT_ONCE, KINDS_KEPT
 from bot.queue.job import DeliveryState, Job, JobState, Limits
-from bot.queue.retention import ATTEMPTS_IN_VAIN, KINDS_AT_ONCE, KINDS_KEPT
+from bot.queue.retention import ATTEMPTS_IN_VAIN
 from bot.queue.store import JobStore
 from generator.errors import RenderCrashed
 from tests.support.jobs import HOUR_MS, Clock, claimed, faults, kept, new_job, opened, rendered
@@ -121,6 +123,44 @@ async def test_forgetting_a_server_leaves_the_other_jobs_in_the_queue(store: Job
     await store.retention.forget_guild(5)
 
     assert (await claimed(store)).route.guild_id == 6
+
+
+async def test_a_sweep_looks_at_a_bounded_part_of_the_jobs_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at a million rows would hold up whoever asks for their position, and a claim where it is a change."""
+    monkeypatch.setattr("bot.queue.retention.ROWS_LOOKED_AT", 3)
+    monkeypatch.setattr("bot.queue.retention.ROWS_AT_ONCE", 2)
+    clock = Clock()
+    async with opened(tmp_path, Limits(queued_per_user=0), now_ms=clock) as store:
+        for _ in range(10):
+            await store.jobs.enqueue(new_job())
+            job = await claimed(store)
+            await store.jobs.settle_rendered(job, rendered(job))
+            await store.deliveries.mark_sending(job.id)
+            await store.deliveries.mark_sent(job.id, 5)
+        await store.jobs.withdraw((await store.jobs.enqueue(new_job())).id)  # its id is never used again
+        await store.jobs.enqueue(new_job())
+        clock.now_ms += 31 * 24 * HOUR_MS
+        looks = []
+        read, write = store.database.read, store.database.write
+
+        async def look(function: Any, *args: Any) -> Any:
+            found = await read(function, *args)
+            looks.append(found)
+            return found
+
+        async def change(function: Any, *args: Any) -> Any:
+            if args and isinstance(args[0], list):
+                assert len(args[0]) <= 2
+            return await write(function, *args)
+
+        monkeypatch.setattr(store.database, "read", look)
+        monkeypatch.setattr(store.database, "write", change)
+        assert len(await store.retention.sweep()) == 20, "a picture and a clip of each"
+        monkeypatch.undo()
+        assert max(len(found) for found in looks if isinstance(found, list)) == 3
+        assert [job.id for job in await store.jobs.of_user(1)] == [12]
 
 
 async def test_kinds_of_render_do_not_pile_up(tmp_path: Path) -> None:
