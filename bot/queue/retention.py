@@ -195,7 +195,7 @@ def _delete(db: Statements, rows: Sequence[Any]) -> list[str]:
 
 def _unreferenced(db: Statements, rows: Iterable[Any]) -> list[str]:
     """Return the files of these rows that no other row needs: variations share their picture."""
-    used = "select 1 from job where picture = ? limit 1"
+    used = "select 1 from job where picture = ? and picture <> '' limit 1"  # the index leaves the empty ones out
     return sorted(name for name in _names(rows) if not db.execute(used, (name,)).fetchall())
 
 

@@ -358,3 +358,38 @@ async def test_a_deleted_clip_leaves_the_picture_to_another_clip_of_it(store: Jo
         await store.jobs.settle_rendered(job, rendered(job))
     assert await store.retention.drop_files(1) == ["1-1.mp4"]
     assert await store.retention.drop_files(2) == sorted(["2-1.mp4", first.picture])
+
+
+# -- many rows ---------------------------------------------------------------------------------------------------------
+
+
+async def test_nothing_that_holds_up_a_claim_looks_through_all_jobs(tmp_path: Path) -> None:
+    """With a million rows each such look takes a second, and a sweep made one for each file that it deleted."""
+    clock = Clock()
+    async with opened(tmp_path, now_ms=clock) as store:
+        said: list[str] = []
+        await store.database.write(_trace, said.append)
+        for _ in range(3):
+            await store.jobs.enqueue(new_job())
+        for _ in range(2):
+            job = await claimed(store)
+            await store.jobs.settle_rendered(job, rendered(job))
+            await store.deliveries.mark_sending(job.id)
+            await store.deliveries.mark_sent(job.id, 5)
+        await store.jobs.give_back(await claimed(store), counts=True)
+        await store.jobs.cancel(3)
+        await store.retention.drop_files(1)
+        for days in (2, 31):
+            clock.now_ms += days * 24 * HOUR_MS
+            await store.retention.sweep()
+        await store.jobs.enqueue(new_job(2))
+        await store.retention.forget_user(2)
+        await store.database.write(_trace, None)
+        statements = [text for text in said if text.lstrip().split()[0] in ("select", "insert", "update", "delete")]
+        plans = [plan for text in statements for plan in await store.database.read(fetch, f"explain query plan {text}")]
+        assert len(plans) > 50
+        assert [plan[3] for plan in plans if plan[3].startswith("SCAN job") and "job_live" not in plan[3]] == []
+
+
+def _trace(db: Any, hear: Any) -> None:
+    db.set_trace_callback(hear)
