@@ -85,11 +85,15 @@ def containers(cluster: Json) -> Iterator[Json]:
         yield from template["spec"]["containers"]
 
 
+def mistakes(document: Json, schema: Json) -> list[str]:
+    return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(document)]
+
+
 # -- Kubernetes -------------------------------------------------------------------------------------------------------
 
 
 def test_the_cluster_has_the_fields_of_kuberays_definition_with_their_types() -> None:
-    jsonschema.validate(ray_cluster(), RAY_CLUSTER)
+    assert mistakes(ray_cluster(), RAY_CLUSTER) == []
 
 
 @pytest.mark.parametrize(
@@ -106,8 +110,7 @@ def test_a_field_that_kuberay_would_refuse_is_seen(broken: Json) -> None:
     """The negative control: a number for a text, a name that is none, a part that is missing."""
     cluster = ray_cluster()
     cluster["spec"] |= broken
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(cluster, RAY_CLUSTER)
+    assert len(mistakes(cluster, RAY_CLUSTER)) >= 1
 
 
 def test_kuberays_whole_definition_takes_the_cluster() -> None:
@@ -117,7 +120,7 @@ def test_kuberays_whole_definition_takes_the_cluster() -> None:
     [schema] = [
         version["schema"]["openAPIV3Schema"] for version in definition["spec"]["versions"] if version["name"] == "v1"
     ]
-    jsonschema.validate(ray_cluster(), strict(schema))
+    assert mistakes(ray_cluster(), strict(schema)) == []
 
 
 def strict(schema: Json) -> Json:
@@ -143,6 +146,7 @@ def test_kubernetes_own_schema_takes_the_pods_and_the_policy() -> None:
         pytest.skip("SKIPPED FOR LACK OF KUBERNETES' SCHEMAS: pip install kubernetes-validate, 108 MB")
     pods = [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}} | pod for pod in templates(ray_cluster())]
     [policy] = [document for document in documents() if document["kind"] == "NetworkPolicy"]
+    assert len(pods) == 2
     for found in (*pods, policy):
         validate(found, "1.33", strict=True)
     with pytest.raises(Exception, match="container"):

@@ -37,8 +37,8 @@ class Pace:
     """between two refreshes of the cards that wait"""
     old_edit_seconds: float = 600.0
     """between two edits of a card that is nearly an hour old: Discord takes only a few an hour then (30046)"""
-    most_begun: int = 80
-    """cards of clips being made that are edited at full pace: 20 edits a second of the 50 requests Discord takes"""
+    most_begun: int = 48
+    """cards of clips being made that are edited at full pace: 12 edits a second of the 50 requests Discord takes"""
     most_begun_in_channel: int = 2
     """the same in one channel: 1 edit in 2 s of the 5 in 5 s that Discord takes there"""
     most_waiting: int = 25
