@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import discord
 
 from bot.edge.card_edits import edit_card, own_message, token_is_alive
+from bot.edge.connection.cards import Card, FirstWrite
 from bot.edge.connection.pacing import Pace
+from bot.edge.connection.refreshes import WaitingCard, choose_waiting
 from bot.edge.http_errors import NETWORK_ERRORS, CardNext, classify_card
 from bot.edge.layouts import PREVIEW_NAME, status_card
 from bot.queue.job import SETTLED, Job, JobState
@@ -24,47 +24,13 @@ from bot.work.gate import Gate
 
 log = logging.getLogger(__name__)
 
-VISIBLE_CARDS = 25
-"""how many waiting cards follow their position at once: those nearest to their turn"""
-
 FINISH_SECONDS = 10.0
 """how long an edit under way may hold up the final one"""
-
-
-@dataclass(frozen=True, slots=True)
-class FirstWrite:
-    """How a card is written for the first time: into the interaction's answer, with the picture as its preview."""
-
-    edit: Callable[..., Coroutine[Any, Any, object]]
-    """fills in the interaction's answer, as its `edit_original_response` does"""
-    preview: Path
 
 
 def _made_ms(job: Job) -> int:
     """Return when a job's card was made, by Discord's clock."""
     return ((job.card_message_id or 0) >> 22) + discord.utils.DISCORD_EPOCH
-
-
-@dataclass
-class _Card:
-    job_id: int
-    dirty: asyncio.Event = field(default_factory=asyncio.Event)
-    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    first: FirstWrite | None = None
-    """None once it is written"""
-    written: object = None
-    passes_at: float | None = None
-    """when the times it shows may have passed, by the loop's clock; None: it shows none"""
-    has_preview: bool = True
-    token_is_dead: bool = False
-    """Discord no longer takes the interaction's token: only the bot token may write this card"""
-    is_closed: bool = False
-    """the channel is closed to the bot: the token writes this card, and no refusal is asked for again"""
-    given_up: object = None
-    """the state of the job in which Discord refused the card for good; another state is worth another try"""
-    failures: int = 0
-    """in a row"""
-    task: asyncio.Task[None] | None = None
 
 
 class StatusCards:
@@ -84,7 +50,7 @@ class StatusCards:
         self._crew = crew
         self._now_ms = now_ms
         self._pace = pace
-        self._cards: dict[int, _Card] = {}
+        self._cards: dict[int, Card] = {}
         self._queue_moved = asyncio.Event()
         self._client: discord.Client | None = None
         self._tasks: asyncio.TaskGroup | None = None
@@ -95,7 +61,10 @@ class StatusCards:
             self._client, self._tasks = client, tasks
             try:
                 for job in await self._store.jobs.active():
-                    self.changed(job.id)
+                    self._card(job.id).channel_id = job.route.channel_id
+                    if job.state is JobState.RUNNING:
+                        self._tell(job.id)
+                self._queue_moved.set()
                 for card in list(self._cards.values()):
                     self._start(card)
                 await self._follow_queue()
@@ -113,8 +82,13 @@ class StatusCards:
 
     def changed(self, job_id: int) -> None:
         """Note that a job's state changed, and with it perhaps everybody's position."""
-        self._card(job_id).dirty.set()
+        self._tell(job_id)
         self._queue_moved.set()
+
+    def _tell(self, job_id: int) -> None:
+        card = self._card(job_id)
+        card.dirty.set()
+        card.urgent.set()
 
     def queue_changed(self) -> None:
         """Note that every waiting card may be out of date, as after a pause."""
@@ -132,25 +106,20 @@ class StatusCards:
         card.task.cancel()
         await asyncio.wait([card.task])
 
-    def _card(self, job_id: int) -> _Card:
+    def _card(self, job_id: int) -> Card:
         card = self._cards.get(job_id)
         if card is None:
-            card = self._cards[job_id] = _Card(job_id)
+            card = self._cards[job_id] = Card(job_id)
             self._start(card)
         return card
 
-    def _start(self, card: _Card) -> None:
+    def _start(self, card: Card) -> None:
         if self._tasks is not None and (card.task is None or card.task.done()):
             card.task = self._tasks.create_task(self._write(card), name=f"card-{card.job_id}")
 
-    async def _write(self, card: _Card) -> None:
+    async def _write(self, card: Card) -> None:
         while True:
-            try:
-                async with asyncio.timeout_at(card.passes_at):
-                    await card.dirty.wait()
-            except TimeoutError:
-                card.written = None  # "ready in 2 minutes" has become "ready 1 second ago"
-            card.dirty.clear()
+            await self._wait(card)
             try:
                 job = await self._store.jobs.get(card.job_id)
                 if job is None or job.state in SETTLED:
@@ -162,19 +131,39 @@ class StatusCards:
                 log.error("job=%d card not written", card.job_id, exc_info=error)
                 rest_seconds = self._fail(card)
             if rest_seconds:
+                card.rests_until = asyncio.get_running_loop().time() + rest_seconds
                 await asyncio.sleep(rest_seconds)
 
-    async def _write_once(self, card: _Card, job: Job) -> float:
+    async def _wait(self, card: Card) -> None:
+        """Wait until a card may have something else to show, and longer when that is only progress."""
+        while not card.dirty.is_set():
+            try:
+                async with asyncio.timeout_at(card.passes_at):
+                    await card.dirty.wait()
+            except TimeoutError:  # "ready in 2 minutes" has become "ready 1 second ago"
+                card.written = card.shown = card.passes_at = None
+                self._queue_moved.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(card.progress_at):
+                await card.urgent.wait()
+        card.dirty.clear()
+        card.urgent.clear()
+
+    async def _write_once(self, card: Card, job: Job) -> float:
         """Write the card if there is something to write. Return the rest before the next write, in seconds."""
-        if job.card_message_id is None or card.given_up == (job.state, job.attempt):
+        card.channel_id = job.route.channel_id
+        if job.card_message_id is None:
+            card.given_up = (job.state, job.attempt)
+        if card.given_up == (job.state, job.attempt):
             return 0
         async with card.writing:
             return await self._edit(card, job)
 
-    def _fail(self, card: _Card) -> float:
+    def _fail(self, card: Card) -> float:
         """Note that a card could not be written, so that it is written again. Return the rest before that."""
-        card.written = None
+        card.written = card.shown = None
         card.dirty.set()
+        card.urgent.set()
         card.failures += 1
         return self._pace.after_failures(card.failures)
 
@@ -191,7 +180,7 @@ class StatusCards:
             has_preview=card is None or card.has_preview,
         )
 
-    async def _edit(self, card: _Card, job: Job) -> float:
+    async def _edit(self, card: Card, job: Job) -> float:
         """Write the card if what it shows has changed. Return the rest before the next write, in seconds."""
         view = await self.describe(job)
         # the times are left out: Discord counts them down by itself, until they pass
@@ -199,7 +188,9 @@ class StatusCards:
         if (shown, view.progress) == card.written or self._client is None:
             return 0
         card.written = (shown, view.progress)
+        card.shown = (view.position.position, view.hold) if view.position else None
         card.passes_at = None
+        card.progress_at = self._next_progress(card) if view.progress else 0.0
         if view.position is not None and view.hold is None:
             seconds = max(self._pace.queue_seconds, view.position.eta_low_ms / 1000)
             card.passes_at = asyncio.get_running_loop().time() + seconds
@@ -214,7 +205,13 @@ class StatusCards:
             return 0  # what happened during the first write may follow at once
         return self._pace.after_edit(self._now_ms() - _made_ms(job))
 
-    async def _request(self, client: discord.Client, card: _Card, job: Job, layout: discord.ui.LayoutView) -> None:
+    def _next_progress(self, card: Card) -> float:
+        """Return when a card may show more progress, by the loop's clock."""
+        begun = [self._cards.get(job_id) for job_id, _ in self._crew.progress]
+        in_channel = sum(other is not None and other.channel_id == card.channel_id for other in begun)
+        return asyncio.get_running_loop().time() + self._pace.after_progress(len(begun), in_channel)
+
+    async def _request(self, client: discord.Client, card: Card, job: Job, layout: discord.ui.LayoutView) -> None:
         """Write the card: the first time with the preview, which later layouts keep."""
         if card.first is None:
             if card.is_closed and not card.token_is_dead and token_is_alive(job.route, self._now_ms(), spare_ms=0):
@@ -231,7 +228,7 @@ class StatusCards:
         message = own_message(client, job.route, job.card_message_id)
         await message.edit(view=layout, attachments=[preview], allowed_mentions=nobody)
 
-    def _after(self, error: Exception, card: _Card, job: Job) -> float:
+    def _after(self, error: Exception, card: Card, job: Job) -> float:
         """Decide how a card goes on whose write failed. Return the rest before the next write."""
         by_token = card.first is not None or card.is_closed
         uses_token = (by_token and not card.token_is_dead) or not job.route.can_post
@@ -250,9 +247,26 @@ class StatusCards:
             await self._queue_moved.wait()
             self._queue_moved.clear()
             try:
-                for job in await self._store.jobs.waiting(VISIBLE_CARDS):
-                    self._card(job.id).dirty.set()
+                chosen, is_more = choose_waiting(self._waiting(await self._store.jobs.waiting_ids()), self._pace)
+                if is_more:
+                    self._queue_moved.set()
             except Exception as error:
                 log.error("the waiting cards could not be looked up", exc_info=error)
                 self._queue_moved.set()
-            await asyncio.sleep(self._pace.queue_seconds)
+                chosen = []
+            spare = self._pace.most_waiting - len(chosen)
+            for job_id in chosen:  # evenly, for Discord also counts single seconds
+                self._tell(job_id)
+                await asyncio.sleep(self._pace.queue_seconds / self._pace.most_waiting)
+            await asyncio.sleep(self._pace.queue_seconds / self._pace.most_waiting * spare)
+
+    def _waiting(self, job_ids: Iterable[int]) -> Iterator[WaitingCard]:
+        """Return what is known of the cards that wait, from the jobs in the order of claims."""
+        now, hold = asyncio.get_running_loop().time(), self._gate.hold
+        nobody = Card(0)
+        for position, job_id in enumerate(job_ids, start=1):
+            card = self._cards.get(job_id, nobody)
+            if card.given_up is None:
+                shown, with_hold = card.shown or (None, None)
+                position_shown = shown if with_hold == hold else None
+                yield WaitingCard(job_id, position, position_shown, card.channel_id, card.rests_until > now)

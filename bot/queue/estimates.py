@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -14,6 +14,11 @@ from generator.variants import Variant
 
 KEPT = 32
 """durations remembered per kind of render"""
+
+KINDS_KEPT = 500
+"""measured kinds of render that no kept job has: the newest of them"""
+KINDS_AT_ONCE = 100
+"""deleted at one sweep: each deletion looks through all jobs for one of its kind"""
 
 _SETTLED_AFTER = 8
 """durations of one kind after which its variant's other kinds learn nothing new from it"""
@@ -123,3 +128,23 @@ def _ratio(db: Statements, variant: str) -> float | None:
     sql = "select cost_ms, model_ms from kind where variant = ? and recent <> '[]'"
     ratios = [cost / model for cost, model in db.execute(sql, (variant,)).fetchall()]
     return median(ratios) if ratios else None
+
+
+def kinds_of(db: Statements, first: int, last: int) -> set[int]:
+    """Read the kinds of the jobs with these ids."""
+    rows = db.execute("select distinct kind_id from job where id between ? and ?", (first, last)).fetchall()
+    return {kind_id for (kind_id,) in rows}
+
+
+def unneeded_kinds(db: Statements, needed: Container[int]) -> list[int]:
+    """Read the kinds that are not `needed` and taught nothing, and of those that taught something the oldest."""
+    rows = db.execute("select id, recent <> '[]' from kind order by id desc").fetchall()
+    unused = [(kind_id, measured) for kind_id, measured in rows if kind_id not in needed]
+    kept = {kind_id for kind_id, _ in [item for item in unused if item[1]][:KINDS_KEPT]}
+    return sorted(kind_id for kind_id, _ in unused if kind_id not in kept)[:KINDS_AT_ONCE]
+
+
+def delete_kind(db: Statements, kind_id: int, last: int) -> None:
+    """Delete a kind that no job up to the id `last` has, and no later one either."""
+    sql = "delete from kind where id = :id and not exists (select 1 from job where job.id > :last and kind_id = :id)"
+    db.execute(sql, {"id": kind_id, "last": last})

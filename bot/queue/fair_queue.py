@@ -208,6 +208,11 @@ def waiting(db: Statements, limit: int = NO_LIMIT) -> list[Job]:
     return select_jobs(db, WAITING, {"limit": limit})
 
 
+def waiting_ids(db: Statements) -> list[int]:
+    """Read the ids of the queued jobs in the order of claims, from an index alone."""
+    return [job_id for (job_id,) in db.execute(f"select id from job {WAITING}", {"limit": NO_LIMIT}).fetchall()]
+
+
 def active(db: Statements) -> list[Job]:
     """Read the running jobs, then the queued ones in the order of claims."""
     return [*select_jobs(db, "where state = 'running' order by tag, id"), *waiting(db)]

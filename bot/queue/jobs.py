@@ -136,6 +136,8 @@ class Jobs:
         self._variants = variants
         self._now_ms = now_ms
         self._work = asyncio.Event()
+        self._work.set()
+        self._claiming = asyncio.Lock()
         self._settled_ms = 0
         self._untold: list[int] = []
         self._tell_of_set_aside: Callable[[int], None] = self._untold.append
@@ -164,7 +166,21 @@ class Jobs:
 
         A claim whose awaiting task is cancelled gives its job back.
         """
-        self._work.clear()  # before the transaction, so that a job accepted during it is not missed
+        async with self._claiming:
+            if not self._work.is_set():
+                return None  # another worker has just looked: with 600 of them, each job would be looked for 600 times
+            self._work.clear()  # before the transaction, so that a job accepted during it is not missed
+            try:
+                job = await self._claim()
+            except BaseException:
+                self._work.set()
+                raise
+        if job is not None:
+            self._work.set()
+            log.info("job=%d running attempt=%d", job.id, job.attempt)
+        return job
+
+    async def _claim(self) -> Job | None:
         claiming = self._database.start_write(claim, self._limits, self._now_ms())
         try:
             job, unreadable = await asyncio.shield(claiming)
@@ -172,9 +188,6 @@ class Jobs:
             self._database.track(asyncio.create_task(self._return_claim(claiming)))
             raise
         self._note_set_aside(unreadable)
-        if job is not None:
-            self._work.set()
-            log.info("job=%d running attempt=%d", job.id, job.attempt)
         return job
 
     async def _return_claim(self, claiming: asyncio.Future[tuple[Job | None, list[int]]]) -> None:
@@ -280,6 +293,10 @@ class Jobs:
         """Read the first queued jobs in the order of claims."""
         return await self._read(fair_queue.WAITING, limit=limit)
 
+    async def waiting_ids(self) -> list[int]:
+        """Read the ids of all queued jobs in the order of claims, from an index alone."""
+        return await self._database.read(fair_queue.waiting_ids)
+
     async def _read(self, tail: str, **parameters: object) -> list[Job]:
         return await self._database.read(select_jobs, tail, parameters)
 
@@ -290,5 +307,6 @@ class Jobs:
 
     async def counts(self) -> dict[JobState, int]:
         """Count the kept jobs in each state."""
-        found = dict(await self._database.read(fetch, "select state, count(*) from job group by state"))
-        return {state: int(found.get(state, 0)) for state in JobState}
+        sql = f"select {', '.join(f'count(*) filter (where state = {state.value!r})' for state in JobState)} from job"
+        [found] = await self._database.read(fetch, sql)
+        return dict(zip(JobState, found, strict=True))

@@ -12,9 +12,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from bot.queue.database import Database, Statements, StoreFull, fetch
+from bot.queue.estimates import delete_kind, kinds_of, unneeded_kinds
 from bot.queue.fair_queue import delete_paid_debts, leave_lane, refresh_lane
 from bot.queue.job import DeadReason, DeliveryState, Job
 from bot.queue.opening.migrations import delete_old_copies, forget_in_copies
@@ -29,22 +31,24 @@ ATTEMPTS_IN_VAIN = 100
 """after so many a delivery that is too old is given up; by one wrong clock alone it may look too old at once"""
 COPY_DAYS = 7
 """how long the copy is kept that was made before an update changed the database"""
-KINDS_KEPT = 500
-"""measured kinds of render that no kept job has: the newest of them"""
-KINDS_AT_ONCE = 100
-"""each deletion looks through all jobs for one of its kind"""
+ROWS_LOOKED_AT = 10_000
+"""bounds how long one look of a sweep holds the connection that reads"""
+Span = tuple[int, int]
+"""the first and the last id of the jobs that one look is at; it walks over them, so that no index has to be written"""
+ALL: Span = (0, 2**62)
 _HOUR_MS = 3_600_000
 
 
-def holding_files_before(db: Statements, finished_before_ms: int) -> list[int]:
-    """Read the oldest answered jobs that still hold files. A dead delivery keeps its clip, if any, for its person."""
+def holding_files_before(db: Statements, finished_before_ms: int, span: Span = ALL) -> list[int]:
+    """Read the answered jobs that still hold files. A dead delivery keeps its clip, if any, for its person."""
     is_waited_for = f"outbox.state <> 'sent' and clip is not null and outbox.error is not '{DeadReason.CLIP_GONE}'"
     sql = f"""
         select id from job join outbox on job_id = id
-        where finished_ms < :before and picture <> '' and outbox.state in ('sent', 'dead') and not ({is_waited_for})
-        order by id limit :most
+        where id between ? and ? and finished_ms < ? and picture <> ''
+          and outbox.state in ('sent', 'dead') and not ({is_waited_for})
+        order by id
     """
-    return [row[0] for row in db.execute(sql, {"before": finished_before_ms, "most": ROWS_AT_ONCE}).fetchall()]
+    return [row[0] for row in db.execute(sql, (*span, finished_before_ms)).fetchall()]
 
 
 def release_files(db: Statements, job_ids: Sequence[int]) -> list[str]:
@@ -55,18 +59,15 @@ def release_files(db: Statements, job_ids: Sequence[int]) -> list[str]:
     return _unreferenced(db, rows)
 
 
-def _answered_before(db: Statements, finished_before_ms: int) -> list[int]:
-    """Read the oldest jobs whose delivery is sent or dead, or has been tried for all that time.
-
-    It walks over all rows, so that no index has to be written for it; run it on the reader.
-    """
+def _answered_before(db: Statements, finished_before_ms: int, span: Span) -> list[int]:
+    """Read the jobs whose delivery is sent or dead, or has been tried for all that time."""
     sql = """
         select id from job join outbox on job_id = id
-        where finished_ms < :before
+        where id between :first and :last and finished_ms < :before
           and (outbox.state in ('sent', 'dead') or (first_try_ms < :before and outbox.attempts >= :in_vain))
-        order by id limit :most
+        order by id
     """
-    values = {"before": finished_before_ms, "most": ROWS_AT_ONCE, "in_vain": ATTEMPTS_IN_VAIN}
+    values = {"first": span[0], "last": span[1], "before": finished_before_ms, "in_vain": ATTEMPTS_IN_VAIN}
     return [row[0] for row in db.execute(sql, values).fetchall()]
 
 
@@ -85,20 +86,42 @@ def _over(db: Statements, job_ids: Sequence[int]) -> list[Any]:
     return [row for job_id in job_ids for row in db.execute(sql, (job_id,)).fetchall()]
 
 
-def _with_dead_token(db: Statements, now_ms: int) -> list[int]:
+def _with_dead_token(db: Statements, now_ms: int, span: Span) -> list[int]:
     """Read jobs whose interaction can no longer be answered and whose row still holds the token for it."""
     sql = """
         select id from job
-        where json_extract(route, '$.interaction_token') is not null
-          and coalesce(json_extract(route, '$.token_expires_ms'), 0) < :now limit :most
+        where id between ? and ? and json_extract(route, '$.interaction_token') is not null
+          and coalesce(json_extract(route, '$.token_expires_ms'), 0) < ?
     """
-    return [row[0] for row in db.execute(sql, {"now": now_ms, "most": ROWS_AT_ONCE}).fetchall()]
+    return [row[0] for row in db.execute(sql, (*span, now_ms)).fetchall()]
 
 
 def _delete_tokens(db: Statements, job_ids: Sequence[int]) -> list[str]:
     for job_id in job_ids:
         db.execute("update job set route = json_remove(route, '$.interaction_token') where id = ?", (job_id,))
     return []
+
+
+def _ahead_of(db: Statements, now_ms: int, span: Span) -> list[int]:
+    """Read the jobs that ended, or were first tried to be posted, an hour or more after now."""
+    sql = """
+        select id from job left join outbox on job_id = id
+        where id between :first and :last and (finished_ms > :soon or first_try_ms > :soon)
+    """
+    values = {"first": span[0], "last": span[1], "soon": now_ms + _HOUR_MS}
+    return [row[0] for row in db.execute(sql, values).fetchall()]
+
+
+def _set_back(now_ms: int, db: Statements, job_ids: Sequence[int]) -> list[str]:
+    for job_id in job_ids:
+        db.execute("update job set finished_ms = min(finished_ms, ?) where id = ?", (now_ms, job_id))
+        db.execute("update outbox set first_try_ms = min(first_try_ms, ?) where job_id = ?", (now_ms, job_id))
+    return []
+
+
+def _first_and_last(db: Statements) -> Span:
+    [(first, last)] = db.execute("select (select min(id) from job), (select max(id) from job)").fetchall()
+    return first or 1, last or 0
 
 
 def _drop_files(db: Statements, job_id: int) -> list[str]:
@@ -172,12 +195,16 @@ def _delete(db: Statements, rows: Sequence[Any]) -> list[str]:
 
 def _unreferenced(db: Statements, rows: Iterable[Any]) -> list[str]:
     """Return the files of these rows that no other row needs: variations share their picture."""
-    used = "select 1 from job where picture = ? limit 1"
+    used = "select 1 from job where picture = ? and picture <> '' limit 1"  # the index leaves the empty ones out
     return sorted(name for name in _names(rows) if not db.execute(used, (name,)).fetchall())
 
 
 def _names(rows: Iterable[Any]) -> set[str]:
     return {name for row in rows for name in row[1:4] if name}
+
+
+_Find = Callable[[Statements, int, Span], list[int]]
+_Change = Callable[[Statements, Sequence[int]], list[str]]
 
 
 class Retention:
@@ -234,27 +261,36 @@ class Retention:
         """
         now = self._now_ms() if now_ms is None else now_ms
         names: set[str] = set()
+        passes: tuple[tuple[_Find, _Change, int], ...] = (
+            (_ahead_of, partial(_set_back, now), now),
+            (holding_files_before, release_files, now - clip_hours * _HOUR_MS),
+            (_answered_before, _delete_rows, now - row_days * 24 * _HOUR_MS),
+            (_with_dead_token, _delete_tokens, self._now_ms()),
+        )
+        kinds: set[int] = set()
         try:
-            for table, column in (("job", "finished_ms"), ("outbox", "first_try_ms")):
-                sql = f"update {table} set {column} = :now where {column} > :now + :hour"
-                await self._database.write(fetch, sql, {"now": now, "hour": _HOUR_MS})
-            for find, delete, before in (
-                (holding_files_before, release_files, now - clip_hours * _HOUR_MS),
-                (_answered_before, _delete_rows, now - row_days * 24 * _HOUR_MS),
-                (_with_dead_token, _delete_tokens, self._now_ms()),
-            ):
-                found = [0] * ROWS_AT_ONCE
-                while len(found) == ROWS_AT_ONCE:
-                    found = await self._database.read(find, before)
-                    names.update(await self._database.write(delete, found))
+            first, last = await self._database.read(_first_and_last)
+            for begin in range(first, last + 1, ROWS_LOOKED_AT):
+                span = (begin, min(begin + ROWS_LOOKED_AT - 1, last))
+                for find, change, value in passes:
+                    names.update(await self._change_in(span, find, change, value))
+                kinds |= await self._database.read(kinds_of, *span)
             await self._delete_idle_lanes()
             await self._database.write(delete_paid_debts, self._now_ms())
-            await self._delete_old_kinds()
+            await self._delete_old_kinds(kinds, last)
             await self._database.checkpoint()
         except StoreFull as error:
             log.warning("the sweep waits for free space: %s", error)
         await asyncio.to_thread(delete_old_copies, self._database.folder, min(COPY_DAYS, row_days))
         return sorted(names)
+
+    async def _change_in(self, span: Span, find: _Find, change: _Change, value: int) -> set[str]:
+        """Change what one look finds, a bounded part at a time; return the names of files that nothing needs now."""
+        found = await self._database.read(find, value, span)
+        names: set[str] = set()
+        for start in range(0, len(found), ROWS_AT_ONCE):
+            names.update(await self._database.write(change, found[start : start + ROWS_AT_ONCE]))
+        return names
 
     async def _delete_idle_lanes(self) -> None:
         """Delete the lanes of people who wait for nothing and either have used no more than others or have no job."""
@@ -265,13 +301,7 @@ class Retention:
         """
         await self._database.write(fetch, sql)
 
-    async def _delete_old_kinds(self) -> None:
-        """Delete the kinds of render that no kept job has and that taught nothing, and of the others the oldest."""
-        unused = "select id from kind where id not in (select kind_id from job)"
-        sql = f"""
-            delete from kind where id in (
-              select id from kind where id in ({unused}) and (recent = '[]' or id not in (
-                select id from kind where id in ({unused}) and recent <> '[]' order by id desc limit :kept))
-              order by id limit :most)
-        """
-        await self._database.write(fetch, sql, {"kept": KINDS_KEPT, "most": KINDS_AT_ONCE})
+    async def _delete_old_kinds(self, needed: set[int], last: int) -> None:
+        """Delete kinds of render that no kept job has: `needed` are those of the jobs up to the id `last`."""
+        for kind_id in await self._database.read(unneeded_kinds, needed):
+            await self._database.write(delete_kind, kind_id, last)

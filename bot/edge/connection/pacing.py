@@ -37,10 +37,25 @@ class Pace:
     """between two refreshes of the cards that wait"""
     old_edit_seconds: float = 600.0
     """between two edits of a card that is nearly an hour old: Discord takes only a few an hour then (30046)"""
+    most_begun: int = 48
+    """cards of clips being made that are edited at full pace: 12 edits a second of the 50 requests Discord takes"""
+    most_begun_in_channel: int = 2
+    """the same in one channel: 1 edit in 2 s of the 5 in 5 s that Discord takes there"""
+    most_waiting: int = 25
+    """waiting cards that are edited at one refresh"""
+    most_waiting_in_channel: int = 3
+    """the same in one channel"""
 
     def after_edit(self, age_ms: int) -> float:
         """Return the rest after an edit of a card of that age."""
         return self.old_edit_seconds if age_ms > OLD_CARD_MS else self.edit_seconds
+
+    def after_progress(self, begun: int, in_channel: int) -> float:
+        """Return the rest before a card shows more progress, when so many clips are being made, so many for a channel.
+
+        It bounds the progress of all cards together. What happens to a job does not wait for it.
+        """
+        return self.edit_seconds * max(1.0, begun / self.most_begun, in_channel / self.most_begun_in_channel)
 
     def after_failures(self, failures: int) -> float:
         """Return the rest after that many failures in a row: 4 s, 8 s, ... 256 s."""

@@ -150,6 +150,43 @@ async def test_progress_is_shown_while_a_clip_is_made(start: Start) -> None:
         await edge.clip()
 
 
+class Unhurried(Pace):
+    """Shows progress once, as if thousands of clips were being made."""
+
+    def after_progress(self, begun: int, in_channel: int) -> float:
+        return 600.0
+
+
+async def test_what_happens_to_a_job_waits_for_no_bound_on_progress(sandbox: Sandbox, tmp_path: Path) -> None:
+    backend = FakeBackend(usual=Act(steps=1000, step_seconds=0.02))
+    slow = Unhurried(edit_seconds=0.05, queue_seconds=0.05)
+    async with running_edge(tmp_path, sandbox, backend=backend, pace=slow) as edge:
+        job = await edge.queued()
+        await until(lambda: "step" in words(edge.seen()[0]), "the first step")
+        shown = words(edge.seen()[0])
+        await asyncio.sleep(0.3)  # 6 times edit_seconds: nothing announces an edit that does not come
+        assert words(edge.seen()[0]) == shown
+        await edge.store.jobs.cancel(job.id)
+        edge.cards.changed(job.id)
+        await until(lambda: words(edge.seen()[0]) != shown, "that it will be cancelled")
+
+
+async def test_after_a_restart_the_cards_of_a_long_queue_are_not_all_written_at_once(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
+        for _ in range(8):
+            await edge.queued()
+        await until(lambda: "Number 7" in words(edge.seen()[7]), "the last one's position")
+    before = len(sandbox.record.asked(*BY_BOT))
+    pace = Pace(edit_seconds=0.05, queue_seconds=600.0, most_waiting=1000, most_waiting_in_channel=2)
+    async with running_edge(tmp_path, sandbox, backend=hanging(), pace=pace) as edge:
+        await until(lambda: len(sandbox.record.asked(*BY_BOT)) > before + 2, "the first ones")
+        await asyncio.sleep(0.3)
+        edits = len(sandbox.record.asked(*BY_BOT)) - before
+        assert edits <= 5, "the job that runs, which changed, and two that wait"
+
+
 # -- refusals -----------------------------------------------------------------------------------------------------
 
 BY_TOKEN = ("PATCH", "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bot.queue.faults import StoreFull
 from bot.queue.job import CancelOutcome, JobState, Limits, PictureReleased, QueueFull
 from bot.queue.store import JobStore
 from generator.errors import ExecutorLost, OutOfMemory
@@ -231,6 +233,54 @@ async def test_of_many_claims_at_once_each_job_is_claimed_once(tmp_path: Path) -
         jobs = await asyncio.gather(*(store.jobs.claim() for _ in range(40)))
 
         assert sorted(job.id for job in jobs if job) == list(range(1, 31))
+
+
+async def test_a_job_is_not_looked_for_by_every_worker_that_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 600 of them, each request and each finished clip would cost 600 transactions."""
+    async with opened(tmp_path) as store:
+        found: asyncio.Queue[int] = asyncio.Queue()
+
+        async def work() -> None:
+            while (job := await store.jobs.claim()) is None:
+                await store.jobs.wait_for_work()
+            found.put_nowait(job.id)
+
+        workers = [asyncio.create_task(work()) for _ in range(100)]
+        await asyncio.sleep(0)
+        assert await store.jobs.claim() is None, "all have looked"
+        started = []
+        start_write = store.database.start_write
+
+        def counted(function: Any, *args: Any) -> Any:
+            started.append(function)
+            return start_write(function, *args)
+
+        monkeypatch.setattr(store.database, "start_write", counted)
+        for number in range(3):
+            await store.jobs.enqueue(new_job(number))
+            assert await found.get() == number + 1
+            assert await store.jobs.claim() is None, "after all that woke"
+        for worker in workers:
+            worker.cancel()
+        await asyncio.wait(workers)
+        assert len(started) <= 3 * 3, "a request, its claim, and one more look"
+
+
+async def test_a_look_that_failed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(tmp_path) as store:
+        await store.jobs.enqueue(new_job())
+        start_write = store.database.start_write
+
+        def refused(*_: Any) -> Any:
+            raise StoreFull("no room")
+
+        monkeypatch.setattr(store.database, "start_write", refused)
+        with pytest.raises(StoreFull):
+            await store.jobs.claim()
+        monkeypatch.setattr(store.database, "start_write", start_write)
+        assert (await claimed(store)).id == 1
 
 
 @pytest.mark.parametrize("gone", ["swept", "deleted", "forgotten", "server forgotten", "kept"])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.queue.database import Statements, fetch
+from bot.queue.estimates import KINDS_AT_ONCE, KINDS_KEPT
 from bot.queue.job import DeliveryState, Job, JobState, Limits
-from bot.queue.retention import ATTEMPTS_IN_VAIN, KINDS_AT_ONCE, KINDS_KEPT
+from bot.queue.retention import ATTEMPTS_IN_VAIN
 from bot.queue.store import JobStore
 from generator.errors import RenderCrashed
 from tests.support.jobs import HOUR_MS, Clock, claimed, faults, kept, new_job, opened, rendered
@@ -121,6 +123,44 @@ async def test_forgetting_a_server_leaves_the_other_jobs_in_the_queue(store: Job
     await store.retention.forget_guild(5)
 
     assert (await claimed(store)).route.guild_id == 6
+
+
+async def test_a_sweep_looks_at_a_bounded_part_of_the_jobs_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at a million rows would hold up whoever asks for their position, and a claim where it is a change."""
+    monkeypatch.setattr("bot.queue.retention.ROWS_LOOKED_AT", 3)
+    monkeypatch.setattr("bot.queue.retention.ROWS_AT_ONCE", 2)
+    clock = Clock()
+    async with opened(tmp_path, Limits(queued_per_user=0), now_ms=clock) as store:
+        for _ in range(10):
+            await store.jobs.enqueue(new_job())
+            job = await claimed(store)
+            await store.jobs.settle_rendered(job, rendered(job))
+            await store.deliveries.mark_sending(job.id)
+            await store.deliveries.mark_sent(job.id, 5)
+        await store.jobs.withdraw((await store.jobs.enqueue(new_job())).id)  # its id is never used again
+        await store.jobs.enqueue(new_job())
+        clock.now_ms += 31 * 24 * HOUR_MS
+        looks = []
+        read, write = store.database.read, store.database.write
+
+        async def look(function: Any, *args: Any) -> Any:
+            found = await read(function, *args)
+            looks.append(found)
+            return found
+
+        async def change(function: Any, *args: Any) -> Any:
+            if args and isinstance(args[0], list):
+                assert len(args[0]) <= 2
+            return await write(function, *args)
+
+        monkeypatch.setattr(store.database, "read", look)
+        monkeypatch.setattr(store.database, "write", change)
+        assert len(await store.retention.sweep()) == 20, "a picture and a clip of each"
+        monkeypatch.undo()
+        assert max(len(found) for found in looks if isinstance(found, list)) == 3
+        assert [job.id for job in await store.jobs.of_user(1)] == [12]
 
 
 async def test_kinds_of_render_do_not_pile_up(tmp_path: Path) -> None:
@@ -318,3 +358,38 @@ async def test_a_deleted_clip_leaves_the_picture_to_another_clip_of_it(store: Jo
         await store.jobs.settle_rendered(job, rendered(job))
     assert await store.retention.drop_files(1) == ["1-1.mp4"]
     assert await store.retention.drop_files(2) == sorted(["2-1.mp4", first.picture])
+
+
+# -- many rows ---------------------------------------------------------------------------------------------------------
+
+
+async def test_nothing_that_holds_up_a_claim_looks_through_all_jobs(tmp_path: Path) -> None:
+    """With a million rows each such look takes a second, and a sweep made one for each file that it deleted."""
+    clock = Clock()
+    async with opened(tmp_path, now_ms=clock) as store:
+        said: list[str] = []
+        await store.database.write(_trace, said.append)
+        for _ in range(3):
+            await store.jobs.enqueue(new_job())
+        for _ in range(2):
+            job = await claimed(store)
+            await store.jobs.settle_rendered(job, rendered(job))
+            await store.deliveries.mark_sending(job.id)
+            await store.deliveries.mark_sent(job.id, 5)
+        await store.jobs.give_back(await claimed(store), counts=True)
+        await store.jobs.cancel(3)
+        await store.retention.drop_files(1)
+        for days in (2, 31):
+            clock.now_ms += days * 24 * HOUR_MS
+            await store.retention.sweep()
+        await store.jobs.enqueue(new_job(2))
+        await store.retention.forget_user(2)
+        await store.database.write(_trace, None)
+        statements = [text for text in said if text.lstrip().split()[0] in ("select", "insert", "update", "delete")]
+        plans = [plan for text in statements for plan in await store.database.read(fetch, f"explain query plan {text}")]
+        assert len(plans) > 50
+        assert [plan[3] for plan in plans if plan[3].startswith("SCAN job") and "job_live" not in plan[3]] == []
+
+
+def _trace(db: Any, hear: Any) -> None:
+    db.set_trace_callback(hear)

@@ -21,8 +21,8 @@ from bot.edge.commands.submission.download import download
 from bot.edge.commands.submission.options import Options, check_request, resolve
 from bot.edge.commands.submission.shares import share_of
 from bot.edge.commands.submission.sources import Source
+from bot.edge.connection.cards import FirstWrite
 from bot.edge.context import Interaction, Services
-from bot.edge.status_cards import FirstWrite
 from bot.queue.database import StoreFull
 from bot.queue.job import Job, NewJob, PictureReleased, QueueFull, Route
 from bot.queue.spool import SpoolFull

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.edge.connection.pacing import BURST, INTERVAL_MS, pace, paced_identify, paced_start
+from bot.edge.connection.pacing import BURST, INTERVAL_MS, Pace, pace, paced_identify, paced_start
 from bot.queue.database import StoreFull
 from bot.queue.store import Settings
 from bot.sandbox.server import Sandbox
@@ -83,3 +83,15 @@ def test_a_few_starts_in_a_row_do_not_wait_and_a_clock_set_back_costs_little() -
     wait, _ = pace(due, 10**9 + BURST)
     assert 0 < wait <= INTERVAL_MS
     assert pace(10**15, 0)[0] <= INTERVAL_MS
+
+
+def test_progress_keeps_its_pace_while_few_clips_are_made() -> None:
+    assert Pace().after_progress(Pace().most_begun, Pace().most_begun_in_channel) == Pace().edit_seconds
+
+
+@pytest.mark.parametrize(("begun", "in_channel"), [(300, 1), (1_000, 2), (8, 8), (300, 40)])
+def test_the_progress_of_all_clips_together_is_bounded(begun: int, in_channel: int) -> None:
+    """Of the 50 requests a second that Discord takes, and of the 5 edits in 5 s in a channel, most stay free."""
+    seconds = Pace().after_progress(begun, in_channel)
+    assert begun / seconds <= 12
+    assert in_channel / seconds <= 0.5

@@ -1,0 +1,56 @@
+"""What is known of one job's status card: what it shows, and when it may be edited again.
+
+Tested in tests/bot/edge/test_status_cards.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.work.gate import Hold
+
+
+@dataclass(frozen=True, slots=True)
+class FirstWrite:
+    """How a card is written for the first time: into the interaction's answer, with the picture as its preview."""
+
+    edit: Callable[..., Coroutine[Any, Any, object]]
+    """fills in the interaction's answer, as its `edit_original_response` does"""
+    preview: Path
+
+
+@dataclass
+class Card:
+    """One card, with the task that writes it."""
+
+    job_id: int
+    dirty: asyncio.Event = field(default_factory=asyncio.Event)
+    urgent: asyncio.Event = field(default_factory=asyncio.Event)
+    """set with `dirty`, unless only progress is new"""
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    first: FirstWrite | None = None
+    """None once it is written"""
+    written: object = None
+    shown: tuple[int, Hold | None] | None = None
+    """the position that is written, with the hold; None: it must be written anew"""
+    channel_id: int | None = None
+    rests_until: float = 0.0
+    """no edit before that, by the loop's clock"""
+    progress_at: float = 0.0
+    """no edit before that which only shows progress"""
+    passes_at: float | None = None
+    """when the times it shows may have passed, by the loop's clock; None: it shows none"""
+    has_preview: bool = True
+    token_is_dead: bool = False
+    """Discord no longer takes the interaction's token: only the bot token may write this card"""
+    is_closed: bool = False
+    """the channel is closed to the bot: the token writes this card, and no refusal is asked for again"""
+    given_up: object = None
+    """the state of the job in which Discord refused the card for good; another state is worth another try"""
+    failures: int = 0
+    """in a row"""
+    task: asyncio.Task[None] | None = None
