@@ -71,6 +71,7 @@ class TorchDevice:
         given = self._config
         config = PipelineConfig(PipelineKind(given.pipeline), given.state_folder, self._likely_plan(variant))
         self._loaded = load_variant(variant, self._device, config, dtype=dtype, on_progress=on_progress)
+        self.reclaim()  # what the weights passed through
 
     def _likely_plan(self, variant: Variant) -> MemoryPlan:
         """Return the plan of the variant's usual clips, which says where the weights are to be read to."""

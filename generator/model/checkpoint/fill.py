@@ -5,6 +5,7 @@ Tested in tests/generator/model/lean/test_pack.py.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ import torch
 from torch import Tensor
 
 from generator.model.checkpoint.stored import StoredTensor
+
+log = logging.getLogger(__name__)
 
 READERS = min(8, os.cpu_count() or 1)
 CHUNK_BYTES = 16 * 1024 * 1024
@@ -33,6 +36,15 @@ def fill(targets: Sequence[tuple[Tensor, Tensor | StoredTensor]]) -> None:
     with ThreadPoolExecutor(READERS, thread_name_prefix="weights") as readers:
         for _ in readers.map(lambda pair: reader.fill(*pair), targets):
             pass
+
+
+def _pinned(length: int) -> Tensor:
+    """Return memory that is pinned where that is possible; copies from other memory are slower."""
+    try:
+        return torch.empty(length, dtype=torch.uint8, pin_memory=True)
+    except RuntimeError as error:
+        log.warning("could not pin %d MiB of host memory: %s", length >> 20, str(error).splitlines()[0])
+        return torch.empty(length, dtype=torch.uint8)
 
 
 class _Reader(threading.local):
@@ -57,7 +69,7 @@ class _Reader(threading.local):
     def _upload(self, source: StoredTensor, device: torch.device) -> Tensor:
         """Return the weight as it is in its file, on a CUDA device."""
         if not len(self._memory):
-            self._memory = torch.empty(CHUNK_BYTES, dtype=torch.uint8, pin_memory=True)
+            self._memory = _pinned(CHUNK_BYTES)
         uploaded = torch.empty(source.nbytes, dtype=torch.uint8, device=device)
         for start in range(0, source.nbytes, CHUNK_BYTES):
             part = uploaded[start : start + CHUNK_BYTES]

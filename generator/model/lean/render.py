@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
@@ -82,14 +83,21 @@ class LeanPipeline:
         if plan != self._kept_for:
             self.release()
             self._kept_for = plan
-        _ = self.unet.folded.flat  # no plan keeps these on the device
-        for modules, place in (
+        modules = (
             ((self.unet.body, self.unet.ends), (self._placed_unet,)),
             ((self.encoder.packed, self.decoder.body), (self._placed_encoder, self._placed_decoder)),
             ((self.image_encoder.packed,), (self._placed_image_encoder,)),
-        ):
-            _ = [each(plan) for each in place] if plan.keep_parts else [each.flat for each in modules]
-            on_module()
+        )
+
+        def read(module: int) -> None:
+            weights, place = modules[module]
+            _ = [each(plan) for each in place] if plan.keep_parts else [each.flat for each in weights]
+
+        _ = self.unet.folded.flat  # no plan keeps these on the device
+        # Pinning one module's memory takes about as long as reading another's. On the device there is nothing to pin.
+        with ThreadPoolExecutor(1 if plan.keep_parts else len(modules)) as readers:
+            for _ in readers.map(read, range(len(modules))):
+                on_module()
 
     def release(self) -> None:
         """Free what is kept on the device between clips."""
