@@ -33,18 +33,34 @@ class ClipJob:
 
 async def make_clip(job: ClipJob, on_progress: Callable[[Progress], None]) -> Rendered:
     """Return when the clip lies complete at `job.out`. Raises PictureError, a RenderError, or OSError."""
+
+    def show_load(state: ExecutorState, facts: dict[str, Any]) -> None:
+        if state is ExecutorState.LOADING:
+            on_progress(Progress(Phase.LOAD, int(facts.get("step", 0)), int(facts.get("of", 0))))
+
+    backend = LocalBackend(job.config, slots=1, on_state=show_load)
     with tempfile.TemporaryDirectory(prefix="vivant-") as folder:
         conditioning = Path(folder) / "conditioning.png"
-        prepared = await _prepare(job, conditioning)
-        request = RenderRequest(
-            job=1,
-            attempt=1,
-            picture_path=conditioning,
-            clip_path=job.out.absolute(),
-            settings=dataclasses.replace(job.settings, shape=prepared.shape),
-            max_bytes=job.max_bytes,
-        )
-        rendered = await _render(job.config, request, on_progress)
+        await backend.start()  # it imports torch while the picture is prepared
+        try:
+            return await _render(job, backend, conditioning, on_progress)
+        finally:
+            await backend.close()
+
+
+async def _render(
+    job: ClipJob, backend: LocalBackend, conditioning: Path, on_progress: Callable[[Progress], None]
+) -> Rendered:
+    prepared = await _prepare(job, conditioning)
+    request = RenderRequest(
+        job=1,
+        attempt=1,
+        picture_path=conditioning,
+        clip_path=job.out.absolute(),
+        settings=dataclasses.replace(job.settings, shape=prepared.shape),
+        max_bytes=job.max_bytes,
+    )
+    rendered = await backend.render(request, on_progress)
     return dataclasses.replace(rendered, notes=prepared.notes + rendered.notes)
 
 
@@ -53,16 +69,3 @@ async def _prepare(job: ClipJob, conditioning: Path) -> Prepared:
     variant = job.config.variants[settings.variant]
     async with PictureChild(PictureLimits(), children=1) as pictures:
         return await pictures.prepare(job.picture, conditioning, variant, settings.shape, settings.framing)
-
-
-async def _render(config: ExecutorConfig, request: RenderRequest, on_progress: Callable[[Progress], None]) -> Rendered:
-    def show_load(state: ExecutorState, facts: dict[str, Any]) -> None:
-        if state is ExecutorState.LOADING:
-            on_progress(Progress(Phase.LOAD, int(facts.get("step", 0)), int(facts.get("of", 0))))
-
-    backend = LocalBackend(config, slots=1, on_state=show_load)
-    await backend.start()
-    try:
-        return await backend.render(request, on_progress)
-    finally:
-        await backend.close()

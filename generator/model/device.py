@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib.metadata
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,8 @@ import torch
 from PIL import Image
 
 from generator.clip import ClipSettings
-from generator.errors import WeightsUnavailable
-from generator.memory import GIB, MemoryPlan, PipelineKind
+from generator.errors import OutOfMemory, WeightsUnavailable
+from generator.memory import GIB, ClipSize, MemoryPlan, PipelineKind, plan_memory, presets
 from generator.model.pipeline import LoadedVariant
 from generator.protocol import ExecutorConfig, Hooks, Progress
 from generator.variants import Variant
@@ -42,6 +44,8 @@ class TorchDevice:
         self._unusable = why_unusable(config.device, torch.__version__)
         self._device = torch.device("cpu" if self._unusable else _choose(config.device))
         self._loaded: LoadedVariant | None = None
+        if self._device.type == "cuda":
+            threading.Thread(target=_warm_up, args=(self._device,), name="warm-up", daemon=True).start()
         if config.threads:
             torch.set_num_threads(config.threads)
 
@@ -59,14 +63,23 @@ class TorchDevice:
         dtype: torch.dtype | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
-        # Imported here because it imports diffusers: that takes seconds, and fails with a torch that is too old.
+        # Imported here because it may fail with a torch that is too old.
         from generator.model.loaded import PipelineConfig, load_variant
 
         self._loaded = None
         self.reclaim()
         given = self._config
-        config = PipelineConfig(PipelineKind(given.pipeline), given.state_folder)
+        config = PipelineConfig(PipelineKind(given.pipeline), given.state_folder, self._likely_plan(variant))
         self._loaded = load_variant(variant, self._device, config, dtype=dtype, on_progress=on_progress)
+        self.reclaim()  # what the weights passed through
+
+    def _likely_plan(self, variant: Variant) -> MemoryPlan:
+        """Return the plan of the variant's usual clips, which says where the weights are to be read to."""
+        kind, usual = PipelineKind(self._config.pipeline), ClipSize(*variant.landscape, variant.frames)
+        try:
+            return plan_memory(self.free_bytes(), variant, usual, self._config.memory, pipeline=kind)
+        except OutOfMemory:
+            return presets(usual, kind)[-1]
 
     def _too_slow_for(self, variant: Variant) -> str | None:
         """Return a sentence if a CPU would take hours for this variant, before gigabytes are downloaded for nothing."""
@@ -145,6 +158,13 @@ class TorchDevice:
         """See `Device.canary`."""
         if (torch.ones(1, device=self._device) + 1).item() != 2:
             raise RuntimeError("1 + 1 is not 2 here")
+
+
+def _warm_up(device: torch.device) -> None:
+    """Make CUDA's context and load cuDNN, while other threads import and read. No matrix product: it keeps memory."""
+    with contextlib.suppress(RuntimeError):  # whoever uses the device next sees it too
+        maps = torch.zeros(1, 64, 16, 16, device=device, dtype=torch.float16)
+        torch.nn.functional.conv2d(maps, maps.new_zeros(64, 64, 3, 3))
 
 
 def _choose(device: str) -> str:

@@ -1,13 +1,13 @@
-"""What every pipeline shares: the modules it renders with, and its interface. Imports neither diffusers nor a pipeline.
+"""What every pipeline shares: its interface. Imports no pipeline.
 
 Tested in tests/generator/model/test_stock.py and tests/generator/model/lean/test_render.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from PIL import Image
@@ -19,18 +19,16 @@ from generator.variants import Variant
 from generator.video.ffmpeg import Frame
 
 
-@dataclass(frozen=True, slots=True)
-class Modules:
-    """A variant's modules in host memory, in evaluation mode, and its scheduler: objects of diffusers' classes."""
-
-    unet: Any
-    vae: Any
-    image_encoder: Any
-    scheduler: Any
-
-
 class Pipeline(Protocol):
     """A loaded variant that renders clips on one device."""
+
+    def prepare(self, plan: MemoryPlan, on_module: Callable[[], None]) -> None:
+        """Read the weights to where clips by `plan` need them, and call `on_module` after each of three modules.
+
+        A clip by another plan can be rendered all the same: what it needs is read then. Raises WeightsUnavailable,
+        and torch's own errors.
+        """
+        ...
 
     def render(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
         """Return the clip's frames in order, each uint8, height x width x 3, RGB.

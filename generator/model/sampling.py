@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import torch
-from diffusers.schedulers.scheduling_utils import AysSchedules
 
 from generator.clip import Quality
 
@@ -23,6 +22,8 @@ OnStep = Callable[[int, int], None]
 SIGMA_MIN, SIGMA_MAX = 0.002, 700.0
 """the range that Stable Video Diffusion was trained on, from its scheduler's configuration"""
 KARRAS_RHO = 7.0
+AYS_SIGMAS = (700.0, 54.5, 15.886, 7.977, 4.248, 1.789, 0.981, 0.403, 0.173, 0.034)
+"""for SVD, from Align Your Steps (Sabour et al. 2024), without the final 0.0"""
 
 
 class Solver(StrEnum):
@@ -82,7 +83,7 @@ def ays_sigmas(steps: int, sigma_max: float = SIGMA_MAX) -> tuple[float, ...]:
     They are interpolated in log sigma to `steps` levels, as their authors do. For a model that was trained up to
     another `sigma_max` the same curve is stretched to it.
     """
-    known = [math.log(sigma) for sigma in AysSchedules["StableDiffusionVideoSigmas"][:-1]]
+    known = [math.log(sigma) for sigma in AYS_SIGMAS]
     stretch = (math.log(sigma_max) - known[-1]) / (known[0] - known[-1])
     levels = []
     for index in range(steps):

@@ -3,21 +3,85 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import EDMDPMSolverMultistepScheduler, StableVideoDiffusionPipeline
+from diffusers import (
+    AutoencoderKLTemporalDecoder,
+    EDMDPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
+    StableVideoDiffusionPipeline,
+    UNetSpatioTemporalConditionModel,
+)
 from PIL import Image
-from transformers import CLIPImageProcessor
+from safetensors import SafetensorError
+from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 
 from generator.clip import ClipSettings, Quality
 from generator.memory import MemoryPlan, Residency, decoded_together
-from generator.model.pipeline import Modules
+from generator.model.checkpoint.layout import read_module
+from generator.model.checkpoint.staged import staged
 from generator.model.sampling import SIGMA_MAX, SIGMA_MIN, draw_noise, plan_steps
+from generator.model.weights import OnProgress, explained, find_folders, not_those_of, require_all
 from generator.protocol import Hooks, Phase, Progress
+from generator.variants import Variant
 from generator.video.ffmpeg import Frame
+
+MODULE_CLASSES: dict[str, Any] = {
+    "unet": UNetSpatioTemporalConditionModel,
+    "vae": AutoencoderKLTemporalDecoder,
+    "image_encoder": CLIPVisionModelWithProjection,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Modules:
+    """A variant's modules in host memory, in evaluation mode, and its scheduler: objects of diffusers' classes."""
+
+    unet: Any
+    vae: Any
+    image_encoder: Any
+    scheduler: Any
+
+
+def load_modules(variant: Variant, dtype: torch.dtype, on_progress: OnProgress | None = None) -> Modules:
+    """Load every module of the variant into host memory, in `dtype`; with the distilled UNet if the variant names one.
+
+    Raises WeightsUnavailable with `why` and `remedy`.
+    """
+    tell = on_progress or (lambda progress: None)
+    loaded: dict[str, Any] = {}
+    with explained(variant):
+        found = find_folders(variant, tell)
+        scheduler = EulerDiscreteScheduler.from_config(found.scheduler)
+        for done, name in enumerate(MODULE_CLASSES):
+            tell(Progress(Phase.LOAD, done, len(MODULE_CLASSES)))
+            loaded[name] = _load_module(name, found.modules[name], dtype)
+    tell(Progress(Phase.LOAD, len(MODULE_CLASSES), len(MODULE_CLASSES)))
+    return Modules(**loaded, scheduler=scheduler)
+
+
+def _load_module(name: str, folder: Path, dtype: torch.dtype) -> torch.nn.Module:
+    is_encoder = name == "image_encoder"
+    with staged(read_module(folder), "model" if is_encoder else "diffusion_pytorch_model") as stage:
+        try:
+            loaded: tuple[torch.nn.Module, dict[str, Any]] = MODULE_CLASSES[name].from_pretrained(
+                stage,
+                dtype=dtype if is_encoder else None,
+                torch_dtype=None if is_encoder else dtype,
+                use_safetensors=True,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            raise not_those_of(name, folder, error) from error
+    module, found = loaded
+    require_all(folder, set(found["missing_keys"]))
+    return module.eval().requires_grad_(False)
 
 
 class SecondOrderScheduler(EDMDPMSolverMultistepScheduler):  # type: ignore[misc]
@@ -42,6 +106,9 @@ class StockPipeline:
     def __init__(self, modules: Modules, device: torch.device) -> None:
         self._modules = modules
         self._device = device
+
+    def prepare(self, plan: MemoryPlan, on_module: Callable[[], None]) -> None:
+        """See `Pipeline.prepare`. The modules are in host memory already."""
 
     def render(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
         """See `Pipeline.render`. Unless the plan keeps them, the modules are back in host memory afterwards."""

@@ -15,11 +15,12 @@ from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import FlopCounterMode
 
 from generator.memory import GIB, WINDOW_OVERLAP, Decode, MemoryPlan, Residency
-from generator.model.lean.decoder import LeanDecoder, PackedDecoder, decode_windows, pack_decoder
+from generator.model.lean.decoder import LeanDecoder, PackedDecoder, decode_windows
 from generator.model.lean.pack import Packed
 from generator.model.lean.residency import ResidentWeights, StreamedWeights
-from generator.model.lean.unet import LeanUNet, PackedUNet, pack_unet
+from generator.model.lean.unet import LeanUNet, PackedUNet
 from tests.benchmarks.full_size import full_unet, full_vae
+from tests.support.checkpoints import packed_decoder_of, packed_unet_of
 
 META = torch.device("meta")
 HALF = torch.float16
@@ -92,12 +93,12 @@ def _count(work: Callable[[], Any], packed: Sequence[Packed] = ()) -> Count:
 
 @cache
 def packed_unet() -> PackedUNet:
-    return pack_unet(full_unet().to(HALF), META)
+    return packed_unet_of(full_unet().to(HALF), META)
 
 
 @cache
 def packed_decoder() -> PackedDecoder:
-    return pack_decoder(full_vae().decoder.to(HALF), META)
+    return packed_decoder_of(full_vae().to(HALF), META)
 
 
 def _maps(*shape: int) -> torch.Tensor:

@@ -9,7 +9,7 @@ from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler, UNet
 from torch import nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from generator.model.pipeline import Modules
+from generator.model.stock import Modules
 from tests.support.tiny_checkpoint import SCHEDULER, tiny_image_encoder, tiny_unet, tiny_vae
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from generator.model.lean.residency import WeightSource
-from generator.model.lean.unet import LeanUNet, pack_unet
+from generator.model.lean.unet import LeanUNet
+from tests.support.checkpoints import packed_unet_of
 from tests.support.tiny_checkpoint import tiny_unet
 
 CPU = torch.device("cpu")
@@ -31,7 +32,7 @@ class UNetCase:
         self.context = torch.randn(2, 1, 32)
         self.context[0] = 0
         self.expected = self.answer()
-        self.packed = pack_unet(self.module, CPU)
+        self.packed = packed_unet_of(self.module, CPU)
 
     @torch.no_grad()
     def answer(self) -> torch.Tensor:

@@ -81,7 +81,7 @@ def require_open(folder: Path) -> None:
         with os.scandir(folder):
             os.lstat(f"{folder}/.")
     except PermissionError as error:
-        raise _unreadable(folder, error) from error
+        raise unreadable(folder, error) from error
     except OSError:
         pass  # what is missing is told by those who need it
 
@@ -136,22 +136,22 @@ def read_header(path: Path) -> dict[str, Any]:
             length = int.from_bytes(start[:8], "little")
             header = start[8 : 8 + length] + file.read(max(0, min(length, _LONGEST_HEADER) - len(start[8:])))
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     if start.startswith(_LFS_POINTER):
         raise unavailable(
             "missing",
             f"{path} is a pointer of git-lfs, not the file itself. Run `git lfs pull` in {path.parent.parent}.",
         )
     if start.lstrip()[:1] == b"<" or length > _LONGEST_HEADER:
-        raise unavailable("damaged", f"{path} is no safetensors file. {_COPY_AGAIN}")
+        raise damaged(f"{path} is no safetensors file.")
     try:
         tensors: dict[str, Any] = json.loads(header) if 0 < length == len(header) else {}
         end = max((item["data_offsets"][1] for name, item in tensors.items() if name != "__metadata__"), default=0)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise unavailable("damaged", f"{path} is no safetensors file. {_COPY_AGAIN}") from error
+        raise damaged(f"{path} is no safetensors file.") from error
     if size < 8 + length + end or not length:
         whole = f" of {8 + length + end}" if tensors else ""
-        raise unavailable("damaged", f"{path} is cut short: it has {size}{whole} bytes. {_COPY_AGAIN}")
+        raise damaged(f"{path} is cut short: it has {size}{whole} bytes.")
     return tensors
 
 
@@ -160,23 +160,29 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     try:
         found = json.loads(raw.decode("utf-8-sig" if not raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-16"))
     except ValueError as error:
-        raise unavailable("damaged", f"{path} cannot be read as JSON. {_COPY_AGAIN}") from error
+        raise damaged(f"{path} cannot be read as JSON.") from error
     if not isinstance(found, dict):
-        raise unavailable("damaged", f"{path} holds no JSON object. {_COPY_AGAIN}")
+        raise damaged(f"{path} holds no JSON object.")
     return found
 
 
-def _unreadable(path: Path, error: OSError) -> WeightsUnavailable:
+def damaged(what: str) -> WeightsUnavailable:
+    """Return the error for a file that is there and is not what it should be."""
+    return unavailable("damaged", f"{what} {_COPY_AGAIN}")
+
+
+def unreadable(path: Path, error: OSError) -> WeightsUnavailable:
+    """Return the error for a file that is there and cannot be read, or is a link to one that is not there."""
     if isinstance(error, PermissionError):
         return unavailable("damaged", f"{path} may not be read by this user. Allow it: chown or chmod the folder.")
     if isinstance(error, FileNotFoundError) and path.is_symlink():
         remedy = "Copy the folder again so that links are followed (cp -L)."
         return unavailable("missing", f"{path} is a link to a file that is not there. {remedy}")
-    return unavailable("damaged", f"{path} cannot be read ({error.strerror}). {_COPY_AGAIN}")
+    return damaged(f"{path} cannot be read ({error.strerror}).")
 
 
 def is_complete(folder: Path, modules: Iterable[str] = MODULES) -> bool:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from generator.model.checkpoint.structure import Config, decoder_blocks
 from generator.model.lean import layers
 from generator.model.lean.chunks import Check, Resnet, Summed, even_chunks, of_clips, temporal_norm
 from generator.model.lean.fused.plain import Sums
-from generator.model.lean.naming import name_attention, name_parameters, name_resnet
+from generator.model.lean.naming import Weights, name_attention, name_below, name_ends, name_resnet
 from generator.model.lean.pack import LayerWeights, Named, Packed, pack
 from generator.model.lean.residency import WeightSource
 
@@ -30,37 +30,39 @@ class PackedDecoder:
     """elements of a map at the decoder's full resolution for each latent cell"""
 
 
-def pack_decoder(decoder: Any, device: torch.device) -> PackedDecoder:
-    """Pack the weights of diffusers' TemporalDecoder, to be copied to `device`; the module stays usable."""
+_ENDS = {"conv_in": "conv_in", "conv_norm_out": "norm_out", "conv_out": "conv_out", "time_conv_out": "time_out"}
+_EPS, _TEMPORAL_EPS = 1e-6, 1e-5
+
+
+def pack_decoder(config: Config, weights: Weights, dtype: torch.dtype, device: torch.device) -> PackedDecoder:
+    """Pack the weights of the decoder of an AutoencoderKLTemporalDecoder in `dtype`, to be copied to `device`.
+
+    `config` is complete, and `weights` has the tensors of the whole VAE.
+    """
     steps: list[Resnet | None] = []
-    ends = name_parameters(decoder.conv_in, "conv_in") | name_parameters(decoder.conv_norm_out, "norm_out")
-    ends |= name_parameters(decoder.conv_out, "conv_out") | name_parameters(decoder.time_conv_out, "time_out")
-    body: list[Named] = [ends]
+    body: list[Named] = [name_ends(weights, {f"decoder.{path}": name for path, name in _ENDS.items()})]
 
-    def add(resnet: Any, upsampler: Any = None) -> None:
-        steps.append(
-            Resnet(resnet.spatial_res_block.norm1.eps, resnet.temporal_res_block.norm1.eps, upsampler is not None)
-        )
-        body.append(name_resnet(resnet, upsampler))
+    def add(path: str, upsampler: str | None = None) -> None:
+        steps.append(Resnet(_EPS, _TEMPORAL_EPS, upsampler is not None))
+        body.append(name_resnet(weights, path, upsampler, spatial_first=True))
 
-    middle = decoder.mid_block
-    add(middle.resnets[0])
-    # With one layer per block there is an attention without a resnet after it; diffusers never runs that attention.
-    for attention, resnet in zip(middle.attentions, middle.resnets[1:], strict=False):
-        steps.append(None)
-        norm = name_parameters(attention.group_norm, "group_norm")
-        body.append(norm | name_attention(attention, "attention"))
-        add(resnet)
+    middle, up = decoder_blocks(config)
+    for j in range(len(middle.inputs)):
+        # With one layer per block there is an attention without a resnet after it; diffusers never runs that attention.
+        if j == 1:
+            steps.append(None)
+            path = f"{middle.path}.attentions.0"
+            norm = name_below(weights, f"{path}.group_norm", "group_norm")
+            body.append(norm | name_attention(weights, path, "attention"))
+        add(f"{middle.path}.resnets.{j}")
     upsampler = None
-    for block in decoder.up_blocks:
-        for resnet in block.resnets:
-            add(resnet, upsampler)
+    for block in up:
+        for j in range(len(block.inputs)):
+            add(f"{block.path}.resnets.{j}", upsampler)
             upsampler = None
-        upsampler = block.upsamplers[0].conv if block.upsamplers else None
-    packed = pack(body, decoder.conv_in.weight.dtype, device)
+        upsampler = block.sampler
     upscaled = sum(step is not None and step.upscale for step in steps)
-    numbers_per_cell = 4**upscaled * decoder.conv_norm_out.num_channels
-    return PackedDecoder(tuple(steps), packed, decoder.conv_norm_out.eps, numbers_per_cell)
+    return PackedDecoder(tuple(steps), pack(body, dtype, device), _EPS, 4**upscaled * up[-1].width)
 
 
 class LeanDecoder:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import _resize_with_antialiasing
 from PIL import Image
 from torch import Tensor
 
@@ -15,11 +15,20 @@ from generator.clip import ClipSettings
 from generator.errors import BadFrames
 from generator.memory import WINDOW_FRAMES, WINDOW_OVERLAP, Decode, MemoryPlan, Residency, decoded_together
 from generator.model.lean.decoder import LeanDecoder, decode_windows, pack_decoder
-from generator.model.lean.encoders import CLIP_MEAN, CLIP_SIZE, CLIP_STD, VaeEncoder, pack_module
+from generator.model.lean.encoders import (
+    CLIP_MEAN,
+    CLIP_SIZE,
+    CLIP_STD,
+    Tensors,
+    encode_image,
+    encode_picture,
+    encoder_weights,
+    pack_module,
+)
 from generator.model.lean.guidance import Conditioning, GuidedUNet
 from generator.model.lean.residency import ResidentWeights, StreamedWeights, WeightSource
+from generator.model.lean.shrinking import shrink
 from generator.model.lean.unet import LeanUNet, pack_unet
-from generator.model.pipeline import Modules
 from generator.model.sampling import (
     SIGMA_MAX,
     SIGMA_MIN,
@@ -29,6 +38,7 @@ from generator.model.sampling import (
     sample,
     timestep_of,
 )
+from generator.model.weights import Checkpoint
 from generator.protocol import Hooks, Phase, Progress
 from generator.video.ffmpeg import Frame
 
@@ -36,39 +46,58 @@ Held = TypeVar("Held")
 
 
 class LeanPipeline:
-    """Renders clips with a variant's modules, packed in host memory. A plan may keep them on the device."""
+    """Renders clips with a variant's modules. A plan may keep them on the device; otherwise they are in host memory."""
 
-    def __init__(self, modules: Modules, device: torch.device, *, turbo: bool = False) -> None:
-        self.unet = pack_unet(modules.unet, device)
-        self.decoder = pack_decoder(modules.vae.decoder, device)
-        self.image_encoder = pack_module(modules.image_encoder, device)
-        self.encoder = pack_module(VaeEncoder(modules.vae), device)
-        self._vae: Any = modules.vae.config
-        self._scheduler: Any = modules.scheduler.config
+    def __init__(
+        self, checkpoint: Checkpoint, dtype: torch.dtype, device: torch.device, *, turbo: bool = False
+    ) -> None:
+        unet, vae, image = checkpoint.unet, checkpoint.vae, checkpoint.image_encoder
+        self.unet = pack_unet(unet.config, unet.tensors, dtype, device)
+        self.decoder = pack_decoder(vae.config, vae.tensors, dtype, device)
+        self.image_encoder = pack_module(image.config, image.tensors, dtype, device)
+        self.encoder = pack_module(vae.config, encoder_weights(vae.tensors), dtype, device)
+        self.dtype = dtype
+        """of the UNet and the decoder"""
+        self._vae = vae.config
+        self._scheduler = checkpoint.scheduler
         self._device = device
         self._turbo = turbo
         self._kept: dict[str, Any] = {}
         self._kept_for: MemoryPlan | None = None
 
     @property
-    def dtype(self) -> torch.dtype:
-        """Return the precision of the UNet and the decoder."""
-        return self.unet.body.flat.dtype
-
-    @property
     def scale(self) -> int:
         """Return how many pixels wide a latent cell is."""
-        return int(2 ** (len(self._vae.block_out_channels) - 1))
+        return int(2 ** (len(self._vae["block_out_channels"]) - 1))
 
     @torch.no_grad()
     def render(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
         """See `Pipeline.render`."""
-        if plan != self._kept_for:
-            self.release()
-            self._kept_for = plan
+        self.prepare(plan)
         latents = self.denoise(picture, settings, plan, hooks)
         self._clear_cache(plan)
         yield from self.decode(latents, settings, plan, hooks)
+
+    def prepare(self, plan: MemoryPlan, on_module: Callable[[], None] = lambda: None) -> None:
+        """See `Pipeline.prepare`."""
+        if plan != self._kept_for:
+            self.release()
+            self._kept_for = plan
+        modules = (
+            ((self.unet.body, self.unet.ends), (self._placed_unet,)),
+            ((self.encoder.packed, self.decoder.body), (self._placed_encoder, self._placed_decoder)),
+            ((self.image_encoder.packed,), (self._placed_image_encoder,)),
+        )
+
+        def read(module: int) -> None:
+            weights, place = modules[module]
+            _ = [each(plan) for each in place] if plan.keep_parts else [each.flat for each in weights]
+
+        _ = self.unet.folded.flat  # no plan keeps these on the device
+        # Pinning one module's memory takes about as long as reading another's. On the device there is nothing to pin.
+        with ThreadPoolExecutor(1 if plan.keep_parts else len(modules)) as readers:
+            for _ in readers.map(read, range(len(modules))):
+                on_module()
 
     def release(self) -> None:
         """Free what is kept on the device between clips."""
@@ -84,14 +113,14 @@ class LeanPipeline:
         shape = (
             1,
             settings.frames,
-            self._vae.latent_channels,
+            self._vae["latent_channels"],
             picture.height // self.scale,
             picture.width // self.scale,
         )
         picture_noise, noise, rng = draw_noise(settings.seed, (1, 3, picture.height, picture.width), shape)
         conditioning = self._condition(picture, picture_noise, settings, plan, hooks)
         self._clear_cache(plan)
-        unet = self._hold(plan, "unet", lambda: self.place_unet(plan))
+        unet = self._placed_unet(plan)
         ids = (settings.conditioning_fps - 1, settings.motion_bucket, settings.noise_augmentation)
         times = [timestep_of(sigma) for sigma in schedule.sigmas[:-1]]
         constants = unet.prepare(conditioning.context, ids, times, settings.frames)
@@ -105,7 +134,7 @@ class LeanPipeline:
         return sample(guided.denoise, start, schedule, rng, on_step)
 
     def _schedule(self, settings: ClipSettings) -> Schedule:
-        lowest, highest = (getattr(self._scheduler, name, None) for name in ("sigma_min", "sigma_max"))
+        lowest, highest = (self._scheduler.get(name) for name in ("sigma_min", "sigma_max"))
         return plan_steps(
             settings.quality,
             settings.steps,
@@ -135,18 +164,15 @@ class LeanPipeline:
 
     def _embed(self, pixels: Tensor, plan: MemoryPlan) -> Tensor:
         """Return the image encoder's embedding, 1 x 1 x width, of 1 x 3 x height x width pixels from -1 to 1."""
-        small = (_resize_with_antialiasing(pixels, (CLIP_SIZE, CLIP_SIZE)) + 1) / 2
+        small = (shrink(pixels, CLIP_SIZE) + 1) / 2
         mean, std = (torch.tensor(values, device=self._device)[:, None, None] for values in (CLIP_MEAN, CLIP_STD))
-        tensors = self._hold(plan, "image-encoder", lambda: self.image_encoder.on_device(self._device, self.dtype))
-        embedding: Tensor = self.image_encoder(tensors, ((small - mean) / std).to(self.dtype)).image_embeds
-        return embedding[:, None]
+        normalised = ((small - mean) / std).to(self.dtype)
+        return encode_image(self._placed_image_encoder(plan), self.image_encoder.config, normalised)[:, None]
 
     def _encode(self, pixels: Tensor, plan: MemoryPlan) -> Tensor:
         """Return the latents, 1 x channels x height x width in latent cells, of 1 x 3 x height x width pixels."""
-        dtype = torch.float32 if self._vae.force_upcast else self.dtype
-        tensors = self._hold(plan, "encoder", lambda: self.encoder.on_device(self._device, dtype))
-        latents: Tensor = self.encoder(tensors, pixels.to(dtype))
-        return latents.to(self.dtype)
+        tensors = self._placed_encoder(plan)
+        return encode_picture(tensors, self.encoder.config, pixels.to(self._encoder_dtype)).to(self.dtype)
 
     @torch.no_grad()
     def decode(self, latents: Tensor, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
@@ -158,8 +184,8 @@ class LeanPipeline:
         if not torch.isfinite(latents).all():
             raise BadFrames("the latents are not finite", kind="nan")
         hooks.progress(Progress(Phase.DECODE, 0, settings.frames))
-        decoder = self._hold(plan, "decoder", lambda: self._place_decoder(plan))
-        scaled = (latents / self._vae.scaling_factor).to(self.dtype)
+        decoder = self._placed_decoder(plan)
+        scaled = (latents / self._vae["scaling_factor"]).to(self.dtype)
         for index, pixels in enumerate(_decoded(decoder, scaled, settings, plan, hooks)):
             hooks.check()
             frame = _to_frame(pixels)
@@ -175,8 +201,24 @@ class LeanPipeline:
             weights = ResidentWeights(self.unet.body, self._device)
         return LeanUNet(self.unet, weights, self._device, plan.frames_per_chunk)
 
-    def _place_decoder(self, plan: MemoryPlan) -> LeanDecoder:
-        return LeanDecoder(self.decoder, ResidentWeights(self.decoder.body, self._device))
+    @property
+    def _encoder_dtype(self) -> torch.dtype:
+        return torch.float32 if self._vae["force_upcast"] else self.dtype
+
+    def _placed_unet(self, plan: MemoryPlan) -> LeanUNet:
+        return self._hold(plan, "unet", lambda: self.place_unet(plan))
+
+    def _placed_encoder(self, plan: MemoryPlan) -> Tensors:
+        return self._hold(plan, "encoder", lambda: self.encoder.on_device(self._device, self._encoder_dtype))
+
+    def _placed_image_encoder(self, plan: MemoryPlan) -> Tensors:
+        return self._hold(plan, "image-encoder", lambda: self.image_encoder.on_device(self._device, self.dtype))
+
+    def _placed_decoder(self, plan: MemoryPlan) -> LeanDecoder:
+        def place() -> LeanDecoder:
+            return LeanDecoder(self.decoder, ResidentWeights(self.decoder.body, self._device))
+
+        return self._hold(plan, "decoder", place)
 
     def _hold(self, plan: MemoryPlan, name: str, place: Callable[[], Held]) -> Held:
         """Return what `place` puts on the device, or, where the plan keeps modules, what it put there before."""

@@ -26,14 +26,11 @@ class ResidentWeights:
     """Every layer on the device; on the CPU that is the packed memory itself."""
 
     def __init__(self, packed: Packed, device: torch.device) -> None:
-        self._flat = packed.flat.to(device, non_blocking=True)
-        self._views = [
-            stretch.views(self._flat[stretch.start : stretch.start + stretch.length]) for stretch in packed.stretches
-        ]
+        self._layers = packed.layers(packed.place(device))
 
     def layer(self, index: int) -> LayerWeights:
         """Return one layer's weights; they stay valid."""
-        return self._views[index]
+        return self._layers[index]
 
 
 class StreamedWeights:
@@ -46,7 +43,7 @@ class StreamedWeights:
     def __init__(self, packed: Packed, device: torch.device) -> None:
         self._packed = packed
         self._count = len(packed.stretches)
-        self._slots = [torch.empty(packed.largest, dtype=packed.flat.dtype, device=device) for _ in range(RING_SLOTS)]
+        self._slots = [torch.empty(packed.largest, dtype=packed.dtype, device=device) for _ in range(RING_SLOTS)]
         self._views: dict[tuple[int, int], LayerWeights] = {}
         self._cuda = device.type == "cuda"
         self._copying = torch.cuda.Stream(device) if self._cuda else None

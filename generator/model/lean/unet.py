@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
-from diffusers.models.embeddings import get_timestep_embedding
 from torch import Tensor
 
+from generator.model.checkpoint.structure import Block, Config, unet_blocks
 from generator.model.lean import layers
 from generator.model.lean.chunks import (
     Check,
@@ -22,9 +22,10 @@ from generator.model.lean.chunks import (
     run_transformer,
 )
 from generator.model.lean.naming import (
+    Weights,
+    name_below,
     name_ends,
     name_folded,
-    name_parameters,
     name_resnet,
     name_transformer,
 )
@@ -48,7 +49,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class PackedUNet:
-    """A UNet's weights in host memory."""
+    """A UNet's weights, laid out for its layers."""
 
     layers: tuple[Layer, ...]
     body: Packed
@@ -57,54 +58,61 @@ class PackedUNet:
     """the first and the last layer, and the time embeddings: small, and always on the device"""
     folded: Packed
     """what is used once per clip, to compute its constants"""
-    module: Any
-    """diffusers' module, for its configuration and its sinusoids; its parameters are views of the above"""
+    time_width: int
+    """of a step's time as sinusoids"""
+    added_width: int
+    """of each added id as sinusoids"""
 
 
-def pack_unet(module: Any, device: torch.device) -> PackedUNet:
-    """Pack the weights of diffusers' UNetSpatioTemporalConditionModel, to be copied to `device`.
+_ENDS = {
+    "conv_in": "conv_in",
+    "time_embedding": "time",
+    "add_embedding": "added",
+    "conv_norm_out": "norm_out",
+    "conv_out": "conv_out",
+}
+_LAST_EPS = 1e-5
 
-    The module stays usable. Raises ValueError for transformers of several blocks, which no SVD model has.
+
+def pack_unet(config: Config, weights: Weights, dtype: torch.dtype, device: torch.device) -> PackedUNet:
+    """Pack the weights of a UNetSpatioTemporalConditionModel in `dtype`, to be copied to `device`.
+
+    `config` is complete. Nothing is read yet but the factors of the blends.
     """
     steps: list[Layer] = []
     body: list[Named] = []
     folded: list[Named] = []
 
-    def add(resnet: Any, attention: Any = None, upsampler: Any = None, **skips: bool) -> None:
-        facts = Resnet(
-            resnet.spatial_res_block.norm1.eps, resnet.temporal_res_block.norm1.eps, upscale=upsampler is not None
-        )
-        heads = 0 if attention is None else attention.transformer_blocks[0].attn1.heads
-        steps.append(Layer(facts, heads, **skips))
-        body.append(name_resnet(resnet, upsampler))
-        if attention is not None:
-            body.append(name_transformer(attention))
-            folded.append(name_folded(attention))
+    def add(block: Block, j: int, *, upsampler: str | None = None, crossed: bool = True, **skips: bool) -> None:
+        heads = block.heads if crossed else 0
+        steps.append(Layer(Resnet(block.eps, block.eps, upscale=upsampler is not None), heads, **skips))
+        body.append(name_resnet(weights, f"{block.path}.resnets.{j}", upsampler))
+        if heads:
+            body.append(name_transformer(weights, f"{block.path}.attentions.{j}"))
+            folded.append(name_folded(weights, f"{block.path}.attentions.{j}"))
 
-    for block in module.down_blocks:
-        attentions = getattr(block, "attentions", [None] * len(block.resnets))
-        for resnet, attention in zip(block.resnets, attentions, strict=True):
-            add(resnet, attention, leaves_skip=True)
-        for sampler in block.downsamplers or ():
+    down, middle, up = unet_blocks(config)
+    for block in down:
+        for j in range(len(block.inputs)):
+            add(block, j, leaves_skip=True)
+        if block.sampler:
             steps.append(Layer(None, leaves_skip=True))
-            body.append(name_parameters(sampler.conv, "downsampler"))
-    middle = module.mid_block
-    add(middle.resnets[0], middle.attentions[0])
-    add(middle.resnets[1])
+            body.append(name_below(weights, block.sampler, "downsampler"))
+    add(middle, 0)
+    add(middle, 1, crossed=False)
     upsampler = None
-    for block in module.up_blocks:
-        attentions = getattr(block, "attentions", [None] * len(block.resnets))
-        for resnet, attention in zip(block.resnets, attentions, strict=True):
-            add(resnet, attention, upsampler, takes_skip=True)
+    for block in up:
+        for j in range(len(block.inputs)):
+            add(block, j, upsampler=upsampler, takes_skip=True)
             upsampler = None
-        upsampler = block.upsamplers[0].conv if block.upsamplers else None
-    dtype = module.conv_in.weight.dtype
+        upsampler = block.sampler
     return PackedUNet(
         layers=tuple(steps),
         body=pack(body, dtype, device),
-        ends=pack([name_ends(module)], dtype, device),
+        ends=pack([name_ends(weights, _ENDS)], dtype, device),
         folded=pack(folded, dtype, device),
-        module=module,
+        time_width=down[0].width,
+        added_width=config["addition_time_embed_dim"],
     )
 
 
@@ -138,7 +146,7 @@ class LeanUNet:
         self._weights = weights
         self._ends = ResidentWeights(packed.ends, device).layer(0)
         self._device = device
-        self._dtype = packed.body.flat.dtype
+        self._dtype = packed.body.dtype
         self._frames_per_chunk = frames_per_chunk
 
     def prepare(
@@ -149,10 +157,10 @@ class LeanUNet:
         `context` is items x 1 x width, the image encoder's embedding. `added_ids` are conditioning fps - 1, motion
         bucket and noise augmentation. `timesteps` is the model's time for each step.
         """
-        module = self._packed.module
-        numbers = module.add_time_proj(torch.tensor(added_ids, dtype=self._dtype).float()).flatten()[None]
+        ids = torch.tensor(added_ids, dtype=self._dtype).float()
+        numbers = _sinusoids(ids, self._packed.added_width).flatten()[None]
         added = _embed(self._ends, "added", numbers.to(self._device, self._dtype))
-        waves = module.time_proj(torch.tensor(timesteps, dtype=torch.float32))
+        waves = _sinusoids(torch.tensor(timesteps, dtype=torch.float32), self._packed.time_width)
         times = _embed(self._ends, "time", waves.to(self._device, self._dtype)) + added
         folded = range(len(self._packed.folded.stretches))
         return ClipConstants(tuple(self._fold(index, context[:, 0], frames) for index in folded), times)
@@ -171,7 +179,7 @@ class LeanUNet:
             for half in ("spatial", "temporal")
         ]
         width = weights["positions.linear_1.weight"].shape[1]
-        waves = _sinusoids(frames, width).to(self._device, self._dtype)
+        waves = _sinusoids(torch.arange(frames), width).to(self._device, self._dtype)
         return Constants(values[0], values[1], _embed(weights, "positions", waves))
 
     def __call__(
@@ -193,8 +201,7 @@ class LeanUNet:
         for layer in self._packed.layers:
             check()
             self._run(layer, state)
-        eps = self._packed.module.conv_norm_out.eps
-        out = self._chunked(state.pop().maps, lambda some: layers.project_out(some, None, self._ends, eps))
+        out = self._chunked(state.pop().maps, lambda some: layers.project_out(some, None, self._ends, _LAST_EPS))
         return out.view(items, frames, *out.shape[1:])
 
     def _chunked(self, maps: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
@@ -259,6 +266,9 @@ class _State:
         return self.stretch
 
 
-def _sinusoids(count: int, width: int) -> Tensor:
-    waves: Tensor = get_timestep_embedding(torch.arange(count), width, flip_sin_to_cos=True, downscale_freq_shift=0)
-    return waves
+def _sinusoids(numbers: Tensor, width: int) -> Tensor:
+    """Return numbers x width, an even number: cosines, then sines, of wavelengths from 2 pi up to 10,000 times that."""
+    half = width // 2
+    rates = torch.exp(-math.log(10_000) * torch.arange(half, dtype=torch.float32) / half)
+    angles = numbers[:, None].float() * rates
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from tests.benchmarks.gpu import clips, kernels, steps, two_jobs
+from tests.benchmarks.gpu import clips, kernels, start, steps, two_jobs
 from tests.benchmarks.gpu.bench import Bench
 from tests.benchmarks.gpu.cards import cards
 from tests.benchmarks.gpu.models import Models, plan
@@ -46,6 +46,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--out", type=Path, default=Path("gpu-figures"))
     parser.add_argument("--seconds", type=float, default=480, help="begin no section after this long")
     parser.add_argument("--sections", default="")
+    parser.add_argument("--before", type=Path, help="for `start`: a folder with another commit's generator/")
     chosen = parser.parse_args(arguments)
     bench = Bench(torch.device(chosen.device), chosen.tiny, chosen.out)
     bench.note(torch=torch.__version__, python=platform.python_version(), command=" ".join(arguments))
@@ -55,11 +56,11 @@ def main(arguments: list[str]) -> None:
         models = Models(bench)
         bench.note(seconds_to_build=time.monotonic() - bench.started)
         wanted = chosen.sections.split(",") if chosen.sections else None
-        run_sections(bench, sections(bench, models), wanted, chosen.seconds)
+        run_sections(bench, sections(bench, models, chosen.before), wanted, chosen.seconds)
         summary(bench)
 
 
-def sections(bench: Bench, models: Models) -> dict[str, Callable[[], None]]:
+def sections(bench: Bench, models: Models, before: Path | None) -> dict[str, Callable[[], None]]:
     """Return all sections by their names, in the order in which they run."""
     return {
         "rate": lambda: kernels.rate(bench),
@@ -80,6 +81,7 @@ def sections(bench: Bench, models: Models) -> dict[str, Callable[[], None]]:
         "steps": lambda: steps.steps(bench, models, brief=False),
         "cards": lambda: cards(bench, ("ours", "ours-expandable")),
         "recipe-cards": lambda: cards(bench, ("offload", "savers")),
+        "start": lambda: start.start(bench, models.modules, before),
         "queue": lambda: two_jobs.queue(bench, models),
     }
 

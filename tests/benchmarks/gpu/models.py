@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from generator.memory import MemoryPlan, Residency
+from generator.memory import ClipSize, MemoryPlan, Residency, presets
 from generator.model.lean.render import LeanPipeline
 from tests.benchmarks.full_size import random_modules
 from tests.benchmarks.gpu.bench import Bench
+from tests.support.checkpoints import checkpoint_of
 from tests.support.tiny_clip import SILENT
 
 
@@ -22,9 +23,9 @@ class Models:
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
         self.modules = random_modules(bench.dtype, tiny=bench.tiny)
-        # Packing lays the weights out anew; stock is measured with its own layout.
-        self.stock = copy.deepcopy(self.modules)
-        self.lean = LeanPipeline(self.modules, bench.device)
+        self.stock = self.modules
+        self.lean = LeanPipeline(checkpoint_of(self.modules), bench.dtype, bench.device)
+        self.lean.prepare(presets(ClipSize(*bench.size, bench.frames))[-1])  # to host memory, for every plan
 
     def stock_unet(self) -> Any:
         return copy.deepcopy(self.stock.unet).to(self.bench.device)

@@ -13,16 +13,17 @@ import torch
 
 from generator.backend.local_backend import LocalBackend
 from generator.memory import MIB
+from generator.model.stock import Modules
 from generator.protocol import ExecutorConfig, Phase, Progress, RenderRequest
 from generator.variants import Variant
 from tests.benchmarks.gpu.bench import Bench
 from tests.benchmarks.gpu.models import Models
 
 
-def save_checkpoint(bench: Bench, models: Models, folder: Path) -> Variant:
-    """Save the random weights as a checkpoint folder that the executor can load."""
+def save_modules(bench: Bench, modules: Modules, folder: Path) -> Variant:
+    """Save random weights as a checkpoint folder that the executor can load."""
     for name in ("unet", "vae", "image_encoder", "scheduler"):
-        getattr(models.stock, name).save_pretrained(folder / name)
+        getattr(modules, name).save_pretrained(folder / name)
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "StableVideoDiffusionPipeline"}))
     width, height = bench.size
     return Variant(name="random", source=str(folder), frames=bench.frames, landscape=(width, height))
@@ -35,7 +36,7 @@ def queue(bench: Bench, models: Models) -> None:
         torch.cuda.empty_cache()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        variant = save_checkpoint(bench, models, folder / "model")
+        variant = save_modules(bench, models.stock, folder / "model")
         bench.picture().save(folder / "picture.png")
         seen = asyncio.run(_two_jobs(bench, variant, folder))
     last = max(when for job, progress, when in seen if job == 1 and progress.phase is Phase.DECODE)

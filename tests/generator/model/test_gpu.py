@@ -224,6 +224,7 @@ def test_memory_that_cannot_be_pinned_leaves_no_error_for_the_next_kernel(caplog
     try:
         runtime.cudaHostRegister = lambda address, size, flags: real(0, size, flags)
         packed = pack([{"weight": weights}], torch.float32, device)
+        assert packed.flat.nbytes == weights.nbytes
     finally:
         runtime.cudaHostRegister = real
     assert "could not pin" in caplog.text

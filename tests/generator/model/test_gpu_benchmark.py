@@ -7,9 +7,12 @@ from pathlib import Path
 
 import torch
 
+from tests.benchmarks.full_size import random_modules
 from tests.benchmarks.gpu.__main__ import main
 from tests.benchmarks.gpu.bench import Bench
 from tests.benchmarks.gpu.cards import try_card
+from tests.benchmarks.gpu.start import HERE, Case, measure_start
+from tests.benchmarks.gpu.two_jobs import save_modules
 
 
 def test_the_gpu_benchmark_runs_on_a_cpu_with_a_small_model(tmp_path: Path) -> None:
@@ -19,6 +22,16 @@ def test_the_gpu_benchmark_runs_on_a_cpu_with_a_small_model(tmp_path: Path) -> N
     assert written["figures"]["unet_streamed_relative_error"] < 1e-4
     assert not [key for key in written["figures"] if key.startswith("failed")]
     assert "| article's offload |" in (tmp_path / "gpu.md").read_text()
+
+
+def test_a_start_is_seen_phase_by_phase_from_outside(tmp_path: Path) -> None:
+    bench = Bench(torch.device("cpu"), tiny=True, out=tmp_path / "out")
+    variant = save_modules(bench, random_modules(torch.float32, tiny=True), tmp_path / "model")
+    bench.picture().save(tmp_path / "picture.png")
+    measure_start(bench, Case("full", HERE, "full", tmp_path / "state"), variant, tmp_path)
+    first, other = bench.tables["Start"]
+    assert all(float(seconds) > 0 for seconds in first[1:]) and float(other[-1]) > 0
+    assert other[1:3] == ["-", "-"], "the process runs already"
 
 
 def test_an_imitated_card_is_tried_in_a_process_of_its_own(tmp_path: Path) -> None:

@@ -6,13 +6,17 @@ import dataclasses
 import json
 import shutil
 import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from generator.errors import WeightsUnavailable
-from generator.memory import PipelineKind
+from generator.memory import MemoryPlan, PipelineKind
 from generator.model.lean.render import LeanPipeline
 from generator.model.loaded import PipelineConfig, load_variant
 from generator.model.stock import StockPipeline
@@ -31,6 +35,36 @@ def test_loading_tells_how_far_it_is(tiny_variant: Variant) -> None:
     seen: list[Progress] = []
     load_variant(tiny_variant, torch.device("cpu"), on_progress=seen.append)
     assert [progress.step for progress in seen] == [0, 1, 2, 3]
+
+
+def test_a_variant_is_loaded_without_importing_diffusers_or_transformers(tiny_variant: Variant) -> None:
+    script = f"""
+        import sys, torch
+        from pathlib import Path
+        from generator.model.loaded import load_variant
+        from generator.variants import variant_of_folder
+        load_variant(variant_of_folder(Path({tiny_variant.source!r})), torch.device("cpu"))
+        names = ("diffusers", "transformers", "accelerate", "generator.model.lean.render")
+        print([name for name in names if name in sys.modules])
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "['generator.model.lean.render']\n", done.stderr
+
+
+def test_a_device_without_room_at_the_moment_leaves_the_weights_in_host_memory(
+    tiny_variant: Variant, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real, rungs = LeanPipeline.prepare, []
+
+    def prepare(pipeline: LeanPipeline, plan: MemoryPlan, *rest: Callable[[], None]) -> None:
+        rungs.append(plan.rung)
+        if plan.keep_parts:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.46 GiB.")
+        real(pipeline, plan, *rest)
+
+    monkeypatch.setattr(LeanPipeline, "prepare", prepare)
+    load_variant(tiny_variant, torch.device("cpu"))
+    assert rungs == ["full", "minimal"] and "kept in host memory" in caplog.text
 
 
 def _why(variant: Variant) -> tuple[str, str]:

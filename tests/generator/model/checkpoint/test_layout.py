@@ -16,12 +16,36 @@ from safetensors.torch import load_file, save_file
 
 from generator.errors import SettingsError, WeightsUnavailable
 from generator.model.checkpoint.check import look
-from generator.model.checkpoint.layout import check_pipeline
-from generator.model.weights import load_modules
+from generator.model.checkpoint.layout import MODULES, check_pipeline
+from generator.model.lean.pack import pack
+from generator.model.stock import load_modules
+from generator.model.weights import open_checkpoint
 from generator.variants import Variant, variant_of_folder
 from tests.support.another_user import for_root, rights_of_nobody
 
 Change = Callable[[Path], object]
+Weights = dict[str, dict[str, torch.Tensor]]
+
+
+def by_diffusers(variant: Variant) -> Weights:
+    """Return every module's weights in single precision, as diffusers' and transformers' classes load them."""
+    modules = load_modules(variant, torch.float32)
+    assert modules.scheduler.config.sigma_max == 700.0
+    return {name: dict(getattr(modules, name).state_dict()) for name in MODULES}
+
+
+def by_ourselves(variant: Variant) -> Weights:
+    """Return every module's weights in single precision, as the lean pipeline reads them."""
+    checkpoint = open_checkpoint(variant)
+    assert checkpoint.scheduler["sigma_max"] == 700.0
+    found = {}
+    for name in MODULES:
+        packed = pack([dict(getattr(checkpoint, name).tensors)], torch.float32, torch.device("cpu"))
+        found[name] = dict(packed.layers(packed.flat)[0])
+    return found
+
+
+both_ways = pytest.mark.parametrize("load", [by_diffusers, by_ourselves])
 
 
 @pytest.fixture
@@ -104,14 +128,16 @@ def three_at_once(folder: Path) -> None:
         pytest.param(three_at_once, id="three at once"),
     ],
 )
-def test_a_layout_that_people_have_is_loaded(tiny_variant: Variant, copied: Variant, change: Change) -> None:
+@both_ways
+def test_a_layout_that_people_have_is_loaded(
+    tiny_variant: Variant, copied: Variant, change: Change, load: Callable[[Variant], Weights]
+) -> None:
     change(Path(copied.source))
-    loaded, expected = load_modules(copied, torch.float32), load_modules(tiny_variant, torch.float32)
-    for name in ("unet", "vae", "image_encoder"):
-        wanted = getattr(expected, name).state_dict()
-        for key, value in getattr(loaded, name).state_dict().items():
-            assert torch.allclose(value, wanted[key], atol=0.02), (name, key)
-    assert loaded.scheduler.config.sigma_max == 700.0
+    loaded, expected = load(copied), by_diffusers(tiny_variant)
+    for name in MODULES:
+        assert loaded[name].keys() == expected[name].keys()
+        for key, wanted in expected[name].items():
+            assert torch.allclose(loaded[name][key].view(wanted.shape), wanted, atol=0.02), (name, key)
     assert variant_of_folder(Path(copied.source)).frames == tiny_variant.frames
 
 
@@ -193,14 +219,15 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 30
         ),
     ],
 )
+@both_ways
 def test_a_file_that_cannot_be_used_is_named_exactly(
-    copied: Variant, change: Callable[[Path], Path], why: str, says: str
+    copied: Variant, change: Callable[[Path], Path], why: str, says: str, load: Callable[[Variant], Weights]
 ) -> None:
     before = Path(copied.source)
     path = change(before)
     kept = {item: item.lstat().st_mtime_ns for item in before.rglob("*")}
     with pytest.raises(WeightsUnavailable) as caught:
-        load_modules(copied, torch.float32)
+        load(copied)
     remedy = caught.value.data["remedy"]
     assert (caught.value.data["why"], says in remedy) == (why, True), remedy
     assert path.name in remedy or path.parent.name in remedy
@@ -226,11 +253,14 @@ def test_a_folder_that_is_no_checkpoint_is_told_for_what_it_is(tmp_path: Path, f
     assert says in caught.value.data["remedy"]
 
 
-def test_one_file_with_all_modules_is_no_folder_and_the_way_is_named(tiny_variant: Variant, tmp_path: Path) -> None:
+@both_ways
+def test_one_file_with_all_modules_is_no_folder_and_the_way_is_named(
+    tiny_variant: Variant, tmp_path: Path, load: Callable[[Variant], Weights]
+) -> None:
     single = tmp_path / "svd_xt.safetensors"
     single.touch()
     with pytest.raises(WeightsUnavailable) as caught:
-        load_modules(dataclasses.replace(tiny_variant, source=str(single)), torch.float32)
+        load(dataclasses.replace(tiny_variant, source=str(single)))
     assert "all modules in one file" in caught.value.data["remedy"]
     assert "stable-video-diffusion-img2vid-xt" in caught.value.data["remedy"]
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from generator.model.lean.decoder import LeanDecoder, decode_windows, pack_decoder
+from generator.model.lean.decoder import LeanDecoder, decode_windows
 from generator.model.lean.residency import ResidentWeights, StreamedWeights
+from tests.support.checkpoints import packed_decoder_of
 from tests.support.tiny_checkpoint import tiny_vae
 from tests.support.tiny_unet import CPU, TOLERANCE, no_check
 
@@ -20,7 +21,7 @@ def test_the_exact_decode_is_diffusers_full_decode(frames: int) -> None:
     vae = tiny_vae(levels=3)
     latents = torch.randn(frames, 4, 6, 8)
     expected = vae.decode(latents, num_frames=frames).sample
-    packed = pack_decoder(vae.decoder, CPU)
+    packed = packed_decoder_of(vae, CPU)
     for source in (ResidentWeights, StreamedWeights):
         decoder = LeanDecoder(packed, source(packed.body, CPU))
         out = torch.stack(list(decoder.decode(latents.permute(0, 2, 3, 1).contiguous(), no_check)))
@@ -32,7 +33,7 @@ def test_windows_come_nearer_to_the_full_decode_than_disjoint_chunks() -> None:
     torch.manual_seed(0)
     vae = tiny_vae(levels=2)
     latents = (0.1 * torch.randn(25, 4, 4, 4)).cumsum(0)
-    packed = pack_decoder(vae.decoder, CPU)
+    packed = packed_decoder_of(vae, CPU)
     decoder = LeanDecoder(packed, ResidentWeights(packed.body, CPU))
     maps = latents.permute(0, 2, 3, 1).contiguous()
 

@@ -13,8 +13,9 @@ from generator.memory import MemoryPlan, PipelineKind
 from generator.model.lean.render import LeanPipeline
 from generator.model.loaded import PipelineConfig, load_variant
 from generator.model.pipeline import Pipeline
-from generator.model.weights import load_modules
+from generator.model.stock import load_modules
 from generator.variants import Variant
+from tests.support.checkpoints import checkpoint_of
 from tests.support.tiny_clip import LEAN_PLANS, STOCK, Recorder, noise_picture, tiny_settings
 
 CPU = torch.device("cpu")
@@ -62,7 +63,7 @@ def test_broken_weights_are_reported_as_bad_frames(tiny_variant: Variant) -> Non
     with torch.no_grad():
         modules.unet.conv_out.bias.fill_(float("nan"))
     with pytest.raises(BadFrames) as caught:
-        clip(LeanPipeline(modules, CPU))
+        clip(LeanPipeline(checkpoint_of(modules), torch.float32, CPU))
     assert caught.value.data["kind"] == "nan"
 
 

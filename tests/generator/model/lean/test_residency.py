@@ -21,7 +21,7 @@ def test_weights_that_do_not_arrive_are_noticed() -> None:
     case = UNetCase(5, SHAPES["square"])
     body = case.packed.body
     assert case.error(StreamedWeights(body, CPU), 5) < TOLERANCE
-    assert not case.error(StreamedWeights(Forgetful(body.flat, body.stretches), CPU), 5) < TOLERANCE
+    assert not case.error(StreamedWeights(Forgetful(body.stretches, body.dtype, CPU), CPU), 5) < TOLERANCE
 
 
 def test_streaming_reads_the_host_memory_and_never_writes_it() -> None:
@@ -43,7 +43,7 @@ def test_a_pass_copies_each_layer_once_and_at_most_two_in_advance() -> None:
             copied.append(index)
             return super().host(index)
 
-    case.error(StreamedWeights(Counted(body.flat, body.stretches), CPU), 5)
+    case.error(StreamedWeights(Counted(body.stretches, body.dtype, CPU), CPU), 5)
     layers = list(range(len(body.stretches)))
     assert copied == layers + layers[: len(copied) - len(layers)]
     assert len(copied) <= len(layers) + 2
