@@ -94,9 +94,11 @@ async def running_bot(sandbox: Sandbox, data_dir: Path) -> AsyncIterator[asyncio
         start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the bot in order
         preexec_fn=partial(die_with_parent, os.getpid()),
     )
+    sandbox.gpu.bot_pid = bot.pid
     try:
         yield bot
     finally:
+        sandbox.gpu.bot_pid = None
         with suppress(ProcessLookupError):
             bot.send_signal(signal.SIGTERM)
         try:

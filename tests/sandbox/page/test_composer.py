@@ -82,13 +82,20 @@ async def test_a_dropped_picture_becomes_a_clip_that_plays(ada: Page) -> None:
     assert await plays(ada.locator("video").last)
 
 
-async def test_a_pasted_picture_and_a_sample_fill_the_command_too(ada: Page) -> None:
+async def test_a_pasted_picture_fills_the_command_too(ada: Page) -> None:
     await ada.locator("#message-text").click()
     await paste_picture(ada)
     await expect(ada.locator(".tile img")).to_be_visible()
     await ada.keyboard.press("Escape")
-    await ada.get_by_role("button", name="Animate: A lighthouse").click()
-    await expect(ada.get_by_role("form", name="/animate")).to_contain_text("lighthouse.webp")
+
+
+async def test_one_click_on_a_sample_animates_it_and_its_button_says_so(ada: Page) -> None:
+    sample = ada.get_by_role("button", name="Animate: A lighthouse")
+    await expect(sample).to_have_text("Animate")
+    await sample.click()
+    card = messages(ada).filter(has_text="lighthouse.webp").filter(has_text="used /animate")
+    await expect(card.last).to_contain_text("Rendering")
+    await expect(ada.get_by_role("form", name="/animate")).to_have_count(0)
 
 
 async def test_options_are_filled_by_keyboard_alone_and_checked(ada: Page) -> None:
