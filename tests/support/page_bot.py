@@ -44,6 +44,13 @@ def moving() -> io.BytesIO:
     return data
 
 
+def moving_webp(frames: int = 6) -> bytes:
+    pictures = [Image.new("RGB", (256, 144), (30 * step, 80, 200 - 30 * step)) for step in range(frames)]
+    data = io.BytesIO()
+    pictures[0].save(data, "WEBP", save_all=frames > 1, append_images=pictures[1:], duration=120, loop=0)
+    return data.getvalue()
+
+
 class PageBot(discord.AutoShardedClient):
     def __init__(self, proxy: str) -> None:
         super().__init__(intents=discord.Intents(guilds=True), proxy=proxy, guild_ready_timeout=0.1)
