@@ -96,14 +96,15 @@ class Gateway:
             case 2:
                 self._identify(socket, frame["d"])
             case 3:
-                self._show_presence(frame["d"])
+                self.show_presence(frame["d"])
             case 6:
                 self._resume(socket, frame["d"])
             case op:
                 self._record.not_implemented(f"gateway op {op}: {json.dumps(frame)[:200]}")
                 socket.close(4001)
 
-    def _show_presence(self, data: Json) -> None:
+    def show_presence(self, data: Json) -> None:
+        """Show people what the bot says of itself: `status` and `activities` of a presence update."""
         self.presences += 1
         texts = [item.get("state") or item.get("name", "") for item in data.get("activities") or []]
         self.presence = {"status": data["status"], "text": texts[0] if texts else ""}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -79,8 +80,8 @@ async def test_every_option_can_be_reached_in_a_low_window(
 
 @pytest.mark.parametrize(("touch", "least"), [(False, 24), (True, 44)])
 async def test_targets_are_large_enough(browser: Browser, sandbox: Sandbox, touch: bool, least: int) -> None:
-    options = {"has_touch": True, "is_mobile": True, "viewport": {"width": 360, "height": 740}} if touch else {}
-    page = await open_page(browser, sandbox, **options)
+    phone: dict[str, Any] = {"has_touch": True, "is_mobile": True, "viewport": {"width": 360, "height": 740}}
+    page = await open_page(browser, sandbox, **(phone if touch else {}))
     for name in ("whisper", "components"):
         await type_command(page, name)
         await page.get_by_role("button", name="Send command").click()

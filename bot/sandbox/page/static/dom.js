@@ -110,7 +110,7 @@ export function morph(old, fresh) {
 export function formatBytes(bytes) {
   if (bytes < 1024) return `${bytes} bytes`;
   const kib = bytes / 1024;
-  return kib < 1024 ? `${kib.toFixed(kib < 10 ? 1 : 0)} KB` : `${(kib / 1024).toFixed(2)} MB`;
+  return kib < 1024 ? `${kib.toFixed(kib < 10 ? 1 : 0)} KB` : `${Number((kib / 1024).toFixed(2))} MB`;
 }
 
 /** Whether the person types on a screen: there Enter begins a new line, and an arrow sends. */
