@@ -102,7 +102,8 @@ export class CommandForm {
 
   offer() {
     const text = this.more.value.trim().toLowerCase();
-    const options = this.rest().filter((option) => option.name.includes(text));
+    const fitting = this.rest().filter((option) => option.name.includes(text));
+    const options = fitting.length ? fitting : this.rest(); // for a word that is no option, what there is
     const items = options.map((option) => ({
       title: option.name,
       detail: option.description,
@@ -111,7 +112,7 @@ export class CommandForm {
     const heading = items.length ? "Options" : `/${this.command.path}`;
     const sends = onTouch() ? "the arrow sends" : "Enter sends";
     const note = items.length ? `Optional; ${sends}` : `${sends[0].toUpperCase()}${sends.slice(1)} the command`;
-    this.suggestions.show(this.more, { heading, note, items, first: Boolean(text) && items.length > 0 });
+    this.suggestions.show(this.more, { heading, note, items, first: Boolean(text) && fitting.length > 0 });
   }
 
   addPicked(option) {

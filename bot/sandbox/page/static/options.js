@@ -259,7 +259,7 @@ class AttachmentField extends Field {
   }
 
   problem() {
-    return this.isEmpty && this.option.required ? `${this.option.name} is required: drop a picture here.` : "";
+    return this.isEmpty && this.option.required ? `${this.option.name} is required: choose ${this.wantsPicture ? "a picture" : "a file"}.` : "";
   }
 
   value() {
