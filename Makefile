@@ -1,21 +1,29 @@
-# Every target works on a fresh clone: `setup` makes .venv and is quick when nothing changed.
+# Every target works on a fresh clone: `setup` makes .venv and is quick when nothing changed. TORCH_INDEX=... names the
+# package index for torch; without it a machine without an NVIDIA card gets the small torch for the CPU.
 PYTHON ?= python3
 PORT ?= 8787
 SEED ?= 1
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup install lock demo test check format bench soak mutants fault-matrix screenshots audit clean
+.PHONY: setup cuda axe install lock demo test check format bench soak mutants fault-matrix screenshots audit clean
 
 setup: .venv/.installed
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vivant needs Python 3.11 or newer; set PYTHON=python3.11")'
-	@echo "Installing into .venv; torch is large, so this takes a few minutes."
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PYTHON) -m scripts.install dev
+	touch .venv/.demo $@
+
+# What the demo needs, without the tests' tools.
+.venv/.demo: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vivant needs Python 3.11 or newer; set PYTHON=python3.11")'
+	$(PYTHON) -m scripts.install demo
 	touch $@
+
+# Replaces a torch for the CPU, as a machine without an NVIDIA card gets it, by the one with CUDA.
+cuda: setup
+	$(PYTHON) -m scripts.install cuda
 
 # For a server: only what runs, each file by its hash. The lock is for Linux on x86-64 and torch with CUDA.
 install:
@@ -29,8 +37,14 @@ lock:
 	uv pip compile pyproject.toml --extra demo --constraint constraints.txt --universal --generate-hashes \
 		--no-annotate --quiet --custom-compile-command "make lock" --output-file requirements.lock
 
-demo: setup
+demo: .venv/.demo
 	$(BIN)/python -m bot demo --port $(PORT)
+
+# The accessibility checker for the tests of the demo's page; without npm they are skipped, and say so.
+AXE := .axe/node_modules/axe-core/axe.min.js
+axe: $(AXE)
+$(AXE):
+	npm install --silent --no-save --no-package-lock --prefix .axe axe-core@4.14.1
 
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -65,4 +79,4 @@ screenshots: setup
 	$(BIN)/python -m scripts.screenshots
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache demo-out
+	rm -rf .venv .axe .pytest_cache .mypy_cache .ruff_cache demo-out

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.clip import Quality, Shape
+from generator.clip import Loop, Quality, Shape
 from generator.errors import SettingsError
 
 Size = tuple[int, int]
@@ -42,6 +42,10 @@ class Variant:
     """the schedule when the person chooses none; None: the operator's choice"""
     max_guidance: float | None = None
     """likewise the guidance; 1.0 asks the UNet once per step instead of twice"""
+    loop: Loop | None = None
+    """likewise the loop of an /animate"""
+    motion_bucket: int | None = None
+    """likewise its motion"""
 
     def size(self, shape: Shape) -> Size:
         """Return width and height in pixels for a shape; AUTO must be resolved from the picture first."""
@@ -62,8 +66,9 @@ class Variant:
             if name in values:
                 width, height = values[name]
                 values[name] = (int(width), int(height))
-        if values.get("quality"):
-            values["quality"] = Quality(values["quality"])
+        for name, kind in (("quality", Quality), ("loop", Loop)):
+            if values.get(name):
+                values[name] = kind(values[name])
         return cls(**values)
 
 
@@ -117,6 +122,8 @@ BUILT_IN: dict[str, Variant] = {
             is_demo=True,
             quality=Quality.FAST,
             max_guidance=1.0,
+            loop=Loop.BOOMERANG,  # its clip goes on and on, and never stands on its last frame
+            motion_bucket=90,  # between gentle and medium
         ),
     )
 }

@@ -76,7 +76,7 @@ async def render(page: Page) -> None:
 
 async def tour(browser: Browser, sandbox: Sandbox) -> None:
     """Walk through the page and take every picture."""
-    page = await open_page(browser, sandbox, viewport=WIDE, color_scheme="dark", **SHARP)
+    page = await open_page(browser, sandbox, viewport=WIDE, **SHARP)
     await expect(page.locator("#bot-state")).to_contain_text("is online", timeout=60_000)
     await save(page, "channel")
     say_hello(sandbox)
@@ -85,10 +85,12 @@ async def tour(browser: Browser, sandbox: Sandbox) -> None:
     await save(page, "command")
     await render(page)
     for name, options in (
-        ("light", {"viewport": WIDE, "color_scheme": "light"}),
-        ("phone", {"viewport": PHONE, "color_scheme": "dark", "has_touch": True}),
+        ("light", {"viewport": WIDE}),
+        ("phone", {"viewport": PHONE, "has_touch": True, "is_mobile": True}),
     ):
         other = await open_page(browser, sandbox, **options, **SHARP)
+        if name == "light":
+            await other.get_by_role("button", name="Switch to light").click()
         await other.wait_for_function("document.querySelector('video').readyState >= 2")
         await save(other, name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
@@ -38,7 +39,7 @@ KEEP_CONNECTION_SECONDS = 60.0
 LONGEST_LIMIT_SECONDS = 60.0
 """of a rate limit that discord.py waits for by itself: our own loops wait for longer ones without holding anything"""
 PRESENCE_SECONDS = 60.0
-"""Discord allows five presence updates in 20 s; nobody needs more than one a minute"""
+"""Discord allows five presence updates in 20 s; only a pause and its end are shown sooner than after a minute"""
 
 
 # discord.py warns at every start about voice libraries that nothing here uses.
@@ -208,12 +209,16 @@ class VivantClient(ServiceClient):
                 log.info("presence not updated: %s", type(error).__name__)
             except Exception as error:
                 log.error("presence not updated", exc_info=error)
-            await asyncio.sleep(PRESENCE_SECONDS)
+            with contextlib.suppress(TimeoutError):  # at once when the bot is paused or goes on
+                await asyncio.wait_for(self.services.switches.gate.changed.wait(), PRESENCE_SECONDS)
 
     async def _show_presence(self) -> None:
         services = self.services
+        services.switches.gate.changed.clear()
+        hold = services.switches.gate.hold
         waiting = (await services.store.jobs.counts())[JobState.QUEUED]
-        text = describe_presence(services.switches.variant, waiting, services.switches.gate.hold)
+        text = describe_presence(services.switches.variant, waiting, hold)
         if text != self._shown:
-            await self.change_presence(activity=discord.CustomActivity(text))
+            status = discord.Status.idle if hold else discord.Status.online
+            await self.change_presence(activity=discord.CustomActivity(text), status=status)
             self._shown = text

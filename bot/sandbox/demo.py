@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bot.sandbox.first_clip import is_clip, tell_first_clip
 from bot.sandbox.rules.errors import NotPossible
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload
@@ -41,10 +43,16 @@ async def serve(port: int) -> None:
 
     Nothing is kept afterwards, neither the queue nor the messages. Raises DemoError when no start can succeed.
     """
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="vivant-demo-") as folder:
         async with _local_discord(port) as sandbox:
             console.print(f"\n  Vivant's demo is at  [bold]{sandbox.page_url}[/]\n  Ctrl-C ends it.\n")
-            await _keep_bot_running(sandbox, Path(folder))
+            times = asyncio.create_task(tell_first_clip(sandbox, started, lambda text: console.print(f"  {text}")))
+            try:
+                await _keep_bot_running(sandbox, Path(folder))
+            finally:
+                times.cancel()
+                await asyncio.gather(times, return_exceptions=True)
 
 
 async def _keep_bot_running(sandbox: Sandbox, data_dir: Path) -> None:
@@ -94,9 +102,11 @@ async def running_bot(sandbox: Sandbox, data_dir: Path) -> AsyncIterator[asyncio
         start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the bot in order
         preexec_fn=partial(die_with_parent, os.getpid()),
     )
+    sandbox.gpu.bot_pid = bot.pid
     try:
         yield bot
     finally:
+        sandbox.gpu.bot_pid = None
         with suppress(ProcessLookupError):
             bot.send_signal(signal.SIGTERM)
         try:
@@ -155,11 +165,10 @@ async def _clip_among(events: Subscription) -> Json:
             raise DemoError("The bot did not answer within Discord's three seconds.")
         if event["t"] != "MESSAGE_CREATE" or message["author"]["id"] != VIVANT:
             continue
-        clips = [item for item in message["attachments"] if item["filename"].endswith((".mp4", ".gif", ".webp"))]
-        if clips:
+        if is_clip(event):
             with suppress(TimeoutError):
                 await asyncio.wait_for(_next_edit(events), TIDY_SECONDS)
-            return dict(clips[0])
+            return dict(message["attachments"][0])
         if event["visible_to"] == ADA or "message_reference" in message:
             raise DemoError(f"The bot answered without a clip: {_words(message)}")
     raise DemoError("The local Discord ended.")

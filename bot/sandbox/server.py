@@ -16,6 +16,7 @@ from bot.sandbox.cdn import mount_cdn
 from bot.sandbox.exchanges import Record
 from bot.sandbox.faults import FaultScript
 from bot.sandbox.gateway.gateway import Gateway
+from bot.sandbox.page.gpu_process import GpuProcess
 from bot.sandbox.page.server import page_application
 from bot.sandbox.proxy import HOSTS, Proxy
 from bot.sandbox.rest import application, interactions, messages
@@ -48,6 +49,8 @@ class Sandbox:
         self.proxy = Proxy(self.record)
         self.gateway = Gateway(self.world, self.faults, self.record)
         self.world.session_starts.enforced = rate_limits
+        self.gpu = GpuProcess()
+        """the GPU process that the page may kill; whoever starts the bot names the bot's process in it"""
         self.proxy_url = ""
         self.page_url = ""
         self._folder: Path | None = None
@@ -112,7 +115,7 @@ class Sandbox:
         tls_port = await self._serve(self._discord(), 0, self._server_tls())
         self.proxy_url = await self.proxy.start(tls_port)
         self._stack.push_async_callback(self.proxy.close)
-        page = page_application(self.world, self.gateway.online)
+        page = page_application(self.world, self.gateway.status, self.gpu)
         self.page_url = f"http://127.0.0.1:{await self._serve(page, self._port, None)}"
 
     def _discord(self) -> web.Application:

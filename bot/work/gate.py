@@ -36,6 +36,8 @@ class Gate:
         self._holds: dict[HoldCause, Hold] = {}
         self._open = asyncio.Event()
         self._open.set()
+        self.changed = asyncio.Event()
+        """set by each change; whoever shows it clears it"""
 
     @property
     def hold(self) -> Hold | None:
@@ -50,13 +52,17 @@ class Gate:
 
     def close(self, cause: HoldCause, detail: str = "") -> None:
         """Start nothing until `open` takes this cause away."""
-        self._holds[cause] = Hold(cause, detail)
+        hold = Hold(cause, detail)
+        if self._holds.get(cause) != hold:
+            self._holds[cause] = hold
+            self.changed.set()
         self._open.clear()
 
     def open(self, *causes: HoldCause) -> None:
         """Take causes away; work goes on when none is left."""
         for cause in causes:
-            self._holds.pop(cause, None)
+            if self._holds.pop(cause, None):
+                self.changed.set()
         if not self._holds:
             self._open.set()
 

@@ -86,6 +86,20 @@ async def test_a_dropped_picture_comes_back_as_a_clip_that_plays(ada: Page, brow
     await ben.context.close()
 
 
+async def test_a_button_kills_the_gpu_process_and_the_clip_comes_all_the_same(ada: Page) -> None:
+    clips = messages(ada).filter(has=ada.locator("video"))
+    before = await clips.count()
+    await ada.get_by_role("button", name="Kill the GPU process").click()
+    card = await newest(ada, "used /animate")
+    await expect(ada.locator("#toasts")).to_contain_text("is killed", timeout=RENDER_MS)
+    await expect(ada.locator("#toasts")).to_contain_text("took over after", timeout=RENDER_MS)
+    await expect(clips).to_have_count(before + 1, timeout=RENDER_MS)
+    await expect(card).to_contain_text("Done", timeout=RENDER_MS)
+    moving = "(video) => !video.paused && video.muted && video.loop"
+    await clips.last.scroll_into_view_if_needed()
+    assert await clips.last.locator("video").evaluate(moving), "it plays by itself, and goes on"
+
+
 async def test_cancel_ends_a_render(ada: Page) -> None:
     card = await animate(ada, steps="50")
     await card.get_by_role("button", name="Cancel").click()

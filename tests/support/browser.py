@@ -20,9 +20,9 @@ from bot.sandbox.server import Sandbox
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 SAMPLE = Path(__file__).parents[2] / "bot" / "sandbox" / "page" / "static" / "sample-lake.webp"
-DROP = """([selector, name, bytes]) => {
+DROP = """([selector, name, bytes, type]) => {
   const transfer = new DataTransfer();
-  transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/webp" }));
+  transfer.items.add(new File([new Uint8Array(bytes)], name, { type }));
   for (const type of ["dragenter", "dragover", "drop"]) {
     const event = new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true });
     document.querySelector(selector).dispatchEvent(event);
@@ -101,7 +101,12 @@ async def run_command(page: Page, name: str) -> None:
 
 async def drop_picture(page: Page) -> None:
     """Drop the sample picture on the channel."""
-    await page.evaluate(DROP, ["#scroller", SAMPLE.name, list(SAMPLE.read_bytes())])
+    await drop_file(page, SAMPLE.name, "image/webp", SAMPLE.read_bytes())
+
+
+async def drop_file(page: Page, name: str, kind: str, data: bytes) -> None:
+    """Drop a file on the channel."""
+    await page.evaluate(DROP, ["#scroller", name, list(data), kind])
 
 
 async def paste_picture(page: Page) -> None:

@@ -44,12 +44,19 @@ def moving() -> io.BytesIO:
     return data
 
 
+def moving_webp(frames: int = 6) -> bytes:
+    pictures = [Image.new("RGB", (256, 144), (30 * step, 80, 200 - 30 * step)) for step in range(frames)]
+    data = io.BytesIO()
+    pictures[0].save(data, "WEBP", save_all=frames > 1, append_images=pictures[1:], duration=120, loop=0)
+    return data.getvalue()
+
+
 class PageBot(discord.AutoShardedClient):
     def __init__(self, proxy: str) -> None:
         super().__init__(intents=discord.Intents(guilds=True), proxy=proxy, guild_ready_timeout=0.1)
         self.tree = app_commands.CommandTree(self)
         commands: list[app_commands.Command[Any, ..., Any] | app_commands.Group]
-        commands = [animate, components, whisper, slow, silent, form, admin]
+        commands = [animate, recipe, components, whisper, slow, silent, form, admin]
         for command in commands:
             self.tree.add_command(command)
         self.tree.add_command(app_commands.ContextMenu(name="Animate this image", callback=animate_message))
@@ -205,6 +212,11 @@ class People(ui.UserSelect[Components]):
 
     async def callback(self, interaction: discord.Interaction) -> None:
         await interaction.response.send_message(f"Picked {len(self.values)} people", ephemeral=True)
+
+
+@app_commands.command(description="How a clip was made")
+async def recipe(interaction: discord.Interaction, clip: discord.Attachment | None = None) -> None:
+    await interaction.response.send_message(f"Recipe of {clip}", ephemeral=True)
 
 
 @app_commands.command(description="Only you see the answer")

@@ -25,12 +25,12 @@ def _choices(**labels: str) -> list[app_commands.Choice[str]]:
 @usable_everywhere
 @app_commands.describe(
     image="The picture: JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC",
-    motion="How much shall move (medium, if you leave it out)",
+    motion="How much shall move (medium, or what suits the model, if you leave it out)",
     format="MP4 is sharpest; GIF and WebP loop by themselves",
     quality="Fast for a try, quality for keeping",
     shape="The clip's shape; follows the picture, if you leave it out",
     framing="What to do with a picture of another shape",
-    loop="How the end meets the beginning",
+    loop="How the end meets the beginning (no loop, or what suits the model, if you leave it out)",
     smooth="Fill in frames for smoother motion; a clip has at most 360",
     seed="The same seed with the same settings gives the same clip",
     noise_augmentation="Higher departs further from the picture (0.02)",
@@ -57,12 +57,12 @@ def _choices(**labels: str) -> list[app_commands.Choice[str]]:
 async def animate(
     interaction: Interaction,
     image: discord.Attachment,
-    motion: str = Motion.MEDIUM,
+    motion: str | None = None,
     format: str = Format.MP4,
     quality: str | None = None,
     shape: str = Shape.AUTO,
     framing: str | None = None,
-    loop: str = Loop.NONE,
+    loop: str | None = None,
     smooth: bool = False,
     seed: app_commands.Range[int, 0, 4294967295] | None = None,
     noise_augmentation: app_commands.Range[float, 0.0, 1.0] | None = None,
@@ -76,12 +76,12 @@ async def animate(
 ) -> None:
     """Take a picture and its options."""
     options = Options(
-        motion=Motion(motion),
+        motion=Motion(motion) if motion else None,
         format=Format(format),
         quality=Quality(quality) if quality else None,
         shape=Shape(shape),
         framing=Framing(framing) if framing else None,
-        loop=Loop(loop),
+        loop=Loop(loop) if loop else None,
         smooth=smooth,
         seed=seed,
         noise_augmentation=noise_augmentation,

@@ -37,7 +37,9 @@ class Gateway:
         self._sockets: set[Socket] = set()
         self.resumes = 0
         self.presences = 0
-        """how often the bot said what stands below its name; nothing else is done with it"""
+        """how often the bot said what stands below its name"""
+        self.presence: Json = {"status": "online", "text": ""}
+        """what it said last: its dot's colour by Discord's word for it, and the text"""
         self.online = asyncio.Event()
         """set while at least one identified bot is connected"""
         world.events.listen(self._dispatch)
@@ -94,12 +96,23 @@ class Gateway:
             case 2:
                 self._identify(socket, frame["d"])
             case 3:
-                self.presences += 1
+                self.show_presence(frame["d"])
             case 6:
                 self._resume(socket, frame["d"])
             case op:
                 self._record.not_implemented(f"gateway op {op}: {json.dumps(frame)[:200]}")
                 socket.close(4001)
+
+    def show_presence(self, data: Json) -> None:
+        """Show people what the bot says of itself: `status` and `activities` of a presence update."""
+        self.presences += 1
+        texts = [item.get("state") or item.get("name", "") for item in data.get("activities") or []]
+        self.presence = {"status": data["status"], "text": texts[0] if texts else ""}
+        self._world.events.show("BOT_STATUS", self.status())
+
+    def status(self) -> Json:
+        """Return how people see the bot: whether it is online, the word for its dot, and the text below its name."""
+        return {"online": self.online.is_set(), **self.presence}
 
     def _identify(self, socket: Socket, data: Json) -> None:
         if data["token"].removeprefix("Bot ") != self._world.directory.token:
@@ -210,8 +223,9 @@ class Gateway:
         online = any(session.socket for session in self._sessions.values())
         if online == self.online.is_set():
             return
-        self._world.events.show("BOT_STATUS", {"online": online})
+        self.presence = {"status": "online", "text": ""}  # a new session begins with none
         if online:
             self.online.set()
         else:
             self.online.clear()
+        self._world.events.show("BOT_STATUS", self.status())

@@ -6,10 +6,12 @@ Tested in tests/sandbox/page/test_composer.py and tests/sandbox/page/test_messag
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import BodyPartReader, web
 
+from bot.sandbox.page.gpu_process import GpuProcess
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.world import World
@@ -21,8 +23,9 @@ Action = Callable[[Json, Files], Awaitable[Json]]
 class Actions:
     """The page's POST requests. Each names the person who acts."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, gpu: GpuProcess) -> None:
         self._world = world
+        self._gpu = gpu
 
     def handlers(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
         """Return the request handlers by their names in /api/."""
@@ -34,6 +37,7 @@ class Actions:
             "autocomplete": self.autocomplete,
             "press": self.press,
             "modal": self.modal,
+            "kill": self.kill,
         }
         return {name: _handler(action) for name, action in actions.items()}
 
@@ -68,6 +72,10 @@ class Actions:
         actor, channel, message = payload["actor"], payload["channel"], payload["message"]
         pressed = await self._world.press(actor, channel, message, payload["custom_id"], payload.get("values"))
         return pressed.public()
+
+    async def kill(self, _payload: Json, _files: Files) -> Json:
+        """Kill the demo's GPU process, and tell which one runs after it."""
+        return asdict(await self._gpu.kill())
 
     async def modal(self, payload: Json, files: Files) -> Json:
         """Send a form; each file part is named `custom id` + "#" + number."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,8 +9,11 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from bot.sandbox.page.actions import Actions
+from bot.sandbox.page.gallery import clip_file
+from bot.sandbox.page.gpu_process import GpuProcess
 from bot.sandbox.page.views import Views
 from bot.sandbox.rules.errors import NotPossible, Refusal
+from bot.sandbox.rules.payloads import Json
 from bot.sandbox.world.world import World
 from generator.memory import MIB
 
@@ -31,9 +33,9 @@ HEADERS = {
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def page_application(world: World, bot_online: asyncio.Event) -> web.Application:
-    """Return the page as a web application; `bot_online` is set while the bot's gateway session is connected."""
-    views = Views(world, bot_online)
+def page_application(world: World, bot_status: Callable[[], Json], gpu: GpuProcess) -> web.Application:
+    """Return the page as a web application; `bot_status` tells how people see the bot."""
+    views = Views(world, bot_status, gpu)
     app = web.Application(middlewares=[guard], client_max_size=MAX_UPLOAD_BYTES)
     app.router.add_get("/", _index)
     app.router.add_get("/page/{name}", _file)
@@ -42,7 +44,9 @@ def page_application(world: World, bot_online: asyncio.Event) -> web.Application
     app.router.add_get("/api/messages", views.messages)
     app.router.add_get("/api/commands", views.commands)
     app.router.add_get("/api/events", views.events)
-    for name, handler in Actions(world).handlers().items():
+    app.router.add_get("/api/alive", _alive)
+    app.router.add_get("/gallery/{name}", _made_with_svd)
+    for name, handler in Actions(world, gpu).handlers().items():
         app.router.add_post(f"/api/{name}", handler)
     return app
 
@@ -71,6 +75,17 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def _index(_request: web.Request) -> web.StreamResponse:
     return web.FileResponse(FOLDER / "index.html", headers={"Cache-Control": "no-cache", **HEADERS})
+
+
+async def _alive(_request: web.Request) -> web.StreamResponse:
+    return web.Response(status=204)
+
+
+async def _made_with_svd(request: web.Request) -> web.StreamResponse:
+    clip = clip_file(request.match_info["name"])
+    if clip is None:
+        raise web.HTTPNotFound
+    return web.FileResponse(clip, headers=HEADERS)
 
 
 async def _file(request: web.Request) -> web.StreamResponse:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 import mimetypes
+from collections.abc import Callable
 
 from aiohttp import WSMsgType, web
 
+from bot.sandbox.page.gallery import made_with_svd
+from bot.sandbox.page.gpu_process import GpuProcess
 from bot.sandbox.rules.callbacks import InteractionType
 from bot.sandbox.rules.errors import NotPossible
 from bot.sandbox.rules.payloads import Json
@@ -28,9 +31,10 @@ INLINE |= {"video/mp4", "video/quicktime", "video/webm"}
 class Views:
     """The page's GET requests. Each names the person who is using the page."""
 
-    def __init__(self, world: World, bot_online: asyncio.Event) -> None:
+    def __init__(self, world: World, bot_status: Callable[[], Json], gpu: GpuProcess) -> None:
         self._world = world
-        self._bot_online = bot_online
+        self._bot_status = bot_status
+        self._gpu = gpu
 
     async def session(self, request: web.Request) -> web.StreamResponse:
         """Return everything that a person's client starts with, and all people to switch to."""
@@ -42,9 +46,10 @@ class Views:
         channels = [self._channel(me["id"], channel) for channel in world.channels_for(me["id"])]
         here = {channel.get("guild_id") for channel in channels}
         guilds = [guild for guild in world.directory.guilds.values() if guild["id"] in here]
-        bot = {"user": world.directory.bot, "online": self._bot_online.is_set()}
+        bot = {"user": world.directory.bot, **self._bot_status()}
         state = {"me": me, "actors": actors, "guilds": guilds, "channels": channels, "bot": bot}
-        return web.json_response(state)
+        demo = {"can_kill": self._gpu.can_be_killed}
+        return web.json_response(state | {"demo": demo, "gallery": made_with_svd()})
 
     async def messages(self, request: web.Request) -> web.StreamResponse:
         """Return what the person sees in a channel."""
@@ -107,7 +112,8 @@ class Views:
             raise NotPossible("You cannot see this channel.")
 
     def _channel(self, actor: str, channel: Json) -> Json:
-        return channel | {"permissions": str(self._world.channels.permissions(actor, channel))}
+        held = self._world.channels.permissions(actor, channel)
+        return channel | {"permissions": str(held), "file_limit": self._world.channels.upload_limit(channel)}
 
     def _role(self, actor: str) -> str:
         guild = self._world.channels.bot_guilds()[0] if self._world.channels.bot_guilds() else {}

@@ -59,12 +59,15 @@ class DirectoryBuilder:
         self._channel(TABLEAUX, PICTURES, "pictures")
         self._channel(TABLEAUX, NO_FILES, "no-files", Permission.ATTACH_FILES)
         self._channel(TABLEAUX, READ_ONLY, "read-only", Permission.SEND_MESSAGES | Permission.SEND_MESSAGES_IN_THREADS)
+        self._topic(NO_FILES, "On purpose, Vivant may not attach files here: it refuses, and says why.")
+        self._topic(READ_ONLY, "On purpose, Vivant may not write here: it refuses, and says why.")
         self._thread(THREAD, PICTURES, "old photographs", ADA)
         self._direct()
         self._guild(ELSEWHERE, "Elsewhere", BEN)
         self._member(ELSEWHERE, ADA)
         self._member(ELSEWHERE, BEN)
         self._channel(ELSEWHERE, LOBBY, "lobby")
+        self._topic(LOBBY, "On purpose, Vivant is not on this server: it has no commands here.")
         return self._directory
 
     def _direct(self) -> None:
@@ -116,6 +119,9 @@ class DirectoryBuilder:
             "last_message_id": None,
             "permission_overwrites": [overwrite] if denied_to_bot else [],
         }
+
+    def _topic(self, channel_id: str, text: str) -> None:
+        self._directory.channels[channel_id]["topic"] = text
 
     def _thread(self, thread_id: str, parent_id: str, name: str, owner_id: str) -> None:
         parent = self._directory.channels[parent_id]

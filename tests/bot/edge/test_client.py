@@ -69,6 +69,15 @@ async def test_the_line_below_the_bots_name_comes_back_with_a_new_session(
         await until(lambda: sandbox.gateway.presences > before, "the presence again")
 
 
+async def test_a_pause_is_shown_beside_the_bots_name_at_once_and_so_is_its_end(edge: Edge) -> None:
+    gateway, gate = edge.sandbox.gateway, edge.services.switches.gate
+    await until(lambda: gateway.presence["text"].endswith("ready for a picture"), "the first presence")
+    gate.close(HoldCause.PAUSED, "New fans")
+    await until(lambda: gateway.status() == {"online": True, "status": "idle", "text": "paused"}, "the pause")
+    gate.open(HoldCause.PAUSED)
+    await until(lambda: gateway.presence["status"] == "online", "the end of the pause")
+
+
 async def test_a_surprise_at_the_line_below_the_name_is_no_end_of_it(
     edge: Edge, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -53,13 +53,13 @@ async def test_a_lost_connection_is_opened_again_and_nothing_is_missed(browser: 
     await page.context.close()
 
 
-async def test_light_and_dark_follow_the_system_until_chosen(browser: Browser, sandbox: Sandbox) -> None:
+async def test_the_page_is_dark_as_discord_is_until_light_is_chosen(browser: Browser, sandbox: Sandbox) -> None:
     page = await open_page(browser, sandbox, color_scheme="light")
     root = page.locator("html")
-    await expect(root).to_have_attribute("data-theme", "light")
-    await page.get_by_role("button", name="Switch to dark").click()
-    await page.reload()
     await expect(root).to_have_attribute("data-theme", "dark")
+    await page.get_by_role("button", name="Switch to light").click()
+    await page.reload()
+    await expect(root).to_have_attribute("data-theme", "light")
     await page.context.close()
 
 

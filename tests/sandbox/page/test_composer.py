@@ -6,12 +6,18 @@ import asyncio
 import re
 
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import FilePayload, Page, Route, expect
 
 from bot.sandbox.server import Sandbox
-from tests.support.browser import SAMPLE, become, drop_picture, messages, paste_picture, plays, type_command
+from tests.support.browser import SAMPLE, become, drop_file, drop_picture, messages, paste_picture, plays, type_command
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+CHOOSE_LARGE = """(input) => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([new ArrayBuffer(10.5 * 2 ** 20)], "large.png", { type: "image/png" }));
+  input.files = transfer.files;
+  input.dispatchEvent(new Event("change"));
+}"""
 
 
 async def test_typing_a_slash_offers_what_this_person_may_use(ada: Page) -> None:
@@ -82,13 +88,20 @@ async def test_a_dropped_picture_becomes_a_clip_that_plays(ada: Page) -> None:
     assert await plays(ada.locator("video").last)
 
 
-async def test_a_pasted_picture_and_a_sample_fill_the_command_too(ada: Page) -> None:
+async def test_a_pasted_picture_fills_the_command_too(ada: Page) -> None:
     await ada.locator("#message-text").click()
     await paste_picture(ada)
     await expect(ada.locator(".tile img")).to_be_visible()
     await ada.keyboard.press("Escape")
-    await ada.get_by_role("button", name="Animate: A lighthouse").click()
-    await expect(ada.get_by_role("form", name="/animate")).to_contain_text("lighthouse.webp")
+
+
+async def test_one_click_on_a_sample_animates_it_and_its_button_says_so(ada: Page) -> None:
+    sample = ada.get_by_role("button", name="Animate: A lighthouse")
+    await expect(sample).to_have_text("Animate")
+    await sample.click()
+    card = messages(ada).filter(has_text="lighthouse.webp").filter(has_text="used /animate")
+    await expect(card.last).to_contain_text("Rendering")
+    await expect(ada.get_by_role("form", name="/animate")).to_have_count(0)
 
 
 async def test_options_are_filled_by_keyboard_alone_and_checked(ada: Page) -> None:
@@ -123,3 +136,97 @@ async def test_a_required_option_is_asked_for(ada: Page) -> None:
     await expect(ada.get_by_role("alert")).to_contain_text("image is required")
     await ada.keyboard.press("Escape")
     await expect(ada.locator("#message-text")).to_be_focused()
+
+
+async def test_an_option_that_does_not_exist_is_named_and_nothing_is_sent(ada: Page) -> None:
+    before = await messages(ada).count()
+    await drop_picture(ada)
+    await ada.keyboard.type("strenght")
+    await ada.keyboard.press("Enter")
+    await expect(ada.get_by_role("alert")).to_contain_text("/animate has no option “strenght”")
+    await expect(ada.get_by_label("More options")).to_be_focused()
+    await ada.get_by_label("More options").fill("motion:lively strenght:3")
+    await ada.keyboard.press("Enter")
+    await expect(ada.get_by_role("alert")).to_contain_text("/animate has no option “strenght”")
+    await expect(ada.locator("input[data-option=motion]")).to_have_value("Lively")
+    assert await messages(ada).count() == before
+    await ada.keyboard.press("Escape")
+
+
+async def test_a_command_is_typed_whole(ada: Page) -> None:
+    await ada.locator("#message-text").fill('/animate motion:gentle strength:7 title:"By the lake"')
+    await ada.keyboard.press("Enter")
+    await expect(ada.get_by_role("form", name="/animate")).to_be_visible()
+    await drop_picture(ada)
+    await ada.keyboard.press("Enter")
+    done = messages(ada).filter(has_text="title=By the lake").last
+    await expect(done).to_contain_text("motion=gentle strength=7")
+
+
+async def test_an_option_without_a_value_is_not_dropped_without_a_word(ada: Page) -> None:
+    await drop_picture(ada)
+    await ada.keyboard.type("strength")
+    await ada.keyboard.press("Enter")
+    await ada.keyboard.press("Enter")
+    await expect(ada.get_by_role("alert")).to_contain_text("strength has no value")
+    await ada.get_by_role("button", name="Remove strength").click()
+    await expect(ada.get_by_role("alert")).to_be_hidden()
+    await ada.keyboard.press("Escape")
+
+
+async def test_at_and_hash_complete_to_people_and_channels(ada: Page, sandbox: Sandbox) -> None:
+    field = ada.locator("#message-text")
+    await field.fill("")
+    await field.press_sequentially("Look @b")
+    await expect(ada.get_by_role("option", name="@Ben")).to_have_attribute("aria-selected", "true")
+    await ada.keyboard.press("Enter")
+    await field.press_sequentially("in #gen")
+    await ada.keyboard.press("Tab")
+    await expect(field).to_have_value("Look @Ben in #general ")
+    await field.press_sequentially("not@ben, @ben")
+    await ada.keyboard.press("Escape")
+    await ada.keyboard.press("Enter")
+    message = messages(ada).last
+    await expect(message.locator(".mention")).to_have_text(["@Ben", "#general", "@Ben"])
+    sent = sandbox.world.messages_for(sandbox.world.actor("Ben"), sandbox.world.channel("pictures"))[-1]
+    assert [user["id"] for user in sent["mentions"]] == [sandbox.world.actor("Ben")]
+
+
+async def test_a_file_over_the_limit_is_refused_before_it_is_sent_and_the_limit_is_named(ada: Page) -> None:
+    await type_command(ada, "animate")
+    await expect(ada.locator(".tile")).to_contain_text("up to 10 MB")
+    await ada.locator("input[type=file][data-option=image]").evaluate(CHOOSE_LARGE)
+    await expect(ada.get_by_role("alert")).to_contain_text("large.png has 10.5 MB. A file may have at most 10 MB")
+    await expect(ada.locator(".tile")).to_contain_text("Drop, paste or choose a picture")
+    await ada.keyboard.press("Escape")
+    await ada.locator("#message-files").evaluate(CHOOSE_LARGE)
+    await expect(ada.locator("#toasts")).to_contain_text("at most 10 MB")
+    await expect(ada.locator(".tray")).to_be_hidden()
+
+
+async def test_what_is_no_picture_does_not_fill_a_pictures_tile(ada: Page) -> None:
+    await type_command(ada, "animate")
+    await drop_file(ada, "notes.txt", "text/plain", b"not a picture")
+    await expect(ada.get_by_role("alert")).to_contain_text("notes.txt is not a picture")
+    await expect(ada.locator(".tile")).to_contain_text("Drop, paste or choose a picture")
+    await ada.keyboard.press("Escape")
+    await drop_file(ada, "notes.txt", "text/plain", b"not a picture")
+    await expect(ada.locator(".tray .file-name")).to_have_text("notes.txt")
+    await expect(ada.get_by_role("form", name="/animate")).to_have_count(0)
+    await ada.get_by_role("button", name="Remove notes.txt").click()
+    await expect(ada.locator("#message-text")).to_be_focused()
+
+
+async def test_a_tile_that_takes_any_file_says_so_and_hides_none(ada: Page) -> None:
+    await type_command(ada, "recipe")
+    await expect(ada.locator(".tile")).to_contain_text("choose a file")
+    assert await ada.locator("input[type=file][data-option=clip]").get_attribute("accept") is None
+    clip: FilePayload = {"name": "clip.mp4", "mimeType": "video/mp4", "buffer": b"0"}
+    await ada.locator("input[type=file][data-option=clip]").set_input_files(clip)
+    await expect(ada.locator(".tile")).to_contain_text("clip.mp4")
+    await ada.keyboard.press("Escape")
+    await type_command(ada, "animate")
+    accept = await ada.locator("input[type=file][data-option=image]").get_attribute("accept")
+    assert accept is not None
+    assert accept.startswith("image/*,.heic")
+    await ada.keyboard.press("Escape")

@@ -45,12 +45,12 @@ MOTION_STEP = 50
 class Options:
     """The options of one /animate; None leaves the choice to the bot."""
 
-    motion: Motion = Motion.MEDIUM
+    motion: Motion | None = None
     format: Format = Format.MP4
     quality: Quality | None = None
     shape: Shape = Shape.AUTO
     framing: Framing | None = None
-    loop: Loop = Loop.NONE
+    loop: Loop | None = None
     smooth: bool = False
     seed: int | None = None
     motion_bucket: int | None = None
@@ -76,7 +76,7 @@ def resolve(options: Options, variant: Variant, config: GeneratorConfig) -> Clip
     settings = ClipSettings(
         variant=variant.name,
         frames=_first(options.frames, variant.frames),
-        motion_bucket=_first(options.motion_bucket, MOTION_BUCKETS[options.motion]),
+        motion_bucket=_first(options.motion_bucket, _bucket(options.motion, variant)),
         noise_augmentation=_first(noise, plain.noise_augmentation),
         conditioning_fps=_first(options.conditioning_fps, plain.conditioning_fps),
         playback_fps=_first(options.playback_fps, plain.playback_fps),
@@ -88,11 +88,15 @@ def resolve(options: Options, variant: Variant, config: GeneratorConfig) -> Clip
         format=options.format,
         shape=options.shape,
         framing=options.framing or config.framing,
-        loop=options.loop,
+        loop=_first(options.loop, _first(variant.loop, plain.loop)),
         smooth=options.smooth,
     )
     check_request(settings, variant)
     return settings
+
+
+def _bucket(motion: Motion | None, variant: Variant) -> int:
+    return MOTION_BUCKETS[motion] if motion else _first(variant.motion_bucket, MOTION_BUCKETS[Motion.MEDIUM])
 
 
 def check_request(settings: ClipSettings, variant: Variant) -> None:

@@ -1,6 +1,7 @@
-// What clicks and keys in messages do: press components, open menus, play and enlarge media.
+// What clicks and keys in messages do: press components, open menus, stop and enlarge media.
 
 import { findComponent, selectChoices } from "./components.js";
+import { toggleMotion } from "./clips.js";
 import { toast } from "./dom.js";
 import { enlarge } from "./media.js";
 import { openChoices, openMenu } from "./menu.js";
@@ -16,13 +17,12 @@ export class Actions {
     list.addEventListener("click", (event) => this.click(event));
     list.addEventListener("contextmenu", (event) => this.contextMenu(event));
     list.addEventListener("keydown", (event) => this.key(event));
-    list.addEventListener("play", ({ target }) => showControls(target), true);
     session.on("modal", (interaction) => openModal(session, interaction));
   }
 
   click(event) {
     const target = event.target.closest("[data-action]");
-    if (!target) return;
+    if (!target || target.ariaDisabled === "true") return;
     const messageId = target.closest("[data-message]")?.dataset.message;
     const { action } = target.dataset;
     const acts = {
@@ -32,9 +32,9 @@ export class Actions {
       dismiss: () => this.dismiss(target.dataset.target),
       show: () => this.show(target.dataset.target),
       reveal: () => target.classList.add("revealed"),
-      uncover: () => target.remove(),
-      enlarge: () => enlarge(target.querySelector("img"), target.dataset.name),
-      play: () => target.parentElement.querySelector("video").play(),
+      uncover: () => uncover(target),
+      enlarge: () => enlarge(target.closest("figure")),
+      motion: () => toggleMotion(target.closest("figure")),
       go: () => this.go(target.dataset.channel, target.dataset.target),
       channel: () => this.session.open(target.dataset.channel),
       command: () => this.composer.openCommand(target.dataset.command),
@@ -156,8 +156,9 @@ export class Actions {
   }
 }
 
-/** Shows a clip's controls from its first play on; before that they would hide the still picture. */
-function showControls(video) {
-  video.controls = true;
-  video.parentElement.querySelector(".play")?.remove();
+/** Takes the cover away; the focus goes to what was below it, or to its message. */
+function uncover(cover) {
+  const below = cover.parentElement.querySelector("button:not(.cover), a") ?? cover.closest("[data-message]");
+  cover.remove();
+  below?.focus();
 }

@@ -1,6 +1,7 @@
 // The form of one slash command: required options first, the others on demand, sent with Enter.
 
-import { h, iconButton } from "./dom.js";
+import { h, iconButton, onTouch } from "./dom.js";
+import { isPicture } from "./files.js";
 import { makeField, Option } from "./options.js";
 
 const SUBCOMMAND = 1;
@@ -15,6 +16,8 @@ export function typedCommands(commands) {
   };
   return commands.flatMap((command) => spread(command, command.name));
 }
+
+const PAIR = /([\w-]+):\s*(?:"([^"]*)"|(\S+))/g;
 
 /** The open form; `done` is called when it was sent or closed. */
 export class CommandForm {
@@ -62,7 +65,7 @@ export class CommandForm {
       "aria-label": "More options",
       "aria-controls": "suggestion-list",
       "aria-expanded": "false",
-      on: { focus: () => this.offer(), input: () => this.offer(), keydown: (event) => this.key(event, null) },
+      on: { focus: () => this.offer(), input: () => (this.forgive(), this.offer()), keydown: (event) => this.key(event, null) },
     });
   }
 
@@ -78,7 +81,12 @@ export class CommandForm {
     this.fields = this.fields.filter((other) => other !== field);
     field.element.remove();
     this.updateMore();
+    this.forgive();
     this.more.focus();
+  }
+
+  forgive() {
+    this.say("");
   }
 
   rest() {
@@ -94,15 +102,17 @@ export class CommandForm {
 
   offer() {
     const text = this.more.value.trim().toLowerCase();
-    const options = this.rest().filter((option) => option.name.includes(text));
+    const fitting = this.rest().filter((option) => option.name.includes(text));
+    const options = fitting.length ? fitting : this.rest(); // for a word that is no option, what there is
     const items = options.map((option) => ({
       title: option.name,
       detail: option.description,
       pick: () => this.addPicked(option),
     }));
     const heading = items.length ? "Options" : `/${this.command.path}`;
-    const note = items.length ? "Optional; Enter sends" : "Enter sends the command";
-    this.suggestions.show(this.more, { heading, note, items, first: Boolean(text) && items.length > 0 });
+    const sends = onTouch() ? "the arrow sends" : "Enter sends";
+    const note = items.length ? `Optional; ${sends}` : `${sends[0].toUpperCase()}${sends.slice(1)} the command`;
+    this.suggestions.show(this.more, { heading, note, items, first: Boolean(text) && fitting.length > 0 });
   }
 
   addPicked(option) {
@@ -110,12 +120,33 @@ export class CommandForm {
     this.add(option).focus();
   }
 
-  /** Puts a file into the first open attachment option. */
+  /** Puts a file into the first open attachment option. Returns false where the command has none. */
   attach(file) {
     const slots = this.fields.filter((field) => field.option.type === Option.ATTACHMENT);
     const slot = slots.find((field) => field.isEmpty) ?? slots[0];
-    slot?.take(file);
+    if (slot?.wantsPicture && !isPicture(file)) this.say(`${file.name} is not a picture: ${slot.option.name} needs one.`);
+    else slot?.take(file);
     return Boolean(slot);
+  }
+
+  /** Fills options from a text such as `motion:wild seed:3`, and says which of its words are none. */
+  fillFrom(text) {
+    const pairs = [...text.matchAll(PAIR)];
+    const strange = text.replace(PAIR, " ").trim();
+    for (const [whole, name, quoted, plain] of pairs) {
+      const option = this.command.options.find((other) => other.name === name.toLowerCase());
+      const field = option && (this.fields.find((other) => other.option === option) ?? this.add(option));
+      if (field?.put) field.put(quoted ?? plain);
+      else return this.sayNoOption(whole);
+    }
+    return strange ? this.sayNoOption(strange) : this.focusNext();
+  }
+
+  sayNoOption(text) {
+    this.more.value = text;
+    this.more.focus();
+    const name = text.split(/[:\s]/)[0];
+    this.say(`/${this.command.path} has no option “${name}”. Choose one of the list, or delete the word.`);
   }
 
   focusNext(field = null) {
@@ -154,6 +185,12 @@ export class CommandForm {
   }
 
   async submit() {
+    const typed = this.more.value.trim();
+    if (typed) {
+      this.more.value = "";
+      this.fillFrom(typed);
+      if (this.more.value) return undefined;
+    }
     const wrong = this.fields.map((field) => [field, field.showProblem(field.problem())]).find(([, text]) => text);
     this.say(wrong?.[1]);
     if (wrong) return wrong[0].focus();

@@ -62,7 +62,8 @@ function button(item, { session, message }) {
     {
       type: "button",
       class: `button button-${BUTTON_STYLES[item.style] ?? "secondary"}${waiting ? " waiting" : ""}`,
-      disabled: item.disabled || waiting,
+      disabled: item.disabled,
+      "aria-disabled": waiting ? "true" : null, // a button that is really disabled would lose the focus
       "aria-label": item.label ? null : (item.emoji?.name ?? "Button"),
       "data-action": "press",
       "data-custom-id": item.custom_id,
@@ -79,7 +80,8 @@ function select(item, { session, message }) {
     {
       type: "button",
       class: `select${waiting ? " waiting" : ""}`,
-      disabled: item.disabled || waiting,
+      disabled: item.disabled,
+      "aria-disabled": waiting ? "true" : null,
       "aria-haspopup": "listbox",
       "data-action": "select",
       "data-custom-id": item.custom_id,

@@ -2,8 +2,10 @@
 
 import { avatar } from "./avatar.js";
 import { CommandForm, typedCommands } from "./command.js";
-import { h, iconButton, toast } from "./dom.js";
+import { h, iconButton, onTouch, toast } from "./dom.js";
+import { isPicture, tooLarge } from "./files.js";
 import { drawFile } from "./media.js";
+import { sendNames, suggestNames } from "./mentions.js";
 import { openMenu } from "./menu.js";
 import { Option } from "./options.js";
 import { isDirect } from "./session.js";
@@ -19,9 +21,9 @@ export class Composer {
     this.form = null;
     this.suggestions = new Suggestions(document.getElementById("suggestions"));
     this.build();
-    session.on("session", () => this.reset());
+    session.on("session", (change) => this.reset(change));
     session.on("channel", () => this.reset());
-    session.on("commands", () => this.offerCommands());
+    session.on("commands", () => this.offer());
   }
 
   build() {
@@ -36,7 +38,7 @@ export class Composer {
         input: () => this.typed(),
         keydown: (event) => this.key(event),
         blur: () => this.suggestions.hide(),
-        focus: () => this.offerCommands(),
+        focus: () => this.offer(),
       },
     });
     this.input = h("input", {
@@ -63,14 +65,16 @@ export class Composer {
     this.root.replaceChildren(this.plain);
   }
 
-  reset() {
+  /** Begins anew in another channel or as another person; a mere new connection keeps what is half filled in. */
+  reset({ again } = {}) {
     const { session } = this;
+    if (again) return this.offer();
     if (this.form) this.closeForm();
     const channel = session.channel();
     const label = `Message ${isDirect(channel) ? "@" : "#"}${channelTitle(channel, session)}`;
     this.text.placeholder = label;
     this.text.setAttribute("aria-label", label);
-    this.offerCommands();
+    return this.offer();
   }
 
   grow() {
@@ -80,8 +84,8 @@ export class Composer {
 
   typed() {
     this.grow();
-    this.offerCommands();
-    if (this.text.value === "/") this.session.loadCommands();
+    this.offer();
+    if (this.text.value === "/") this.session.loadCommands().catch(() => {});
   }
 
   openAdd() {
@@ -98,13 +102,21 @@ export class Composer {
   startCommand() {
     this.text.value = "/";
     this.text.focus();
-    this.offerCommands();
-    this.session.loadCommands();
+    this.offer();
+    this.session.loadCommands().catch(() => {});
   }
 
-  offerCommands() {
+  /** Shows what fits the text: commands, people or channels. */
+  offer() {
+    if (this.form || document.activeElement !== this.text) return undefined;
     const typed = /^\/([\w -]*)$/.exec(this.text.value);
-    if (!typed || this.form || document.activeElement !== this.text) return this.suggestions.hide();
+    if (typed) return this.offerCommands(typed);
+    const items = suggestNames(this.text, this.session, () => this.typed());
+    if (items.length === 0) return this.suggestions.hide();
+    return this.suggestions.show(this.text, { heading: "Mention", items, first: true });
+  }
+
+  offerCommands(typed) {
     const wanted = typed[1].toLowerCase();
     const commands = typedCommands(this.session.commandsOfType(1)).filter(({ path }) => path.includes(wanted));
     commands.sort((a, b) => b.path.startsWith(wanted) - a.path.startsWith(wanted));
@@ -131,9 +143,18 @@ export class Composer {
   key(event) {
     if (this.suggestions.handleKey(event)) return;
     if (event.key === "Escape" && this.suggestions.open) this.suggestions.hide();
-    else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.post();
+    else if (event.key === "Enter" && !event.shiftKey && !event.isComposing && !onTouch()) this.post();
     else return;
     event.preventDefault();
+  }
+
+  /** Opens the form of a command that is typed in full, with what follows its name. Returns false for another text. */
+  openTyped(text) {
+    const commands = typedCommands(this.session.commandsOfType(1)).filter(({ path }) => `${text} `.startsWith(`/${path} `));
+    if (commands.length === 0) return false;
+    this.openCommand(commands[0]);
+    this.form.fillFrom(text.slice(commands[0].path.length + 1).trim());
+    return true;
   }
 
   /** Opens the form of a command (by its path or itself), with `file` in its attachment option. */
@@ -161,6 +182,10 @@ export class Composer {
   /** Puts a picture into the open command, else into /animate (or the first command that takes a picture). */
   animate(file) {
     if (this.form?.attach(file)) return undefined;
+    if (!isPicture(file)) {
+      this.addFiles([file]);
+      return toast(`${file.name} is not a picture: it is attached to a message.`);
+    }
     const takers = typedCommands(this.session.commandsOfType(1)).filter(({ options }) =>
       options.some((option) => option.type === Option.ATTACHMENT),
     );
@@ -171,7 +196,9 @@ export class Composer {
   }
 
   addFiles(files) {
-    this.files.push(...files);
+    const problem = files.map((file) => tooLarge(file, this.session)).find(Boolean);
+    if (problem) toast(problem);
+    this.files.push(...files.filter((file) => !tooLarge(file, this.session)));
     this.input.value = "";
     this.drawTray();
     this.text.focus();
@@ -183,7 +210,11 @@ export class Composer {
   }
 
   tile(file) {
-    const remove = () => ((this.files = this.files.filter((other) => other !== file)), this.drawTray());
+    const remove = () => {
+      this.files = this.files.filter((other) => other !== file);
+      this.drawTray();
+      this.text.focus();
+    };
     return h(
       "div",
       { class: "tile-box filled" },
@@ -196,6 +227,7 @@ export class Composer {
     const content = this.text.value.trim();
     const { files } = this;
     if (!content && files.length === 0) return;
+    if (files.length === 0 && this.openTyped(content)) return;
     this.files = [];
     this.text.value = "";
     this.grow();
@@ -203,13 +235,14 @@ export class Composer {
     try {
       await this.session.send(
         "/api/post",
-        { channel: this.session.channelId, content },
+        { channel: this.session.channelId, content: sendNames(content, this.session) },
         files.map((file, index) => [`files[${index}]`, file]),
       );
     } catch (error) {
       toast(error.message);
-      this.text.value = content;
-      this.files = files;
+      this.text.value ||= content; // something else may have been typed meanwhile
+      this.files = [...files, ...this.files];
+      this.grow();
       this.drawTray();
     }
   }

@@ -22,6 +22,17 @@ export function fill(element, ...children) {
   );
 }
 
+/** Replaces an element's children; the focus goes to the control with the same name as the one that had it. */
+export function redraw(element, ...children) {
+  const focused = element.contains(document.activeElement) && nameOf(document.activeElement);
+  fill(element, ...children);
+  if (!focused) return;
+  const controls = [...element.querySelectorAll("button, a[href], input")];
+  (controls.find((control) => nameOf(control) === focused) ?? controls[0])?.focus({ preventScroll: true });
+}
+
+const nameOf = (control) => control.id || control.dataset.channel || control.ariaLabel || control.textContent;
+
 const ICONS = {
   plus: "M12 4v16M4 12h16",
   close: "M6 6l12 12M18 6L6 18",
@@ -46,6 +57,9 @@ const ICONS = {
   check: "M5 13l4 4L19 7",
   down: "M6 9l6 6 6-6",
   play: "M8 5.500v13l11-6.500z",
+  pause: "M8 5v14M16 5v14",
+  expand: "M14 4h6v6M20 4l-7 7M10 20H4v-6M4 20l7-7",
+  spark: "M12 3l2.200 6.800L21 12l-6.800 2.200L12 21l-2.200-6.800L3 12l6.800-2.200z",
   warning: "M12 4l9 16H3zM12 10v4M12 17h.01",
   slash: "M14 5l-4 14M4 4h16v16H4z",
 };
@@ -96,16 +110,19 @@ export function morph(old, fresh) {
 export function formatBytes(bytes) {
   if (bytes < 1024) return `${bytes} bytes`;
   const kib = bytes / 1024;
-  return kib < 1024 ? `${kib.toFixed(kib < 10 ? 1 : 0)} KB` : `${(kib / 1024).toFixed(2)} MB`;
+  return kib < 1024 ? `${kib.toFixed(kib < 10 ? 1 : 0)} KB` : `${Number((kib / 1024).toFixed(2))} MB`;
 }
+
+/** Whether the person types on a screen: there Enter begins a new line, and an arrow sends. */
+export const onTouch = () => matchMedia("(pointer: coarse)").matches;
 
 let counter = 0;
 /** An id for aria references, unique on this page. */
 export const uniqueId = (prefix) => `${prefix}-${++counter}`;
 
 /** Shows a short notice at the bottom of the page for a few seconds. */
-export function toast(text) {
-  const note = h("div", { class: "toast", role: "status" }, text);
+export function toast(text, seconds = 6) {
+  const note = h("div", { class: "toast" }, text); // its parent is a live region
   document.getElementById("toasts").append(note);
-  setTimeout(() => note.remove(), 6000);
+  setTimeout(() => note.remove(), 1000 * seconds);
 }

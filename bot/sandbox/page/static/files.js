@@ -1,8 +1,20 @@
 // Pictures dropped on the page or pasted into it go to /animate.
 
-import { toast } from "./dom.js";
+import { formatBytes, toast } from "./dom.js";
 
-const isPicture = (file) => file.type.startsWith("image/") || /\.(heic|heif|avif|tiff?)$/i.test(file.name);
+/** What a file dialog shows where a picture is wanted; the endings are of kinds that not every system knows. */
+export const PICTURES = "image/*,.heic,.heif,.avif,.tif,.tiff";
+
+/** Whether a file is a picture, by its type or else by its name. */
+export const isPicture = (file) => file.type.startsWith("image/") || /\.(heic|heif|avif|tiff?)$/i.test(file.name);
+
+/** Returns what is wrong with a file that is larger than the open channel takes, or "". */
+export function tooLarge(file, session) {
+  const most = session.channel()?.file_limit;
+  if (!most || file.size <= most) return "";
+  return `${file.name} has ${formatBytes(file.size)}. A file may have at most ${formatBytes(most)} here.`;
+}
+
 const carriesFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
 
 /** Catches drops and pastes anywhere, except drops on the composer's files or on the drop zone of an open form. */

@@ -1,5 +1,6 @@
 // Pictures, clips and files inside messages, and the large view of a picture.
 
+import { clip, noticeMotion } from "./clips.js";
 import { formatBytes, h, icon, iconButton } from "./dom.js";
 import { mediaUrl } from "./session.js";
 
@@ -34,47 +35,29 @@ export function mediaOf(item) {
 export function drawMedia(media) {
   if (media.kind === "file") return fileCard(media);
   const shape = media.width ? { "--width": media.width, "--height": media.height } : {};
-  const inner = media.kind === "video" ? video(media) : picture(media);
-  const attributes = { class: `media media-${media.kind}`, style: shape };
+  const inner = media.kind === "video" ? clip(media) : picture(media);
+  const moves = media.kind === "video" || /\.(gif|webp)$/i.test(media.name);
+  const label = `${media.kind === "video" ? "Clip" : "Picture"}: ${media.alt || media.name}`;
+  const attributes = { class: `media media-${media.kind}${moves ? " media-clip" : ""}`, style: shape };
   const keep = new URL(media.url, location.origin).pathname; // the same for every link to the file
-  return h("figure", { ...attributes, "data-keep": keep }, inner, media.spoiler && spoilerCover());
+  const named = { role: "figure", "aria-label": label };
+  return h("figure", { ...attributes, ...named, "data-keep": keep }, inner, media.spoiler && spoilerCover());
 }
 
 function picture(media) {
-  const animated = /\.gif$/i.test(media.name);
-  return h(
-    "button",
-    {
-      type: "button",
-      class: "picture",
-      "data-action": "enlarge",
-      "data-name": media.name,
-      "aria-label": `Open ${media.alt || media.name}`,
+  const image = h("img", {
+    src: media.url,
+    alt: media.alt,
+    width: media.width,
+    height: media.height,
+    decoding: "async",
+    on: {
+      load: ({ target }) => noticeMotion(target.parentElement, media),
+      error: ({ target }) => target.closest("figure")?.replaceWith(fileCard(media)), // only its name says picture
     },
-    h("img", {
-      src: media.url,
-      alt: media.alt,
-      width: media.width,
-      height: media.height,
-      decoding: "async",
-      on: { error: ({ target }) => target.closest("figure")?.replaceWith(fileCard(media)) }, // only its name says picture
-    }),
-    animated && h("span", { class: "badge", "aria-hidden": "true" }, "GIF"),
-  );
-}
-
-function video(media) {
-  return [
-    h("video", {
-      src: `${media.url}#t=0.001`, // shows the first frame before the clip is played
-      playsinline: true,
-      preload: "auto",
-      width: media.width,
-      height: media.height,
-      "aria-label": media.alt || `Clip ${media.name}`,
-    }),
-    h("button", { type: "button", class: "play", "data-action": "play", "aria-label": "Play clip" }, icon("play")),
-  ];
+  });
+  const label = `Open ${media.alt || media.name}`;
+  return h("button", { type: "button", class: "picture", "data-action": "enlarge", "aria-label": label }, image);
 }
 
 function spoilerCover() {
@@ -122,16 +105,23 @@ export function drawGallery(items) {
   ];
 }
 
-/** Opens a picture over the page. */
-export function enlarge(image, name) {
-  const close = () => dialog.close();
+/** Opens a figure's picture or clip over the page. */
+export function enlarge(figure) {
+  const shown = figure.querySelector("video, img");
+  const { src } = shown;
+  const large =
+    shown.tagName === "VIDEO"
+      ? h("video", { src, controls: true, loop: true, playsinline: true, "aria-label": shown.ariaLabel })
+      : h("img", { src, alt: shown.alt });
   const dialog = h(
     "dialog",
-    { class: "lightbox", "aria-label": name, on: { click: (event) => event.target.tagName !== "A" && close() } },
-    h("img", { src: image.src, alt: image.alt }),
-    h("p", {}, h("a", { href: image.src, target: "_blank", rel: "noopener" }, "Open in browser")),
-    iconButton("close", "Close"),
+    { class: "lightbox", "aria-label": figure.ariaLabel },
+    large,
+    h("p", {}, h("a", { href: src, target: "_blank", rel: "noopener" }, "Open in browser")),
+    iconButton("close", "Close", { on: { click: () => dialog.close() } }),
   );
+  const closes = large.tagName === "IMG" ? [dialog, large] : [dialog]; // a click on a video is for its controls
+  dialog.addEventListener("click", ({ target }) => closes.includes(target) && dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();

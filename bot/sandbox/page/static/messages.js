@@ -24,12 +24,12 @@ export class MessageList {
     this.atEnd = true;
     this.lastTop = 0;
     this.jump = document.getElementById("jump");
-    this.jump.addEventListener("click", () => this.scrollToEnd());
+    this.jump.addEventListener("click", () => (this.scrollToEnd(), this.root.focus()));
     root.addEventListener("scroll", () => this.noticeScroll(), { passive: true });
     const stay = new ResizeObserver(() => this.atEnd && this.scrollToEnd());
     for (const part of [this.intro, this.list, root]) stay.observe(part);
-    session.on("session", () => this.drawAll());
-    session.on("channel", () => this.drawAll());
+    session.on("session", (change) => this.drawAll(change));
+    session.on("channel", (change) => this.drawAll(change));
     session.on("message", (id) => this.drawOne(id));
     session.on("gone", (id) => this.remove(id));
     session.on("failure", (failure) => this.addFailure(failure));
@@ -44,7 +44,7 @@ export class MessageList {
   }
 
   scrollToEnd() {
-    this.root.scrollTop = this.root.scrollHeight;
+    this.root.scrollTop = this.list.childElementCount ? this.root.scrollHeight : 0; // else the introduction's beginning
     this.jump.hidden = true;
   }
 
@@ -56,11 +56,19 @@ export class MessageList {
     return [...session.visibleMessages(), ...failures].sort((a, b) => timeOf(a) - timeOf(b));
   }
 
-  drawAll() {
+  /** Draws everything; a mere new connection leaves the person where they read. */
+  drawAll({ again } = {}) {
     const entries = this.entries();
+    const focused = this.list.contains(document.activeElement) && document.activeElement.closest("li")?.id;
     this.list.replaceChildren(...entries.map((entry, index) => this.draw(entry, entries[index - 1])));
-    this.atEnd = true;
-    this.scrollToEnd();
+    if (focused) this.focusMessage(document.getElementById(focused));
+    this.atEnd ||= !again;
+    if (this.atEnd) this.scrollToEnd();
+  }
+
+  /** Moves the focus to a message (null: to the list), because the control that had it is gone. */
+  focusMessage(item) {
+    (item?.querySelector("[data-message]") ?? this.root).focus({ preventScroll: true });
   }
 
   drawOne(id) {
@@ -69,13 +77,19 @@ export class MessageList {
     if (index < 0) return;
     const fresh = this.draw(entries[index], entries[index - 1]);
     const old = document.getElementById(fresh.id);
-    if (old) morph(old, fresh);
+    if (old) this.redraw(old, fresh);
     else if (index === entries.length - 1) this.list.append(fresh);
     else this.drawAll();
     for (const entry of entries) if (entry.referenced_message?.id === id) this.drawOne(entry.id);
     if (!old && this.isMine(entries[index])) this.atEnd = true;
     if (this.atEnd) this.scrollToEnd();
     else if (!old) this.jump.hidden = false;
+  }
+
+  redraw(old, fresh) {
+    const focused = old.contains(document.activeElement) && document.activeElement;
+    morph(old, fresh);
+    if (focused && document.activeElement !== focused) this.focusMessage(old);
   }
 
   isMine({ author, interaction_metadata: metadata }) {
@@ -86,7 +100,10 @@ export class MessageList {
     this.failures = this.failures.filter((failure) => failure.id !== id);
     const element = document.getElementById(`message-${id}`);
     const next = element?.nextElementSibling;
+    const neighbour = next ?? element?.previousElementSibling;
+    const focused = element?.contains(document.activeElement);
     element?.remove();
+    if (focused) this.focusMessage(neighbour);
     if (next) this.drawOne(next.id.replace("message-", ""));
   }
 
@@ -108,7 +125,7 @@ export class MessageList {
     const { bot, me } = this.session;
     return h(
       "article",
-      { class: "message message-failed", "data-message": id },
+      { class: "message message-failed", "data-message": id, tabindex: "-1", "aria-label": reason },
       name && !on && this.invocation({ user: me, name }),
       avatar(bot.user),
       h(

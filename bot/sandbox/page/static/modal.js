@@ -1,7 +1,8 @@
 // The bot's forms (modals): text, menus, files, radio buttons and check boxes.
 
 import { Kind, selectChoices } from "./components.js";
-import { formatBytes, h, icon, iconButton, toast, uniqueId } from "./dom.js";
+import { formatBytes, h, icon, iconButton, onTouch, toast, uniqueId } from "./dom.js";
+import { tooLarge } from "./files.js";
 import { markdown } from "./markdown.js";
 import { openChoices } from "./menu.js";
 
@@ -122,7 +123,8 @@ function textField(item, _session, labelId) {
 function menuField(item, session, labelId) {
   const choices = selectChoices(item, session);
   let values = choices.filter((choice) => choice.selected).map((choice) => choice.value);
-  const text = h("span");
+  const textId = uniqueId("chosen");
+  const text = h("span", { id: textId });
   const show = () => {
     text.textContent =
       choices
@@ -151,7 +153,7 @@ function menuField(item, session, labelId) {
       type: "button",
       class: "select",
       "aria-haspopup": "listbox",
-      "aria-labelledby": labelId,
+      "aria-labelledby": `${labelId} ${textId}`,
       "data-custom-id": item.custom_id,
       on: { click: open },
     },
@@ -162,7 +164,7 @@ function menuField(item, session, labelId) {
   return { element, empty: () => values.length === 0, value: () => values };
 }
 
-function fileField(item, _session, labelId) {
+function fileField(item, session, labelId) {
   let files = [];
   const input = h("input", {
     type: "file",
@@ -171,12 +173,17 @@ function fileField(item, _session, labelId) {
     "aria-labelledby": labelId,
     "data-custom-id": item.custom_id,
   });
-  const names = h("span", {}, "Drop a file here or choose one");
+  const limit = session.channel()?.file_limit;
+  const most = limit ? ` (up to ${formatBytes(limit)})` : "";
+  const empty = `${onTouch() ? "Choose a file" : "Drop a file here or choose one"}${most}`;
+  const names = h("span", {}, empty);
   const take = (list) => {
+    const problem = [...list].map((file) => tooLarge(file, session)).find(Boolean);
+    if (problem) return toast(problem);
     files = [...list].slice(0, item.max_values ?? 1);
     if (list.length > files.length) toast(`Only ${files.length} of these files fit here.`);
-    names.textContent =
-      files.map((file) => `${file.name} (${formatBytes(file.size)})`).join(", ") || "Drop a file here or choose one";
+    names.textContent = files.map((file) => `${file.name} (${formatBytes(file.size)})`).join(", ") || empty;
+    return undefined;
   };
   input.addEventListener("change", () => take(input.files));
   const over = (event) => (event.preventDefault(), event.stopPropagation());

@@ -1,6 +1,7 @@
 // One option of a command that is being typed: its input, its value, and the error in it.
 
-import { fill, h, icon, iconButton, uniqueId } from "./dom.js";
+import { fill, formatBytes, h, icon, iconButton, onTouch, uniqueId } from "./dom.js";
+import { isPicture, PICTURES, tooLarge } from "./files.js";
 import { drawFile } from "./media.js";
 import { displayName } from "./session.js";
 
@@ -66,7 +67,14 @@ class ValueField extends Field {
       "data-option": option.name,
       on: { focus: () => this.suggest(), input: () => this.typed(), keydown: (event) => this.form.key(event, this) },
     });
-    this.element = h("label", { class: "pill" }, h("span", { class: "pill-name" }, option.name), this.control);
+    const on = { click: () => form.remove(this) };
+    const remove = iconButton("close", `Remove ${option.name}`, { tabindex: "-1", on }); // keys: Backspace in the field
+    this.element = h(
+      "span",
+      { class: "pill" },
+      h("label", {}, h("span", { class: "pill-name" }, option.name), this.control),
+      !option.required && remove,
+    );
     this.resize();
   }
 
@@ -86,6 +94,14 @@ class ValueField extends Field {
       [Option.CHANNEL]: named,
     };
     return lists[option.type] ?? null;
+  }
+
+  /** Sets the value to a text, as if it were typed. */
+  put(text) {
+    this.control.value = text;
+    this.chosen = (this.choices() ?? []).find(({ value }) => String(value) === text) ?? null;
+    if (this.chosen) this.control.value = this.chosen.name;
+    this.resize();
   }
 
   typed() {
@@ -149,7 +165,7 @@ class ValueField extends Field {
   /** Returns what is wrong with the value, or "". */
   problem() {
     const { option } = this;
-    if (this.isEmpty) return option.required ? `${option.name} is required.` : "";
+    if (this.isEmpty) return `${option.name} ${option.required ? "is required" : "has no value: fill it in, or remove it"}.`;
     const value = this.value();
     if (this.choices() && value === undefined) return `${option.name}: choose one of the list.`;
     if (option.type === Option.INTEGER && !Number.isInteger(value)) return `${option.name} takes a whole number.`;
@@ -175,9 +191,10 @@ class AttachmentField extends Field {
   constructor(option, form) {
     super(option, form);
     this.file = null;
+    this.wantsPicture = /image|picture/i.test(option.name);
     this.input = h("input", {
       type: "file",
-      accept: "image/*",
+      accept: this.wantsPicture ? PICTURES : null,
       hidden: true,
       "data-option": option.name,
       on: { change: () => this.take(this.input.files[0]) },
@@ -188,7 +205,6 @@ class AttachmentField extends Field {
       {
         type: "button",
         class: "tile",
-        "aria-label": `${option.name}: ${option.description}`,
         on: {
           click: () => this.input.click(),
           keydown: (event) => this.form.key(event, this),
@@ -208,11 +224,13 @@ class AttachmentField extends Field {
 
   /** Sets `file` (null: none) and moves the focus to the next empty field. */
   take(file) {
-    this.file = file ?? null;
     this.input.value = "";
     this.forgive();
+    const problem = file ? tooLarge(file, this.form.session) : "";
+    if (problem) this.form.say(problem);
+    else this.file = file ?? null;
     this.draw();
-    if (file) this.form.focusNext(this);
+    if (this.file) this.form.focusNext(this);
     else this.control.focus();
   }
 
@@ -220,9 +238,16 @@ class AttachmentField extends Field {
     const { file, option } = this;
     this.clear.hidden = !file;
     this.element.classList.toggle("filled", Boolean(file));
-    const name = h("span", { class: "pill-name" }, option.name);
-    if (!file) return this.face.replaceChildren(name, icon("image"), h("span", {}, "Drop, paste or choose a picture"));
-    return fill(this.face, name, drawFile(file));
+    const name = h("span", { class: "pill-name" }, option.name, h("span", { class: "unseen" }, `: ${option.description}`));
+    if (file) {
+      const doubt = this.wantsPicture && !isPicture(file) && h("span", { class: "problem" }, "This is not a picture");
+      return fill(this.face, name, drawFile(file), doubt);
+    }
+    const what = this.wantsPicture ? "a picture" : "a file";
+    const how = onTouch() ? `Choose ${what}` : `Drop, paste or choose ${what}`;
+    const limit = this.form.session.channel()?.file_limit;
+    const most = limit && h("small", {}, `up to ${formatBytes(limit)}`);
+    return fill(this.face, name, icon(this.wantsPicture ? "image" : "file"), h("span", {}, how), most);
   }
 
   suggest() {
@@ -234,7 +259,7 @@ class AttachmentField extends Field {
   }
 
   problem() {
-    return this.isEmpty && this.option.required ? `${this.option.name} is required: drop a picture here.` : "";
+    return this.isEmpty && this.option.required ? `${this.option.name} is required: choose ${this.wantsPicture ? "a picture" : "a file"}.` : "";
   }
 
   value() {

@@ -1,6 +1,9 @@
 // The state of this tab: the person, the channels, the messages, and the socket whose events keep them current.
 
 const LOADING = 1 << 7;
+const CHECK_MS = 4000; // between two questions whether the local Discord still answers
+const ANSWER_MS = 8000; // a busy machine may take this long
+const NO_ANSWER = "The demo does not answer. Is it still running?";
 
 /** One person's view of the local Discord. Listeners registered with `on` are called when it changes. */
 export class Session {
@@ -14,6 +17,7 @@ export class Session {
     this.channelId = null;
     this.commands = [];
     this.channels = [];
+    this.connected = false;
   }
 
   on(name, listener) {
@@ -43,13 +47,14 @@ export class Session {
     this.hangUp();
     const state = await this.request(`/api/session?${new URLSearchParams(actorId ? { actor: actorId } : {})}`);
     if (change !== this.change) return;
+    const same = { person: this.me?.id === state.me.id, channel: this.channelId };
     Object.assign(this, state);
     this.messages.clear();
     this.unread.clear();
     if (!this.channels.some((channel) => channel.id === this.channelId)) this.channelId = this.home().id;
     await this.listen(); // before the messages are fetched, so that no event is missed
     await this.load();
-    if (change === this.change) this.emit("session");
+    if (change === this.change) this.emit("session", { again: same.person && same.channel === this.channelId });
   }
 
   home() {
@@ -73,6 +78,16 @@ export class Session {
     const byId = new Map([...messages, ...newer].map((message) => [message.id, message]));
     this.messages.set(channel, [...byId.values()]);
     if (channel === this.channelId) this.commands = commands;
+  }
+
+  /** Returns the command with this name as soon as the bot is there; null when it has none, or is not there after a minute. */
+  async whenOffered(name) {
+    const find = () => this.commandsOfType(1).find((command) => command.name === name) ?? null;
+    for (let tries = 0; tries < 120 && !find() && !(this.bot.online && tries > 1); tries += 1) {
+      await new Promise((done) => setTimeout(done, 500));
+      await this.loadCommands().catch(() => {});
+    }
+    return find();
   }
 
   /** Fetches the commands offered here. They depend on person and channel; a bot may change them. */
@@ -107,6 +122,31 @@ export class Session {
     socket?.close();
   }
 
+  /** Notices from now on when the local Discord stops answering, also where the socket looks open. */
+  watch() {
+    for (const name of ["offline", "online"]) addEventListener(name, () => this.check());
+    setInterval(() => this.check(), CHECK_MS);
+  }
+
+  async check() {
+    if (!this.connected || this.checking) return;
+    this.checking = true;
+    try {
+      await fetch("/api/alive", { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
+    } catch {
+      this.lose();
+    }
+    this.checking = false;
+  }
+
+  /** Shows that the connection is lost, and connects again. */
+  lose() {
+    if (!this.connected) return;
+    this.hangUp();
+    this.setConnected(false);
+    this.stayAs(this.me.id);
+  }
+
   setConnected(connected) {
     this.connected = connected;
     this.emit("connection");
@@ -117,7 +157,7 @@ export class Session {
     else if (type === "MESSAGE_UPDATE") this.putMessage(data);
     else if (type === "MESSAGE_DELETE") this.dropMessage(data.channel_id, data.id);
     else if (type === "INTERACTION_STATE") this.settle(data);
-    else if (type === "BOT_STATUS") this.setOnline(data.online);
+    else if (type === "BOT_STATUS") this.setStatus(data);
     else if (/^(CHANNEL|THREAD|GUILD)_/.test(type)) this.stayAs(this.me.id); // channels changed: load everything again
   }
 
@@ -146,10 +186,11 @@ export class Session {
     if (channelId === this.channelId) this.emit("gone", messageId);
   }
 
-  setOnline(online) {
-    this.bot.online = online;
+  setStatus(status) {
+    const came = status.online && !this.bot.online;
+    Object.assign(this.bot, status);
     this.emit("presence");
-    if (online) this.loadCommands();
+    if (came) this.loadCommands().catch(() => {}); // without a connection: they are loaded with it
   }
 
   /** Remembers that a component waits for its answer, so that it is shown as waiting. */
@@ -224,8 +265,18 @@ export class Session {
     return this.request(path, { method: "POST", body: form });
   }
 
+  /** Fetches from the local Discord. Raises a sentence for people when it does not answer. */
+  async fetch(path, options) {
+    try {
+      return await fetch(path, options);
+    } catch {
+      this.lose();
+      throw new Error(NO_ANSWER);
+    }
+  }
+
   async request(path, options) {
-    const response = await fetch(path, options);
+    const response = await this.fetch(path, options);
     const body = await response.json().catch(() => ({}));
     if (!response.ok) throw new Error(body.message ?? `The local Discord answered ${response.status}`);
     return body;

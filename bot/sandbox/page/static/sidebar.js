@@ -1,20 +1,22 @@
 // The left column (channels, the current person) and the list of members on the right.
 
 import { appBadge, avatar } from "./avatar.js";
-import { h, icon } from "./dom.js";
+import { h, icon, redraw } from "./dom.js";
 import { openMenu } from "./menu.js";
+import { botState } from "./presence.js";
 import { displayName, isDirect, isThread } from "./session.js";
 
 /** Draws the columns and keeps them current. */
 export class Sidebar {
-  constructor(session) {
-    this.session = session;
+  /** `close` hides the column again where it lies over the channel. */
+  constructor(session, close) {
+    Object.assign(this, { session, close });
     this.nav = document.getElementById("channels");
     this.rail = document.getElementById("rail");
     this.panel = document.getElementById("user-panel");
     this.members = document.getElementById("members");
     for (const name of ["session", "channel", "unread"]) session.on(name, () => (this.drawRail(), this.drawChannels()));
-    for (const name of ["session", "presence"]) session.on(name, () => this.drawMembers());
+    for (const name of ["session", "presence", "connection"]) session.on(name, () => this.drawMembers());
     session.on("session", () => this.drawPanel());
   }
 
@@ -22,7 +24,7 @@ export class Sidebar {
     const { session } = this;
     const direct = this.server("Direct messages", icon("at"), null);
     const servers = session.guilds.map((guild) => this.server(guild.name, initials(guild.name), guild.id));
-    this.rail.replaceChildren(direct, h("hr"), ...servers);
+    redraw(this.rail, direct, h("hr"), ...servers);
   }
 
   server(name, face, guildId) {
@@ -41,7 +43,8 @@ export class Sidebar {
     const inside = session.channels.filter((channel) => (channel.guild_id ?? null) === (guild?.id ?? null));
     const top = inside.filter((channel) => !isThread(channel));
     document.getElementById("server-name").textContent = guild?.name ?? "Direct messages";
-    this.nav.replaceChildren(
+    redraw(
+      this.nav,
       h("h2", {}, guild ? "Text channels" : "Apps"),
       h(
         "ul",
@@ -74,11 +77,11 @@ export class Sidebar {
         class: `channel${unread === undefined ? "" : " unread"}`,
         "aria-current": channel.id === session.channelId ? "page" : null,
         "data-channel": channel.id,
-        on: { click: () => (document.body.classList.remove("menu-open"), session.open(channel.id)) },
+        on: { click: () => (this.close(), session.open(channel.id)) },
       },
       direct ? avatar(session.bot.user, "avatar-small") : icon(isThread(channel) ? "thread" : "hash"),
       h("span", { class: "channel-name" }, channelTitle(channel, session)),
-      unread > 0 && h("span", { class: "count", "aria-label": `${unread} mentions` }, unread),
+      unread > 0 && h("span", { class: "count" }, unread, h("span", { class: "visually-hidden" }, " mentions")),
     );
   }
 
@@ -91,16 +94,15 @@ export class Sidebar {
         class: "who",
         id: "who",
         "aria-haspopup": "menu",
-        "aria-label": `You are ${displayName(me)}, ${me.role}. Switch person`,
         on: { click: () => this.switchPerson() },
       },
       h("span", { class: "presence online" }, avatar(me)),
+      h("span", { class: "visually-hidden" }, "You are "),
       h("span", { class: "who-text" }, h("strong", {}, displayName(me)), h("small", {}, me.role)),
+      h("span", { class: "visually-hidden" }, ". Switch person"),
       icon("down"),
     );
-    const focused = this.panel.contains(document.activeElement); // otherwise the person may be typing elsewhere
-    this.panel.replaceChildren(button);
-    if (focused) button.focus();
+    redraw(this.panel, button);
   }
 
   switchPerson() {
@@ -118,11 +120,12 @@ export class Sidebar {
 
   drawMembers() {
     const { bot, actors } = this.session;
-    const person = (user, note, online = true) =>
+    if (!bot) return; // nothing has come yet
+    const person = (user, note, look = "online") =>
       h(
         "li",
-        { class: online ? null : "away" },
-        h("span", { class: `presence${online ? " online" : ""}` }, avatar(user)),
+        { class: look === "away" ? "away" : null },
+        h("span", { class: `presence ${look}` }, avatar(user)),
         h(
           "span",
           { class: "member-text" },
@@ -130,10 +133,11 @@ export class Sidebar {
           note && h("small", {}, note),
         ),
       );
-    const botNote = bot.online ? null : "not connected";
+    const { look } = botState(this.session);
+    const notes = { away: "not connected", lost: "connection lost" };
     this.members.replaceChildren(
       h("h2", {}, `App — ${bot.online ? "online" : "offline"}`),
-      h("ul", {}, person(bot.user, botNote, bot.online)),
+      h("ul", {}, person(bot.user, notes[look] ?? bot.text, look)),
       h("h2", {}, `Online — ${actors.length}`),
       h(
         "ul",

@@ -49,8 +49,15 @@ export class Suggestions {
       items.length > 0 && h("ul", { id: "suggestion-list", role: "listbox", "aria-label": heading }, rows),
     );
     this.root.hidden = !heading && items.length === 0;
+    this.fit();
     input.setAttribute("aria-expanded", String(items.length > 0));
     this.mark(first && items.length ? 0 : -1);
+  }
+
+  /** Keeps the list below the window's top edge: what lies above it could not be reached. */
+  fit() {
+    const { top } = this.root.parentElement.getBoundingClientRect();
+    this.root.style.setProperty("--room", `${Math.max(72, top - 12)}px`);
   }
 
   hide() {

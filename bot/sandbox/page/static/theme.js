@@ -1,11 +1,10 @@
-// Light and dark: as the system is set, until the person chooses.
+// Dark, as Discord is, until the person chooses light.
 
 import { icon } from "./dom.js";
 
 const KEY = "vivant-theme";
-const system = matchMedia("(prefers-color-scheme: light)");
 
-const current = () => localStorage.getItem(KEY) ?? (system.matches ? "light" : "dark");
+const current = () => localStorage.getItem(KEY) ?? "dark";
 
 /** Puts the theme on the page and lets `button` switch it. */
 export function followTheme(button) {
@@ -19,6 +18,5 @@ export function followTheme(button) {
     localStorage.setItem(KEY, current() === "dark" ? "light" : "dark");
     show();
   });
-  system.addEventListener("change", show);
   show();
 }

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import pytest
 
 from bot.config import GeneratorConfig
-from bot.edge.commands.submission.options import Options, check_request, resolve
+from bot.edge.commands.submission.options import MOTION_BUCKETS, Motion, Options, check_request, resolve
 from bot.texts.explanations import explain_settings
 from generator.clip import ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import SettingsError
@@ -17,6 +17,16 @@ from generator.variants import BUILT_IN
 def test_the_demo_model_chooses_the_short_schedule_without_guidance() -> None:
     settings = resolve(Options(), BUILT_IN["demo"], GeneratorConfig())
     assert (settings.quality, settings.steps, settings.max_guidance) == (Quality.FAST, 10, 1.0)
+
+
+def test_the_demo_models_clips_go_there_and_back_and_move_gently() -> None:
+    settings = resolve(Options(), BUILT_IN["demo"], GeneratorConfig())
+    assert settings.loop is Loop.BOOMERANG
+    assert MOTION_BUCKETS[Motion.GENTLE] < settings.motion_bucket < MOTION_BUCKETS[Motion.MEDIUM]
+    chosen = resolve(Options(loop=Loop.NONE, motion=Motion.WILD), BUILT_IN["demo"], GeneratorConfig())
+    assert (chosen.loop, chosen.motion_bucket) == (Loop.NONE, MOTION_BUCKETS[Motion.WILD])
+    big = resolve(Options(), BUILT_IN["svd-xt"], GeneratorConfig())
+    assert (big.loop, big.motion_bucket) == (Loop.NONE, MOTION_BUCKETS[Motion.MEDIUM])
 
 
 def test_what_the_person_names_goes_before_the_variants_own_defaults() -> None:

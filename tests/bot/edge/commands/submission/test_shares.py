@@ -15,7 +15,7 @@ MEMBER = ("GET", "/guilds/{guild_id}/members/{user_id}")
 
 async def cost_of(edge: Edge, actor: str, channel: str) -> int:
     """Queue a clip and return how far it moves its person on in the queue's virtual time."""
-    job = await edge.queued(actor=actor, channel=channel, seed=1)
+    job = await edge.queued(actor=actor, channel=channel, seed=1, loop="none")
     sql = f"select tag - start_tag, cost_ms from job where id = {job.id}"
     [(virtual, cost)] = await edge.store.database.read(lambda db: db.execute(sql).fetchall())
     share: int = round(100 * cost / virtual)

@@ -260,7 +260,7 @@ async def test_another_clip_of_what_was_accepted_before_there_was_a_limit_is_ref
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with start() as edge:
-        await edge.animate(frames=8)
+        await edge.animate(frames=8, loop="none")
         clip = await edge.clip()
         monkeypatch.setattr("generator.clip.MOST_WRITTEN", 7)
         refused = await edge.world.press(BEN, PICTURES, clip["id"], buttons(clip["components"])["Again"])
