@@ -75,7 +75,7 @@ def give_back(
         return settle(db, job, Outcome(state=JobState.CANCELLED), now_ms)
     if failure is not None and strikes >= max_attempts:
         return settle(db, job, Outcome(state=JobState.FAILED, failure={**failure, "attempts": strikes}), now_ms)
-    db.execute("update job set state = 'queued', started_ms = null where id = ? and state = 'running'", (job.id,))
+    db.execute("update job set state = 'queued', started_ms = null where id = ?", (job.id,))
     fair_queue.refresh_lane(db, job.user_id)
     return JobState.QUEUED
 

@@ -241,11 +241,18 @@ async def test_a_start_waits_for_a_lock(tmp_path: Path) -> None:
     await store.close()
 
 
-def test_only_a_lock_is_waited_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sql", "error", "says"),
+    [
+        ("select * from nowhere", sqlite3.OperationalError, "no such table"),
+        ("select ?", sqlite3.ProgrammingError, "Incorrect number of bindings"),  # Python's own: SQLite gave it no code
+    ],
+)
+def test_only_a_lock_is_waited_for(tmp_path: Path, sql: str, error: type[Exception], says: str) -> None:
     """The negative control: any other error comes out at once."""
     db = sqlite3.connect(tmp_path / "any.db", isolation_level=None)
-    with pytest.raises(sqlite3.OperationalError, match="no such table"):
-        Patience(tmp_path / "any.db").run(lambda connection: connection.execute("select * from nowhere"), db)
+    with pytest.raises(error, match=says):
+        Patience(tmp_path / "any.db").run(lambda connection: connection.execute(sql), db)
     db.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,27 @@ async def test_every_nonce_is_its_requests_own(tmp_path: Path) -> None:
     assert len(set(nonces)) == 20
     assert len({nonce.partition("-")[0] for nonce in nonces}) == 20, "not by the job's id alone"
     assert len(nonce_of(10**15, "1" * 30)) <= 25
+
+
+async def test_the_newest_posts_are_those_that_are_messages_of_their_own(store: JobStore) -> None:
+    """Not what became the card itself, nor what has arrived nowhere."""
+    cards = [101, 102, 103, 104, 105]
+    for user_id, card in enumerate(cards):
+        await store.jobs.enqueue(replace(new_job(user_id, guild_id=user_id), card_message_id=card))
+        await store.jobs.settle_cancelled(await claimed(store))
+        await store.deliveries.mark_sending(user_id + 1)
+    for job_id, message_id in ((1, 201), (2, 102), (5, 205)):
+        await store.deliveries.mark_sent(job_id, message_id)
+    await store.deliveries.mark_dead(3, "channel-gone")
+
+    found = await store.deliveries.last_posted(10)
+    assert [(job.id, job.card_message_id, message_id) for job, message_id in found] == [(5, 105, 205), (1, 101, 201)]
+    assert [job.id for job, _ in await store.deliveries.last_posted(1)] == [5]
+
+
+async def test_what_a_poster_began_that_was_ended_is_due_again(store: JobStore) -> None:
+    await settled(store, 2)
+    await store.deliveries.mark_sending(1)
+    assert [delivery.job_id for delivery in await store.deliveries.due()] == [2]
+    await store.deliveries.recover()
+    assert [delivery.job_id for delivery in await store.deliveries.due()] == [1, 2]

@@ -7,9 +7,9 @@ from dataclasses import fields, replace
 import pytest
 
 from bot.config import GeneratorConfig
-from bot.edge.commands.submission.options import Options, check_request, resolve
+from bot.edge.commands.submission.options import Options, check_request, new_seed, resolve
 from bot.texts.explanations import explain_settings
-from generator.clip import ClipSettings, Format, Framing, Loop, Quality, Shape
+from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import SettingsError
 from generator.variants import BUILT_IN
 
@@ -47,6 +47,13 @@ def test_every_option_that_a_person_names_is_a_setting_of_the_clip() -> None:
     assert all(named[name] != plain[name] for name in named), "nothing here is what the bot would choose by itself"
     settings = resolve(options, BUILT_IN["svd-xt"], GeneratorConfig())
     assert {name: getattr(settings, name) for name in named} == named
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_seed_of_the_bots_own_is_any_that_a_person_may_name(monkeypatch: pytest.MonkeyPatch, last: bool) -> None:
+    monkeypatch.setattr("secrets.randbelow", lambda bound: bound - 1 if last else 0)
+    seed = resolve(Options(), BUILT_IN["svd-xt"], GeneratorConfig()).seed
+    assert seed == new_seed() == BOUNDS["seed"][last]
 
 
 def test_a_variant_without_defaults_leaves_the_choice_to_the_operator() -> None:
