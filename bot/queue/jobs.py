@@ -1,6 +1,8 @@
 """The jobs as the bot uses them: accepting, claiming, settling, cancelling and reading. Knows no Discord.
 
 The functions at the top are insides of transactions that end an attempt; `fair_queue` has those before it.
+
+Tested in tests/bot/queue/test_jobs.py and tests/bot/queue/test_waking.py.
 """
 
 from __future__ import annotations

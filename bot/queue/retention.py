@@ -19,7 +19,6 @@ from bot.queue.fair_queue import delete_paid_debts, leave_lane, refresh_lane
 from bot.queue.job import DeadReason, DeliveryState, Job
 from bot.queue.opening.migrations import delete_old_copies, forget_in_copies
 from bot.queue.rows import select_jobs
-from generator.errors import GeneratorError
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +36,12 @@ _HOUR_MS = 3_600_000
 
 
 def holding_files_before(db: Statements, finished_before_ms: int) -> list[int]:
-    """Read the oldest answered jobs that still hold files. A dead delivery keeps its clip, if any, for its person."""
+    """Read answered jobs that still hold files. A dead delivery keeps its clip, if any, for its person."""
     is_waited_for = f"outbox.state <> 'sent' and clip is not null and outbox.error is not '{DeadReason.CLIP_GONE}'"
     sql = f"""
         select id from job join outbox on job_id = id
         where finished_ms < :before and picture <> '' and outbox.state in ('sent', 'dead') and not ({is_waited_for})
-        order by id limit :most
+        limit :most
     """
     return [row[0] for row in db.execute(sql, {"before": finished_before_ms, "most": ROWS_AT_ONCE}).fetchall()]
 
@@ -56,7 +55,7 @@ def release_files(db: Statements, job_ids: Sequence[int]) -> list[str]:
 
 
 def _answered_before(db: Statements, finished_before_ms: int) -> list[int]:
-    """Read the oldest jobs whose delivery is sent or dead, or has been tried for all that time.
+    """Read jobs whose delivery is sent or dead, or has been tried for all that time.
 
     It walks over all rows, so that no index has to be written for it; run it on the reader.
     """
@@ -64,7 +63,7 @@ def _answered_before(db: Statements, finished_before_ms: int) -> list[int]:
         select id from job join outbox on job_id = id
         where finished_ms < :before
           and (outbox.state in ('sent', 'dead') or (first_try_ms < :before and outbox.attempts >= :in_vain))
-        order by id limit :most
+        limit :most
     """
     values = {"before": finished_before_ms, "most": ROWS_AT_ONCE, "in_vain": ATTEMPTS_IN_VAIN}
     return [row[0] for row in db.execute(sql, values).fetchall()]
@@ -148,14 +147,13 @@ def forget(db: Statements, whose: Whose, value: int, now_ms: int) -> Forgotten:
 
 def _forgotten_job(db: Statements, job_id: int) -> ForgottenJob | None:
     """Read a job with its delivery; None when the row cannot be read, which keeps nobody from being forgotten."""
-    try:
-        [job] = select_jobs(db, "where id = :id", {"id": job_id})
-    except (ValueError, KeyError, TypeError, GeneratorError) as error:
-        log.warning("job=%d is forgotten unread: %s", job_id, type(error).__name__)
+    jobs = select_jobs(db, "where id = :id", {"id": job_id})
+    if not jobs:
+        log.warning("job=%d is forgotten unread", job_id)
         return None
     rows = db.execute("select state, message_id from outbox where job_id = ?", (job_id,)).fetchall()
     state, message_id = rows[0] if rows else (None, None)
-    return ForgottenJob(job, message_id, state in (DeliveryState.SENT, DeliveryState.DEAD))
+    return ForgottenJob(jobs[0], message_id, state in (DeliveryState.SENT, DeliveryState.DEAD))
 
 
 def _known_files(db: Statements) -> set[str]:

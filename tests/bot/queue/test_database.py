@@ -271,6 +271,58 @@ async def test_the_database_syncs_every_commit(store: JobStore) -> None:
     assert await store.database.write(pragmas) == ["wal", 2, 1]
 
 
+async def test_a_transaction_runs_to_its_end_though_nobody_waits_for_it(tmp_path: Path) -> None:
+    store = await JobStore.open(tmp_path)
+    write = "insert into setting values ('key', 'value')"
+    writing = asyncio.create_task(store.database.write(fetch, write))
+    await asyncio.sleep(0)
+    writing.cancel()
+    await asyncio.wait({writing})
+    store.database.start_write(fetch, "insert into setting values ('later', 'too')")
+    await store.close()  # it waits for both
+    for use in (store.database.write, store.database.read):
+        with pytest.raises(StoreError, match="closed"):
+            await use(fetch, "select 1")
+    async with opened(tmp_path) as store:
+        assert (await store.settings.get("key"), await store.settings.get("later")) == ("value", "too")
+
+
+async def test_closing_waits_for_whatever_is_tracked(tmp_path: Path) -> None:
+    store = await JobStore.open(tmp_path)
+    others = asyncio.Event()
+    tracked = store.database.track(asyncio.ensure_future(others.wait()))
+    closing = asyncio.create_task(store.close())
+    done, _ = await asyncio.wait({closing}, timeout=0.02)
+    assert not done
+    await store.settings.set("key", "value")  # what is waited for may still use it
+    others.set()
+    await asyncio.wait_for(closing, 5)
+    assert tracked.done()
+
+
+async def test_a_transaction_that_fails_leaves_nothing(store: JobStore) -> None:
+    def half(db: Statements) -> None:
+        db.execute("insert into setting values ('key', 'value')")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await store.database.write(half)
+    assert await store.settings.get("key") is None
+    await store.settings.set("key", "another")
+    assert await store.settings.get("key") == "another"
+
+
+async def test_a_checkpoint_empties_the_log_and_gives_pages_back(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store.database.write(fetch, "insert into setting values ('key', ?)", ("x" * 400_000,))
+        await store.settings.set("key", None)
+        log, database = tmp_path / "vivant.db-wal", tmp_path / "vivant.db"
+        assert log.stat().st_size > 400_000
+        await store.database.checkpoint()
+        assert log.stat().st_size == 0
+        assert database.stat().st_size < 100_000
+
+
 async def test_readers_cannot_write(store: JobStore) -> None:
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         await store.database.read(lambda db: db.execute("delete from job").fetchall())
