@@ -20,6 +20,10 @@ from bot.queue.store import JobStore
 from tests.support.jobs import new_job, opened
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def test_a_second_bot_on_the_folder_is_refused_with_a_sentence(tmp_path: Path) -> None:
     async with opened(tmp_path):
         code = (
@@ -29,6 +33,10 @@ async def test_a_second_bot_on_the_folder_is_refused_with_a_sentence(tmp_path: P
         second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
         with pytest.raises(StoreLocked, match="Another bot is running"):
             await JobStore.open(tmp_path)
+        before = open_files()
+        with pytest.raises(StoreLocked):
+            await JobStore.open(tmp_path)
+        assert open_files() == before
 
     assert "StoreLocked: Another bot is running" in second.stderr
     async with opened(tmp_path):
