@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
@@ -12,7 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from bot.queue.database import Statements, StoreBusy, StoreDamaged, StoreError, StoreLocked, StoreTooNew, fetch
+from bot.queue.database import (
+    Statements,
+    StoreBusy,
+    StoreDamaged,
+    StoreError,
+    StoreLocked,
+    StoreTooNew,
+    fetch,
+    fetch_one,
+)
 from bot.queue.faults import Patience
 from bot.queue.job import JobState, Limits
 from bot.queue.opening.checks import APPLICATION_ID
@@ -293,6 +303,23 @@ async def test_a_transaction_runs_to_its_end_though_nobody_waits_for_it(tmp_path
             await use(fetch, "select 1")
     async with opened(tmp_path) as store:
         assert (await store.settings.get("key"), await store.settings.get("later")) == ("value", "too")
+
+
+async def test_a_transaction_gets_its_values_by_position_or_name(store: JobStore) -> None:
+    for run in (store.database.read, store.database.write):
+        assert await run(fetch, "select ?", (7,)) == [(7,)]
+        assert await run(fetch, sql="select :a", parameters={"a": 8}) == [(8,)]
+        assert await run(fetch_one, "select ? union select ? order by 1 desc", (1, 2)) == (2,)
+        assert await run(fetch_one, "select 1 where false") is None
+
+
+async def test_no_other_account_may_hold_the_folders_lock(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        async with opened(tmp_path):
+            assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
 
 
 async def test_closing_waits_for_whatever_is_tracked(tmp_path: Path) -> None:
