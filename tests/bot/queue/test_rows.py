@@ -90,6 +90,17 @@ def test_every_field_comes_back_as_it_was_written() -> None:
         assert select_jobs(db, "where id = 2") == [settled]
 
 
+def test_what_an_end_leaves_open_is_null_in_its_columns() -> None:
+    with closing(in_memory()) as db:
+        fair_queue.enqueue(db, new_job(), Limits(), BUILT_IN, 0)
+        job = fair_queue.claim(db, Limits(), 5)
+        assert job is not None
+        jobs.settle(db, job, Outcome(state=JobState.CANCELLED), 6)
+        columns = "state, clip, master, facts, failure, notes, finished_ms, cancel_requested"
+        [row] = db.execute(f"select {columns} from job").fetchall()
+        assert row == ("cancelled", None, None, None, None, "[]", 6, 0)
+
+
 @pytest.mark.parametrize(
     "change", [{"application_id": "a"}, {"channel_id": None}, {"guild_id": "general"}, {"guild_id": 1.5}]
 )

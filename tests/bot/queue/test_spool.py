@@ -25,6 +25,7 @@ async def test_two_attempts_never_share_a_file(spool: Spool, tmp_path: Path) -> 
     paths = [spool.attempt_paths(replace(job, attempt=attempt)) for attempt in (1, 2)]
     names = {path.name for attempt in paths for path in (attempt.clip, attempt.master)}
 
+    assert {attempt.picture for attempt in paths} == {spool.folder / job.picture}
     assert names == {"1-1.gif", "1-1-master.gif", "1-2.gif", "1-2-master.gif"}
 
 
@@ -92,6 +93,7 @@ def test_room_is_what_is_free_or_less(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(SpoolFull) as full:
         spool.require_room()
     assert (full.value.free_bytes, full.value.needed_bytes) == (999, 1_000)
+    assert str(full.value) == "999 bytes free, 1000 needed"
 
 
 async def test_a_clip_is_there_or_gone(spool: Spool, tmp_path: Path) -> None:
@@ -133,6 +135,18 @@ def test_sweep_waits_an_hour_unless_told_otherwise(spool: Spool) -> None:
     os.utime(spool.folder / "folder", (0, 0))
     assert spool.sweep(set()) == ["old"]
     assert spool.sweep(set(), 3_000) == ["young"]
+
+
+def test_a_file_that_goes_in_the_moment_it_was_found_is_fine(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: [folder / "1-1-9.mp4"])
+    spool.delete(["1-1.mp4"])
+    spool.delete_attempts(1)
+    assert list(spool.folder.iterdir()) == []
+
+
+def test_a_spool_makes_its_folder(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert list(Spool(tmp_path / "new" / "spool", 0).folder.iterdir()) == []
 
 
 def test_deleting_what_is_gone_is_fine(spool: Spool) -> None:
