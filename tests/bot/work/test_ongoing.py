@@ -85,6 +85,18 @@ async def test_what_is_done_for_somebody_is_waited_for_and_what_comes_later_is_n
     await asyncio.wait_for(ongoing.wait(lambda owner: True, 60), 5)
 
 
+async def test_a_task_that_is_noted_twice_ends_once() -> None:
+    ongoing, faults = Ongoing(), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: faults.append(context))
+    task = asyncio.create_task(asyncio.sleep(0))
+    for _ in range(2):
+        ongoing.take(ADA, task, SimpleNamespace(id=1))
+    await task
+    await asyncio.sleep(0)
+    assert faults == []
+    assert await ongoing.interrupt(of_ada) == []
+
+
 async def test_what_fails_is_over_too() -> None:
     ongoing = Ongoing()
     with pytest.raises(ZeroDivisionError), ongoing.noted(ADA):
