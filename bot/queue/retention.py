@@ -101,7 +101,7 @@ def _delete_tokens(db: Statements, job_ids: Sequence[int]) -> list[str]:
 
 
 def _drop_files(db: Statements, job_id: int) -> list[str]:
-    db.execute("update outbox set state = 'sent' where job_id = ? and state <> 'sent'", (job_id,))
+    db.execute("update outbox set state = 'sent' where job_id = ?", (job_id,))
     return release_files(db, [job_id])
 
 
@@ -241,10 +241,10 @@ class Retention:
                 (_answered_before, _delete_rows, now - row_days * 24 * _HOUR_MS),
                 (_with_dead_token, _delete_tokens, self._now_ms()),
             ):
-                found = [0] * ROWS_AT_ONCE
-                while len(found) == ROWS_AT_ONCE:
-                    found = await self._database.read(find, before)
+                while found := await self._database.read(find, before):
                     names.update(await self._database.write(delete, found))
+                    if len(found) < ROWS_AT_ONCE:
+                        break
             await self._delete_idle_lanes()
             await self._database.write(delete_paid_debts, self._now_ms())
             await self._delete_old_kinds()

@@ -337,6 +337,7 @@ async def test_a_person_without_a_job_leaves_no_lane_behind_either(store: JobSto
             await store.jobs.settle_cancelled(await claimed(store))
     await store.database.write(lambda db: db.execute("delete from job").fetchall())
     assert (await store.retention.forget_user(1)).jobs == []
+    assert (await store.retention.forget_guild(2)).jobs == [], "a server of that number is nobody"
     lanes = await store.database.read(lambda db: db.execute("select user_id from lane").fetchall())
     assert lanes == [(2,)]
 

@@ -326,6 +326,33 @@ async def test_nothing_that_is_still_to_be_tried_lets_go_of_its_files(store: Job
         assert await store.database.write(release_files, [1]) == ["1-1.mp4", new.picture], "the negative control"
 
 
+@pytest.mark.parametrize("end", ["pending", "sending", "sent"])
+async def test_the_picture_of_a_failed_job_is_kept_until_its_person_knows(
+    store: JobStore, clock: Clock, end: str
+) -> None:
+    new = new_job(1)
+    await store.jobs.enqueue(new)
+    await store.jobs.settle_failed(await claimed(store), RenderCrashed("no"))
+    await store.deliveries.mark_sending(1)
+    if end == "pending":
+        await store.deliveries.mark_later(1, clock.now_ms, "timeout")
+    if end == "sent":
+        await store.deliveries.mark_sent(1, 5)
+    clock.now_ms += 25 * HOUR_MS
+    assert await store.retention.sweep() == ([new.picture] if end == "sent" else [])
+
+
+async def test_a_sweep_goes_by_the_time_that_it_is_given(store: JobStore, clock: Clock) -> None:
+    await answered(store, 1, "sent")
+    assert await store.retention.sweep(clock.now_ms) == []
+    assert "1-1.mp4" in await store.retention.sweep(clock.now_ms + 25 * HOUR_MS)
+    assert await store.retention.sweep(clock.now_ms + 23 * HOUR_MS, clip_hours=1) == [], "it has none any more"
+    await answered(store, 2, "sent")
+    assert "2-1.mp4" in await store.retention.sweep(clock.now_ms + 2 * HOUR_MS, clip_hours=1)
+    await store.retention.sweep(clock.now_ms + 25 * HOUR_MS, row_days=1)
+    assert [await store.jobs.get(number) for number in (1, 2)] == [None, None]
+
+
 async def test_a_job_lets_go_of_all_its_files_and_keeps_what_else_is_known(store: JobStore, clock: Clock) -> None:
     new = new_job(1)
     await store.jobs.enqueue(new)
