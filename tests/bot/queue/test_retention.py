@@ -47,10 +47,12 @@ async def test_sweep_keeps_what_is_not_delivered_and_what_is_shared(store: JobSt
 
 async def try_in_vain(store: JobStore, clock: Clock) -> None:
     """Try the first job's delivery as often as one that is given up; the last attempt has no end yet."""
-    for _ in range(ATTEMPTS_IN_VAIN):
+    for _ in range(ATTEMPTS_IN_VAIN - 1):
         await store.deliveries.mark_sending(1)
         await store.deliveries.mark_later(1, clock.now_ms, "timeout")
     await store.deliveries.mark_sending(1)
+    delivery = await store.deliveries.of_job(1)
+    assert delivery is not None and delivery.attempts == ATTEMPTS_IN_VAIN
 
 
 @pytest.mark.parametrize("state", ["pending", "sending"])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
+from bot.queue.job import running_ms, wall_clock_ms
 from tests.support.jobs import Clock, claimed, new_job, opened, rendered
 
 
@@ -32,6 +34,11 @@ async def test_settings_outlive_the_process(tmp_path: Path) -> None:
         assert await store.settings.get("variant") == "demo"
         await store.settings.set("variant", None)
         assert await store.settings.get("variant") is None
+
+
+def test_the_clocks_count_milliseconds() -> None:
+    assert abs(wall_clock_ms() - time.time() * 1000) < 5_000
+    assert abs(running_ms() - time.clock_gettime(time.CLOCK_BOOTTIME) * 1000) < 5_000
 
 
 async def test_the_store_hands_out_the_clocks_that_it_was_given(tmp_path: Path) -> None:
