@@ -279,6 +279,23 @@ def test_a_debt_names_nobody_and_goes_when_the_queue_has_caught_up() -> None:
     assert db.execute("select served from debt").fetchall() == [(served,)], "a second time changes nothing"
 
 
+def test_a_debt_is_its_persons_own() -> None:
+    db = in_memory()
+    for person, jobs in ((PERSON, 3), (PERSON + 1, 2)):
+        for _ in range(jobs):
+            enqueue(db, new_job(person), Limits(), BUILT_IN, 0)
+            claim(db, Limits(), 0)
+        forget(db, "user_id", person, 0)
+    owed = [served for (served,) in db.execute("select served from debt order by served desc").fetchall()]
+    assert len(owed) == 2
+    starts = []
+    for person in (PERSON, PERSON + 1, PERSON + 2):
+        job = enqueue(db, new_job(person), Limits(), BUILT_IN, 0)
+        starts += db.execute("select start_tag from job where id = ?", (job.id,)).fetchall()
+    [(vtime,)] = db.execute("select value from meta where key = 'vtime'").fetchall()
+    assert [start for (start,) in starts] == [*owed, vtime], "whoever was not forgotten begins with the queue"
+
+
 async def test_a_debt_is_deleted_when_it_is_paid_and_after_a_day_at_the_latest(store: JobStore, clock: Clock) -> None:
     async def debts() -> int:
         return len(await store.database.read(lambda db: db.execute("select 1 from debt").fetchall()))
