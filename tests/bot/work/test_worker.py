@@ -14,7 +14,7 @@ import pytest
 from bot.queue.database import StoreFull
 from bot.queue.job import CancelOutcome, Job, JobState, Limits
 from bot.queue.spool import Spool
-from bot.work.gate import HoldCause
+from bot.work.gate import Hold, HoldCause
 from bot.work.requests import Requests
 from bot.work.supervise import keep_going
 from bot.work.worker import SAME_CRASH_SECONDS, STOP_SECONDS, STORM_CRASHES, Worker
@@ -103,6 +103,35 @@ async def test_progress_that_comes_after_its_attempt_is_not_kept(tmp_path: Path)
         await bench.until(forgotten)
 
 
+@pytest.mark.parametrize("end", ["rendered", "failed", "given back", "cancelled", "stopped"])
+async def test_progress_is_kept_until_its_attempt_ends_and_no_longer(tmp_path: Path, end: str) -> None:
+    acts = {"rendered": Act(), "failed": Act(error=BadFrames("no", kind="black")), "given back": Act(error=lost())}
+    backend = FakeBackend(script=[acts.get(end, Act(steps=3, hangs=True))], usual=Act(steps=0, hangs=True))
+    async with opened(tmp_path) as store:
+        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), backend)
+        running = asyncio.create_task(bench.worker.run())
+        job = await store.jobs.enqueue(new_job())
+
+        async def has_moved() -> bool:
+            return len(bench.progress) > 0
+
+        async def is_forgotten() -> bool:
+            return bench.crew.progress == {}
+
+        await bench.until(has_moved)
+        if end in ("cancelled", "stopped"):
+            assert set(bench.crew.progress) == {(1, 1)}
+        if end == "cancelled":
+            await store.jobs.cancel(job.id)
+            assert bench.crew.cancel(job.id)
+        if end != "stopped":
+            await bench.until(is_forgotten)
+        running.cancel()
+        await asyncio.wait({running})
+        assert await is_forgotten()
+        assert not bench.worker.has_job
+
+
 async def test_an_innocent_job_is_not_blamed_for_the_executors_end(tmp_path: Path) -> None:
     backend = FakeBackend(script=[Act(error=lost(innocent=True))] * 4)
     async with at_work(tmp_path, backend, Limits(max_attempts=1)) as bench:
@@ -121,7 +150,9 @@ async def test_a_crash_storm_stops_claiming_and_tells(tmp_path: Path) -> None:
 
         await bench.until(held)
         await bench.until_state(job.id, JobState.QUEUED)
-        assert (bench.hold.cause, len(bench.storms)) == (HoldCause.CRASH_STORM, 1)
+        assert (bench.hold, len(bench.storms)) == (Hold(HoldCause.CRASH_STORM, "the executor is gone"), 1)
+        assert [(error.text, others_go_on) for error, others_go_on in bench.storms] == [("the executor is gone", False)]
+        assert not bench.worker.may_start
         assert len(backend.requests) == STORM_CRASHES
 
         bench.worker.resume()
@@ -144,6 +175,7 @@ async def test_a_closed_backend_ends_its_worker(tmp_path: Path) -> None:
         await backend.close()
         await asyncio.wait_for(running, 20)
         assert [job.state for job in await store.jobs.active()] == [JobState.QUEUED] * 2
+        assert not bench.worker.may_start, "no other worker leaves anything to it"
 
 
 async def test_the_shortest_pause_between_two_starts_is_longer_than_one_crash(tmp_path: Path) -> None:
@@ -488,7 +520,7 @@ async def test_nothing_is_started_while_the_disk_is_nearly_full(tmp_path: Path) 
 
         await bench.until(held)
         await asyncio.wait({running}, timeout=0.1)
-        assert bench.hold.cause is HoldCause.DISK_FULL
+        assert bench.hold == Hold(HoldCause.DISK_FULL, "no room")
         assert len(backend.requests) == 1
         running.cancel()
         await asyncio.wait({running})
@@ -510,6 +542,29 @@ async def test_a_bug_in_the_backend_fails_the_job_and_not_the_worker(
 
     assert failure(job)["data"] == {"type": "KeyError"}
     assert "job=1" in caplog.text
+
+
+async def test_a_worker_without_a_job_looks_for_one_only_when_there_may_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as store:
+        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), FakeBackend())
+        claim, looks = store.jobs.claim, 0
+
+        async def counted() -> Job | None:
+            nonlocal looks
+            looks += 1
+            return await claim()
+
+        monkeypatch.setattr(store.jobs, "claim", counted)
+        running = asyncio.create_task(bench.worker.run())
+        await asyncio.sleep(0.1)
+        idle = looks
+        assert 0 < idle <= 4
+        await bench.until_state((await store.jobs.enqueue(new_job())).id, JobState.RENDERED)
+        assert looks > idle
+        running.cancel()
+        await asyncio.wait({running})
 
 
 async def test_as_many_jobs_run_as_the_backend_has_slots(tmp_path: Path) -> None:

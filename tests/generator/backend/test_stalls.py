@@ -158,7 +158,9 @@ async def test_a_silent_child_is_noticed_within_its_stall_limit_and_replaced(fau
             await task
         noticed = time.monotonic() - silent_since
         print(f"{fault} noticed after {noticed:.2f} s, limit {IMPATIENT.step_floor_seconds} s")
-        assert caught.value.data["cause"] == "stall"
+        detail = caught.value.data["detail"]
+        assert (caught.value.data["cause"], caught.value.text) == ("stall", f"the executor stalled in {detail}")
+        assert detail in (Phase.PREPARE, Phase.DENOISE) and not caught.value.data["innocent"]
         assert noticed < IMPATIENT.step_floor_seconds + 1.0
         assert (await backend.render(a_request(tmp_path, attempt=2), ignore)).frames == 8
         assert is_gone(pid)
