@@ -93,12 +93,15 @@ ALL = discord.Permissions(
 )
 
 
-def thread(*, private: bool, member: bool = True) -> discord.Thread:
-    """Return a thread as discord.py knows it, with as much of it as is asked for."""
-    made = discord.Thread.__new__(discord.Thread)
-    made._type = discord.ChannelType.private_thread if private else discord.ChannelType.public_thread
-    made.me = SimpleNamespace() if member else None  # type: ignore[assignment]
-    return made
+class Thread(discord.Thread):
+    """A thread as discord.py knows it, with as much of it as is asked for."""
+
+    def __init__(self, *, private: bool, member: bool = True) -> None:
+        self.private = private
+        self.me = SimpleNamespace() if member else None  # type: ignore[assignment]
+
+    def is_private(self) -> bool:
+        return self.private
 
 
 def interaction(guild_id: int | None = 10, **more: Any) -> Any:
@@ -131,9 +134,9 @@ def without(*names: str) -> discord.Permissions:
         (interaction(app_permissions=without("send_messages")), ["Send Messages"]),
         (interaction(app_permissions=without("send_messages_in_threads")), []),
         (interaction(app_permissions=without("attach_files", "view_channel")), ["View Channel", "Attach Files"]),
-        (interaction(channel=thread(private=False), app_permissions=without("send_messages")), []),
+        (interaction(channel=Thread(private=False), app_permissions=without("send_messages")), []),
         (
-            interaction(channel=thread(private=False), app_permissions=without("send_messages_in_threads")),
+            interaction(channel=Thread(private=False), app_permissions=without("send_messages_in_threads")),
             ["Send Messages in Threads"],
         ),
         (interaction(None, app_permissions=without("attach_files")), []),
@@ -152,12 +155,12 @@ def test_what_the_bot_lacks_in_a_channel_is_named_where_it_would_post_there(aske
         (interaction(is_guild_integration=lambda: False), False),
         (interaction(None), True),
         (interaction(None, context=SimpleNamespace(dm_channel=False)), False),
-        (interaction(channel=thread(private=False, member=False)), True),
-        (interaction(channel=thread(private=True)), True),
-        (interaction(channel=thread(private=True, member=False)), False),
+        (interaction(channel=Thread(private=False, member=False)), True),
+        (interaction(channel=Thread(private=True)), True),
+        (interaction(channel=Thread(private=True, member=False)), False),
         (
             interaction(
-                channel=thread(private=True, member=False), app_permissions=discord.Permissions(manage_threads=True)
+                channel=Thread(private=True, member=False), app_permissions=discord.Permissions(manage_threads=True)
             ),
             True,
         ),
