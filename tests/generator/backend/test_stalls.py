@@ -54,7 +54,7 @@ def test_each_phase_has_its_own_limit() -> None:
 BRIEF = StallLimits(start_seconds=0.02, load_seconds=0.04, prepare_seconds=0.06, cancel_grace_seconds=0.03)
 
 
-async def rung(alarm: StallAlarm, told: list[Deadline], seconds: float = 1.0) -> Deadline | None:
+async def rung(alarm: StallAlarm, told: list[Deadline], seconds: float = 20.0) -> Deadline | None:
     """Update the alarm, and return what it tells within that time."""
     alarm.update()
     async with asyncio.timeout(seconds) as limit:
@@ -70,14 +70,16 @@ async def rung(alarm: StallAlarm, told: list[Deadline], seconds: float = 1.0) ->
 async def test_a_child_that_does_not_get_ready_is_told_with_what_it_was_at(what: str) -> None:
     told: list[Deadline] = []
     alarm = StallAlarm(BRIEF, InFlightRequests(), told.append)
+    before = asyncio.get_running_loop().time()
     alarm.watch_start()
     if what == "load":
         alarm.watch_load()
-    began = asyncio.get_running_loop().time()
+    after = asyncio.get_running_loop().time()
     deadline = await rung(alarm, told)
     assert deadline is not None
     assert (deadline.what, deadline.request) == (what, None)
-    assert deadline.due - began == pytest.approx({"start": 0.02, "load": 0.04}[what], abs=0.01)
+    seconds = {"start": BRIEF.start_seconds, "load": BRIEF.load_seconds}[what]
+    assert before <= deadline.due - seconds <= after
 
 
 async def test_an_alarm_that_is_off_or_has_nothing_to_wait_for_is_silent(tmp_path: Path) -> None:
@@ -109,21 +111,21 @@ async def test_the_silence_that_is_a_stall_first_is_told_and_counts_from_when_th
     with requests.accepted(a_request(tmp_path, 1), ignore) as one, requests.accepted(a_request(tmp_path, 2), ignore):
         one.since = loop.time() - 100
         alarm.watch_start()
-        alarm.watch_requests()
         began = loop.time()
-        one.cancelled_at = began
+        alarm.watch_requests()
+        one.cancelled_at = ready = loop.time()
         deadline = await rung(alarm, told)
         assert deadline is not None
         assert (deadline.what, deadline.request) == ("cancel", one)
-        assert deadline.due == pytest.approx(began + BRIEF.cancel_grace_seconds, abs=0.01)
+        assert deadline.due == ready + BRIEF.cancel_grace_seconds
         one.cancelled_at = None
         deadline = await rung(alarm, told)
         assert deadline is not None
         assert deadline.what == "begin"
-        assert deadline.due == pytest.approx(began + BRIEF.prepare_seconds, abs=0.01)
+        assert began <= deadline.due - BRIEF.prepare_seconds <= ready
         one.progress = Progress(Phase.PREPARE)
         one.since = loop.time() - 1000
-        deadline = await rung(alarm, told)
+        deadline = await rung(alarm, told, 0.1)
         assert deadline is None, "late by more than a second: this process was held up, so it counts anew"
         assert one.since > began
 
