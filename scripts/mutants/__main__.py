@@ -41,7 +41,8 @@ from scripts.mutants.making import Mutant, mutants_of
 ROOT = Path(__file__).parents[2]
 REASONS = "tests/mutants.json"
 IN_MEMORY = Path("/dev/shm")
-"""there a test waits for no disk when SQLite writes; where a system lacks it, the usual folder serves"""
+"""there a test waits for no disk when SQLite writes; a container's is too small, and some systems have none"""
+ROOM_BYTES = 2 << 30
 TARGET = 0.9
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
@@ -73,7 +74,7 @@ def run_tests(copy: Path, tests: Sequence[str], limit_s: float) -> str:
     options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     command = [sys.executable, "-m", "pytest", *options, *tests]
     with tempfile.TemporaryFile("w+") as output:
-        env = os.environ | {"PYTHONPATH": str(copy)} | ({"TMPDIR": str(IN_MEMORY)} if IN_MEMORY.is_dir() else {})
+        env = os.environ | {"PYTHONPATH": str(copy)} | ({"TMPDIR": str(IN_MEMORY)} if _has_memory_disk() else {})
         child = subprocess.Popen(
             command, cwd=copy, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -88,6 +89,10 @@ def run_tests(copy: Path, tests: Sequence[str], limit_s: float) -> str:
         output.seek(0)
         failed = _FAILED.search(text := output.read())
     return "" if status == 0 else failed[1] if failed else text[-2000:].strip() or f"exit status {status}"
+
+
+def _has_memory_disk() -> bool:
+    return IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free >= ROOM_BYTES
 
 
 def try_out(copy: Path, mutant: Mutant, tests: Sequence[str], limit_s: float) -> str:
