@@ -50,7 +50,7 @@ from generator.video.shrink import Shrinks
 
 log = logging.getLogger(__name__)
 
-OUR_FILES = ("vivant*", "lock", "connected", "executor", "spool", "spool/*")
+OUR_FILES = ("vivant*", "lock", "mark", "connected", "executor", "spool", "spool/*")
 """what the bot keeps in its data folder"""
 
 

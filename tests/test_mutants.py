@@ -13,8 +13,9 @@ from scripts.mutants.sql import change_sql
 pytest.importorskip("mutmut", reason="the mutation run's own package; pip install '.[dev]'")
 
 from scripts.mutants.__main__ import main, run_tests
-from scripts.mutants.drawing import drawn, read_reasons
+from scripts.mutants.drawing import drawn, modules_of, read_reasons, write_reasons
 from scripts.mutants.drawing import tests_of as files_of
+from scripts.mutants.drawing import tests_of_callers as files_of_callers
 from scripts.mutants.making import Mutant, mutants_of
 
 CODE = '''"""Counts."""
@@ -87,15 +88,32 @@ def test_a_harmless_mutant_is_not_tried_again_and_is_forgotten_with_its_line(hou
     assert read_reasons(house / "tests/mutants.json") == {}
 
 
-def test_survivors_are_tried_again_by_themselves(house: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (house / "tests/mutants.json").write_text(
-        json.dumps([dict(zip(("module", "in", "was", "now"), SURVIVES, strict=True)) | {"harmless": ""}])
-    )
-    better = TEST.replace("at_least(4)", "at_least(3)")
-    (house / "tests/bot/work/test_counts.py").write_text(better)
+def add_caller(house: Path, room: str) -> str:
+    """Add a module that calls the first one, and its test, which looks at the bound; return the test's path."""
+    caller = "from bot.work.counts import at_least\n\n\ndef is_party(people: int) -> bool:\n    return at_least(people)"
+    test = f"from bot.{room}.party import is_party\n\ndef test_a_party() -> None:\n    assert is_party(3)\n"
+    for name, text in ((f"bot/{room}/party.py", caller), (f"tests/bot/{room}/test_party.py", test)):
+        (house / name).parent.mkdir(parents=True, exist_ok=True)
+        (house / name).write_text(text)
+    return f"tests/bot/{room}/test_party.py"
+
+
+def test_survivors_are_tried_again_by_themselves_and_by_the_tests_of_their_callers(
+    house: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_reasons(house / "tests/mutants.json", {SURVIVES: ""})
+    noticing = add_caller(house, "work")
     assert main(["work", "--jobs", "1", "--again"], house) == 0
-    assert "1 of 1 noticed" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "1 of 1 noticed" in printed and f"{noticing}::test_a_party" in printed
     assert read_reasons(house / "tests/mutants.json") == {}
+
+
+def test_callers_are_those_of_the_same_area(house: Path) -> None:
+    ours, _ = add_caller(house, "work"), add_caller(house, "edge")
+    modules = modules_of("work", house)
+    assert files_of_callers("bot/work/counts.py", modules, house) == (ours,)
+    assert files_of_callers("bot/work/party.py", modules, house) == ()
 
 
 def test_a_test_that_hangs_has_noticed(house: Path) -> None:
@@ -147,7 +165,13 @@ def test_a_mutant_is_named_by_the_lines_that_changed_and_no_others() -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["def f(a):\n    log.info('a %s', a)\n", "LIMIT = 3\n", "def f(a: int = 1) -> None: ...\n", "x: list[int]\n"],
+    [
+        "def f(a):\n    log.info('a %s', a)\n",
+        "LIMIT = 3\n",
+        "def f(a: int = 1) -> None: ...\n",
+        "x: list[int]\n",
+        '"""Update this and that."""\n',
+    ],
 )
 def test_what_only_a_reader_of_the_code_or_of_the_log_would_notice_is_left_out(code: str) -> None:
     assert now_of(code) == []

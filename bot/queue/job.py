@@ -1,6 +1,6 @@
 """The records that the store keeps, and the clock of their times. Knows no Discord and no SQL.
 
-Tested in tests/bot/queue/test_jobs.py and tests/bot/queue/test_deliveries.py.
+Tested in tests/bot/queue/test_jobs.py, tests/bot/queue/test_store.py and tests/bot/queue/test_deliveries.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The jobs as the bot uses them: accepting, claiming, settling, cancelling and reading. Knows no Discord.
 
 The functions at the top are insides of transactions that end an attempt; `fair_queue` has those before it.
+
+Tested in tests/bot/queue/test_jobs.py and tests/bot/queue/test_waking.py.
 """
 
 from __future__ import annotations
@@ -75,7 +77,7 @@ def give_back(
         return settle(db, job, Outcome(state=JobState.CANCELLED), now_ms)
     if failure is not None and strikes >= max_attempts:
         return settle(db, job, Outcome(state=JobState.FAILED, failure={**failure, "attempts": strikes}), now_ms)
-    db.execute("update job set state = 'queued', started_ms = null where id = ? and state = 'running'", (job.id,))
+    db.execute("update job set state = 'queued', started_ms = null where id = ?", (job.id,))
     fair_queue.refresh_lane(db, job.user_id)
     return JobState.QUEUED
 

@@ -21,7 +21,6 @@ from bot.queue.fair_queue import delete_paid_debts, leave_lane, refresh_lane
 from bot.queue.job import DeadReason, DeliveryState, Job
 from bot.queue.opening.migrations import delete_old_copies, forget_in_copies
 from bot.queue.rows import select_jobs
-from generator.errors import GeneratorError
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +124,7 @@ def _first_and_last(db: Statements) -> Span:
 
 
 def _drop_files(db: Statements, job_id: int) -> list[str]:
-    db.execute("update outbox set state = 'sent' where job_id = ? and state <> 'sent'", (job_id,))
+    db.execute("update outbox set state = 'sent' where job_id = ?", (job_id,))
     return release_files(db, [job_id])
 
 
@@ -171,14 +170,13 @@ def forget(db: Statements, whose: Whose, value: int, now_ms: int) -> Forgotten:
 
 def _forgotten_job(db: Statements, job_id: int) -> ForgottenJob | None:
     """Read a job with its delivery; None when the row cannot be read, which keeps nobody from being forgotten."""
-    try:
-        [job] = select_jobs(db, "where id = :id", {"id": job_id})
-    except (ValueError, KeyError, TypeError, GeneratorError) as error:
-        log.warning("job=%d is forgotten unread: %s", job_id, type(error).__name__)
+    jobs = select_jobs(db, "where id = :id", {"id": job_id})
+    if not jobs:
+        log.warning("job=%d is forgotten unread", job_id)
         return None
     rows = db.execute("select state, message_id from outbox where job_id = ?", (job_id,)).fetchall()
     state, message_id = rows[0] if rows else (None, None)
-    return ForgottenJob(job, message_id, state in (DeliveryState.SENT, DeliveryState.DEAD))
+    return ForgottenJob(jobs[0], message_id, state in (DeliveryState.SENT, DeliveryState.DEAD))
 
 
 def _known_files(db: Statements) -> set[str]:

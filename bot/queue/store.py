@@ -3,7 +3,7 @@
 Each public method of a theme is one transaction. The themes are in `jobs`, `deliveries`, `retention` and
 `opening.recheck`; what the operator switched is in `Settings` below.
 
-Tested in tests/bot/queue/test_store.py and tests/bot/queue/test_retention.py.
+Tested in tests/bot/queue/test_store.py, tests/bot/queue/test_deliveries.py and tests/bot/queue/test_retention.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Where a person wants a clip: whether a file can lie there, asked before minutes of rendering. Writes nothing.
 
-Tested in tests/generator/test_main.py.
+Tested in tests/generator/backend/test_destination.py and tests/generator/test_main.py.
 """
 
 from __future__ import annotations

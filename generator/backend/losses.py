@@ -1,6 +1,6 @@
 """Why a child was lost, as the one error that its requests get. Pure.
 
-Tested in tests/generator/backend/test_local_backend.py.
+Tested in tests/generator/backend/test_losses.py and tests/generator/backend/test_local_backend.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One clip without a bot: prepare a picture and render it, each in a child, as the bot does. Knows no terminal.
 
-Tested in tests/generator/test_main.py.
+Tested in tests/generator/backend/test_one_clip.py and tests/generator/test_main.py.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Run the tests on a seeded draw of mutants: `make mutants`, or `python -m scripts.mutants queue --count 50`.
 
-Each mutant is tried in a copy of the repository, by the test files of its module. A failure counts as noticed, and so
-does a hang. Survivors are added to tests/mutants.json without a reason; a person writes a test or the reason
-why the change is harmless. A harmless one is not tried again, and leaves the list when its line changes.
+Each mutant is tried in a copy of the repository, by the test files of its module; what those do not notice, by those of
+its callers in the same area. A failure counts as noticed, and so does a hang. Survivors are added to tests/mutants.json
+without a reason; a person writes a test or the reason why the change is harmless. A harmless one is not tried again,
+and leaves the list when its line changes.
 
 Tested in tests/test_mutants.py.
 """
@@ -25,11 +26,23 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.mutants.drawing import AREAS, drawn, modules_of, read_reasons, still_made, tests_of, write_reasons
+from scripts.mutants.drawing import (
+    AREAS,
+    drawn,
+    modules_of,
+    read_reasons,
+    still_made,
+    tests_of,
+    tests_of_callers,
+    write_reasons,
+)
 from scripts.mutants.making import Mutant, mutants_of
 
 ROOT = Path(__file__).parents[2]
 REASONS = "tests/mutants.json"
+IN_MEMORY = Path("/dev/shm")
+"""there a test waits for no disk when SQLite writes; a container's is too small, and some systems have none"""
+ROOM_BYTES = 2 << 30
 TARGET = 0.9
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
@@ -61,7 +74,7 @@ def run_tests(copy: Path, tests: Sequence[str], limit_s: float) -> str:
     options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     command = [sys.executable, "-m", "pytest", *options, *tests]
     with tempfile.TemporaryFile("w+") as output:
-        env = os.environ | {"PYTHONPATH": str(copy)}
+        env = os.environ | {"PYTHONPATH": str(copy)} | ({"TMPDIR": str(IN_MEMORY)} if _has_memory_disk() else {})
         child = subprocess.Popen(
             command, cwd=copy, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -76,6 +89,10 @@ def run_tests(copy: Path, tests: Sequence[str], limit_s: float) -> str:
         output.seek(0)
         failed = _FAILED.search(text := output.read())
     return "" if status == 0 else failed[1] if failed else text[-2000:].strip() or f"exit status {status}"
+
+
+def _has_memory_disk() -> bool:
+    return IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free >= ROOM_BYTES
 
 
 def try_out(copy: Path, mutant: Mutant, tests: Sequence[str], limit_s: float) -> str:
@@ -117,7 +134,8 @@ def mutate(areas: Sequence[str], root: Path, options: argparse.Namespace) -> lis
             _say(f"{area}: {count}")
             if options.again:
                 chosen = [mutant for mutant in chosen if mutant.key in reasons]
-            run = _Run(area, {module: tests_of(module, root) for module in modules}, copies, time.monotonic() + left)
+            tests = {name: (tests_of(name, root), tests_of_callers(name, modules, root)) for name in modules}
+            run = _Run(area, tests, copies, time.monotonic() + left)
             for tried in run.all(chosen[: options.count], options.jobs):
                 done.append(tried)
                 reasons.pop(tried.mutant.key, None)
@@ -127,10 +145,14 @@ def mutate(areas: Sequence[str], root: Path, options: argparse.Namespace) -> lis
     return done
 
 
+Tests = tuple[tuple[str, ...], tuple[str, ...]]
+"""the test files of a module, and those of its callers"""
+
+
 class _Run:
     """One area's mutants, each in one of the copies."""
 
-    def __init__(self, area: str, tests: dict[str, tuple[str, ...]], copies: queue.Queue[Path], until: float) -> None:
+    def __init__(self, area: str, tests: dict[str, Tests], copies: queue.Queue[Path], until: float) -> None:
         self._area, self._tests, self._copies, self._until = area, tests, copies, until
         self._seconds: dict[str, float] = {}
 
@@ -160,9 +182,10 @@ class _Run:
         began = time.monotonic()
         if began > self._until:
             return None
-        copy, tests = self._copies.get(), self._tests[mutant.module]
+        copy, noticed = self._copies.get(), ""
         try:
-            noticed = try_out(copy, mutant, tests, self._limit(copy, tests))
+            for tests in filter(None, self._tests[mutant.module]):
+                noticed = noticed or try_out(copy, mutant, tests, self._limit(copy, tests))
         finally:
             self._copies.put(copy)
         return Tried(self._area, mutant, noticed, time.monotonic() - began)

@@ -40,6 +40,22 @@ def tests_of(module: str, root: Path) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys([mirror(module), *named_tests(docstring)]) if (root / name).exists())
 
 
+def tests_of_callers(module: str, modules: Iterable[str], root: Path) -> tuple[str, ...]:
+    """Return the other test files that would notice: those of the modules of the same area that import this one."""
+    name = module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    callers = [caller for caller in modules if name in _imported(ast.parse((root / caller).read_text()))]
+    found = dict.fromkeys(test for caller in callers for test in tests_of(caller, root))
+    return tuple(test for test in found if test not in tests_of(module, root))
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    """Return the dotted names that a module takes from elsewhere; some are no modules but names in one."""
+    froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {str(node.module) for node in froms} | {
+        f"{node.module}.{name.name}" for node in froms for name in node.names
+    }
+
+
 def drawn(mutants: Mapping[str, Sequence[Mutant]], seed: int) -> list[Mutant]:
     """Return all mutants in the order of the draw: wherever it stops, each module has had its part, line after line."""
     places: list[tuple[float, Mutant]] = []

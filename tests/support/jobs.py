@@ -117,7 +117,7 @@ def faults(db: Statements) -> list[object]:
         select id from job where (state = 'running' and start_tag > (select value from meta where key = 'vtime'))
           or (state = 'running') <> (started_ms is not null and finished_ms is null) or tag <= start_tag
     """
-    homeless = "select id from job where user_id not in (select user_id from lane)"
+    homeless = "select id from job where state in ('queued', 'running') and user_id not in (select user_id from lane)"
     integrity = "select integrity_check from pragma_integrity_check where integrity_check <> 'ok'"
     return [
         row

@@ -1,6 +1,6 @@
 """Whether a disk carries a database, and whether a database is ours and whole, before anything is written into it.
 
-Tested in tests/bot/queue/test_database.py and tests/bot/doctor/test_machine.py.
+Tested in tests/bot/queue/test_database.py, tests/bot/queue/test_old_data.py and tests/bot/doctor/test_machine.py.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A copy repeats the ids that were given after it was made, and asks again for wha
 leaves a new mark: a file, whose name and time of change lie in the database. A copied file has another time of change,
 which nobody can set; a database that was copied alone does not know the newest mark.
 
-Tested in tests/bot/edge/connection/test_restored.py.
+Tested in tests/bot/queue/opening/test_recheck.py and tests/bot/edge/connection/test_restored.py.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 A copy holds people like the database itself: who is forgotten there is forgotten in the copies, and none is kept long.
 
-Tested in tests/faults/test_store_kill.py and tests/bot/queue/test_forgetting.py.
+Tested in tests/bot/queue/opening/test_migrations.py, tests/faults/test_store_kill.py, tests/bot/queue/test_old_data.py
+and tests/bot/queue/test_forgetting.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The jobs that may have been answered after the copy was made from which the data folder was restored.
 
-Tested in tests/bot/edge/connection/test_restored.py.
+Tested in tests/bot/queue/opening/test_recheck.py and tests/bot/edge/connection/test_restored.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A finished clip in a size that a channel takes. Knows no Discord.
 
-Tested in tests/bot/edge/test_delivery.py.
+Tested in tests/bot/work/uplink/test_clip_sizes.py and tests/bot/edge/test_delivery.py.
 """
 
 from __future__ import annotations

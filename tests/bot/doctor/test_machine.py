@@ -10,6 +10,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -85,6 +86,29 @@ async def test_a_disk_without_locks_is_a_problem(tmp_path: Path, monkeypatch: py
         patched.setattr(fcntl, "flock", lambda file, how: None)  # some shares accept every lock of everybody
         assert "locks that hold" in (await folder_check(tmp_path)).seen
     assert (await folder_check(tmp_path)).status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("mode", "writes", "missing"),
+    [
+        ("wal", True, ""),
+        ("wal", False, "shared memory for SQLite"),
+        ("delete", True, "shared memory for SQLite"),
+    ],
+)
+def test_a_disk_must_take_the_log_and_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, writes: bool, missing: str
+) -> None:
+    class Database:
+        def execute(self, sql: str) -> SimpleNamespace:
+            if sql.startswith("create table") and not writes:
+                raise sqlite3.OperationalError("locking protocol")
+            return SimpleNamespace(fetchone=lambda: (mode,))
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(sqlite3, "connect", lambda path: Database())
+    assert missing_for_sqlite(tmp_path) == missing
 
 
 async def test_a_disk_without_shared_memory_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

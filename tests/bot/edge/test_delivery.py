@@ -6,13 +6,15 @@ import asyncio
 import secrets
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import aiohttp
 import discord
 import imageio_ffmpeg
 import pytest
 
-from bot.edge.delivery import ROOM_SECONDS, Poster
+from bot.edge.delivery import CUT_SECONDS, ROOM_SECONDS, Poster, is_stall
 from bot.edge.http_errors import AttemptResult, Next
 from bot.edge.posting import Posting
 from bot.queue.database import StoreFull
@@ -38,11 +40,17 @@ from bot.sandbox.faults import (
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, BEN, GENERAL, LOBBY, MIA, PICTURES, THREAD
+from bot.work.uplink.uploads import NeverBegun
 from generator.protocol import Rendered, RenderRequest
 from tests.support.edge import POSTS, Edge, clip_of, count_clips, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend
 
 MINUTES = 60
+
+
+def refused(status: int) -> discord.HTTPException:
+    response: Any = SimpleNamespace(status=status, reason="", headers={"Content-Type": "application/json"})
+    return discord.HTTPException(response, {"code": 0, "message": ""})
 
 
 async def require_one_clip(edge: Edge, channel: str = PICTURES) -> None:
@@ -55,6 +63,25 @@ async def require_one_clip(edge: Edge, channel: str = PICTURES) -> None:
     await until(quiet, "nothing left to deliver")
     assert len(edge.clips(channel=channel)) == 1
     assert [person for person, _ in edge.world.messages.notified] == [ADA]
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds", "expected"),
+    [
+        (TimeoutError(), 0.0, True),
+        (NeverBegun(), CUT_SECONDS, False),
+        (aiohttp.ConnectionTimeoutError(), CUT_SECONDS, False),
+        (ConnectionResetError(), CUT_SECONDS, True),
+        (ConnectionResetError(), CUT_SECONDS - 0.1, False),
+        (refused(408), 0.0, True),
+        (refused(503), CUT_SECONDS, False),
+    ],
+    ids=lambda value: str(getattr(value, "status", value)),
+)
+def test_only_an_upload_that_stood_still_asks_for_a_smaller_clip(
+    error: Exception, seconds: float, expected: bool
+) -> None:
+    assert is_stall(error, seconds) is expected
 
 
 # -- one clip under every fault ------------------------------------------------------------------------------------

@@ -61,6 +61,10 @@ TOO_EARLY = at(NOW_MS - LOOK_BEFORE_MS)
         (at(NOW_MS + 3_600_000), "1", [at(NOW_MS + 3_600_000)]),  # the clock was behind at the first attempt
         (None, str(at(NOW_MS + 3_600_000)), [at(NOW_MS + 3_600_000)]),
         (None, "no-id", [TOO_EARLY]),
+        (TOO_EARLY, "1", [TOO_EARLY]),
+        (TOO_EARLY - 1, "1", [TOO_EARLY, TOO_EARLY - 1]),
+        (None, "5", [TOO_EARLY, 5]),
+        (0, "0", [TOO_EARLY]),
     ],
 )
 def test_the_history_is_searched_from_the_first_attempt_and_from_discords_own_times(
@@ -70,11 +74,21 @@ def test_the_history_is_searched_from_the_first_attempt_and_from_discords_own_ti
     assert search_from(job_with(card, key), delivery) == starts
 
 
+def test_before_any_attempt_the_history_is_searched_from_the_request() -> None:
+    delivery = Delivery(job_id=1, state=DeliveryState.PENDING, nonce="a-1")
+    assert search_from(job_with(at(NOW_MS), "1"), delivery) == [at(NOW_MS)]
+    assert search_from(job_with(None, "no-id"), delivery) == [0]
+    assert needs_look_up(replace(delivery, may_have_arrived=True, first_attempt_age_ms=0), NOW_MS)
+
+
 @pytest.mark.parametrize(
     ("wall", "elapsed", "look"),
     [
         (0, 0, False),
         (100, 100, False),
+        (108, 108, False),  # 0.6 of the window
+        (109, 0, True),
+        (0, 109, True),
         (110, 110, True),
         (10**6, 10**6, True),
         (-5, 1, True),  # the clock was set back

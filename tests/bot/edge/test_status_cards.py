@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -307,6 +308,62 @@ async def test_an_outage_at_a_card_is_waited_out_with_longer_and_longer_rests(sa
         sandbox.faults.remove(rule)
         await until(lambda: "Next in the queue" in words(edge.seen()[1]), "the card is right in the end")
     assert [round(QUICK.after_failures(count) / QUICK.edit_seconds) for count in (1, 2, 3, 100)] == [1, 2, 4, 64]
+
+
+class NotedPace(Pace):
+    """Notes how many failures in a row each rest was asked for."""
+
+    failures: list[int]
+
+    def after_failures(self, failures: int) -> float:
+        self.failures.append(failures)
+        return super().after_failures(failures)
+
+
+async def test_rests_are_longer_with_each_failure_in_a_row_and_brief_again_after_a_success(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    pace = NotedPace(edit_seconds=0.01, queue_seconds=0.05)
+    object.__setattr__(pace, "failures", [])
+    backend = FakeBackend(usual=Act(steps=2000, step_seconds=0.01, hangs=True))
+    async with running_edge(tmp_path, sandbox, backend=backend, pace=pace) as edge:
+        await edge.queued()
+        await until(lambda: "step" in words(edge.seen()[0]), "progress on the card")
+        for expected in ([1, 2, 3], [1, 2]):
+            sandbox.faults.add(dead(503, 0), "PATCH", "/channels/**", times=len(expected))
+            before = words(edge.seen()[0])
+            await until(partial(_has_failed, pace, len(expected)), "the failures")
+            await until(partial(_differs, edge, before), "a card that goes on")
+            assert pace.failures == expected
+            pace.failures.clear()
+
+
+def _has_failed(pace: NotedPace, times: int) -> bool:
+    return len(pace.failures) == times
+
+
+def _differs(edge: Edge, before: str) -> bool:
+    return words(edge.seen()[0]) != before
+
+
+async def test_a_card_shows_a_waiting_jobs_position_and_a_running_ones_progress(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    backend = FakeBackend(usual=Act(steps=2, hangs=True))
+    async with running_edge(tmp_path, sandbox, backend=backend, pace=QUICK) as edge:
+        for _ in range(2):
+            await edge.queued()
+        crew, gate = edge.services.crew, edge.services.switches.gate
+        progress = await until(lambda: crew.progress.get((1, 1)), "progress")
+        gate.close(HoldCause.PAUSED, "lunch")
+        shown = [await edge.cards.describe(await edge.job(number)) for number in (1, 2)]
+        now_ms = shown[0].now_ms
+        assert shown[0] == CardView(job=await edge.job(1), progress=progress, now_ms=now_ms, hold=gate.hold)
+        waits = replace(shown[1], position=None)
+        assert waits == CardView(job=await edge.job(2), now_ms=waits.now_ms, hold=gate.hold)
+        assert shown[1].position is not None and shown[1].position.position == 1
+        assert abs(now_ms - edge.clock()) < SLOW * 1000
+        assert (await edge.cards.describe(replace(await edge.job(2), id=99))).has_preview
 
 
 async def test_a_card_whose_picture_discord_refuses_is_written_without_it(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
@@ -12,12 +13,25 @@ from pathlib import Path
 
 import pytest
 
-from bot.queue.database import Statements, StoreBusy, StoreDamaged, StoreError, StoreLocked, StoreTooNew, fetch
+from bot.queue.database import (
+    Statements,
+    StoreBusy,
+    StoreDamaged,
+    StoreError,
+    StoreLocked,
+    StoreTooNew,
+    fetch,
+    fetch_one,
+)
 from bot.queue.faults import Patience
 from bot.queue.job import JobState, Limits
 from bot.queue.opening.checks import APPLICATION_ID
 from bot.queue.store import JobStore
 from tests.support.jobs import new_job, opened
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def test_a_second_bot_on_the_folder_is_refused_with_a_sentence(tmp_path: Path) -> None:
@@ -29,6 +43,10 @@ async def test_a_second_bot_on_the_folder_is_refused_with_a_sentence(tmp_path: P
         second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
         with pytest.raises(StoreLocked, match="Another bot is running"):
             await JobStore.open(tmp_path)
+        before = open_files()
+        with pytest.raises(StoreLocked):
+            await JobStore.open(tmp_path)
+        assert open_files() == before
 
     assert "StoreLocked: Another bot is running" in second.stderr
     async with opened(tmp_path):
@@ -241,11 +259,18 @@ async def test_a_start_waits_for_a_lock(tmp_path: Path) -> None:
     await store.close()
 
 
-def test_only_a_lock_is_waited_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sql", "error", "says"),
+    [
+        ("select * from nowhere", sqlite3.OperationalError, "no such table"),
+        ("select ?", sqlite3.ProgrammingError, "Incorrect number of bindings"),  # Python's own: SQLite gave it no code
+    ],
+)
+def test_only_a_lock_is_waited_for(tmp_path: Path, sql: str, error: type[Exception], says: str) -> None:
     """The negative control: any other error comes out at once."""
     db = sqlite3.connect(tmp_path / "any.db", isolation_level=None)
-    with pytest.raises(sqlite3.OperationalError, match="no such table"):
-        Patience(tmp_path / "any.db").run(lambda connection: connection.execute("select * from nowhere"), db)
+    with pytest.raises(error, match=says):
+        Patience(tmp_path / "any.db").run(lambda connection: connection.execute(sql), db)
     db.close()
 
 
@@ -262,6 +287,75 @@ async def test_the_database_syncs_every_commit(store: JobStore) -> None:
         return [db.execute(f"pragma {name}").fetchall()[0][0] for name in names]
 
     assert await store.database.write(pragmas) == ["wal", 2, 1]
+
+
+async def test_a_transaction_runs_to_its_end_though_nobody_waits_for_it(tmp_path: Path) -> None:
+    store = await JobStore.open(tmp_path)
+    write = "insert into setting values ('key', 'value')"
+    writing = asyncio.create_task(store.database.write(fetch, write))
+    await asyncio.sleep(0)
+    writing.cancel()
+    await asyncio.wait({writing})
+    store.database.start_write(fetch, "insert into setting values ('later', 'too')")
+    await store.close()  # it waits for both
+    for use in (store.database.write, store.database.read):
+        with pytest.raises(StoreError, match="closed"):
+            await use(fetch, "select 1")
+    async with opened(tmp_path) as store:
+        assert (await store.settings.get("key"), await store.settings.get("later")) == ("value", "too")
+
+
+async def test_a_transaction_gets_its_values_by_position_or_name(store: JobStore) -> None:
+    for run in (store.database.read, store.database.write):
+        assert await run(fetch, "select ?", (7,)) == [(7,)]
+        assert await run(fetch, sql="select :a", parameters={"a": 8}) == [(8,)]
+        assert await run(fetch_one, "select ? union select ? order by 1 desc", (1, 2)) == (2,)
+        assert await run(fetch_one, "select 1 where false") is None
+
+
+async def test_no_other_account_may_hold_the_folders_lock(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        async with opened(tmp_path):
+            assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
+
+
+async def test_closing_waits_for_whatever_is_tracked(tmp_path: Path) -> None:
+    store = await JobStore.open(tmp_path)
+    others = asyncio.Event()
+    tracked = store.database.track(asyncio.ensure_future(others.wait()))
+    closing = asyncio.create_task(store.close())
+    done, _ = await asyncio.wait({closing}, timeout=0.02)
+    assert not done
+    await store.settings.set("key", "value")  # what is waited for may still use it
+    others.set()
+    await asyncio.wait_for(closing, 5)
+    assert tracked.done()
+
+
+async def test_a_transaction_that_fails_leaves_nothing(store: JobStore) -> None:
+    def half(db: Statements) -> None:
+        db.execute("insert into setting values ('key', 'value')")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await store.database.write(half)
+    assert await store.settings.get("key") is None
+    await store.settings.set("key", "another")
+    assert await store.settings.get("key") == "another"
+
+
+async def test_a_checkpoint_empties_the_log_and_gives_pages_back(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store.database.write(fetch, "insert into setting values ('key', ?)", ("x" * 400_000,))
+        await store.settings.set("key", None)
+        log, database = tmp_path / "vivant.db-wal", tmp_path / "vivant.db"
+        assert log.stat().st_size > 400_000
+        await store.database.checkpoint()
+        assert log.stat().st_size == 0
+        assert database.stat().st_size < 100_000
 
 
 async def test_readers_cannot_write(store: JobStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from bot.queue.deliveries import LONGEST_WAIT_MS, nonce_of
 from bot.queue.job import DeliveryState
 from bot.queue.store import JobStore
-from tests.support.jobs import HOUR_MS, Clock, claimed, new_job, opened
+from tests.support.jobs import HOUR_MS, Clock, claimed, kept, new_job, opened
 
 
 async def test_recover_makes_unfinished_posts_due_and_keeps_their_first_attempt(store: JobStore, clock: Clock) -> None:
@@ -83,14 +84,14 @@ async def test_how_old_a_first_attempt_is_only_its_own_process_knows(tmp_path: P
         await store.jobs.enqueue(new_job())
         await store.jobs.settle_cancelled(await claimed(store))
         [never] = await store.deliveries.due()
-        for passed in (0, 70_000):  # the second attempt is not the first one's time
+        for passed in (10_000, 70_000):  # the second attempt is not the first one's time
             await store.deliveries.mark_sending(1)
             await store.deliveries.mark_later(1, 0, "HTTP 500")
             elapsed.now_ms += passed
             clock.now_ms -= HOUR_MS
         [delivery] = await store.deliveries.due()
         assert (never.may_have_arrived, never.first_attempt_age_ms) == (False, None)
-        assert (delivery.may_have_arrived, delivery.first_attempt_age_ms) == (True, 70_000)
+        assert (delivery.may_have_arrived, delivery.first_attempt_age_ms) == (True, 80_000)
         assert delivery.first_attempt_ms == clock.now_ms + 2 * HOUR_MS, "the first attempt's, whatever came later"
     async with opened(tmp_path, now_ms=clock, elapsed_ms=elapsed) as store:
         await store.jobs.recover()
@@ -102,6 +103,12 @@ async def settled(store: JobStore, count: int) -> None:
     for user_id in range(count):
         await store.jobs.enqueue(new_job(user_id))
         await store.jobs.settle_cancelled(await claimed(store))
+
+
+async def test_a_delivery_has_the_nonce_of_its_job_and_its_key(store: JobStore) -> None:
+    await settled(store, 2)
+    found = [(delivery.job_id, delivery.nonce) for delivery in await store.deliveries.due()]
+    assert found == [(job_id, nonce_of(job_id, (await kept(store, job_id)).key)) for job_id in (1, 2)]
 
 
 async def test_the_delivery_that_waits_longest_comes_first(store: JobStore, clock: Clock) -> None:
@@ -157,3 +164,27 @@ async def test_every_nonce_is_its_requests_own(tmp_path: Path) -> None:
     assert len(set(nonces)) == 20
     assert len({nonce.partition("-")[0] for nonce in nonces}) == 20, "not by the job's id alone"
     assert len(nonce_of(10**15, "1" * 30)) <= 25
+
+
+async def test_the_newest_posts_are_those_that_are_messages_of_their_own(store: JobStore) -> None:
+    """Not what became the card itself, nor what has arrived nowhere."""
+    cards = [101, 102, 103, 104, 105]
+    for user_id, card in enumerate(cards):
+        await store.jobs.enqueue(replace(new_job(user_id, guild_id=user_id), card_message_id=card))
+        await store.jobs.settle_cancelled(await claimed(store))
+        await store.deliveries.mark_sending(user_id + 1)
+    for job_id, message_id in ((1, 201), (2, 102), (5, 205)):
+        await store.deliveries.mark_sent(job_id, message_id)
+    await store.deliveries.mark_dead(3, "channel-gone")
+
+    found = await store.deliveries.last_posted(10)
+    assert [(job.id, job.card_message_id, message_id) for job, message_id in found] == [(5, 105, 205), (1, 101, 201)]
+    assert [job.id for job, _ in await store.deliveries.last_posted(1)] == [5]
+
+
+async def test_what_a_poster_began_that_was_ended_is_due_again(store: JobStore) -> None:
+    await settled(store, 2)
+    await store.deliveries.mark_sending(1)
+    assert [delivery.job_id for delivery in await store.deliveries.due()] == [2]
+    await store.deliveries.recover()
+    assert [delivery.job_id for delivery in await store.deliveries.due()] == [1, 2]

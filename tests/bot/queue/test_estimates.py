@@ -8,7 +8,7 @@ from statistics import median
 
 import pytest
 
-from bot.queue.estimates import KEPT, encoding_ms, estimate, kind_for, kind_of, learn, model_ms
+from bot.queue.estimates import KEPT, Estimate, encoding_ms, estimate, kind_for, kind_of, learn, model_ms
 from generator.clip import ClipSettings, Loop, Shape
 from generator.variants import BUILT_IN
 from tests.support.jobs import in_memory
@@ -104,3 +104,58 @@ def test_what_a_clips_file_takes_to_write_after_its_last_frame_is_estimated() ->
     assert cost(loop=Loop.BOOMERANG) == 23 * 25
     assert cost(smooth=True) == 86 * 125
     assert cost(smooth=True, variant="demo") == pytest.approx(86 * 125 / 16, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("recent", "ratio", "found"),
+    [
+        ([], None, (50_000, 15_000, 300_000)),
+        ([], 0.5, (25_000, 12_500, 50_000)),
+        ([], 1e-9, (1, 0, 2)),
+        ([20_000], 0.5, (20_000, 14_000, 28_000)),
+        ([20_000, 24_000], None, (22_000, 15_400, 30_800)),
+        ([30_000, 10_000], None, (20_000, 10_000, 30_000)),
+        ([400, 100, 200], None, (200, 100, 400)),
+        ([200, 200, 200], 9.0, (200, 180, 220)),
+        ([200, 201, 202, 203], None, (202, 181, 222)),
+        ([*range(1_000, 3_000, 100)], None, (2_000, 1_200, 2_700)),
+    ],
+)
+def test_the_figures_of_an_estimate(recent: list[int], ratio: float | None, found: tuple[int, int, int]) -> None:
+    assert estimate(recent, 50_000, ratio) == Estimate(*found)
+
+
+def test_the_guess_before_anything_was_measured_goes_by_pixels_frames_steps_and_guidance() -> None:
+    def guess(variant: str = "svd-xt", **settings: object) -> int:
+        return model_ms(ClipSettings(variant=variant, **settings), BUILT_IN)  # type: ignore[arg-type]
+
+    assert guess() == guess("gone") == guess(shape=Shape.AUTO) == guess(shape=Shape.LANDSCAPE) == 50_900
+    assert guess(steps=50) == 101_800
+    assert guess(frames=5) == 10_180
+    assert guess(min_guidance=1.0, max_guidance=1.0) == 25_450
+    square = BUILT_IN["svd-xt"].size(Shape.SQUARE)
+    assert guess(shape=Shape.SQUARE) == 50_900 * square[0] * square[1] // (1024 * 576)
+    assert guess(frames=2, steps=1, min_guidance=1.0, max_guidance=1.0) == 1_000, "never less than a second"
+
+
+def test_others_learn_from_a_kinds_first_eight_renders() -> None:
+    with closing(in_memory()) as db:
+        measured, _ = kind_for(db, ClipSettings(steps=10), BUILT_IN)
+        costs = []
+        for took_ms in [10_000] * 4 + [100_000] * 4 + [10_000]:
+            learn(db, measured, took_ms)
+            costs.append(kind_for(db, ClipSettings(steps=10), BUILT_IN)[1])
+            kind_for(db, ClipSettings(steps=20), BUILT_IN)
+        assert costs[-3:] == [10_000, 100_000, 10_000]
+        assert kind_for(db, ClipSettings(steps=20), BUILT_IN)[1] == pytest.approx(200_000, rel=0.01), "of the eighth"
+
+
+def test_a_new_kind_is_written_with_its_whole_range() -> None:
+    with closing(in_memory()) as db:
+        kind_id, cost_ms = kind_for(db, ClipSettings(), BUILT_IN)
+        columns = "id, name, variant, model_ms, recent, cost_ms, low_ms, high_ms"
+        [row] = db.execute(f"select {columns} from kind").fetchall()
+        assert row == (kind_id, kind_of(ClipSettings()), "svd-xt", 50_900, "[]", cost_ms, 15_270, 305_400)
+        learn(db, kind_id, 20_000)
+        [row] = db.execute(f"select {columns} from kind").fetchall()
+        assert row[4:] == ("[20000]", 20_000, 14_000, 28_000)

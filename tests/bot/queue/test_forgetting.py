@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.queue.database import PRAGMAS, StoreFull
-from bot.queue.fair_queue import claim, enqueue
+from bot.queue.fair_queue import DEBT_KEPT_MS, claim, delete_paid_debts, enqueue
 from bot.queue.job import JobState, Limits, NewJob, Outcome
 from bot.queue.jobs import settle
 from bot.queue.opening.migrations import migrate, scripts
@@ -279,6 +279,26 @@ def test_a_debt_names_nobody_and_goes_when_the_queue_has_caught_up() -> None:
     assert db.execute("select served from debt").fetchall() == [(served,)], "a second time changes nothing"
 
 
+def test_a_debt_is_its_persons_own() -> None:
+    db = in_memory()
+
+    def begin_anew() -> None:
+        db.execute("update meta set value = 0 where key = 'vtime'")
+
+    for person, count in ((PERSON, 3), (PERSON + 1, 2)):
+        for _ in range(count):
+            enqueue(db, new_job(person), Limits(), BUILT_IN, 0)
+            claim(db, Limits(), 0)
+        begin_anew()
+        forget(db, "user_id", person, 0)
+    more, less = (served for (served,) in db.execute("select served from debt order by served desc").fetchall())
+    starts = []
+    for person in (PERSON, PERSON + 1, PERSON + 2):
+        job = enqueue(db, new_job(person), Limits(), BUILT_IN, 0)
+        starts += db.execute("select start_tag from job where id = ?", (job.id,)).fetchall()
+    assert starts == [(more,), (less,), (0,)], "whoever was not forgotten begins with the queue"
+
+
 async def test_a_debt_is_deleted_when_it_is_paid_and_after_a_day_at_the_latest(store: JobStore, clock: Clock) -> None:
     async def debts() -> int:
         return len(await store.database.read(lambda db: db.execute("select 1 from debt").fetchall()))
@@ -301,6 +321,67 @@ async def test_a_debt_is_deleted_when_it_is_paid_and_after_a_day_at_the_latest(s
     clock.now_ms += 25 * HOUR_MS
     await store.retention.sweep()
     assert await debts() == 0
+
+
+def test_a_debt_is_kept_for_a_day_to_the_millisecond_from_the_last_forgetting() -> None:
+    db = in_memory()
+    for _ in range(2):
+        enqueue(db, new_job(PERSON), Limits(), BUILT_IN, 0)
+        claim(db, Limits(), 0)
+    forget(db, "user_id", PERSON, 1_000)
+    enqueue(db, new_job(PERSON), Limits(), BUILT_IN, 0)
+    claim(db, Limits(), 0)
+    forget(db, "user_id", PERSON, 5_000)
+    for now_ms, kept_on in ((5_000 + DEBT_KEPT_MS, True), (5_001 + DEBT_KEPT_MS, False)):
+        delete_paid_debts(db, now_ms)
+        assert bool(db.execute("select 1 from debt").fetchall()) is kept_on
+
+
+def test_a_debt_is_paid_when_the_queue_has_caught_up_to_the_millisecond() -> None:
+    for behind, kept_on in ((1, True), (0, False)):
+        db = in_memory()
+        for _ in range(2):
+            enqueue(db, new_job(PERSON), Limits(), BUILT_IN, 0)
+            claim(db, Limits(), 0)
+        forget(db, "user_id", PERSON, 0)
+        db.execute("update meta set value = (select served from debt) - ? where key = 'vtime'", (behind,))
+        delete_paid_debts(db, 0)
+        assert bool(db.execute("select 1 from debt").fetchall()) is kept_on
+
+
+async def test_a_person_without_a_job_leaves_no_lane_behind_either(store: JobStore) -> None:
+    """Theirs was kept for what they had used; another one's without a job stays."""
+    for user_id in (1, 2):
+        for _ in range(2):
+            await store.jobs.enqueue(new_job(user_id))
+            await store.jobs.settle_cancelled(await claimed(store))
+    await store.database.write(lambda db: db.execute("delete from job").fetchall())
+    assert (await store.retention.forget_user(1)).jobs == []
+    assert (await store.retention.forget_guild(2)).jobs == [], "a server of that number is nobody"
+    lanes = await store.database.read(lambda db: db.execute("select user_id from lane").fetchall())
+    assert lanes == [(2,)]
+
+
+async def test_what_was_forgotten_says_where_each_job_stood(store: JobStore) -> None:
+    """The cards of those that were not answered are still to be ended, and posts still to be deleted."""
+    for number, end in enumerate(("sent", "dead", "pending", "sending", "running", "queued")):
+        await store.jobs.enqueue(new_job(1, guild_id=number % 2))
+        if end == "queued":
+            continue
+        job = await claimed(store)
+        if end == "running":
+            continue
+        await store.jobs.settle_rendered(job, rendered(job))
+        if end != "pending":
+            await store.deliveries.mark_sending(job.id)
+        if end == "sent":
+            await store.deliveries.mark_sent(job.id, 4711)
+        if end == "dead":
+            await store.deliveries.mark_dead(job.id, "refused")
+    forgotten = await store.retention.forget_user(1)
+    found = [(item.job.id, item.message_id, item.is_answered) for item in forgotten.jobs]
+    assert found == [(1, 4711, True), (2, None, True), *((number, None, False) for number in (3, 4, 5, 6))]
+    assert forgotten.jobs[4].job.state is JobState.RUNNING
 
 
 def test_who_used_nothing_owes_nothing() -> None:

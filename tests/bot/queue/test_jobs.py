@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,8 @@ async def test_a_late_result_of_an_earlier_attempt_is_thrown_away(store: JobStor
     assert await store.jobs.give_back(first, counts=True) is None
     assert await store.jobs.settle_rendered(second, rendered(second)) is JobState.RENDERED
     assert await store.jobs.settle_failed(second, OutOfMemory("no")) is None
+    for counts in (True, False):
+        assert await store.jobs.give_back(second, counts=counts) is None
     assert (await kept(store, first.id)).clip == f"{first.id}-2.mp4"
 
 
@@ -312,6 +315,31 @@ async def test_a_variation_is_refused_once_its_picture_is_let_go(tmp_path: Path,
             with pytest.raises(PictureReleased):
                 await store.jobs.enqueue(variation)
             assert await store.jobs.of_user(2) == []
+
+
+async def test_each_transition_of_a_job_is_one_line_in_the_log(
+    store: JobStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "bot.queue.jobs")
+    await store.jobs.enqueue(new_job())
+    first = await claimed(store)
+    await store.jobs.give_back(first, counts=False)
+    second = await claimed(store)
+    await store.jobs.recover()
+    await claimed(store)
+    await store.jobs.settle_rendered(second, rendered(second))
+    await store.jobs.cancel(1)
+    said = [record.getMessage().removeprefix("job=1 ").split(" variant")[0] for record in caplog.records]
+    assert said == [
+        "accepted",
+        "running attempt=1",
+        "queued attempt=1",
+        "running attempt=2",
+        "queued after a restart attempt=2",
+        "running attempt=3",
+        "late, thrown away attempt=2",
+        "cancel running-requested",
+    ]
 
 
 async def test_a_restart_names_the_jobs_that_ran_and_no_others(store: JobStore) -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
 from bot.queue import fair_queue
 from bot.queue.database import Statements
-from bot.queue.job import QueuePosition
+from bot.queue.estimates import kind_of
+from bot.queue.job import Limits, QueuePosition
 from bot.queue.store import JobStore
-from tests.support.jobs import Clock, claimed, new_job, rendered
+from generator.variants import BUILT_IN
+from tests.support.jobs import Clock, claimed, in_memory, new_job, rendered
 
 
 async def position(store: JobStore, job_id: int) -> QueuePosition:
@@ -80,3 +88,70 @@ async def test_the_position_is_read_from_one_index(store: JobStore) -> None:
         "SEARCH j USING COVERING INDEX job_live (state=? AND tag<?)",
         "SEARCH k USING INTEGER PRIMARY KEY (rowid=?)",
     ]
+
+
+# -- the times, to the millisecond ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    with closing(in_memory()) as db:
+        yield db
+
+
+def ask(db: sqlite3.Connection, seconds: int) -> int:
+    """Accept a person's only request, of a kind that takes that many seconds, or twice as many; return its id."""
+    new = new_job(seconds, variant=f"takes-{seconds}")
+    sql = "insert into kind (name, variant, model_ms, cost_ms, low_ms, high_ms) values (?, ?, 1, ?, ?, ?)"
+    db.execute(sql, (kind_of(new.settings), new.settings.variant, *[seconds * 1000] * 2, seconds * 2000))
+    return fair_queue.enqueue(db, new, Limits(), BUILT_IN, 0).id
+
+
+def wait(db: sqlite3.Connection, job_id: int, executors: int, now_ms: int, settled_ms: int = 0) -> tuple[int, int]:
+    found = fair_queue.position(db, job_id, executors, now_ms, settled_ms)
+    assert found is not None
+    assert isinstance(found.eta_low_ms, int) and isinstance(found.eta_high_ms, int)
+    return found.eta_low_ms, found.eta_high_ms
+
+
+def run_three_of_five(db: sqlite3.Connection) -> int:
+    """Let jobs of 10, 20 and 30 s start at 1, 3 and 5 s, and two of 40 and 50 s wait; return the last one's id."""
+    for seconds in (10, 20, 30, 40):
+        ask(db, seconds)
+    last = ask(db, 50)
+    for now_ms in (1_000, 3_000, 5_000):
+        assert fair_queue.claim(db, Limits(), now_ms)
+    return last
+
+
+def test_executors_share_what_is_left_of_all_that_comes_before(db: sqlite3.Connection) -> None:
+    last = run_three_of_five(db)
+    # Two executors have begun the first two, at 9 s; the third one waits inside a backend.
+    low = 50_000 + (40_000 + (10_000 - 8_000) + (20_000 - 6_000) + 30_000) // 2
+    high = 100_000 + (80_000 + (20_000 - 8_000) + (40_000 - 6_000) + 60_000) // 2
+    assert wait(db, last, 2, 9_000) == (low, high)
+    assert wait(db, last, 2, 9_000, settled_ms=8_000) == (low, high), "which of them ended then is not known"
+    all_begun = 50_000 + (40_000 + (10_000 - 8_000) + (20_000 - 6_000) + (30_000 - 4_000)) // 4
+    assert wait(db, last, 4, 9_000)[0] == all_begun
+    assert wait(db, last, 5, 9_000) == (50_000, 100_000), "a fifth executor begins it at once"
+
+
+def test_one_executor_began_nothing_before_its_last_job_left(db: sqlite3.Connection) -> None:
+    last = run_three_of_five(db)
+    later = 40_000 + 20_000 + 30_000
+    assert wait(db, last, 1, 9_000) == (50_000 + later + 2_000, 100_000 + 2 * later + 12_000)
+    assert wait(db, last, 1, 9_000, settled_ms=8_000) == (50_000 + later + 9_000, 100_000 + 2 * later + 19_000)
+
+
+@pytest.mark.parametrize(("now_ms", "left"), [(10_999, 10_001), (20_999, 1), (21_000, 0), (900_000, 0), (500, 20_000)])
+def test_a_job_that_takes_longer_than_expected_is_about_to_end(db: sqlite3.Connection, now_ms: int, left: int) -> None:
+    """It takes nothing off the others' time. The last case: a clock that was set back."""
+    ask(db, 10)
+    assert fair_queue.claim(db, Limits(), 1_000)
+    assert wait(db, ask(db, 50), 1, now_ms) == (50_000 + max(0, left - 10_000), 100_000 + left)
+
+
+def test_people_with_the_same_tag_stand_in_the_order_of_their_requests(db: sqlite3.Connection) -> None:
+    ids = [fair_queue.enqueue(db, new_job(user_id), Limits(), BUILT_IN, 0).id for user_id in (1, 2, 3)]
+    found = [fair_queue.position(db, job_id, 1, 0) for job_id in ids]
+    assert [(one.position, one.waiting) for one in found if one] == [(1, 3), (2, 3), (3, 3)]

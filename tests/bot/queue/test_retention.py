@@ -12,7 +12,7 @@ import pytest
 from bot.queue.database import Statements, fetch
 from bot.queue.estimates import KINDS_AT_ONCE, KINDS_KEPT
 from bot.queue.job import DeliveryState, Job, JobState, Limits
-from bot.queue.retention import ATTEMPTS_IN_VAIN
+from bot.queue.retention import ATTEMPTS_IN_VAIN, release_files
 from bot.queue.store import JobStore
 from generator.errors import RenderCrashed
 from tests.support.jobs import HOUR_MS, Clock, claimed, faults, kept, new_job, opened, rendered
@@ -49,10 +49,12 @@ async def test_sweep_keeps_what_is_not_delivered_and_what_is_shared(store: JobSt
 
 async def try_in_vain(store: JobStore, clock: Clock) -> None:
     """Try the first job's delivery as often as one that is given up; the last attempt has no end yet."""
-    for _ in range(ATTEMPTS_IN_VAIN):
+    for _ in range(ATTEMPTS_IN_VAIN - 1):
         await store.deliveries.mark_sending(1)
         await store.deliveries.mark_later(1, clock.now_ms, "timeout")
     await store.deliveries.mark_sending(1)
+    delivery = await store.deliveries.of_job(1)
+    assert delivery is not None and delivery.attempts == ATTEMPTS_IN_VAIN
 
 
 @pytest.mark.parametrize("state", ["pending", "sending"])
@@ -348,6 +350,113 @@ async def test_a_first_try_by_a_clock_that_was_ahead_counts_as_one_of_now(store:
     clock.now_ms += 1
     await store.retention.sweep()
     assert await store.jobs.get(1) is None
+
+
+@pytest.mark.parametrize("end", ["queued", "running", "pending"])
+async def test_nothing_that_is_still_to_be_tried_lets_go_of_its_files(store: JobStore, end: str) -> None:
+    """Whatever a look before the transaction has found."""
+    new = new_job(1)
+    await store.jobs.enqueue(new)
+    if end != "queued":
+        job = await claimed(store)
+        if end == "pending":
+            await store.jobs.settle_rendered(job, rendered(job))
+    assert await store.database.write(release_files, [1]) == []
+    assert (await kept(store, 1)).picture == new.picture
+    if end == "pending":
+        await store.deliveries.mark_sending(1)
+        assert await store.database.write(release_files, [1]) == ["1-1.mp4", new.picture], "the negative control"
+
+
+@pytest.mark.parametrize("end", ["pending", "sending", "sent"])
+async def test_the_picture_of_a_failed_job_is_kept_until_its_person_knows(
+    store: JobStore, clock: Clock, end: str
+) -> None:
+    new = new_job(1)
+    await store.jobs.enqueue(new)
+    await store.jobs.settle_failed(await claimed(store), RenderCrashed("no"))
+    await store.deliveries.mark_sending(1)
+    if end == "pending":
+        await store.deliveries.mark_later(1, clock.now_ms, "timeout")
+    if end == "sent":
+        await store.deliveries.mark_sent(1, 5)
+    clock.now_ms += 25 * HOUR_MS
+    assert await store.retention.sweep() == ([new.picture] if end == "sent" else [])
+
+
+async def test_a_sweep_goes_by_the_time_that_it_is_given(store: JobStore, clock: Clock) -> None:
+    await answered(store, 1, "sent")
+    assert await store.retention.sweep(clock.now_ms) == []
+    assert "1-1.mp4" in await store.retention.sweep(clock.now_ms + 25 * HOUR_MS)
+    assert await store.retention.sweep(clock.now_ms + 23 * HOUR_MS, clip_hours=1) == [], "it has none any more"
+    await answered(store, 2, "sent")
+    assert "2-1.mp4" in await store.retention.sweep(clock.now_ms + 2 * HOUR_MS, clip_hours=1)
+    await store.retention.sweep(clock.now_ms + 25 * HOUR_MS, row_days=1)
+    assert [await store.jobs.get(number) for number in (1, 2)] == [None, None]
+
+
+async def test_a_job_lets_go_of_all_its_files_and_keeps_what_else_is_known(store: JobStore, clock: Clock) -> None:
+    new = new_job(1)
+    await store.jobs.enqueue(new)
+    job = await claimed(store)
+    await store.jobs.settle_rendered(job, replace(rendered(job), master_path=Path("1-1-master.mp4")))
+    await store.deliveries.mark_sending(1)
+    await store.deliveries.mark_sent(1, 5)
+    assert await store.retention.known_files() == {new.picture, "1-1.mp4", "1-1-master.mp4"}
+    before = await kept(store, 1)
+    clock.now_ms += 25 * HOUR_MS
+    assert await store.retention.sweep() == sorted(["1-1.mp4", "1-1-master.mp4", new.picture])
+    assert await kept(store, 1) == replace(before, picture="", clip=None, master=None)
+    assert await store.retention.sweep() == [], "once"
+
+
+@pytest.mark.parametrize(("column", "ahead_ms"), [("finished_ms", 2 * HOUR_MS), ("finished_ms", HOUR_MS)])
+async def test_only_an_end_that_is_more_than_an_hour_ahead_is_a_wrong_clocks(
+    store: JobStore, clock: Clock, column: str, ahead_ms: int
+) -> None:
+    await answered(store, 1, "sent")
+    await store.database.write(fetch, f"update job set {column} = {column} + {ahead_ms}")
+    await store.retention.sweep()
+    [(found,)] = await store.database.read(fetch, f"select {column} from job")
+    assert found == clock.now_ms + (0 if ahead_ms > HOUR_MS else ahead_ms)
+
+
+async def test_a_token_goes_in_the_moment_after_it_expires(store: JobStore, clock: Clock) -> None:
+    for user_id, expires_ms in ((1, clock.now_ms), (2, clock.now_ms - 1), (3, None)):
+        new = new_job(user_id)
+        route = replace(new.route, interaction_token="a-token", token_expires_ms=expires_ms, spoiler=True)
+        await store.jobs.enqueue(replace(new, route=route))
+    await store.retention.sweep()
+    routes = [(await kept(store, number)).route for number in (1, 2, 3)]
+    assert [route.interaction_token for route in routes] == ["a-token", None, None]
+    assert all(route.spoiler for route in routes), "and nothing else of the route"
+
+
+@pytest.mark.parametrize(
+    ("runs", "waits", "has_job", "is_behind", "stays"),
+    [
+        (False, False, True, True, False),
+        (False, False, True, False, True),
+        (False, False, False, False, False),
+        (True, False, True, True, True),
+        (False, True, True, True, True),
+    ],
+)
+async def test_a_lane_goes_when_nothing_of_its_person_waits_or_runs_and_they_owe_nothing(
+    tmp_path: Path, runs: bool, waits: bool, has_job: bool, is_behind: bool, stays: bool
+) -> None:
+    async with opened(tmp_path) as store:
+        await store.jobs.enqueue(new_job(1))
+        if not waits:
+            job = await claimed(store)
+            if not runs:
+                await store.jobs.settle_cancelled(job)
+        if not has_job:
+            await store.database.write(fetch, "delete from job")
+        if is_behind:
+            await store.database.write(fetch, "update meta set value = 10000000 where key = 'vtime'")
+        await store.retention.sweep()
+        assert bool(await store.database.read(fetch, "select 1 from lane")) is stays
 
 
 async def test_a_deleted_clip_leaves_the_picture_to_another_clip_of_it(store: JobStore) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.queue.spool import Spool, SpoolFull
+from bot.queue.spool import ClipGone, Spool, SpoolFull
 from generator.clip import Format
 from tests.support.jobs import new_job, opened
 
@@ -25,6 +25,7 @@ async def test_two_attempts_never_share_a_file(spool: Spool, tmp_path: Path) -> 
     paths = [spool.attempt_paths(replace(job, attempt=attempt)) for attempt in (1, 2)]
     names = {path.name for attempt in paths for path in (attempt.clip, attempt.master)}
 
+    assert {attempt.picture for attempt in paths} == {spool.folder / job.picture}
     assert names == {"1-1.gif", "1-1-master.gif", "1-2.gif", "1-2-master.gif"}
 
 
@@ -82,6 +83,70 @@ def test_a_clip_goes_with_the_smaller_copies_made_of_it_and_no_other(spool: Spoo
         "1-10.mp4",
         "11-1.mp4",
     ]
+
+
+def test_room_is_what_is_free_or_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path, min_free_bytes=1_000)
+    monkeypatch.setattr(spool, "free_bytes", lambda: 1_000)
+    spool.require_room()
+    monkeypatch.setattr(spool, "free_bytes", lambda: 999)
+    with pytest.raises(SpoolFull) as full:
+        spool.require_room()
+    assert (full.value.free_bytes, full.value.needed_bytes) == (999, 1_000)
+    assert str(full.value) == "999 bytes free, 1000 needed"
+
+
+async def test_a_clip_is_there_or_gone(spool: Spool, tmp_path: Path) -> None:
+    async with opened(tmp_path / "data") as store:
+        job = await store.jobs.enqueue(new_job())
+    for name in (None, "1-1.mp4"):
+        with pytest.raises(ClipGone):
+            spool.clip_of(replace(job, clip=name))
+    (spool.folder / "1-1.mp4").write_bytes(b"x")
+    assert spool.clip_of(replace(job, clip="1-1.mp4")) == spool.folder / "1-1.mp4"
+
+
+def test_a_request_that_becomes_no_job_leaves_nothing_behind_and_others_alone(spool: Spool) -> None:
+    assert [path.name for path in spool.request_paths("77")] == ["incoming-77", "picture-77.png"]
+    assert spool.incoming_path("77") == spool.request_paths("77")[0]
+    theirs = ["incoming-77", "picture-77.png", ".incoming-77.part", ".picture-77.png.part"]
+    others = ["incoming-777", "picture-7.png", ".incoming-7.part", "77-1.mp4"]
+    for name in theirs + others:
+        (spool.folder / name).write_bytes(b"x")
+    for _ in range(2):
+        spool.delete_request("77")
+        assert sorted(path.name for path in spool.folder.iterdir()) == sorted(others)
+
+
+def test_all_attempts_of_a_job_are_deleted_and_no_other_jobs(spool: Spool) -> None:
+    theirs = ["7-1.mp4", "7-2-master.gif", ".7-3.mp4.part"]
+    others = ["77-1.mp4", ".17-1.mp4.part", "1-7.mp4", "picture-7.png"]
+    for name in theirs + others:
+        (spool.folder / name).write_bytes(b"x")
+    spool.delete_attempts(7)
+    assert sorted(path.name for path in spool.folder.iterdir()) == sorted(others)
+
+
+def test_sweep_waits_an_hour_unless_told_otherwise(spool: Spool) -> None:
+    for name, age_seconds in (("young", 3_500), ("old", 3_700)):
+        (spool.folder / name).write_bytes(b"x")
+        os.utime(spool.folder / name, (time.time() - age_seconds,) * 2)
+    (spool.folder / "folder").mkdir()
+    os.utime(spool.folder / "folder", (0, 0))
+    assert spool.sweep(set()) == ["old"]
+    assert spool.sweep(set(), 3_000) == ["young"]
+
+
+def test_a_file_that_goes_in_the_moment_it_was_found_is_fine(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: [folder / "1-1-9.mp4"])
+    spool.delete(["1-1.mp4"])
+    spool.delete_attempts(1)
+    assert list(spool.folder.iterdir()) == []
+
+
+def test_a_spool_makes_its_folder(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert list(Spool(tmp_path / "new" / "spool", 0).folder.iterdir()) == []
 
 
 def test_deleting_what_is_gone_is_fine(spool: Spool) -> None:

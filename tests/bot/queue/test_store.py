@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.jobs import claimed, new_job, opened, rendered
+from bot.queue.job import running_ms, wall_clock_ms
+from tests.support.jobs import Clock, claimed, new_job, opened, rendered
 
 
 async def test_recover_queues_again_what_a_dead_process_ran(tmp_path: Path) -> None:
@@ -32,6 +34,28 @@ async def test_settings_outlive_the_process(tmp_path: Path) -> None:
         assert await store.settings.get("variant") == "demo"
         await store.settings.set("variant", None)
         assert await store.settings.get("variant") is None
+
+
+def test_the_clocks_count_milliseconds() -> None:
+    assert abs(wall_clock_ms() - time.time() * 1000) < 5_000
+    assert abs(running_ms() - time.clock_gettime(time.CLOCK_BOOTTIME) * 1000) < 5_000
+
+
+async def test_the_store_hands_out_the_clocks_that_it_was_given(tmp_path: Path) -> None:
+    async with opened(tmp_path, now_ms=Clock(1), elapsed_ms=Clock(2)) as store:
+        assert (store.now_ms(), store.elapsed_ms()) == (1, 2)
+
+
+async def test_the_executors_that_a_store_is_opened_for_shorten_the_wait(tmp_path: Path) -> None:
+    waits = []
+    for executors in (1, 2):
+        async with opened(tmp_path / f"{executors}", executors=executors, now_ms=Clock()) as store:
+            for user_id in (1, 2, 3):
+                await store.jobs.enqueue(new_job(user_id))
+            last = await store.jobs.position(3)
+            assert last is not None
+            waits.append(last.eta_low_ms)
+    assert waits[1] < waits[0]
 
 
 DISAGREEMENTS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.queue.database import Statements
+from bot.queue.database import Statements, fetch
 from bot.queue.job import DeliveryState, JobState
 from bot.queue.store import JobStore
 from generator.clip import ClipSettings
@@ -113,15 +113,16 @@ async def test_a_claim_that_meets_such_a_row_takes_the_next_job(tmp_path: Path, 
 
 
 async def test_a_clip_that_waits_for_its_delivery_is_not_lost_silently(tmp_path: Path) -> None:
-    async with opened(tmp_path) as store:
+    async with opened(tmp_path, now_ms=Clock(1_000)) as store:
         await store.jobs.enqueue(new_job())
         job = await claimed(store)
         await store.jobs.settle_rendered(job, rendered(job))
     spoil(tmp_path, FORMAT)
-    async with opened(tmp_path) as store:
+    async with opened(tmp_path, now_ms=Clock(9_000)) as store:
         await store.jobs.recover()
         assert (await kept(store, 1)).state is JobState.FAILED
         assert len(await store.deliveries.due()) == 1
+        assert await store.database.read(fetch, "select finished_ms from job") == [(1_000,)], "it ended then"
 
 
 async def test_what_was_answered_is_left_as_it_is_and_out_of_every_list(tmp_path: Path) -> None:
@@ -146,7 +147,8 @@ async def test_the_row_is_kept_for_the_operator_without_its_token_and_goes_with_
         return [row for (row,) in db.execute("select row from set_aside").fetchall()]
 
     async with opened(tmp_path) as store:
-        await store.jobs.enqueue(new_job())
+        for user_id in (1, 2):
+            await store.jobs.enqueue(new_job(user_id))
     spoil(tmp_path, f"{FORMAT}, route = json_set(route, '$.interaction_token', 'secret')")
     async with opened(tmp_path) as store:
         await store.jobs.recover()

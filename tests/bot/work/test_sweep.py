@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from bot.config import RetentionConfig
+from bot.queue.database import StoreFull
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from bot.sandbox.server import Sandbox
-from bot.work.sweep import sweep_hourly
+from bot.work.sweep import MOST_WHILE_OFF_MS, STEP_MS, RetentionClock, after_start, sweep_hourly
 from tests.support.edge import running_edge
 from tests.support.jobs import HOUR_MS, Clock, claimed, new_job, opened, rendered
 
@@ -154,6 +155,58 @@ async def test_real_time_deletes_in_time(tmp_path: Path, stops_each_day: bool) -
         if stops_each_day:
             life.pass_time(12 * HOUR_MS)
     assert (left[28], left[30]) == (ALL, set())
+
+
+@pytest.mark.parametrize(
+    ("kept", "wall_ms", "now_ms"),
+    [
+        (None, 5_000, 5_000),
+        ("", 5_000, 5_000),
+        ("7", 5_000, 5_000),
+        ("7 x", 5_000, 5_000),
+        ("x 7", 5_000, 5_000),
+        ("1 2 3", 5_000, 5_000),
+        ("1000 2000", 5_000, 4_000),
+        ("1000 2000", 1_000, 1_000),
+        ("1000 2000", 2_000 + MOST_WHILE_OFF_MS, 1_000 + MOST_WHILE_OFF_MS),
+        ("1000 2000", 2_001 + MOST_WHILE_OFF_MS, 1_000 + MOST_WHILE_OFF_MS),
+    ],
+)
+def test_a_start_goes_on_from_the_last_sweeps_time_by_at_most_half_a_day(
+    kept: str | None, wall_ms: int, now_ms: int
+) -> None:
+    assert after_start(kept, wall_ms) == now_ms
+
+
+@pytest.mark.parametrize(
+    ("moved_ms", "was_set"), [(STEP_MS, False), (STEP_MS + 1, True), (-STEP_MS, False), (-STEP_MS - 1, True)]
+)
+async def test_a_clock_was_set_when_it_moved_by_much_more_or_less_than_the_time(
+    tmp_path: Path, moved_ms: int, was_set: bool
+) -> None:
+    life = Life(tmp_path)
+    async with life.open() as store:
+        clock = RetentionClock(store)
+        began = life.wall.now_ms
+        assert await clock.advance() == (began, False)
+        life.pass_time(HOUR_MS)
+        life.wall.now_ms += moved_ms
+        assert await clock.advance() == (began + HOUR_MS, was_set)
+        life.pass_time(HOUR_MS)
+        assert await clock.advance() == (began + 2 * HOUR_MS, False), "it counts from there"
+        assert await RetentionClock(store).advance() == (began + 2 * HOUR_MS, False), "the next start knows it"
+
+
+async def test_a_sweep_whose_time_a_full_disk_does_not_take_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(key: str, value: str | None) -> None:
+        raise StoreFull("no room")
+
+    life = Life(tmp_path)
+    async with life.open() as store:
+        monkeypatch.setattr(store.settings, "set", full)
+        assert await RetentionClock(store).advance() == (life.wall.now_ms, False)
 
 
 async def test_files_that_no_row_names_yet_outlive_a_step_of_the_clock(tmp_path: Path) -> None:

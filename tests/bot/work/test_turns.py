@@ -93,6 +93,15 @@ async def test_one_person_has_one_picture_decoded_at_a_time_whatever_waits() -> 
     await asyncio.wait_for(own, 5)
 
 
+async def test_no_more_pictures_are_decoded_at_once_than_there_are_decoders() -> None:
+    intake = Intake(decoders=2)
+    async with intake.decoding(ADA), intake.decoding(BEN):
+        third = asyncio.create_task(intake.decoding(CLEO).__aenter__())
+        await asyncio.sleep(0)
+        assert not third.done()
+    await asyncio.wait_for(third, 5)
+
+
 async def test_who_still_holds_a_turn_is_no_newcomer() -> None:
     """Whose second turn has ended waits behind who was served before; the control is somebody who holds none."""
     for ada_holds_one, order in ((True, [BEN, ADA]), (False, [ADA, BEN])):

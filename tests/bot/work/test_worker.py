@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from bot.queue.database import StoreFull
+from bot.queue.database import StoreBusy, StoreFull
 from bot.queue.job import CancelOutcome, Job, JobState, Limits
 from bot.queue.spool import Spool
-from bot.work.gate import HoldCause
+from bot.work.gate import Hold, HoldCause
 from bot.work.requests import Requests
 from bot.work.supervise import keep_going
-from bot.work.worker import SAME_CRASH_SECONDS, STOP_SECONDS, STORM_CRASHES, Worker
+from bot.work.worker import SAME_CRASH_SECONDS, STOP_SECONDS, STORM_CRASHES, STORM_SECONDS, Worker
 from generator.backend.stalls import StallLimits, restart_delay
 from generator.errors import BadFrames, DiskFull, RenderCrashed, RenderError
 from generator.protocol import Phase, Progress, Rendered, RenderRequest
@@ -103,6 +103,35 @@ async def test_progress_that_comes_after_its_attempt_is_not_kept(tmp_path: Path)
         await bench.until(forgotten)
 
 
+@pytest.mark.parametrize("end", ["rendered", "failed", "given back", "cancelled", "stopped"])
+async def test_progress_is_kept_until_its_attempt_ends_and_no_longer(tmp_path: Path, end: str) -> None:
+    acts = {"rendered": Act(), "failed": Act(error=BadFrames("no", kind="black")), "given back": Act(error=lost())}
+    backend = FakeBackend(script=[acts.get(end, Act(steps=3, hangs=True))], usual=Act(steps=0, hangs=True))
+    async with opened(tmp_path) as store:
+        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), backend)
+        running = asyncio.create_task(bench.worker.run())
+        job = await store.jobs.enqueue(new_job())
+
+        async def has_moved() -> bool:
+            return len(bench.progress) > 0
+
+        async def is_forgotten() -> bool:
+            return bench.crew.progress == {}
+
+        await bench.until(has_moved)
+        if end in ("cancelled", "stopped"):
+            assert set(bench.crew.progress) == {(1, 1)}
+        if end == "cancelled":
+            await store.jobs.cancel(job.id)
+            assert bench.crew.cancel(job.id)
+        if end != "stopped":
+            await bench.until(is_forgotten)
+        running.cancel()
+        await asyncio.wait({running})
+        assert await is_forgotten()
+        assert not bench.worker.has_job
+
+
 async def test_an_innocent_job_is_not_blamed_for_the_executors_end(tmp_path: Path) -> None:
     backend = FakeBackend(script=[Act(error=lost(innocent=True))] * 4)
     async with at_work(tmp_path, backend, Limits(max_attempts=1)) as bench:
@@ -121,7 +150,9 @@ async def test_a_crash_storm_stops_claiming_and_tells(tmp_path: Path) -> None:
 
         await bench.until(held)
         await bench.until_state(job.id, JobState.QUEUED)
-        assert (bench.hold.cause, len(bench.storms)) == (HoldCause.CRASH_STORM, 1)
+        assert (bench.hold, len(bench.storms)) == (Hold(HoldCause.CRASH_STORM, "the executor is gone"), 1)
+        assert [(error.text, others_go_on) for error, others_go_on in bench.storms] == [("the executor is gone", False)]
+        assert not bench.worker.may_start
         assert len(backend.requests) == STORM_CRASHES
 
         bench.worker.resume()
@@ -144,6 +175,7 @@ async def test_a_closed_backend_ends_its_worker(tmp_path: Path) -> None:
         await backend.close()
         await asyncio.wait_for(running, 20)
         assert [job.state for job in await store.jobs.active()] == [JobState.QUEUED] * 2
+        assert not bench.worker.may_start, "no other worker leaves anything to it"
 
 
 async def test_the_shortest_pause_between_two_starts_is_longer_than_one_crash(tmp_path: Path) -> None:
@@ -185,6 +217,35 @@ async def test_losses_of_one_crash_are_one(tmp_path: Path, apart: float) -> None
         assert bench.gate.hold is None
         running.cancel()
         await asyncio.wait({running})
+
+
+@pytest.mark.parametrize(("apart", "is_storm"), [(STORM_SECONDS / (STORM_CRASHES - 1), True), (151.0, False)])
+async def test_a_storm_is_so_many_crashes_within_so_long(tmp_path: Path, apart: float, is_storm: bool) -> None:
+    backend = FakeBackend(script=[Act(error=lost())] * STORM_CRASHES)
+    async with opened(tmp_path, Limits(max_attempts=100)) as store:
+        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), backend)
+        times = iter(apart * number for number in range(100))
+        bench.worker = Worker(store, bench.spool, backend, gate=bench.gate, monotonic=lambda: next(times))
+        running = asyncio.create_task(bench.worker.run())
+        job = await store.jobs.enqueue(new_job())
+
+        async def over() -> bool:
+            return bench.gate.hold is not None or (await kept(store, job.id)).state is JobState.RENDERED
+
+        await bench.until(over)
+        assert (bench.gate.hold is not None) is is_storm
+        running.cancel()
+        await asyncio.wait({running})
+
+
+async def test_what_crashed_before_a_resume_counts_no_more(tmp_path: Path) -> None:
+    few = [Act(error=lost())] * (STORM_CRASHES - 1)
+    backend = FakeBackend(script=[*few, Act(), *few])
+    async with at_work(tmp_path, backend, Limits(max_attempts=100)) as bench:
+        await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.RENDERED)
+        bench.worker.resume()
+        await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.RENDERED)
+        assert bench.storms == []
 
 
 async def test_slow_crashes_are_no_storm(tmp_path: Path) -> None:
@@ -313,6 +374,19 @@ async def test_a_job_that_cannot_be_concluded_is_tried_again_and_ends_no_worker(
         assert await bench.store.database.read(faults) == []
 
 
+async def test_a_job_that_cannot_be_concluded_fails_in_the_end_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def settle_with_a_bug(job: Job, rendered: Rendered) -> JobState | None:
+        raise ZeroDivisionError("a bug")
+
+    async with at_work(tmp_path, FakeBackend(), Limits(max_attempts=2)) as bench:
+        monkeypatch.setattr(bench.store.jobs, "settle_rendered", settle_with_a_bug)
+        job = await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.FAILED)
+        crashed = {"code": "crashed", "text": "a bug", "data": {"type": "ZeroDivisionError"}, "attempts": 2}
+        assert failure(job) == crashed | {"code": RenderCrashed.code}
+
+
 @pytest.mark.parametrize(("bugs", "state"), [(1, JobState.RENDERED), (3, JobState.FAILED)])
 async def test_a_job_that_can_neither_be_concluded_nor_given_back_is_not_left_running(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bugs: int, state: JobState
@@ -370,9 +444,11 @@ async def test_resuming_does_not_claim_that_the_disk_has_room(tmp_path: Path) ->
         assert bench.hold.cause is HoldCause.DISK_FULL
 
 
-async def test_stopping_gives_the_job_back_uncounted_and_quickly(tmp_path: Path) -> None:
+@pytest.mark.parametrize("steps", [0, 3])
+async def test_stopping_gives_the_job_back_uncounted_and_quickly(tmp_path: Path, steps: int) -> None:
     async with opened(tmp_path, Limits(max_attempts=1)) as store:
-        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), FakeBackend(usual=Act(hangs=True)))
+        backend = FakeBackend(usual=Act(steps=steps, hangs=True))
+        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), backend)
         running = asyncio.create_task(bench.worker.run())
         job = await bench.until_state((await store.jobs.enqueue(new_job())).id, JobState.RUNNING)
 
@@ -383,6 +459,25 @@ async def test_stopping_gives_the_job_back_uncounted_and_quickly(tmp_path: Path)
         assert asyncio.get_running_loop().time() - start < 3
         assert running.cancelled()
         assert (await kept(store, job.id)).state is JobState.QUEUED
+
+
+@pytest.mark.parametrize("error", [StoreFull("no room"), StoreBusy("locked"), TimeoutError()])
+async def test_a_stop_that_cannot_give_the_job_back_leaves_it_to_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async def refuse(job: Job, **more: Any) -> JobState | None:
+        raise error
+
+    async with opened(tmp_path) as store:
+        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), FakeBackend(usual=Act(hangs=True)))
+        running = asyncio.create_task(bench.worker.run())
+        await bench.until_state((await store.jobs.enqueue(new_job())).id, JobState.RUNNING)
+        with monkeypatch.context() as patch:
+            patch.setattr(store.jobs, "give_back", refuse)
+            running.cancel()
+            await asyncio.wait({running})
+        assert running.cancelled(), "a stop, and no fault"
+        assert [job.state for job in await store.jobs.recover()] == [JobState.QUEUED]
 
 
 class Stubborn(FakeBackend):
@@ -488,7 +583,7 @@ async def test_nothing_is_started_while_the_disk_is_nearly_full(tmp_path: Path) 
 
         await bench.until(held)
         await asyncio.wait({running}, timeout=0.1)
-        assert bench.hold.cause is HoldCause.DISK_FULL
+        assert bench.hold == Hold(HoldCause.DISK_FULL, "no room")
         assert len(backend.requests) == 1
         running.cancel()
         await asyncio.wait({running})
@@ -508,8 +603,70 @@ async def test_a_bug_in_the_backend_fails_the_job_and_not_the_worker(
         job = await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.FAILED)
         await bench.until_state((await bench.store.jobs.enqueue(new_job())).id, JobState.FAILED)
 
-    assert failure(job)["data"] == {"type": "KeyError"}
+    assert (failure(job)["text"], failure(job)["data"]) == ("'a bug'", {"type": "KeyError"})
+    assert job.attempt == 1, "trying again mends no bug"
     assert "job=1" in caplog.text
+
+
+async def test_a_worker_without_a_job_looks_for_one_only_when_there_may_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as store:
+        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), FakeBackend())
+        claim, looks = store.jobs.claim, 0
+
+        async def counted() -> Job | None:
+            nonlocal looks
+            looks += 1
+            return await claim()
+
+        monkeypatch.setattr(store.jobs, "claim", counted)
+        running = asyncio.create_task(bench.worker.run())
+
+        async def has_looked() -> bool:
+            return looks > 0
+
+        await bench.until(has_looked)
+        await asyncio.sleep(0.05)
+        idle = looks
+        assert idle <= 4
+        await bench.until_state((await store.jobs.enqueue(new_job())).id, JobState.RENDERED)
+        assert looks > idle
+        running.cancel()
+        await asyncio.wait({running})
+
+
+async def test_no_more_jobs_are_claimed_at_once_than_the_backend_has_slots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as store:
+        backend = FakeBackend(usual=Act(hangs=True), slots=2, encoders=2)
+        bench = Bench(store, Spool(tmp_path / "spool", min_free_bytes=0), backend)
+        claim, claiming, may_go_on = store.jobs.claim, list[int](), asyncio.Event()
+
+        async def held_up() -> Job | None:
+            claiming.append(1)
+            await may_go_on.wait()
+            return await claim()
+
+        monkeypatch.setattr(store.jobs, "claim", held_up)
+        for user_id in range(5):
+            await store.jobs.enqueue(new_job(user_id))
+        running = asyncio.create_task(bench.worker.run())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(claiming) == 2
+        may_go_on.set()
+
+        async def two() -> bool:
+            return (await store.jobs.counts())[JobState.RUNNING] == 2
+
+        await bench.until(two)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert (len(claiming), await two()) == (2, True), "and none besides those that render"
+        running.cancel()
+        await asyncio.wait({running})
 
 
 async def test_as_many_jobs_run_as_the_backend_has_slots(tmp_path: Path) -> None:

@@ -55,6 +55,35 @@ def test_what_is_not_visible_is_refused_with_what_is(gpus: list[int | str], visi
     assert "CUDA_VISIBLE_DEVICES" in caught.value.text and "gpus" in caught.value.text
 
 
+@pytest.mark.parametrize(
+    ("gpus", "visible", "text"),
+    [
+        (
+            [0, 5, 7],
+            "GPU-aa, GPU-bb",
+            "gpus names 5, 7, but CUDA_VISIBLE_DEVICES shows this process GPU-aa, GPU-bb. "
+            "Set gpus to [0, 1] or fewer: they count the visible cards from 0.",
+        ),
+        (
+            [0],
+            "",
+            "gpus names 0, but CUDA_VISIBLE_DEVICES shows this process no GPU. "
+            "Give this process a GPU, or unset CUDA_VISIBLE_DEVICES.",
+        ),
+        (
+            [0, "GPU-aa"],
+            "GPU-aa",
+            "gpus names one card twice: CUDA_VISIBLE_DEVICES is GPU-aa. "
+            "Set gpus to [0] or fewer: they count the visible cards from 0.",
+        ),
+    ],
+)
+def test_a_refusal_names_what_is_missing_and_what_would_do(gpus: list[int | str], visible: str, text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        choose_gpus(gpus, {"CUDA_VISIBLE_DEVICES": visible})
+    assert (caught.value.text, caught.value.data["setting"]) == (text, "gpus")
+
+
 NAMES = st.sampled_from(["0", "1", "2", "7", "GPU-aa", "GPU-ab", MIG, "-1"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -14,10 +15,10 @@ from typing import Any
 import pytest
 
 from generator.backend.backend import Backend
-from generator.backend.in_flight import InFlightRequests
+from generator.backend.in_flight import InFlightRequests, StepTimes
 from generator.clip import Format
 from generator.errors import BadFrames, ExecutorLost
-from generator.protocol import Phase, Progress, Rendered, RenderRequest
+from generator.protocol import Phase, Progress, Rendered, RenderRequest, from_line, to_line
 from tests.support.fakes import a_request
 from tests.support.local_backend import IMPATIENT, PATIENT, eventually, ignore, running, start_render
 
@@ -213,3 +214,107 @@ async def test_steps_are_timed_of_each_variant_by_itself(tmp_path: Path) -> None
     with requests.accepted(a_request(tmp_path, 3), ignore):
         [(_, of_this)] = requests.expected_to_speak()
         assert of_this is not None
+
+
+def test_the_median_is_that_of_a_variants_last_fifty_steps() -> None:
+    times = StepTimes()
+    assert times.median("svd") is None
+    for seconds in (1.0, 2.0, 9.0):
+        times.add("svd", seconds)
+    assert (times.median("svd"), times.median("svd-xt")) == (2.0, None)
+    for _ in range(26):
+        times.add("svd", 100.0)
+    for _ in range(24):
+        times.add("svd", 3.0)
+    assert times.median("svd") == 100.0, "24 against 26"
+    times.add("svd", 3.0)
+    assert times.median("svd") == 51.5, "25 against 25: the oldest are forgotten"
+
+
+async def test_only_steps_between_two_of_the_same_phase_are_timed(tmp_path: Path) -> None:
+    requests = InFlightRequests()
+    with requests.accepted(a_request(tmp_path, 1), ignore) as request:
+        for seconds, phase in ((50, "prepare"), (70, "denoise"), (4, "denoise"), (90, "decode"), (80, "decode")):
+            request.since = asyncio.get_running_loop().time() - seconds
+            requests.handle(event(1) | {"phase": phase})
+        [(_, step)] = requests.expected_to_speak()
+        assert step == pytest.approx(4, abs=0.5)
+        assert request.progress == Progress(Phase.DECODE, 1, 4)
+        assert asyncio.get_running_loop().time() - request.since < 1
+
+
+async def test_an_event_about_one_request_shows_that_those_behind_it_wait(tmp_path: Path) -> None:
+    requests = InFlightRequests()
+    with (
+        requests.accepted(a_request(tmp_path, 1), ignore) as first,
+        requests.accepted(a_request(tmp_path, 2), ignore) as begun,
+        requests.accepted(a_request(tmp_path, 3), ignore) as waiting,
+    ):
+        begun.progress = Progress(Phase.ENCODE)
+        for request in (first, begun, waiting):
+            request.since = 0.0
+        requests.handle(event(1))
+        assert (waiting.since > 0, first.since > 0, begun.since) == (True, True, 0.0)
+
+
+async def test_a_render_that_was_cancelled_ends_so_only_when_somebody_asked(tmp_path: Path) -> None:
+    requests, cancelled = InFlightRequests(), {"type": "cancelled", "job": 1, "attempt": 1}
+    with requests.accepted(a_request(tmp_path, 1), ignore) as request:
+        with pytest.raises(ValueError, match="nobody cancelled"):
+            requests.handle(cancelled)
+        assert not request.done.done()
+        request.cancelled_at = 0.0
+        requests.handle(cancelled)
+        assert request.done.cancelled()
+    assert list(requests) == [], "its end is the end of the block"
+
+
+async def test_a_rendered_clip_is_the_answer(tmp_path: Path) -> None:
+    requests = InFlightRequests()
+    clip = Rendered(
+        clip_path=tmp_path / "1-1.mp4", bytes=5, width=64, height=36, frames=8, playback_fps=7.0, seconds=1.5
+    )
+    with requests.accepted(a_request(tmp_path, 1), ignore) as request:
+        requests.handle(from_line(to_line("rendered", clip, job=1, attempt=1)))
+        assert request.done.result() == clip
+
+
+@pytest.mark.parametrize("told_innocent", [False, True])
+@pytest.mark.parametrize("with_culprit", [False, True])
+async def test_of_a_lost_childs_requests_the_culprit_is_guilty_or_all_that_had_begun(
+    tmp_path: Path, told_innocent: bool, with_culprit: bool
+) -> None:
+    requests = InFlightRequests()
+    lost = ExecutorLost("gone", cause="stall", innocent=told_innocent)
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(requests.accepted(a_request(tmp_path, job), ignore)) for job in (1, 2, 3, 4)]
+        for request, phase in zip(held, (Phase.ENCODE, Phase.DENOISE, Phase.LOAD, None), strict=True):
+            request.progress = None if phase is None else Progress(phase)
+        assert [request.holds_gpu for request in held] == [False, True, True, False]
+        assert str(requests) == "1,2,3"
+        held[2].fail(BadFrames("black", kind="black"))
+        requests.fail_all(lost, held[1] if with_culprit else None)
+        errors = [request.done.exception() for request in held]
+        assert isinstance(errors[2], BadFrames), "it had its answer"
+        innocent = [error.data["innocent"] for error in errors if isinstance(error, ExecutorLost)]
+        assert innocent == ([True] * 3 if told_innocent else [with_culprit, False, True])
+        assert all((error.text, error.data["cause"]) == ("gone", "stall") for error in errors if error is not errors[2])  # type: ignore[union-attr]
+    assert str(requests) == "-"
+
+
+async def test_while_one_holds_the_gpu_those_that_wait_need_not_speak(tmp_path: Path) -> None:
+    requests = InFlightRequests()
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(requests.accepted(a_request(tmp_path, job), ignore)) for job in (1, 2, 3)]
+
+        def expected() -> list[int]:
+            return [request.request.job for request, _ in requests.expected_to_speak()]
+
+        assert expected() == [1, 2, 3], "nobody holds it: one of them should begin"
+        held[0].progress = Progress(Phase.DENOISE, 1, 4)
+        held[2].cancelled_at = 1.0
+        assert expected() == [1, 3], "a cancel is to be answered all the same"
+        held[0].progress = Progress(Phase.ENCODE)
+        assert expected() == [1, 2, 3]
+        requests.count_silence_from(7.0)
+        assert [(request.since, request.cancelled_at) for request in held] == [(7.0, None), (7.0, None), (7.0, 7.0)]

@@ -129,8 +129,10 @@ async def test_it_says_what_it_loads_and_what_it_is(tmp_path: Path) -> None:
         await asyncio.wait_for(backend.ready.wait(), 20)
         assert backend.describe()["variant"] == "demo"
         assert backend.describe()["gpu"] == "3", "CUDA_VISIBLE_DEVICES is not set"
+        pid = backend.describe()["pid"]
         backend.preload("svd")
         await eventually(lambda: backend.describe()["variant"] == "svd")
+        assert backend.describe()["pid"] == pid, "it loads while it lives"
         os.kill(backend.describe()["pid"], signal.SIGKILL)
         await eventually(lambda: not backend.ready.is_set())
         await asyncio.wait_for(backend.ready.wait(), 20)

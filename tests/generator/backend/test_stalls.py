@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from dataclasses import replace
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from generator.backend.backend import ExecutorState
+from generator.backend.in_flight import InFlightRequests
 from generator.backend.local_backend import LocalBackend
-from generator.backend.stalls import StallLimits, cancel_limit, restart_delay, silence_limit
+from generator.backend.stalls import Deadline, StallAlarm, StallLimits, cancel_limit, restart_delay, silence_limit
 from generator.errors import ExecutorLost
 from generator.protocol import Phase, Progress
 from tests.support.fakes import a_request
@@ -33,6 +35,99 @@ def test_a_phase_that_no_step_was_timed_in_has_its_own_limit() -> None:
     assert silence_limit(limits, Progress(Phase.DENOISE, 1, 25), 0.5) == limits.step_floor_seconds
     assert silence_limit(limits, Progress(Phase.DENOISE, 1, 25), 60.0) == 600.0
     assert silence_limit(limits, Progress(Phase.DENOISE, 25, 25), 60.0) == limits.decode_seconds
+
+
+def test_each_phase_has_its_own_limit() -> None:
+    limits = StallLimits()
+    assert silence_limit(limits, Progress(Phase.LOAD), 1.0) == limits.load_seconds
+    assert silence_limit(limits, Progress(Phase.PREPARE), None) == limits.first_step_seconds
+    assert silence_limit(limits, Progress(Phase.PREPARE), 0.1) == limits.prepare_seconds
+    assert silence_limit(limits, Progress(Phase.PREPARE), 100.0) == 1000.0, "the first step lies in it"
+    assert silence_limit(limits, Progress(Phase.DECODE, 2, 4), None) == limits.decode_seconds
+    assert silence_limit(limits, Progress(Phase.DECODE, 4, 4), None) == limits.decode_seconds
+    encoding = replace(limits, encode_seconds=77.0)
+    assert silence_limit(encoding, Progress(Phase.ENCODE, 4, 4), None) == 77.0
+
+
+# -- the alarm without a child --------------------------------------------------------------------------------------
+
+BRIEF = StallLimits(start_seconds=0.02, load_seconds=0.04, prepare_seconds=0.06, cancel_grace_seconds=0.03)
+
+
+async def rung(alarm: StallAlarm, told: list[Deadline], seconds: float = 20.0) -> Deadline | None:
+    """Update the alarm, and return what it tells within that time."""
+    alarm.update()
+    async with asyncio.timeout(seconds) as limit:
+        with contextlib.suppress(asyncio.CancelledError):
+            while not told:
+                await asyncio.sleep(0.005)
+            return told.pop()
+    assert limit.expired()
+    return None
+
+
+@pytest.mark.parametrize("what", ["start", "load"])
+async def test_a_child_that_does_not_get_ready_is_told_with_what_it_was_at(what: str) -> None:
+    told: list[Deadline] = []
+    alarm = StallAlarm(BRIEF, InFlightRequests(), told.append)
+    before = asyncio.get_running_loop().time()
+    alarm.watch_start()
+    if what == "load":
+        alarm.watch_load()
+    after = asyncio.get_running_loop().time()
+    deadline = await rung(alarm, told)
+    assert deadline is not None
+    assert (deadline.what, deadline.request) == (what, None)
+    seconds = {"start": BRIEF.start_seconds, "load": BRIEF.load_seconds}[what]
+    assert before <= deadline.due - seconds <= after
+
+
+async def test_an_alarm_that_is_off_or_has_nothing_to_wait_for_is_silent(tmp_path: Path) -> None:
+    told: list[Deadline] = []
+    alarm = StallAlarm(BRIEF, requests := InFlightRequests(), told.append)
+    with requests.accepted(a_request(tmp_path), ignore):
+        assert await quiet(alarm, told), "before any child was started"
+        alarm.watch_start()
+        alarm.update()
+        alarm.turn_off()
+        assert await quiet(alarm, told)
+    alarm.watch_start()
+    alarm.watch_requests()
+    assert await quiet(alarm, told), "ready, and without a request"
+
+
+async def quiet(alarm: StallAlarm, told: list[Deadline]) -> bool:
+    alarm.update()
+    await asyncio.sleep(0.1)
+    return told == []
+
+
+async def test_the_silence_that_is_a_stall_first_is_told_and_counts_from_when_the_child_was_ready(
+    tmp_path: Path,
+) -> None:
+    told: list[Deadline] = []
+    alarm = StallAlarm(BRIEF, requests := InFlightRequests(), told.append)
+    loop = asyncio.get_running_loop()
+    with requests.accepted(a_request(tmp_path, 1), ignore) as one, requests.accepted(a_request(tmp_path, 2), ignore):
+        one.since = loop.time() - 100
+        alarm.watch_start()
+        began = loop.time()
+        alarm.watch_requests()
+        one.cancelled_at = ready = loop.time()
+        deadline = await rung(alarm, told)
+        assert deadline is not None
+        assert (deadline.what, deadline.request) == ("cancel", one)
+        assert deadline.due == ready + BRIEF.cancel_grace_seconds
+        one.cancelled_at = None
+        deadline = await rung(alarm, told)
+        assert deadline is not None
+        assert deadline.what == "begin"
+        assert began <= deadline.due - BRIEF.prepare_seconds <= ready
+        one.progress = Progress(Phase.PREPARE)
+        one.since = loop.time() - 1000
+        deadline = await rung(alarm, told, 0.1)
+        assert deadline is None, "late by more than a second: this process was held up, so it counts anew"
+        assert one.since > began
 
 
 def test_a_cancel_may_take_two_steps_and_a_grace_while_denoising() -> None:
@@ -65,7 +160,9 @@ async def test_a_silent_child_is_noticed_within_its_stall_limit_and_replaced(fau
             await task
         noticed = time.monotonic() - silent_since
         print(f"{fault} noticed after {noticed:.2f} s, limit {IMPATIENT.step_floor_seconds} s")
-        assert caught.value.data["cause"] == "stall"
+        detail = caught.value.data["detail"]
+        assert (caught.value.data["cause"], caught.value.text) == ("stall", f"the executor stalled in {detail}")
+        assert detail in (Phase.PREPARE, Phase.DENOISE) and not caught.value.data["innocent"]
         assert noticed < IMPATIENT.step_floor_seconds + 1.0
         assert (await backend.render(a_request(tmp_path, attempt=2), ignore)).frames == 8
         assert is_gone(pid)

@@ -56,11 +56,8 @@ class Refused(Exception):
         self.text = text
 
 
-async def submit(interaction: Interaction, source: Source, options: Options, notes: tuple[Note, ...] = ()) -> None:
-    """Turn one picture with its options into a job and its status card, or say why not.
-
-    `notes` are added to those that the picture itself gives reason for.
-    """
+async def submit(interaction: Interaction, source: Source, options: Options) -> None:
+    """Turn one picture with its options into a job and its status card, or say why not."""
     services = interaction.client.services
     variant = services.switches.variant
     new = None
@@ -79,7 +76,6 @@ async def submit(interaction: Interaction, source: Source, options: Options, not
             if message_id is None:
                 return
             new = await _take_picture(interaction, source, variant, settings)
-        new = replace(new, notes=notes + new.notes)
         await _accept(interaction, new, message_id)
     except Refused as refused:
         if new is not None:

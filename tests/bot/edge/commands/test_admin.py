@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import discord
+import pytest
+
 from bot.queue.job import JobState
-from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES
-from bot.work.gate import HoldCause
-from tests.support.edge import Start, hanging, until, words
+from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES, TABLEAUX
+from bot.texts.descriptions import describe_status
+from bot.texts.replies import resumed_text
+from bot.work.gate import Hold, HoldCause
+from tests.support.bench import lost
+from tests.support.edge import Edge, Start, hanging, until, words
+from tests.support.fakes import Act, FakeBackend
 
 
 async def test_pause_refuses_new_pictures_keeps_the_line_and_tells_the_reason(start: Start) -> None:
@@ -80,3 +88,87 @@ async def test_the_variant_is_shown_offered_and_switched_by_owners_only(start: S
         await edge.clip()
         assert edge.backend.requests[0].settings.variant == "svd"
         assert "Demo model" not in words(edge.clips()[0])
+
+
+async def test_the_status_says_how_the_bot_is_doing(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with start(backend=hanging()) as edge:
+        await edge.queued()
+        await until(lambda: edge.backend.requests, "the first job runs")
+        await edge.queued(actor=BEN)
+        await edge.answer(await edge.invoke("admin pause", {"reason": "lunch"}, actor=OLGA), actor=OLGA)
+        monkeypatch.setattr(edge.spool, "free_bytes", lambda: 5 << 30)
+        counts = dict.fromkeys(JobState, 0) | {JobState.RUNNING: 1, JobState.QUEUED: 1}
+        assert await edge.answer(await edge.invoke("admin status", actor=OLGA), actor=OLGA) == describe_status(
+            counts=counts,
+            backends=[edge.backend.describe()],
+            free_bytes=5 << 30,
+            variant="demo",
+            hold=edge.switches.gate.hold,
+        )
+
+
+@pytest.mark.parametrize(
+    ("said", "told"), [("later", "later."), ("later!", "later!"), ("later…", "later…"), ("?", "?")]
+)
+async def test_a_reason_ends_as_a_sentence_does(start: Start, said: str, told: str) -> None:
+    async with start() as edge:
+        await edge.answer(await edge.invoke("admin pause", {"reason": said}, actor=OLGA), actor=OLGA)
+        assert edge.switches.gate.paused == told
+
+
+async def test_after_a_crash_storm_resume_starts_the_workers_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.work.worker.SAME_CRASH_SECONDS", 0.0)
+    backend = FakeBackend(usual=Act(error=lost()))
+    async with start(backend=backend, config={"queue": {"max_attempts": 10}}) as edge:
+        await edge.queued()
+        await until(lambda: edge.switches.gate.hold, "a storm")
+        assert edge.switches.gate.hold == Hold(HoldCause.CRASH_STORM, "the executor is gone")
+        backend.usual = Act()
+        assert resumed_text() == await edge.answer(await edge.invoke("admin resume", actor=OLGA), actor=OLGA)
+        await edge.clip()
+
+
+def _show_the_command_to_everybody(edge: Edge) -> None:
+    """Let Discord show it; the bot itself must still ask who it is."""
+    for role in edge.world.directory.guilds[TABLEAUX]["roles"]:
+        role["permissions"] = str(int(role["permissions"]) | discord.Permissions(manage_guild=True).value)
+
+
+async def test_another_variant_is_loaded_before_it_is_needed(start: Start) -> None:
+    loaded: list[str] = []
+    async with start(config={"admins": [int(BEN)]}) as edge:
+        edge.client.services = replace(edge.services, preload=loaded.append)
+        _show_the_command_to_everybody(edge)
+        for actor, name in ((BEN, "svd"), (OLGA, "none"), (OLGA, "svd")):
+            await edge.answer(await edge.invoke("admin variant", {"name": name}, actor=actor), actor=actor)
+        assert loaded == ["svd"]
+
+
+async def test_variants_are_suggested_to_admins_alone(start: Start) -> None:
+    async with start(config={"admins": [int(BEN)]}) as edge:
+        _show_the_command_to_everybody(edge)
+        for actor, names in ((ADA, []), (BEN, ["svd-xt"])):
+            offered = await edge.world.autocomplete(actor, PICTURES, "admin variant", {"name": "xt"}, "name")
+            assert [choice["value"] for choice in offered] == names
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [("pause", {"reason": "lunch"}), ("resume", {}), ("status", {}), ("variant", {"name": "svd"})],
+)
+async def test_an_admins_command_that_came_too_late_changes_nothing(
+    start: Start, command: str, options: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with start() as edge:
+        if command == "resume":
+            edge.switches.gate.close(HoldCause.PAUSED, "lunch")
+        edge.world.timing.acknowledge = 0.0
+        late = await edge.invoke(f"admin {command}", options, actor=OLGA)
+        await until(lambda: f"interaction={late.id} was acknowledged too late" in caplog.text, "its end")
+        edge.world.timing.acknowledge = 3.0
+        await edge.answer(await edge.invoke("help", actor=OLGA), actor=OLGA)
+        assert edge.switches.variant.name == "demo"
+        assert edge.switches.gate.paused == ("lunch" if command == "resume" else None)
+        assert f"interaction={late.id} admin {command} failed" not in caplog.text

@@ -11,6 +11,7 @@ from bot.queue.job import Job
 from bot.sandbox.faults import Do, LoseReply, Reset
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, MIA, PICTURES
+from bot.texts.replies import not_here_text
 from generator.errors import BadFrames
 from tests.support.edge import POSTS, Start, buttons, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend
@@ -181,3 +182,36 @@ async def test_a_button_still_works_after_a_restart(tmp_path: Path) -> None:
             await until(lambda: edge.backend.requests, "the job runs again")
             await edge.world.press(ADA, PICTURES, str(job.card_message_id), f"vivant:cancel:1:{job.key}")
             await until(lambda: "Cancelled" in words(edge.seen()[0]), "the card says so")
+
+
+async def test_where_the_bot_does_not_work_a_clip_can_still_be_deleted_and_nothing_else(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async with running_edge(tmp_path, sandbox) as edge:
+        await edge.queued()
+        clip = await edge.clip()
+        await edge.delivered()
+    async with running_edge(tmp_path, sandbox, config={"allowed_guilds": [1]}) as edge:
+        found = buttons(clip["components"])
+        for label in ("Again", "More motion", "Less motion", "Recipe"):
+            pressed = await edge.world.press(ADA, PICTURES, clip["id"], found[label])
+            assert await edge.answer(pressed) == not_here_text()
+        assert edge.backend.requests == []
+        await edge.world.press(ADA, PICTURES, clip["id"], found["Delete"])
+        await until(lambda: not edge.clips(), "the clip is gone")
+
+
+@pytest.mark.parametrize("label", ["Recipe", "Again"])
+async def test_a_press_that_discord_no_longer_waits_for_does_nothing(
+    start: Start, label: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with start() as edge:
+        await edge.queued()
+        clip = await edge.clip()
+        edge.world.timing.acknowledge = 0.0
+        late = await edge.world.press(ADA, PICTURES, clip["id"], buttons(clip["components"])[label])
+        await until(lambda: f"interaction={late.id} was acknowledged too late" in caplog.text, "its end")
+        edge.world.timing.acknowledge = 3.0
+        await edge.answer(await edge.invoke("help"))
+        assert f"interaction={late.id} button failed" not in caplog.text
+        assert len(await edge.store.jobs.of_user(int(ADA))) == 1

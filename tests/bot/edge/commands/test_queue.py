@@ -11,9 +11,14 @@ import pytest
 
 from bot.sandbox.faults import payload_too_large
 from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES, TABLEAUX
+from bot.texts.descriptions import describe_settings, small_print
+from bot.texts.failures import explain_failure
+from bot.texts.notes import explain_notes
+from bot.texts.replies import no_clip_text, still_coming_text
 from generator.clip import Format
+from generator.errors import BadFrames
 from generator.protocol import Rendered, RenderRequest
-from tests.support.edge import Start, buttons, hanging, until, words
+from tests.support.edge import Start, buttons, hanging, png, until, words
 from tests.support.fakes import Act, FakeBackend
 
 
@@ -160,3 +165,65 @@ async def test_a_finished_clip_is_handed_over_again_to_its_person_only(start: St
         newest = await edge.invoke("result", actor=BEN)
         assert "no such clip of yours" in await edge.answer(newest, actor=BEN)
         assert [item["attachments"] for item in edge.seen(actor=BEN) if item["flags"] & 64] == [[], []]
+
+
+async def test_result_tells_of_a_job_without_a_clip_where_it_stands(start: Start) -> None:
+    acts = [Act(error=BadFrames("black", kind="black")), Act()]
+    async with start(backend=FakeBackend(script=acts, usual=Act(hangs=True))) as edge:
+        for number in (1, 2):
+            await edge.queued()
+            await edge.delivered(number)
+        for _ in range(2):
+            await edge.queued()
+        await until(lambda: len(edge.backend.requests) == 3, "the third job runs")
+        await edge.answer(await edge.invoke("cancel", {"job": 4}))
+        failed = str(explain_failure((await edge.job(1)).failure or {}))
+        told = {1: failed, 3: still_coming_text(), 4: no_clip_text(), 99: no_clip_text()}
+        for number, text in told.items():
+            assert await edge.answer(await edge.invoke("result", {"job": number})) == text
+        newest = await edge.invoke("result")
+        await edge.answer(newest)
+        handed = next(item for item in edge.seen() if item["id"] == newest.message_id)
+        assert [item["filename"] for item in handed["attachments"]] == ["vivant-2.mp4"], "the newest with a clip"
+
+
+async def test_a_clip_that_is_handed_over_is_covered_and_described_as_it_was(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate(file=replace(png(), filename="SPOILER_photo.png"), seed=77)
+        await edge.clip()
+        await edge.delivered()
+        again = await edge.invoke("result", {"job": 1})
+        told = await edge.answer(again)
+        handed = next(item for item in edge.seen() if item["id"] == again.message_id)
+        assert [item["filename"] for item in handed["attachments"]] == ["SPOILER_vivant-1.mp4"]
+        job = await edge.job()
+        assert told == "\n".join(
+            small_print([*explain_notes(job.notes), describe_settings(job.settings)], job.settings)
+        )
+        assert "77" in told
+
+
+async def test_what_is_typed_narrows_the_jobs_that_are_offered(start: Start) -> None:
+    async with start(backend=FakeBackend(usual=Act(steps=1))) as edge:
+        for number, seed in ((1, 11), (2, 22)):
+            await edge.queued(seed=seed)
+            await edge.delivered(number)
+        for typed, numbers in (("", [2, 1]), ("2:", [2]), ("seed 11", [1]), ("33", [])):
+            offered = await edge.world.autocomplete(ADA, PICTURES, "result", {"job": typed}, "job")
+            assert [choice["value"] for choice in offered] == numbers, typed
+        assert await edge.world.autocomplete(ADA, PICTURES, "cancel", {"job": ""}, "job") == []
+
+
+@pytest.mark.parametrize("command", ["queue", "cancel", "result"])
+async def test_a_command_that_discord_no_longer_waits_for_does_nothing(
+    start: Start, command: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with start(backend=hanging()) as edge:
+        await edge.queued()
+        edge.world.timing.acknowledge = 0.0
+        late = await edge.invoke(command, {"job": 1} if command == "cancel" else {})
+        await until(lambda: f"interaction={late.id} was acknowledged too late" in caplog.text, "its end")
+        edge.world.timing.acknowledge = 3.0
+        await edge.answer(await edge.invoke("help"))  # what came after the late one has been sent by now
+        assert "wrong on my side" not in words(edge.seen())
+        assert not (await edge.job()).cancel_requested

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from bot.sandbox.faults import Refuse
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.standard import BEN, DIRECT_ADA, MIA, OLGA, PICTURES
+from bot.texts.replies import no_recipe_text, not_fetched_text
 from generator.clip import ClipSettings, Format
+from generator.errors import PictureError, PictureReason
 from generator.variants import BUILT_IN
 from generator.video.recipe import make_recipe, write_recipe
-from tests.support.edge import Edge, Start, buttons
+from tests.support.edge import Edge, Start, buttons, until
 from tests.support.fakes import tiny_clip
 
 
@@ -94,3 +98,42 @@ async def test_a_strangers_clip_is_read_in_the_picture_child(edge: Edge, tmp_pat
     assert picture_children() == []
     assert "4711" in await answer_to(edge, tmp_path, {"seed": 4711})
     assert len(picture_children()) == 1
+
+
+async def test_a_clip_that_is_larger_than_any_of_ours_is_not_fetched(
+    edge: Edge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "4711" in await answer_to(edge, tmp_path, {"seed": 4711})
+    fetched = len(edge.sandbox.record.exchanges)
+    size = (tmp_path / "made.mp4").stat().st_size
+    monkeypatch.setattr(sys.modules["bot.edge.commands.recipe"], "LARGEST_POST", size)
+    assert "4711" in await answer_to(edge, tmp_path, {"seed": 4711}), "as large as may be"
+    monkeypatch.setattr(sys.modules["bot.edge.commands.recipe"], "LARGEST_POST", size - 1)
+    edge.sandbox.faults.add(Refuse(404), "GET", "/ephemeral-attachments/**", times=None)
+    edge.sandbox.faults.add(Refuse(404), "GET", "/attachments/**", times=None)
+    assert await answer_to(edge, tmp_path, {"seed": 4711}) == no_recipe_text()
+    assert len(edge.sandbox.record.exchanges) > fetched
+    monkeypatch.undo()
+    assert await answer_to(edge, tmp_path, {"seed": 4711}) == not_fetched_text()
+    assert list(edge.spool.folder.iterdir()) == [], "nothing of all that stays"
+
+
+async def test_a_recipe_that_ends_the_picture_child_is_none(edge: Edge, tmp_path: Path) -> None:
+    async def dies(path: Path) -> None:
+        assert path.parent == edge.spool.folder
+        raise PictureError(PictureReason.CORRUPT, "")
+
+    edge.services.pictures.read_settings = dies  # type: ignore[method-assign,assignment]
+    assert await answer_to(edge, tmp_path, {"seed": 4711}) == no_recipe_text()
+    assert list(edge.spool.folder.iterdir()) == []
+
+
+async def test_a_recipe_that_discord_no_longer_waits_for_is_not_read(
+    edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    edge.world.timing.acknowledge = 0.0
+    late = await edge.invoke("recipe", {"job": 1})
+    await until(lambda: f"interaction={late.id} was acknowledged too late" in caplog.text, "its end")
+    edge.world.timing.acknowledge = 3.0
+    await edge.answer(await edge.invoke("help"))
+    assert f"interaction={late.id} recipe failed" not in caplog.text

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
+import discord
 import pytest
 
+from bot.edge.commands.submission.channel import LARGEST_POST, TOKEN_MS, can_post, refuse_channel, route_of
+from bot.queue.job import Route
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.world.standard import (
     ADA,
@@ -17,6 +23,7 @@ from bot.sandbox.world.standard import (
     TABLEAUX,
     THREAD,
 )
+from bot.texts.explanations import explain_channel
 from generator.memory import MIB
 from tests.support.edge import Edge, Start, buttons, until, words
 
@@ -77,3 +84,114 @@ async def test_who_can_change_it_is_told_once_and_privately_what_is_weaker_witho
 async def test_nobody_is_told_where_nothing_is_weaker(start: Start, channel: str) -> None:
     async with start() as edge:
         assert await _advice_after(edge, OLGA if channel == PICTURES else ADA, channel) == []
+
+
+# -- as plain questions ---------------------------------------------------------------------------------------------
+
+ALL = discord.Permissions(
+    view_channel=True, send_messages=True, send_messages_in_threads=True, attach_files=True, manage_threads=False
+)
+
+
+class Thread(discord.Thread):
+    """A thread as discord.py knows it, with as much of it as is asked for."""
+
+    def __init__(self, *, private: bool, member: bool = True) -> None:
+        self.private = private
+        self.me = SimpleNamespace() if member else None  # type: ignore[assignment]
+
+    def is_private(self) -> bool:
+        return self.private
+
+
+def interaction(guild_id: int | None = 10, **more: Any) -> Any:
+    """Return an interaction in a server of which the bot is a member, unless `more` says otherwise."""
+    usual = {
+        "guild_id": guild_id,
+        "guild": SimpleNamespace(filesize_limit=50 * MIB) if guild_id else None,
+        "channel": None,
+        "channel_id": 20,
+        "application_id": 30,
+        "token": "a token",
+        "app_permissions": ALL,
+        "context": SimpleNamespace(dm_channel=guild_id is None),
+        "filesize_limit": 9 * MIB,
+        "is_guild_integration": lambda: True,
+        "client": SimpleNamespace(get_guild=lambda asked: SimpleNamespace() if asked == 10 else None),
+    }
+    return SimpleNamespace(**usual | more)
+
+
+def without(*names: str) -> discord.Permissions:
+    return discord.Permissions(ALL.value & ~discord.Permissions(**dict.fromkeys(names, True)).value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "missing"),
+    [
+        (interaction(), []),
+        (interaction(app_permissions=without("view_channel")), ["View Channel"]),
+        (interaction(app_permissions=without("send_messages")), ["Send Messages"]),
+        (interaction(app_permissions=without("send_messages_in_threads")), []),
+        (interaction(app_permissions=without("attach_files", "view_channel")), ["View Channel", "Attach Files"]),
+        (interaction(channel=Thread(private=False), app_permissions=without("send_messages")), []),
+        (
+            interaction(channel=Thread(private=False), app_permissions=without("send_messages_in_threads")),
+            ["Send Messages in Threads"],
+        ),
+        (interaction(None, app_permissions=without("attach_files")), []),
+        (interaction(11, app_permissions=without("attach_files")), []),
+    ],
+)
+def test_what_the_bot_lacks_in_a_channel_is_named_where_it_would_post_there(asked: Any, missing: list[str]) -> None:
+    assert refuse_channel(asked) == (explain_channel(missing) if missing else None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "posts"),
+    [
+        (interaction(), True),
+        (interaction(11), False),
+        (interaction(is_guild_integration=lambda: False), False),
+        (interaction(None), True),
+        (interaction(None, context=SimpleNamespace(dm_channel=False)), False),
+        (interaction(channel=Thread(private=False, member=False)), True),
+        (interaction(channel=Thread(private=True)), True),
+        (interaction(channel=Thread(private=True, member=False)), False),
+        (
+            interaction(
+                channel=Thread(private=True, member=False), app_permissions=discord.Permissions(manage_threads=True)
+            ),
+            True,
+        ),
+    ],
+)
+def test_where_the_bot_can_post_by_itself(asked: Any, posts: bool) -> None:
+    assert can_post(asked) is posts
+
+
+@pytest.mark.parametrize(
+    ("asked", "most"),
+    [
+        (interaction(), 9 * MIB),
+        (interaction(filesize_limit=500 * MIB), LARGEST_POST),
+        (interaction(filesize_limit=500 * MIB, guild=SimpleNamespace(filesize_limit=11 * MIB)), 11 * MIB),
+        (interaction(None, filesize_limit=500 * MIB), 10 * MIB),
+        (interaction(11, filesize_limit=23 * MIB, guild=SimpleNamespace(filesize_limit=11 * MIB)), 23 * MIB),
+        (interaction(11, filesize_limit=500 * MIB), LARGEST_POST),
+    ],
+    ids=["asked", "a request's most", "the server's", "direct messages", "the answer's own", "an answer's most"],
+)
+def test_a_route_says_all_that_a_later_answer_needs(monkeypatch: pytest.MonkeyPatch, asked: Any, most: int) -> None:
+    monkeypatch.setattr("bot.edge.commands.submission.channel.wall_clock_ms", lambda: 1_000)
+    for spoiler in (True, False):
+        assert route_of(asked, spoiler=spoiler) == Route(
+            application_id=30,
+            channel_id=20,
+            guild_id=asked.guild_id,
+            interaction_token="a token",
+            token_expires_ms=1_000 + TOKEN_MS,
+            can_post=asked.guild_id != 11,
+            max_bytes=most,
+            spoiler=spoiler,
+        )

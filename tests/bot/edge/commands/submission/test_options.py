@@ -7,9 +7,9 @@ from dataclasses import fields, replace
 import pytest
 
 from bot.config import GeneratorConfig
-from bot.edge.commands.submission.options import MOTION_BUCKETS, Motion, Options, check_request, resolve
+from bot.edge.commands.submission.options import MOTION_BUCKETS, Motion, Options, check_request, new_seed, resolve, vary
 from bot.texts.explanations import explain_settings
-from generator.clip import ClipSettings, Format, Framing, Loop, Quality, Shape
+from generator.clip import BOUNDS, DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import SettingsError
 from generator.variants import BUILT_IN
 
@@ -57,6 +57,62 @@ def test_every_option_that_a_person_names_is_a_setting_of_the_clip() -> None:
     assert all(named[name] != plain[name] for name in named), "nothing here is what the bot would choose by itself"
     settings = resolve(options, BUILT_IN["svd-xt"], GeneratorConfig())
     assert {name: getattr(settings, name) for name in named} == named
+
+
+def test_what_a_person_leaves_open_the_variant_decides_then_the_operator_then_the_clip() -> None:
+    config = GeneratorConfig(quality=Quality.BALANCED, framing=Framing.PAD, max_steps=12)
+    variant, plain = replace(BUILT_IN["svd"], quality=None, max_guidance=None), ClipSettings()
+    settings = resolve(Options(seed=0), variant, config)
+    assert settings == replace(
+        plain,
+        variant="svd",
+        frames=variant.frames,
+        quality=Quality.BALANCED,
+        steps=12,
+        motion_bucket=127,
+        seed=0,
+        framing=Framing.PAD,
+    )
+    own = resolve(Options(seed=0), replace(variant, quality=Quality.FAST, max_guidance=2.0), config)
+    assert (own.quality, own.steps, own.max_guidance) == (Quality.FAST, min(12, DEFAULT_STEPS[Quality.FAST]), 2.0)
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_zero_is_a_choice_too(value: int) -> None:
+    named = resolve(
+        Options(motion_bucket=value, noise_augmentation=value, seed=value), BUILT_IN["svd"], GeneratorConfig()
+    )
+    assert (named.motion_bucket, named.noise_augmentation, named.seed) == (value, value, value)
+
+
+@pytest.mark.parametrize(
+    ("options", "bucket", "noise"),
+    [
+        (Options(motion=Motion.GENTLE), 60, ClipSettings().noise_augmentation),
+        (Options(motion=Motion.STRONG), 185, ClipSettings().noise_augmentation),
+        (Options(motion=Motion.WILD), 230, 0.1),
+        (Options(motion=Motion.WILD, noise_augmentation=0.5, motion_bucket=7), 7, 0.5),
+    ],
+)
+def test_a_named_motion_is_a_bucket_and_wild_adds_noise(options: Options, bucket: int, noise: float) -> None:
+    settings = resolve(options, BUILT_IN["svd"], GeneratorConfig())
+    assert (settings.motion_bucket, settings.noise_augmentation) == (bucket, noise)
+
+
+def test_a_variation_has_another_seed_or_other_motion_within_the_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secrets.randbelow", lambda bound: 99)
+    settings = ClipSettings(seed=5, motion_bucket=100)
+    assert vary(settings) == replace(settings, seed=99)
+    assert vary(settings, motion=50) == replace(settings, motion_bucket=150)
+    assert vary(settings, motion=-50) == replace(settings, motion_bucket=50)
+    assert [vary(settings, motion=motion).motion_bucket for motion in (-500, 500)] == [0, 255]
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_seed_of_the_bots_own_is_any_that_a_person_may_name(monkeypatch: pytest.MonkeyPatch, last: bool) -> None:
+    monkeypatch.setattr("secrets.randbelow", lambda bound: bound - 1 if last else 0)
+    seed = resolve(Options(), BUILT_IN["svd-xt"], GeneratorConfig()).seed
+    assert seed == new_seed() == BOUNDS["seed"][last]
 
 
 def test_a_variant_without_defaults_leaves_the_choice_to_the_operator() -> None:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
+import discord
+import pytest
+
+from bot.edge.commands.submission.permissions import is_admin, is_operator, may_end
+from bot.queue.job import JobState, Route
 from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES
 from tests.support.edge import Edge, Start, buttons, hanging, until, words
 from tests.support.jobs import new_job
@@ -73,3 +81,48 @@ async def test_the_server_side_check_holds_also_for_people_whom_discord_lets_thr
 def _grant_everybody(edge: Edge) -> None:
     for role in edge.world.directory.guilds[next(iter(edge.world.directory.guilds))]["roles"]:
         role["permissions"] = str(int(role["permissions"]) | 1 << 5)  # Manage Server
+
+
+# -- as plain questions ---------------------------------------------------------------------------------------------
+
+OWNER, LISTED, ADMIN, ASKER, OTHER = 1, 2, 3, 4, 5
+
+
+def interaction(person: int, guild_id: int | None = 10, *, moderates: bool = False) -> Any:
+    config = SimpleNamespace(owners=frozenset({LISTED}), admins=frozenset({ADMIN}))
+    application = SimpleNamespace(team=None, owner=SimpleNamespace(id=OWNER))
+    client = SimpleNamespace(application=application, services=SimpleNamespace(config=config))
+    return SimpleNamespace(
+        user=SimpleNamespace(id=person),
+        guild_id=guild_id,
+        client=client,
+        permissions=discord.Permissions(manage_messages=moderates),
+    )
+
+
+def test_operators_own_the_bot_and_admins_are_named_besides() -> None:
+    people = (OWNER, LISTED, ADMIN, ASKER)
+    assert [is_operator(interaction(person)) for person in people] == [True, True, False, False]
+    assert [is_admin(interaction(person)) for person in people] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("asks", "of_guild", "may"),
+    [
+        (interaction(ASKER), 10, True),
+        (interaction(ASKER, None), 10, True),
+        (interaction(OWNER, 11), 10, True),
+        (interaction(ADMIN), 10, False),
+        (interaction(OTHER), 10, False),
+        (interaction(OTHER, moderates=True), 10, True),
+        (interaction(OTHER, 11, moderates=True), 10, False),
+        (interaction(OTHER, 11, moderates=True), None, False),
+        (interaction(OTHER, None, moderates=True), None, False),
+    ],
+)
+def test_a_job_is_ended_by_its_person_a_moderator_of_its_server_or_an_operator(
+    asks: Any, of_guild: int | None, may: bool
+) -> None:
+    route = Route(application_id=1, channel_id=2, guild_id=of_guild)
+    job: Any = SimpleNamespace(user_id=ASKER, route=route, state=JobState.RUNNING)
+    assert may_end(asks, job) is may

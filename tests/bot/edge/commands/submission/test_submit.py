@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from bot.queue.job import Job, JobState, Limits, NewJob, QueuePosition, wall_clock_ms
+from bot.queue.database import StoreFull, fetch
+from bot.queue.job import (
+    Job,
+    JobState,
+    Limits,
+    NewJob,
+    PictureReleased,
+    QueuePosition,
+    Route,
+    wall_clock_ms,
+)
 from bot.queue.jobs import Jobs
 from bot.queue.store import JobStore
 from bot.sandbox.faults import Refuse
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.standard import ADA, BEN, LOBBY, MIA, MODERATOR_ROLE, NO_FILES, OLGA, PICTURES
-from bot.texts.explanations import explain_picture
+from bot.texts.explanations import explain_full, explain_picture
+from bot.texts.replies import no_room_text, picture_gone_text
 from generator.errors import PictureError, PictureReason
 from generator.picture.intake import PictureChild, Prepared
 from generator.variants import BUILT_IN
@@ -208,7 +222,7 @@ async def test_another_clip_that_finds_no_place_is_refused_at_once_and_privately
         await until(lambda: len(backend.requests) == 2, "the second job runs")
         await edge.queued()
         pressed = await edge.world.press(ADA, PICTURES, edge.clips()[0]["id"], again)
-        assert "most for one person" in await edge.answer(pressed)
+        assert explain_full("user", 1) in await edge.answer(pressed)
         assert pressed.ephemeral
         taken = await edge.world.press(BEN, PICTURES, edge.clips()[0]["id"], again)
         assert not (await taken.acknowledged()).ephemeral, "the negative control: Ben has a place"
@@ -237,13 +251,89 @@ async def test_a_full_queue_and_a_full_disk_are_refused_and_keep_what_was_accept
         await until(lambda: edge.backend.requests, "the first job runs")
         await edge.queued()
         refused = await edge.animate()
-        assert "most for one person" in await edge.answer(refused)
+        assert explain_full("user", 1) in await edge.answer(refused)
         await until(lambda: len(edge.seen(actor=BEN)) == 2, "nothing public is left")
         assert len(list(edge.spool.folder.iterdir())) == 2
         monkeypatch.setattr(edge.spool, "free_bytes", lambda: 0)
         refused = await edge.animate(actor=BEN)
         assert "disk is nearly full" in await edge.answer(refused, actor=BEN)
         assert len(await edge.store.jobs.active()) == 2
+
+
+async def test_what_fills_up_while_the_picture_comes_is_refused_with_its_limit(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look before the download finds room, as it does when somebody else is a moment earlier."""
+
+    async def finds_room(*_: object) -> None: ...
+
+    limits = {"max_queued_per_user": 3, "max_queued_per_server": 2}
+    async with start(backend=hanging(), config={"queue": limits}) as edge:
+        await edge.queued()
+        await until(lambda: edge.backend.requests, "the first job runs")
+        monkeypatch.setattr(edge.store.jobs, "refuse_when_full", finds_room)
+        for _ in range(2):
+            await edge.queued()
+        assert explain_full("guild", 2) in await edge.answer(await edge.animate())
+        await edge.store.jobs.enqueue(replace(_copy(await edge.job(2), 1), user_id=int(ADA), route=NOWHERE))
+        assert explain_full("user", 3) in await edge.answer(await edge.animate())
+        assert len(await edge.store.jobs.active()) == 4
+        await until(lambda: len(edge.seen(actor=BEN)) == 3, "nothing public is left")
+        await until(lambda: len(list(edge.spool.folder.iterdir())) == 3, "no picture is left")
+
+
+NOWHERE = Route(application_id=1, channel_id=2)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"), [(StoreFull("no room"), no_room_text()), (PictureReleased("gone"), picture_gone_text())]
+)
+async def test_what_the_queue_does_not_take_in_the_end_leaves_nothing(
+    start: Start, monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
+) -> None:
+    async def refuse(new: NewJob) -> Job:
+        raise error
+
+    async with start() as edge:
+        monkeypatch.setattr(edge.store.jobs, "enqueue", refuse)
+        assert sentence in await edge.answer(await edge.animate())
+        await until(lambda: edge.seen(actor=BEN) == [], "nothing public is left")
+        assert list(edge.spool.folder.iterdir()) == []
+
+
+async def test_a_queue_that_does_not_tell_in_time_whether_it_is_full_takes_the_request(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks again before it accepts; Discord's three seconds pass meanwhile."""
+
+    async def tells_nothing(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async with start() as edge:
+        monkeypatch.setattr(edge.store.jobs, "refuse_when_full", tells_nothing)
+        await edge.animate()
+        await edge.clip()
+
+
+async def test_another_clip_of_a_variant_that_is_no_longer_there_is_made_by_the_present_one(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate()
+        clip = await edge.clip()
+        await edge.store.database.write(fetch, "update job set settings = json_set(settings, '$.variant', 'gone')")
+        await edge.world.press(ADA, PICTURES, clip["id"], buttons(clip["components"])["Again"])
+        await edge.delivered(2)
+        before, after = (await edge.job(1)).settings, (await edge.job(2)).settings
+        assert (before.variant, after) == ("gone", replace(before, variant="demo", seed=after.seed))
+
+
+async def test_a_picture_says_itself_what_is_told_beside_its_clip(start: Start) -> None:
+    image = Image.new("RGBA", (320, 180), (40, 90, 160, 100))
+    image.save(data := io.BytesIO(), "PNG")
+    async with start(backend=hanging()) as edge:
+        plain = await edge.queued()
+        seen_through = await edge.queued(file=Upload("a.png", "image/png", data.getvalue()))
+        assert [note.kind for note in seen_through.notes if note not in plain.notes] == ["flattened"]
+        assert [job.notes for job in (plain, seen_through)] == [(await edge.job(number)).notes for number in (1, 2)]
 
 
 async def test_options_that_together_make_too_much_are_refused_at_the_form(start: Start) -> None:

@@ -1,0 +1,35 @@
+"""What a lost child is told as."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.backend.losses import check_version, lost_because, lost_by
+from generator.errors import ExecutorLost
+from generator.process.child import ChildEnd
+from generator.protocol import PROTOCOL_VERSION
+
+
+def facts(error: ExecutorLost | None) -> tuple[str, dict[str, object]]:
+    assert error is not None
+    return error.text, error.data
+
+
+def test_a_child_that_this_side_gave_up_is_told_with_the_cause() -> None:
+    usual = {"cause": "stall", "detail": "", "innocent": False}
+    assert facts(lost_because("gone", cause="stall")) == ("gone", usual)
+    named = lost_because("gone", cause="stall", detail="load", innocent=True)
+    assert facts(named) == ("gone", {"cause": "stall", "detail": "load", "innocent": True})
+
+
+@pytest.mark.parametrize("status", [3, -9])
+def test_a_child_that_ended_by_itself_is_told_with_its_status_or_signal(status: int) -> None:
+    end = ChildEnd(status, "the last words")
+    cause = {"cause": "exit", "detail": "3"} if status > 0 else {"cause": "signal", "detail": "SIGKILL"}
+    assert facts(lost_by(end)) == (f"the executor {end}", cause | {"log": "the last words"})
+
+
+def test_a_child_of_another_version_cannot_be_used() -> None:
+    assert check_version(PROTOCOL_VERSION) is None
+    text = f"the executor speaks protocol 0, this bot {PROTOCOL_VERSION}"
+    assert facts(check_version(0)) == (text, {"cause": "version", "detail": text, "innocent": True})
