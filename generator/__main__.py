@@ -110,6 +110,7 @@ def render(
     memory: Annotated[str, typer.Option(help='auto, full, model-offload, lean, minimal or a cap: "6GiB".')] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
     pipeline: Annotated[PipelineKind, typer.Option(help="Ours, or diffusers' own.")] = PipelineKind.LEAN,
+    fast_math: Annotated[bool, typer.Option("--fast-math", help="Approximate, and faster on consumer cards.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON instead of a progress bar.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show what the executor logs.")] = False,
     recipe: RecipeOption = None,
@@ -129,7 +130,9 @@ def render(
         out=_clip_path(picture, out, settings.format),
         settings=settings,
         max_bytes=int(max_mib * MIB) or NO_LIMIT,
-        config=ExecutorConfig(variants={chosen.name: chosen}, device=device, pipeline=pipeline, memory=memory),
+        config=ExecutorConfig(
+            variants={chosen.name: chosen}, device=device, pipeline=pipeline, memory=memory, fast_math=fast_math
+        ),
     )
     _check_cap(chosen, settings, job.config)
     _report(_run(job, hidden=as_json), settings, as_json=as_json)

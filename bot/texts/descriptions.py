@@ -65,12 +65,13 @@ def failure_text(job: Job) -> str:
     return f"<@{job.user_id}> {explain_failure(job.failure or {})}"
 
 
-def describe_recipe(settings: ClipSettings, *, source: str) -> str:
-    """Return every setting of a clip as a list that a person can copy."""
+def describe_recipe(settings: ClipSettings, *, source: str, fast_math: bool = False) -> str:
+    """Return every setting of a clip as a list that a person can copy. `fast_math`: it was computed approximately."""
     wire = settings.to_json()
     order = ("variant", "frames", "motion_bucket", "noise_augmentation", "conditioning_fps", "playback_fps")
     keys = [*order, *(key for key in wire if key not in order)]
     rows = [f"{key:20s} {'whole clip' if wire[key] is None else _cell(wire[key])}" for key in keys]
+    rows += [f"{'fast_math':20s} true, approximate"] if fast_math else []
     return (
         f"Recipe of {shorten(source, NAME_LETTERS)}\n```\n"
         + "\n".join(rows)

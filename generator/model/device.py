@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib.metadata
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from generator.model.pipeline import LoadedVariant
 from generator.protocol import ExecutorConfig, Hooks, Progress
 from generator.variants import Variant
 from generator.video.ffmpeg import Frame
+
+log = logging.getLogger(__name__)
 
 OLDEST_TORCH = (
     2,
@@ -42,6 +45,7 @@ class TorchDevice:
         self._unusable = why_unusable(config.device, torch.__version__)
         self._device = torch.device("cpu" if self._unusable else _choose(config.device))
         self._loaded: LoadedVariant | None = None
+        self._fast_math = config.fast_math and _allow_fast_math(self._device)
         if config.threads:
             torch.set_num_threads(config.threads)
 
@@ -89,6 +93,7 @@ class TorchDevice:
             "diffusers": importlib.metadata.version("diffusers"),
             "variant": self._loaded.variant.name if self._loaded else None,
             "revision": self._loaded.variant.revision if self._loaded else None,
+            "fast_math": self._fast_math and self._loaded is not None and self._loaded.dtype == torch.float16,
         }
         if self._device.type == "cuda":
             properties = torch.cuda.get_device_properties(self._device)
@@ -145,6 +150,16 @@ class TorchDevice:
         """See `Device.canary`."""
         if (torch.ones(1, device=self._device) + 1).item() != 2:
             raise RuntimeError("1 + 1 is not 2 here")
+
+
+def _allow_fast_math(device: torch.device) -> bool:
+    """Let cuBLAS add up in half precision. Return False, and say so in the log, where that changes nothing."""
+    products = torch.backends.cuda.matmul
+    if device.type != "cuda" or not hasattr(products, "allow_fp16_accumulation"):
+        log.warning("fast_math changes nothing here: it takes an NVIDIA GPU and torch 2.7 or newer")
+        return False
+    products.allow_fp16_accumulation = True
+    return True
 
 
 def _choose(device: str) -> str:

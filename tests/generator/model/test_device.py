@@ -52,6 +52,14 @@ def test_errors_after_which_the_device_is_lost_are_fatal(error: Exception) -> No
     assert not device().is_out_of_memory(error)
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+def test_fast_math_changes_nothing_on_a_cpu_and_is_not_claimed(wanted: bool, caplog: pytest.LogCaptureFixture) -> None:
+    made = TorchDevice(ExecutorConfig(variants=BUILT_IN, device="cpu", fast_math=wanted))
+    assert made.facts()["fast_math"] is False
+    assert ("fast_math changes nothing here" in caplog.text) is wanted
+    assert not getattr(torch.backends.cuda.matmul, "allow_fp16_accumulation", False)
+
+
 @pytest.mark.parametrize("error", [RuntimeError("shape '[3]' is invalid"), ValueError("CUDA error: said in a picture")])
 def test_an_ordinary_mistake_is_neither(error: Exception) -> None:
     assert not device().is_fatal(error)
