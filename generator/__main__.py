@@ -25,6 +25,7 @@ from rich.table import Table
 from generator import protocol
 from generator.backend.destination import choose_destination
 from generator.backend.one_clip import ClipJob, make_clip
+from generator.backend.speed import RATES, clip_tflop, estimate_clip, rate_of
 from generator.clip import DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import GeneratorError, OutOfMemory, SettingsError, did_you_mean, terminal_sentence
 from generator.memory import BESIDE_TORCH_GIB, GIB, MIB, ClipSize, PipelineKind, check_memory, plan_memory, require_room
@@ -144,9 +145,10 @@ def plan(
     variant: Annotated[str, typer.Option(help=f"One of {', '.join(BUILT_IN)}.")] = "svd-xt",
     memory: Annotated[str, typer.Option(help="As for render.")] = "auto",
     pipeline: Annotated[PipelineKind, typer.Option(help="As for render.")] = PipelineKind.LEAN,
+    card: Annotated[str | None, typer.Option(help='Its name, such as "RTX 4090": estimates the time.')] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
-    """Say how a card of some size would render a variant's full clip, and its predicted peak."""
+    """Say how a card of some size would render a variant's full clip, its predicted peak, and about how long."""
     chosen = _variant(variant, None, None)
     with _shown_as_usage():
         check_memory(memory)
@@ -159,10 +161,24 @@ def plan(
         _stop(f"A clip of {variant} {error.text}. It takes a card of 4 GiB or more. {_LESS_MEMORY}")
     facts = {"variant": variant, "vram_gib": vram_gib, **dataclasses.asdict(found)}
     facts["peak_gib"] = round(found.peak_bytes / GIB, 2)
+    facts |= _estimated_seconds(chosen, card) if card is not None else {}
     if as_json:
         sys.stdout.write(json.dumps(facts) + "\n")
     else:
         _show_plan(facts)
+
+
+def _estimated_seconds(variant: Variant, card: str) -> dict[str, Any]:
+    """Return about how long a clip of the variant takes on a card. Leaves with a usage error on an unknown one."""
+    rate = rate_of(card)
+    if rate is None:
+        raise typer.BadParameter(
+            f"the rate of {card!r} is not known, only those of: {', '.join(RATES)}. "
+            "`python -m bot doctor --bench` measures the card that is in this machine."
+        )
+    settings = _settings(variant, None)
+    found = estimate_clip(rate, clip_tflop(settings, variant.landscape))
+    return {"card": card, "estimated_seconds": f"{found.low_s:.0f} to {found.high_s:.0f}, not measured"}
 
 
 def _show_plan(facts: dict[str, Any]) -> None:

@@ -83,7 +83,7 @@ class _Render:
     def clip_format(self, variant: Variant, facts: dict[str, Any]) -> ClipFormat:
         """Return what the writer needs to know, with the recipe for the clip's metadata."""
         width, height = self.picture.size
-        told = {name: facts[name] for name in ("torch", "diffusers") if name in facts}
+        told: dict[str, Any] = {name: facts[name] for name in ("torch", "diffusers") if name in facts}
         told |= {"fast_math": True} if facts.get("fast_math") else {}
         return ClipFormat(
             format=self.settings.format,

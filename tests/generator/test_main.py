@@ -67,6 +67,16 @@ def test_every_card_from_4_gib_up_has_a_plan_that_fits_it(gib: int) -> None:
     assert json.loads(done.stdout)["peak_gib"] < gib
 
 
+def test_a_plan_for_a_named_card_says_how_long_a_clip_may_take_and_that_nobody_measured_it() -> None:
+    plan = ["plan", "--vram-gib", "24", "--json"]
+    done = CliRunner().invoke(app, [*plan, "--card", "NVIDIA GeForce RTX 4090"])
+    assert json.loads(done.stdout)["estimated_seconds"] == "49 to 163, not measured"
+    assert "estimated_seconds" not in json.loads(CliRunner().invoke(app, plan).stdout)
+    unknown = CliRunner().invoke(app, [*plan, "--card", "Voodoo 2"])
+    assert unknown.exit_code == 2
+    assert "Voodoo 2" in unknown.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [

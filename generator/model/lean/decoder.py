@@ -17,9 +17,6 @@ from generator.model.lean.naming import name_attention, name_parameters, name_re
 from generator.model.lean.pack import LayerWeights, Named, Packed, pack
 from generator.model.lean.residency import WeightSource
 
-CPU_NUMBERS = 2**18
-"""elements of which a CPU computes the temporal half together: 1 MiB stays in a core's cache"""
-
 
 @dataclass(frozen=True, slots=True)
 class PackedDecoder:
@@ -110,7 +107,6 @@ class LeanDecoder:
         area = pixels[0].shape[0]
         sums = of_clips(torch.cat([given.sums for given in maps if given.sums is not None], 1), len(maps))
         factors = temporal_norm(weights, 1, sums, len(maps) * area, resnet.temporal_eps)
-        most = min(most, CPU_NUMBERS) if pixels[0].device.type == "cpu" else most
         chunks = list(even_chunks(area, max(1, most // (len(maps) * pixels[0].shape[-1]))))
 
         kept: list[tuple[Tensor, Tensor]] = []

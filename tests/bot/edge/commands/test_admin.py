@@ -8,6 +8,7 @@ from bot.queue.job import JobState
 from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES
 from bot.work.gate import HoldCause
 from tests.support.edge import Start, hanging, until, words
+from tests.support.fakes import Act, FakeBackend
 
 
 async def test_pause_refuses_new_pictures_keeps_the_line_and_tells_the_reason(start: Start) -> None:
@@ -80,3 +81,17 @@ async def test_the_variant_is_shown_offered_and_switched_by_owners_only(start: S
         await edge.clip()
         assert edge.backend.requests[0].settings.variant == "svd"
         assert "Demo model" not in words(edge.clips()[0])
+
+
+async def test_the_status_says_how_long_a_clip_takes_and_whether_anybody_measured_it(start: Start) -> None:
+    async with start(backend=FakeBackend(usual=Act(steps=1, step_seconds=0.02))) as edge:
+        before = await edge.answer(await edge.invoke("admin status", actor=OLGA), actor=OLGA)
+        assert "not known" in before
+        await edge.queued()
+        await edge.clip()
+        after = await edge.answer(await edge.invoke("admin status", actor=OLGA), actor=OLGA)
+        assert "measured here" in after
+        await edge.answer(await edge.invoke("admin variant", {"name": "svd-xt"}, actor=OLGA), actor=OLGA)
+        edge.backend.describe = lambda: {"name": "NVIDIA H200"}  # type: ignore[method-assign]
+        other = await edge.answer(await edge.invoke("admin status", actor=OLGA), actor=OLGA)
+        assert "an estimated 8 to 27 s on NVIDIA H200" in other
