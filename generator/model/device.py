@@ -16,6 +16,7 @@ from PIL import Image
 from generator.clip import ClipSettings
 from generator.errors import WeightsUnavailable
 from generator.memory import GIB, MemoryPlan, PipelineKind
+from generator.model.gpu_trial import measure_rate
 from generator.model.pipeline import LoadedVariant
 from generator.protocol import ExecutorConfig, Hooks, Progress
 from generator.variants import Variant
@@ -45,6 +46,7 @@ class TorchDevice:
         self._unusable = why_unusable(config.device, torch.__version__)
         self._device = torch.device("cpu" if self._unusable else _choose(config.device))
         self._loaded: LoadedVariant | None = None
+        self._tflops: float | None = None
         self._fast_math = config.fast_math and _allow_fast_math(self._device)
         if config.threads:
             torch.set_num_threads(config.threads)
@@ -55,6 +57,7 @@ class TorchDevice:
         if remedy:
             raise WeightsUnavailable(remedy, variant=variant.name, why="device", remedy=remedy)
         self._load(variant, on_progress=on_progress)
+        self._tflops = self._tflops or self._measure_rate()
 
     def _load(
         self,
@@ -71,6 +74,13 @@ class TorchDevice:
         given = self._config
         config = PipelineConfig(PipelineKind(given.pipeline), given.state_folder)
         self._loaded = load_variant(variant, self._device, config, dtype=dtype, on_progress=on_progress)
+
+    def _measure_rate(self) -> float | None:
+        """Measure what a GPU multiplies, in TFLOP/s: not every card's data sheet is known. None on a CPU."""
+        try:
+            return round(measure_rate(self._device), 1) if self._device.type == "cuda" else None
+        except RuntimeError:  # no room for it: the clip matters more
+            return None
 
     def _too_slow_for(self, variant: Variant) -> str | None:
         """Return a sentence if a CPU would take hours for this variant, before gigabytes are downloaded for nothing."""
@@ -93,6 +103,7 @@ class TorchDevice:
             "diffusers": importlib.metadata.version("diffusers"),
             "variant": self._loaded.variant.name if self._loaded else None,
             "revision": self._loaded.variant.revision if self._loaded else None,
+            "tflops": self._tflops,
             "fast_math": self._fast_math and self._loaded is not None and self._loaded.dtype == torch.float16,
         }
         if self._device.type == "cuda":

@@ -26,7 +26,7 @@ from bot.texts.replies import (
     resumed_text,
     switched_text,
 )
-from generator.backend.speed import clip_tflop, estimate_clip, rate_of
+from generator.backend.speed import clip_tflop, estimate_clip, rate_from_product, rate_of
 from generator.clip import DEFAULT_STEPS, ClipSettings
 
 log = logging.getLogger(__name__)
@@ -128,8 +128,11 @@ async def _time_text(services: Services) -> str:
         variant=variant.name, frames=variant.frames, steps=DEFAULT_STEPS[quality], max_guidance=guidance
     )
     for facts in services.crew.describe():
-        card = str(facts.get("name", ""))
-        if (rate := rate_of(card)) is not None and not variant.is_demo:
+        card, measured = str(facts.get("name", "")), facts.get("tflops")
+        rate = rate_of(card)
+        if rate is None and isinstance(measured, float) and measured > 0:
+            rate = rate_from_product(measured)
+        if rate is not None and not variant.is_demo:
             time = estimate_clip(rate, clip_tflop(settings, variant.landscape))
             return estimated_time_text(variant.name, card, time.low_s, time.high_s)
     return unknown_time_text(variant.name)

@@ -9,6 +9,7 @@ import torch
 
 from generator.errors import WeightsUnavailable
 from generator.model.device import TorchDevice, why_unusable
+from generator.model.gpu_trial import measure_rate
 from generator.protocol import ExecutorConfig
 from generator.variants import BUILT_IN
 
@@ -50,6 +51,11 @@ def test_every_message_of_out_of_memory_is_known(error: Exception) -> None:
 def test_errors_after_which_the_device_is_lost_are_fatal(error: Exception) -> None:
     assert device().is_fatal(error)
     assert not device().is_out_of_memory(error)
+
+
+def test_the_rate_of_a_product_is_a_number_above_zero_and_a_cpu_is_not_measured_at_a_load() -> None:
+    assert 0 < measure_rate(torch.device("cpu"), side=64) < 1000
+    assert device().facts()["tflops"] is None
 
 
 @pytest.mark.parametrize("wanted", [False, True])

@@ -95,3 +95,6 @@ async def test_the_status_says_how_long_a_clip_takes_and_whether_anybody_measure
         edge.backend.describe = lambda: {"name": "NVIDIA H200"}  # type: ignore[method-assign]
         other = await edge.answer(await edge.invoke("admin status", actor=OLGA), actor=OLGA)
         assert "an estimated 8 to 27 s on NVIDIA H200" in other
+        edge.backend.describe = lambda: {"name": "Voodoo 2", "tflops": 72.0}  # type: ignore[method-assign]
+        other = await edge.answer(await edge.invoke("admin status", actor=OLGA), actor=OLGA)
+        assert "an estimated 81 to 269 s on Voodoo 2" in other
