@@ -21,6 +21,7 @@ from rich.markup import escape
 
 from bot.config import Config, load_config
 from bot.doctor import Check, Status, examine
+from bot.doctor.bench import run_bench
 from bot.settings.file import ConfigError
 from generator.process.terminal import show_letters_that_a_terminal_lacks
 
@@ -102,7 +103,9 @@ def demo(
 
 @app.command()
 def doctor(
-    config: ConfigOption = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    bench: Annotated[bool, typer.Option("--bench", help="Measure this machine instead: one line to share.")] = False,
 ) -> None:
     """Say what is wrong with this installation and how to mend it."""
     try:
@@ -113,6 +116,12 @@ def doctor(
         _print_checks([Check("Configuration", Status.PROBLEM, line) for line in str(error).splitlines()], True)
         raise typer.Exit(os.EX_CONFIG) from None
     logging.basicConfig(level=settings.log_level, format="%(levelname)-7s %(name)s: %(message)s")
+    if bench:
+        went_well, line = asyncio.run(run_bench(settings))
+        if not went_well:
+            _stop(line, 1)
+        console.print(line, soft_wrap=True, markup=False)
+        return
     checks = asyncio.run(examine(settings))
     _print_checks(checks, as_json)
     if any(check.status is Status.PROBLEM for check in checks):

@@ -90,6 +90,8 @@ class GeneratorConfig(_Section):
     """one executor for each, by nvidia-smi's number or UUID; empty: one executor on `device`"""
     pipeline: Literal["lean", "stock"] = "lean"
     memory: str = "auto"
+    fast_math: bool = False
+    """let the GPU add up in half precision: faster on consumer cards, and approximate"""
     quality: Quality = Quality.QUALITY
     framing: Framing = Framing.CROP
     compile: bool = Field(False, exclude=True)
@@ -211,6 +213,7 @@ class Config(BaseSettings):
             device=settings.device,
             pipeline=settings.pipeline,
             memory=settings.memory,
+            fast_math=settings.fast_math,
             preload=preload,
             state_folder=self.data_dir / "executor",
             threads=settings.threads,

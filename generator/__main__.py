@@ -12,6 +12,7 @@ import dataclasses
 import json
 import logging
 import random
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from rich.table import Table
 from generator import protocol
 from generator.backend.destination import choose_destination
 from generator.backend.one_clip import ClipJob, make_clip
+from generator.backend.speed import RATES, clip_tflop, estimate_clip, rate_from_product, rate_of
 from generator.clip import DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import GeneratorError, OutOfMemory, SettingsError, did_you_mean, terminal_sentence
 from generator.memory import BESIDE_TORCH_GIB, GIB, MIB, ClipSize, PipelineKind, check_memory, plan_memory, require_room
@@ -110,6 +112,7 @@ def render(
     memory: Annotated[str, typer.Option(help='auto, full, model-offload, lean, minimal or a cap: "6GiB".')] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = "auto",
     pipeline: Annotated[PipelineKind, typer.Option(help="Ours, or diffusers' own.")] = PipelineKind.LEAN,
+    fast_math: Annotated[bool, typer.Option("--fast-math", help="Approximate, and faster on consumer cards.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON instead of a progress bar.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show what the executor logs.")] = False,
     recipe: RecipeOption = None,
@@ -129,7 +132,9 @@ def render(
         out=_clip_path(picture, out, settings.format),
         settings=settings,
         max_bytes=int(max_mib * MIB) or NO_LIMIT,
-        config=ExecutorConfig(variants={chosen.name: chosen}, device=device, pipeline=pipeline, memory=memory),
+        config=ExecutorConfig(
+            variants={chosen.name: chosen}, device=device, pipeline=pipeline, memory=memory, fast_math=fast_math
+        ),
     )
     _check_cap(chosen, settings, job.config)
     _report(_run(job, hidden=as_json), settings, as_json=as_json)
@@ -141,9 +146,12 @@ def plan(
     variant: Annotated[str, typer.Option(help=f"One of {', '.join(BUILT_IN)}.")] = "svd-xt",
     memory: Annotated[str, typer.Option(help="As for render.")] = "auto",
     pipeline: Annotated[PipelineKind, typer.Option(help="As for render.")] = PipelineKind.LEAN,
+    card: Annotated[
+        str | None, typer.Option(help='Its name, such as "RTX 4090", or "here": estimates the time.')
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
-    """Say how a card of some size would render a variant's full clip, and its predicted peak."""
+    """Say how a card of some size would render a variant's full clip, its predicted peak, and about how long."""
     chosen = _variant(variant, None, None)
     with _shown_as_usage():
         check_memory(memory)
@@ -156,10 +164,34 @@ def plan(
         _stop(f"A clip of {variant} {error.text}. It takes a card of 4 GiB or more. {_LESS_MEMORY}")
     facts = {"variant": variant, "vram_gib": vram_gib, **dataclasses.asdict(found)}
     facts["peak_gib"] = round(found.peak_bytes / GIB, 2)
+    facts |= _estimated_seconds(chosen, card) if card is not None else {}
     if as_json:
         sys.stdout.write(json.dumps(facts) + "\n")
     else:
         _show_plan(facts)
+
+
+def _estimated_seconds(variant: Variant, card: str) -> dict[str, Any]:
+    """Return about how long a clip of the variant takes on a card. Leaves with a usage error on an unknown one."""
+    card, rate = _card_here() if card == "here" else (card, rate_of(card))
+    if rate is None:
+        raise typer.BadParameter(
+            f"the rate of {card!r} is not known, only those of: {', '.join(RATES)}. "
+            "`python -m bot doctor --bench` measures the card that is in this machine."
+        )
+    settings = _settings(variant, None)
+    found = estimate_clip(rate, clip_tflop(settings, variant.landscape))
+    return {"card": card, "estimated_seconds": f"{found.low_s:.0f} to {found.high_s:.0f}, not measured"}
+
+
+def _card_here() -> tuple[str, float]:
+    """Return the name and the rate of this machine's first GPU, measured where no data sheet is known."""
+    done = subprocess.run([sys.executable, "-m", "generator.model.gpu_trial"], capture_output=True, text=True)
+    cards = json.loads(done.stdout)["cards"] if done.returncode == 0 else []
+    if not cards or "error" in cards[0]:
+        _stop("torch sees no GPU here that computes: name a card instead, or run `python -m bot doctor`.")
+    name = str(cards[0]["name"])
+    return name, rate_of(name) or rate_from_product(cards[0]["tflops"])
 
 
 def _show_plan(facts: dict[str, Any]) -> None:

@@ -70,7 +70,7 @@ class Note:
     The sentences are in `bot/texts/notes.py`, by kind.
     Kinds: `memory` (rung), `rerun` (why, how), `shrunk` (width, height, from_width, from_height, why),
     `frame-rate` (fps, from_fps, and why=gif where the format is the reason), `loop-score` (score),
-    `small-picture` (width, height), `first-picture` (of), `first-frame`, `flattened`, `hdr`.
+    `small-picture` (width, height), `first-picture` (of), `first-frame`, `flattened`, `hdr`, `fast-math`.
     """
 
     kind: str
@@ -88,6 +88,8 @@ class ExecutorConfig:
     """lean or stock"""
     memory: str = "auto"
     """auto, full, model-offload, lean, minimal, or a cap such as "6GiB" """
+    fast_math: bool = False
+    """let products be added up in half precision, where the device can: approximate"""
     preload: str | None = None
     """the variant to load before the first request"""
     state_folder: Path | None = None

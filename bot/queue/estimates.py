@@ -105,6 +105,26 @@ def kind_for(db: Statements, settings: ClipSettings, variants: Mapping[str, Vari
     return int(kind_id), guess.cost_ms
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How long the renders of a kind held the GPU here."""
+
+    kind: str
+    """as `kind_of` names it"""
+    low_ms: int
+    high_ms: int
+
+
+def measured(db: Statements, variant: str) -> Measured | None:
+    """Read how long the variant's most rendered kind took here; None when none was rendered."""
+    sql = """
+        select name, low_ms, high_ms from kind where variant = ? and recent <> '[]'
+        order by json_array_length(recent) desc, id desc limit 1
+        """
+    rows = db.execute(sql, (variant,)).fetchall()
+    return Measured(*rows[0]) if rows else None
+
+
 def learn(db: Statements, kind_id: int, took_ms: int) -> None:
     """Write how long one render took, and correct the estimates that follow from it."""
     variant, model, text = db.execute("select variant, model_ms, recent from kind where id = ?", (kind_id,)).fetchone()

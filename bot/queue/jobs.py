@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from bot.queue import deliveries, fair_queue
 from bot.queue.database import Database, Statements, fetch
 from bot.queue.deliveries import Deliveries
-from bot.queue.estimates import learn
+from bot.queue.estimates import Measured, learn, measured
 from bot.queue.job import CancelOutcome, Job, JobState, Limits, NewJob, Outcome, QueuePosition, rendered_outcome
 from bot.queue.opening.set_aside import set_aside, set_aside_unreadable
 from bot.queue.rows import BY_MODERATOR, Unreadable, outcome_values, select_jobs
@@ -306,6 +306,10 @@ class Jobs:
         """Read where a queued job stands and when it may be done; None when it is not queued."""
         settled_ms = self._settled_ms
         return await self._database.read(fair_queue.position, job_id, self.executors, self._now_ms(), settled_ms)
+
+    async def measured(self, variant: str) -> Measured | None:
+        """Read how long the variant's most rendered kind of clip took here; None when none was rendered."""
+        return await self._database.read(measured, variant)
 
     async def counts(self) -> dict[JobState, int]:
         """Count the kept jobs in each state."""

@@ -65,12 +65,13 @@ def failure_text(job: Job) -> str:
     return f"<@{job.user_id}> {explain_failure(job.failure or {})}"
 
 
-def describe_recipe(settings: ClipSettings, *, source: str) -> str:
-    """Return every setting of a clip as a list that a person can copy."""
+def describe_recipe(settings: ClipSettings, *, source: str, fast_math: bool = False) -> str:
+    """Return every setting of a clip as a list that a person can copy. `fast_math`: it was computed approximately."""
     wire = settings.to_json()
     order = ("variant", "frames", "motion_bucket", "noise_augmentation", "conditioning_fps", "playback_fps")
     keys = [*order, *(key for key in wire if key not in order)]
     rows = [f"{key:20s} {'whole clip' if wire[key] is None else _cell(wire[key])}" for key in keys]
+    rows += [f"{'fast_math':20s} true, approximate"] if fast_math else []
     return (
         f"Recipe of {shorten(source, NAME_LETTERS)}\n```\n"
         + "\n".join(rows)
@@ -102,16 +103,36 @@ def describe_status(
     free_bytes: int,
     variant: str,
     hold: Hold | None,
+    time: str = "",
 ) -> str:
-    """Return what an admin reads about how the bot is doing."""
+    """Return what an admin reads about how the bot is doing. `time` is a sentence on how long a clip takes."""
     rows = [f"Variant **{shorten(variant, NAME_LETTERS)}**, {free_bytes / GIB:.1f} GiB of disk left"]
     if hold is not None:
         rows.append(f"**Nothing is started.** {explain_hold(hold)}")
     rows.append(" · ".join(f"{count} {state}" for state, count in counts.items()))
+    rows += [time] if time else []
     for number, facts in enumerate(backends):
         known = ", ".join(f"{key} {value}" for key, value in facts.items() if isinstance(value, str | int | float))
         rows.append(f"GPU process {number}: {known or 'starting'}"[:400])
     return fit_parts(rows, MESSAGE_LETTERS)
+
+
+def measured_time_text(kind: str, low_ms: int, high_ms: int) -> str:
+    """Say how long clips of a kind took here."""
+    low, high = low_ms / 1000, high_ms / 1000
+    return f"A clip of {shorten(kind, NAME_LETTERS)} takes {low:.1f} to {high:.1f} s of GPU time, measured here."
+
+
+def estimated_time_text(variant: str, card: str, low_s: float, high_s: float) -> str:
+    """Say how long a clip may take on a card that has made none yet."""
+    name, on = shorten(variant, NAME_LETTERS), shorten(card, NAME_LETTERS)
+    return f"A clip of {name} takes an estimated {low_s:.0f} to {high_s:.0f} s on {on}; none was made yet."
+
+
+def unknown_time_text(variant: str) -> str:
+    """Say that nobody knows how long a clip takes here."""
+    name = shorten(variant, NAME_LETTERS)
+    return f"How long a clip of {name} takes here is not known: none was made yet, and the card's rate is not known."
 
 
 def describe_presence(variant: Variant, waiting: int, hold: Hold | None) -> str:

@@ -70,6 +70,7 @@ _NOTES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "frame-rate": _frame_rate,
     "loop-score": _loop_score,
     "small-picture": _small_picture,
+    "fast-math": lambda data: "Made with fast_math, which is approximate: details may differ from an exact clip's.",
     # of jobs from before the person could choose
     "first-picture": lambda data: "The message holds more pictures; this is its first. /animate takes any other.",
     "first-frame": lambda data: "The picture is animated; its first frame was used.",

@@ -24,7 +24,7 @@ class Device(Protocol):
         """Make `variant` the loaded one. Raises WeightsUnavailable."""
 
     def facts(self) -> dict[str, Any]:
-        """Return what this is: device, name, memory, versions, variant."""
+        """Return what this is: device, name, memory, versions, variant, and whether `fast_math` is in effect."""
         ...
 
     def free_bytes(self) -> int | None:

@@ -70,6 +70,7 @@ class _Render:
     hooks: Hooks
     memory: Note | None = None
     rerun: Note | None = None
+    fast_math: Note | None = None
 
     @property
     def is_safer(self) -> bool:
@@ -77,12 +78,13 @@ class _Render:
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        return tuple(note for note in (self.memory, self.rerun) if note is not None)
+        return tuple(note for note in (self.memory, self.rerun, self.fast_math) if note is not None)
 
     def clip_format(self, variant: Variant, facts: dict[str, Any]) -> ClipFormat:
         """Return what the writer needs to know, with the recipe for the clip's metadata."""
         width, height = self.picture.size
-        versions = {name: facts[name] for name in ("torch", "diffusers") if name in facts}
+        told: dict[str, Any] = {name: facts[name] for name in ("torch", "diffusers") if name in facts}
+        told |= {"fast_math": True} if facts.get("fast_math") else {}
         return ClipFormat(
             format=self.settings.format,
             width=width,
@@ -91,7 +93,7 @@ class _Render:
             max_bytes=self.request.max_bytes,
             loop=self.settings.loop,
             smooth=self.settings.smooth,
-            recipe=make_recipe(self.settings, variant, memory=self.plan.rung, **versions),
+            recipe=make_recipe(self.settings, variant, memory=self.plan.rung, **told),
         )
 
 
@@ -148,7 +150,9 @@ class Renderer:
 
     def _once(self, render: _Render) -> tuple[ClipWriter, Trouble | None]:
         health = FrameHealth(np.asarray(render.picture))
-        clip = render.clip_format(self.config.variants[render.settings.variant], self.device.facts())
+        facts = self.device.facts()
+        render.fast_math = Note("fast-math") if facts.get("fast_math") else None
+        clip = render.clip_format(self.config.variants[render.settings.variant], facts)
         writer = ClipWriter(render.request.clip_path, clip, render.request.master_path)
         try:
             for frame in self.device.frames(render.picture, render.settings, render.plan, render.hooks):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib.metadata
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -17,10 +18,13 @@ from PIL import Image
 from generator.clip import ClipSettings
 from generator.errors import OutOfMemory, WeightsUnavailable
 from generator.memory import GIB, ClipSize, MemoryPlan, PipelineKind, plan_memory, presets
+from generator.model.gpu_trial import measure_rate
 from generator.model.pipeline import LoadedVariant
 from generator.protocol import ExecutorConfig, Hooks, Progress
 from generator.variants import Variant
 from generator.video.ffmpeg import Frame
+
+log = logging.getLogger(__name__)
 
 OLDEST_TORCH = (
     2,
@@ -44,6 +48,8 @@ class TorchDevice:
         self._unusable = why_unusable(config.device, torch.__version__)
         self._device = torch.device("cpu" if self._unusable else _choose(config.device))
         self._loaded: LoadedVariant | None = None
+        self._tflops: float | None = None
+        self._fast_math = config.fast_math and _allow_fast_math(self._device)
         if self._device.type == "cuda":
             threading.Thread(target=_warm_up, args=(self._device,), name="warm-up", daemon=True).start()
         if config.threads:
@@ -55,6 +61,7 @@ class TorchDevice:
         if remedy:
             raise WeightsUnavailable(remedy, variant=variant.name, why="device", remedy=remedy)
         self._load(variant, on_progress=on_progress)
+        self._tflops = self._tflops or self._measure_rate()
 
     def _load(
         self,
@@ -81,6 +88,13 @@ class TorchDevice:
         except OutOfMemory:
             return presets(usual, kind)[-1]
 
+    def _measure_rate(self) -> float | None:
+        """Measure what a GPU multiplies, in TFLOP/s: not every card's data sheet is known. None on a CPU."""
+        try:
+            return round(measure_rate(self._device), 1) if self._device.type == "cuda" else None
+        except RuntimeError:  # no room for it: the clip matters more
+            return None
+
     def _too_slow_for(self, variant: Variant) -> str | None:
         """Return a sentence if a CPU would take hours for this variant, before gigabytes are downloaded for nothing."""
         width, height = variant.landscape
@@ -102,6 +116,8 @@ class TorchDevice:
             "diffusers": importlib.metadata.version("diffusers"),
             "variant": self._loaded.variant.name if self._loaded else None,
             "revision": self._loaded.variant.revision if self._loaded else None,
+            "tflops": self._tflops,
+            "fast_math": self._fast_math and self._loaded is not None and self._loaded.dtype == torch.float16,
         }
         if self._device.type == "cuda":
             properties = torch.cuda.get_device_properties(self._device)
@@ -165,6 +181,16 @@ def _warm_up(device: torch.device) -> None:
     with contextlib.suppress(RuntimeError):  # whoever uses the device next sees it too
         maps = torch.zeros(1, 64, 16, 16, device=device, dtype=torch.float16)
         torch.nn.functional.conv2d(maps, maps.new_zeros(64, 64, 3, 3))
+
+
+def _allow_fast_math(device: torch.device) -> bool:
+    """Let cuBLAS add up in half precision. Return False, and say so in the log, where that changes nothing."""
+    products = torch.backends.cuda.matmul
+    if device.type != "cuda" or not hasattr(products, "allow_fp16_accumulation"):
+        log.warning("fast_math changes nothing here: it takes an NVIDIA GPU and torch 2.7 or newer")
+        return False
+    products.allow_fp16_accumulation = True
+    return True
 
 
 def _choose(device: str) -> str:

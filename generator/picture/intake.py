@@ -96,8 +96,13 @@ class PictureChild:
 
         Raises PictureError when the file takes too long or ends the child.
         """
-        settings = (await self._ask("recipe", {"source": clip}))["settings"]
-        return None if settings is None else ClipSettings.from_json(settings)
+        return (await self.read_recipe(clip))[0]
+
+    async def read_recipe(self, clip: Path) -> tuple[ClipSettings | None, bool]:
+        """Return what `read_settings` does, and whether the clip says that it was computed approximately."""
+        answer = await self._ask("recipe", {"source": clip})
+        settings = answer["settings"]
+        return None if settings is None else ClipSettings.from_json(settings), bool(answer.get("fast_math"))
 
     async def _ask(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
         child = await self._free.get()
@@ -230,10 +235,11 @@ def _keep_libraries_quiet() -> BinaryIO:
 def _answer(request: dict[str, Any], limits: PictureLimits) -> tuple[str, dict[str, Any]]:
     """Do one request, and return the kind of the answer and its keys."""
     if request["type"] == "recipe":
-        from generator.video.recipe import read_settings
+        from generator.video.recipe import read_settings, used_fast_math
 
-        settings = read_settings(Path(request["source"]))
-        return "recipe", {"settings": settings and settings.to_json()}
+        source = Path(request["source"])
+        settings = read_settings(source)
+        return "recipe", {"settings": settings and settings.to_json(), "fast_math": used_fast_math(source)}
     return _prepare(request, limits)
 
 

@@ -92,6 +92,12 @@ def read_settings(path: Path) -> ClipSettings | None:
     return settings if settings and _is_plain(settings) else None
 
 
+def used_fast_math(path: Path) -> bool:
+    """Tell whether a stranger's clip says that it was computed approximately."""
+    recipe = read_recipe(path)
+    return recipe is not None and recipe.get("fast_math") is True
+
+
 def _is_plain(settings: ClipSettings) -> bool:
     usual, found = ClipSettings().to_json(), settings.to_json()
     typed = all(type(found[name]) in (type(value), _ALSO.get(type(value))) for name, value in usual.items())

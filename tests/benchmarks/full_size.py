@@ -5,47 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKLTemporalDecoder, EulerDiscreteScheduler, UNetSpatioTemporalConditionModel
-from torch import nn
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+from diffusers import EulerDiscreteScheduler
 
+from generator.model.random_weights import full_unet, full_vae, random_networks
 from generator.model.stock import Modules
 from tests.support.tiny_checkpoint import SCHEDULER, tiny_image_encoder, tiny_unet, tiny_vae
 
-
-def full_unet(frames: int = 25) -> Any:
-    """Return svd-xt's UNet, whose configuration is the class's own default, on the meta device."""
-    with torch.device("meta"):
-        unet = UNetSpatioTemporalConditionModel(sample_size=96, num_frames=frames)
-    return unet.to("meta").eval()  # the mixing factors ignore torch.device
-
-
-def full_vae() -> Any:
-    """Return SVD's VAE on the meta device."""
-    with torch.device("meta"):
-        vae = AutoencoderKLTemporalDecoder(
-            block_out_channels=(128, 256, 512, 512),
-            layers_per_block=2,
-            latent_channels=4,
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            sample_size=768,
-        )
-    return vae.to("meta").eval()
-
-
-def full_image_encoder() -> Any:
-    """Return SVD's CLIP ViT-H/14 on the meta device."""
-    config = CLIPVisionConfig(
-        hidden_size=1280,
-        intermediate_size=5120,
-        num_hidden_layers=32,
-        num_attention_heads=16,
-        patch_size=14,
-        projection_dim=1024,
-        hidden_act="gelu",
-    )
-    with torch.device("meta"):
-        return CLIPVisionModelWithProjection(config).eval()
+__all__ = ["full_unet", "full_vae", "random_modules"]
 
 
 def random_modules(dtype: torch.dtype, *, tiny: bool = False) -> Modules:
@@ -55,25 +21,5 @@ def random_modules(dtype: torch.dtype, *, tiny: bool = False) -> Modules:
         modules: list[Any] = [tiny_unet(), tiny_vae(), tiny_image_encoder()]
         unet, vae, image_encoder = (module.to(dtype).requires_grad_(False) for module in modules)
     else:
-        noise = torch.randn(2**22).to(dtype)
-        unet, vae, image_encoder = (_fill(module, noise) for module in (full_unet(), full_vae(), full_image_encoder()))
+        unet, vae, image_encoder = random_networks(dtype)
     return Modules(unet, vae, image_encoder, EulerDiscreteScheduler(**SCHEDULER))
-
-
-@torch.no_grad()
-def _fill(module: nn.Module, noise: torch.Tensor) -> nn.Module:
-    """Move a meta module to host memory: norms are the identity, matrices are repeated noise of half the unit gain."""
-    position_ids = {name: buffer.shape for name, buffer in module.named_buffers()}
-    module.to_empty(device="cpu").to(noise.dtype).requires_grad_(False)
-    for name, parameter in module.named_parameters():
-        if parameter.ndim <= 1:
-            value = 0.3 if "mix_factor" in name else float(name.endswith("weight"))
-            parameter.fill_(value)
-            continue
-        fan_in = parameter[0].numel()
-        scaled = noise * (0.5 / fan_in**0.5)
-        for chunk in parameter.view(-1).split(len(noise)):
-            chunk.copy_(scaled[: len(chunk)])
-    for name, shape in position_ids.items():
-        module.get_buffer(name).copy_(torch.arange(shape[-1]).expand(shape))
-    return module

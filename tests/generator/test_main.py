@@ -67,6 +67,35 @@ def test_every_card_from_4_gib_up_has_a_plan_that_fits_it(gib: int) -> None:
     assert json.loads(done.stdout)["peak_gib"] < gib
 
 
+def test_a_plan_for_a_named_card_says_how_long_a_clip_may_take_and_that_nobody_measured_it() -> None:
+    plan = ["plan", "--vram-gib", "24", "--json"]
+    done = CliRunner().invoke(app, [*plan, "--card", "NVIDIA GeForce RTX 4090"])
+    assert json.loads(done.stdout)["estimated_seconds"] == "49 to 163, not measured"
+    assert "estimated_seconds" not in json.loads(CliRunner().invoke(app, plan).stdout)
+    unknown = CliRunner().invoke(app, [*plan, "--card", "Voodoo 2"])
+    assert unknown.exit_code == 2
+    assert "Voodoo 2" in unknown.output
+
+
+@pytest.mark.parametrize(
+    ("cards", "status", "said"),
+    [
+        ([{"name": "NVIDIA H200"}], 0, "8 to 27, not measured"),
+        ([{"name": "Voodoo 2", "tflops": 72.0}], 0, "81 to 269, not measured"),
+        ([{"name": "NVIDIA H200", "error": "no kernel image"}], 1, "no GPU here"),
+        ([], 1, "no GPU here"),
+    ],
+)
+def test_a_plan_for_the_card_that_is_here_asks_torch(
+    monkeypatch: pytest.MonkeyPatch, cards: list[dict[str, object]], status: int, said: str
+) -> None:
+    answer = subprocess.CompletedProcess([], 0, json.dumps({"cards": cards}), "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
+    done = CliRunner().invoke(app, ["plan", "--vram-gib", "24", "--card", "here", "--json"])
+    assert done.exit_code == status
+    assert said in done.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [

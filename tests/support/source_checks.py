@@ -13,6 +13,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 FOREIGN = {
     "_exit": "os._exit is public: it ends a process without its clean-up",
     "_resize_with_antialiasing": "what diffusers' pipeline does to a picture; nothing public does the same",
+    "_scaled_mm": "torch's product of 8-bit numbers, which has no public name before torch 2.10",
     "_cdata": "the identity of a torch storage, which has no public name",
     "_scaled_dot_product_efficient_attention": "a torch operator that only its private name tells apart",
     "_scaled_dot_product_flash_attention": "a torch operator that only its private name tells apart",

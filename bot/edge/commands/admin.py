@@ -9,8 +9,14 @@ from discord import app_commands
 
 from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.commands.submission.permissions import is_admin, is_operator
-from bot.edge.context import Interaction
-from bot.texts.descriptions import describe_status, describe_variants
+from bot.edge.context import Interaction, Services
+from bot.texts.descriptions import (
+    describe_status,
+    describe_variants,
+    estimated_time_text,
+    measured_time_text,
+    unknown_time_text,
+)
 from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, count_letters
 from bot.texts.replies import (
     no_variant_text,
@@ -20,6 +26,8 @@ from bot.texts.replies import (
     resumed_text,
     switched_text,
 )
+from generator.backend.speed import clip_tflop, estimate_clip, rate_from_product, rate_of
+from generator.clip import DEFAULT_STEPS, ClipSettings
 
 log = logging.getLogger(__name__)
 
@@ -103,5 +111,28 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
             free_bytes=services.spool.free_bytes(),
             variant=services.switches.variant.name,
             hold=services.switches.gate.hold,
+            time=await _time_text(services),
         )
         await fill_in(interaction, text)
+
+
+async def _time_text(services: Services) -> str:
+    """Say how long a clip of the current variant takes: measured, else estimated from the first card that is known."""
+    variant = services.switches.variant
+    found = await services.store.jobs.measured(variant.name)
+    if found is not None:
+        return measured_time_text(found.kind, found.low_ms, found.high_ms)
+    quality = variant.quality or services.config.generator.quality
+    guidance = variant.max_guidance or ClipSettings().max_guidance
+    settings = ClipSettings(
+        variant=variant.name, frames=variant.frames, steps=DEFAULT_STEPS[quality], max_guidance=guidance
+    )
+    for facts in services.crew.describe():
+        card, measured = str(facts.get("name", "")), facts.get("tflops")
+        rate = rate_of(card)
+        if rate is None and isinstance(measured, float) and measured > 0:
+            rate = rate_from_product(measured)
+        if rate is not None and not variant.is_demo:
+            time = estimate_clip(rate, clip_tflop(settings, variant.landscape))
+            return estimated_time_text(variant.name, card, time.low_s, time.high_s)
+    return unknown_time_text(variant.name)

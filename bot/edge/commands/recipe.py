@@ -43,7 +43,10 @@ async def _describe_own_job(interaction: Interaction, job_id: int) -> str:
 async def describe_job_recipe(interaction: Interaction, job_id: int) -> str:
     """Return a job's settings, for who sees its clip: there they are for all to read anyway."""
     job = await interaction.client.services.store.jobs.get(job_id)
-    return no_job_text(job_id) if job is None else describe_recipe(job.settings, source=f"job {job.id}")
+    if job is None:
+        return no_job_text(job_id)
+    fast_math = any(note.kind == "fast-math" for note in job.notes)
+    return describe_recipe(job.settings, source=f"job {job.id}", fast_math=fast_math)
 
 
 async def _read_clip(interaction: Interaction, clip: discord.Attachment) -> str:
@@ -55,11 +58,13 @@ async def _read_clip(interaction: Interaction, clip: discord.Attachment) -> str:
         async with services.intake.picture(person):
             await download(interaction.client.downloads, clip.url, path, LARGEST_POST, proxy=services.config.proxy)
             async with services.intake.decoding(person):
-                settings = await services.pictures.read_settings(path)
+                settings, fast_math = await services.pictures.read_recipe(path)
     except (aiohttp.ClientError, TimeoutError):
         return not_fetched_text()
     except (GeneratorError, OSError):
-        settings = None  # too large to be one of ours, or it ended the child
+        settings, fast_math = None, False  # too large to be one of ours, or it ended the child
     finally:
         await asyncio.to_thread(path.unlink, missing_ok=True)
-    return no_recipe_text() if settings is None else describe_recipe(settings, source="this clip")
+    if settings is None:
+        return no_recipe_text()
+    return describe_recipe(settings, source="this clip", fast_math=fast_math)

@@ -102,8 +102,8 @@ class LeanDecoder:
     def _temporal(self, resnet: Resnet, weights: LayerWeights, maps: list[Summed], most: int) -> None:
         """Blend the temporal resnet into the maps, in place, for at most `most` elements at a time.
 
-        Its first half is computed twice, the first time for the second norm's statistics: keeping it would double
-        the memory.
+        On a GPU its first half is computed twice, the first time for the second norm's statistics: keeping it would
+        double the memory. A CPU keeps it.
         """
         pixels = [given.maps.flatten(1, 2)[0] for given in maps]
         area = pixels[0].shape[0]
@@ -111,9 +111,13 @@ class LeanDecoder:
         factors = temporal_norm(weights, 1, sums, len(maps) * area, resnet.temporal_eps)
         chunks = list(even_chunks(area, max(1, most // (len(maps) * pixels[0].shape[-1]))))
 
+        kept: list[tuple[Tensor, Tensor]] = []
+
         def first(chunk: slice) -> tuple[Tensor, Tensor, Sums]:
             clip = torch.stack([frame[chunk] for frame in pixels])[None]
             inner, sums = layers.temporal_first(clip, *factors, weights)
+            if clip.device.type == "cpu":
+                kept.append((clip, inner))
             return clip, inner, sums.sum(2, keepdim=True)
 
         inner_sums = torch.cat([first(chunk)[2] for chunk in chunks], 2)
@@ -121,7 +125,7 @@ class LeanDecoder:
         inner_factors = temporal_norm(weights, 2, inner_sums, len(maps) * area, resnet.temporal_eps, shift)
         new_sums: list[Sums] = []
         for chunk in chunks:
-            clip, inner, _ = first(chunk)
+            clip, inner = kept.pop(0) if kept else first(chunk)[:2]
             new_sums.append(layers.temporal_second(clip, inner, *inner_factors, weights).sum(2, keepdim=True))
             torch._foreach_copy_([frame[chunk] for frame in pixels], list(clip[0].unbind()))
             del clip, inner

@@ -81,7 +81,7 @@ def spatial_resnet(
     frame, which the temporal resnet's first norm needs.
     """
     if upscale:
-        maps = conv(_upscale(maps, skip), weights, "upsampler")
+        maps = _upsample(maps, skip, weights)
     if skip is not None:
         maps = torch.cat([maps, skip], -1)
     has_shortcut = "conv_shortcut.weight" in weights
@@ -98,13 +98,38 @@ def spatial_resnet(
     return target, operations(out).add(beside.flatten(1, 2), out.flatten(1, 2), bias, target.flatten(1, 2))
 
 
-def _upscale(maps: Tensor, skip: Tensor | None) -> Tensor:
-    """Double the maps' sides by nearest neighbours, or bring them to the skip's size where that one is odd."""
+def _upsample(maps: Tensor, skip: Tensor | None, weights: LayerWeights) -> Tensor:
+    """Double the maps' sides by nearest neighbours, or bring them to the skip's size where that is odd; convolve."""
     frames, height, width, channels = maps.shape
-    if skip is None or skip.shape[1:3] == (2 * height, 2 * width):
-        doubled = maps[:, :, None, :, None].expand(-1, -1, 2, -1, 2, -1)
-        return doubled.reshape(frames, 2 * height, 2 * width, channels)
-    return F.interpolate(maps.permute(0, 3, 1, 2), size=skip.shape[1:3], mode="nearest").permute(0, 2, 3, 1)
+    if skip is not None and skip.shape[1:3] != (2 * height, 2 * width):
+        resized = F.interpolate(maps.permute(0, 3, 1, 2), size=skip.shape[1:3], mode="nearest")
+        return conv(resized.permute(0, 2, 3, 1), weights, "upsampler")
+    if maps.device.type == "cpu":
+        return _double_and_convolve(maps, weights["upsampler.weight"], weights["upsampler.bias"])
+    doubled = maps[:, :, None, :, None].expand(-1, -1, 2, -1, 2, -1)
+    return conv(doubled.reshape(frames, 2 * height, 2 * width, channels), weights, "upsampler")
+
+
+def _double_and_convolve(maps: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Convolve the maps as if their sides were doubled first, with 4 instead of 9 products for each new pixel.
+
+    A row of the kernel and the next one often meet the same old row, so their weights are added up instead: a new row
+    meets two old ones, and so do columns.
+    """
+    frames, height, width, _ = maps.shape
+    out = maps.new_empty(frames, 2 * height, 2 * width, weight.shape[0])
+    for row, rows in enumerate(_joined_taps(weight, 2)):
+        for column, kernel in enumerate(_joined_taps(rows, 3)):
+            kernel = kernel.contiguous(memory_format=torch.channels_last)
+            new = F.conv2d(maps.permute(0, 3, 1, 2), kernel, bias, padding=1).permute(0, 2, 3, 1)
+            out[:, row::2, column::2] = new[:, row : row + height, column : column + width]
+    return out
+
+
+def _joined_taps(weight: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Return the two taps that even new rows (or columns) have, and those that odd ones have."""
+    before, here, after = weight.unbind(dim)
+    return torch.stack([before, here + after], dim), torch.stack([before + here, after], dim)
 
 
 def temporal_first(maps: Tensor, factor: Tensor, offset: Tensor, weights: LayerWeights) -> tuple[Tensor, Sums]:

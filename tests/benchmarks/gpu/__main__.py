@@ -19,6 +19,7 @@ import torch
 from tests.benchmarks.gpu import clips, kernels, start, steps, two_jobs
 from tests.benchmarks.gpu.bench import Bench
 from tests.benchmarks.gpu.cards import cards
+from tests.benchmarks.gpu.fast_math import fast_math
 from tests.benchmarks.gpu.models import Models, plan
 
 CLIP_TFLOP = 4174.0
@@ -68,6 +69,7 @@ def sections(bench: Bench, models: Models, before: Path | None) -> dict[str, Cal
         "brief": lambda: steps.steps(bench, models, brief=True),
         "eager-profile": lambda: steps.profile(bench, models, "eager", plan(50)),
         "small-profile": lambda: steps.profile(bench, models, "small", plan(25)),
+        "fast-math": lambda: fast_math(bench, models),
         "without-kernels": lambda: steps.without_kernels(bench, models),
         "decode": lambda: steps.decodes(bench, models),
         "kernels": lambda: kernels.kernels(bench, models),

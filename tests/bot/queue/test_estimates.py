@@ -8,7 +8,7 @@ from statistics import median
 
 import pytest
 
-from bot.queue.estimates import KEPT, Estimate, encoding_ms, estimate, kind_for, kind_of, learn, model_ms
+from bot.queue.estimates import KEPT, Estimate, encoding_ms, estimate, kind_for, kind_of, learn, measured, model_ms
 from generator.clip import ClipSettings, Loop, Shape
 from generator.variants import BUILT_IN
 from tests.support.jobs import in_memory
@@ -32,6 +32,21 @@ def test_a_kind_that_waits_unmeasured_follows_what_its_variants_other_kinds_took
         learn(db, measured, 100_000)
 
         assert 190_000 < kind_for(db, ClipSettings(steps=20), BUILT_IN)[1] < 210_000
+
+
+def test_only_what_was_rendered_here_counts_as_measured_and_the_usual_kind_speaks_for_the_variant() -> None:
+    with closing(in_memory()) as db:
+        usual, _ = kind_for(db, ClipSettings(steps=10), BUILT_IN)
+        rare, _ = kind_for(db, ClipSettings(steps=25), BUILT_IN)
+        assert measured(db, "svd-xt") is None
+        for _ in range(3):
+            learn(db, usual, 10_000)
+        learn(db, rare, 90_000)
+        found = measured(db, "svd-xt")
+        assert found is not None
+        assert found.kind == kind_of(ClipSettings(steps=10))
+        assert found.low_ms <= 10_000 <= found.high_ms < 90_000
+        assert measured(db, "svd") is None
 
 
 @pytest.mark.parametrize("recent", [[20_000], [20_000, 24_000], [20_000, 21_000, 22_000, 19_000], [20_001] * 32])

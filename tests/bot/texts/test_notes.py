@@ -19,6 +19,7 @@ NOTES: dict[str, dict[str, Any]] = {
     "first-picture": {"of": 3},
     "first-frame": {},
     "flattened": {},
+    "fast-math": {},
 }
 
 

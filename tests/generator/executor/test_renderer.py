@@ -49,6 +49,25 @@ def test_a_clip_that_fits_has_nothing_to_tell(tmp_path: Path) -> None:
     assert rendered.writer.finish().frames == 8
 
 
+class ApproximateDevice(FakeDevice):
+    """Says that `fast_math` is in effect on it."""
+
+    def facts(self) -> dict[str, Any]:
+        return super().facts() | {"fast_math": True}
+
+
+@pytest.mark.parametrize(("kind", "told"), [(FakeDevice, False), (ApproximateDevice, True)])
+def test_a_clip_that_was_computed_approximately_says_so(tmp_path: Path, kind: type[FakeDevice], told: bool) -> None:
+    settings = ExecutorConfig(variants=VARIANTS)
+    device = kind(read_options(["--step-seconds", "0"]))
+    made = Renderer(settings, device, Planner(settings, device, RememberedRungs(None)))
+    made.load("demo", lambda progress: None)
+    rendered = render(made, a_request(tmp_path))
+    assert (Note("fast-math") in rendered.notes) is told
+    recipe = read_recipe(rendered.writer.finish().path)
+    assert recipe is not None and recipe.get("fast_math", False) is told
+
+
 def test_out_of_memory_goes_on_with_a_smaller_plan_and_says_so(tmp_path: Path) -> None:
     rendered = render(a_renderer(tmp_path, "--fault", "oom", "--times", "2"), a_request(tmp_path))
     assert rendered.notes == (Note("memory", {"rung": "split"}),)

@@ -9,6 +9,7 @@ import torch
 
 from generator.errors import WeightsUnavailable
 from generator.model.device import TorchDevice, why_unusable
+from generator.model.gpu_trial import measure_rate
 from generator.protocol import ExecutorConfig
 from generator.variants import BUILT_IN
 
@@ -50,6 +51,19 @@ def test_every_message_of_out_of_memory_is_known(error: Exception) -> None:
 def test_errors_after_which_the_device_is_lost_are_fatal(error: Exception) -> None:
     assert device().is_fatal(error)
     assert not device().is_out_of_memory(error)
+
+
+def test_the_rate_of_a_product_is_a_number_above_zero_and_a_cpu_is_not_measured_at_a_load() -> None:
+    assert 0 < measure_rate(torch.device("cpu"), side=64) < 1000
+    assert device().facts()["tflops"] is None
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_fast_math_changes_nothing_on_a_cpu_and_is_not_claimed(wanted: bool, caplog: pytest.LogCaptureFixture) -> None:
+    made = TorchDevice(ExecutorConfig(variants=BUILT_IN, device="cpu", fast_math=wanted))
+    assert made.facts()["fast_math"] is False
+    assert ("fast_math changes nothing here" in caplog.text) is wanted
+    assert not getattr(torch.backends.cuda.matmul, "allow_fp16_accumulation", False)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("shape '[3]' is invalid"), ValueError("CUDA error: said in a picture")])

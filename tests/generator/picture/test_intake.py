@@ -250,6 +250,7 @@ async def test_the_settings_of_a_clip_are_read_in_the_child(pictures: PictureChi
     assert await pictures.read_settings(clip) is None
     write_recipe(clip, Format.MP4, make_recipe(ClipSettings(seed=7), DEMO))
     assert await pictures.read_settings(clip) == ClipSettings(seed=7)
+    assert await pictures.read_recipe(clip) == (ClipSettings(seed=7), False)
     assert await pictures.read_settings(tmp_path / "missing.mp4") is None
     await prepare(pictures, saved(tmp_path / "p.png"))
     assert len(children()) == 1

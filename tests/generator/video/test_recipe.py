@@ -18,7 +18,7 @@ from generator.variants import BUILT_IN, Variant
 from generator.video.clip_file import ClipFormat
 from generator.video.encode import ClipWriter
 from generator.video.ffmpeg import find_ffmpeg
-from generator.video.recipe import AI_GENERATED, make_recipe, read_recipe, read_settings, write_recipe
+from generator.video.recipe import AI_GENERATED, make_recipe, read_recipe, read_settings, used_fast_math, write_recipe
 from tests.support.inspect_clip import boxes, inspect_clip
 from tests.support.scenes import pan
 
@@ -146,6 +146,17 @@ def test_a_setting_that_we_would_not_have_written_makes_it_no_recipe_of_ours(
     path = with_recipe(bare, tmp_path / bare.name, {"settings": {**wire, "of a newer version": "```"}})
     assert read_settings(path) == ClipSettings(seed=5)
     assert read_settings(with_recipe(bare, path, {"settings": {**wire, name: value}})) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "used"),
+    [({"fast_math": True}, True), ({}, False), ({"fast_math": "```"}, False), ({"fast_math": 1}, False)],
+)
+def test_a_clip_says_whether_it_was_computed_approximately(
+    bare: Path, tmp_path: Path, said: dict[str, object], used: bool
+) -> None:
+    assert used_fast_math(with_recipe(bare, tmp_path / bare.name, said)) is used
+    assert not used_fast_math(tmp_path / "missing.mp4")
 
 
 @pytest.mark.parametrize("settings", [None, [], "text", 7, [["seed", 1]]], ids=repr)

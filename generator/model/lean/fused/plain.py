@@ -20,9 +20,19 @@ Sums = Tensor
 
 def channel_sums(maps: Tensor) -> Sums:
     """Sum the maps and their squares over the positions of an item."""
+    if maps.device.type == "cpu" and maps.dtype == torch.float32:
+        return _sums_on_cpu(maps.flatten(1, -2))
     over = tuple(range(1, maps.ndim - 1))
     squares = torch.linalg.vector_norm(maps, dim=over, dtype=torch.float32).square()
     return torch.stack([maps.sum(over, dtype=torch.float32), squares])[:, :, None]
+
+
+def _sums_on_cpu(items: Tensor) -> Sums:
+    """Do the same for items x positions x channels: batch norm's statistics are seven times faster than the norm."""
+    as_pictures = [rows.T[None, :, :, None] for rows in items]
+    found = [torch.batch_norm_update_stats(each, None, None, 0.0) for each in as_pictures]
+    mean, variance = (torch.stack(each) for each in zip(*found, strict=True))
+    return torch.stack([mean, variance + mean.square()])[:, :, None] * items.shape[1]
 
 
 def norm_factors(
@@ -89,6 +99,8 @@ def blend_frame_conv(clips: Tensor, weight: Tensor, bias: Tensor, mix: Tensor, i
 
 def convolve_frames(clips: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Convolve items x frames x pixels x channels over three frames; `weight` as in `frame_conv`."""
+    if weight.device.type == "cpu" and not weight[:, :, ::2].any():  # the demo model's decoder sees single frames
+        return F.linear(clips, weight[:, :, 1, 0], bias)
     return F.conv2d(clips.permute(0, 3, 1, 2), weight, bias, padding=(1, 0)).permute(0, 2, 3, 1)
 
 

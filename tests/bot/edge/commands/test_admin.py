@@ -172,3 +172,20 @@ async def test_an_admins_command_that_came_too_late_changes_nothing(
         assert edge.switches.variant.name == "demo"
         assert edge.switches.gate.paused == ("lunch" if command == "resume" else None)
         assert f"interaction={late.id} admin {command} failed" not in caplog.text
+
+
+async def test_the_status_says_how_long_a_clip_takes_and_whether_anybody_measured_it(start: Start) -> None:
+    async with start(backend=FakeBackend(usual=Act(steps=1, step_seconds=0.02))) as edge:
+        before = await edge.answer(await edge.invoke("admin status", actor=OLGA), actor=OLGA)
+        assert "not known" in before
+        await edge.queued()
+        await edge.clip()
+        after = await edge.answer(await edge.invoke("admin status", actor=OLGA), actor=OLGA)
+        assert "measured here" in after
+        await edge.answer(await edge.invoke("admin variant", {"name": "svd-xt"}, actor=OLGA), actor=OLGA)
+        edge.backend.describe = lambda: {"name": "NVIDIA H200"}  # type: ignore[method-assign]
+        other = await edge.answer(await edge.invoke("admin status", actor=OLGA), actor=OLGA)
+        assert "an estimated 8 to 27 s on NVIDIA H200" in other
+        edge.backend.describe = lambda: {"name": "Voodoo 2", "tflops": 72.0}  # type: ignore[method-assign]
+        other = await edge.answer(await edge.invoke("admin status", actor=OLGA), actor=OLGA)
+        assert "an estimated 81 to 269 s on Voodoo 2" in other

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from generator.model.checkpoint.structure import complete, decoder_blocks, expected_shapes, unet_blocks
-from tests.benchmarks.full_size import full_image_encoder, full_unet, full_vae
+from generator.model.random_weights import full_image_encoder, full_unet, full_vae
 from tests.support.tiny_checkpoint import tiny_image_encoder, tiny_unet, tiny_vae
 
 MODULES = {
