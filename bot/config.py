@@ -214,6 +214,7 @@ class Config(BaseSettings):
             preload=preload,
             state_folder=self.data_dir / "executor",
             threads=settings.threads,
+            executors=max(1, len(settings.gpus)),
         )
 
     def picture_limits(self) -> PictureLimits:

@@ -93,7 +93,9 @@ class ExecutorConfig:
     state_folder: Path | None = None
     """the folder that keeps what did not fit into the GPU's memory, and the built kernels"""
     threads: int = 0
-    """CPU threads for torch; 0 leaves torch's own choice"""
+    """CPU threads for torch; 0: as many as it needs, see `generator.process.cores`"""
+    executors: int = 1
+    """how many executors share this machine's cores and memory"""
 
 
 def check_device(device: str) -> None:

@@ -22,6 +22,7 @@ from generator.backend.losses import check_version, lost_because, lost_by
 from generator.backend.stalls import Deadline, StallAlarm, StallLimits, restart_delay
 from generator.errors import ExecutorLost
 from generator.process.child import Child
+from generator.process.cores import executor_environment, has_gpu
 from generator.process.environment import model_environment
 from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, Rendered, RenderRequest
 
@@ -181,7 +182,10 @@ class LocalBackend:
             self._must_end.set_result(lost)
 
     def _environment(self) -> dict[str, str]:
-        env = {**model_environment(), "PYTHONUNBUFFERED": "1"}
+        config = self._config
+        on_gpu = self._gpu is not None or has_gpu(config.device)
+        threads = executor_environment(config.threads, config.executors, on_gpu=on_gpu)
+        env = {**model_environment(), **threads, "PYTHONUNBUFFERED": "1"}
         if self._gpu is not None:
             env[VISIBLE] = self._gpu
             if order := device_order(os.environ):

@@ -23,6 +23,7 @@ from generator.backend.backend import ExecutorState
 from generator.backend.local_backend import LocalBackend
 from generator.clip import Format
 from generator.errors import EncodingFailed, ExecutorLost, RenderCrashed, RenderError, WeightsUnavailable
+from generator.process.cores import usable_cores
 from generator.protocol import Rendered
 from tests.support.fakes import FAKE_EXECUTOR, a_request
 from tests.support.local_backend import CONFIG, IMPATIENT, PATIENT, eventually, ignore, is_gone, running, start_render
@@ -138,6 +139,28 @@ async def test_it_says_what_it_loads_and_what_it_is(tmp_path: Path) -> None:
     states = [state for state, _facts in told]
     assert states[0] is ExecutorState.LOADING
     assert states.index(ExecutorState.READY) > 0
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"threads": 3, "executors": 4}, 3),
+        ({"threads": 0, "executors": 1}, min(4, usable_cores())),
+        ({"threads": 0, "executors": 10_000}, 1),
+        ({"threads": 0, "device": "cpu"}, usable_cores()),
+    ],
+)
+async def test_an_executor_starts_with_as_many_threads_as_it_needs(
+    config: dict[str, Any], expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    backend = LocalBackend(
+        replace(CONFIG, **config), gpu=None if config.get("device") else 3, command=FAKE_EXECUTOR, limits=PATIENT
+    )
+    await backend.start()
+    await asyncio.wait_for(backend.ready.wait(), 20)
+    assert set(backend.describe()["threads"].values()) == {str(expected)}
+    await backend.close()
 
 
 async def test_weights_that_cannot_be_loaded_are_told_and_tried_again_with_the_next_job(tmp_path: Path) -> None:
