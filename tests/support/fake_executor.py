@@ -58,15 +58,16 @@ class FakeDevice:
 
     def facts(self) -> dict[str, Any]:
         gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
-        threads = {
-            name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-        }
-        process = {
-            "environment": sorted(os.environ),
-            "threads": threads,
-            "dumpable": ctypes.CDLL(None).prctl(3, 0, 0, 0, 0),
-        }
-        return {"name": "Fake", "vram_gib": 24.0, "variant": self._variant, "pid": os.getpid(), "gpu": gpu, **process}
+        threads = {name: value for name, value in os.environ.items() if name.endswith("_NUM_THREADS")}
+        process = {"environment": sorted(os.environ), "dumpable": ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)}
+        return {
+            "name": "Fake",
+            "vram_gib": 24.0,
+            "variant": self._variant,
+            "pid": os.getpid(),
+            "gpu": gpu,
+            **process,
+        } | {"threads": threads}
 
     def free_bytes(self) -> int | None:
         return int(self._options.free_gib * GIB)

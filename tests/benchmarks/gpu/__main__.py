@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from tests.benchmarks.gpu import clips, kernels, steps, two_jobs
+from tests.benchmarks.gpu import clips, kernels, scale, steps, two_jobs
 from tests.benchmarks.gpu.bench import Bench
 from tests.benchmarks.gpu.cards import cards
 from tests.benchmarks.gpu.models import Models, plan
@@ -53,7 +53,6 @@ def main(arguments: list[str]) -> None:
         bench.note(gpu=torch.cuda.get_device_name(), cudnn=torch.backends.cudnn.version(), cuda=torch.version.cuda)
     with torch.no_grad():
         models = Models(bench)
-        bench.note(seconds_to_build=time.monotonic() - bench.started)
         wanted = chosen.sections.split(",") if chosen.sections else None
         run_sections(bench, sections(bench, models), wanted, chosen.seconds)
         summary(bench)
@@ -81,6 +80,7 @@ def sections(bench: Bench, models: Models) -> dict[str, Callable[[], None]]:
         "cards": lambda: cards(bench, ("ours", "ours-expandable")),
         "recipe-cards": lambda: cards(bench, ("offload", "savers")),
         "queue": lambda: two_jobs.queue(bench, models),
+        "scale": lambda: scale.scale(bench, models),
     }
 
 

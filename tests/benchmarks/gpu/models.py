@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,20 +13,40 @@ import torch
 
 from generator.memory import MemoryPlan, Residency
 from generator.model.lean.render import LeanPipeline
+from generator.model.pipeline import Modules
 from tests.benchmarks.full_size import random_modules
 from tests.benchmarks.gpu.bench import Bench
 from tests.support.tiny_clip import SILENT
 
 
 class Models:
-    """The stock modules and the lean pipeline, made from one set of random weights."""
+    """The stock modules and the lean pipeline, made from one set of random weights when they are first needed."""
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
-        self.modules = random_modules(bench.dtype, tiny=bench.tiny)
+
+    @cached_property
+    def modules(self) -> Modules:
+        return random_modules(self.bench.dtype, tiny=self.bench.tiny)
+
+    @cached_property
+    def stock(self) -> Modules:
+        return self.modules
+
+    @cached_property
+    def lean(self) -> LeanPipeline:
+        begun = time.monotonic()
         # Packing lays the weights out anew; stock is measured with its own layout.
-        self.stock = copy.deepcopy(self.modules)
-        self.lean = LeanPipeline(self.modules, bench.device)
+        self.stock = self.modules
+        self.modules = copy.deepcopy(self.modules)
+        made = LeanPipeline(self.modules, self.bench.device)
+        self.bench.note(seconds_to_build=time.monotonic() - begun)
+        return made
+
+    def forget(self) -> None:
+        """Free all of it; what is needed again is made again."""
+        for name in ("modules", "stock", "lean"):
+            self.__dict__.pop(name, None)
 
     def stock_unet(self) -> Any:
         return copy.deepcopy(self.stock.unet).to(self.bench.device)
