@@ -132,6 +132,8 @@ class Rendered:
     playback_fps: float
     seconds: float
     """wall-clock seconds this render held the GPU"""
+    plan: str = ""
+    """the rung of the memory plan that it was rendered with"""
     phase_seconds: dict[str, float] = field(default_factory=dict)
     master_path: Path | None = None
     """the full-quality clip, where one was kept"""

@@ -3,14 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
+from bot.queue.fair_queue import Sizes
 from bot.work.ongoing import Ongoing
 from generator.protocol import Progress
+
+UNFIT_SECONDS = 3600.0
+"""how long a card is not asked again for a size that it had no room for: other programs may have used it"""
+
+
+class Unfit:
+    """The sizes of clips, as `size_of` names them, that one card has no room for."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._until: dict[str, float] = {}
+        self._monotonic = monotonic
+
+    def add(self, size: str) -> None:
+        """Note a size that did not fit."""
+        self._until[size] = self._monotonic() + UNFIT_SECONDS
+
+    def forget(self, size: str) -> None:
+        """Let a size be tried again."""
+        self._until.pop(size, None)
+
+    def sizes(self) -> frozenset[str]:
+        """Return the sizes that are not to be tried now."""
+        if not self._until:
+            return frozenset()
+        now = self._monotonic()
+        return frozenset(size for size, until in self._until.items() if now < until)
 
 
 class Member(Protocol):
     """What a crew needs of a worker."""
+
+    unfit: Unfit
+    """what its card has no room for"""
+    is_closed: bool
+    """it will never start a job again"""
 
     @property
     def may_start(self) -> bool:
@@ -47,6 +80,8 @@ class Crew:
         """
         self.ongoing = Ongoing()
         """what they, and others, are doing for whom"""
+        self.on_change: Callable[[], None] = lambda: None
+        """called at each change of what the workers do"""
         self._change = asyncio.Event()
 
     def join(self, member: Member) -> None:
@@ -57,10 +92,20 @@ class Crew:
         """Wake everybody in `wait_for_change`."""
         self._change.set()
         self._change = asyncio.Event()
+        self.on_change()
 
     async def wait_for_change(self) -> None:
         """Wait until a worker takes a job, ends one, stops or goes on."""
         await self._change.wait()
+
+    async def wait_for_change_or(self, other: Coroutine[Any, Any, None]) -> None:
+        """Wait until a worker changes what it does, or until `other` ends."""
+        waits = [asyncio.create_task(wait) for wait in (self.wait_for_change(), other)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     def cancel(self, job_id: int) -> bool:
         """Stop a job's render, whichever worker runs it. Return False when none does."""
@@ -79,7 +124,37 @@ class Crew:
         """Tell whether any worker may still start jobs."""
         return any(member.may_start for member in self._members)
 
-    def has_idle_besides(self, one: Member) -> bool:
-        """Tell whether another worker than `one` could begin a job now."""
-        others = (member for member in self._members if member is not one)
-        return any(other.may_start and not other.has_job for other in others)
+    def count_able(self) -> int:
+        """Return how many workers can render now: not stopped, and with a model that could be loaded."""
+        return sum(member.may_start and "problem" not in member.describe() for member in self._members)
+
+    def sizes_for(self, one: Member, *, has_work: bool) -> Sizes | None:
+        """Return which jobs a worker may claim; None: an idle GPU could begin the next one now, whichever it is."""
+        others = [each for each in self._members if each is not one and each.may_start and not each.has_job]
+        lacking = None
+        if has_work and others:
+            lacking = frozenset.intersection(*(each.unfit.sizes() for each in others))
+            if not lacking:
+                return None
+        return Sizes(frozenset(size for size in one.unfit.sizes() if self.fits_another(size, one)), lacking)
+
+    def fits_another(self, size: str, one: Member) -> bool:
+        """Tell whether another card than that of `one` may have room for clips of this size."""
+        others = (each for each in self._members if each is not one and not each.is_closed)
+        return any(size not in each.unfit.sizes() for each in others)
+
+    def fits_not_all(self, size: str) -> bool:
+        """Tell whether a card here has no room for clips of this size."""
+        return any(size in each.unfit.sizes() for each in self._members)
+
+    def leaves_to_larger(self, one: Member, size: str) -> bool:
+        """Note that the card of `one` has no room for this size, and tell whether another card may have it.
+
+        When none has, the next such job is tried on all of them again.
+        """
+        one.unfit.add(size)
+        if self.fits_another(size, one):
+            return True
+        for each in self._members:
+            each.unfit.forget(size)
+        return False

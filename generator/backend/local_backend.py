@@ -17,7 +17,7 @@ from typing import Any
 
 from generator.backend.backend import ExecutorState, OnState
 from generator.backend.gpus import VISIBLE, choose_gpus, device_order
-from generator.backend.in_flight import InFlight, InFlightRequests, OnProgress
+from generator.backend.in_flight import InFlight, InFlightRequests, OnProgress, Times
 from generator.backend.losses import check_version, lost_because, lost_by
 from generator.backend.stalls import Deadline, StallAlarm, StallLimits, restart_delay
 from generator.errors import ExecutorLost
@@ -65,6 +65,7 @@ class LocalBackend:
         self._in_flight = InFlightRequests()
         self._alarm = StallAlarm(limits, self._in_flight, self._stalled)
         self._facts: dict[str, Any] = {}
+        self._clip_times = Times()
         self._child: Child | None = None
         self._must_end: asyncio.Future[ExecutorLost] | None = None
         """set when this side ends the child: why"""
@@ -108,11 +109,13 @@ class LocalBackend:
             await asyncio.shield(self._supervisor)
 
     def describe(self) -> dict[str, Any]:
-        """Return what the child said about itself when it got ready: device, memory, versions, variant.
+        """Return what the child said about itself when it got ready: device, memory, versions, variant, plan.
 
-        The key `problem` is there while a variant cannot be loaded.
+        Beside it `gpu`, which one it was given, and `clip_seconds`, the median of the last clips of its variant on this
+        card. The key `problem` is there while a variant cannot be loaded.
         """
-        return dict(self._facts)
+        known = {"gpu": self._gpu, "clip_seconds": self._clip_times.median(str(self._facts.get("variant")))}
+        return self._facts | {key: value for key, value in known.items() if value is not None}
 
     def preload(self, variant: str) -> None:
         """Load a variant as soon as the child is free, and first of all in every child after it.
@@ -243,6 +246,8 @@ class LocalBackend:
                 self._in_flight.handle(event)
                 if kind == "rendered":
                     self._crashes = 0
+                    self._facts["plan"] = event.get("plan", "")
+                    self._clip_times.add(str(self._facts.get("variant")), float(event["seconds"]))
         return None
 
     def _tell(self, state: ExecutorState, facts: dict[str, Any]) -> None:

@@ -157,7 +157,7 @@ class Executor:
             except BaseException as error:
                 self._events.write("broken", error=failure_to_wire(error))
                 raise
-        self._events.write("ready", facts=self._renderer.device.facts())
+        self._events.write("ready", facts=self._renderer.facts())
 
     def _render(self, in_flight: InFlight) -> None:
         """Render a request's frames, and begin to encode them on another thread."""
@@ -241,6 +241,7 @@ def _rendered(frames: RenderedFrames, clip: EncodedClip) -> Rendered:
         frames=clip.frames,
         playback_fps=clip.playback_fps,
         seconds=frames.seconds,
+        plan=frames.plan,
         phase_seconds=frames.phase_seconds,
         master_path=clip.master_path,
         notes=frames.notes + clip.notes,

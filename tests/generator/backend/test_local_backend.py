@@ -163,6 +163,19 @@ async def test_an_executor_starts_with_as_many_threads_as_it_needs(
     await backend.close()
 
 
+async def test_it_says_which_plan_its_card_gets_and_how_long_clips_take_on_it(tmp_path: Path) -> None:
+    async with running("--free-gib", "4.5", gpu=3) as backend:
+        await asyncio.wait_for(backend.ready.wait(), 20)
+        assert "clip_seconds" not in backend.describe()
+        backend.preload("svd-xt")
+        await eventually(lambda: backend.describe()["variant"] == "svd-xt")
+        assert backend.describe()["plan"] == "minimal"
+        rendered = await backend.render(a_request(tmp_path, variant="svd-xt"), ignore)
+        facts = backend.describe()
+        assert (rendered.plan, facts["gpu"]) == (facts["plan"], "3")
+        assert facts["clip_seconds"] == rendered.seconds
+
+
 async def test_weights_that_cannot_be_loaded_are_told_and_tried_again_with_the_next_job(tmp_path: Path) -> None:
     states: list[ExecutorState] = []
     async with running(
