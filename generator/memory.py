@@ -80,6 +80,9 @@ DECODER_BYTES = 121 * MIB
 ENCODER_BYTES = 131 * MIB
 """in single precision: the VAE's encoder runs in it"""
 
+HOST_BYTES = STOCK_UNET_BYTES + IMAGE_ENCODER_BYTES + DECODER_BYTES + ENCODER_BYTES
+"""what an executor on a GPU keeps of SVD in pinned host memory"""
+
 RING_SLOTS = 3
 WINDOW_FRAMES = 8
 WINDOW_OVERLAP = 3

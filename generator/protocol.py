@@ -93,7 +93,7 @@ class ExecutorConfig:
     state_folder: Path | None = None
     """the folder that keeps what did not fit into the GPU's memory, and the built kernels"""
     threads: int = 0
-    """CPU threads for torch; 0: as many as it needs, see `generator.process.cores`"""
+    """CPU threads for torch; 0: as many as it needs, see `generator.process.share`"""
     executors: int = 1
     """how many executors share this machine's cores and memory"""
 

@@ -245,7 +245,8 @@ def active(db: Statements) -> list[Job]:
 def position(db: Statements, job_id: int, executors: int, now_ms: int, settled_ms: int = 0) -> QueuePosition | None:
     """Read where a queued job stands; return None when it is not queued.
 
-    `settled_ms` is when a job last left an executor. Where cards differ in speed, each has its part in what was learned,
+    `settled_ms` is when a job last left an executor. Where cards differ in speed, each has its part in what was
+    learned,
     by how many clips it renders: divided by the number of cards, that is what all of them together need.
     """
     sql = """

@@ -22,8 +22,8 @@ from generator.backend.losses import check_version, lost_because, lost_by
 from generator.backend.stalls import Deadline, StallAlarm, StallLimits, restart_delay
 from generator.errors import ExecutorLost
 from generator.process.child import Child
-from generator.process.cores import executor_environment, has_gpu
 from generator.process.environment import model_environment
+from generator.process.share import executor_environment, has_gpu
 from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, Rendered, RenderRequest
 
 log = logging.getLogger(__name__)

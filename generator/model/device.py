@@ -6,7 +6,6 @@ import gc
 import importlib.metadata
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +14,9 @@ from PIL import Image
 from generator.clip import ClipSettings
 from generator.errors import WeightsUnavailable
 from generator.memory import GIB, MemoryPlan, PipelineKind
+from generator.model.lean.pinned import PINNED
 from generator.model.pipeline import LoadedVariant
+from generator.process.share import host_bytes, share_pinned
 from generator.protocol import ExecutorConfig, Hooks, Progress
 from generator.variants import Variant
 from generator.video.ffmpeg import Frame
@@ -44,6 +45,8 @@ class TorchDevice:
         self._loaded: LoadedVariant | None = None
         if config.threads:
             torch.set_num_threads(config.threads)
+        if (total := host_bytes()) is not None:
+            PINNED.most = share_pinned(total, config.executors)
 
     def load(self, variant: Variant, on_progress: Callable[[Progress], None]) -> None:
         """See `Device.load`. The variant loaded before is freed first: two do not fit."""
@@ -94,6 +97,7 @@ class TorchDevice:
             properties = torch.cuda.get_device_properties(self._device)
             facts |= {"name": properties.name, "vram_gib": round(properties.total_memory / GIB, 1)}
             facts |= {"cuda": torch.version.cuda, "hip": torch.version.hip}
+            facts["pinned_gib"] = round(PINNED.bytes / GIB, 1)
         return facts
 
     def free_bytes(self) -> int | None:
@@ -103,7 +107,7 @@ class TorchDevice:
             return free + torch.cuda.memory_reserved(self._device)
         if self._device.type == "mps":
             return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-        available = _available_ram()
+        available = host_bytes("MemAvailable")
         return None if available is None else available // 2  # plans count half precision, but a CPU computes in single
 
     def frames(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
@@ -173,12 +177,3 @@ def why_unusable(device: str, version: str) -> str | None:
     if device == "mps" and not torch.backends.mps.is_available():
         return 'Apple\'s GPU is not available to this torch: choose the device "cpu" or "auto".'
     return None
-
-
-def _available_ram() -> int | None:
-    """Return the bytes of RAM that a new program could use; None where /proc/meminfo does not say it."""
-    meminfo = Path("/proc/meminfo")
-    if not meminfo.is_file():
-        return None
-    fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-    return int(fields["MemAvailable"].split()[0]) * 1024

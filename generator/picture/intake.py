@@ -33,7 +33,7 @@ from generator.memory import MIB
 from generator.picture.limits import PictureLimits
 from generator.process.child import Child
 from generator.process.confine import Confinement, confine
-from generator.process.cores import thread_environment
+from generator.process.share import thread_environment
 from generator.protocol import Note, from_line, to_line
 from generator.variants import Variant
 

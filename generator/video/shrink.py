@@ -21,7 +21,7 @@ from generator.errors import RenderCrashed, RenderError
 from generator.memory import GIB
 from generator.process.child import Child
 from generator.process.confine import Confinement, confine
-from generator.process.cores import thread_environment
+from generator.process.share import thread_environment
 from generator.protocol import from_line, to_line
 from generator.video.clip_file import EncodedClip
 

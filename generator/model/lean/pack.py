@@ -5,17 +5,13 @@ The module's own parameters become views of the flat memory, so that nothing is 
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-log = logging.getLogger(__name__)
+from generator.model.lean.pinned import PINNED
 
 LayerWeights = Mapping[str, Tensor]
 """one layer's weights on a device, by the names that the layer functions use"""
@@ -94,7 +90,7 @@ def pack(layers: Sequence[Named], dtype: torch.dtype, device: torch.device) -> P
     packed = Packed(flat, tuple(stretches))
     _fill(packed)
     if device.type == "cuda" and not is_meta:
-        _pin(flat, device)
+        PINNED.pin(flat, device)
     return packed
 
 
@@ -125,20 +121,3 @@ def _fill(packed: Packed) -> None:
                 view.copy_(source)
                 if isinstance(source, nn.Parameter):
                     source.data = view
-
-
-def _pin(flat: Tensor, device: torch.device) -> None:
-    """Register the memory with CUDA. torch's own pinned allocator would round its size up to a power of two."""
-    runtime: Any = torch.cuda.cudart()
-    address = flat.data_ptr()
-    if int(runtime.cudaHostRegister(address, flat.numel() * flat.element_size(), 0)) != 0:
-        log.warning("could not pin %d MiB of host memory; copies to the GPU will be slower", flat.nbytes >> 20)
-        _take_error(device)
-        return
-    weakref.finalize(flat.untyped_storage(), runtime.cudaHostUnregister, address)
-
-
-def _take_error(device: torch.device) -> None:
-    """Take the error of a failed call out of CUDA's state: the next kernel reports it as its own, whatever it does."""
-    with contextlib.suppress(RuntimeError):
-        torch.zeros(1, device=device)

@@ -26,7 +26,7 @@ from generator.backend.in_flight import OnProgress
 from generator.backend.local_backend import LocalBackend
 from generator.clip import Quality
 from generator.memory import GIB
-from generator.process.cores import usable_cores
+from generator.process.share import usable_cores
 from generator.protocol import ExecutorConfig, Rendered, RenderRequest
 from generator.variants import Variant
 from tests.benchmarks.gpu.bench import Bench

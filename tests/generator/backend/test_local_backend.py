@@ -23,7 +23,7 @@ from generator.backend.backend import ExecutorState
 from generator.backend.local_backend import LocalBackend
 from generator.clip import Format
 from generator.errors import EncodingFailed, ExecutorLost, RenderCrashed, RenderError, WeightsUnavailable
-from generator.process.cores import usable_cores
+from generator.process.share import usable_cores
 from generator.protocol import Rendered
 from tests.support.fakes import FAKE_EXECUTOR, a_request
 from tests.support.local_backend import CONFIG, IMPATIENT, PATIENT, eventually, ignore, is_gone, running, start_render

@@ -1,4 +1,4 @@
-"""How many CPU threads a child takes, and the environment that tells its libraries so before they load."""
+"""How much of this machine an executor takes: CPU threads, set before its libraries load, and pinned host memory."""
 
 from __future__ import annotations
 
@@ -59,3 +59,27 @@ def executor_environment(
         return thread_environment(threads)
     wanted = thread_environment(share_cores(usable_cores(), executors, on_gpu=on_gpu))
     return {name: ours.get(name, count) for name, count in wanted.items()}
+
+
+def host_bytes(field: str = "MemTotal", system: Path = Path("/")) -> int | None:
+    """Return this machine's memory in bytes by a field of /proc/meminfo, no more than its container may have.
+
+    None where /proc/meminfo does not say it.
+    """
+    try:
+        lines = dict(line.split(":", 1) for line in (system / "proc/meminfo").read_text().splitlines())
+        found = int(lines[field].split()[0]) * 1024
+    except (OSError, ValueError, KeyError):
+        return None
+    try:
+        return min(found, int((system / "sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):  # no control groups, or "max"
+        return found
+
+
+def share_pinned(total: int, executors: int) -> int:
+    """Return the bytes that one of several executors may pin: together no more than half of the machine's memory.
+
+    Pinned memory is never swapped and never shared, and the kernel needs the other half for files and programs.
+    """
+    return total // 2 // executors

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from generator.process.cores import executor_environment, has_gpu, share_cores, usable_cores
+from generator.process.share import (
+    executor_environment,
+    has_gpu,
+    host_bytes,
+    share_cores,
+    share_pinned,
+    usable_cores,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +71,21 @@ def test_a_gpu_is_known_by_its_device_before_torch_is_there(tmp_path: Path) -> N
     assert not has_gpu("auto", tmp_path)
     (tmp_path / "nvidia0").touch()
     assert has_gpu("auto", tmp_path)
+
+
+def test_the_machines_memory_is_what_its_container_may_have(tmp_path: Path) -> None:
+    assert host_bytes(system=tmp_path) is None
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal:  1000 kB\nMemAvailable:  10 kB\n")
+    assert (host_bytes(system=tmp_path), host_bytes("MemAvailable", tmp_path)) == (1024_000, 10_240)
+    limit = tmp_path / "sys/fs/cgroup/memory.max"
+    limit.parent.mkdir(parents=True)
+    limit.write_text("max\n")
+    assert host_bytes(system=tmp_path) == 1024_000
+    limit.write_text("512000\n")
+    assert host_bytes(system=tmp_path) == 512_000
+
+
+def test_all_executors_together_pin_no_more_than_half_of_the_memory() -> None:
+    assert [4 * share_pinned(total, 4) <= total // 2 for total in (1, 1000, 2**35)] == [True] * 3
+    assert share_pinned(2**35, 1) == 2**34
