@@ -136,6 +136,12 @@ def denoise_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
     return int(activations) + weights
 
 
+def half_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
+    """Predict what a second card needs free to compute half of each step, its UNet resident, in bytes."""
+    half = dataclasses.replace(plan, split_cfg=True, unet=Residency.RESIDENT)
+    return denoise_bytes(half, clip) + MARGIN_BYTES
+
+
 def decode_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
     """Predict the peak bytes of the decoding phase, without the other modules' weights."""
     frames = clip.frames

@@ -61,6 +61,8 @@ class Hooks:
 
     progress: Callable[[Progress], None]
     check: Callable[[], None]
+    partner: Callable[[], str | None] = lambda: None
+    """asked before each step: the device of a second card that may compute half of it; None: no card (any more)"""
 
 
 @dataclass(frozen=True, slots=True)

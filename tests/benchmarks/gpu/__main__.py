@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from tests.benchmarks.gpu import clips, kernels, scale, steps, two_jobs
+from tests.benchmarks.gpu import clips, kernels, pair, scale, steps, two_jobs
 from tests.benchmarks.gpu.bench import Bench
 from tests.benchmarks.gpu.cards import cards
 from tests.benchmarks.gpu.models import Models, plan
@@ -80,6 +80,7 @@ def sections(bench: Bench, models: Models) -> dict[str, Callable[[], None]]:
         "cards": lambda: cards(bench, ("ours", "ours-expandable")),
         "recipe-cards": lambda: cards(bench, ("offload", "savers")),
         "queue": lambda: two_jobs.queue(bench, models),
+        "pair": lambda: pair.pair(bench, models),
         "scale": lambda: scale.scale(bench, models),
     }
 
