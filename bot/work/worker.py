@@ -8,6 +8,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -116,8 +117,7 @@ class Worker:
 
     def describe(self) -> dict[str, object]:
         """Return what its backend says of itself, and whether crashes have stopped it."""
-        stopped = {"stopped": "it broke down again and again"} if self._is_stopped else {}
-        return self._backend.describe() | stopped
+        return self._backend.describe() | ({"stopped": "it broke down again and again"} if self._is_stopped else {})
 
     @property
     def may_start(self) -> bool:
@@ -230,7 +230,10 @@ class Worker:
                     self._crew.changed()
                 self._on_step(job.id)
 
-        return await self._backend.render(request, note)
+        is_alone = len(self._renders) - len(self._encoding) == 1 and not await self._store.jobs.waiting(1)
+        may_borrow = is_alone and job.attempt == 1
+        with self._crew.lending(self, partial(self._backend.alone, request) if may_borrow else None) as card:
+            return await self._backend.render(replace(request, partner=card), note)
 
     async def _conclude(self, job: Job, render: asyncio.Task[Rendered]) -> None:
         if render.cancelled():
@@ -289,8 +292,6 @@ class Worker:
             if not others_go_on:
                 self._gate.close(HoldCause.CRASH_STORM, str(error))
             self._on_storm(error, others_go_on)
-
-    # -- no room ------------------------------------------------------------------------------------------------
 
     async def _insist(self, transaction: Callable[[], Awaitable[T]]) -> T:
         return await retry_while_full(transaction, self._hold_until_room)

@@ -114,7 +114,8 @@ class LocalBackend:
         Beside it `gpu`, which one it was given, and `clip_seconds`, the median of the last clips of its variant on this
         card. The key `problem` is there while a variant cannot be loaded.
         """
-        known = {"gpu": self._gpu, "clip_seconds": self._clip_times.median(str(self._facts.get("variant")))}
+        seconds = self._clip_times.median(str(self._facts.get("variant")))
+        known = {"gpu": self._gpu, "lends": len(self._config.lendable) > 1 or None, "clip_seconds": seconds}
         return self._facts | {key: value for key, value in known.items() if value is not None}
 
     def preload(self, variant: str) -> None:
@@ -124,6 +125,10 @@ class LocalBackend:
         """
         self._config = dataclasses.replace(self._config, preload=variant)
         self._send("preload", variant=variant)
+
+    def alone(self, request: RenderRequest) -> None:
+        """Take back the card that was lent for a request; within a step it is used no more."""
+        self._send("alone", job=request.job, attempt=request.attempt)
 
     # -- the child's life
 
@@ -190,7 +195,8 @@ class LocalBackend:
         threads = executor_environment(config.threads, config.executors, on_gpu=on_gpu)
         env = {**model_environment(), **threads, "PYTHONUNBUFFERED": "1"}
         if self._gpu is not None:
-            env[VISIBLE] = self._gpu
+            lendable = choose_gpus(config.lendable, os.environ)
+            env[VISIBLE] = ",".join([self._gpu, *(gpu for gpu in lendable if gpu != self._gpu)])
             if order := device_order(os.environ):
                 env["CUDA_DEVICE_ORDER"] = order
         return env

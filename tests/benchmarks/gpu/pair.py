@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from generator.memory import GIB, ClipSize, MemoryPlan, half_bytes, presets
+from generator.model.lean.pack import Packed
 from generator.model.lean.residency import ResidentWeights
 from generator.protocol import Hooks, Phase, Progress
 from tests.benchmarks.gpu.bench import Bench
@@ -31,7 +32,7 @@ def pair(bench: Bench, models: Models) -> None:
     size = ClipSize(*bench.size, bench.frames)
     plan = presets(size)[0]
     hooks = dataclasses.replace(SILENT, partner=lambda: str(second))
-    _place(bench, models, second)
+    _place(bench, models.lean.unet.body, second)
     for warm in (SILENT, hooks):
         _clip(bench, models, plan, warm, steps=1)
     free = torch.cuda.mem_get_info(second)[0] if bench.on_gpu else 0
@@ -60,7 +61,7 @@ def pair(bench: Bench, models: Models) -> None:
     _lend_for_a_part(bench, models, plan, second)
 
 
-def _place(bench: Bench, models: Models, second: torch.device) -> None:
+def _place(bench: Bench, packed: Packed, second: torch.device) -> None:
     """Measure what it takes to have the UNet on the second card: its context, once, and the copy, for each clip."""
     begun = time.perf_counter()
     torch.ones(1, device=second)
@@ -68,7 +69,7 @@ def _place(bench: Bench, models: Models, second: torch.device) -> None:
     bench.note(pair_context_s=time.perf_counter() - begun)
     for number in range(2):  # the first copy also allocates
         begun = time.perf_counter()
-        weights = ResidentWeights(models.lean.unet.body, second)
+        weights = ResidentWeights(packed, second)
         _sync(bench)
         bench.note(**{f"pair_copy_{number}_s": time.perf_counter() - begun})
         del weights

@@ -91,19 +91,19 @@ class Lent:
 
 
 def latents(pipeline: LeanPipeline, plan: MemoryPlan, lent: Lent | None = None, **changes: float) -> torch.Tensor:
-    settings = tiny_settings(steps=3, **changes)
+    settings = tiny_settings(**changes)
     hooks = dataclasses.replace(Recorder().hooks, partner=lent or (lambda: None))
     return pipeline.denoise(noise_picture(), settings, plan, hooks)
 
 
-@pytest.mark.parametrize("plan", [FULL, LEAN_PLANS[3]], ids=lambda plan: plan.rung)
-@pytest.mark.parametrize("questions", [0, 1, 3, 99])
-def test_a_second_card_gives_the_same_clip_however_long_it_is_lent(
+@pytest.mark.parametrize(("plan", "questions"), [(FULL, 99), (LEAN_PLANS[2], 99), (LEAN_PLANS[3], 2)])
+def test_a_second_card_gives_the_same_clip_bit_for_bit_however_long_it_is_lent(
     lean: LeanPipeline, plan: MemoryPlan, questions: int
 ) -> None:
-    alone, lent = latents(lean, plan), Lent(questions)
-    assert (latents(lean, plan, lent) - alone).abs().max() < 1e-4
-    assert lent.left < 0 or lent.left == 99 - 4, "it is asked once for the clip and once for each step"
+    """Halves that are computed together differ from halves computed apart in rounding, on one card too."""
+    alone, lent = latents(lean, dataclasses.replace(plan, split_cfg=True)), Lent(questions)
+    assert torch.equal(latents(lean, plan, lent), alone)
+    assert lent.left < 0 or lent.left == 99 - 3, "it is asked once for the clip and once for each step"
     assert not [thread for thread in threading.enumerate() if "partner" in thread.name]
 
 
@@ -119,16 +119,17 @@ def test_a_second_card_computes_the_unconditional_half_of_each_step(
 
     monkeypatch.setattr(LeanUNet, "__call__", noted)
     latents(lean, FULL, Lent(99))
-    assert (where.count("partner"), where.count("MainThread")) == (3, 3)
+    assert (where.count("partner"), where.count("MainThread")) == (2, 2)
     where.clear()
     latents(lean, FULL, Lent(99), max_guidance=1.0)
-    assert where == ["MainThread"] * 3, "what is not guided has no halves"
+    assert where == ["MainThread"] * 2, "what is not guided has no halves"
 
 
 def test_a_second_card_without_room_leaves_the_clip_to_the_first(
     lean: LeanPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alone, compute = latents(lean, FULL), LeanUNet.__call__
+    split = LEAN_PLANS[2]
+    alone, compute = latents(lean, split), LeanUNet.__call__
 
     def refuses(*arguments: Any, **options: Any) -> torch.Tensor:
         if threading.current_thread() is not threading.main_thread():
@@ -136,7 +137,7 @@ def test_a_second_card_without_room_leaves_the_clip_to_the_first(
         return compute(*arguments, **options)
 
     monkeypatch.setattr(LeanUNet, "__call__", refuses)
-    assert (latents(lean, FULL, Lent(99)) - alone).abs().max() < 1e-4
+    assert torch.equal(latents(lean, split, Lent(99)), alone)
 
 
 def test_a_render_with_a_second_card_can_be_left(lean: LeanPipeline) -> None:
