@@ -128,6 +128,9 @@ class LocalBackend:
 
     def alone(self, request: RenderRequest) -> None:
         """Take back the card that was lent for a request; within a step it is used no more."""
+        for in_flight in self._in_flight:
+            if in_flight.key == (request.job, request.attempt):
+                in_flight.request = dataclasses.replace(in_flight.request, partner=None)  # for a child after this one
         self._send("alone", job=request.job, attempt=request.attempt)
 
     # -- the child's life

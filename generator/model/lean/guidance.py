@@ -7,6 +7,7 @@ Tested in tests/generator/model/lean/test_render.py.
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -65,7 +66,8 @@ class Partner:
             return half.result()
         except torch.cuda.OutOfMemoryError as error:
             log.warning("%s has no room for half a clip, the rest is rendered on one card: %s", self._device, error)
-        self.close()  # outside the except block, whose traceback holds the tensors
+            traceback.clear_frames(error.__traceback__)  # they hold tensors on the card
+        self.close()
         return None
 
     def close(self) -> None:

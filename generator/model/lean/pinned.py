@@ -15,6 +15,8 @@ from torch import Tensor
 
 log = logging.getLogger(__name__)
 
+_PORTABLE = 1  # cudaHostRegisterPortable: pinned for every card, also for one that is lent
+
 
 class PinnedMemory:
     """What is pinned now, and the most that may be."""
@@ -38,7 +40,7 @@ class PinnedMemory:
             return
         runtime: Any = torch.cuda.cudart()
         address = flat.data_ptr()
-        if int(runtime.cudaHostRegister(address, size, 0)) != 0:
+        if int(runtime.cudaHostRegister(address, size, _PORTABLE)) != 0:
             log.warning("could not pin %d MiB of host memory; copies to the GPU will be slower", size >> 20)
             _take_error(device)
             return

@@ -135,6 +135,7 @@ async def _measure(bench: Bench, folder: Path, variant: Variant, count: int, opt
         preload=variant.name,
         state_folder=folder / "executor",
         executors=count,
+        lendable=tuple(map(str, range(count))) if bench.on_gpu and count > 1 else (),
     )
     async with AsyncExitStack() as stack:
         store = await JobStore.open(folder, limits=Limits(), variants=config.variants, executors=count)

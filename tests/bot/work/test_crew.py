@@ -8,17 +8,21 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from bot.queue.estimates import size_of
 from bot.queue.job import JobState, Limits
 from bot.queue.spool import Spool
 from bot.work.crew import Crew
 from bot.work.gate import Gate, HoldCause
 from bot.work.worker import STORM_CRASHES, Worker
+from generator.backend.local_backend import SLOTS, LocalBackend
 from generator.errors import OutOfMemory
 from generator.protocol import Rendered, RenderRequest
 from tests.support.bench import Bench, at_work, lost
-from tests.support.fakes import Act, FakeBackend, ProgressCallback
+from tests.support.fakes import FAKE_EXECUTOR, Act, FakeBackend, ProgressCallback
 from tests.support.jobs import failure, new_job, opened
+from tests.support.local_backend import CONFIG, PATIENT
 
 
 async def test_one_gpu_that_keeps_crashing_does_not_stop_the_others(tmp_path: Path) -> None:
@@ -288,3 +292,29 @@ async def test_no_card_is_lent_to_one_of_another_kind(tmp_path: Path) -> None:
         await bench.store.jobs.enqueue(new_job())
         await bench.until_state(1, JobState.RENDERED)
     assert [request.partner for card in cards for request in card.requests] == [None]
+
+
+async def test_executors_of_a_small_and_a_large_card_share_the_queue(tmp_path: Path) -> None:
+    """The real executors: the small card's has not even room for the smallest plan of the full-size clip."""
+    async with opened(tmp_path, executors=2) as store:
+        spool, crew = Spool(tmp_path / "spool", min_free_bytes=0), Crew()
+        backends = [
+            LocalBackend(CONFIG, gpu=gpu, command=(*FAKE_EXECUTOR, "--free-gib", free), limits=PATIENT)
+            for gpu, free in ((0, "1.0"), (1, "24.0"))
+        ]
+        benches = [Bench(store, spool, backend, crew=crew) for backend in backends]
+        for backend in backends:
+            await backend.start()
+        for number in range(4):
+            job = await store.jobs.enqueue(new_job(number, steps=2))
+            Image.effect_noise((1024, 576), 60).convert("RGB").save(spool.path(job.picture), "PNG", compress_level=0)
+        running = [asyncio.create_task(bench.worker.run()) for bench in benches]
+        jobs = [await benches[0].until_state(number, JobState.RENDERED) for number in range(1, 5)]
+        plans = [backend.describe()["plan"] for backend in backends]
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+        for backend in backends:
+            await backend.close()
+    assert plans == ["none", "full"]
+    assert sum(job.attempt - 1 for job in jobs) <= SLOTS, "the small card tries those that it took before it knew"

@@ -237,6 +237,7 @@ two_cards = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two 
 
 
 @two_cards
+@torch.no_grad()
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.float16, 1e-3)])
 def test_a_clip_on_two_cards_is_that_of_one(tiny: Variant, dtype: torch.dtype, tolerance: float) -> None:
     """The second card's memory is free again afterwards."""
@@ -252,15 +253,15 @@ def test_a_clip_on_two_cards_is_that_of_one(tiny: Variant, dtype: torch.dtype, t
         alone = pipeline.denoise(picture, settings, plan, SILENT)
         for steps in (99, 2):  # lent for the whole clip, and taken back
             hooks = replace(SILENT, partner=partial(next, iter(["cuda:1"] * steps), None))
-            with torch.no_grad():
-                paired = pipeline.denoise(picture, settings, plan, hooks)
+            paired = pipeline.denoise(picture, settings, plan, hooks)
             difference = float((paired - alone).norm() / alone.norm())
             print(f"{plan.rung}, lent for {steps}: {difference:.2e}")
             assert difference < tolerance
-    assert torch.cuda.memory_allocated(1) == 0
+    assert torch.cuda.memory_allocated(1) < 2**27, "no more than cuBLAS keeps for itself"
 
 
 @two_cards
+@torch.no_grad()
 def test_a_second_card_without_room_costs_nothing_but_the_time(tiny: Variant) -> None:
     from generator.memory import ClipSize, presets
     from generator.model.lean.render import LeanPipeline
