@@ -142,6 +142,15 @@ def half_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
     return denoise_bytes(half, clip) + MARGIN_BYTES
 
 
+def lent_bytes(plan: MemoryPlan, clip: ClipSize, held: int) -> int:
+    """Predict what must be free on a second card that is lent, in bytes.
+
+    That is room for half of each step, and for a clip of its own by the same plan, as it may get one at any moment.
+    `held` is what its own executor holds already.
+    """
+    return half_bytes(plan, clip) + max(0, plan.peak_bytes + MARGIN_BYTES - held)
+
+
 def decode_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
     """Predict the peak bytes of the decoding phase, without the other modules' weights."""
     frames = clip.frames

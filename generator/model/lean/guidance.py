@@ -16,6 +16,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from generator.memory import BESIDE_TORCH_GIB, GIB
 from generator.model.lean.chunks import Check
 from generator.model.lean.unet import ClipConstants, LeanUNet
 from generator.model.sampling import model_input, to_clean
@@ -96,19 +97,25 @@ class Partner:
 
 
 def borrow(
-    lent: Callable[[], str | None], place: Callable[[torch.device], tuple[LeanUNet, ClipConstants]], needed: int
+    lent: Callable[[], str | None],
+    place: Callable[[torch.device], tuple[LeanUNet, ClipConstants]],
+    needed: Callable[[int], int],
 ) -> Partner | None:
-    """Place a UNet on the card that is lent for half of the steps; None where none is, or it lacks the needed bytes.
+    """Place a UNet on the card that is lent for half of the steps; None where none is, or it lacks room.
 
-    `lent` returns the card's device, None as soon as it is lent no more.
+    `lent` returns the card's device, None as soon as it is lent no more. `needed` is called with the bytes that others
+    hold there, and returns those that must be free.
     """
     name = lent()
     if name is None:
         return None
     device = torch.device(name)
-    if device.type == "cuda" and (free := torch.cuda.mem_get_info(device)[0]) < needed:
-        log.info("%s has %d MiB free, half a clip needs %d", device, free >> 20, needed >> 20)
-        return None
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        least = needed(max(0, total - free - int(BESIDE_TORCH_GIB * GIB)))
+        if free < least:
+            log.info("%s is not used: %d MiB are free there, %d are needed", device, free >> 20, least >> 20)
+            return None
     return Partner(device, partial(place, device), lambda: lent() is not None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,7 +22,7 @@ from generator.memory import (
     MemoryPlan,
     Residency,
     decoded_together,
-    half_bytes,
+    lent_bytes,
 )
 from generator.model.lean.decoder import LeanDecoder, decode_windows, pack_decoder
 from generator.model.lean.encoders import CLIP_MEAN, CLIP_SIZE, CLIP_STD, VaeEncoder, pack_module
@@ -109,7 +110,7 @@ class LeanPipeline:
             half = LeanUNet(self.unet, ResidentWeights(self.unet.body, there), there, plan.frames_per_chunk)
             return half, half.prepare(torch.zeros_like(conditioning.context[:1], device=there), ids, times, shape[1])
 
-        needed = half_bytes(plan, ClipSize(picture.width, picture.height, settings.frames))
+        needed = partial(lent_bytes, plan, ClipSize(picture.width, picture.height, settings.frames))
         partner = borrow(hooks.partner, place_half, needed) if conditioning.guidance is not None else None
         guided = GuidedUNet(unet, conditioning, constants, plan.split_cfg, hooks.check, self.dtype, partner)
 

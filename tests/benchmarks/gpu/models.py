@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import time
 from collections.abc import Callable
 from functools import cached_property
@@ -47,6 +48,9 @@ class Models:
         """Free all of it; what is needed again is made again."""
         for name in ("modules", "stock", "lean"):
             self.__dict__.pop(name, None)
+        gc.collect()
+        if self.bench.on_gpu:
+            torch.cuda.empty_cache()
 
     def stock_unet(self) -> Any:
         return copy.deepcopy(self.stock.unet).to(self.bench.device)

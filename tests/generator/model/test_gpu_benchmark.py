@@ -17,10 +17,11 @@ from tests.support.fakes import FAKE_EXECUTOR
 
 
 def test_the_gpu_benchmark_runs_on_a_cpu_with_a_small_model(tmp_path: Path) -> None:
-    sections = "rate,equality,kernels,plans,phases,offload,end-to-end"
+    sections = "rate,equality,kernels,plans,phases,offload,end-to-end,pair"
     main(["--tiny", "--device", "cpu", "--out", str(tmp_path), "--sections", sections])
     written = json.loads((tmp_path / "gpu.json").read_text())
     assert written["figures"]["unet_streamed_relative_error"] < 1e-4
+    assert written["figures"]["pair_difference_to_split"] < 1e-4
     assert not [key for key in written["figures"] if key.startswith("failed")]
     assert "| article's offload |" in (tmp_path / "gpu.md").read_text()
 
