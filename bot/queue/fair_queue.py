@@ -67,7 +67,7 @@ CLAIM_SQL = """
 """
 
 # The same for a card that has no room for some sizes of clips. Whose next job it cannot take is passed over.
-_CLAIM_SIZE_SQL = """
+CLAIM_SIZE_SQL = """
     select head_id, lane.user_id from lane join job on job.id = head_id join kind on kind.id = job.kind_id
     where head_id is not null and running < :most
       and not exists (select 1 from json_each(:without) where instr(kind.name, value) = 1)
@@ -216,7 +216,7 @@ def claim(db: Statements, limits: Limits, now_ms: int, sizes: Sizes = ANY_SIZE) 
     else:
         only = None if sizes.only is None else json.dumps(sorted(sizes.only))
         values |= {"without": json.dumps(sorted(sizes.without)), "only": only}
-        found = db.execute(_CLAIM_SIZE_SQL, values).fetchone()
+        found = db.execute(CLAIM_SIZE_SQL, values).fetchone()
     if found is None:
         return None
     [row] = db.execute(

@@ -28,10 +28,10 @@ OnWait = Callable[[], None]
 """called a few times a second while ffmpeg works; what it raises ends the wait"""
 
 _THREADS = "4"
-"""of each ffmpeg, where it would take one for each core and a half. x264 needs 0.57 s of CPU time for 25 frames of
-1024x576 while they are decoded, which takes a fast GPU 0.6 s, and 2.1 s for a smaller version; 4 threads wait for
-nothing. 16 or 64 were no faster, and cut each frame into more slices: 0.5 % more bytes. An executor with a clip that is
-rendered and two that are encoded so takes no more than 12 threads, and a clip is the same file on every machine."""
+"""of each ffmpeg, where x264 would take one and a half for each core. It needs 0.57 s of CPU time for 25 frames of
+1024x576 while a fast GPU decodes them in 0.6 s, and 2.1 s for a smaller version afterwards: 4 threads are enough for
+both. More cut each frame into more slices: 16 gave 0.5 % more bytes. An executor renders one clip and encodes two at
+once, so four executors have 48 such threads at most. And a clip is the same file on every machine."""
 _QUIET = ("-hide_banner", "-loglevel", "error", "-nostdin", "-filter_threads", _THREADS, "-threads", _THREADS)
 """the last is for the decoder"""
 _WAIT_SECONDS = 0.2
