@@ -62,11 +62,11 @@ class Partner:
         return None if self._pool is None else self._pool.submit(self._half, scaled.cpu(), step, check)
 
     def finish(self, half: Future[Tensor]) -> Tensor | None:
-        """Wait for a half; None when the card had no room for it, and is used no more."""
+        """Wait for a half; None when it failed there, mostly for want of room: the card is used no more."""
         try:
             return half.result()
-        except torch.cuda.OutOfMemoryError as error:
-            log.warning("%s has no room for half a clip, the rest is rendered on one card: %s", self._device, error)
+        except RuntimeError as error:  # as all of torch's are; what breaks the process fails on the first card as well
+            log.warning("%s fails, the rest of the clip is rendered on one card: %s", self._device, error)
             traceback.clear_frames(error.__traceback__)  # they hold tensors on the card
         self.close()
         return None
@@ -111,7 +111,11 @@ def borrow(
         return None
     device = torch.device(name)
     if device.type == "cuda":
-        free, total = torch.cuda.mem_get_info(device)
+        try:
+            free, total = torch.cuda.mem_get_info(device)
+        except RuntimeError as error:  # the first look at a card needs room for a context
+            log.info("%s is not used: %s", device, error)
+            return None
         least = needed(max(0, total - free - int(BESIDE_TORCH_GIB * GIB)))
         if free < least:
             log.info("%s is not used: %d MiB are free there, %d are needed", device, free >> 20, least >> 20)

@@ -145,3 +145,16 @@ def test_a_render_with_a_second_card_can_be_left(lean: LeanPipeline) -> None:
     with pytest.raises(Cancelled):
         lean.denoise(noise_picture(), tiny_settings(), FULL, hooks)
     assert not [thread for thread in threading.enumerate() if "partner" in thread.name]
+
+
+def test_a_second_card_that_cannot_even_be_asked_is_not_used(
+    lean: LeanPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(device: torch.device) -> tuple[int, int]:
+        raise RuntimeError("CUDA error: out of memory")
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", full)
+    split = LEAN_PLANS[2]
+    assert torch.equal(latents(lean, split, Lent(99, "cuda:1")), latents(lean, split))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2**30, 2**34))
+    assert torch.equal(latents(lean, split, Lent(99, "cuda:1")), latents(lean, split)), "there is no room"
