@@ -135,12 +135,13 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
     await asyncio.to_thread(make_private, config.data_dir, OUR_FILES)
     async with AsyncExitStack() as stack:
         store = await _open_store(config, parts, stack)
-        metrics = _open_metrics(config, store, stack)
+        crew, shrink = Crew(), Shrinks()
+        crew.on_change = partial(_count_cards, store, crew)
+        metrics = _open_metrics(config, store, crew, stack)
         spool = await _open_spool(config, store)
         switches = Switches(config, store)
         await switches.load()
         backends = await _start_backends(config, parts, switches, stack)
-        crew, shrink = Crew(), Shrinks()
         cards = StatusCards(store, switches.gate, crew, now_ms=parts.now_ms, pace=parts.pace)
         pictures = await stack.enter_async_context(parts.pictures(config.picture_limits()))
         services = Services(
@@ -231,11 +232,16 @@ async def _start_backends(config: Config, parts: Parts, switches: Switches, stac
     return backends
 
 
-def _open_metrics(config: Config, store: JobStore, stack: AsyncExitStack) -> list[Metrics]:
+def _count_cards(store: JobStore, crew: Crew) -> None:
+    """Let the times that people are told follow the cards that work now."""
+    store.jobs.executors = max(1, crew.count_able())
+
+
+def _open_metrics(config: Config, store: JobStore, crew: Crew, stack: AsyncExitStack) -> list[Metrics]:
     """Return one Metrics, or none where the operator wants none."""
     if not config.metrics_port:
         return []
-    metrics = Metrics(store)
+    metrics = Metrics(store, crew.describe)
     try:
         metrics.listen(config.metrics_port)
     except OSError as error:

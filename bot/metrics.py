@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, start_http_server
 
@@ -18,10 +19,21 @@ COUNT_REST = 100
 class Metrics:
     """Counts jobs by state and measures the event loop's delay while `run` is awaited, between `listen` and `close`."""
 
-    def __init__(self, store: JobStore) -> None:
+    def __init__(self, store: JobStore, cards: Callable[[], list[dict[str, object]]] = list) -> None:
+        """`cards` returns what each executor says of itself."""
         self.registry = CollectorRegistry()
         self._store = store
+        self._cards = cards
         self._jobs = Gauge("vivant_jobs", "Jobs by state", ["state"], registry=self.registry)
+        labels = ["card", "name", "plan"]
+        self._card_gauges = {
+            key: Gauge(f"vivant_card_{name}", text, labels, registry=self.registry)
+            for key, name, text in (
+                ("vram_gib", "memory_gib", "Memory of each executor's card"),
+                ("clip_seconds", "clip_seconds", "Median seconds of the last clips of the loaded variant on this card"),
+                ("pinned_gib", "pinned_gib", "Host memory that each executor has pinned"),
+            )
+        }
         self._delay = Histogram(
             "vivant_event_loop_delay_seconds",
             "How much later than asked the event loop woke up",
@@ -57,4 +69,14 @@ class Metrics:
             began = time.monotonic()
             for state, count in (await self._store.jobs.counts()).items():
                 self._jobs.labels(state).set(count)
+            self._show_cards()
             await asyncio.sleep(max(COUNT_SECONDS, (time.monotonic() - began) * COUNT_REST))
+
+    def _show_cards(self) -> None:
+        cards = self._cards()
+        for key, gauge in self._card_gauges.items():
+            gauge.clear()  # a card's plan is a label, and may have changed
+            for number, facts in enumerate(cards):
+                if isinstance(value := facts.get(key), int | float):
+                    card, name, plan = facts.get("gpu", number), facts.get("name", ""), facts.get("plan", "")
+                    gauge.labels(card, name, plan).set(value)

@@ -80,6 +80,9 @@ DECODER_BYTES = 121 * MIB
 ENCODER_BYTES = 131 * MIB
 """in single precision: the VAE's encoder runs in it"""
 
+HOST_BYTES = STOCK_UNET_BYTES + IMAGE_ENCODER_BYTES + DECODER_BYTES + ENCODER_BYTES
+"""what an executor on a GPU keeps of SVD in pinned host memory"""
+
 RING_SLOTS = 3
 WINDOW_FRAMES = 8
 WINDOW_OVERLAP = 3
@@ -131,6 +134,21 @@ def denoise_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
     activations = (5.1 * items + 3.6 * min(plan.frames_per_chunk, items)) * clip.latent_map + HIDDEN_BYTES
     weights = UNET_BYTES if plan.unet is not Residency.STREAMED else RING_SLOTS * LARGEST_LAYER_BYTES
     return int(activations) + weights
+
+
+def half_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
+    """Predict what a second card needs free to compute half of each step, its UNet resident, in bytes."""
+    half = dataclasses.replace(plan, split_cfg=True, unet=Residency.RESIDENT)
+    return denoise_bytes(half, clip) + MARGIN_BYTES
+
+
+def lent_bytes(plan: MemoryPlan, clip: ClipSize, held: int) -> int:
+    """Predict what must be free on a second card that is lent, in bytes.
+
+    That is room for half of each step, and for a clip of its own by the same plan, as it may get one at any moment.
+    `held` is what its own executor holds already.
+    """
+    return half_bytes(plan, clip) + max(0, plan.peak_bytes + MARGIN_BYTES - held)
 
 
 def decode_bytes(plan: MemoryPlan, clip: ClipSize) -> int:

@@ -3,6 +3,7 @@
 To the child (stdin):   {"type": "configure", "protocol": 1, "parent": pid, ...ExecutorConfig}   first line
                         {"type": "render", ...RenderRequest}
                         {"type": "cancel", "job": 17, "attempt": 1}
+                        {"type": "alone", "job": 17, "attempt": 1}               give the lent card back
                         {"type": "preload", "variant": "svd"}
                         end of file: stop at once
 From the child (stdout): {"type": "hello", "protocol": 1}                         first line
@@ -61,6 +62,8 @@ class Hooks:
 
     progress: Callable[[Progress], None]
     check: Callable[[], None]
+    partner: Callable[[], str | None] = lambda: None
+    """asked before each step: the device of a second card that may compute half of it; None: no card (any more)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,11 @@ class ExecutorConfig:
     state_folder: Path | None = None
     """the folder that keeps what did not fit into the GPU's memory, and the built kernels"""
     threads: int = 0
-    """CPU threads for torch; 0 leaves torch's own choice"""
+    """CPU threads for torch; 0: as many as it needs, see `generator.process.share`"""
+    executors: int = 1
+    """how many executors share this machine's cores and memory"""
+    lendable: tuple[str, ...] = ()
+    """the cards of this machine that executors lend each other, as in `gpus`; empty: none"""
 
 
 def check_device(device: str) -> None:
@@ -118,6 +125,8 @@ class RenderRequest:
     """the channel's upload limit in bytes; the clip at `clip_path` never exceeds it"""
     master_path: Path | None = None
     """where the full-quality clip is kept when `clip_path` had to be shrunk; None: not kept"""
+    partner: str | None = None
+    """an idle card that is lent for half of each step, by its name in CUDA_VISIBLE_DEVICES; None: none"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +141,8 @@ class Rendered:
     playback_fps: float
     seconds: float
     """wall-clock seconds this render held the GPU"""
+    plan: str = ""
+    """the rung of the memory plan that it was rendered with"""
     phase_seconds: dict[str, float] = field(default_factory=dict)
     master_path: Path | None = None
     """the full-quality clip, where one was kept"""
@@ -170,6 +181,7 @@ def config_from_wire(wire: dict[str, Any]) -> ExecutorConfig:
     values = _fields(ExecutorConfig, wire)
     values["variants"] = {name: Variant.from_json(item) for name, item in values["variants"].items()}
     values["state_folder"] = _path(values.get("state_folder"))
+    values["lendable"] = tuple(values.get("lendable", ()))
     return ExecutorConfig(**values)
 
 

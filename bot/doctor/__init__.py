@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from bot.config import Config
 from bot.doctor.account import check_permissions, check_token, invite_link
 from bot.doctor.check import Check, Status
-from bot.doctor.machine import check_confinement, check_disk, check_port, check_python
+from bot.doctor.machine import check_confinement, check_disk, check_memory, check_port, check_python
 from bot.doctor.rendering import check_ffmpeg, check_pictures, check_torch, check_weights
 
 __all__ = [
@@ -41,6 +41,7 @@ CHECKS: dict[str, Look] = {
     "Weights": check_weights,
     "Pictures": check_pictures,
     "Data folder": check_disk,
+    "Pinned memory": check_memory,
     "Metrics": check_port,
     "Confined children": check_confinement,
 }

@@ -19,8 +19,9 @@ from bot.doctor.check import Check, Status, ask_module
 from bot.queue.database import chown_advice, unusable_files
 from bot.queue.opening.checks import missing_for_sqlite
 from bot.work.heartbeat import is_healthy
-from generator.memory import GIB, MIB
+from generator.memory import GIB, HOST_BYTES, MIB
 from generator.process.confine import describe
+from generator.process.share import has_gpu, host_bytes, share_pinned
 
 MOUNTS = Path("/proc/mounts")
 SHARES = {"cifs", "smb3", "smbfs", "9p", "nfs", "nfs4", "drvfs", "vboxsf", "afs", "ceph", "glusterfs", "lustre"}
@@ -84,6 +85,35 @@ def kind_of_disk(folder: Path, mounts: str) -> str:
             if real.is_relative_to(where) and len(where) >= len(best[0]):
                 best = (where, words[2])
     return best[1]
+
+
+async def check_memory(config: Config) -> list[Check]:
+    """Say how much host memory the executors pin together, and whether that is as much as they want."""
+    settings, total = config.generator, host_bytes()
+    if (
+        total is None
+        or config.all_variants()[settings.variant].is_demo
+        or not (settings.gpus or has_gpu(settings.device))
+    ):
+        return []
+    executors = max(1, len(settings.gpus))
+    return [describe_pinned(executors, share_pinned(total, executors), total)]
+
+
+def describe_pinned(executors: int, most: int, total: int) -> Check:
+    """Judge what each of the executors may pin, `most` bytes of `total`."""
+    wanted = (
+        f"{HOST_BYTES / GIB:.1f} GiB of weights" if executors == 1 else f"{HOST_BYTES / GIB:.1f} GiB of weights each"
+    )
+    who = "1 executor pins" if executors == 1 else f"{executors} executors pin"
+    if most >= HOST_BYTES:
+        seen = f"{who} {wanted}, {executors * HOST_BYTES / GIB:.1f} of {total / GIB:.1f} GiB together"
+        return Check("Pinned memory", Status.OK, seen)
+    seen = (
+        f"{who} {most / GIB:.1f} of {wanted}: half of this machine's {total / GIB:.1f} GiB is the most for all together"
+    )
+    remedy = "It works; plans that stream their weights are slower. Add memory, or list fewer cards in generator.gpus."
+    return Check("Pinned memory", Status.WARNING, seen, remedy)
 
 
 async def check_port(config: Config) -> list[Check]:

@@ -16,6 +16,7 @@ from bot.edge.connection.pacing import Pace
 from bot.edge.connection.refreshes import WaitingCard, choose_waiting
 from bot.edge.http_errors import NETWORK_ERRORS, CardNext, classify_card
 from bot.edge.layouts import PREVIEW_NAME, status_card
+from bot.queue.estimates import size_of
 from bot.queue.job import SETTLED, Job, JobState
 from bot.queue.store import JobStore
 from bot.texts.status import CardView
@@ -178,13 +179,15 @@ class StatusCards:
             now_ms=self._now_ms(),
             hold=self._gate.hold,
             has_preview=card is None or card.has_preview,
+            needs_larger_card=waits and self._crew.fits_not_all(size_of(job.settings)),
         )
 
     async def _edit(self, card: Card, job: Job) -> float:
         """Write the card if what it shows has changed. Return the rest before the next write, in seconds."""
         view = await self.describe(job)
         # the times are left out: Discord counts them down by itself, until they pass
-        shown = (job.state, job.attempt, job.cancel_requested, view.position and view.position.position, view.hold)
+        number = view.position and view.position.position
+        shown = (job.state, job.attempt, job.cancel_requested, number, view.hold, view.needs_larger_card)
         if (shown, view.progress) == card.written or self._client is None:
             return 0
         card.written = (shown, view.progress)

@@ -42,10 +42,15 @@ class Estimate:
     high_ms: int
 
 
+def size_of(settings: ClipSettings) -> str:
+    """Return a name for the settings that decide how much of a card's memory a clip needs. A kind's name begins so."""
+    return f"{settings.variant}/{settings.shape}/{settings.frames}/"
+
+
 def kind_of(settings: ClipSettings) -> str:
     """Return a name for the settings that decide how long the GPU is busy."""
     guided = "guided" if settings.max_guidance > 1 else "plain"
-    return f"{settings.variant}/{settings.shape}/{settings.frames}/{settings.steps}/{guided}"
+    return f"{size_of(settings)}{settings.steps}/{guided}"
 
 
 def model_ms(settings: ClipSettings, variants: Mapping[str, Variant]) -> int:

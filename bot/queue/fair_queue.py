@@ -12,7 +12,9 @@ tests/bot/queue/test_jobs.py.
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from bot.queue.database import Statements
@@ -64,6 +66,15 @@ CLAIM_SQL = """
     order by head_tag, head_id limit 1
 """
 
+# The same for a card that has no room for some sizes of clips. Whose next job it cannot take is passed over.
+CLAIM_SIZE_SQL = """
+    select head_id, lane.user_id from lane join job on job.id = head_id join kind on kind.id = job.kind_id
+    where head_id is not null and running < :most
+      and not exists (select 1 from json_each(:without) where instr(kind.name, value) = 1)
+      and (:only is null or exists (select 1 from json_each(:only) where instr(kind.name, value) = 1))
+    order by head_tag, head_id limit 1
+"""
+
 WAITING = "where state = 'queued' order by tag, id limit :limit"
 """the queued jobs in the order of claims"""
 
@@ -71,6 +82,18 @@ AHEAD_SQL = """
     select count(*), coalesce(sum(k.low_ms), 0), coalesce(sum(k.high_ms), 0)
     from job j join kind k on k.id = j.kind_id where j.state = 'queued' and (j.tag, j.id) < (:tag, :id)
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Which jobs a claim may take, by the names that `estimates.size_of` gives to their sizes."""
+
+    without: frozenset[str] = frozenset()
+    only: frozenset[str] | None = None
+    """None: all others"""
+
+
+ANY_SIZE = Sizes()
 
 
 def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, Variant], now_ms: int) -> Job:
@@ -185,9 +208,15 @@ def _unnamed(db: Statements, user_id: int) -> str:
     return hmac.digest(str(key).encode(), str(user_id).encode(), "sha256").hex()
 
 
-def claim(db: Statements, limits: Limits, now_ms: int) -> Job | None:
-    """Start an attempt of the next job; return None when no job may run now."""
-    found = db.execute(CLAIM_SQL, {"most": limits.running_per_user or NO_LIMIT}).fetchone()
+def claim(db: Statements, limits: Limits, now_ms: int, sizes: Sizes = ANY_SIZE) -> Job | None:
+    """Start an attempt of the next job of these sizes; return None when no job may run now."""
+    values: dict[str, Any] = {"most": limits.running_per_user or NO_LIMIT}
+    if sizes == ANY_SIZE:
+        found = db.execute(CLAIM_SQL, values).fetchone()
+    else:
+        only = None if sizes.only is None else json.dumps(sorted(sizes.only))
+        values |= {"without": json.dumps(sorted(sizes.without)), "only": only}
+        found = db.execute(CLAIM_SIZE_SQL, values).fetchone()
     if found is None:
         return None
     [row] = db.execute(
@@ -221,7 +250,9 @@ def active(db: Statements) -> list[Job]:
 def position(db: Statements, job_id: int, executors: int, now_ms: int, settled_ms: int = 0) -> QueuePosition | None:
     """Read where a queued job stands; return None when it is not queued.
 
-    `settled_ms` is when a job last left an executor.
+    `settled_ms` is when a job last left an executor. Where cards differ in speed, each has its part in what was
+    learned,
+    by how many clips it renders: divided by the number of cards, that is what all of them together need.
     """
     sql = """
         select j.state, j.tag, k.low_ms, k.high_ms,

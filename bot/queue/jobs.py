@@ -17,6 +17,7 @@ from bot.queue import deliveries, fair_queue
 from bot.queue.database import Database, Statements, fetch
 from bot.queue.deliveries import Deliveries
 from bot.queue.estimates import Measured, learn, measured
+from bot.queue.fair_queue import ANY_SIZE, Sizes
 from bot.queue.job import CancelOutcome, Job, JobState, Limits, NewJob, Outcome, QueuePosition, rendered_outcome
 from bot.queue.opening.set_aside import set_aside, set_aside_unreadable
 from bot.queue.rows import BY_MODERATOR, Unreadable, outcome_values, select_jobs
@@ -101,12 +102,12 @@ def cancel(db: Statements, job_id: int, now_ms: int, *, by_moderator: bool = Fal
     return CancelOutcome.QUEUED_CANCELLED
 
 
-def claim(db: Statements, limits: Limits, now_ms: int) -> tuple[Job | None, list[int]]:
+def claim(db: Statements, limits: Limits, now_ms: int, sizes: Sizes) -> tuple[Job | None, list[int]]:
     """Start an attempt of the next job that can be read; return it, and the jobs before it that were set aside."""
     unreadable: list[int] = []
     while True:
         try:
-            return fair_queue.claim(db, limits, now_ms), unreadable
+            return fair_queue.claim(db, limits, now_ms, sizes), unreadable
         except Unreadable as error:
             set_aside(db, error.job_id, now_ms)
             unreadable.append(error.job_id)
@@ -137,8 +138,10 @@ class Jobs:
         self._limits = limits
         self._variants = variants
         self._now_ms = now_ms
-        self._work = asyncio.Event()
-        self._work.set()
+        self.work = asyncio.Event()
+        """set, and replaced by a new one, when a claim may find more than before"""
+        self._work_at_claim = self.work
+        self._in_vain: set[Sizes] = set()
         self._claiming = asyncio.Lock()
         self._settled_ms = 0
         self._untold: list[int] = []
@@ -148,11 +151,9 @@ class Jobs:
     async def enqueue(self, new: NewJob) -> Job:
         """Accept a request; the same key twice is the same job. Raises QueueFull, PictureReleased, StoreFull."""
         job = await self._write(fair_queue.enqueue, new, self._limits, self._variants)
-        settings = job.settings
-        log.info(
-            "job=%d accepted variant=%s frames=%d steps=%d", job.id, settings.variant, settings.frames, settings.steps
-        )
-        self._work.set()
+        made = job.settings
+        log.info("job=%d accepted variant=%s frames=%d steps=%d", job.id, made.variant, made.frames, made.steps)
+        self._new_work()
         return job
 
     async def refuse_when_full(self, user_id: int, guild_id: int | None, coming: int) -> None:
@@ -163,27 +164,25 @@ class Jobs:
         """Delete a queued job as if it had never been accepted; return False when it is not queued any more."""
         return await self._database.write(fair_queue.withdraw, job_id)
 
-    async def claim(self) -> Job | None:
+    async def claim(self, sizes: Sizes = ANY_SIZE) -> Job | None:
         """Claim the next job in fair order; return None when no job may run now: then `wait_for_work`.
 
         A claim whose awaiting task is cancelled gives its job back.
         """
         async with self._claiming:
-            if not self._work.is_set():
+            begun = self._work_at_claim = self.work  # what is accepted during the transaction is not missed
+            if sizes in self._in_vain:
                 return None  # another worker has just looked: with 600 of them, each job would be looked for 600 times
-            self._work.clear()  # before the transaction, so that a job accepted during it is not missed
-            try:
-                job = await self._claim()
-            except BaseException:
-                self._work.set()
-                raise
+            job = await self._claim(sizes)
+            if job is None and begun is self.work:
+                self._in_vain.add(sizes)
         if job is not None:
-            self._work.set()
+            self._new_work()
             log.info("job=%d running attempt=%d", job.id, job.attempt)
         return job
 
-    async def _claim(self) -> Job | None:
-        claiming = self._database.start_write(claim, self._limits, self._now_ms())
+    async def _claim(self, sizes: Sizes) -> Job | None:
+        claiming = self._database.start_write(claim, self._limits, self._now_ms(), sizes)
         try:
             job, unreadable = await asyncio.shield(claiming)
         except asyncio.CancelledError:
@@ -198,9 +197,14 @@ class Jobs:
         if job is not None:
             await self.give_back(job, counts=False)
 
-    async def wait_for_work(self) -> None:
-        """Wait until a claim may find a job that the last one did not."""
-        await self._work.wait()
+    async def wait_for_work(self, since: asyncio.Event | None = None) -> None:
+        """Wait until a claim may find more than the last one, or than one that began when `work` was `since`."""
+        await (since or self._work_at_claim).wait()
+
+    def _new_work(self) -> None:
+        self._in_vain.clear()
+        self.work.set()
+        self.work = asyncio.Event()
 
     async def settle_rendered(self, job: Job, rendered: Rendered) -> JobState | None:
         """Record the finished clip; return None when the attempt is not the current one: then delete the clip.
@@ -239,7 +243,7 @@ class Jobs:
         self._wake()
 
     def _wake(self) -> None:
-        self._work.set()
+        self._new_work()
         self._deliveries.wake()
 
     async def cancel(self, job_id: int, *, by_moderator: bool = False) -> CancelOutcome:

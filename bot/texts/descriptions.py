@@ -111,10 +111,16 @@ def describe_status(
         rows.append(f"**Nothing is started.** {explain_hold(hold)}")
     rows.append(" · ".join(f"{count} {state}" for state, count in counts.items()))
     rows += [time] if time else []
-    for number, facts in enumerate(backends):
-        known = ", ".join(f"{key} {value}" for key, value in facts.items() if isinstance(value, str | int | float))
-        rows.append(f"GPU process {number}: {known or 'starting'}"[:400])
+    rows += [f"GPU process {number}: {_describe_card(facts)}"[:400] for number, facts in enumerate(backends)]
     return fit_parts(rows, MESSAGE_LETTERS)
+
+
+def _describe_card(facts: dict[str, object]) -> str:
+    """Return what one executor says of itself, the card and its speed first."""
+    known = {key: value for key, value in facts.items() if isinstance(value, str | int | float)}
+    patterns = {"name": "{}", "vram_gib": "{} GiB", "plan": "plan {}", "clip_seconds": "{:.1f} s a clip"}
+    first = [pattern.format(known.pop(key)) for key, pattern in patterns.items() if known.get(key)]
+    return ", ".join([*first, *(f"{key} {value}" for key, value in known.items())]) or "starting"
 
 
 def measured_time_text(kind: str, low_ms: int, high_ms: int) -> str:

@@ -26,6 +26,8 @@ class CardView:
     now_ms: int = 0
     hold: Hold | None = None
     has_preview: bool = True
+    needs_larger_card: bool = False
+    """some of the cards here have no room for the clip"""
 
 
 _PHASES = {
@@ -86,7 +88,9 @@ def describe_position(view: CardView) -> list[str]:
     position = view.position
     where = "Next in the queue." if position.position == 1 else f"Number {position.position} in the queue."
     lines = [where, _describe_times(position, view.now_ms)]
-    if view.job.attempt:
+    if view.needs_larger_card:
+        lines.append("It is too large for one of the graphics cards here, so it waits for a larger one.")
+    elif view.job.attempt:
         lines.append("It was interrupted and starts over on its own.")
     return lines
 

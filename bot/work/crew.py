@@ -3,14 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+import contextlib
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Protocol
 
+from bot.queue.fair_queue import Sizes
 from bot.work.ongoing import Ongoing
 from generator.protocol import Progress
+
+UNFIT_SECONDS = 3600.0
+"""how long a card is not asked again for a size that it had no room for: other programs may have used it"""
+
+
+class Unfit:
+    """The sizes of clips, as `size_of` names them, that one card has no room for."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._until: dict[str, float] = {}
+        self._monotonic = monotonic
+
+    def add(self, size: str) -> None:
+        """Note a size that did not fit."""
+        self._until[size] = self._monotonic() + UNFIT_SECONDS
+
+    def forget(self, size: str) -> None:
+        """Let a size be tried again."""
+        self._until.pop(size, None)
+
+    def sizes(self) -> frozenset[str]:
+        """Return the sizes that are not to be tried now."""
+        if not self._until:
+            return frozenset()
+        now = self._monotonic()
+        return frozenset(size for size, until in self._until.items() if now < until)
 
 
 class Member(Protocol):
     """What a crew needs of a worker."""
+
+    unfit: Unfit
+    """what its card has no room for"""
+    is_closed: bool
+    """it will never start a job again"""
 
     @property
     def may_start(self) -> bool:
@@ -47,6 +81,10 @@ class Crew:
         """
         self.ongoing = Ongoing()
         """what they, and others, are doing for whom"""
+        self.on_change: Callable[[], None] = lambda: None
+        """called at each change of what the workers do"""
+        self._loans: dict[str, Callable[[], None]] = {}
+        """of each card that is lent: what takes it back"""
         self._change = asyncio.Event()
 
     def join(self, member: Member) -> None:
@@ -57,10 +95,20 @@ class Crew:
         """Wake everybody in `wait_for_change`."""
         self._change.set()
         self._change = asyncio.Event()
+        self.on_change()
 
     async def wait_for_change(self) -> None:
         """Wait until a worker takes a job, ends one, stops or goes on."""
         await self._change.wait()
+
+    async def wait_for_change_or(self, other: Coroutine[Any, Any, None]) -> None:
+        """Wait until a worker changes what it does, or until `other` ends."""
+        waits = [asyncio.create_task(wait) for wait in (self.wait_for_change(), other)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     def cancel(self, job_id: int) -> bool:
         """Stop a job's render, whichever worker runs it. Return False when none does."""
@@ -79,7 +127,63 @@ class Crew:
         """Tell whether any worker may still start jobs."""
         return any(member.may_start for member in self._members)
 
-    def has_idle_besides(self, one: Member) -> bool:
-        """Tell whether another worker than `one` could begin a job now."""
-        others = (member for member in self._members if member is not one)
-        return any(other.may_start and not other.has_job for other in others)
+    @contextlib.contextmanager
+    def lending(self, one: Member, give_back: Callable[[], None] | None) -> Iterator[str | None]:
+        """Lend `one` the card of an idle worker while the block runs, and take back its own if it is lent.
+
+        Yield the lent card's name; None where none of the same kind is idle, or `give_back` is None: then others wait.
+        `give_back` is called when the lent card's worker begins a job.
+        """
+        own = one.describe()
+        if (take_back := self._loans.pop(str(own.get("gpu")), None)) is not None:
+            take_back()
+        card = self._find_idle_like(one, own) if own.get("lends") and give_back else None
+        if card is None or give_back is None:
+            yield None
+            return
+        self._loans[card] = give_back
+        try:
+            yield card
+        finally:
+            if self._loans.get(card) is give_back:
+                del self._loans[card]
+
+    def _find_idle_like(self, one: Member, own: dict[str, object]) -> str | None:
+        idle = [each.describe() for each in self._members if each is not one and each.may_start and not each.has_job]
+        alike = [str(facts["gpu"]) for facts in idle if facts.get("lends") and facts.get("name") == own.get("name")]
+        return next((card for card in alike if card not in self._loans), None)
+
+    def count_able(self) -> int:
+        """Return how many workers can render now: not stopped, and with a model that could be loaded."""
+        return sum(member.may_start and "problem" not in member.describe() for member in self._members)
+
+    def sizes_for(self, one: Member, *, has_work: bool) -> Sizes | None:
+        """Return which jobs a worker may claim; None: an idle GPU could begin the next one now, whichever it is."""
+        others = [each for each in self._members if each is not one and each.may_start and not each.has_job]
+        lacking = None
+        if has_work and others:
+            lacking = frozenset.intersection(*(each.unfit.sizes() for each in others))
+            if not lacking:
+                return None
+        return Sizes(frozenset(size for size in one.unfit.sizes() if self.fits_another(size, one)), lacking)
+
+    def fits_another(self, size: str, one: Member) -> bool:
+        """Tell whether another card than that of `one` may have room for clips of this size."""
+        others = (each for each in self._members if each is not one and not each.is_closed)
+        return any(size not in each.unfit.sizes() for each in others)
+
+    def fits_not_all(self, size: str) -> bool:
+        """Tell whether a card here has no room for clips of this size."""
+        return any(size in each.unfit.sizes() for each in self._members)
+
+    def leaves_to_larger(self, one: Member, size: str) -> bool:
+        """Note that the card of `one` has no room for this size, and tell whether another card may have it.
+
+        When none has, the next such job is tried on all of them again.
+        """
+        one.unfit.add(size)
+        if self.fits_another(size, one):
+            return True
+        for each in self._members:
+            each.unfit.forget(size)
+        return False

@@ -8,19 +8,22 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from bot.queue.database import StoreDamaged, StoreError
+from bot.queue.estimates import size_of
+from bot.queue.fair_queue import ANY_SIZE, Sizes
 from bot.queue.job import Job
-from bot.queue.spool import Spool, SpoolFull
+from bot.queue.spool import Spool
 from bot.queue.store import JobStore
-from bot.work.crew import Crew
+from bot.work.crew import Crew, Unfit
 from bot.work.gate import Gate, HoldCause
 from bot.work.ongoing import Owner
-from bot.work.retry import retry_while_full
+from bot.work.retry import hold_until_room, retry_while_full
 from generator.backend.backend import Backend
-from generator.errors import DiskFull, ExecutorLost, RenderCrashed, RenderError
+from generator.errors import DiskFull, ExecutorLost, OutOfMemory, RenderCrashed, RenderError
 from generator.protocol import Phase, Progress, Rendered, RenderRequest
 
 log = logging.getLogger(__name__)
@@ -68,9 +71,10 @@ class Worker:
         self._on_step = on_step
         self._on_change = on_change
         self._on_storm = on_storm
+        self._monotonic = monotonic
+        self.unfit = Unfit(monotonic)
         self._crew = crew or Crew()
         self._crew.join(self)
-        self._monotonic = monotonic
         self._room_check_seconds = room_check_seconds
         self._renders: dict[int, asyncio.Task[Rendered]] = {}
         self._unsettled: dict[int, Job] = {}
@@ -82,7 +86,8 @@ class Worker:
         """claims under way"""
         self._is_stopped = False
         """too many crashes: it starts nothing until an admin resumes"""
-        self._is_closed = False
+        self.is_closed = False
+        """it will never start a job again"""
 
     # -- what others ask ----------------------------------------------------------------------------------------
 
@@ -112,13 +117,12 @@ class Worker:
 
     def describe(self) -> dict[str, object]:
         """Return what its backend says of itself, and whether crashes have stopped it."""
-        stopped = {"stopped": "it broke down again and again"} if self._is_stopped else {}
-        return self._backend.describe() | stopped
+        return self._backend.describe() | ({"stopped": "it broke down again and again"} if self._is_stopped else {})
 
     @property
     def may_start(self) -> bool:
         """Whether it may start jobs: not stopped by crashes, its backend not closed."""
-        return not self._is_stopped and not self._is_closed
+        return not self._is_stopped and not self.is_closed
 
     @property
     def has_job(self) -> bool:
@@ -129,14 +133,17 @@ class Worker:
 
     async def _serve(self) -> None:
         try:
-            while not self._is_closed:
+            while not self.is_closed:
                 await self._gate.wait_open()
-                if self._is_stopped or self._has_no_slot() or self._leaves_it_to_others():
+                sizes = self._crew.sizes_for(self, has_work=bool(self._renders or self._claims))
+                if self._is_stopped or self._has_no_slot() or sizes is None:
                     await self._crew.wait_for_change()
                     continue
-                job = await self._claim()
+                work = self._store.jobs.work
+                job = await self._claim(sizes)
                 if job is None:
-                    await self._store.jobs.wait_for_work()
+                    waits = self._store.jobs.wait_for_work(work)
+                    await (waits if sizes.only is None else self._crew.wait_for_change_or(waits))
                     continue
                 self._unsettled[job.id] = job
                 with self._crew.ongoing.noted(Owner(job.user_id, job.route.guild_id)):
@@ -144,24 +151,23 @@ class Worker:
                     del self._unsettled[job.id]
                     await self._leave_nothing_of_a_forgotten(job)
         except _Closed:
-            self._is_closed = True
+            self.is_closed = True
             self._crew.changed()
 
     def _has_no_slot(self) -> bool:
         """Tell whether the backend has as many jobs as it can begin soon, besides those that it encodes."""
         return len(self._renders) - len(self._encoding) + self._claims >= self._backend.slots
 
-    def _leaves_it_to_others(self) -> bool:
-        """Tell whether an idle GPU could begin the next job now."""
-        return bool(self._renders or self._claims) and self._crew.has_idle_besides(self)
-
-    async def _claim(self) -> Job | None:
+    async def _claim(self, sizes: Sizes) -> Job | None:
         self._claims += 1
         try:
-            return await self._insist(self._store.jobs.claim)
+            claim = self._store.jobs.claim
+            job = await self._insist(claim if sizes == ANY_SIZE else partial(claim, sizes))
         finally:
             self._claims -= 1
+        if job is not None:
             self._crew.changed()
+        return job
 
     async def _attempt(self, job: Job) -> None:
         """Render one claimed job and settle it, or give it back; also when this task is cancelled."""
@@ -224,7 +230,10 @@ class Worker:
                     self._crew.changed()
                 self._on_step(job.id)
 
-        return await self._backend.render(request, note)
+        is_alone = len(self._renders) - len(self._encoding) == 1 and not await self._store.jobs.waiting(1)
+        may_borrow = is_alone and job.attempt == 1
+        with self._crew.lending(self, partial(self._backend.alone, request) if may_borrow else None) as card:
+            return await self._backend.render(replace(request, partner=card), note)
 
     async def _conclude(self, job: Job, render: asyncio.Task[Rendered]) -> None:
         if render.cancelled():
@@ -238,6 +247,9 @@ class Worker:
             await self._hold_until_room(error)
         elif isinstance(error, ExecutorLost):
             await self._lost(job, error)
+        elif isinstance(error, OutOfMemory) and self._crew.leaves_to_larger(self, size_of(job.settings)):
+            log.warning("job=%d waits for a card with more memory: %s", job.id, error)
+            await self._insist(partial(self._store.jobs.give_back, job, counts=False))
         elif isinstance(error, RenderError) and error.retryable:
             await self._insist(partial(self._store.jobs.give_back, job, counts=True, error=error))
         elif isinstance(error, RenderError):
@@ -281,19 +293,8 @@ class Worker:
                 self._gate.close(HoldCause.CRASH_STORM, str(error))
             self._on_storm(error, others_go_on)
 
-    # -- no room ------------------------------------------------------------------------------------------------
-
     async def _insist(self, transaction: Callable[[], Awaitable[T]]) -> T:
         return await retry_while_full(transaction, self._hold_until_room)
 
     async def _hold_until_room(self, error: Exception) -> None:
-        log.error("no room on the disk, nothing is started: %s", error)
-        self._gate.close(HoldCause.DISK_FULL, str(error))
-        while True:
-            await asyncio.sleep(self._room_check_seconds)  # nothing announces that a disk has room again
-            try:
-                self._spool.require_room()
-            except SpoolFull:
-                continue
-            self._gate.open(HoldCause.DISK_FULL)
-            return
+        await hold_until_room(self._gate, self._spool, self._room_check_seconds, error)

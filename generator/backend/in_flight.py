@@ -51,17 +51,17 @@ class InFlight:
 
 
 @dataclass(slots=True)
-class StepTimes:
-    """The last denoising steps of each variant, in seconds."""
+class Times:
+    """How long the last denoising steps, or clips, of each variant took, in seconds."""
 
     _seconds: defaultdict[str, deque[float]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=50)))
 
     def add(self, variant: str, seconds: float) -> None:
-        """Add one step; the oldest of 50 is forgotten."""
+        """Add one; the oldest of 50 is forgotten."""
         self._seconds[variant].append(seconds)
 
     def median(self, variant: str) -> float | None:
-        """Return the median step in seconds, None before the first."""
+        """Return the median in seconds, None before the first."""
         seconds = self._seconds.get(variant)
         return statistics.median(seconds) if seconds else None
 
@@ -71,7 +71,7 @@ class InFlightRequests:
 
     def __init__(self) -> None:
         self._requests: dict[tuple[int, int], InFlight] = {}
-        self._steps = StepTimes()
+        self._steps = Times()
 
     def __iter__(self) -> Iterator[InFlight]:
         return iter(self._requests.values())

@@ -17,12 +17,13 @@ from typing import Any
 
 from generator.backend.backend import ExecutorState, OnState
 from generator.backend.gpus import VISIBLE, choose_gpus, device_order
-from generator.backend.in_flight import InFlight, InFlightRequests, OnProgress
+from generator.backend.in_flight import InFlight, InFlightRequests, OnProgress, Times
 from generator.backend.losses import check_version, lost_because, lost_by
 from generator.backend.stalls import Deadline, StallAlarm, StallLimits, restart_delay
 from generator.errors import ExecutorLost
 from generator.process.child import Child
 from generator.process.environment import model_environment
+from generator.process.share import executor_environment, has_gpu
 from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, Rendered, RenderRequest
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class LocalBackend:
         self._in_flight = InFlightRequests()
         self._alarm = StallAlarm(limits, self._in_flight, self._stalled)
         self._facts: dict[str, Any] = {}
+        self._clip_times = Times()
         self._child: Child | None = None
         self._must_end: asyncio.Future[ExecutorLost] | None = None
         """set when this side ends the child: why"""
@@ -107,11 +109,14 @@ class LocalBackend:
             await asyncio.shield(self._supervisor)
 
     def describe(self) -> dict[str, Any]:
-        """Return what the child said about itself when it got ready: device, memory, versions, variant.
+        """Return what the child said about itself when it got ready: device, memory, versions, variant, plan.
 
-        The key `problem` is there while a variant cannot be loaded.
+        Beside it `gpu`, which one it was given, and `clip_seconds`, the median of the last clips of its variant on this
+        card. The key `problem` is there while a variant cannot be loaded.
         """
-        return dict(self._facts)
+        seconds = self._clip_times.median(str(self._facts.get("variant")))
+        known = {"gpu": self._gpu, "lends": len(self._config.lendable) > 1 or None, "clip_seconds": seconds}
+        return self._facts | {key: value for key, value in known.items() if value is not None}
 
     def preload(self, variant: str) -> None:
         """Load a variant as soon as the child is free, and first of all in every child after it.
@@ -120,6 +125,13 @@ class LocalBackend:
         """
         self._config = dataclasses.replace(self._config, preload=variant)
         self._send("preload", variant=variant)
+
+    def alone(self, request: RenderRequest) -> None:
+        """Take back the card that was lent for a request; within a step it is used no more."""
+        for in_flight in self._in_flight:
+            if in_flight.key == (request.job, request.attempt):
+                in_flight.request = dataclasses.replace(in_flight.request, partner=None)  # for a child after this one
+        self._send("alone", job=request.job, attempt=request.attempt)
 
     # -- the child's life
 
@@ -181,9 +193,13 @@ class LocalBackend:
             self._must_end.set_result(lost)
 
     def _environment(self) -> dict[str, str]:
-        env = {**model_environment(), "PYTHONUNBUFFERED": "1"}
+        config = self._config
+        on_gpu = self._gpu is not None or has_gpu(config.device)
+        threads = executor_environment(config.threads, config.executors, on_gpu=on_gpu)
+        env = {**model_environment(), **threads, "PYTHONUNBUFFERED": "1"}
         if self._gpu is not None:
-            env[VISIBLE] = self._gpu
+            lendable = choose_gpus(config.lendable, os.environ)
+            env[VISIBLE] = ",".join([self._gpu, *(gpu for gpu in lendable if gpu != self._gpu)])
             if order := device_order(os.environ):
                 env["CUDA_DEVICE_ORDER"] = order
         return env
@@ -239,6 +255,8 @@ class LocalBackend:
                 self._in_flight.handle(event)
                 if kind == "rendered":
                     self._crashes = 0
+                    self._facts["plan"] = event.get("plan", "")
+                    self._clip_times.add(str(self._facts.get("variant")), float(event["seconds"]))
         return None
 
     def _tell(self, state: ExecutorState, facts: dict[str, Any]) -> None:

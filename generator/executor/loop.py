@@ -48,6 +48,8 @@ class InFlight:
     request: RenderRequest
     begun: bool = False
     cancelled: threading.Event = field(default_factory=threading.Event)
+    alone: threading.Event = field(default_factory=threading.Event)
+    """the card that was lent for it has work of its own"""
 
     @property
     def key(self) -> tuple[int, int]:
@@ -58,6 +60,11 @@ class InFlight:
         """Raise Cancelled when the render was cancelled."""
         if self.cancelled.is_set():
             raise Cancelled("cancelled")
+
+    def partner(self) -> str | None:
+        """Return the device of the card that is lent for it, as long as it is."""
+        name, visible = self.request.partner, os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+        return f"cuda:{visible.index(name)}" if name in visible and not self.alone.is_set() else None
 
 
 class Executor:
@@ -81,7 +88,8 @@ class Executor:
             device = make_device(self._config)
         except ImportError as error:
             self._die(f"torch cannot be imported ({error}); install the project again as the README says")
-        remembered = RememberedRungs(self._config.state_folder, os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+        own_gpu, _, _lent = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")
+        remembered = RememberedRungs(self._config.state_folder, own_gpu)
         self._renderer = Renderer(self._config, device, Planner(self._config, device, remembered))
         self._preload(self._config.preload)
         while True:
@@ -111,6 +119,11 @@ class Executor:
                 self._to_do.put(in_flight)
             case "cancel":
                 self._cancel((int(wire["job"]), int(wire["attempt"])))
+            case "alone":
+                with self._lock:
+                    borrower = self._in_flight.get((int(wire["job"]), int(wire["attempt"])))
+                if borrower is not None:
+                    borrower.alone.set()
             case "preload":
                 self._to_do.put(str(wire["variant"]))
 
@@ -157,7 +170,7 @@ class Executor:
             except BaseException as error:
                 self._events.write("broken", error=failure_to_wire(error))
                 raise
-        self._events.write("ready", facts=self._renderer.device.facts())
+        self._events.write("ready", facts=self._renderer.facts())
 
     def _render(self, in_flight: InFlight) -> None:
         """Render a request's frames, and begin to encode them on another thread."""
@@ -169,7 +182,8 @@ class Executor:
         threading.Thread(target=self._conclude, args=(in_flight, encode), name=name, daemon=True).start()
 
     def _hooks(self, in_flight: InFlight) -> Hooks:
-        return Hooks(lambda item: self._write_about(in_flight, "progress", item), in_flight.check)
+        tell = functools.partial(self._write_about, in_flight, "progress")
+        return Hooks(tell, in_flight.check, in_flight.partner)
 
     # -- a thread for each clip
 
@@ -241,6 +255,7 @@ def _rendered(frames: RenderedFrames, clip: EncodedClip) -> Rendered:
         frames=clip.frames,
         playback_fps=clip.playback_fps,
         seconds=frames.seconds,
+        plan=frames.plan,
         phase_seconds=frames.phase_seconds,
         master_path=clip.master_path,
         notes=frames.notes + clip.notes,

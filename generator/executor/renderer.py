@@ -39,6 +39,8 @@ class RenderedFrames:
     seconds: float
     """how long the render held the device"""
     phase_seconds: dict[str, float]
+    plan: str
+    """the rung that it ended with"""
 
 
 @dataclass(slots=True)
@@ -118,6 +120,11 @@ class Renderer:
         self.device.load(self.config.variants[name], on_progress)
         self.loaded = name
 
+    def facts(self) -> dict[str, Any]:
+        """Return what the device is, and the rung that the loaded variant's usual clip would get; none: no room."""
+        facts = self.device.facts()
+        return facts if self.loaded is None else facts | {"plan": self.planner.expected(self.loaded)}
+
     def render(self, request: RenderRequest, hooks: Hooks) -> RenderedFrames:
         """Render a request's frames. Raises Cancelled, a RenderError, or whatever the device raised."""
         clock = _PhaseClock(hooks.progress)
@@ -125,10 +132,11 @@ class Renderer:
         with Image.open(request.picture_path) as image:
             picture = image.convert("RGB")
         plan = self.planner.first(request.settings, picture.size)
-        render = _Render(request, picture, request.settings, plan, Hooks(clock.pass_on, hooks.check))
+        render = _Render(request, picture, request.settings, plan, dataclasses.replace(hooks, progress=clock.pass_on))
         writer = self._until_healthy(render)
         clock.pass_on(Progress(Phase.ENCODE))
-        return RenderedFrames(writer, render.notes, time.monotonic() - clock.began, clock.seconds)
+        seconds = time.monotonic() - clock.began
+        return RenderedFrames(writer, render.notes, seconds, clock.seconds, render.plan.rung)
 
     def _until_healthy(self, render: _Render) -> ClipWriter:
         """Render until the frames are complete and healthy: a rung down after each out-of-memory, one rerun."""

@@ -125,6 +125,15 @@ class Planner:
             plan = smaller
         return plan
 
+    def expected(self, name: str) -> str:
+        """Return the rung that a variant's usual clip would get now; "none" when it does not fit."""
+        variant = self.config.variants[name]
+        settings = ClipSettings(variant=name, frames=variant.frames)
+        try:
+            return self.first(settings, variant.landscape).rung
+        except OutOfMemory:
+            return "none"
+
     def below(self, plan: MemoryPlan, settings: ClipSettings, size: tuple[int, int], reason: str) -> MemoryPlan:
         """Return the next smaller plan, after `plan` ran out of memory. Raises OutOfMemory below the last one."""
         smaller = smaller_plan(plan, ClipSize(*size, settings.frames))

@@ -9,7 +9,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +18,9 @@ from generator.clip import ClipSettings
 from generator.errors import OutOfMemory, WeightsUnavailable
 from generator.memory import GIB, ClipSize, MemoryPlan, PipelineKind, plan_memory, presets
 from generator.model.gpu_trial import measure_rate
+from generator.model.lean.pinned import PINNED
 from generator.model.pipeline import LoadedVariant
+from generator.process.share import host_bytes, share_pinned
 from generator.protocol import ExecutorConfig, Hooks, Progress
 from generator.variants import Variant
 from generator.video.ffmpeg import Frame
@@ -54,6 +55,8 @@ class TorchDevice:
             threading.Thread(target=_warm_up, args=(self._device,), name="warm-up", daemon=True).start()
         if config.threads:
             torch.set_num_threads(config.threads)
+        if (total := host_bytes()) is not None:
+            PINNED.most = share_pinned(total, config.executors)
 
     def load(self, variant: Variant, on_progress: Callable[[Progress], None]) -> None:
         """See `Device.load`. The variant loaded before is freed first: two do not fit."""
@@ -123,6 +126,7 @@ class TorchDevice:
             properties = torch.cuda.get_device_properties(self._device)
             facts |= {"name": properties.name, "vram_gib": round(properties.total_memory / GIB, 1)}
             facts |= {"cuda": torch.version.cuda, "hip": torch.version.hip}
+            facts["pinned_gib"] = round(PINNED.bytes / GIB, 1)
         return facts
 
     def free_bytes(self) -> int | None:
@@ -132,7 +136,7 @@ class TorchDevice:
             return free + torch.cuda.memory_reserved(self._device)
         if self._device.type == "mps":
             return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-        available = _available_ram()
+        available = host_bytes("MemAvailable")
         return None if available is None else available // 2  # plans count half precision, but a CPU computes in single
 
     def frames(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
@@ -219,12 +223,3 @@ def why_unusable(device: str, version: str) -> str | None:
     if device == "mps" and not torch.backends.mps.is_available():
         return 'Apple\'s GPU is not available to this torch: choose the device "cpu" or "auto".'
     return None
-
-
-def _available_ram() -> int | None:
-    """Return the bytes of RAM that a new program could use; None where /proc/meminfo does not say it."""
-    meminfo = Path("/proc/meminfo")
-    if not meminfo.is_file():
-        return None
-    fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-    return int(fields["MemAvailable"].split()[0]) * 1024

@@ -33,6 +33,7 @@ from generator.memory import MIB
 from generator.picture.limits import PictureLimits
 from generator.process.child import Child
 from generator.process.confine import Confinement, confine
+from generator.process.share import thread_environment
 from generator.protocol import Note, from_line, to_line
 from generator.variants import Variant
 
@@ -41,7 +42,7 @@ _START_SECONDS = 60.0
 _STATUS_SECONDS = 1.0
 """how long a child that has closed its pipe may take to end"""
 _COMMAND = (sys.executable, "-m", "generator.picture.intake")
-_LEAN = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(MIB), "OPENBLAS_NUM_THREADS": "1"}
+_LEAN = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(MIB), **thread_environment(1)}
 """a malloc that keeps little address space: one arena, as each costs 64 MiB; large blocks always mapped, so that they
 leave no holes when they are freed; and no thread for each core, which might be more than the child may have"""
 

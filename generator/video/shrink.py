@@ -21,6 +21,7 @@ from generator.errors import RenderCrashed, RenderError
 from generator.memory import GIB
 from generator.process.child import Child
 from generator.process.confine import Confinement, confine
+from generator.process.share import thread_environment
 from generator.protocol import from_line, to_line
 from generator.video.clip_file import EncodedClip
 
@@ -89,7 +90,7 @@ async def shrink(source: Path, target: Path, format: Format, max_bytes: int) -> 
 
 
 async def _ask_child(request: dict[str, Any]) -> EncodedClip:
-    child = await Child.spawn(_COMMAND, {}, lambda: "shrink child:")
+    child = await Child.spawn(_COMMAND, thread_environment(1), lambda: "shrink child:")
     try:
         answer = await child.ask("shrink", parent=os.getpid(), **request)
         end = await child.ended(_END_SECONDS)

@@ -18,13 +18,16 @@ async def test_the_jobs_are_counted_for_prometheus(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     async with opened(tmp_path) as store, aiohttp.ClientSession() as session:
         await store.jobs.enqueue(new_job())
-        metrics = Metrics(store)
+        card = {"gpu": "1", "name": "Fake", "vram_gib": 24.0, "plan": "full", "clip_seconds": 4.5}
+        metrics = Metrics(store, lambda: [card, {}])
         metrics.listen(port)
         measuring = asyncio.create_task(metrics.run())
 
         async def counted() -> bool:
             async with session.get(f"http://127.0.0.1:{port}/metrics") as response:
-                return 'vivant_jobs{state="queued"} 1.0' in await response.text()
+                text = await response.text()
+                clip = 'vivant_card_clip_seconds{card="1",name="Fake",plan="full"} 4.5'
+                return 'vivant_jobs{state="queued"} 1.0' in text and clip in text
 
         await until(counted, "one waiting job")
         measuring.cancel()

@@ -58,8 +58,16 @@ class FakeDevice:
 
     def facts(self) -> dict[str, Any]:
         gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
+        threads = {name: value for name, value in os.environ.items() if name.endswith("_NUM_THREADS")}
         process = {"environment": sorted(os.environ), "dumpable": ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)}
-        return {"name": "Fake", "vram_gib": 24.0, "variant": self._variant, "pid": os.getpid(), "gpu": gpu, **process}
+        return {
+            "name": "Fake",
+            "vram_gib": 24.0,
+            "variant": self._variant,
+            "pid": os.getpid(),
+            "gpu": gpu,
+            **process,
+        } | {"threads": threads}
 
     def free_bytes(self) -> int | None:
         return int(self._options.free_gib * GIB)
@@ -67,6 +75,9 @@ class FakeDevice:
     def frames(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
         for step in range(settings.steps):
             hooks.check()
+            if self._options.partners:
+                with self._options.partners.open("a") as seen:
+                    print(hooks.partner(), file=seen)
             hooks.progress(Progress(Phase.DENOISE, step, settings.steps))
             time.sleep(self._options.step_seconds)
             if step == self._options.at_step:
@@ -191,6 +202,7 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--unsafest", action="store_true", help="there is no safer precision")
     parser.add_argument("--encodes-in-turn", action="store_true", help="render nothing meanwhile: a negative control")
     parser.add_argument("--pids", type=Path, help="where the fault `child` writes its process ids")
+    parser.add_argument("--partners", type=Path, help="where each step writes the card that is lent for it")
     parser.add_argument("--deaf", action="store_true", help="outlive the parent and read nothing: a negative control")
     return parser.parse_args(arguments)
 

@@ -5,21 +5,16 @@ They are read once: straight to the device where they stay there, otherwise to h
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import math
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from generator.model.checkpoint.fill import fill
 from generator.model.checkpoint.stored import StoredTensor
-
-log = logging.getLogger(__name__)
+from generator.model.lean.pinned import PINNED
 
 LayerWeights = Mapping[str, Tensor]
 """one layer's weights on a device, by the names that the layer functions use"""
@@ -84,7 +79,7 @@ class Packed:
             flat = torch.empty(self.length, dtype=self.dtype, device="meta" if is_meta else "cpu")
             self._fill(flat)
             if self._device.type == "cuda" and not is_meta:
-                _pin(flat, self._device)
+                PINNED.pin(flat, self._device)
             self._flat = flat
         return self._flat
 
@@ -156,20 +151,3 @@ def _layout(sources: tuple[Source, ...]) -> tuple[tuple[int, ...], tuple[int, ..
         _, inner, high, wide = shape
         return shape, (inner * high * wide, 1, inner * wide, inner)
     return shape, tuple(torch.empty(shape, device="meta").stride())
-
-
-def _pin(flat: Tensor, device: torch.device) -> None:
-    """Register the memory with CUDA. torch's own pinned allocator would round its size up to a power of two."""
-    runtime: Any = torch.cuda.cudart()
-    address = flat.data_ptr()
-    if int(runtime.cudaHostRegister(address, flat.numel() * flat.element_size(), 0)) != 0:
-        log.warning("could not pin %d MiB of host memory; copies to the GPU will be slower", flat.nbytes >> 20)
-        _take_error(device)
-        return
-    weakref.finalize(flat.untyped_storage(), runtime.cudaHostUnregister, address)
-
-
-def _take_error(device: torch.device) -> None:
-    """Take the error of a failed call out of CUDA's state: the next kernel reports it as its own, whatever it does."""
-    with contextlib.suppress(RuntimeError):
-        torch.zeros(1, device=device)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from tests.benchmarks.gpu import clips, kernels, start, steps, two_jobs
+from tests.benchmarks.gpu import clips, kernels, pair, scale, start, steps, two_jobs
 from tests.benchmarks.gpu.bench import Bench
 from tests.benchmarks.gpu.cards import cards
 from tests.benchmarks.gpu.fast_math import fast_math
@@ -55,7 +55,6 @@ def main(arguments: list[str]) -> None:
         bench.note(gpu=torch.cuda.get_device_name(), cudnn=torch.backends.cudnn.version(), cuda=torch.version.cuda)
     with torch.no_grad():
         models = Models(bench)
-        bench.note(seconds_to_build=time.monotonic() - bench.started)
         wanted = chosen.sections.split(",") if chosen.sections else None
         run_sections(bench, sections(bench, models, chosen.before), wanted, chosen.seconds)
         summary(bench)
@@ -85,6 +84,8 @@ def sections(bench: Bench, models: Models, before: Path | None) -> dict[str, Cal
         "recipe-cards": lambda: cards(bench, ("offload", "savers")),
         "start": lambda: start.start(bench, models.modules, before),
         "queue": lambda: two_jobs.queue(bench, models),
+        "pair": lambda: pair.pair(bench, models),
+        "scale": lambda: scale.scale(bench, models),
     }
 
 

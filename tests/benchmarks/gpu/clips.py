@@ -28,7 +28,7 @@ HEAD = ("Clip of 25 steps", "what", "s", "peak GiB", "reserved GiB", "moved GiB"
 
 def build_recipe(models: Models, recipe: str) -> Any:
     """Build diffusers' pipeline: `resident`, or as the article does with `offload`, or all three `savers` stacked."""
-    stock = models.stock
+    stock = models.modules
     pipe = StableVideoDiffusionPipeline(
         stock.vae, stock.image_encoder, stock.unet, stock.scheduler, CLIPImageProcessor()
     )
@@ -131,7 +131,7 @@ def recipe_clip(bench: Bench, models: Models, recipe: str) -> None:
     bench.note(**{f"clip_article_{recipe}_s": timing.seconds, f"clip_article_{recipe}_gib": timing.allocated})
     pipe.remove_all_hooks()
     pipe.to("cpu")
-    for module in models.stock.unet.modules():
+    for module in models.modules.unet.modules():
         if hasattr(module, "set_chunk_feed_forward"):
             module.set_chunk_feed_forward(None)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
+import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ import torch
 
 from generator.memory import ClipSize, MemoryPlan, Residency, presets
 from generator.model.lean.render import LeanPipeline
+from generator.model.stock import Modules
 from tests.benchmarks.full_size import random_modules
 from tests.benchmarks.gpu.bench import Bench
 from tests.support.checkpoints import checkpoint_of
@@ -18,17 +22,33 @@ from tests.support.tiny_clip import SILENT
 
 
 class Models:
-    """The stock modules and the lean pipeline, made from one set of random weights."""
+    """The stock modules and the lean pipeline, made from one set of random weights when they are first needed."""
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
-        self.modules = random_modules(bench.dtype, tiny=bench.tiny)
-        self.stock = self.modules
-        self.lean = LeanPipeline(checkpoint_of(self.modules), bench.dtype, bench.device)
-        self.lean.prepare(presets(ClipSize(*bench.size, bench.frames))[-1])  # to host memory, for every plan
+
+    @cached_property
+    def modules(self) -> Modules:
+        return random_modules(self.bench.dtype, tiny=self.bench.tiny)
+
+    @cached_property
+    def lean(self) -> LeanPipeline:
+        begun = time.monotonic()
+        made = LeanPipeline(checkpoint_of(self.modules), self.bench.dtype, self.bench.device)
+        made.prepare(presets(ClipSize(*self.bench.size, self.bench.frames))[-1])  # to host memory, for every plan
+        self.bench.note(seconds_to_build=time.monotonic() - begun)
+        return made
+
+    def forget(self) -> None:
+        """Free all of it; what is needed again is made again."""
+        for name in ("modules", "lean"):
+            self.__dict__.pop(name, None)
+        gc.collect()
+        if self.bench.on_gpu:
+            torch.cuda.empty_cache()
 
     def stock_unet(self) -> Any:
-        return copy.deepcopy(self.stock.unet).to(self.bench.device)
+        return copy.deepcopy(self.modules.unet).to(self.bench.device)
 
     def inputs(self) -> tuple[torch.Tensor, torch.Tensor, tuple[float, ...], float]:
         bench = self.bench
@@ -62,7 +82,7 @@ class Models:
         return step
 
     def stock_vae(self) -> Any:
-        return copy.deepcopy(self.stock.vae).to(self.bench.device)
+        return copy.deepcopy(self.modules.vae).to(self.bench.device)
 
     def stock_decode(self, vae: Any, together: int) -> None:
         pixels = (self.latents() / vae.config.scaling_factor).to(self.bench.dtype).permute(0, 3, 1, 2).contiguous()

@@ -39,7 +39,7 @@ def equality(bench: Bench, models: Models) -> None:
     ):
         bench.note(**{f"unet_{name}_relative_error": _difference(models.lean_step(chosen)(), expected)})
     del unet
-    vae = copy.deepcopy(models.stock.vae).to(bench.device)
+    vae = copy.deepcopy(models.modules.vae).to(bench.device)
     scaled = (models.latents() / vae.config.scaling_factor).to(bench.dtype).permute(0, 3, 1, 2)
     whole = vae.decode(scaled, num_frames=bench.frames).sample.permute(0, 2, 3, 1)
     ours = torch.from_numpy(models.lean_decode(plan(5))).to(bench.device)

@@ -36,7 +36,7 @@ def queue(bench: Bench, models: Models) -> None:
         torch.cuda.empty_cache()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        variant = save_modules(bench, models.stock, folder / "model")
+        variant = save_modules(bench, models.modules, folder / "model")
         bench.picture().save(folder / "picture.png")
         seen = asyncio.run(_two_jobs(bench, variant, folder))
     last = max(when for job, progress, when in seen if job == 1 and progress.phase is Phase.DECODE)

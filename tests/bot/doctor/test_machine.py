@@ -18,8 +18,17 @@ import pytest
 from bot.app import StartError, run_bot
 from bot.config import Config
 from bot.doctor.check import Check, Status
-from bot.doctor.machine import check_confinement, check_disk, check_port, kind_of_disk
+from bot.doctor.machine import (
+    check_confinement,
+    check_disk,
+    check_memory,
+    check_port,
+    describe_pinned,
+    kind_of_disk,
+)
 from bot.queue.opening.checks import missing_for_sqlite
+from generator.memory import GIB
+from generator.process.share import share_pinned
 from tests.support.another_user import NOBODY, for_root, rights_of_nobody
 
 MOUNTS = r"""
@@ -226,3 +235,14 @@ async def test_it_tells_which_walls_stand_around_strangers_files(
     [broken] = await check_confinement(Config())
     assert broken.status is Status.WARNING
     assert "no libffi" in broken.seen
+
+
+async def test_the_doctor_tells_how_much_memory_all_executors_pin_together() -> None:
+    four = describe_pinned(4, share_pinned(64 * GIB, 4), 64 * GIB)
+    assert four.status is Status.OK
+    assert "4 executors pin 4.3 GiB of weights each, 17.1 of 64.0 GiB together" in four.seen
+    few = describe_pinned(4, share_pinned(16 * GIB, 4), 16 * GIB)
+    assert (few.status, "2.0 of 4.3 GiB" in few.seen) == (Status.WARNING, True)
+    (found,) = await check_memory(config(generator={"variant": "svd-xt", "gpus": [0, 1]}))
+    assert found.seen.startswith("2 executors pin")
+    assert await check_memory(config()) == await check_memory(config(generator={"device": "cpu"})) == []

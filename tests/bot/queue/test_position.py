@@ -10,7 +10,8 @@ import pytest
 
 from bot.queue import fair_queue
 from bot.queue.database import Statements
-from bot.queue.estimates import kind_of
+from bot.queue.estimates import kind_of, size_of
+from bot.queue.fair_queue import Sizes
 from bot.queue.job import Limits, QueuePosition
 from bot.queue.store import JobStore
 from generator.variants import BUILT_IN
@@ -77,6 +78,29 @@ async def test_the_claim_looks_at_one_row_per_person(store: JobStore) -> None:
         return [row[3] for row in db.execute(look, {"most": 1}).fetchall()]
 
     assert await store.database.read(plans) == ["SCAN lane USING INDEX lane_head"]
+
+
+async def test_a_claim_by_size_goes_through_the_people_in_order_too(store: JobStore) -> None:
+    def plans(db: Statements) -> list[str]:
+        look = f"explain query plan {fair_queue.CLAIM_SIZE_SQL}"
+        return [row[3] for row in db.execute(look, {"most": 1, "without": "[]", "only": None}).fetchall()]
+
+    first, *others = await store.database.read(plans)
+    assert first == "SCAN lane USING INDEX lane_head"
+    assert not [step for step in others if "B-TREE" in step or "SCAN job" in step]
+
+
+async def test_a_claim_may_leave_sizes_out_or_take_some_only(store: JobStore) -> None:
+    large, small = new_job(1, frames=25), new_job(2, frames=14)
+    size = frozenset({size_of(large.settings)})
+    for new in (large, small):
+        await store.jobs.enqueue(new)
+    assert await store.jobs.claim(Sizes(only=frozenset())) is None
+    without = await store.jobs.claim(Sizes(without=size))
+    assert without is not None and without.settings.frames == 14
+    assert await store.jobs.claim(Sizes(without=size)) is None
+    only = await store.jobs.claim(Sizes(only=size))
+    assert only is not None and only.settings.frames == 25
 
 
 async def test_the_position_is_read_from_one_index(store: JobStore) -> None:

@@ -47,3 +47,13 @@ def test_a_status_fits_a_message() -> None:
     assert "Nothing is started" in status
     many: list[dict[str, object]] = [{"name": "a card", "problem": "x" * 500}] * 8
     assert len(describe_status(counts={}, backends=many, free_bytes=0, variant="svd-xt", hold=None)) <= 2000
+
+
+def test_the_status_shows_each_card_with_its_plan_and_its_speed() -> None:
+    cards: list[dict[str, object]] = [
+        {"pid": 7, "name": "NVIDIA H200", "vram_gib": 139.8, "plan": "full", "clip_seconds": 10.08, "gpu": "0"},
+        {"name": "NVIDIA T4", "vram_gib": 14.6, "plan": "none", "gpu": "GPU-1", "environment": ["A"]},
+    ]
+    status = describe_status(counts={}, backends=cards, free_bytes=0, variant="svd-xt", hold=None)
+    assert "GPU process 0: NVIDIA H200, 139.8 GiB, plan full, 10.1 s a clip, pid 7, gpu 0" in status
+    assert "GPU process 1: NVIDIA T4, 14.6 GiB, plan none, gpu GPU-1" in status

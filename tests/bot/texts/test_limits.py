@@ -71,7 +71,7 @@ def job(state: JobState, failure: dict[str, Any] | None = None) -> Job:
 JOBS = [*(job(state) for state in JobState), *(job(JobState.FAILED, failure) for failure in FAILURES)]
 HOLDS = [Hold(cause, LONG) for cause in HoldCause]
 VIEWS = [
-    CardView(job=item, position=position, progress=progress, now_ms=HUGE, hold=hold)
+    CardView(job=item, position=position, progress=progress, now_ms=HUGE, hold=hold, needs_larger_card=True)
     for item in JOBS
     for position in (None, POSITION)
     for progress in (None, *(Progress(phase, HUGE, HUGE) for phase in Phase))

@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 
 from bot.queue.job import Job, JobState, QueuePosition
-from bot.texts.status import CardView, describe_progress, describe_queue, draw_bar, measure_progress
+from bot.texts.status import (
+    CardView,
+    describe_position,
+    describe_progress,
+    describe_queue,
+    draw_bar,
+    measure_progress,
+)
 from generator.protocol import Phase, Progress
 from tests.support.texts import make_job
 
@@ -42,3 +49,12 @@ def test_the_queue_names_nobody_of_another_server_and_fits_a_message() -> None:
     assert f"<@{elsewhere.user_id}>" not in text
     assert "more" in text
     assert "empty" in describe_queue([], [], begun=set(), guild_id=None, now_ms=0, hold=None)
+
+
+def test_a_card_says_that_its_clip_waits_for_a_larger_graphics_card() -> None:
+    position = QueuePosition(position=1, waiting=1, eta_low_ms=1, eta_high_ms=2)
+    job = make_job(JobState.QUEUED, attempt=1)
+    waits = describe_position(CardView(job=job, position=position, needs_larger_card=True))
+    assert "waits for a larger one" in waits[-1]
+    assert not any("interrupted" in line for line in waits)
+    assert "interrupted" in describe_position(CardView(job=job, position=position))[-1]

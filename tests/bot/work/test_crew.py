@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+from PIL import Image
+
+from bot.queue.estimates import size_of
 from bot.queue.job import JobState, Limits
 from bot.queue.spool import Spool
 from bot.work.crew import Crew
 from bot.work.gate import Gate, HoldCause
 from bot.work.worker import STORM_CRASHES, Worker
+from generator.backend.local_backend import SLOTS, LocalBackend
+from generator.errors import OutOfMemory
 from generator.protocol import Rendered, RenderRequest
 from tests.support.bench import Bench, at_work, lost
-from tests.support.fakes import Act, FakeBackend, ProgressCallback
-from tests.support.jobs import new_job, opened
+from tests.support.fakes import FAKE_EXECUTOR, Act, FakeBackend, ProgressCallback
+from tests.support.jobs import failure, new_job, opened
+from tests.support.local_backend import CONFIG, PATIENT
 
 
 async def test_one_gpu_that_keeps_crashing_does_not_stop_the_others(tmp_path: Path) -> None:
     broken = FakeBackend(usual=Act(error=lost()))
     async with at_work(tmp_path, broken, Limits(max_attempts=100)) as bench:
         sound = FakeBackend()
+        told: list[int] = []
+        bench.crew.on_change = lambda: told.append(bench.crew.count_able())
         other = Worker(bench.store, bench.spool, sound, gate=bench.gate, crew=bench.crew)
         await bench.store.jobs.enqueue(new_job())
 
@@ -30,6 +41,7 @@ async def test_one_gpu_that_keeps_crashing_does_not_stop_the_others(tmp_path: Pa
         assert bench.gate.hold is None
         assert [others_go_on for _, others_go_on in bench.storms] == [True]
         assert "stopped" in bench.worker.describe()
+        assert told[-1] == bench.crew.count_able() == 1, "the times that people are told follow it"
         running = asyncio.create_task(other.run())
         await bench.until_state(1, JobState.RENDERED)
         assert len(sound.requests) == 1
@@ -151,3 +163,158 @@ async def test_two_workers_share_one_queue_and_one_gate(tmp_path: Path) -> None:
 
     assert all(backend.requests for backend in backends)
     assert sorted(request.job for backend in backends for request in backend.requests) == list(range(1, 9))
+
+
+def too_large() -> OutOfMemory:
+    return OutOfMemory("needs 4.0 GiB", needed_gib=4.0, free_gib=2.0)
+
+
+class SmallCard(FakeBackend):
+    """Has no room for clips of 25 frames."""
+
+    async def play(self, act: Act, request: RenderRequest, on_progress: ProgressCallback) -> Rendered:
+        large = request.settings.frames == 25
+        return await super().play(Act(error=too_large()) if large else act, request, on_progress)
+
+
+@asynccontextmanager
+async def two_cards(folder: Path, *backends: FakeBackend) -> AsyncIterator[list[Bench]]:
+    async with opened(folder, executors=len(backends)) as store:
+        spool, crew = Spool(folder / "spool", min_free_bytes=0), Crew()
+        benches = [Bench(store, spool, backend, crew=crew) for backend in backends]
+        running = [asyncio.create_task(bench.worker.run()) for bench in benches]
+        try:
+            yield benches
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
+
+
+async def test_what_does_not_fit_one_card_is_rendered_by_the_other(tmp_path: Path) -> None:
+    small, large = SmallCard(), FakeBackend(usual=Act(step_seconds=0.01))
+    async with two_cards(tmp_path, small, large) as (bench, _):
+        for number in range(6):
+            await bench.store.jobs.enqueue(new_job(number, frames=25))
+        for number in range(6):
+            await bench.store.jobs.enqueue(new_job(number + 10, frames=14))
+        jobs = [await bench.until_state(number, JobState.RENDERED) for number in range(1, 13)]
+    assert len([request for request in small.requests if request.settings.frames == 25]) <= 1, "it asks once"
+    assert {request.settings.frames for request in large.requests} >= {25}
+    assert all(job.settings.frames == 14 for job in jobs if job.id in {each.job for each in small.requests[1:]})
+
+
+async def test_a_clip_that_fits_no_card_fails_and_the_next_one_is_tried_again(tmp_path: Path) -> None:
+    cards = SmallCard(), SmallCard()
+    async with two_cards(tmp_path, *cards) as (bench, _):
+        await bench.store.jobs.enqueue(new_job(1, frames=25))
+        job = await bench.until_state(1, JobState.FAILED)
+        assert failure(job)["code"] == "out-of-memory"
+        assert [len(card.requests) for card in cards] == [1, 1]
+        await bench.store.jobs.enqueue(new_job(1, frames=25))
+        await bench.until_state(2, JobState.FAILED)
+        assert [len(card.requests) for card in cards] == [2, 2]
+
+
+async def test_a_card_alone_fails_what_it_has_no_room_for(tmp_path: Path) -> None:
+    async with at_work(tmp_path, SmallCard()) as bench:
+        await bench.store.jobs.enqueue(new_job(1, frames=25))
+        job = await bench.until_state(1, JobState.FAILED)
+    assert (failure(job)["code"], job.attempt) == ("out-of-memory", 1)
+
+
+async def test_the_large_card_takes_jobs_in_advance_that_the_idle_small_one_cannot(tmp_path: Path) -> None:
+    small, large = SmallCard(slots=2, at_once=1), FakeBackend(usual=Act(hangs=True), slots=2, at_once=1)
+    async with two_cards(tmp_path, small, large) as (bench, other):
+        await bench.store.jobs.enqueue(new_job(1, frames=25))
+
+        async def on_the_large_one() -> bool:
+            return len(large.requests) == 1
+
+        await bench.until(on_the_large_one)
+        for number in (2, 3):
+            await bench.store.jobs.enqueue(new_job(number, frames=25))
+
+        async def taken_in_advance() -> bool:
+            return 2 in other.changes or bench.changes.count(2) > 1
+
+        await bench.until(taken_in_advance)
+        await bench.store.jobs.enqueue(new_job(4, frames=14))
+        await bench.until_state(4, JobState.RENDERED)
+        assert small.requests[-1].job == 4, "the small one is not kept from what it can do"
+        assert bench.crew.fits_not_all(size_of(new_job(frames=25).settings))
+        assert not bench.crew.fits_not_all(size_of(new_job(frames=14).settings))
+
+
+async def test_an_idle_card_is_lent_while_nothing_waits_and_taken_back_when_it_has_work(tmp_path: Path) -> None:
+    cards = [FakeBackend(usual=Act(hangs=True), gpu=gpu) for gpu in "01"]
+    async with two_cards(tmp_path, *cards) as benches:
+        await benches[0].store.jobs.enqueue(new_job(1))
+
+        async def begun() -> bool:
+            return sum(len(card.requests) for card in cards) == 1
+
+        await benches[0].until(begun)
+        first, second = sorted(cards, key=lambda card: not card.requests)
+        assert first.requests[0].partner == second.gpu
+        assert first.taken_back == []
+        await benches[0].store.jobs.enqueue(new_job(2))
+
+        async def both_begun() -> bool:
+            return len(second.requests) == 1
+
+        await benches[0].until(both_begun)
+        assert first.taken_back == [1], "its card has work of its own"
+        assert second.requests[0].partner is None
+
+
+async def test_no_card_is_lent_while_others_wait(tmp_path: Path) -> None:
+    async with opened(tmp_path, executors=2) as store:
+        for user_id in range(3):
+            await store.jobs.enqueue(new_job(user_id))
+    cards = [FakeBackend(usual=Act(hangs=True), gpu=gpu) for gpu in "01"]
+    async with two_cards(tmp_path, *cards) as benches:
+
+        async def begun() -> bool:
+            return [len(card.requests) for card in cards] == [1, 1]
+
+        await benches[0].until(begun)
+    assert [card.requests[0].partner for card in cards] == [None, None]
+
+
+async def test_no_card_is_lent_to_one_of_another_kind(tmp_path: Path) -> None:
+    class Other(FakeBackend):
+        def describe(self) -> dict[str, Any]:
+            return super().describe() | {"name": "another"}
+
+    cards = [FakeBackend(gpu="0"), Other(gpu="1")]
+    async with two_cards(tmp_path, *cards) as (bench, _):
+        await bench.store.jobs.enqueue(new_job())
+        await bench.until_state(1, JobState.RENDERED)
+    assert [request.partner for card in cards for request in card.requests] == [None]
+
+
+async def test_executors_of_a_small_and_a_large_card_share_the_queue(tmp_path: Path) -> None:
+    """The real executors: the small card's has not even room for the smallest plan of the full-size clip."""
+    async with opened(tmp_path, executors=2) as store:
+        spool, crew = Spool(tmp_path / "spool", min_free_bytes=0), Crew()
+        backends = [
+            LocalBackend(CONFIG, gpu=gpu, command=(*FAKE_EXECUTOR, "--free-gib", free), limits=PATIENT)
+            for gpu, free in ((0, "1.0"), (1, "24.0"))
+        ]
+        benches = [Bench(store, spool, backend, crew=crew) for backend in backends]
+        for backend in backends:
+            await backend.start()
+        for number in range(4):
+            job = await store.jobs.enqueue(new_job(number, steps=2, frames=2))
+            Image.effect_noise((1024, 576), 60).convert("RGB").save(spool.path(job.picture), "PNG", compress_level=0)
+        running = [asyncio.create_task(bench.worker.run()) for bench in benches]
+        jobs = [await benches[0].until_state(number, JobState.RENDERED) for number in range(1, 5)]
+        plans = [backend.describe()["plan"] for backend in backends]
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+        for backend in backends:
+            await backend.close()
+    assert plans == ["none", "full"]
+    assert sum(job.attempt - 1 for job in jobs) <= SLOTS, "the small card tries those that it took before it knew"

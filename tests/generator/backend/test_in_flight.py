@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from generator.backend.backend import Backend
-from generator.backend.in_flight import InFlightRequests, StepTimes
+from generator.backend.in_flight import InFlightRequests, Times
 from generator.clip import Format
 from generator.errors import BadFrames, ExecutorLost
 from generator.protocol import Phase, Progress, Rendered, RenderRequest, from_line, to_line
@@ -217,7 +217,7 @@ async def test_steps_are_timed_of_each_variant_by_itself(tmp_path: Path) -> None
 
 
 def test_the_median_is_that_of_a_variants_last_fifty_steps() -> None:
-    times = StepTimes()
+    times = Times()
     assert times.median("svd") is None
     for seconds in (1.0, 2.0, 9.0):
         times.add("svd", seconds)

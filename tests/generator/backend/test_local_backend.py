@@ -23,6 +23,7 @@ from generator.backend.backend import ExecutorState
 from generator.backend.local_backend import LocalBackend
 from generator.clip import Format
 from generator.errors import EncodingFailed, ExecutorLost, RenderCrashed, RenderError, WeightsUnavailable
+from generator.process.share import usable_cores
 from generator.protocol import Rendered
 from tests.support.fakes import FAKE_EXECUTOR, a_request
 from tests.support.local_backend import CONFIG, IMPATIENT, PATIENT, eventually, ignore, is_gone, running, start_render
@@ -140,6 +141,58 @@ async def test_it_says_what_it_loads_and_what_it_is(tmp_path: Path) -> None:
     states = [state for state, _facts in told]
     assert states[0] is ExecutorState.LOADING
     assert states.index(ExecutorState.READY) > 0
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"threads": 3, "executors": 4}, 3),
+        ({"threads": 0, "executors": 1}, min(4, usable_cores())),
+        ({"threads": 0, "executors": 10_000}, 1),
+        ({"threads": 0, "device": "cpu"}, usable_cores()),
+    ],
+)
+async def test_an_executor_starts_with_as_many_threads_as_it_needs(
+    config: dict[str, Any], expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    backend = LocalBackend(
+        replace(CONFIG, **config), gpu=None if config.get("device") else 3, command=FAKE_EXECUTOR, limits=PATIENT
+    )
+    await backend.start()
+    await asyncio.wait_for(backend.ready.wait(), 20)
+    assert set(backend.describe()["threads"].values()) == {str(expected)}
+    await backend.close()
+
+
+async def test_it_says_which_plan_its_card_gets_and_how_long_clips_take_on_it(tmp_path: Path) -> None:
+    async with running("--free-gib", "4.5", gpu=3) as backend:
+        await asyncio.wait_for(backend.ready.wait(), 20)
+        assert "clip_seconds" not in backend.describe()
+        backend.preload("svd-xt")
+        await eventually(lambda: backend.describe()["variant"] == "svd-xt")
+        assert backend.describe()["plan"] == "minimal"
+        rendered = await backend.render(a_request(tmp_path, variant="svd-xt"), ignore)
+        facts = backend.describe()
+        assert (rendered.plan, facts["gpu"]) == (facts["plan"], "3")
+        assert facts["clip_seconds"] == rendered.seconds
+
+
+async def test_a_lent_card_is_used_until_it_is_taken_back(tmp_path: Path) -> None:
+    seen = tmp_path / "partners"
+    command = (*FAKE_EXECUTOR, "--step-seconds", "0.05", "--partners", str(seen))
+    backend = LocalBackend(replace(CONFIG, lendable=("0", "1", "2")), gpu="1", command=command, limits=PATIENT)
+    await backend.start()
+    request = replace(a_request(tmp_path, steps=12), partner="2")
+    task = await start_render(backend, request, step=2)
+    backend.alone(request)
+    await task
+    await backend.render(replace(a_request(tmp_path, 2), partner="9"), ignore)
+    await backend.close()
+    first, then = (lines := seen.read_text().split())[:12], lines[12:]
+    used = first.count("cuda:2")
+    assert 2 <= used < 12 and first == ["cuda:2"] * used + ["None"] * (12 - used)
+    assert set(then) == {"None"}, "a card that this process does not see"
 
 
 async def test_weights_that_cannot_be_loaded_are_told_and_tried_again_with_the_next_job(tmp_path: Path) -> None:

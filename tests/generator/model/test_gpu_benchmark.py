@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from generator.variants import BUILT_IN
 from tests.benchmarks.full_size import random_modules
 from tests.benchmarks.gpu.__main__ import main
 from tests.benchmarks.gpu.bench import Bench
 from tests.benchmarks.gpu.cards import try_card
+from tests.benchmarks.gpu.scale import compare
 from tests.benchmarks.gpu.start import HERE, Case, measure_start
 from tests.benchmarks.gpu.two_jobs import save_modules
+from tests.support.fakes import FAKE_EXECUTOR
 
 
 def test_the_gpu_benchmark_runs_on_a_cpu_with_a_small_model(tmp_path: Path) -> None:
-    sections = "fast-math,rate,equality,kernels,plans,phases,offload,end-to-end"
+    sections = "fast-math,rate,equality,kernels,plans,phases,offload,end-to-end,pair"
     main(["--tiny", "--device", "cpu", "--out", str(tmp_path), "--sections", sections])
     written = json.loads((tmp_path / "gpu.json").read_text())
     assert written["figures"]["unet_streamed_relative_error"] < 1e-4
+    assert written["figures"]["pair_difference_to_split"] < 1e-4
     assert 0.001 < written["figures"]["fast_math_eight_bit_products_relative_error"] < 0.2
     assert written["figures"]["fast_math_half_sums_relative_error"] == 0  # which a CPU does not have
     assert not [key for key in written["figures"] if key.startswith("failed")]
@@ -41,3 +46,14 @@ def test_an_imitated_card_is_tried_in_a_process_of_its_own(tmp_path: Path) -> No
     found = try_card(bench, "ours", 4)
     assert found["fits"] and found["rung"] and found["seconds"] > 0
     assert not try_card(bench, "ours", 1)["fits"]
+
+
+def test_cards_are_compared_by_clips_a_minute_and_by_their_first_clip(tmp_path: Path) -> None:
+    bench = Bench(torch.device("cpu"), tiny=True, out=tmp_path)
+    variant = replace(BUILT_IN["demo"], name="random")
+    compare(bench, tmp_path, variant, (1, 2), command=(*FAKE_EXECUTOR, "--step-seconds", "0.05"))
+    figures = bench.figures
+    assert figures["scale_2_times_one"] == figures["scale_2_per_minute"] / figures["scale_1_per_minute"]
+    assert figures["scale_2_first_s"] > 0.1 and figures["scale_2_steady_per_minute"] > 0
+    met = figures["scale_2_times_one"] >= 1.95 and figures["scale_2_first_to_lone"] <= 1.3
+    assert figures["scale_2_met"] is met

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -39,6 +40,20 @@ def encode(path: Path, frames: Frames, clip: ClipFormat, master: Path | None = N
         for frame in frames:
             writer.add(frame)
         return writer.finish()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity") or os.cpu_count() == 1, reason="needs cores to leave out")
+def test_a_clip_is_the_same_file_on_few_and_many_cores(tmp_path: Path) -> None:
+    """An x264 of its own choice takes a thread and a half for each core, and cuts the frames into as many slices."""
+    frames, cores = pan(5, 1024, 576), os.sched_getaffinity(0)
+    clip = clip_format(frames, Format.MP4)
+    encode(tmp_path / "many.mp4", frames, clip)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        encode(tmp_path / "one.mp4", frames, clip)
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "many.mp4").read_bytes()
 
 
 def assert_plays_and_fits(clip: EncodedClip, format: Format, max_bytes: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from bot.queue.job import JobState
 from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES, TABLEAUX
-from bot.texts.descriptions import describe_status
+from bot.texts.descriptions import describe_status, unknown_time_text
 from bot.texts.replies import resumed_text
 from bot.work.gate import Hold, HoldCause
 from tests.support.bench import lost
@@ -104,6 +104,7 @@ async def test_the_status_says_how_the_bot_is_doing(start: Start, monkeypatch: p
             free_bytes=5 << 30,
             variant="demo",
             hold=edge.switches.gate.hold,
+            time=unknown_time_text("demo"),
         )
 
 

@@ -12,6 +12,7 @@ from generator.errors import WeightsUnavailable
 from generator.model.checkpoint.stored import stored_tensors
 from generator.model.lean.naming import name_attention, name_below
 from generator.model.lean.pack import Packed, pack
+from generator.model.lean.pinned import PinnedMemory
 from tests.support.tiny_unet import CPU, SHAPES, UNetCase
 
 WEIGHTS = {
@@ -76,3 +77,29 @@ def test_a_file_that_is_cut_short_after_it_was_opened_is_damaged(tmp_path: Path)
     with pytest.raises(WeightsUnavailable) as caught:
         _ = packed.flat
     assert caught.value.data["why"] == "damaged" and str(path) in caught.value.data["remedy"]
+
+
+def test_no_more_memory_is_pinned_than_this_process_may_and_what_is_freed_counts_no_more(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[int] = []
+
+    class Runtime:
+        def cudaHostRegister(self, address: int, size: int, flags: int) -> int:  # noqa: N802 - CUDA's name
+            asked.append(size)
+            return 0
+
+        def cudaHostUnregister(self, address: int) -> int:  # noqa: N802 - CUDA's name
+            asked.append(-1)
+            return 0
+
+    monkeypatch.setattr(torch.cuda, "cudart", Runtime)
+    pinned, card = PinnedMemory(most=10_000), torch.device("cuda")
+    first, second = torch.zeros(2000), torch.zeros(1000)
+    pinned.pin(first, card)
+    pinned.pin(second, card)
+    assert (asked, pinned.bytes) == ([8000], 8000)
+    assert "are not pinned" in caplog.text
+    del first
+    pinned.pin(second, card)
+    assert (asked, pinned.bytes) == ([8000, -1, 4000], 4000)
