@@ -91,19 +91,26 @@ class Lent:
         return self.device if self.left >= 0 else None
 
 
+@torch.no_grad()
 def latents(pipeline: LeanPipeline, plan: MemoryPlan, lent: Lent | None = None, **changes: float) -> torch.Tensor:
     settings = tiny_settings(**changes)
     hooks = dataclasses.replace(Recorder().hooks, partner=lent or (lambda: None))
     return pipeline.denoise(noise_picture(), settings, plan, hooks)
 
 
+@pytest.fixture(scope="module")
+def halves(lean: LeanPipeline) -> torch.Tensor:
+    """The latents of one card that computes the halves one after the other."""
+    return latents(lean, LEAN_PLANS[2])
+
+
 @pytest.mark.parametrize(("plan", "questions"), [(FULL, 99), (LEAN_PLANS[2], 99), (LEAN_PLANS[3], 2)])
 def test_a_second_card_gives_the_same_clip_bit_for_bit_however_long_it_is_lent(
-    lean: LeanPipeline, plan: MemoryPlan, questions: int
+    lean: LeanPipeline, halves: torch.Tensor, plan: MemoryPlan, questions: int
 ) -> None:
     """Halves that are computed together differ from halves computed apart in rounding, on one card too."""
-    alone, lent = latents(lean, dataclasses.replace(plan, split_cfg=True)), Lent(questions)
-    assert torch.equal(latents(lean, plan, lent), alone)
+    lent = Lent(questions)
+    assert torch.equal(latents(lean, plan, lent), halves)
     assert lent.left < 0 or lent.left == 99 - 3, "it is asked once for the clip and once for each step"
     assert not [thread for thread in threading.enumerate() if "partner" in thread.name]
 
@@ -127,10 +134,9 @@ def test_a_second_card_computes_the_unconditional_half_of_each_step(
 
 
 def test_a_second_card_without_room_leaves_the_clip_to_the_first(
-    lean: LeanPipeline, monkeypatch: pytest.MonkeyPatch
+    lean: LeanPipeline, halves: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    split = LEAN_PLANS[2]
-    alone, compute = latents(lean, split), LeanUNet.__call__
+    compute = LeanUNet.__call__
 
     def refuses(*arguments: Any, **options: Any) -> torch.Tensor:
         if threading.current_thread() is not threading.main_thread():
@@ -138,7 +144,7 @@ def test_a_second_card_without_room_leaves_the_clip_to_the_first(
         return compute(*arguments, **options)
 
     monkeypatch.setattr(LeanUNet, "__call__", refuses)
-    assert torch.equal(latents(lean, split, Lent(99)), alone)
+    assert torch.equal(latents(lean, LEAN_PLANS[2], Lent(99)), halves)
 
 
 def test_a_render_with_a_second_card_can_be_left(lean: LeanPipeline) -> None:
@@ -149,13 +155,12 @@ def test_a_render_with_a_second_card_can_be_left(lean: LeanPipeline) -> None:
 
 
 def test_a_second_card_that_cannot_even_be_asked_is_not_used(
-    lean: LeanPipeline, monkeypatch: pytest.MonkeyPatch
+    lean: LeanPipeline, halves: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(device: torch.device) -> tuple[int, int]:
         raise RuntimeError("CUDA error: out of memory")
 
     monkeypatch.setattr(torch.cuda, "mem_get_info", full)
-    split = LEAN_PLANS[2]
-    assert torch.equal(latents(lean, split, Lent(99, "cuda:1")), latents(lean, split))
+    assert torch.equal(latents(lean, LEAN_PLANS[2], Lent(99, "cuda:1")), halves)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2**30, 2**34))
-    assert torch.equal(latents(lean, split, Lent(99, "cuda:1")), latents(lean, split)), "there is no room"
+    assert torch.equal(latents(lean, LEAN_PLANS[2], Lent(99, "cuda:1")), halves), "there is no room"
