@@ -34,10 +34,10 @@ from generator.model.lean.encoders import (
     encode_picture,
     encoder_weights,
     pack_module,
+    shrink,
 )
 from generator.model.lean.guidance import Conditioning, GuidedUNet, borrow
 from generator.model.lean.residency import ResidentWeights, StreamedWeights, WeightSource
-from generator.model.lean.shrinking import shrink
 from generator.model.lean.unet import ClipConstants, LeanUNet, pack_unet
 from generator.model.sampling import (
     SIGMA_MAX,

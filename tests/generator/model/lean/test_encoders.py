@@ -13,8 +13,8 @@ from generator.model.lean.encoders import (
     encode_picture,
     encoder_weights,
     pack_module,
+    shrink,
 )
-from generator.model.lean.shrinking import shrink
 from tests.support.checkpoints import weights_of
 from tests.support.tiny_checkpoint import tiny_vae
 from tests.support.tiny_unet import CPU, TOLERANCE
