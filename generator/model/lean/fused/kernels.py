@@ -34,7 +34,11 @@ def build(device: torch.device, dtype: torch.dtype) -> None:
     """Build every kernel that a clip of Stable Video Diffusion needs, by calling each once on small tensors."""
     for channels in _WIDTHS:
         clip = torch.zeros(2, 25, 128, channels, dtype=dtype, device=device)
-        frames, vector, mix = clip.flatten(0, 1), clip[0, 0, 0], clip[0, 0, 0, :1]
+        frames, vector, mix = (
+            clip.flatten(0, 1),
+            clip[0, 0, 0],
+            clip.new_zeros(1),
+        )  # `mix` apart: torch writes to no operand
         sums = channel_sums(clip)
         factor, offset = norm_factors(sums, 25 * 128, vector, vector, 1e-5)
         norm_factors(sums, 25 * 128, vector, vector, 1e-5, vector)
