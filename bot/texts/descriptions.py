@@ -110,7 +110,8 @@ def describe_status(
     rows.append(" · ".join(f"{count} {state}" for state, count in counts.items()))
     for number, facts in enumerate(backends):
         known = ", ".join(f"{key} {value}" for key, value in facts.items() if isinstance(value, str | int | float))
-        rows.append(f"GPU process {number}: {known or 'starting'}"[:400])
+        what = "Machine of the cluster" if "node" in facts else "GPU process"
+        rows.append(f"{what} {number}: {known or 'starting'}"[:400])
     return fit_parts(rows, MESSAGE_LETTERS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from bot.work.ongoing import Ongoing
@@ -48,6 +49,7 @@ class Crew:
         self.ongoing = Ongoing()
         """what they, and others, are doing for whom"""
         self._change = asyncio.Event()
+        self._on_resume: list[Callable[[], None]] = []
 
     def join(self, member: Member) -> None:
         """Add a worker."""
@@ -70,10 +72,20 @@ class Crew:
         """Let every worker start jobs again."""
         for member in self._members:
             member.resume()
+        for resume in self._on_resume:
+            resume()
+
+    def on_resume(self, resume: Callable[[], None]) -> None:
+        """Call this too when every worker starts jobs again."""
+        self._on_resume.append(resume)
 
     def describe(self) -> list[dict[str, object]]:
-        """Return each worker's facts."""
-        return [member.describe() for member in self._members]
+        """Return each worker's facts; for a cluster, what it says of itself and then those of each node."""
+        found: list[dict[str, object]] = []
+        for facts in (member.describe() for member in self._members):
+            nodes = facts.pop("nodes", ())
+            found += [facts, *(nodes if isinstance(nodes, list) else ())]
+        return found
 
     def any_may_start(self) -> bool:
         """Tell whether any worker may still start jobs."""

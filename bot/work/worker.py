@@ -95,8 +95,12 @@ class Worker:
             await self._insist(partial(self._store.jobs.give_back, job, counts=True))
             del self._unsettled[job.id]
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._backend.slots + self._backend.encoders):
-                group.create_task(self._serve())
+            loops = 0
+            while not self._is_closed:
+                for _ in range(self._backend.slots + self._backend.encoders - loops):  # a cluster's grow and shrink
+                    group.create_task(self._serve())
+                    loops += 1
+                await self._crew.wait_for_change()
 
     def cancel(self, job_id: int) -> bool:
         """Stop a running render, after the store has marked its job. Return False when this worker does not run it."""
@@ -259,7 +263,7 @@ class Worker:
         closed = error.data.get("cause") == "closed"
         counts = not closed and not error.data.get("innocent", False)
         log.warning("job=%d executor lost: %s", job.id, error)
-        if not closed:
+        if not closed and "node" not in error.data:  # a cluster's bridge counts those of its nodes
             self._note_crash(error)  # before the job is back in the queue, where another slot may claim it at once
         await self._insist(partial(self._store.jobs.give_back, job, counts=counts, error=error))
         if closed:
