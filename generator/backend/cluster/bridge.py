@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 """until a node that joins is seen"""
+REST_SECONDS = 3.0
+"""after an actor that did not get ready: its node may be dying, which Ray tells within 2 s"""
 RETRY_SECONDS = 5.0
 """between two tries to reach the cluster"""
 _HEAD_SECONDS = 10.0
@@ -57,6 +59,8 @@ class Bridge:
         self._nodes: list[Node] = []
         self._leaving: set[str] = set()
         """ids of the nodes that take nothing more"""
+        self._rests: dict[str, float] = {}
+        """by a node's id: until when nothing is started there, because an actor did not even get ready"""
         self._told: dict[str, Any] = {}
         self._changed = asyncio.Event()
 
@@ -127,6 +131,8 @@ class Bridge:
             missing = node.cards - sum(host.node.id == node.id for host in self._hosts)
             if self._losses.is_left_out(node.name) or node.id in self._leaving:
                 continue
+            if time.monotonic() < self._rests.get(node.id, 0.0):
+                continue
             for _ in range(min(missing, self._limits.most_cards - len(self._hosts))):
                 host = Host(node, self._cluster.start_card(node, self._config))
                 self._hosts.append(host)
@@ -162,6 +168,8 @@ class Bridge:
                 relay.task.cancel()
         if host.state != "leaving":
             self._note_loss(host)
+        if not host.facts:
+            self._rests[host.node.id] = time.monotonic() + REST_SECONDS
         self._tell()
         self._changed.set()
 

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import logging
 import os
+import pwd
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -106,6 +107,8 @@ class ClusterBackend(LocalBackend):
         env |= {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
         if self._options.token_file is not None:
             env |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(self._options.token_file)}
+        if self._options.owner is not None:
+            env["HOME"] = pwd.getpwuid(self._options.owner[0]).pw_dir
         return env
 
     def _handle(self, event: dict[str, Any]) -> ExecutorLost | None:
@@ -135,4 +138,8 @@ def wider(limits: StallLimits) -> StallLimits:
 
 def _command(options: ClusterOptions) -> list[str]:
     arguments = {"address": options.address, "most-cards": options.most_cards, "most-rented": options.most_rented}
-    return [*options.command, *(word for name, value in arguments.items() for word in (f"--{name}", str(value)))]
+    account: list[str] = []
+    if options.owner is not None:  # it replaces itself, so that the process stays our child
+        uid, gid = options.owner
+        account = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--init-groups", "--inh-caps=-all", "--no-new-privs"]
+    return [*account, *options.command, *(word for name, value in arguments.items() for word in (f"--{name}", str(value)))]

@@ -12,8 +12,8 @@ OUT_SECONDS = 1800.0
 """then it is tried again by itself"""
 INNOCENT_LOSSES = 5
 """of one job: its node may be lost so often before it is the job that counts as the reason"""
-AT_ONCE_SECONDS = 0.5
-"""losses within this time are one: a node that dies loses all its cards at once"""
+AT_ONCE_SECONDS = 3.0
+"""losses within this time are one: a node that dies loses all its cards, and Ray names it for 2 s more"""
 
 
 @dataclass(slots=True, eq=False)

@@ -6,9 +6,11 @@ Tested in tests/generator/backend/cluster/test_cluster.py.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -124,3 +126,20 @@ class RayCluster:
 def _node(wire: dict[str, Any]) -> Node:
     name = wire.get("Labels", {}).get(NAME_LABEL) or f"{wire['NodeManagerHostname']} {wire['NodeManagerAddress']}"
     return Node(wire["NodeID"], str(name), int(wire["Resources"]["GPU"]))
+
+
+def main(address: str) -> None:
+    """Print the nodes of a cluster as JSON, for the doctor."""
+    cluster = RayCluster(address)
+    try:
+        cluster.connect()
+    except Unreachable as error:
+        print(json.dumps({"problem": str(error)}))  # noqa: T201
+    else:
+        print(json.dumps({"nodes": [(node.name, node.cards) for node in cluster.nodes()]}))  # noqa: T201
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

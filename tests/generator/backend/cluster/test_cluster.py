@@ -60,7 +60,8 @@ def busy(backend: ClusterBackend) -> dict[str, int]:
 
 
 async def on_both(backend: ClusterBackend, folder: Path) -> list[asyncio.Task[Rendered]]:
-    """Return two long renders, one on each of two nodes."""
+    """Return two long renders, one on each of two nodes, and forget what the nodes have lost before."""
+    backend.resume()
     tasks = [await start_render(backend, a_request(folder, next(NUMBERS), steps=LONG)) for _ in range(2)]
     await eventually(lambda: list(busy(backend).values()) == [1, 1])
     return tasks
