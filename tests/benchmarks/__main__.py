@@ -6,7 +6,7 @@ import importlib
 import json
 import sys
 
-NAMES = ("queue", "delivery", "loop", "encode", "lean", "memory", "demo", "trip")
+NAMES = ("queue", "delivery", "loop", "encode", "lean", "memory", "demo", "trip", "cluster")
 
 
 def main(arguments: list[str]) -> int:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,7 +58,11 @@ class RayNode:
 
     @property
     def actors(self) -> list[psutil.Process]:
-        return self.named("ray::FakeCard") + self.named("ray::FencelessCard")
+        return [
+            actor
+            for name in ("FakeCard", "FencelessCard", "FatCard", "TimedCard")
+            for actor in self.named(f"ray::{name}")
+        ]
 
     @property
     def executors(self) -> list[psutil.Process]:
@@ -190,13 +194,15 @@ def ray_nodes(*names: str, **environment: str) -> Iterator[RayNodes]:
         nodes.close()
 
 
-def cluster_backend(nodes: RayNodes, folder: Path, *, command: tuple[str, ...] = FAKE_BRIDGE) -> ClusterBackend:
-    """Return a backend of this cluster, not started yet."""
+def cluster_backend(
+    nodes: RayNodes, folder: Path, *more: str, command: Sequence[str] = FAKE_BRIDGE, token: Path | None = None
+) -> ClusterBackend:
+    """Return a backend of this cluster, not started yet; `more` is for the fake bridge."""
     options = ClusterOptions(
         address=nodes.address,
         exchange_folder=folder / "exchange",
-        token_file=nodes.token_file,
-        command=command,
+        token_file=token or nodes.token_file,
+        command=[*command, *more],
         limits=StallLimits(backoff_seconds=0.2, term_seconds=1.0),
     )
     return ClusterBackend(CONFIG, options)

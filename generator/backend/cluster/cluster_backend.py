@@ -142,4 +142,8 @@ def _command(options: ClusterOptions) -> list[str]:
     if options.owner is not None:  # it replaces itself, so that the process stays our child
         uid, gid = options.owner
         account = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--init-groups", "--inh-caps=-all", "--no-new-privs"]
-    return [*account, *options.command, *(word for name, value in arguments.items() for word in (f"--{name}", str(value)))]
+    return [
+        *account,
+        *options.command,
+        *(word for name, value in arguments.items() for word in (f"--{name}", str(value))),
+    ]
