@@ -121,8 +121,8 @@ class Worker:
 
     @property
     def may_start(self) -> bool:
-        """Whether it may start jobs: not stopped by crashes, its backend not closed."""
-        return not self._is_stopped and not self._is_closed
+        """Whether it may start jobs: not stopped by crashes, its backend not closed and not without any card."""
+        return not self._is_stopped and not self._is_closed and self._backend.slots > 0
 
     @property
     def has_job(self) -> bool:
