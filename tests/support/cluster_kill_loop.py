@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -31,6 +32,7 @@ KINDS = {
 READY_SHARE = 0.8
 """of the kills; they wait until an executor is there, the others hit whatever is on its way up"""
 MEAN_SECONDS = 0.8
+WATCHED_SECONDS = 60.0
 
 
 class ClusterKillLoop(KillLoop):
@@ -49,13 +51,17 @@ class ClusterKillLoop(KillLoop):
         self.nodes = nodes
         self.killed: Counter[str] = Counter()
         self.orphans: list[psutil.Process] = []
-        """processes of nodes that were killed: each must end by itself"""
+        """actors and executors of nodes whose raylet was killed: each must end by itself"""
+        self.orphan_seconds = 0.0
+        """the longest that one of them lived on"""
+        self._watching: list[asyncio.Task[None]] = []
         self._names = itertools.count(1)
 
     async def run(self, kills: int) -> Outcome:
         """Kill `kills` times, let everything settle, count, and stop the bot."""
         outcome = await super().run(kills)
         await self.kill_bot()
+        await asyncio.gather(*self._watching)
         return outcome
 
     async def random_instant(self) -> None:
@@ -99,9 +105,16 @@ class ClusterKillLoop(KillLoop):
             node.process.kill()  # first, because it ends what is left of a node whose raylet dies
             kill_all(doomed)
             self.orphans += left
+            self._watching.append(asyncio.create_task(self._watch(left)))
             await asyncio.to_thread(node.process.wait)
         self.nodes.nodes.pop(node.name)
         await asyncio.to_thread(self.nodes.add, f"n{next(self._names)}")
+
+    async def _watch(self, orphans: list[psutil.Process]) -> None:
+        began = time.monotonic()
+        while not all(is_gone(orphan.pid) for orphan in orphans) and time.monotonic() - began < WATCHED_SECONDS:
+            await asyncio.sleep(0.1)
+        self.orphan_seconds = max(self.orphan_seconds, time.monotonic() - began)
 
     def _restart_everything(self) -> None:
         """Kill the head, and start it and every node again, as their service managers do."""

@@ -18,7 +18,7 @@ from generator.backend.cluster.on_node.card import Card
 from generator.backend.cluster.seam import Cluster
 from generator.executor.events import EventWriter
 from generator.process.confine import hide_memory
-from generator.process.lifeline import die_with_parent, guard_group, lower_priority, take_stdout
+from generator.process.lifeline import die_with_parent, guard_group, take_stdout
 from generator.protocol import PROTOCOL_VERSION, from_line
 
 FAILED_STATUS = 70  # EX_SOFTWARE: the bot starts another one
@@ -28,7 +28,6 @@ def main(card: type[Card] = Card) -> None:
     """Speak for a cluster: read requests from stdin and write events to stdout, until stdin ends."""
     guard_group()
     hide_memory()
-    lower_priority()
     options = _options()
     events = EventWriter(take_stdout())
     first = sys.stdin.buffer.readline()

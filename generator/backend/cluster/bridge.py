@@ -12,14 +12,16 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from generator.backend.cluster.arriving import ArrivingFiles
 from generator.backend.cluster.demand import Demand
+from generator.backend.cluster.exchange import disk_error
 from generator.backend.cluster.hosts import Host, Relay, capacity, choose, describe_nodes
 from generator.backend.cluster.losses import Losses
 from generator.backend.cluster.on_node.fence import BEAT_SECONDS
 from generator.backend.cluster.seam import AnswerLost, CardLost, Cluster, Key, Node, Unreachable
-from generator.errors import DiskFull, ExecutorLost, OutOfMemory, RenderError, WeightsUnavailable
+from generator.errors import ExecutorLost, OutOfMemory, RenderError, WeightsUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -209,7 +211,7 @@ class Bridge:
         except RenderError as error:
             kind, body = "failed", {"error": error.to_wire()}
         except OSError as error:
-            kind, body = "failed", {"error": DiskFull(str(error)).to_wire()}
+            kind, body = "failed", {"error": disk_error(error).to_wire()}
         finally:
             del self._relays[relay.key]
             if relay.host is not None:
@@ -229,7 +231,7 @@ class Bridge:
         if relay.cancelled:
             return "cancelled", {}
         try:
-            with _Files(relay.wire) as files:
+            with ArrivingFiles(relay.wire) as files:
                 async for event in host.card.render(relay.wire, picture):
                     if (answer := await self._pass_on(relay, event, files)) is not None:
                         return answer
@@ -244,7 +246,9 @@ class Bridge:
         innocent = not relay.begun or self._losses.is_innocent(relay.key[0])
         return _lost(f"{host.node.name} is lost ({detail})", host.node.name, detail, innocent=innocent)
 
-    async def _pass_on(self, relay: Relay, event: dict[str, Any], files: _Files) -> tuple[str, dict[str, Any]] | None:
+    async def _pass_on(
+        self, relay: Relay, event: dict[str, Any], files: ArrivingFiles
+    ) -> tuple[str, dict[str, Any]] | None:
         """Do what an event of the actor says. Return the request's answer when it is one."""
         match event.pop("type"):
             case "progress":
@@ -293,38 +297,6 @@ class Bridge:
         relay.cancelled = True
         if relay.host is not None:
             relay.host.card.cancel(key)
-
-
-class _Files:
-    """The clip and the master of one request while their parts arrive. What is not kept is deleted."""
-
-    def __init__(self, wire: dict[str, Any]) -> None:
-        self._paths = {"clip": wire["clip_path"], "master": wire.get("master_path")}
-        self._open: dict[str, BinaryIO] = {}
-        self._kept = False
-
-    def __enter__(self) -> _Files:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for file in self._open.values():
-            file.close()
-        if not self._kept:
-            for of in self._open:
-                Path(self._paths[of]).unlink(missing_ok=True)
-
-    def write(self, of: str, part: bytes) -> None:
-        """Add a part to a file. Raises OSError."""
-        if of not in self._open:
-            self._open[of] = Path(self._paths[of]).open("wb")  # noqa: SIM115 - __exit__ closes it
-        self._open[of].write(part)
-
-    def keep(self, facts: dict[str, Any]) -> dict[str, Any]:
-        """Finish the files, and return the facts with their paths. Raises OSError."""
-        for file in self._open.values():
-            file.flush()
-        self._kept = True
-        return facts | {f"{of}_path": self._paths[of] for of in self._open}
 
 
 def _lost(text: str, node: str = "", detail: str = "", *, innocent: bool) -> ExecutorLost:

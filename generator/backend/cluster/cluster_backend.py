@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from generator.backend.backend import ExecutorState, OnState
-from generator.backend.cluster.exchange import Exchange
+from generator.backend.cluster.exchange import Exchange, disk_error
 from generator.backend.in_flight import OnProgress
 from generator.backend.local_backend import LocalBackend
 from generator.backend.stalls import StallLimits
-from generator.errors import DiskFull, ExecutorLost
+from generator.errors import ExecutorLost
 from generator.process.environment import child_environment
 from generator.protocol import ExecutorConfig, Rendered, RenderRequest
 
@@ -85,7 +85,7 @@ class ClusterBackend(LocalBackend):
             finally:
                 self._exchange.take_back(lent)
         except OSError as error:
-            raise DiskFull(str(error)) from error
+            raise disk_error(error) from error
 
     async def close(self) -> None:
         """See `Backend.close`."""

@@ -9,16 +9,18 @@ Tested in tests/generator/backend/cluster/test_cluster_backend.py.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import shutil
 import stat
 from pathlib import Path
 
-from generator.errors import ExecutorLost
+from generator.errors import DiskFull, ExecutorLost, RenderCrashed, RenderError
 from generator.memory import MIB
 from generator.process.durable import written_aside
 from generator.protocol import Rendered, RenderRequest
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 MOST_MASTER_BYTES = 1024 * MIB
 
 
@@ -70,9 +72,21 @@ class Exchange:
                 path.unlink(missing_ok=True)
 
 
+def disk_error(error: OSError) -> RenderError:
+    """Return what an error of the disk is to a request: no room, which mends itself, or a crash of this attempt."""
+    if error.errno in _NO_ROOM:
+        return DiskFull(str(error))
+    return RenderCrashed(str(error), type=type(error).__name__)
+
+
 def _move(source: Path, target: Path, most_bytes: int) -> int:
     """Copy a file that somebody else wrote; never a link, never more than `most_bytes`. Return its size in bytes."""
-    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise ExecutorLost(
+            f"the bridge left no clip: {error}", cause="garbage", detail="file", node="bridge"
+        ) from error
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or not 0 < found.st_size <= most_bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from bot.queue.job import JobState, Limits
 from bot.queue.spool import Spool
@@ -151,3 +152,13 @@ async def test_two_workers_share_one_queue_and_one_gate(tmp_path: Path) -> None:
 
     assert all(backend.requests for backend in backends)
     assert sorted(request.job for backend in backends for request in backend.requests) == list(range(1, 9))
+
+
+async def test_a_cluster_is_described_by_one_entry_for_each_of_its_machines(tmp_path: Path) -> None:
+    class OfNodes(FakeBackend):
+        def describe(self) -> dict[str, Any]:
+            return {"device": "cluster", "nodes": [{"node": "a", "state": "1 ready"}, {"node": "b", "problem": "old"}]}
+
+    async with at_work(tmp_path, OfNodes()) as bench:
+        told = bench.crew.describe()
+    assert told == [{"device": "cluster"}, {"node": "a", "state": "1 ready"}, {"node": "b", "problem": "old"}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from generator.backend.cluster import bridge as bridge_module
 from generator.backend.cluster.bridge import Bridge, BridgeLimits
 from generator.backend.cluster.losses import MOST_LOSSES
 from generator.backend.cluster.seam import AnswerLost, CardLost, Node
-from generator.errors import DiskFull, OutOfMemory, WeightsUnavailable
+from generator.errors import DiskFull, OutOfMemory, RenderCrashed, WeightsUnavailable
 from generator.protocol import from_line, to_line
 from tests.support.fake_cluster import A_CLIP, READY, RENDERED, FakeActor, FakeCluster
 from tests.support.fakes import a_request
@@ -261,17 +262,19 @@ async def test_an_answer_that_is_lost_in_a_full_store_ends_no_actor(tmp_path: Pa
         assert not actor.is_killed and not list(tmp_path.glob("*.mp4"))
 
 
-async def test_a_full_disk_of_the_bot_is_told_as_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, DiskFull.code), (errno.EACCES, RenderCrashed.code)])
+async def test_a_full_disk_of_the_bot_is_told_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    def refuse(files: object, of: str, part: bytes) -> None:
+        raise OSError(number, "not here")
+
+    monkeypatch.setattr("generator.backend.cluster.arriving.ArrivingFiles.write", refuse)
     async with bot(tmp_path, A) as it:
         [actor] = await it.ready(1)
-        it.folder = tmp_path / "there"
-        it.folder.mkdir()
         await it.render(1)
-        for path in it.folder.iterdir():
-            path.unlink()
-        it.folder.rmdir()
         actor.say((1, 1), *A_CLIP, RENDERED)
-        assert (await it.answer(1))["error"]["code"] == DiskFull.code
+        assert (await it.answer(1))["error"]["code"] == code
 
 
 async def test_a_variant_is_loaded_by_every_card_and_by_every_later_one(tmp_path: Path) -> None:

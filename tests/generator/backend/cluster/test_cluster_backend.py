@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ import pytest
 
 from generator.backend.cluster.cluster_backend import ClusterBackend, ClusterOptions, wider
 from generator.backend.stalls import StallLimits
-from generator.errors import DiskFull, ExecutorLost
+from generator.errors import DiskFull, ExecutorLost, RenderCrashed
 from tests.support.fakes import a_request
 from tests.support.local_backend import CONFIG, eventually, ignore
 
@@ -92,9 +93,25 @@ async def test_a_link_to_a_file_of_the_bot_is_not_followed(tmp_path: Path) -> No
     link = f"os.symlink({str(tmp_path / 'secret')!r}, wire['clip_path'])"
     async with backend(tmp_path, GOOD.replace("Path(wire['clip_path']).write_bytes(b'clip')", link)) as it:
         request = a_request(tmp_path)
-        with pytest.raises(DiskFull):
+        with pytest.raises(ExecutorLost):
             await it.render(request, ignore)
         assert not request.clip_path.exists()
+
+
+async def test_a_full_disk_holds_the_queue_and_a_missing_picture_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with backend(tmp_path) as it:
+        request = a_request(tmp_path)
+        with pytest.raises(RenderCrashed):
+            await it.render(dataclasses.replace(request, picture_path=tmp_path / "none.png"), ignore)
+
+        def full(source: object, target: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("generator.backend.cluster.exchange.shutil.copyfile", full)
+        with pytest.raises(DiskFull):
+            await it.render(request, ignore)
 
 
 async def test_a_path_that_the_bridge_names_is_not_believed(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -72,6 +73,25 @@ async def test_another_version_of_ray_is_named(nodes: RayNodes, tmp_path: Path) 
         await eventually(lambda: "problem" in backend.describe(), 30)
         assert "2.0.0" in backend.describe()["problem"] and "Version mismatch" in backend.describe()["problem"]
         assert backend.slots == 0
+
+
+async def test_a_machine_joins_with_one_command_and_leaves_when_its_render_is_done(
+    nodes: RayNodes, tmp_path: Path
+) -> None:
+    folder = nodes.folder / "b"
+    command = [sys.executable, "-m", "bot", "cluster", "join", nodes.address, "--cards", "1", "--name", "b"]
+    options = ["--token-file", str(nodes.token_file), "--folder", str(folder), "--first-port", "0", "--ip", "127.0.0.1"]
+    environment = os.environ | {"FAKE_CARD": "--step-seconds 0.2", "PYTHONPATH": str(ROOT)}
+    async with running(nodes, tmp_path) as backend:
+        with subprocess.Popen([*command, *options], cwd=ROOT, env=environment) as joined:
+            await eventually(lambda: backend.executors == 2, 60)
+            tasks = [await start_render(backend, a_request(tmp_path, job, steps=20)) for job in (1, 2)]
+            joined.terminate()
+            await eventually(lambda: backend.executors == 1, 10)
+            assert all(rendered.bytes for rendered in await asyncio.gather(*tasks)), "what runs is finished"
+            assert await asyncio.to_thread(joined.wait, 60) == 0
+        assert (folder / "ray").exists() is False and (folder.stat().st_mode & 0o077) == 0
+        assert [node["node"] for node in backend.describe()["nodes"]] == ["a"]
 
 
 async def test_a_clip_that_does_not_fit_the_store_arrives_whole(nodes: RayNodes, tmp_path: Path) -> None:
