@@ -109,9 +109,10 @@ def describe_status(
         rows.append(f"**Nothing is started.** {explain_hold(hold)}")
     rows.append(" · ".join(f"{count} {state}" for state, count in counts.items()))
     for number, facts in enumerate(backends):
-        known = ", ".join(f"{key} {value}" for key, value in facts.items() if isinstance(value, str | int | float))
-        what = "Machine of the cluster" if "node" in facts else "GPU process"
-        rows.append(f"{what} {number}: {known or 'starting'}"[:400])
+        told = {key: value for key, value in facts.items() if key != "node" and isinstance(value, str | int | float)}
+        known = ", ".join(f"{key} {value}" for key, value in told.items())
+        name = f"Machine {shorten(str(facts['node']), NAME_LETTERS)}" if "node" in facts else f"GPU process {number}"
+        rows.append(f"{name}: {known or 'starting'}"[:400])
     return fit_parts(rows, MESSAGE_LETTERS)
 
 

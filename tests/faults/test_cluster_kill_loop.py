@@ -17,7 +17,7 @@ pytest.importorskip(
 )
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(0)]
 
-MOST_ORPHAN_SECONDS = 10.0
+MOST_ORPHAN_SECONDS = 6.0
 """an actor whose node is gone ends itself within half a second, on a quiet host"""
 SEED = int(os.environ.get("SEED", "1"))
 

@@ -33,6 +33,8 @@ READY_SHARE = 0.8
 """of the kills; they wait until an executor is there, the others hit whatever is on its way up"""
 MEAN_SECONDS = 0.8
 WATCHED_SECONDS = 60.0
+LOST_SECONDS = 7.0
+"""for which they hang; Ray counts the node as lost meanwhile"""
 
 
 class ClusterKillLoop(KillLoop):
@@ -101,11 +103,16 @@ class ClusterKillLoop(KillLoop):
         if kind == "node":
             await asyncio.to_thread(node.kill)
         else:
-            doomed = node.named("raylet/raylet") + (self.nodes.bridges() if kind == "raylet-and-bridge" else [])
-            node.process.kill()  # first, because it ends what is left of a node whose raylet dies
+            doomed = node.named("raylet/raylet")
+            bridges = await asyncio.to_thread(self.nodes.bridges) if kind == "raylet-and-bridge" else []
+            if bridges:  # whoever would end the lost node's actors hangs: the bridge, and what started the raylet
+                stop_all([*bridges, psutil.Process(node.process.pid)])
             kill_all(doomed)
             self.orphans += left
             self._watching.append(asyncio.create_task(self._watch(left)))
+            await asyncio.sleep(LOST_SECONDS if bridges else 0)
+            kill_all(bridges)
+            node.process.kill()
             await asyncio.to_thread(node.process.wait)
         self.nodes.nodes.pop(node.name)
         await asyncio.to_thread(self.nodes.add, f"n{next(self._names)}")
@@ -128,9 +135,7 @@ class ClusterKillLoop(KillLoop):
     async def _kill_bridges(self, *, stop_first: bool) -> None:
         bridges = await asyncio.to_thread(self.nodes.bridges)
         if stop_first:
-            for bridge in bridges:
-                with contextlib.suppress(psutil.Error):
-                    bridge.suspend()
+            stop_all(bridges)
             await asyncio.sleep(self.random.uniform(0.1, 3.0))
         kill_all(bridges)
 
@@ -149,6 +154,12 @@ class ClusterKillLoop(KillLoop):
         """Return the pictures and clips that are left on nodes and between bot and bridge."""
         exchange = list((self.folder / "cluster").glob("*"))
         return [path for path in [*self.nodes.left_files(), *exchange] if path.exists()]
+
+
+def stop_all(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.suspend()
 
 
 def kill_all(processes: list[psutil.Process]) -> None:
