@@ -51,12 +51,10 @@ class Capacity:
         variant: str,
         *,
         local_executors: int = 0,
-        no_card_seconds: float = NO_CARD_SECONDS,
     ) -> None:
         self.backend = make_backend(config.executor(variant), cluster_options(config), on_state=self._note)
         self._local = local_executors
         self._running_per_user = config.queue.max_running_per_user
-        self._no_card_seconds = no_card_seconds
         self._followers: Followers | None = None
         self._left_out: frozenset[str] = frozenset()
         self._telling: asyncio.TimerHandle | None = None
@@ -99,7 +97,7 @@ class Capacity:
         if self._local + backend.connected:
             self._tell_no_longer(followers)
         elif self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(self._no_card_seconds, self._tell, followers)
+            self._telling = asyncio.get_running_loop().call_later(NO_CARD_SECONDS, self._tell, followers)
 
     def _tell(self, followers: Followers) -> None:
         followers.gate.close(HoldCause.NO_CARD)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bot.cluster import capacity as capacity_module
 from bot.cluster.capacity import Capacity, Followers, ask_for_cards, cluster_options
 from bot.config import Config
 from bot.queue.store import JobStore
@@ -21,6 +22,11 @@ from tests.support.jobs import opened
 from tests.support.local_backend import eventually
 
 CONFIG = Config(cluster={"address": "10.0.0.5:6379"})
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capacity_module, "NO_CARD_SECONDS", 0.05)
 
 
 class ToldBackend:
@@ -52,7 +58,7 @@ class Scene:
     told: list[str] = field(default_factory=list)
 
     def capacity(self, config: Config = CONFIG, **more: Any) -> tuple[Capacity, ToldBackend]:
-        capacity = Capacity(config, ToldBackend, "demo", no_card_seconds=0.05, **more)  # type: ignore[arg-type]
+        capacity = Capacity(config, ToldBackend, "demo", **more)  # type: ignore[arg-type]
         capacity.attach(
             Followers(
                 jobs=self.store.jobs,

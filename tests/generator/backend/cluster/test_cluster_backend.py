@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import pwd
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from generator.backend.cluster.cluster_backend import ClusterBackend, ClusterOptions, wider
+from generator.backend.cluster.exchange import Exchange
 from generator.backend.stalls import StallLimits
 from generator.errors import DiskFull, ExecutorLost, RenderCrashed
+from tests.support.another_user import NOBODY, for_root
 from tests.support.fakes import a_request
 from tests.support.local_backend import CONFIG, eventually, ignore
 
@@ -157,3 +160,32 @@ def test_a_cards_own_alarm_always_rings_before_that_for_the_bridge() -> None:
     outer = wider(inner)
     for item in dataclasses.fields(inner):
         assert getattr(outer, item.name) >= 3 * getattr(inner, item.name)
+
+
+SHELL_BRIDGE = """read line
+facts='{"uid": "'$(id -u)'", "home": "'$HOME'"}'
+echo '{"type": "hello", "protocol": 1}'
+echo '{"type": "ready", "facts": '$facts', "slots": 2, "encoders": 2, "executors": 1, "connected": 1, "left_out": []}'
+while read line; do :; done
+"""
+
+
+@for_root
+async def test_the_bridge_can_be_another_account_that_owns_nothing_but_the_shared_folder(tmp_path: Path) -> None:
+    options = ClusterOptions(
+        address="10.0.0.5:6379",
+        exchange_folder=tmp_path / "exchange",
+        owner=(NOBODY, NOBODY),
+        command=["/bin/sh", "-c", SHELL_BRIDGE, "bridge"],
+        limits=StallLimits(backoff_seconds=0.05, term_seconds=1.0),
+    )
+    it = ClusterBackend(CONFIG, options)
+    await it.start()
+    try:
+        await eventually(lambda: it.executors == 1)
+        assert it.describe() == {"uid": str(NOBODY), "home": pwd.getpwuid(NOBODY).pw_dir}
+        assert (tmp_path / "exchange").stat().st_uid == NOBODY
+        lent = Exchange(tmp_path / "exchange", (NOBODY, NOBODY)).lend(a_request(tmp_path))
+        assert lent.picture_path.stat().st_uid == NOBODY
+    finally:
+        await it.close()
