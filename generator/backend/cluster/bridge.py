@@ -14,14 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from generator.backend.cluster.answers import judge, node_lost, with_node
 from generator.backend.cluster.arriving import ArrivingFiles
-from generator.backend.cluster.demand import Demand
+from generator.backend.cluster.demand import COOL_DOWN_SECONDS, Demand
 from generator.backend.cluster.exchange import disk_error
-from generator.backend.cluster.hosts import Host, Relay, capacity, choose, describe_nodes
+from generator.backend.cluster.hosts import LEAVES, Host, Relay, capacity, choose, describe_nodes
 from generator.backend.cluster.losses import Losses
 from generator.backend.cluster.on_node.fence import BEAT_SECONDS
 from generator.backend.cluster.seam import AnswerLost, CardLost, Cluster, Key, Node, Unreachable
-from generator.errors import ExecutorLost, OutOfMemory, RenderError, WeightsUnavailable
+from generator.errors import ExecutorLost, RenderError
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class BridgeLimits:
     most_cards: int
     most_rented: int
     """cards that an autoscaler may be asked for; 0: never ask"""
+    cool_down_seconds: float = COOL_DOWN_SECONDS
 
 
 class Bridge:
@@ -57,7 +59,7 @@ class Bridge:
         self._hosts: list[Host] = []
         self._relays: dict[Key, Relay] = {}
         self._losses = Losses(time.monotonic)
-        self._demand = Demand(limits.most_rented)
+        self._demand = Demand(limits.most_rented, limits.cool_down_seconds)
         self._nodes: list[Node] = []
         self._leaving: set[str] = set()
         """ids of the nodes that take nothing more"""
@@ -70,9 +72,12 @@ class Bridge:
         """Connect, and keep an actor on each card, until cancelled. Until it is connected it tells the bot why not."""
         async with asyncio.TaskGroup() as self._tasks:
             await self._connect()
+            if self._limits.most_rented:
+                self._cluster.request_cards(0)  # what an earlier bridge asked for would hold for ever
             self._tasks.create_task(self._beat())
             while True:
                 await self._look_for_nodes()
+                self._release_rented()
                 self._reconcile()
                 self._tell()
                 self._changed.clear()
@@ -135,10 +140,23 @@ class Bridge:
                 continue
             if time.monotonic() < self._rests.get(node.id, 0.0):
                 continue
+            if node.is_rented:
+                missing = min(missing, self._demand.wanted - len(self._rented()))
             for _ in range(min(missing, self._limits.most_cards - len(self._hosts))):
                 host = Host(node, self._cluster.start_card(node, self._config))
                 self._hosts.append(host)
                 self._tasks.create_task(self._watch(host))
+
+    def _rented(self) -> list[Host]:
+        return [host for host in self._hosts if host.node.is_rented]
+
+    def _release_rented(self) -> None:
+        """End the actors of rented cards that are not needed: a node with an actor is never given back."""
+        surplus = len(self._rented()) - self._demand.wanted
+        idle = [host for host in self._rented() if not host.relays]
+        for host in idle[: max(0, surplus)]:
+            host.state = "released"
+            host.card.kill()
 
     async def _watch(self, host: Host) -> None:
         try:
@@ -168,7 +186,7 @@ class Bridge:
         for relay in host.relays.values():
             if relay.task is not None and relay.task is not asyncio.current_task():
                 relay.task.cancel()
-        if host.state != "leaving":
+        if host.state not in LEAVES:
             self._note_loss(host)
         if not host.facts:
             self._rests[host.node.id] = time.monotonic() + REST_SECONDS
@@ -224,7 +242,7 @@ class Bridge:
     async def _carry(self, relay: Relay) -> tuple[str, dict[str, Any]]:
         host = choose(self._hosts, relay)
         if host is None:  # it left while the request was on its way
-            raise _lost("no card of the cluster can begin it", detail="NoCard", innocent=True)
+            raise node_lost("no card of the cluster can begin it", detail="NoCard", innocent=True)
         relay.host = host
         host.relays[relay.key] = relay
         picture = await asyncio.to_thread(Path(relay.wire["picture_path"]).read_bytes)
@@ -235,7 +253,7 @@ class Bridge:
                 async for event in host.card.render(relay.wire, picture):
                     if (answer := await self._pass_on(relay, event, files)) is not None:
                         return answer
-            raise _lost("the stream ended without an answer", host.node.name, "EndOfStream", innocent=True)
+            raise node_lost("the stream ended without an answer", host.node.name, "EndOfStream", innocent=True)
         except CardLost as error:
             self._lose(host)
             raise self._lost_with(host, relay, str(error)) from error
@@ -244,7 +262,7 @@ class Bridge:
 
     def _lost_with(self, host: Host, relay: Relay, detail: str) -> ExecutorLost:
         innocent = not relay.begun or self._losses.is_innocent(relay.key[0])
-        return _lost(f"{host.node.name} is lost ({detail})", host.node.name, detail, innocent=innocent)
+        return node_lost(f"{host.node.name} is lost ({detail})", host.node.name, detail, innocent=innocent)
 
     async def _pass_on(
         self, relay: Relay, event: dict[str, Any], files: ArrivingFiles
@@ -269,26 +287,13 @@ class Bridge:
                 raise CardLost(f"it said {kind!r} unasked")
 
     def _judge(self, relay: Relay, error: dict[str, Any]) -> dict[str, Any]:
-        """Return what the bot hears of a failure: where another card may do it, that this attempt costs nothing."""
+        """Return what the bot hears of a failure."""
         host = relay.host
         assert host is not None
-        if error["code"] == ExecutorLost.code:
-            self._note_loss(host)
-            cause = error["data"].get("cause")
-            return error | {
-                "data": error["data"] | {"node": host.node.name, "cause": "node" if cause == "closed" else cause}
-            }
-        if error["code"] == WeightsUnavailable.code:
-            host.refused.add(relay.variant)
-        elif error["code"] == OutOfMemory.code:
-            host.refused.add(relay.key[0])
-        else:
-            return error
-        host.problem = str(error["text"])
-        if choose(self._hosts, relay) is None:
-            host.refused -= {relay.variant, relay.key[0]}  # nobody can: the next request may find it mended
-            return error
-        return _lost(f"{host.node.name} cannot: {error['text']}", host.node.name, "cannot", innocent=True).to_wire()
+        if error["code"] != ExecutorLost.code:
+            return judge(self._hosts, host, relay, error)
+        self._note_loss(host)
+        return with_node(error, host.node.name)
 
     def _cancel(self, key: Key) -> None:
         relay = self._relays.get(key)
@@ -297,7 +302,3 @@ class Bridge:
         relay.cancelled = True
         if relay.host is not None:
             relay.host.card.cancel(key)
-
-
-def _lost(text: str, node: str = "", detail: str = "", *, innocent: bool) -> ExecutorLost:
-    return ExecutorLost(text, cause="node", detail=detail, node=node, innocent=innocent)

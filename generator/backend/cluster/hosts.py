@@ -10,7 +10,9 @@ from typing import Any
 from generator.backend.cluster.seam import CardHandle, Key, Node
 from generator.backend.local_backend import ENCODERS, SLOTS
 
-_DISCONNECTED = ("mismatch", "restarting", "broken", "leaving")
+LEAVES = ("leaving", "released")
+"""states of a card that takes nothing more: its node wants to leave, or it is rented and not needed"""
+_DISCONNECTED = ("mismatch", "restarting", "broken", *LEAVES)
 """states of a card that can begin nothing, and will not by itself soon"""
 
 
@@ -67,7 +69,7 @@ class Host:
 
     def note(self, state: str, facts: dict[str, Any]) -> None:
         """Note what the actor said of itself."""
-        if self.state != "leaving":
+        if self.state not in LEAVES:
             self.state = state
         if state == "ready":
             self.facts, self.problem = facts, str(facts.get("problem", ""))

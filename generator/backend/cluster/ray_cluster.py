@@ -24,6 +24,8 @@ from generator.backend.cluster.on_node.versions import own_versions
 from generator.backend.cluster.seam import AnswerLost, CardLost, Key, Node, Unreachable
 
 NAME_LABEL = "vivant-name"
+RENTED_LABEL = "vivant-rented"
+"""set by the operator on the machines that an autoscaler starts"""
 NAMESPACE = "vivant"
 _ANSWER_SECONDS = 3.0
 _CALLS_AT_ONCE = 64
@@ -124,8 +126,9 @@ class RayCluster:
 
 
 def _node(wire: dict[str, Any]) -> Node:
-    name = wire.get("Labels", {}).get(NAME_LABEL) or f"{wire['NodeManagerHostname']} {wire['NodeManagerAddress']}"
-    return Node(wire["NodeID"], str(name), int(wire["Resources"]["GPU"]))
+    labels = wire.get("Labels", {})
+    name = labels.get(NAME_LABEL) or f"{wire['NodeManagerHostname']} {wire['NodeManagerAddress']}"
+    return Node(wire["NodeID"], str(name), int(wire["Resources"]["GPU"]), is_rented=RENTED_LABEL in labels)
 
 
 def main(address: str) -> None:

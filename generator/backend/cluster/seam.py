@@ -21,6 +21,8 @@ class Node:
     """a machine that joins anew gets another one"""
     name: str
     cards: int
+    is_rented: bool = False
+    """an autoscaler started it, and ends it when nothing is on it for a while"""
 
 
 class CardLost(Exception):

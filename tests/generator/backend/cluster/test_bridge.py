@@ -72,7 +72,8 @@ class Bot:
 
 @asynccontextmanager
 async def bot(folder: Path, *nodes: Node, most_cards: int = 9, most_rented: int = 0) -> AsyncIterator[Bot]:
-    found = Bot(FakeCluster(*nodes), folder, BridgeLimits(most_cards=most_cards, most_rented=most_rented))
+    limits = BridgeLimits(most_cards=most_cards, most_rented=most_rented, cool_down_seconds=0.0)
+    found = Bot(FakeCluster(*nodes), folder, limits)
     running = asyncio.create_task(found.bridge.run())
     try:
         yield found
@@ -331,4 +332,16 @@ async def test_cards_are_asked_for_only_where_the_operator_allows_it(tmp_path: P
     async with bot(tmp_path, A, most_rented=4) as it:
         await it.ready(1)
         it.bridge.handle({"type": "want", "jobs": 9, "seconds": 3000.0})
-        assert it.cluster.requested == [4]
+        assert it.cluster.requested == [0, 4], "what an earlier bridge asked for is taken back first"
+
+
+async def test_a_rented_card_gets_its_actor_only_while_it_is_needed(tmp_path: Path) -> None:
+    async with bot(tmp_path, A, Node("3", "rented", 1, is_rented=True), most_rented=4) as it:
+        await it.ready(1)
+        it.bridge.handle({"type": "want", "jobs": 1, "seconds": 60.0})
+        _, rented = await it.ready(2)
+        it.bridge.handle({"type": "want", "jobs": 0, "seconds": 0.0})
+        await eventually(lambda: rented.is_killed)
+        rented.die()
+        await eventually(lambda: it.told("ready")[-1]["executors"] == 1)
+        assert len(it.living()) == 1 and it.told("ready")[-1]["left_out"] == []
