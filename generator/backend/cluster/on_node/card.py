@@ -80,7 +80,9 @@ class Card:
                 yield event
             for event in _parts(task):
                 yield event
-            yield _answer(task)
+            answer = _answer(task)
+            self._forget(key, request)  # before the answer is heard
+            yield answer
         finally:
             self._forget(key, request)
 
