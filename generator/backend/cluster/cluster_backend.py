@@ -77,15 +77,15 @@ class ClusterBackend(LocalBackend):
 
     async def render(self, request: RenderRequest, on_progress: OnProgress) -> Rendered:
         """See `Backend.render`."""
+        lent = self._exchange.paths(request)
         try:
-            lent = await asyncio.to_thread(self._exchange.lend, request)
-            try:
-                rendered = await super().render(lent, on_progress)
-                return await asyncio.to_thread(self._exchange.take, rendered, lent, request)
-            finally:
-                self._exchange.take_back(lent)
+            await asyncio.to_thread(self._exchange.lend, request, lent)
+            rendered = await super().render(lent, on_progress)
+            return await asyncio.to_thread(self._exchange.take, rendered, lent, request)
         except OSError as error:
             raise disk_error(error) from error
+        finally:
+            self._exchange.take_back(lent)
 
     async def close(self) -> None:
         """See `Backend.close`."""

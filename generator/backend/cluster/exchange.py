@@ -42,19 +42,21 @@ class Exchange:
         """Delete the folder."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def lend(self, request: RenderRequest) -> RenderRequest:
-        """Copy the picture into the folder, and return the request with paths there. Raises OSError."""
+    def paths(self, request: RenderRequest) -> RenderRequest:
+        """Return the request with paths in the folder."""
         stem = self._folder / f"{request.job}-{request.attempt}"
-        lent = dataclasses.replace(
+        return dataclasses.replace(
             request,
             picture_path=stem.with_name(f"{stem.name}{request.picture_path.suffix}"),
             clip_path=stem.with_name(f"{stem.name}.clip{request.clip_path.suffix}"),
             master_path=request.master_path and stem.with_name(f"{stem.name}.master{request.master_path.suffix}"),
         )
+
+    def lend(self, request: RenderRequest, lent: RenderRequest) -> None:
+        """Copy the picture into the folder. Raises OSError."""
         shutil.copyfile(request.picture_path, lent.picture_path)
         if self._owner is not None:
             os.chown(lent.picture_path, *self._owner)
-        return lent
 
     def take(self, rendered: Rendered, lent: RenderRequest, request: RenderRequest) -> Rendered:
         """Move the files to where the bot wants them. Raises ExecutorLost for what is no clip of ours, and OSError."""

@@ -185,7 +185,9 @@ async def test_the_bridge_can_be_another_account_that_owns_nothing_but_the_share
         await eventually(lambda: it.executors == 1)
         assert it.describe() == {"uid": str(NOBODY), "home": pwd.getpwuid(NOBODY).pw_dir}
         assert (tmp_path / "exchange").stat().st_uid == NOBODY
-        lent = Exchange(tmp_path / "exchange", (NOBODY, NOBODY)).lend(a_request(tmp_path))
+        exchange, request = Exchange(tmp_path / "exchange", (NOBODY, NOBODY)), a_request(tmp_path)
+        lent = exchange.paths(request)
+        exchange.lend(request, lent)
         assert lent.picture_path.stat().st_uid == NOBODY
     finally:
         await it.close()
