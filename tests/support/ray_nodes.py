@@ -178,12 +178,12 @@ class RayNodes:
 
 
 @contextlib.contextmanager
-def ray_nodes(*names: str, **environment: str) -> Iterator[RayNodes]:
-    """Run a head and the named nodes."""
+def ray_nodes(*names: str, base: Path | None = None, **environment: str) -> Iterator[RayNodes]:
+    """Run a head and the named nodes, with their folders below `base`."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    nodes = RayNodes(Path(tempfile.mkdtemp(prefix="vr-")), port, environment)
+    nodes = RayNodes(Path(tempfile.mkdtemp(prefix="vr-", dir=base)), port, environment)
     make_token(nodes.token_file)
     try:
         nodes.add("head")
