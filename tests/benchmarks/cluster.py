@@ -1,8 +1,8 @@
 """What a cluster costs beside local executors, and how soon a lost node is noticed.
 
 Four real Ray nodes on this host, each with one made-up card and an executor without torch, beside four LocalBackends.
-The two are measured in turns, so that the host's load hits both. The nodes' folders are in memory, as `cluster join --help`
-advises: what lies there is of strangers, and a node's disk need not keep it.
+The two are measured in turns, so that the host's load hits both. The nodes' folders are in memory, as
+`cluster join --help` advises: what lies there is of strangers, and a node's disk need not keep it.
 """
 
 from __future__ import annotations
