@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from bot.cluster.commands import app as cluster_commands
 from bot.config import Config, load_config
 from bot.doctor import Check, Status, examine
 from bot.doctor.bench import run_bench
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The command line: run, demo, doctor and the container's health check.",
 )
+app.add_typer(cluster_commands, name="cluster")
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 

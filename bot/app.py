@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot.cluster.capacity import Capacity, Followers
 from bot.config import Config
 from bot.edge.client import VivantClient
 from bot.edge.connection.pacing import Pace
@@ -39,6 +40,7 @@ from bot.work.switches import Switches
 from bot.work.turns import Intake
 from bot.work.worker import Worker
 from generator.backend.backend import Backend, ExecutorState
+from generator.backend.cluster.cluster_backend import ClusterBackend
 from generator.backend.gpus import choose_gpus
 from generator.backend.local_backend import ENCODERS, SLOTS, LocalBackend
 from generator.errors import SettingsError
@@ -50,7 +52,7 @@ from generator.video.shrink import Shrinks
 
 log = logging.getLogger(__name__)
 
-OUR_FILES = ("vivant*", "lock", "mark", "connected", "executor", "spool", "spool/*")
+OUR_FILES = ("vivant*", "lock", "mark", "connected", "executor", "spool", "spool/*", "cluster", "cluster/*")
 """what the bot keeps in its data folder"""
 
 
@@ -71,6 +73,8 @@ class Parts:
 
     backend: Callable[..., Backend] = LocalBackend
     """called with an ExecutorConfig, `gpu` and `on_state`"""
+    cluster: Callable[..., ClusterBackend] = ClusterBackend
+    """called with an ExecutorConfig, ClusterOptions and `on_state`"""
     pictures: Callable[[PictureLimits], PictureChild] = PictureChild
     poster: type[Poster] = Poster
     posting: type[Posting] = Posting
@@ -95,6 +99,8 @@ class Bot:
     alerts: OwnerAlerts
     workers: list[Worker]
     metrics: list[Metrics]
+    capacities: list[Capacity]
+    """of the cluster, if there is one"""
     parts: Parts
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
@@ -106,6 +112,7 @@ class Bot:
             ("the alerts", self.alerts.run),
             *(("a worker", worker.run) for worker in self.workers),
             *(("the metrics", metrics.run) for metrics in self.metrics),
+            *(("the cluster", capacity.run) for capacity in self.capacities),
             ("the heartbeat", partial(keep_heartbeat, services.config.data_dir, self.client.is_connected)),
             ("the sweep", partial(sweep_hourly, services.store, services.spool, services.config.retention)),
         ]
@@ -141,7 +148,9 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         spool = await _open_spool(config, store)
         switches = Switches(config, store)
         await switches.load()
+        capacities = _capacities(config, parts, switches)
         backends = await _start_backends(config, parts, switches, stack)
+        backends += [await _start(capacity.backend, stack) for capacity in capacities]
         cards = StatusCards(store, switches.gate, crew, now_ms=parts.now_ms, pace=parts.pace)
         pictures = await stack.enter_async_context(parts.pictures(config.picture_limits()))
         services = Services(
@@ -161,6 +170,11 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         posting = parts.posting(client, spool, shrink)
         alerts = OwnerAlerts(client, config.owners)
         store.jobs.tell_of_set_aside(alerts.unreadable)
+        followers = Followers(
+            jobs=store.jobs, crew=crew, gate=switches.gate, on_hold=cards.queue_changed, on_left_out=alerts.left_out
+        )
+        for capacity in capacities:
+            capacity.attach(followers)
         worker = partial(
             Worker,
             store,
@@ -180,6 +194,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             alerts=alerts,
             workers=[worker(backend) for backend in backends],
             metrics=metrics,
+            capacities=capacities,
             parts=parts,
         )
 
@@ -196,7 +211,7 @@ async def _open_store(config: Config, parts: Parts, stack: AsyncExitStack) -> Jo
             config.data_dir,
             limits=limits,
             variants=config.all_variants(),
-            executors=len(_gpus(config)),
+            executors=max(1, len(_gpus(config))),
             now_ms=parts.now_ms,
             elapsed_ms=parts.elapsed_ms,
         )
@@ -223,13 +238,25 @@ async def _open_spool(config: Config, store: JobStore) -> Spool:
 async def _start_backends(config: Config, parts: Parts, switches: Switches, stack: AsyncExitStack) -> list[Backend]:
     if config.generator.compile:
         log.warning("generator.compile does nothing any more: take its line out of the configuration")
-    backends = [
-        parts.backend(config.executor(switches.variant.name), gpu=gpu, on_state=_log_state) for gpu in _gpus(config)
-    ]
-    for backend in backends:
+    variant = switches.variant.name
+    backends = [parts.backend(config.executor(variant), gpu=gpu, on_state=_log_state) for gpu in _gpus(config)]
+    return [await _start(backend, stack) for backend in backends]
+
+
+async def _start(backend: Backend, stack: AsyncExitStack) -> Backend:
+    try:
         await backend.start()
-        stack.push_async_callback(backend.close)
-    return backends
+    except OSError as error:
+        raise StartError(f"Nothing can be rendered: {error}") from error
+    stack.push_async_callback(backend.close)
+    return backend
+
+
+def _capacities(config: Config, parts: Parts, switches: Switches) -> list[Capacity]:
+    """Return what follows the cluster; nothing where there is none."""
+    if not config.cluster.address:
+        return []
+    return [Capacity(config, parts.cluster, switches.variant.name, local_executors=len(_gpus(config)))]
 
 
 def _count_cards(store: JobStore, crew: Crew) -> None:
@@ -254,15 +281,16 @@ def _open_metrics(config: Config, store: JobStore, crew: Crew, stack: AsyncExitS
 
 
 def _gpus(config: Config) -> list[str] | list[None]:
+    """Return this machine's cards; none where a cluster renders and the operator names none of this machine."""
     try:
-        return choose_gpus(config.generator.gpus, os.environ) or [None]
+        return choose_gpus(config.generator.gpus, os.environ) or ([] if config.cluster.address else [None])
     except SettingsError as error:
         raise StartError(error.text) from error
 
 
 def _most_of_one_person(config: Config) -> int:
     """Return how many jobs one person may have running, so that a place is left: encoding may take long."""
-    return len(_gpus(config)) * (SLOTS + ENCODERS) - 1
+    return max(1, len(_gpus(config)) * (SLOTS + ENCODERS) - 1)
 
 
 def _preload(backends: list[Backend], variant: str) -> None:

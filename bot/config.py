@@ -24,6 +24,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.settings.cluster import ClusterConfig
 from bot.settings.file import ConfigError, find_file, from_home, read_file
 from bot.settings.mistakes import PREFIX, foreign_variables, mend, sentence
 from generator.clip import Framing, Quality
@@ -178,6 +179,7 @@ class Config(BaseSettings):
     picture: PictureConfig = PictureConfig()
     generator: GeneratorConfig = GeneratorConfig()
     retention: RetentionConfig = RetentionConfig()
+    cluster: ClusterConfig = ClusterConfig()
     variants: dict[str, VariantConfig] = Field(default_factory=dict)
 
     @classmethod

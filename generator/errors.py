@@ -129,7 +129,8 @@ class DiskFull(RenderError):
 class ExecutorLost(RenderError):
     """The child is gone. `data`: cause, detail, log, innocent.
 
-    `cause` is exit, signal, stall, garbage, fatal, version or closed; `log` is what the child logged last.
+    `cause` is exit, signal, stall, garbage, fatal, version, node or closed; `log` is what the child logged last.
+    `node` names the machine of a cluster that it happened on; `cause` is node where that machine is what was lost.
     `innocent` is true when this request had not begun, or another one was at fault: an attempt that need not count.
     """
 

@@ -225,10 +225,12 @@ MAY_USE_IT = (
     "bot/doctor/",
     "bot/metrics.py",
     "bot/work/uplink/uploads.py",
+    "generator/backend/cluster/ray_cluster.py",
     "generator/model/checkpoint/",
     "generator/process/confine.py",
 )
-"""what talks to Discord, looks whether it answers, downloads the weights, or tries that a child has no network"""
+"""what talks to Discord or to the operator's cluster, looks whether it answers, downloads the weights, or tries that a
+child has no network"""
 
 
 def importers(names: set[str], root: Path = ROOT) -> list[str]:

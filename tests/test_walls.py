@@ -19,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TORCH = ("torch", "diffusers", "transformers", "accelerate")
+CLUSTER = "generator.backend.cluster"
 VOCABULARY = tuple(f"generator.{name}" for name in ("clip", "variants", "protocol", "errors", "memory"))
 
 
@@ -49,6 +50,10 @@ WALLS = (
     Wall("the generator knows no bot", ("generator",), ("bot", "discord", "aiosqlite", "aiohttp")),
     Wall("the program does not know its tests", ("bot", "generator"), ("tests",)),
     Wall("torch stays in the model's room", ("bot", "generator"), TORCH, doors=("generator.model",)),
+    Wall("only one module knows Ray", ("bot", "generator"), ("ray",), doors=(f"{CLUSTER}.ray_cluster",)),
+    Wall(
+        "the bot never loads the bridge", ("bot",), tuple(f"{CLUSTER}.{name}" for name in ("ray_cluster", "__main__"))
+    ),
     Wall(
         "the bot loads no arrays and no model",
         ("bot",),
@@ -205,7 +210,7 @@ def loaded_after_importing(names: list[str]) -> set[str]:
     return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
 
 
-HEAVY = {*TORCH, "numpy", "safetensors"}
+HEAVY = {*TORCH, "numpy", "safetensors", "ray"}
 
 
 def test_importing_the_whole_bot_loads_neither_torch_nor_numpy() -> None:

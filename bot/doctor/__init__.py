@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Callable
 from bot.config import Config
 from bot.doctor.account import check_permissions, check_token, invite_link
 from bot.doctor.check import Check, Status
+from bot.doctor.cluster import check_cluster
 from bot.doctor.machine import check_confinement, check_disk, check_memory, check_port, check_python
 from bot.doctor.rendering import check_ffmpeg, check_pictures, check_torch, check_weights
 
 __all__ = [
     "Check",
     "Status",
+    "check_cluster",
     "check_confinement",
     "check_disk",
     "check_ffmpeg",
@@ -44,6 +46,7 @@ CHECKS: dict[str, Look] = {
     "Pinned memory": check_memory,
     "Metrics": check_port,
     "Confined children": check_confinement,
+    "Cluster": check_cluster,
 }
 """by the name under which one is reported that fails itself"""
 

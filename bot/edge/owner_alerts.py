@@ -10,7 +10,7 @@ from functools import partial
 import discord
 
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.texts.explanations import storm_text, unreadable_text
+from bot.texts.explanations import left_out_text, storm_text, unreadable_text
 from generator.errors import ExecutorLost
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,10 @@ class OwnerAlerts:
     def storm(self, error: ExecutorLost, others_go_on: bool) -> None:
         """Note that an executor died again and again, and whether others go on."""
         self._alerts.put_nowait(partial(storm_text, error, others_go_on))
+
+    def left_out(self, node: str) -> None:
+        """Note that a machine of the cluster was lost again and again, and gets no jobs."""
+        self._alerts.put_nowait(partial(left_out_text, node))
 
     def unreadable(self, job_id: int) -> None:
         """Note that a job was set aside because its row cannot be read. Many are told in one message."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -147,6 +148,12 @@ class Jobs:
         self._untold: list[int] = []
         self._tell_of_set_aside: Callable[[int], None] = self._untold.append
         self.executors = 1
+
+    def follow_executors(self, executors: int, running_per_user: int) -> None:
+        """Count with so many executors from now on, and let one person have so many jobs running."""
+        self.executors = max(1, executors)
+        self._limits = replace(self._limits, running_per_user=max(1, running_per_user))
+        self._new_work()
 
     async def enqueue(self, new: NewJob) -> Job:
         """Accept a request; the same key twice is the same job. Raises QueueFull, PictureReleased, StoreFull."""

@@ -111,13 +111,15 @@ def describe_status(
         rows.append(f"**Nothing is started.** {explain_hold(hold)}")
     rows.append(" · ".join(f"{count} {state}" for state, count in counts.items()))
     rows += [time] if time else []
-    rows += [f"GPU process {number}: {_describe_card(facts)}"[:400] for number, facts in enumerate(backends)]
+    for number, facts in enumerate(backends):
+        name = f"Machine {shorten(str(facts['node']), NAME_LETTERS)}" if "node" in facts else f"GPU process {number}"
+        rows.append(f"{name}: {_describe_card(facts)}"[:400])
     return fit_parts(rows, MESSAGE_LETTERS)
 
 
 def _describe_card(facts: dict[str, object]) -> str:
     """Return what one executor says of itself, the card and its speed first."""
-    known = {key: value for key, value in facts.items() if isinstance(value, str | int | float)}
+    known = {key: value for key, value in facts.items() if key != "node" and isinstance(value, str | int | float)}
     patterns = {"name": "{}", "vram_gib": "{} GiB", "plan": "plan {}", "clip_seconds": "{:.1f} s a clip"}
     first = [pattern.format(known.pop(key)) for key, pattern in patterns.items() if known.get(key)]
     return ", ".join([*first, *(f"{key} {value}" for key, value in known.items())]) or "starting"

@@ -165,6 +165,7 @@ def explain_hold(hold: Hold) -> str:
     return {
         HoldCause.PAUSED: f"The bot is paused: {shorten(hold.detail, SENTENCE_LETTERS)}",
         HoldCause.DISK_FULL: "The bot's disk is full; it goes on by itself once there is room.",
+        HoldCause.NO_CARD: "No graphics card is connected just now; it goes on by itself once there is one.",
         HoldCause.CRASH_STORM: "The GPU process keeps breaking down; whoever runs this bot has to look at it.",
     }[hold.cause]
 
@@ -178,6 +179,15 @@ def storm_text(error: ExecutorLost, others_go_on: bool) -> str:
         f"{'its GPU gets no more jobs; the others go on' if others_go_on else 'nothing is started any more'}. "
         "Everything in the queue is kept. "
         "Look at the bot's log and run `python -m bot doctor`; then use `/admin resume`."
+    )
+
+
+def left_out_text(node: str) -> str:
+    """Return what the owners read when a machine of the cluster gets no more jobs, and what to do."""
+    return (
+        f"The machine {shorten(node, SENTENCE_LETTERS)} of the cluster was lost again and again, so it gets no jobs "
+        "for half an hour. The others go on, and everything in the queue is kept. Look at its log and run "
+        "`python -m bot cluster doctor` on it; `/admin resume` lets it work again at once."
     )
 
 

@@ -52,6 +52,11 @@ class Member(Protocol):
         ...
 
     @property
+    def executors(self) -> int:
+        """How many cards its backend has that can render, with a model that could be loaded."""
+        ...
+
+    @property
     def has_job(self) -> bool:
         """Whether it has a job; a claim under way may still find none."""
         ...
@@ -86,6 +91,7 @@ class Crew:
         self._loans: dict[str, Callable[[], None]] = {}
         """of each card that is lent: what takes it back"""
         self._change = asyncio.Event()
+        self._on_resume: list[Callable[[], None]] = []
 
     def join(self, member: Member) -> None:
         """Add a worker."""
@@ -118,10 +124,20 @@ class Crew:
         """Let every worker start jobs again."""
         for member in self._members:
             member.resume()
+        for resume in self._on_resume:
+            resume()
+
+    def on_resume(self, resume: Callable[[], None]) -> None:
+        """Call this too when every worker starts jobs again."""
+        self._on_resume.append(resume)
 
     def describe(self) -> list[dict[str, object]]:
-        """Return each worker's facts."""
-        return [member.describe() for member in self._members]
+        """Return each worker's facts; for a cluster, what it says of itself and then those of each node."""
+        found: list[dict[str, object]] = []
+        for facts in (member.describe() for member in self._members):
+            nodes = facts.pop("nodes", ())
+            found += [facts, *(nodes if isinstance(nodes, list) else ())]
+        return found
 
     def any_may_start(self) -> bool:
         """Tell whether any worker may still start jobs."""
@@ -154,8 +170,8 @@ class Crew:
         return next((card for card in alike if card not in self._loans), None)
 
     def count_able(self) -> int:
-        """Return how many workers can render now: not stopped, and with a model that could be loaded."""
-        return sum(member.may_start and "problem" not in member.describe() for member in self._members)
+        """Return how many cards can render now: not stopped, and with a model that could be loaded."""
+        return sum(member.executors for member in self._members if member.may_start)
 
     def sizes_for(self, one: Member, *, has_work: bool) -> Sizes | None:
         """Return which jobs a worker may claim; None: an idle GPU could begin the next one now, whichever it is."""

@@ -17,6 +17,8 @@ class HoldCause(StrEnum):
     """an admin said so, until they say otherwise"""
     DISK_FULL = "disk-full"
     """opens by itself when there is room again"""
+    NO_CARD = "no-card"
+    """no graphics card of a cluster is connected; opens by itself when one is"""
     CRASH_STORM = "crash-storm"
     """the executor died again and again; an admin has to look, then resume"""
 
@@ -49,6 +51,10 @@ class Gate:
         """An admin's words on why the bot is paused; None while it is not."""
         pause = self._holds.get(HoldCause.PAUSED)
         return pause.detail if pause else None
+
+    def is_held_by(self, cause: HoldCause) -> bool:
+        """Tell whether this is one of the reasons why nothing starts."""
+        return cause in self._holds
 
     def close(self, cause: HoldCause, detail: str = "") -> None:
         """Start nothing until `open` takes this cause away."""

@@ -100,8 +100,12 @@ class Worker:
             await self._insist(partial(self._store.jobs.give_back, job, counts=True))
             del self._unsettled[job.id]
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._backend.slots + self._backend.encoders):
-                group.create_task(self._serve())
+            loops = 0
+            while not self.is_closed:
+                for _ in range(self._backend.slots + self._backend.encoders - loops):  # a cluster's grow and shrink
+                    group.create_task(self._serve())
+                    loops += 1
+                await self._crew.wait_for_change()
 
     def cancel(self, job_id: int) -> bool:
         """Stop a running render, after the store has marked its job. Return False when this worker does not run it."""
@@ -121,8 +125,13 @@ class Worker:
 
     @property
     def may_start(self) -> bool:
-        """Whether it may start jobs: not stopped by crashes, its backend not closed."""
-        return not self._is_stopped and not self.is_closed
+        """Whether it may start jobs: not stopped by crashes, its backend not closed and not without any card."""
+        return not self._is_stopped and not self.is_closed and self._backend.slots > 0
+
+    @property
+    def executors(self) -> int:
+        """How many cards its backend has that can render, with a model that could be loaded."""
+        return 0 if "problem" in self._backend.describe() else self._backend.executors
 
     @property
     def has_job(self) -> bool:
@@ -271,7 +280,7 @@ class Worker:
         closed = error.data.get("cause") == "closed"
         counts = not closed and not error.data.get("innocent", False)
         log.warning("job=%d executor lost: %s", job.id, error)
-        if not closed:
+        if not closed and "node" not in error.data:  # a cluster's bridge counts those of its nodes
             self._note_crash(error)  # before the job is back in the queue, where another slot may claim it at once
         await self._insist(partial(self._store.jobs.give_back, job, counts=counts, error=error))
         if closed:

@@ -15,6 +15,8 @@ class Backend(Protocol):
 
     slots: int
     encoders: int
+    executors: int
+    """how many cards it has that can begin something"""
 
     async def start(self) -> None:
         """Begin to get ready, and return at once."""

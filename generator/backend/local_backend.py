@@ -54,7 +54,7 @@ class LocalBackend:
         encoders: int = ENCODERS,
         on_state: OnState | None = None,
     ) -> None:
-        self.slots, self.encoders = slots, encoders
+        self.slots, self.encoders, self.executors = slots, encoders, 1
         self.ready = asyncio.Event()
         self._config = config
         self._gpu = None if gpu is None else choose_gpus([gpu], os.environ)[0]
@@ -180,12 +180,16 @@ class LocalBackend:
         self._alarm.update()
         reading = asyncio.get_running_loop().create_task(self._read(child))
         await asyncio.wait({reading, must_end}, return_when=asyncio.FIRST_COMPLETED)
-        lost = must_end.result() if must_end.done() else reading.result()
+        lost = self._forget_child(must_end.result() if must_end.done() else reading.result())
+        self._in_flight.fail_all(lost)
+        reading.cancel()
+        return lost
+
+    def _forget_child(self, lost: ExecutorLost) -> ExecutorLost:
+        """Expect nothing of the child any more. Return the error that its requests get."""
         self._child = self._must_end = None
         self.ready.clear()
         self._alarm.turn_off()
-        self._in_flight.fail_all(lost)
-        reading.cancel()
         return lost
 
     def _end_child(self, lost: ExecutorLost) -> None:

@@ -80,6 +80,7 @@ class FakeBackend:
     usual: Act = Act()
     slots: int = 1
     encoders: int = 0
+    executors: int = 1
     at_once: int | None = None
     """how many it plays at once; None: as many as it has slots"""
     requests: list[RenderRequest] = field(default_factory=list)

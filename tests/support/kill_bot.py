@@ -18,9 +18,13 @@ from bot.edge.delivery import Poster
 from bot.edge.http_errors import AttemptResult, Next
 from bot.queue.job import Delivery, Job
 from bot.queue.store import JobStore
+from generator.backend.backend import OnState
+from generator.backend.cluster.cluster_backend import ClusterBackend, ClusterOptions
 from generator.backend.local_backend import LocalBackend
 from generator.backend.stalls import StallLimits
 from generator.process.private import write_private_files
+from generator.protocol import ExecutorConfig
+from tests.support.fake_bridge import FAKE_BRIDGE
 
 EXECUTOR = (sys.executable, "-m", "tests.support.fake_executor", "--step-seconds", "0.02")
 
@@ -64,14 +68,21 @@ async def forget_starts(config: Config) -> None:
     await store.close()
 
 
-async def main(poster: str) -> None:
+async def main(poster: str, card: str = "FakeCard") -> None:
     write_private_files()  # as the command does; else each start finds another mark, and looks up all that was answered
     config = load_config()
     await forget_starts(config)
     backend = partial(LocalBackend, command=EXECUTOR, limits=StallLimits(backoff_seconds=0.05, backoff_max_seconds=0.2))
-    await run_bot(config, Parts(backend=backend, poster=POSTERS[poster]))
+    await run_bot(config, Parts(backend=backend, cluster=partial(fake_cluster, card=card), poster=POSTERS[poster]))
+
+
+def fake_cluster(config: ExecutorConfig, options: ClusterOptions, *, on_state: OnState, card: str) -> ClusterBackend:
+    """Return a backend whose actors start executors without torch."""
+    quick = StallLimits(backoff_seconds=0.05, backoff_max_seconds=1.0)
+    options = replace(options, command=[*FAKE_BRIDGE, "--card", card], limits=quick)
+    return ClusterBackend(config, options, on_state=on_state)
 
 
 if __name__ == "__main__":
     logging.basicConfig(level="ERROR")
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))

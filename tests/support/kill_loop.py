@@ -57,19 +57,29 @@ class Outcome:
 class KillLoop:
     """One run: a local Discord, a bot that is started again whenever it dies, people, and random kills."""
 
+    settle_seconds = 120.0
+
     def __init__(self, folder: Path, seed: int, poster: str = "careful") -> None:
-        self._folder = folder
-        self._poster = poster
-        self._random = random.Random(seed)
+        self.folder = folder
+        self.command: tuple[str, ...] = (sys.executable, "-m", "tests.support.kill_bot", poster)
+        self.environment = {
+            "VIVANT_CONFIG": os.devnull,
+            "VIVANT_DATA_DIR": str(folder),
+            "VIVANT_GENERATOR__VARIANT": "demo",
+            "VIVANT_GENERATOR__QUALITY": "fast",
+            "VIVANT_QUEUE__MAX_ATTEMPTS": "10",
+            "VIVANT_RETENTION__MIN_FREE_MIB": "0",
+        }
+        self.random = random.Random(seed)
         self._bot: asyncio.subprocess.Process | None = None
-        self._sandbox = Sandbox(faults=FaultScript(seed))
+        self.sandbox = Sandbox(faults=FaultScript(seed))
         self.outcome = Outcome(seed)
 
     async def run(self, kills: int) -> Outcome:
         """Kill `kills` times, let everything settle, and count."""
         started = time.monotonic()
-        async with self._sandbox, asyncio.TaskGroup() as tasks:
-            faults = self._sandbox.faults
+        async with self.sandbox, asyncio.TaskGroup() as tasks:
+            faults = self.sandbox.faults
             faults.add(LoseReply(), times=None, probability=0.05)
             # at least these, so that even a short run meets both ways in which a post's fate stays unknown
             faults.add(Reset(), "POST", "/channels/*/messages", times=3)
@@ -77,64 +87,57 @@ class KillLoop:
             keeper = tasks.create_task(self._keep_running())
             people = tasks.create_task(self._ask())
             for _ in range(kills):
-                await self._random_instant()
-                await self._kill()
+                await self.random_instant()
+                await self.kill()
             await until(lambda: lost.times == 0, "three posts whose reply was lost", timeout=120)
             people.cancel()
-            self._sandbox.faults.clear()
-            await self._kill_bot()  # a storm of crashes may have stopped the bot; a start clears it
-            await until(self._is_settled, "every job settled and delivered", timeout=120)
+            self.sandbox.faults.clear()
+            await self.kill_bot()  # a storm of crashes may have stopped the bot; a start clears it
+            await until(self._is_settled, "every job settled and delivered", timeout=self.settle_seconds)
             keeper.cancel()
         self._count()
         self.outcome.seconds = round(time.monotonic() - started, 1)
         return self.outcome
 
-    async def _random_instant(self) -> None:
+    async def random_instant(self) -> None:
         """Wait for any moment of a bot's life: mostly while it works, sometimes while it starts."""
-        if self._random.random() > STARTING:
-            await asyncio.wait_for(self._sandbox.gateway.online.wait(), 60)
-        await asyncio.sleep(self._random.expovariate(1 / LIFE_SECONDS))
+        if self.random.random() > STARTING:
+            await asyncio.wait_for(self.sandbox.gateway.online.wait(), 60)
+        await asyncio.sleep(self.random.expovariate(1 / LIFE_SECONDS))
 
     async def _keep_running(self) -> None:
-        environment = {
-            "VIVANT_CONFIG": os.devnull,
-            "VIVANT_DATA_DIR": str(self._folder),
-            "VIVANT_GENERATOR__VARIANT": "demo",
-            "VIVANT_GENERATOR__QUALITY": "fast",
-            "VIVANT_QUEUE__MAX_ATTEMPTS": "10",
-            "VIVANT_RETENTION__MIN_FREE_MIB": "0",
-        }
-        command = (sys.executable, "-m", "tests.support.kill_bot", self._poster)
         try:
             while True:
                 self._bot = await asyncio.create_subprocess_exec(
-                    *command, env=os.environ | environment | self._sandbox.environment()
+                    *self.command, env=os.environ | self.environment | self.sandbox.environment()
                 )
                 await self._bot.wait()
         finally:
-            await self._kill_bot()
+            await self.kill_bot()
 
     async def _ask(self) -> None:
         people = [ADA, BEN, MIA, OLGA]
         while True:
-            await self._sandbox.gateway.online.wait()
+            await self.sandbox.gateway.online.wait()
             if self._open_jobs() < WAITING:
-                person = self._random.choice(people)
-                await self._sandbox.world.invoke(person, PICTURES, "animate", {}, {"image": png()})
+                person = self.random.choice(people)
+                await self.sandbox.world.invoke(person, PICTURES, "animate", {}, {"image": png()})
             await asyncio.sleep(0.15)
 
-    async def _kill(self) -> None:
-        executors = [] if self._random.random() < BOT_SHARE else self._executors()
+    async def kill(self) -> None:
+        """Kill the bot or its executors."""
+        executors = [] if self.random.random() < BOT_SHARE else self._executors()
         if executors:
             for executor in executors:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     executor.kill()
             self.outcome.kills_executor += 1
         else:
-            await self._kill_bot()
+            await self.kill_bot()
             self.outcome.kills_bot += 1
 
-    async def _kill_bot(self) -> None:
+    async def kill_bot(self) -> None:
+        """Kill the bot, if it runs."""
         if self._bot is not None and self._bot.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._bot.kill()
@@ -160,7 +163,7 @@ class KillLoop:
 
     @property
     def _database(self) -> Path:
-        return next(self._folder.glob("*.db"), self._folder / "none.db")
+        return next(self.folder.glob("*.db"), self.folder / "none.db")
 
     def _open_jobs(self) -> int:
         return len(self._rows("select id from job where state in ('queued', 'running')"))
@@ -174,7 +177,7 @@ class KillLoop:
         accepted = {int(str(row[0])) for row in self._rows("select id from job")}
         clips: Counter[int] = Counter()
         cards: set[int] = set()
-        for message in self._sandbox.world.messages_for(ADA, PICTURES):
+        for message in self.sandbox.world.messages_for(ADA, PICTURES):
             jobs = {int(number) for number in re.findall(r"vivant:\w+:(\d+)", str(message["components"]))}
             cards |= jobs
             if message["author"]["id"] == VIVANT and any(
@@ -185,7 +188,7 @@ class KillLoop:
         self.outcome.clips = sum(clips.values())
         self.outcome.lost = len((accepted | cards) - set(clips))
         self.outcome.duplicates = sum(count - 1 for count in clips.values())
-        played = [type(fault.action) for fault in self._sandbox.faults.played]
+        played = [type(fault.action) for fault in self.sandbox.faults.played]
         self.outcome.replies_lost = played.count(LoseReply)
         self.outcome.posts_reset = played.count(Reset)
         self.outcome.integrity = str(self._rows("pragma integrity_check")[0][0])

@@ -32,6 +32,17 @@ async def test_a_storm_is_told_to_the_owner_alone(edge: Edge, others_go_on: bool
     assert not edge.world.messages_for(ADA, DIRECT_ADA)
 
 
+async def test_a_machine_that_is_left_out_is_told_to_the_owner_by_name(edge: Edge) -> None:
+    alarm = OwnerAlerts(edge.client, frozenset())
+    alarm.left_out("upstairs")
+    ringing = asyncio.create_task(alarm.run())
+    try:
+        [message] = await until(lambda: edge.world.messages_for(OLGA, DIRECT_OLGA), "a message to the owner")
+    finally:
+        ringing.cancel()
+    assert "upstairs" in message["content"] and "/admin resume" in message["content"]
+
+
 @pytest.mark.parametrize(
     ("state", "role", "runs"),
     [

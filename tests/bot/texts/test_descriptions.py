@@ -36,6 +36,12 @@ def test_an_ordinary_value_of_a_recipe_is_shown_as_it_is() -> None:
     assert name in describe_recipe(ClipSettings(variant=name), source="this clip")
 
 
+def test_each_machine_of_a_cluster_has_its_own_row() -> None:
+    machines: list[dict[str, object]] = [{"device": "cluster"}, {"node": "upstairs", "state": "2 ready", "running": 3}]
+    status = describe_status(counts={}, backends=machines, free_bytes=0, variant="svd-xt", hold=None)
+    assert "Machine upstairs: state 2 ready, running 3" in status.splitlines()
+
+
 def test_a_status_fits_a_message() -> None:
     status = describe_status(
         counts=dict.fromkeys(JobState, 3),

@@ -318,3 +318,13 @@ async def test_executors_of_a_small_and_a_large_card_share_the_queue(tmp_path: P
             await backend.close()
     assert plans == ["none", "full"]
     assert sum(job.attempt - 1 for job in jobs) <= SLOTS, "the small card tries those that it took before it knew"
+
+
+async def test_a_cluster_is_described_by_one_entry_for_each_of_its_machines(tmp_path: Path) -> None:
+    class OfNodes(FakeBackend):
+        def describe(self) -> dict[str, Any]:
+            return {"device": "cluster", "nodes": [{"node": "a", "state": "1 ready"}, {"node": "b", "problem": "old"}]}
+
+    async with at_work(tmp_path, OfNodes()) as bench:
+        told = bench.crew.describe()
+    assert told == [{"device": "cluster"}, {"node": "a", "state": "1 ready"}, {"node": "b", "problem": "old"}]

@@ -745,3 +745,35 @@ async def test_each_transition_is_one_line_in_the_log(tmp_path: Path, caplog: py
         ["job=1", "running"],
         ["job=1", "rendered"],
     ]
+
+
+async def test_a_worker_follows_a_backend_whose_slots_come_and_go(tmp_path: Path) -> None:
+    """As a cluster's do: none at the start, more when a node joins."""
+    backend = FakeBackend(slots=0, at_once=100, usual=Act(hangs=True))
+    async with at_work(tmp_path, backend) as bench:
+        for user in range(1, 7):
+            await bench.store.jobs.enqueue(new_job(user))
+        await asyncio.sleep(0.1)
+        assert backend.requests == [] and not bench.worker.may_start
+
+        async def all_begun() -> bool:
+            return len(backend.requests) == backend.slots
+
+        for backend.slots in (2, 5):
+            bench.crew.changed()
+            await bench.until(all_begun)
+        backend.slots = 1
+        bench.crew.changed()
+        for job_id in (1, 2, 3):
+            await Requests(bench.store, bench.spool, bench.crew).cancel(job_id)
+            await bench.until_state(job_id, JobState.CANCELLED)
+        await asyncio.sleep(0.1)
+        assert len(backend.requests) == 5, "two still run, and only one may"
+
+
+async def test_the_losses_of_a_clusters_nodes_stop_nobody(tmp_path: Path) -> None:
+    backend = FakeBackend(script=[Act(error=lost(innocent=True, node="a"))] * (2 * STORM_CRASHES))
+    async with at_work(tmp_path, backend, Limits(max_attempts=1)) as bench:
+        job = await bench.store.jobs.enqueue(new_job())
+        await bench.until_state(job.id, JobState.RENDERED)
+        assert bench.gate.hold is None and bench.storms == []

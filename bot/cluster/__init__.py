@@ -1,0 +1,1 @@
+"""What the bot does because of a cluster: it follows how many cards there are, and starts a head or a node."""
