@@ -25,7 +25,8 @@ from diffusers.models.resnet import AlphaBlender
 from torch import nn
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from generator.model.demo_model.noise_route import route_noise
+from generator.model.demo_model.start.fetching import prepare_fetching
+from generator.model.demo_model.start.noise_route import route_noise
 from generator.model.lean.encoders import CLIP_SIZE
 
 LATENT_CHANNELS = 12
@@ -114,13 +115,13 @@ def _build_unet() -> Any:
         ],
         up_block_types=[
             "UpBlockSpatioTemporal",
-            "UpBlockSpatioTemporal",
             "CrossAttnUpBlockSpatioTemporal",
             "UpBlockSpatioTemporal",
+            "CrossAttnUpBlockSpatioTemporal",
         ],
         block_out_channels=[64, 128, 128, 128],
-        # Most layers work on 48x28 positions. On 12x7 a few convolutions reach from the borders to the centre: that is
-        # how the network knows where in the frame it is, which a zoom needs.
+        # On 12x7 positions a few convolutions reach from the borders to the centre: that is how the network knows where
+        # in the frame it is, which a zoom needs. The last attention, on all latents, fetches what is seen from there.
         layers_per_block=[0, 1, 1, 0],
         cross_attention_dim=CONTEXT_CHANNELS,
         num_attention_heads=2,
@@ -129,6 +130,7 @@ def _build_unet() -> Any:
         num_frames=14,
     )
     route_noise(unet)
+    prepare_fetching(unet, LATENT_CHANNELS)
     return unet
 
 

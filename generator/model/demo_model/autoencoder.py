@@ -86,17 +86,19 @@ def _loss(vae: Any, inputs: dict[str, Tensor]) -> Tensor:
     if "move" in inputs:  # without the border, which is a reflection and no picture
         pictures, decoded = (each[..., 12:-12, 12:-12].contiguous() for each in (pictures, decoded))
     unit_size = latents.var((0, 2, 3)).log().pow(2).mean() + latents.mean((0, 2, 3)).pow(2).mean()
-    return picture_error(decoded, pictures) + 0.01 * unit_size
+    loss: Tensor = picture_error(decoded, pictures) + 0.01 * unit_size
+    return loss
 
 
 def picture_error(decoded: Tensor, pictures: Tensor) -> Tensor:
-    """Return the mean error of pictures (any number, 3, height, width), of their edges, and of both at half the size."""
+    """Return the mean error of pictures (any number, 3, height, width) and of their edges, also at half the size."""
     difference = decoded - pictures
     brightness = difference.mean(1, keepdim=True)
     difference = brightness + COLOUR_WEIGHT**0.5 * (difference - brightness)
     smaller = functional.avg_pool2d(difference, 2)
     edges = torch.stack([each.diff(dim=axis).abs().mean() for each in (difference, smaller) for axis in (-1, -2)])
-    return difference.abs().mean() + 4 * difference.pow(2).mean() + 0.3 * edges.sum()
+    error: Tensor = difference.abs().mean() + 4 * difference.pow(2).mean() + 0.3 * edges.sum()
+    return error
 
 
 def _random_moves(dice: Dice, pictures: int) -> Tensor:

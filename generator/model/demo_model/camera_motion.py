@@ -4,11 +4,11 @@ A clip's noise decides the move. Five of its channels, each added up over the wh
 numbers: how much of each basic move the clip has. They are squared with their signs kept, so that one or two of them
 stand out. All moves are smooth functions of the position in the frame, so a network can learn them from a picture
 alone: nearness is assumed, not seen (what is low in the frame or at its centre is near).
-
-Tested in tests/generator/model/demo_model/test_demo_model.py.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -36,13 +36,13 @@ def way_per_frame(motion_bucket: Tensor, conditioning_fps: Tensor, noise_augment
 def read_numbers(noise: Tensor) -> Tensor:
     """Return the standard normal numbers, (clips, MOVES), in unit noise (clips, frames, channels, height, width)."""
     count = noise[0, :, 0].numel()
-    return noise[:, :, :MOVES].sum((1, 3, 4)) / count**0.5
+    return noise[:, :, :MOVES].sum((1, 3, 4)) / math.sqrt(count)
 
 
 def write_numbers(noise: Tensor, numbers: Tensor) -> Tensor:
     """Return the noise changed by a constant per channel so that `read_numbers` of it returns `numbers`."""
     count = noise[0, :, 0].numel()
-    change = (numbers - read_numbers(noise)) / count**0.5
+    change = (numbers - read_numbers(noise)) / math.sqrt(count)
     padded = torch.nn.functional.pad(change, (0, noise.shape[2] - MOVES))
     return noise + padded[:, None, :, None, None]
 
@@ -50,7 +50,8 @@ def write_numbers(noise: Tensor, numbers: Tensor) -> Tensor:
 def mix_moves(numbers: Tensor) -> Tensor:
     """Return how much of each basic move a clip has, (clips, MOVES), of unit length."""
     squared = numbers * numbers.abs()
-    return squared / squared.norm(dim=1, keepdim=True).clamp_min(1e-6)
+    mix: Tensor = squared / squared.square().sum(1, keepdim=True).sqrt().clamp_min(1e-6)
+    return mix
 
 
 def displace(mix: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,9 +76,7 @@ def follow(numbers: Tensor, way: Tensor, height: int, width: int, cell: float) -
     of cells of `cell` pixels; `height` and `width` are in such cells.
     """
     size = (height * width) ** 0.5
-    u, v = (
-        (torch.arange(count, device=way.device) + 0.5 - count / 2) / size for count in (width, height)
-    )
+    u, v = ((torch.arange(count, device=way.device) + 0.5 - count / 2) / size for count in (width, height))
     across, along = displace(mix_moves(numbers), u.expand(height, width), v[:, None].expand(height, width))
     scale = way[:, :, None, None] * size * cell
     return scale * across[:, None], scale * along[:, None]

@@ -22,9 +22,12 @@ from torch.nn import functional
 
 from generator.model.demo_model.architecture import LATENT_FACTOR, Networks
 from generator.model.demo_model.autoencoder import picture_error
-from generator.model.demo_model.camera_motion import MOVES, follow, ways, write_numbers
-from generator.model.demo_model.plates import SUPERSAMPLED, Plates
+from generator.model.demo_model.camera_motion import follow, write_numbers
+from generator.model.demo_model.clips import EncodedClips, TrainingSize
+from generator.model.demo_model.plates import Plates
 from generator.model.demo_model.scenes import Dice
+from generator.model.demo_model.start.fetching import WAVES, fixed_parts, waves
+from generator.model.demo_model.start.noise_route import route_mask
 from generator.model.demo_model.training_loop import (
     Clock,
     Report,
@@ -35,7 +38,6 @@ from generator.model.demo_model.training_loop import (
     train_stage,
     training_type,
 )
-from generator.model.lean.encoders import CLIP_MEAN, CLIP_SIZE, CLIP_STD
 
 DROPPED = 0.02
 """fraction of clips trained without their picture, for classifier-free guidance"""
@@ -43,36 +45,18 @@ SIGMA_MAX = 700.0
 AT_MAX = 0.85
 """fraction of clips trained at the highest noise level; the others' log sigma is uniform down to that of SIGMA_LOW"""
 SIGMA_LOW = 0.05
-STEPS_PER_BATCH = 3
-"""training steps for each new batch of clips"""
-KEPT_BATCHES = 24
-ENCODED_TOGETHER = 56
-"""frames"""
 LATE = 0.8
 """how much more than the first frame the last one counts"""
 UNCOVERED = 0.5
 """how much more counts what was not in the picture"""
 GUESSED = 0.1
 """weight of the displacements that the UNet must be able to tell halfway up"""
-PERIODS = (128, 64, 32, 16)
-"""pixels: a displacement is also told by its waves of these lengths, which attention can compare"""
+TOLD = 0.5
+"""weight of the waves that the last block looks by"""
 SHORT = 0.5
 """as progress: clips of 14 frames in all shapes"""
 SHOWN = 3
 """frames of each clip that the third stage decodes"""
-
-
-@dataclass(frozen=True)
-class TrainingSize:
-    """One size of training clip, in pixels and frames."""
-
-    height: int
-    width: int
-    frames: int
-    begins: float
-    """fraction of the stage after which it is used"""
-    frequency: float
-    """how often it is drawn then, relative to the others"""
 
 
 TRAINING_SIZES = (
@@ -83,70 +67,6 @@ TRAINING_SIZES = (
 )
 
 
-class EncodedClips:
-    """Batches of encoded clips of one size, kept on the device; every few draws a new batch is made."""
-
-    def __init__(self, size: TrainingSize, vae: Any, plates: Plates, batch: int, *, pictures: bool) -> None:
-        self._size, self._vae, self._plates, self._pictures = size, vae, plates, pictures
-        self.batch = max(1, batch * 14 // size.frames)
-        self._batches = [self._make() for _ in range(2)]
-        self._draws = 0
-
-    def draw(self) -> dict[str, Tensor]:
-        """Return a batch of which each half comes from one of those that are kept; clips first."""
-        self._draws += 1
-        if self._draws % STEPS_PER_BATCH == 0:
-            self._plates.renew()
-            self._batches = [*self._batches[-KEPT_BATCHES + 1 :], self._make()]
-        first, second = (self._batches[int(self._plates.dice.integers(len(self._batches), 1))] for _ in range(2))
-        half = self.batch // 2
-        return {name: torch.cat([first[name][:half], second[name][half:]]) for name in first}
-
-    @torch.no_grad()
-    def _make(self) -> dict[str, Tensor]:
-        size, dice = self._size, self._plates.dice
-        bucket, fps, augmentation = _draw_settings(dice, self.batch)
-        numbers = dice.normal(self.batch, MOVES)
-        way = ways(bucket, fps, augmentation, size.frames)
-        fine = (SUPERSAMPLED * size.height, SUPERSAMPLED * size.width)
-        frames = self._plates.films(self.batch, *follow(numbers, way, *fine, 1 / SUPERSAMPLED))
-        picture = frames[:, 0]
-        condition = self._encode(picture + augmentation.view(-1, 1, 1, 1) * dice.normal(*picture.shape))
-        latents = self._encode(frames.flatten(0, 1)).unflatten(0, (self.batch, size.frames))
-        made = {
-            "latents": latents,
-            "condition": condition,
-            "seen": _seen(picture),
-            "ids": torch.stack([fps - 1, bucket, augmentation], 1),
-            "numbers": numbers,
-            "way": way,
-        }
-        if self._pictures:
-            made["pictures"] = ((frames + 1) * 127.5).round().to(torch.uint8)
-        return made
-
-    def _encode(self, pictures: Tensor) -> Tensor:
-        chunks = torch.split(pictures.to(self._vae.dtype), ENCODED_TOGETHER)
-        return torch.cat([self._vae.encode(chunk).latent_dist.mean for chunk in chunks])
-
-
-def _draw_settings(dice: Dice, clips: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return motion buckets, conditioning fps and noise augmentations, mostly the defaults or near them."""
-    bucket = torch.where(
-        dice.chance(0.06, clips) > 0, dice.integers(21, clips).float(), dice.integers(256, clips).float()
-    )
-    fps = torch.where(dice.chance(0.75, clips) > 0, torch.full_like(bucket, 7.0), dice.integers(26, clips) + 5.0)
-    usual = torch.full_like(bucket, 0.02)
-    return bucket, fps, torch.where(dice.chance(0.8, clips) > 0, usual, 10 ** dice.uniform(-2.5, 0, clips))
-
-
-def _seen(picture: Tensor) -> Tensor:
-    """Return what the image encoder sees: clips x 3 x 224 x 224, in CLIP's own scale, half precision."""
-    small = functional.interpolate(picture, size=(CLIP_SIZE, CLIP_SIZE), mode="bilinear", antialias=True)
-    mean, deviation = (picture.new_tensor(values).view(3, 1, 1) for values in (CLIP_MEAN, CLIP_STD))
-    return (((small + 1) / 2 - mean) / deviation).half()
-
-
 def train_denoiser(trained: Networks, clock: Clock, plates: Plates, batch: int, path: Path, report: Report) -> None:
     """Train the UNet and image encoder in place until the clock's budget is spent. `batch` is clips per step."""
     flatten_temporal_convolutions(trained.unet)
@@ -154,7 +74,7 @@ def train_denoiser(trained: Networks, clock: Clock, plates: Plates, batch: int, 
     vae = copy.deepcopy(trained.vae).to(training_type(plates.dice.device))
     lesson = Lesson(trained, plates.dice.device)
     networks = [trained.unet, trained.image_encoder, lesson.told]
-    _train("denoiser", lesson, networks, vae, Rate(1e-3, finish=False), clock, plates, batch, path, report)
+    _train(Course("denoiser", lesson, networks, vae, 1e-3, finish=False), clock, plates, batch, path, report)
 
 
 def finish(trained: Networks, clock: Clock, plates: Plates, batch: int, path: Path, report: Report) -> None:
@@ -165,43 +85,45 @@ def finish(trained: Networks, clock: Clock, plates: Plates, batch: int, path: Pa
     vae = copy.deepcopy(trained.vae).to(dtype)  # its encoder stays what it was
     lesson = Lesson(trained, plates.dice.device, decoder=trained.vae.decoder)
     networks = [trained.unet, trained.image_encoder, lesson.told, trained.vae.decoder]
-    _train("finish", lesson, networks, vae, Rate(3e-4, finish=True), clock, plates, batch, path, report)
+    _train(Course("finish", lesson, networks, vae, 3e-4, finish=True), clock, plates, batch, path, report)
 
 
 @dataclass(frozen=True)
-class Rate:
-    """How fast a stage learns, and whether it is the last one."""
+class Course:
+    """What one of the two stages trains, with which loss, how fast, and whether it is the last one."""
 
-    peak: float
+    name: str
+    lesson: Lesson
+    networks: list[nn.Module]
+    vae: Any
+    peak_rate: float
     finish: bool
 
 
-def _train(  # noqa: PLR0913 - what both stages have, one step from their public functions
-    name: str,
-    lesson: Lesson,
-    networks: list[nn.Module],
-    vae: Any,
-    rate: Rate,
-    clock: Clock,
-    plates: Plates,
-    batch: int,
-    path: Path,
-    report: Report,
-) -> None:
+def _train(course: Course, clock: Clock, plates: Plates, batch: int, path: Path, report: Report) -> None:
+    networks = course.networks
     for network in networks:
         network.to(training_type(plates.dice.device))
-    stage = Stage(networks, lesson.loss, rate.peak)
+    stage = Stage(networks, course.lesson.loss, course.peak_rate)
+    stage.fix(_fixed(networks[0], looking=not course.finish))
     pools: dict[TrainingSize, EncodedClips] = {}
 
     def draw(step: int, progress: float) -> tuple[str, dict[str, Tensor]]:
-        size = _choose(step, SHORT if rate.finish else progress)
+        size = _choose(step, SHORT if course.finish else progress)
         if size not in pools:
-            pools[size] = EncodedClips(size, vae, plates, batch, pictures=rate.finish)
+            pools[size] = EncodedClips(size, course.vae, plates, batch, pictures=course.finish)
         return str(size), _inputs(plates.dice, pools[size].draw())
 
-    train_stage(name, stage, clock, draw, path, report)
-    lesson.close()
+    train_stage(course.name, stage, clock, draw, path, report)
+    course.lesson.close()
     put_average(networks, stage)
+
+
+def _fixed(unet: Any, *, looking: bool) -> dict[Tensor, Tensor]:
+    """Return which numbers of the UNet's weights are not trained: see `noise_route` and, if `looking`, `fetching`."""
+    masks = dict(zip(unet.parameters(), route_mask(unet), strict=True))
+    whole = fixed_parts(unet) if looking else []
+    return masks | {weight: torch.ones_like(weight, dtype=torch.bool) for weight in whole}
 
 
 def _choose(step: int, progress: float) -> TrainingSize:
@@ -230,18 +152,21 @@ class Lesson:
 
     def __init__(self, trained: Networks, device: torch.device, decoder: Any = None) -> None:
         self._unet, self._image_encoder, self._decoder = trained.unet, trained.image_encoder, decoder
-        halfway = trained.unet.up_blocks[1]
-        self.told = nn.Conv2d(trained.unet.conv_norm_out.num_channels * 2, 4 + 8 * len(PERIODS), 1).to(device)
-        self._halfway = torch.empty(0)
-        self._hook = halfway.register_forward_hook(self._keep)
+        self.told = nn.Conv2d(trained.unet.conv_norm_out.num_channels * 2, 4, 1).to(device)
+        self._features = [torch.empty(0), torch.empty(0)]
+        self._hooks = [
+            trained.unet.up_blocks[number].register_forward_hook(partial(self._keep, index))
+            for index, number in enumerate((1, 2))
+        ]
 
     def close(self) -> None:
         """Leave the UNet as it was."""
-        self._hook.remove()
-        self._halfway = torch.empty(0)
+        for hook in self._hooks:
+            hook.remove()
+        self._features.clear()
 
-    def _keep(self, _module: Any, _inputs: Any, output: Tensor) -> None:
-        self._halfway = output
+    def _keep(self, index: int, _module: Any, _inputs: Any, output: Tensor) -> None:
+        self._features[index] = output
 
     def loss(self, inputs: dict[str, Tensor]) -> Tensor:
         """Return the error of the v-prediction, and of what it means, a scalar."""
@@ -253,7 +178,7 @@ class Lesson:
         error = predicted - target
         weights = _weigh(inputs, latents.shape)
         loss = (weights * (error.square() + 0.3 * (error.square() + 0.01).sqrt())).mean()
-        loss = loss + GUESSED * self._misjudged(inputs)
+        loss = loss + self._misjudged(inputs)
         if self._decoder is not None:
             clean = noisy / (sigma**2 + 1) - predicted * sigma / (sigma**2 + 1).sqrt()
             loss = loss + self._unlike(inputs, clean)
@@ -274,19 +199,14 @@ class Lesson:
         return result
 
     def _misjudged(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Return the error of the positions and displacements that a linear layer finds halfway up the UNet."""
-        height, width = self._halfway.shape[-2:]
-        cell = 2 * LATENT_FACTOR
-        across, along = (each.flatten(0, 1) for each in follow(inputs["numbers"], inputs["way"], height, width, cell))
-        x = ((torch.arange(width, device=across.device) + 0.5) * cell).expand_as(across)
-        y = ((torch.arange(height, device=across.device) + 0.5) * cell)[:, None].expand_as(across)
-        size = cell * (height * width) ** 0.5
-        truth = [across / cell, along / cell, 4 * (x / size - 0.5), 4 * (y / size - 0.5)]
-        for period in PERIODS:
-            angles = [each * (2 * math.pi / period) for each in (x, y, x + across, y + along)]
-            truth += [wave for angle in angles for wave in (angle.sin(), angle.cos())]
-        told: Tensor = self.told(self._halfway).float()
-        return functional.mse_loss(told, torch.stack(truth, 1))
+        """Return the error of positions and displacements halfway up the UNet, and of the waves for its last block."""
+        halfway, last = self._features
+        across, along, x, y = _places(inputs, halfway, 2 * LATENT_FACTOR)
+        truth = torch.stack([across / 8, along / 8, x / 100 - 1.5, y / 100 - 1.5], 1)
+        wrong = functional.mse_loss(self.told(halfway).float(), truth)
+        across, along, x, y = _places(inputs, last, LATENT_FACTOR)
+        seen = torch.cat([waves(x + across, y + along), waves(x, y)]).transpose(0, 1)
+        return GUESSED * wrong + TOLD * functional.mse_loss(last[:, : 2 * WAVES].float(), seen)
 
     def _unlike(self, inputs: dict[str, Tensor], clean: Tensor) -> Tensor:
         """Return the error of some decoded frames, and of how much fine detail they have."""
@@ -295,6 +215,15 @@ class Lesson:
         decoded = self._decoder(some.to(self._unet.dtype), marks, num_frames=1).float()
         pictures = inputs["pictures"].flatten(0, 1).float() / 127.5 - 1
         return 2 * picture_error(decoded, pictures) + 0.05 * _detail_error(decoded, pictures)
+
+
+def _places(inputs: dict[str, Tensor], maps: Tensor, cell: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return each position's displacement and place in pixels, (all frames, height, width) each."""
+    height, width = maps.shape[-2:]
+    across, along = (each.flatten(0, 1) for each in follow(inputs["numbers"], inputs["way"], height, width, cell))
+    x = ((torch.arange(width, device=maps.device) + 0.5) * cell).expand_as(across)
+    y = ((torch.arange(height, device=maps.device) + 0.5) * cell)[:, None].expand_as(across)
+    return across, along, x, y
 
 
 def _detail_error(decoded: Tensor, pictures: Tensor) -> Tensor:
@@ -308,7 +237,7 @@ def _detail_error(decoded: Tensor, pictures: Tensor) -> Tensor:
 
 
 def _weigh(inputs: dict[str, Tensor], shape: torch.Size) -> Tensor:
-    """Return what each latent counts, (clips, frames, 1, height, width): more if it is late or was not in the picture."""
+    """Return what each latent counts, (clips, frames, 1, height, width): more if late or not in the picture."""
     frames, height, width = shape[1], shape[3], shape[4]
     across, along = follow(inputs["numbers"], inputs["way"], height, width, LATENT_FACTOR)
     x = (torch.arange(width, device=across.device) + 0.5) * LATENT_FACTOR + across

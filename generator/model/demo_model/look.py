@@ -18,13 +18,15 @@ import torch
 import typer
 from diffusers import AutoencoderKLTemporalDecoder, UNetSpatioTemporalConditionModel
 from PIL import Image, ImageOps
+from rich.console import Console
 from torch import Tensor
 from torch.nn import functional
 from transformers import CLIPVisionModelWithProjection
 
 from generator.model.demo_model.architecture import LATENT_CHANNELS, LATENT_FACTOR, Networks
 from generator.model.demo_model.camera_motion import follow, read_numbers, ways
-from generator.model.demo_model.denoiser import SIGMA_MAX, _seen
+from generator.model.demo_model.clips import see
+from generator.model.demo_model.denoiser import SIGMA_MAX
 
 SIZE = (384, 224)
 FRAMES = 14
@@ -38,23 +40,23 @@ def main(
     device: str = "",
 ) -> None:
     """Write a sheet and print the figures as JSON."""
+    console = Console()
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     networks = load(checkpoint, chosen)
-    rows, figures = [], []
+    rows: list[Tensor] = []
+    figures: list[dict[str, float]] = []
     for index, file in enumerate(sorted(pictures.glob("*.png"))):
         picture = torch.from_numpy(np.asarray(ImageOps.fit(Image.open(file).convert("RGB"), SIZE)).copy())
         pixels = picture.permute(2, 0, 1)[None].to(chosen).float() / 127.5 - 1
         for seed in (index, index + 100):
             made, truth, inside, coded = animate(networks, pixels, seed, bucket)
-            figures.append({"picture": file.stem, "seed": seed} | compare(made, truth, inside, pixels, coded))
+            figures.append(compare(made, truth, inside, pixels, coded))
+            console.print(file.stem, seed, json.dumps(figures[-1]))
             rows += [made[[0, 4, 9, 13]], truth[[0, 4, 9, 13]]]
     sheet = torch.cat([torch.cat(list(row), 2) for row in rows], 1)
     image = ((sheet.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
     Image.fromarray(image).save(output, quality=90)
-    for each in figures:
-        print(json.dumps(each))  # noqa: T201
-    names = [name for name in figures[0] if name not in ("picture", "seed")]
-    print(json.dumps({name: round(median(each[name] for each in figures), 3) for name in names}))  # noqa: T201
+    console.print("medians", {name: round(median(each[name] for each in figures), 3) for name in figures[0]})
 
 
 def load(folder: Path, device: torch.device) -> Networks:
@@ -76,12 +78,13 @@ def animate(networks: Networks, pixels: Tensor, seed: int, bucket: float) -> tup
     predicted = networks.unet(
         torch.cat([noise, condition[:, None].expand(-1, FRAMES, -1, -1, -1)], 2),
         torch.tensor(SIGMA_MAX, device=device).log() / 4,
-        networks.image_encoder(_seen(pixels).float()).image_embeds[:, None],
+        networks.image_encoder(see(pixels).float()).image_embeds[:, None],
         added_time_ids=ids,
     ).sample
     latents = noise / SIGMA_MAX - predicted
     made = _decode(networks.vae, latents[0])
-    way = ways(*(torch.tensor([value], device=device) for value in (bucket, 7.0, 0.02)), FRAMES)
+    fps, motion, augmentation = ids[:, 0] + 1, ids[:, 1], ids[:, 2]
+    way = ways(motion, fps, augmentation, FRAMES)
     across, along = follow(read_numbers(noise), way, height, width, 1)
     x = (torch.arange(width, device=device) + 0.5 + across[0]) * 2 / width - 1
     y = ((torch.arange(height, device=device) + 0.5)[:, None] + along[0]) * 2 / height - 1
@@ -98,7 +101,7 @@ def _decode(vae: Any, latents: Tensor) -> Tensor:
 
 
 def compare(made: Tensor, truth: Tensor, inside: Tensor, pixels: Tensor, coded: Tensor) -> dict[str, float]:
-    """Return the figures of one clip, rounded: PSNR in dB, and the last frame's fine detail as a share of the first's."""
+    """Return one clip's figures: PSNR in dB, and the last frame's fine detail as a share of the first's."""
 
     def psnr(one: Tensor, other: Tensor) -> float:
         return round(float(10 * torch.log10(4 / (one - other).square().mean())), 2)

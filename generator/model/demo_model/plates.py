@@ -103,12 +103,14 @@ class Plates:
     def _sample(self, plates: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """Return what lies at (x, y) in pixels from the plates' centres, averaged to half the grid's size."""
         grid = torch.stack([x * 2 / WIDTH, y * 2 / HEIGHT], -1)
-        found = functional.grid_sample(plates.float(), grid, mode="bicubic", padding_mode="reflection", align_corners=False)
+        found = functional.grid_sample(
+            plates.float(), grid, mode="bicubic", padding_mode="reflection", align_corners=False
+        )
         return functional.avg_pool2d(found, SUPERSAMPLED)
 
 
 def sharpened(dice: Dice, pictures: Tensor) -> Tensor:
-    """Sharpen each picture, or each clip as a whole, by a random amount, as photographs are when they are made small."""
+    """Sharpen each picture, or each clip as a whole, by a random amount, as photographs often are."""
     shape = pictures.shape
     flat = pictures.flatten(0, -4)
     amount = dice.uniform(-0.1, 0.9, shape[0], *[1] * (len(shape) - 1)).expand(shape).reshape(flat.shape)

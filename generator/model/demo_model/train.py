@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
+from rich.console import Console
 from torch import distributed as dist
 
 from generator.model.demo_model.architecture import Networks, build_networks, save_checkpoint
@@ -28,7 +28,11 @@ from generator.model.demo_model.scenes import Dice
 from generator.model.demo_model.training_loop import Clock, Report, is_first, read_state
 
 _HERE = Path(__file__).parent / "checkpoint"
-STAGES: dict[str, Callable[..., None]] = {"autoencoder": train_autoencoder, "denoiser": train_denoiser, "finish": finish}
+STAGES: dict[str, Callable[..., None]] = {
+    "autoencoder": train_autoencoder,
+    "denoiser": train_denoiser,
+    "finish": finish,
+}
 
 
 def main(
@@ -43,6 +47,7 @@ def main(
     model_dir: Annotated[Path, typer.Option(help="Where the checkpoint goes.")] = _HERE,
 ) -> None:
     """Train the stages, or what is left of them, and save the checkpoint in fp16."""
+    console = Console()
     chosen = _join(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     minutes = {"autoencoder": autoencoder, "denoiser": denoiser, "finish": last}
     plan = Plan(minutes, photographs, seed, batch or (4 if chosen.type == "cuda" else 1), state_dir)
@@ -52,13 +57,14 @@ def main(
         def report(stage: str, progress: float, figures: dict[str, float]) -> None:
             if is_first():
                 line = json.dumps({"stage": stage, "progress": round(progress, 4)} | figures)
-                print(line, file=log, flush=True)
-                print(line, file=sys.stderr, flush=True)
+                log.write(line + "\n")
+                log.flush()
+                console.print(line)
 
         for stage, trained in train(plan, chosen, report):
             if is_first():
                 size = save_checkpoint(trained, model_dir) / 1e6
-                print(f"{stage}: saved {size:.2f} MB in {model_dir}", file=sys.stderr)
+                console.print(f"{stage}: saved {size:.2f} MB in {model_dir}")
     if dist.is_initialized():
         dist.destroy_process_group()
 
@@ -102,16 +108,14 @@ def train(plan: Plan, device: torch.device, report: Report) -> Iterator[tuple[st
     plates = Plates(Dice(device, _seed(plan.seed, steps)), plan.photographs)
     for name, minutes in plan.minutes.items():
         if minutes > 0:
-            _train_stage(name, minutes * 60, trained, plates, plan, report)
+            _train_stage(name, trained, plates, plan, report)
             yield name, trained
 
 
-def _train_stage(
-    name: str, seconds: float, trained: Networks, plates: Plates, plan: Plan, report: Report
-) -> None:  # noqa: PLR0913
+def _train_stage(name: str, trained: Networks, plates: Plates, plan: Plan, report: Report) -> None:
     path = plan.state_path(name)
     saved: dict[str, Any] = read_state(path) or {"seconds": 0.0}
-    clock = Clock(seconds, float(saved["seconds"]))
+    clock = Clock(60 * plan.minutes[name], float(saved["seconds"]))
     if name == "autoencoder":
         train_autoencoder(trained.vae, clock, plates, 12 * plan.batch, path, report)
     else:

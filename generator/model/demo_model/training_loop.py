@@ -81,9 +81,17 @@ class Stage:
         self.flat.grad = torch.zeros_like(self.flat)
         self.device = self.flat.device
         on_gpu = self.device.type == "cuda"
+        self._fixed: tuple[Tensor, Tensor] | None = None
         self.optimiser = torch.optim.AdamW([self.flat], lr=0.0, betas=(0.9, 0.99), weight_decay=1e-3, fused=on_gpu)
         self._recordings: dict[str, Recording] | None = {} if on_gpu else None
         self.step = 0
+
+    def fix(self, masks: dict[Tensor, Tensor]) -> None:
+        """Keep some numbers as they are: `masks` tells which of a weight's; other weights are trained whole."""
+        nothing = [torch.zeros_like(weight, dtype=torch.bool) for weight in self.weights]
+        chosen = [masks.get(weight, none).flatten() for weight, none in zip(self.weights, nothing, strict=True)]
+        where = torch.cat([mask.to(self.device) for mask in chosen]).nonzero()[:, 0]
+        self._fixed = (where, self.flat[where].clone())
 
     def views(self, flat: Tensor) -> list[Tensor]:
         """Return a flat tensor's parts in the shapes of the weights."""
@@ -101,6 +109,8 @@ class Stage:
         gradient.mul_((LARGEST_GRADIENT / (gradient.norm() + 1e-6)).clamp_max(1.0))
         self.optimiser.param_groups[0]["lr"] = learning_rate(progress, self._peak_rate)
         self.optimiser.step()
+        if self._fixed is not None:
+            self.flat[self._fixed[0]] = self._fixed[1]
         self.step += 1
         with torch.no_grad():
             torch._foreach_copy_(self.weights, self.views(self.flat))
@@ -248,7 +258,7 @@ def skip_temporal_halves(decoder: nn.Module) -> None:
     """Run a decoder whose temporal halves are mixed in with a share of 0 without them: the same result sooner."""
     for module in decoder.modules():
         if isinstance(module, SpatioTemporalResBlock):
-            module.forward = partial(_run_spatial_half, module)  # type: ignore[method-assign]
+            module.forward = partial(_run_spatial_half, module)
             module.temporal_res_block.requires_grad_(False)
             module.time_mixer.requires_grad_(False)
 

@@ -3,18 +3,19 @@
 A move is decided by a few numbers that are added up over a whole clip (see `camera_motion`), a thousandth of each
 single number. A network that starts from random weights would need long to find them. So its first weights already
 average those noise channels, level by level and then by an attention that looks everywhere alike, and lay the result
-beside the other channels. Only the start is given: all of these weights are trained with the others.
+beside the other channels. These weights stay as they are: trained with the others, they drowned the few numbers in
+what the pictures are like before the rest had learned to hear them.
 
 In each group of a group norm stand a number, its negative and two constants: so the norm takes nothing away.
-Tested in tests/generator/model/demo_model/test_demo_model.py.
 """
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from generator.model.demo_model.camera_motion import MOVES
 
@@ -58,9 +59,19 @@ def route_noise(unet: Any) -> None:
             _clear(attention.proj_out, ours)
 
 
-def _clear(layer: nn.Module, channels: range) -> None:
-    layer.weight[list(channels)] = 0  # type: ignore[index, operator]
-    layer.bias[list(channels)] = 0  # type: ignore[index, operator]
+def route_mask(unet: Any) -> list[Tensor]:
+    """Return which numbers of each of the UNet's parameters belong to the route, in the order of `parameters`."""
+    blank = copy.deepcopy(unet)
+    with torch.no_grad():
+        for weight in blank.parameters():
+            weight.fill_(torch.nan)
+    route_noise(blank)
+    return [~weight.detach().isnan() for weight in blank.parameters()]
+
+
+def _clear(layer: Any, channels: range) -> None:
+    layer.weight[list(channels)] = 0
+    layer.bias[list(channels)] = 0
 
 
 def _leave(resnet: Any, channels: range) -> None:
