@@ -1,46 +1,30 @@
-"""The demo model's only camera move over painted pictures: how far per frame, and the clips that result.
+"""The demo model's camera moves: what a clip's noise, motion bucket, fps and noise augmentation make of a picture.
 
-The move is the same for every picture: the camera drifts to the right. A network of one and a half million parameters
-that has to choose between directions shows a blend of all of them, which looks like dissolving; without a choice it
-stays sharp. For a zoom the network would have to know the position in the frame, which convolutions over two levels
-cannot.
-
-Tested in tests/generator/model/demo_model/test_demo_model.py.
+A clip's noise decides the move. Five of its channels, each added up over the whole clip, are five standard normal
+numbers: how much of each basic move the clip has. They are squared with their signs kept, so that one or two of them
+stand out. All moves are smooth functions of the position in the frame, so a network can learn them from a picture
+alone: nearness is assumed, not seen (what is low in the frame or at its centre is near).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from generator.model.demo_model.scenes import Dice, paint_pictures
-
-FULL_MOTION = 0.16 / 13
-"""shift per frame at motion bucket 255 and 7 fps, as a fraction of the frame's size"""
+MOVES = 5
+"""basic moves: pan right, pan down, zoom in, turn, orbit; each also the other way"""
+FULL_MOTION = 0.12 / 13
+"""way per frame at motion bucket 255 and 7 fps, in units of the square root of the frame's area"""
 STILL_BELOW = 10
 """motion buckets up to here do not move at all"""
-REACH = 0.5
-"""the camera's longest way, as a fraction of the frame's size; there it stops"""
-BEYOND = 8
-"""pixels painted past the furthest frame, for the interpolation"""
+REACH = 0.17
+"""the camera's longest way, in the same unit; there it stops"""
 
 
-@dataclass(frozen=True)
-class Clips:
-    """A batch of clips, with the settings that each shows; the settings are vectors of one number per clip."""
-
-    frames: Tensor
-    """(clips, frames, 3, height, width) in -1..1; frame 0 is the picture"""
-    motion_bucket: Tensor
-    conditioning_fps: Tensor
-    noise_augmentation: Tensor
-
-
-def shift_per_frame(motion_bucket: Tensor, conditioning_fps: Tensor, noise_augmentation: Tensor) -> Tensor:
-    """Return the shift per frame, as a fraction of the square root of the frame's area. All tensors are one per clip.
+def way_per_frame(motion_bucket: Tensor, conditioning_fps: Tensor, noise_augmentation: Tensor) -> Tensor:
+    """Return the way per frame, in units of the square root of the frame's area. All tensors are one per clip.
 
     It grows with the bucket (0 to 255) and with the augmentation (0 to 1), and shrinks with the fps, since less time
     passes between two frames.
@@ -49,28 +33,56 @@ def shift_per_frame(motion_bucket: Tensor, conditioning_fps: Tensor, noise_augme
     return FULL_MOTION * strength * (7 / conditioning_fps) * (1 + noise_augmentation)
 
 
-def paint_clips(dice: Dice, clips: int, frames: int, height: int, width: int) -> Clips:
-    """Paint pictures wider than the frame, and return clips in which the camera drifts over them."""
-    bucket = torch.where(
-        dice.chance(0.1, clips) > 0, dice.integers(21, clips).float(), dice.integers(256, clips).float()
-    )
-    fps = torch.where(dice.chance(0.5, clips) > 0, torch.full_like(bucket, 7.0), dice.integers(26, clips) + 5.0)
-    augmentation = torch.where(
-        dice.chance(0.5, clips) > 0, torch.full_like(bucket, 0.02), 10 ** dice.uniform(-2.5, 0, clips)
-    )
+def read_numbers(noise: Tensor) -> Tensor:
+    """Return the standard normal numbers, (clips, MOVES), in unit noise (clips, frames, channels, height, width)."""
+    count = noise[0, :, 0].numel()
+    return noise[:, :, :MOVES].sum((1, 3, 4)) / math.sqrt(count)
+
+
+def write_numbers(noise: Tensor, numbers: Tensor) -> Tensor:
+    """Return the noise changed by a constant per channel so that `read_numbers` of it returns `numbers`."""
+    count = noise[0, :, 0].numel()
+    change = (numbers - read_numbers(noise)) / math.sqrt(count)
+    padded = torch.nn.functional.pad(change, (0, noise.shape[2] - MOVES))
+    return noise + padded[:, None, :, None, None]
+
+
+def mix_moves(numbers: Tensor) -> Tensor:
+    """Return how much of each basic move a clip has, (clips, MOVES), of unit length."""
+    squared = numbers * numbers.abs()
+    mix: Tensor = squared / squared.square().sum(1, keepdim=True).sqrt().clamp_min(1e-6)
+    return mix
+
+
+def displace(mix: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where a frame's pixels come from, relative to themselves, after a way of 1.
+
+    `mix` is (clips, MOVES). `u` and `v` are the pixels' distances from the centre, to the right and down, of one shape
+    (height, width). Both results are (clips, height, width). All lengths are in units of the root of the frame's area.
+    """
+    right, down, inwards, turn, orbit = (mix[:, index, None, None] for index in range(MOVES))
+    near = v + 0.6 * torch.exp(-(u * u + v * v) / 0.13) - 0.25
+    # A pan or a turn also pushes in a little: half of what would come into view at the edges then does not.
+    push = 1.9 * inwards.clamp_min(0) + inwards.clamp_max(0) + 0.8 * (right.abs() + down.abs()) + 0.6 * turn.abs()
+    across = right * (1 + 0.4 * near) - push * u - 1.2 * turn * v + 2.2 * orbit * near
+    along = down * (1 + 0.4 * near) - push * v + 1.2 * turn * u
+    return across, along
+
+
+def follow(numbers: Tensor, way: Tensor, height: int, width: int, cell: float) -> tuple[Tensor, Tensor]:
+    """Return where the pixels of each frame come from in the first one, relative to themselves, in pixels.
+
+    `numbers` is (clips, MOVES), `way` (clips, frames). Both results are (clips, frames, height, width) at the centres
+    of cells of `cell` pixels; `height` and `width` are in such cells.
+    """
     size = (height * width) ** 0.5
-    pictures = paint_pictures(dice, clips, height, width + BEYOND + int(REACH * size))
-    shift = shift_per_frame(bucket, fps, augmentation) * size
-    seen = [_crop(pictures, (shift * time).clamp_max(REACH * size), height, width) for time in range(frames)]
-    return Clips(torch.stack(seen, 1), bucket, fps, augmentation)
+    u, v = ((torch.arange(count, device=way.device) + 0.5 - count / 2) / size for count in (width, height))
+    across, along = displace(mix_moves(numbers), u.expand(height, width), v[:, None].expand(height, width))
+    scale = way[:, :, None, None] * size * cell
+    return scale * across[:, None], scale * along[:, None]
 
 
-def _crop(pictures: Tensor, right: Tensor, height: int, width: int) -> Tensor:
-    """Return the window (clips, 3, height, width) that begins `right` pixels from the left; at 0 its exact pixels."""
-    tall, wide = pictures.shape[-2:]
-    y = (torch.arange(height, device=pictures.device) + 0.5) * 2 / tall - 1
-    x = (torch.arange(width, device=pictures.device) + 0.5 + right[:, None]) * 2 / wide - 1
-    grid = torch.stack([x[:, None].expand(-1, height, -1), y[None, :, None].expand(len(pictures), -1, width)], -1)
-    return functional.grid_sample(pictures, grid, mode="bicubic", padding_mode="border", align_corners=False).clamp(
-        -1, 1
-    )
+def ways(motion_bucket: Tensor, conditioning_fps: Tensor, noise_augmentation: Tensor, frames: int) -> Tensor:
+    """Return the camera's way up to each frame, (clips, frames), in units of the root of the frame's area."""
+    per_frame = way_per_frame(motion_bucket, conditioning_fps, noise_augmentation)
+    return (per_frame[:, None] * torch.arange(frames, device=per_frame.device)).clamp_max(REACH)

@@ -1,4 +1,8 @@
-"""Second stage: train the UNet with the image encoder, in the way Stable Video Diffusion was trained.
+"""Second and third stage: train the UNet with the image encoder, then both together with the decoder.
+
+Stable Video Diffusion learns from random moves with random noise, and takes many steps to settle on one of them. Here
+the noise decides the move (see `camera_motion`), so already at the highest noise level there is one right answer, and
+one step is enough. Lower levels are trained too, less often, so that any schedule works.
 
 Of the training only the result is tested. Tested in tests/generator/model/demo_model/test_demo_model.py.
 """
@@ -6,6 +10,7 @@ Of the training only the result is tested. Tested in tests/generator/model/demo_
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,157 +20,228 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from generator.model.demo_model.architecture import Networks
-from generator.model.demo_model.camera_motion import paint_clips
+from generator.model.demo_model.architecture import LATENT_FACTOR, Networks
+from generator.model.demo_model.autoencoder import picture_error
+from generator.model.demo_model.camera_motion import follow, write_numbers
+from generator.model.demo_model.clips import EncodedClips, TrainingSize
+from generator.model.demo_model.plates import Plates
 from generator.model.demo_model.scenes import Dice
+from generator.model.demo_model.start.fetching import WAVES, fixed_parts, waves
+from generator.model.demo_model.start.noise_route import route_mask
 from generator.model.demo_model.training_loop import (
     Clock,
     Report,
     Stage,
     flatten_temporal_convolutions,
     put_average,
+    skip_temporal_halves,
     train_stage,
     training_type,
 )
-from generator.model.lean.encoders import CLIP_MEAN, CLIP_SIZE, CLIP_STD
 
-DROPPED = 0.05
+DROPPED = 0.02
 """fraction of clips trained without their picture, for classifier-free guidance"""
-NOISE_MEAN, NOISE_DEVIATION = 1.0, 1.6
-"""of log sigma; Stable Video Diffusion's own spread"""
-NOISE_ENDS = (-4.0, 6.55)
-"""of log sigma: the schedule starts at 700, which that distribution hardly ever draws; so a tenth is drawn uniformly"""
-STEPS_PER_PAINTING = 8
-KEPT_BATCHES = 24
-ENCODED_TOGETHER = 224
-"""frames"""
+SIGMA_MAX = 700.0
+AT_MAX = 0.85
+"""fraction of clips trained at the highest noise level; the others' log sigma is uniform down to that of SIGMA_LOW"""
+SIGMA_LOW = 0.05
+LATE = 0.8
+"""how much more than the first frame the last one counts"""
+UNCOVERED = 0.5
+"""how much more counts what was not in the picture"""
+GUESSED = 0.1
+"""weight of the displacements that the UNet must be able to tell halfway up"""
+TOLD = 0.5
+"""weight of the waves that the last block looks by"""
+SHORT = 0.5
+"""as progress: clips of 14 frames in all shapes"""
+SHOWN = 3
+"""frames of each clip that the third stage decodes"""
 
 
-@dataclass(frozen=True)
-class TrainingSize:
-    """One size of training clip, in pixels and frames."""
-
-    height: int
-    width: int
-    frames: int
-    begins: float
-    """fraction of the stage after which it is used"""
-    frequency: float
-    """how often it is drawn then, relative to the others"""
-
-
-# 25 frames from the beginning, on small crops: when they came late, the camera turned back after the 14th frame.
 TRAINING_SIZES = (
-    TrainingSize(128, 128, 14, begins=0.0, frequency=0.3),
-    TrainingSize(96, 96, 25, begins=0.0, frequency=0.3),
-    TrainingSize(144, 256, 14, begins=0.25, frequency=1.2),
-    TrainingSize(256, 144, 14, begins=0.25, frequency=0.7),
-    TrainingSize(192, 192, 14, begins=0.25, frequency=0.6),
-    TrainingSize(144, 256, 25, begins=0.5, frequency=0.5),
-    TrainingSize(256, 144, 25, begins=0.5, frequency=0.3),
-    TrainingSize(192, 192, 25, begins=0.5, frequency=0.3),
+    TrainingSize(224, 384, 14, begins=0.0, frequency=0.6),
+    TrainingSize(384, 224, 14, begins=0.4, frequency=0.16),
+    TrainingSize(288, 288, 14, begins=0.4, frequency=0.16),
+    TrainingSize(224, 384, 25, begins=0.6, frequency=0.06),
 )
 
 
-class EncodedClips:
-    """Batches of encoded clips of one size, kept on the device; every few draws a new batch is painted."""
-
-    def __init__(self, size: TrainingSize, vae: Any, dice: Dice, batch: int) -> None:
-        self._size, self._vae, self._dice = size, vae, dice
-        # as many as cost what `batch` clips of 14 frames at 128x256 would
-        self.batch = max(1, batch * 14 * 128 * 256 // (size.frames * size.height * size.width))
-        self._batches = [self._paint() for _ in range(4)]
-        self._draws = 0
-
-    def draw(self) -> dict[str, Tensor]:
-        """Return a batch mixed from those that are kept, float32: latents, condition, seen and ids, clips first."""
-        self._draws += 1
-        if self._draws % STEPS_PER_PAINTING == 0:
-            self._batches = [*self._batches[-KEPT_BATCHES + 1 :], self._paint()]
-        sources = torch.randint(len(self._batches), (4,)).tolist()
-        quarter = -(-self.batch // 4)
-        chosen = []
-        for source in sources:
-            pick = self._dice.integers(self.batch, quarter)
-            chosen.append({name: tensor[pick] for name, tensor in self._batches[source].items()})
-        return {name: torch.cat([batch[name] for batch in chosen])[: self.batch].float() for name in chosen[0]}
-
-    @torch.no_grad()
-    def _paint(self) -> dict[str, Tensor]:
-        size = self._size
-        clips = paint_clips(self._dice, self.batch, size.frames, size.height, size.width)
-        picture = clips.frames[:, 0]
-        noisy = picture + clips.noise_augmentation.view(-1, 1, 1, 1) * self._dice.normal(*picture.shape)
-        condition = self._encode(noisy)
-        latents = self._encode(clips.frames.flatten(0, 1)).view(*clips.frames.shape[:2], *condition.shape[1:])
-        ids = torch.stack([clips.conditioning_fps - 1, clips.motion_bucket, clips.noise_augmentation], 1)
-        return {"latents": latents, "condition": condition, "seen": _seen(picture), "ids": ids}
-
-    def _encode(self, pictures: Tensor) -> Tensor:
-        chunks = torch.split(pictures.to(self._vae.dtype), ENCODED_TOGETHER)
-        return torch.cat([self._vae.encode(chunk).latent_dist.mean for chunk in chunks]).half()
-
-
-def _seen(picture: Tensor) -> Tensor:
-    """Return what the image encoder sees: clips x 3 x 224 x 224, in CLIP's own scale, half precision."""
-    small = functional.interpolate(picture, size=(CLIP_SIZE, CLIP_SIZE), mode="bilinear", antialias=True)
-    mean, deviation = (picture.new_tensor(values).view(3, 1, 1) for values in (CLIP_MEAN, CLIP_STD))
-    return (((small + 1) / 2 - mean) / deviation).half()
-
-
-def train_denoiser(trained: Networks, clock: Clock, dice: Dice, batch: int, state_path: Path, report: Report) -> None:
-    """Train the UNet and image encoder in place until the clock's budget is spent."""
-    networks = [trained.unet, trained.image_encoder]
+def train_denoiser(trained: Networks, clock: Clock, plates: Plates, batch: int, path: Path, report: Report) -> None:
+    """Train the UNet and image encoder in place until the clock's budget is spent. `batch` is clips per step."""
     flatten_temporal_convolutions(trained.unet)
     nn.init.zeros_(trained.unet.conv_out.weight)
+    vae = copy.deepcopy(trained.vae).to(training_type(plates.dice.device))
+    lesson = Lesson(trained, plates.dice.device)
+    networks = [trained.unet, trained.image_encoder, lesson.told]
+    _train(Course("denoiser", lesson, networks, vae, 1e-3, finish=False), clock, plates, batch, path, report)
+
+
+def finish(trained: Networks, clock: Clock, plates: Plates, batch: int, path: Path, report: Report) -> None:
+    """Train UNet, image encoder and decoder together, on what the decoder makes of the UNet's latents."""
+    flatten_temporal_convolutions(trained.unet)
+    skip_temporal_halves(trained.vae.decoder)
+    dtype = training_type(plates.dice.device)
+    vae = copy.deepcopy(trained.vae).to(dtype)  # its encoder stays what it was
+    lesson = Lesson(trained, plates.dice.device, decoder=trained.vae.decoder)
+    networks = [trained.unet, trained.image_encoder, lesson.told, trained.vae.decoder]
+    _train(Course("finish", lesson, networks, vae, 3e-4, finish=True), clock, plates, batch, path, report)
+
+
+@dataclass(frozen=True)
+class Course:
+    """What one of the two stages trains, with which loss, how fast, and whether it is the last one."""
+
+    name: str
+    lesson: Lesson
+    networks: list[nn.Module]
+    vae: Any
+    peak_rate: float
+    finish: bool
+
+
+def _train(course: Course, clock: Clock, plates: Plates, batch: int, path: Path, report: Report) -> None:
+    networks = course.networks
     for network in networks:
-        network.to(training_type(dice.device))
-    vae = copy.deepcopy(trained.vae).to(training_type(dice.device))
-    stage = Stage(networks, partial(_loss, trained.unet, trained.image_encoder), peak_rate=1e-3)
+        network.to(training_type(plates.dice.device))
+    stage = Stage(networks, course.lesson.loss, course.peak_rate)
+    stage.fix(_fixed(networks[0], looking=not course.finish))
     pools: dict[TrainingSize, EncodedClips] = {}
 
     def draw(step: int, progress: float) -> tuple[str, dict[str, Tensor]]:
-        size = _choose(progress)
+        size = _choose(step, SHORT if course.finish else progress)
         if size not in pools:
-            pools[size] = EncodedClips(size, vae, dice, batch)
-        return str(size), _inputs(dice, pools[size].draw())
+            pools[size] = EncodedClips(size, course.vae, plates, batch, pictures=course.finish)
+        return str(size), _inputs(plates.dice, pools[size].draw())
 
-    train_stage("denoiser", stage, clock, draw, state_path, report)
+    train_stage(course.name, stage, clock, draw, path, report)
+    course.lesson.close()
     put_average(networks, stage)
+
+
+def _fixed(unet: Any, *, looking: bool) -> dict[Tensor, Tensor]:
+    """Return which numbers of the UNet's weights are not trained: see `noise_route` and, if `looking`, `fetching`."""
+    masks = dict(zip(unet.parameters(), route_mask(unet), strict=True))
+    whole = fixed_parts(unet) if looking else []
+    return masks | {weight: torch.ones_like(weight, dtype=torch.bool) for weight in whole}
+
+
+def _choose(step: int, progress: float) -> TrainingSize:
+    """Return the size of a step's clips: the same in all processes, so that none waits for another."""
+    ready = [size for size in TRAINING_SIZES if size.begins <= progress]
+    frequencies = torch.tensor([size.frequency for size in ready])
+    return ready[int(torch.multinomial(frequencies, 1, generator=torch.Generator().manual_seed(step)))]
 
 
 def _inputs(dice: Dice, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
     """Add the noise and its level, and drop the picture from some clips."""
-    clips = len(drawn["latents"])
-    usual = NOISE_MEAN + NOISE_DEVIATION * dice.normal(clips)
-    anywhere = dice.uniform(*NOISE_ENDS, clips)
-    sigma = torch.where(dice.chance(0.1, clips) > 0, anywhere, usual).exp()
-    return drawn | {
-        "sigma": sigma,
-        "noise": dice.normal(*drawn["latents"].shape),
-        "kept": 1 - dice.chance(DROPPED, clips),
-    }
+    clips, frames = drawn["latents"].shape[:2]
+    anywhere = dice.uniform(math.log(SIGMA_LOW), math.log(SIGMA_MAX), clips).exp()
+    sigma = torch.where(dice.chance(AT_MAX, clips) > 0, torch.full_like(anywhere, SIGMA_MAX), anywhere)
+    noise = write_numbers(dice.normal(*drawn["latents"].shape), drawn["numbers"])
+    added = {"sigma": sigma, "noise": noise, "kept": 1 - dice.chance(DROPPED, clips)}
+    if "pictures" in drawn:
+        shown = torch.cat([dice.integers(frames, SHOWN - 1), dice.integers(2, 1) * (frames - 1)])
+        pictures = drawn.pop("pictures").index_select(1, shown)
+        added |= {"shown": shown, "pictures": pictures}
+    return drawn | added
 
 
-def _loss(unet: Any, image_encoder: Any, inputs: dict[str, Tensor]) -> Tensor:
-    """Return the mean squared error of the v-prediction, which weights noise levels as EDM does."""
-    latents, kept = inputs["latents"], inputs["kept"]
-    sigma = inputs["sigma"].view(-1, 1, 1, 1, 1)
-    noisy = latents + sigma * inputs["noise"]
-    condition = (inputs["condition"] * kept.view(-1, 1, 1, 1))[:, None].expand(-1, latents.shape[1], -1, -1, -1)
-    context = image_encoder(inputs["seen"].to(unet.dtype)).image_embeds[:, None] * kept.view(-1, 1, 1)
-    predicted = unet(
-        torch.cat([noisy / (sigma**2 + 1).sqrt(), condition], 2).to(unet.dtype),
-        0.25 * inputs["sigma"].log(),
-        context.to(unet.dtype),
-        added_time_ids=inputs["ids"],
-        return_dict=False,
-    )[0]
-    target = (noisy / (sigma**2 + 1) - latents) * (sigma**2 + 1).sqrt() / sigma
-    return functional.mse_loss(predicted.float(), target)
+class Lesson:
+    """The loss of the second and third stage."""
+
+    def __init__(self, trained: Networks, device: torch.device, decoder: Any = None) -> None:
+        self._unet, self._image_encoder, self._decoder = trained.unet, trained.image_encoder, decoder
+        self.told = nn.Conv2d(trained.unet.conv_norm_out.num_channels * 2, 4, 1).to(device)
+        self._features = [torch.empty(0), torch.empty(0)]
+        self._hooks = [
+            trained.unet.up_blocks[number].register_forward_hook(partial(self._keep, index))
+            for index, number in enumerate((1, 2))
+        ]
+
+    def close(self) -> None:
+        """Leave the UNet as it was."""
+        for hook in self._hooks:
+            hook.remove()
+        self._features.clear()
+
+    def _keep(self, index: int, _module: Any, _inputs: Any, output: Tensor) -> None:
+        self._features[index] = output
+
+    def loss(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Return the error of the v-prediction, and of what it means, a scalar."""
+        latents = inputs["latents"].float()
+        sigma = inputs["sigma"].view(-1, 1, 1, 1, 1)
+        noisy = latents + sigma * inputs["noise"]
+        predicted = self._predict(inputs, noisy / (sigma**2 + 1).sqrt())
+        target = (noisy / (sigma**2 + 1) - latents) * (sigma**2 + 1).sqrt() / sigma
+        error = predicted - target
+        weights = _weigh(inputs, latents.shape)
+        loss = (weights * (error.square() + 0.3 * (error.square() + 0.01).sqrt())).mean()
+        loss = loss + self._misjudged(inputs)
+        if self._decoder is not None:
+            clean = noisy / (sigma**2 + 1) - predicted * sigma / (sigma**2 + 1).sqrt()
+            loss = loss + self._unlike(inputs, clean)
+        return loss
+
+    def _predict(self, inputs: dict[str, Tensor], noisy: Tensor) -> Tensor:
+        unet, kept = self._unet, inputs["kept"]
+        condition = (inputs["condition"] * kept.view(-1, 1, 1, 1))[:, None].expand(-1, noisy.shape[1], -1, -1, -1)
+        context = self._image_encoder(inputs["seen"].to(unet.dtype)).image_embeds[:, None] * kept.view(-1, 1, 1)
+        predicted = unet(
+            torch.cat([noisy, condition], 2).to(unet.dtype),
+            0.25 * inputs["sigma"].log(),
+            context.to(unet.dtype),
+            added_time_ids=inputs["ids"],
+            return_dict=False,
+        )[0]
+        result: Tensor = predicted.float()
+        return result
+
+    def _misjudged(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Return the error of positions and displacements halfway up the UNet, and of the waves for its last block."""
+        halfway, last = self._features
+        across, along, x, y = _places(inputs, halfway, 2 * LATENT_FACTOR)
+        truth = torch.stack([across / 8, along / 8, x / 100 - 1.5, y / 100 - 1.5], 1)
+        wrong = functional.mse_loss(self.told(halfway).float(), truth)
+        across, along, x, y = _places(inputs, last, LATENT_FACTOR)
+        seen = torch.cat([waves(x + across, y + along), waves(x, y)]).transpose(0, 1)
+        return GUESSED * wrong + TOLD * functional.mse_loss(last[:, : 2 * WAVES].float(), seen)
+
+    def _unlike(self, inputs: dict[str, Tensor], clean: Tensor) -> Tensor:
+        """Return the error of some decoded frames, and of how much fine detail they have."""
+        some = clean.index_select(1, inputs["shown"]).flatten(0, 1)
+        marks = torch.zeros(len(some), 1, device=some.device)
+        decoded = self._decoder(some.to(self._unet.dtype), marks, num_frames=1).float()
+        pictures = inputs["pictures"].flatten(0, 1).float() / 127.5 - 1
+        return 2 * picture_error(decoded, pictures) + 0.05 * _detail_error(decoded, pictures)
 
 
-def _choose(progress: float) -> TrainingSize:
-    ready = [size for size in TRAINING_SIZES if size.begins <= progress]
-    frequencies = torch.tensor([size.frequency for size in ready])
-    return ready[int(torch.multinomial(frequencies, 1))]
+def _places(inputs: dict[str, Tensor], maps: Tensor, cell: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return each position's displacement and place in pixels, (all frames, height, width) each."""
+    height, width = maps.shape[-2:]
+    across, along = (each.flatten(0, 1) for each in follow(inputs["numbers"], inputs["way"], height, width, cell))
+    x = ((torch.arange(width, device=maps.device) + 0.5) * cell).expand_as(across)
+    y = ((torch.arange(height, device=maps.device) + 0.5) * cell)[:, None].expand_as(across)
+    return across, along, x, y
+
+
+def _detail_error(decoded: Tensor, pictures: Tensor) -> Tensor:
+    """Return how far the energy of fine detail is off in 32x32 patches, as the mean size of its logarithm."""
+    energies = []
+    for each in (decoded, pictures):
+        grey = each.mean(1, keepdim=True)
+        fine = grey - functional.avg_pool2d(grey, 3, stride=1, padding=1)
+        energies.append(functional.avg_pool2d(fine.square(), 32).add(1e-4).log())
+    return (energies[0] - energies[1]).abs().mean()
+
+
+def _weigh(inputs: dict[str, Tensor], shape: torch.Size) -> Tensor:
+    """Return what each latent counts, (clips, frames, 1, height, width): more if late or not in the picture."""
+    frames, height, width = shape[1], shape[3], shape[4]
+    across, along = follow(inputs["numbers"], inputs["way"], height, width, LATENT_FACTOR)
+    x = (torch.arange(width, device=across.device) + 0.5) * LATENT_FACTOR + across
+    y = ((torch.arange(height, device=across.device) + 0.5) * LATENT_FACTOR)[:, None] + along
+    covered = (x >= 0) & (x <= width * LATENT_FACTOR) & (y >= 0) & (y <= height * LATENT_FACTOR)
+    late = 1 - LATE / 2 + LATE * torch.arange(frames, device=across.device) / (frames - 1)
+    return (late[:, None, None] * torch.where(covered, 1.0, 1 + UNCOVERED))[:, :, None]

@@ -1,4 +1,4 @@
-"""What both training stages share: the clock of their time budget, averaged weights, and the saved state.
+"""What all training stages share: the time budget, averaged weights, one or more GPUs, and the saved state.
 
 Of the training only the result is tested. Tested in tests/generator/model/demo_model/test_demo_model.py.
 """
@@ -13,50 +13,47 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.models.resnet import SpatioTemporalResBlock
 from torch import Tensor, nn
+from torch import distributed as dist
 from torch.nn import functional
 
 Report = Callable[[str, float, dict[str, float]], None]
 """called with the stage, the fraction done (0 to 1) and its latest figures"""
 
-SAVE_EVERY_SECONDS = 40.0
 AVERAGE_DECAY = 0.998
 """of the averaged weights, per step"""
 WINDOW = 100
 """steps whose losses are averaged into one; after a restart a new window begins"""
-BLOWN_UP = 1.6
-"""a mean loss so many times the best so far is a failure, not noise"""
+TOGETHER_EVERY = 10
+"""steps after which all processes agree on the time"""
+LARGEST_GRADIENT = 0.5
 
 
 class Clock:
-    """A stage's time budget; the time already spent by earlier runs counts."""
+    """A stage's time budget; the time already spent by earlier runs counts. All processes have one time."""
 
     def __init__(self, budget_seconds: float, spent_seconds: float = 0.0) -> None:
         self.budget_seconds = budget_seconds
+        self.spent_seconds = spent_seconds
         self._began = time.monotonic() - spent_seconds
-        self._saved = time.monotonic()
 
-    @property
-    def spent_seconds(self) -> float:
-        """Return the seconds trained, over all runs."""
-        return time.monotonic() - self._began
+    def look(self, device: torch.device) -> None:
+        """Read the clock; of several processes the first one's."""
+        now = torch.tensor([time.monotonic() - self._began], device=device)
+        if dist.is_initialized():
+            dist.broadcast(now, 0)
+        self.spent_seconds = now.item()
 
     @property
     def progress(self) -> float:
         """Return the fraction of the budget spent, at most 1."""
         return min(1.0, self.spent_seconds / max(self.budget_seconds, 1e-9))
 
-    def time_to_save(self) -> bool:
-        """Return True once per interval, when the state should be written."""
-        due = time.monotonic() - self._saved >= SAVE_EVERY_SECONDS
-        if due:
-            self._saved = time.monotonic()
-        return due
-
 
 def learning_rate(progress: float, peak: float) -> float:
     """Return the rate after `progress` (0 to 1) of the stage: a short rise, then half a cosine down to almost 0."""
-    rise = min(1.0, progress / 0.05 + 0.01)
+    rise = min(1.0, progress / 0.04 + 0.02)
     return peak * rise * (0.5 + 0.5 * math.cos(math.pi * progress)) + 1e-6
 
 
@@ -67,91 +64,99 @@ LossOf = Callable[[dict[str, Tensor]], Tensor]
 class Stage:
     """One stage's networks with their optimiser, averaged weights and counters.
 
-    The networks compute in their own type (bfloat16 on a GPU); the optimiser works on float32 copies.
+    The networks compute in their own type (bfloat16 on a GPU); the optimiser works on one flat float32 copy of all
+    weights, so that processes exchange one tensor per step.
     """
 
     def __init__(self, networks: list[nn.Module], loss_of: LossOf, peak_rate: float) -> None:
         self._loss_of, self._peak_rate = loss_of, peak_rate
         self.weights: list[Tensor] = [weight for network in networks for weight in network.parameters()]
-        self.master = [weight.detach().float().clone() for weight in self.weights]
-        self.average = [weight.clone() for weight in self.master]
-        for weight in self.master:
-            weight.grad = torch.zeros_like(weight)
-        self.device = self.master[0].device
-        self._rate = torch.zeros((), device=self.device)
+        self.weights = [weight for weight in self.weights if weight.requires_grad]
+        self.flat = torch.cat([weight.detach().float().flatten() for weight in self.weights])
+        if dist.is_initialized():
+            dist.broadcast(self.flat, 0)
+            with torch.no_grad():
+                torch._foreach_copy_(self.weights, self.views(self.flat))
+        self.average = self.flat.clone()
+        self.flat.grad = torch.zeros_like(self.flat)
+        self.device = self.flat.device
         on_gpu = self.device.type == "cuda"
-        self.optimiser = torch.optim.AdamW(
-            self.master, lr=self._rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=on_gpu, capturable=on_gpu
-        )
+        self._fixed: tuple[Tensor, Tensor] | None = None
+        self.optimiser = torch.optim.AdamW([self.flat], lr=0.0, betas=(0.9, 0.99), weight_decay=1e-3, fused=on_gpu)
         self._recordings: dict[str, Recording] | None = {} if on_gpu else None
         self.step = 0
-        self._best = float("inf")
-        self._good: list[Tensor] = []
+
+    def fix(self, masks: dict[Tensor, Tensor]) -> None:
+        """Keep some numbers as they are: `masks` tells which of a weight's; other weights are trained whole."""
+        nothing = [torch.zeros_like(weight, dtype=torch.bool) for weight in self.weights]
+        chosen = [masks.get(weight, none).flatten() for weight, none in zip(self.weights, nothing, strict=True)]
+        where = torch.cat([mask.to(self.device) for mask in chosen]).nonzero()[:, 0]
+        self._fixed = (where, self.flat[where].clone())
+
+    def views(self, flat: Tensor) -> list[Tensor]:
+        """Return a flat tensor's parts in the shapes of the weights."""
+        parts = flat.split([weight.numel() for weight in self.weights])
+        return [part.view_as(weight) for part, weight in zip(parts, self.weights, strict=True)]
 
     def descend(self, kind: str, inputs: dict[str, Tensor], progress: float) -> Tensor:
         """Do one optimiser step and return its loss; inputs of one kind have the same shapes each time."""
-        self._rate.fill_(learning_rate(progress, self._peak_rate))
-        loss = self._descend(inputs) if self._recordings is None else self._replay(self._recordings, kind, inputs)
+        gradient = self.flat.grad
+        assert gradient is not None
+        loss = self._backward(inputs) if self._recordings is None else self._replay(self._recordings, kind, inputs)
+        if dist.is_initialized():
+            dist.all_reduce(gradient, op=dist.ReduceOp.AVG)
+        gradient.nan_to_num_(0.0, 0.0, 0.0)
+        gradient.mul_((LARGEST_GRADIENT / (gradient.norm() + 1e-6)).clamp_max(1.0))
+        self.optimiser.param_groups[0]["lr"] = learning_rate(progress, self._peak_rate)
+        self.optimiser.step()
+        if self._fixed is not None:
+            self.flat[self._fixed[0]] = self._fixed[1]
         self.step += 1
-        decay = min(AVERAGE_DECAY, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(self.average, self.master, 1 - decay)
+        with torch.no_grad():
+            torch._foreach_copy_(self.weights, self.views(self.flat))
+            self.average.lerp_(self.flat, 1 - min(AVERAGE_DECAY, (1 + self.step) / (10 + self.step)))
         return loss
 
     def _replay(self, recordings: dict[str, Recording], kind: str, inputs: dict[str, Tensor]) -> Tensor:
         if kind not in recordings:
-            recordings[kind] = Recording(self._descend, inputs)
+            recordings[kind] = Recording(self._backward, inputs)
         return recordings[kind].play(inputs)
 
-    def _descend(self, inputs: dict[str, Tensor]) -> Tensor:
+    def _backward(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Write the loss's gradient to that of the flat weights; what the loss does not need stays at zero."""
         for weight in self.weights:
             weight.grad = None
         loss = self._loss_of(inputs)
         loss.backward()
-        # With one layer in its middle block the decoder never calls its attention, which then has no gradient.
-        pairs = [(copy.grad, weight.grad) for copy, weight in zip(self.master, self.weights, strict=True)]
-        used = [(copy, gradient) for copy, gradient in pairs if copy is not None and gradient is not None]
-        for _, gradient in used:  # through the common norm one overflow would reach every weight
-            gradient.nan_to_num_(0.0, 0.0, 0.0)
-        torch._foreach_copy_([copy for copy, _ in used], [gradient for _, gradient in used])
-        nn.utils.clip_grad_norm_(self.master, 0.5)
-        self.optimiser.step()
-        with torch.no_grad():
-            torch._foreach_copy_(self.weights, self.master)
+        assert self.flat.grad is not None
+        pairs = zip(self.views(self.flat.grad), self.weights, strict=True)
+        used = [(part, weight.grad) for part, weight in pairs if weight.grad is not None]
+        torch._foreach_copy_([part for part, _ in used], [gradient for _, gradient in used])
         return loss.detach()
 
-    def watch(self, mean_loss: float) -> None:
-        """Keep a copy of the weights, or, if the loss has blown up, go back to the last copy and halve the rate."""
-        moments = [entry[name] for entry in self.optimiser.state.values() for name in ("exp_avg", "exp_avg_sq")]
-        everything = [*self.master, *self.average, *moments]
-        with torch.no_grad():
-            if mean_loss < BLOWN_UP * self._best or not self._good:
-                self._good = [tensor.detach().clone() for tensor in everything]
-                self._best = min(self._best, mean_loss)
-            else:  # in place, because recordings use these tensors' addresses
-                torch._foreach_copy_(everything, self._good)
-                torch._foreach_copy_(self.weights, self.master)
-                self._peak_rate /= 2
-
     def state(self, clock: Clock) -> dict[str, Any]:
-        """Return everything that is needed to go on later."""
+        """Return what is needed to go on later: small, at the price of the optimiser's first moment."""
+        moments = self.optimiser.state.get(self.flat, {})
         return {
-            "weights": [weight.detach().cpu() for weight in self.master],
-            "average": [weight.cpu() for weight in self.average],
-            "optimiser": self.optimiser.state_dict(),
+            "average": self.average.half().cpu(),
+            "squares": moments["exp_avg_sq"].sqrt().bfloat16().cpu() if moments else torch.empty(0),
             "step": self.step,
             "seconds": clock.spent_seconds,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from `state`."""
+        """Go on from the averaged weights of `state`."""
         with torch.no_grad():
-            torch._foreach_copy_(self.master, [weight.to(self.device) for weight in state["weights"]])
-            torch._foreach_copy_(self.weights, self.master)
-            torch._foreach_copy_(self.average, [weight.to(self.device) for weight in state["average"]])
-        self.optimiser.load_state_dict(state["optimiser"])
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._rate
+            self.average.copy_(state["average"])
+            self.flat.copy_(self.average)
+            torch._foreach_copy_(self.weights, self.views(self.flat))
         self.step = int(state["step"])
+        if len(state["squares"]):
+            self.optimiser.state[self.flat] = {
+                "step": torch.tensor(float(self.step), device=self.device),
+                "exp_avg": torch.zeros_like(self.flat),
+                "exp_avg_sq": state["squares"].to(self.device).float().square(),
+            }
 
 
 class Recording:
@@ -166,7 +171,7 @@ class Recording:
                 step(self._inputs)
         torch.cuda.current_stream().wait_stream(aside)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._loss = step(self._inputs)
 
     def play(self, inputs: dict[str, Tensor]) -> Tensor:
@@ -182,30 +187,36 @@ Draw = Callable[[int, float], tuple[str, dict[str, Tensor]]]
 
 
 def train_stage(name: str, stage: Stage, clock: Clock, draw: Draw, state_path: Path, report: Report) -> None:
-    """Train from the saved state, if any, until the clock's budget is spent; save, also when interrupted."""
+    """Train from the saved state, if any, until the clock's budget is spent; then save."""
     if saved := read_state(state_path):
         stage.restore(saved)
     began = stage.step
     losses = torch.zeros((), device=stage.device)
     try:
+        clock.look(stage.device)
         while clock.progress < 1:
             losses += stage.descend(*draw(stage.step, clock.progress), clock.progress)
+            if stage.step % TOGETHER_EVERY == 0:
+                clock.look(stage.device)
             if (stage.step - began) % WINDOW == 0:
-                mean = losses.item() / WINDOW
+                report(name, clock.progress, {"loss": losses.item() / WINDOW, "steps": stage.step})
                 losses.zero_()
-                stage.watch(mean)
-                report(name, clock.progress, {"loss": mean, "steps": stage.step})
-            if clock.time_to_save():
-                write_state(state_path, stage.state(clock))
     finally:
-        write_state(state_path, stage.state(clock))
+        if is_first():
+            write_state(state_path, stage.state(clock))
+
+
+def is_first() -> bool:
+    """Tell whether this is the only process or the first of several."""
+    return not dist.is_initialized() or dist.get_rank() == 0
 
 
 def put_average(networks: list[nn.Module], stage: Stage) -> None:
     """Turn the networks to float32 and copy the averaged weights into them."""
-    weights: list[Tensor] = [weight for network in networks for weight in network.float().parameters()]
+    for network in networks:
+        network.float()
     with torch.no_grad():
-        torch._foreach_copy_(weights, stage.average)
+        torch._foreach_copy_(stage.weights, stage.views(stage.average))
 
 
 def training_type(device: torch.device) -> torch.dtype:
@@ -241,3 +252,17 @@ def _convolve_time(module: nn.Conv3d, clip: Tensor) -> Tensor:
     return functional.conv2d(flat, module.weight.squeeze(-1), module.bias, padding=(1, 0)).view(
         *clip.shape[:1], -1, *clip.shape[2:]
     )
+
+
+def skip_temporal_halves(decoder: nn.Module) -> None:
+    """Run a decoder whose temporal halves are mixed in with a share of 0 without them: the same result sooner."""
+    for module in decoder.modules():
+        if isinstance(module, SpatioTemporalResBlock):
+            module.forward = partial(_run_spatial_half, module)
+            module.temporal_res_block.requires_grad_(False)
+            module.time_mixer.requires_grad_(False)
+
+
+def _run_spatial_half(module: Any, hidden_states: Tensor, temb: Any = None, image_only_indicator: Any = None) -> Tensor:
+    result: Tensor = module.spatial_res_block(hidden_states, temb)
+    return result

@@ -1,0 +1,1 @@
+"""Where the UNet's training begins: weights that are not random."""

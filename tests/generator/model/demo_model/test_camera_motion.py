@@ -1,0 +1,43 @@
+"""The camera moves that a clip's noise decides."""
+
+from __future__ import annotations
+
+import torch
+
+from generator.model.demo_model.camera_motion import MOVES, follow, mix_moves, read_numbers, ways, write_numbers
+
+
+def test_the_noise_says_the_move_and_stays_noise() -> None:
+    rng = torch.Generator().manual_seed(0)
+    noise = torch.randn(2, 4, 12, 8, 12, generator=rng)
+    wanted = torch.randn(2, MOVES, generator=rng)
+    written = write_numbers(noise, wanted)
+    assert torch.allclose(read_numbers(written), wanted, atol=1e-4)
+    assert not torch.allclose(read_numbers(noise), wanted, atol=0.1)
+    assert torch.equal(written[:, :, MOVES:], noise[:, :, MOVES:])
+    assert abs(float(written.std()) - 1) < 0.05
+
+
+def test_seeds_make_different_moves_of_one_size() -> None:
+    numbers = torch.randn(10, MOVES, generator=torch.Generator().manual_seed(1))
+    mixed = mix_moves(numbers)
+    assert torch.allclose(mixed.norm(dim=1), torch.ones(10))
+    alike = (mixed @ mixed.T).fill_diagonal_(0)
+    assert float(alike.max()) < 0.99
+    assert len(set(mixed.abs().argmax(1).tolist())) >= 4
+
+
+def test_a_higher_bucket_moves_further_and_the_first_frame_not_at_all() -> None:
+    buckets = torch.tensor([0.0, 20, 80, 127, 200])
+    way = ways(buckets, torch.full_like(buckets, 7), torch.full_like(buckets, 0.02), 14)
+    across, along = follow(torch.eye(MOVES)[:1].expand(5, -1), way, 28, 48, 8)
+    moved = (across.square() + along.square()).sqrt().mean((2, 3))
+    assert float(moved[:, 0].abs().max()) == 0
+    assert float(moved[0].max()) == 0
+    assert bool((moved[1:, -1].diff() > 0).all())
+
+
+def test_what_is_near_moves_more_than_what_is_far() -> None:
+    pan = torch.eye(MOVES)[:1]
+    across, _ = follow(pan, torch.tensor([[0.05]]), 28, 48, 8)
+    assert float(across[0, 0, -1, 24]) > 1.2 * float(across[0, 0, 0, 24])
