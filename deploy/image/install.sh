@@ -27,5 +27,5 @@ if [ "$torch" = cuda ]; then
     rm -rf "$cuda"/libcusolverMg.so.* "$cuda"/libnvblas.so.* "$cuda"/libcufftw.so.* "$cuda"/libnvrtc*.alt.so.* "$cuda"/libnvperf_*
     rm -rf "$triton"/backends/nvidia/lib/cupti "$triton"/_C/libproton.so "$triton"/instrumentation/*.so "$triton"/plugins/*
     strip --strip-unneeded "$triton"/_C/libtriton.so # half of it is debugging information
-    sh triton.sh "$triton"/backends/nvidia
+    sh triton.sh "$triton"/backends/nvidia /opt/vivant/triton
 fi

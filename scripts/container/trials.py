@@ -10,7 +10,7 @@ import shutil
 import socket
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from bot.queue.opening.migrations import migrate, scripts
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, OLGA, PICTURES, VIVANT
-from scripts.container.running import USER, Container, Ended, Image, run_to_end, running
+from scripts.container.running import USER, Container, Ended, Image, Running, run_to_end, running
 
 STOP_SECONDS = 30.0
 """what compose.yaml gives the bot to end"""
@@ -159,7 +159,7 @@ async def stopped_in_mid_render(bench: Bench) -> str:
         _require(alone.code == 1, f"no bot runs, and it says that it is healthy: {alone.output}")
         async with running(container) as bot:
             await _animate(sandbox)
-            _require((await bot.execute(health)).code == 0, "it does not say that it is healthy")
+            await _until_healthy(bot, health)
             await _until(lambda: re.search(r"step [1-9]", _cards(sandbox)), "a step on the card")
             metrics = await _metrics(port)
             _require("vivant_jobs" in metrics, f"the metrics know of no jobs: {metrics[:400]}")
@@ -175,6 +175,13 @@ async def stopped_in_mid_render(bench: Bench) -> str:
             _require((await bot.ended(STOP_SECONDS)).code == 0, "the second bot did not end well")
         _require(len(_clips(sandbox)) == 1, f"the clip came {len(_clips(sandbox))} times")
     return f"stopped in {stopped:.1f} s with the job kept; after the next start its clip came once; healthy; metrics"
+
+
+async def _until_healthy(bot: Running, health: Sequence[str]) -> None:
+    end = time.monotonic() + 40  # the health check's start period is longer
+    while (seen := await bot.execute(health)).code != 0:
+        _require(time.monotonic() < end, f"it does not say that it is healthy: {seen.output}")
+        await asyncio.sleep(1)
 
 
 def _free_port() -> int:

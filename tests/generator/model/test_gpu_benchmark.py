@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+import pytest
 import torch
 
 from tests.benchmarks.gpu.__main__ import main
 from tests.benchmarks.gpu.bench import Bench
 from tests.benchmarks.gpu.cards import try_card
+from tests.benchmarks.gpu.compilers import main as main_of_compilers
+from tests.benchmarks.gpu.compilers import ways
 
 
 def test_the_gpu_benchmark_runs_on_a_cpu_with_a_small_model(tmp_path: Path) -> None:
@@ -26,3 +30,15 @@ def test_an_imitated_card_is_tried_in_a_process_of_its_own(tmp_path: Path) -> No
     found = try_card(bench, "ours", 4)
     assert found["fits"] and found["rung"] and found["seconds"] > 0
     assert not try_card(bench, "ours", 1)["fits"]
+
+
+def test_each_way_to_give_triton_its_compiler_is_tried_in_a_process_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One process here; that kernels come of them is seen on a GPU alone."""
+    known = ways(tmp_path, tmp_path / "made")
+    assert {"none", "as in the image"} <= known.keys()
+    assert all(shutil.which("gcc", path=sets["PATH"]) is None for sets in known.values() if "PATH" in sets)
+    assert main_of_compilers(["--one", "--tiny", "--device", "cpu"]) == 0
+    seen = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert seen["operations"] == "plain" and seen["step_s"] > 0
