@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import yaml
 
 from bot.config import load_config
+from scripts.container import running as running_module
 from scripts.container.__main__ import main
 from scripts.container.machine import lacking, local_paths, parse_settings, pip_file, run
-from scripts.container.running import Container, Image, description
+from scripts.container.running import Container, Image, description, run_to_end, running
+from scripts.container.trials import Bench, Failed, no_leftovers, unprivileged
+from tests.support.edge import until
 from tests.test_lock import pins
 
 ROOT = Path(__file__).parent.parent
@@ -195,3 +202,97 @@ def test_where_the_tools_are_missing_it_says_so_and_ends_with_77(
     for tool in ("mmdebstrap", "buildah", "runc"):
         (tmp_path / tool).touch(mode=0o755)
     assert lacking() == ("" if os.geteuid() == 0 else "it needs root")
+
+
+# -- real containers: this machine's /usr in a root of its own ---------------------------------------------------------
+
+for_runc = pytest.mark.skipif(
+    bool(shutil.which("runc") is None or os.geteuid()), reason="SKIPPED FOR LACK OF RUNC OR ROOT: apt-get install runc"
+)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    tree = tmp_path / "tree"
+    for name in ("app", "data", "usr"):
+        (tree / name).mkdir(parents=True)
+    for name in ("bin", "lib", "lib64"):
+        (tree / name).symlink_to(f"usr/{name}")
+    return Bench(Image(tree, SETTINGS), tmp_path)
+
+
+def described(change: Callable[[Json], None]) -> Any:
+    """Let every container have /usr, and differ from what it should be by `change`."""
+
+    def changed(container: Container) -> Json:
+        told = description(container)
+        told["mounts"].append({"destination": "/usr", "type": "bind", "source": "/usr", "options": ["bind", "ro"]})
+        change(told)
+        return told
+
+    return patch.object(running_module, "description", changed)
+
+
+def nothing(told: Json) -> None:
+    """Leave the container as it is."""
+
+
+def with_a_root_to_write_to(told: Json) -> None:
+    told["root"]["readonly"] = False
+
+
+def as_root(told: Json) -> None:
+    told["process"]["user"]["uid"] = 0
+
+
+def with_a_capability(told: Json) -> None:
+    told["process"]["capabilities"]["bounding"] = ["CAP_NET_RAW"]
+
+
+@for_runc
+async def test_a_container_without_privileges_passes_the_trial(bench: Bench) -> None:
+    with described(nothing):
+        assert "read-only" in await unprivileged(bench)
+
+
+@for_runc
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (with_a_root_to_write_to, "the root can be written to"),
+        (as_root, "the user is not 10001"),
+        (with_a_capability, "there are capabilities"),
+    ],
+)
+async def test_a_container_with_a_privilege_fails_the_trial(
+    bench: Bench, change: Callable[[Json], None], says: str
+) -> None:
+    """The negative controls."""
+    with described(change), pytest.raises(Failed, match=says):
+        await unprivileged(bench)
+
+
+@for_runc
+async def test_what_the_build_left_in_an_image_fails_the_trial(bench: Bench) -> None:
+    (bench.image.tree / "app" / "left").touch()
+    with described(nothing), pytest.raises(Failed, match="/app/left"):
+        await no_leftovers(bench)
+
+
+@for_runc
+async def test_a_container_that_takes_too_long_is_killed_and_what_it_said_is_told(bench: Bench) -> None:
+    script = "echo begun; exec sleep 60"
+    container = Container(bench.image, bench.folder, ("sh", "-c", script), bench.volume("late"), whole=True)
+    with described(nothing):
+        async with running(container) as found:
+            with pytest.raises(TimeoutError, match="begun"):
+                await found.ended(0.3)
+        async with running(container) as left:
+
+            async def answers() -> bool:
+                return (await left.execute(["true"])).code == 0
+
+            await until(answers, "the container to run")
+        ended = await run_to_end(replace(container, command=("sh", "-c", "exit 7")), 10)
+    assert ended.code == 7
+    assert not {found.name, left.name} & set(run("runc", "list", "--quiet").split())
