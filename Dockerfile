@@ -1,7 +1,7 @@
 # docs/container.md says what is in the image. CUDA comes with torch's own wheels: the host needs only the NVIDIA driver
 # and the container toolkit.
 ARG BASE=python:3.12-slim
-# cuda, or cpu for a machine without an NVIDIA card: a sixth of the size, for trials with the demo model
+# cuda, or cpu for a machine without an NVIDIA card: a third of the size, for trials with the demo model
 ARG TORCH=cuda
 
 FROM --platform=linux/amd64 ${BASE} AS packages
