@@ -6,7 +6,7 @@ SEED ?= 1
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup cuda axe install lock demo test check format bench soak mutants fault-matrix screenshots audit clean
+.PHONY: setup cuda axe install lock demo test test-install check format bench soak mutants fault-matrix screenshots audit clean
 
 setup: .venv/.installed
 
@@ -48,6 +48,10 @@ $(AXE):
 
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Builds the container and tries it: minutes, root, and Debian's mmdebstrap, buildah and runc. TORCH=cuda builds the large one.
+test-install: setup
+	$(BIN)/python -m scripts.container --torch $(or $(TORCH),cpu)
 
 check: setup
 	$(BIN)/ruff check .

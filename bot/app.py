@@ -270,11 +270,12 @@ def _open_metrics(config: Config, store: JobStore, crew: Crew, stack: AsyncExitS
         return []
     metrics = Metrics(store, crew.describe)
     try:
-        metrics.listen(config.metrics_port)
+        metrics.listen(config.metrics_port, str(config.metrics_address))
     except OSError as error:
         raise StartError(
-            f"Port {config.metrics_port} cannot be used for the metrics ({error.strerror}). "
-            "Set metrics_port to a free one, or to 0 for no metrics."
+            f"Port {config.metrics_port} of {config.metrics_address} cannot be used for the metrics "
+            f"({error.strerror}). Set metrics_port to a free one, or to 0 for no metrics, and metrics_address to an "
+            "address of this machine."
         ) from error
     stack.push_async_callback(metrics.close)
     return [metrics]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    IPvAnyAddress,
     SecretStr,
     ValidationError,
     ValidationInfo,
@@ -175,6 +177,7 @@ class Config(BaseSettings):
     privacy_url: str | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     metrics_port: int = Field(0, ge=0, le=65535)
+    metrics_address: IPvAnyAddress = IPv4Address("127.0.0.1")
     queue: QueueConfig = QueueConfig()
     picture: PictureConfig = PictureConfig()
     generator: GeneratorConfig = GeneratorConfig()

@@ -41,9 +41,9 @@ class Metrics:
             registry=self.registry,
         )
 
-    def listen(self, port: int) -> None:
-        """Answer on 127.0.0.1 at `port`. Raises OSError when it is taken."""
-        self._server, self._thread = start_http_server(port, addr="127.0.0.1", registry=self.registry)
+    def listen(self, port: int, address: str = "127.0.0.1") -> None:
+        """Answer at `port` of an address of this machine. Raises OSError when it is taken or not this machine's."""
+        self._server, self._thread = start_http_server(port, addr=address, registry=self.registry)
 
     async def close(self) -> None:
         """Answer no more."""

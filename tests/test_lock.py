@@ -47,10 +47,14 @@ def test_the_lock_holds_every_dependency_in_the_version_of_the_constraints() -> 
 
 
 def test_what_runs_on_a_server_is_installed_by_hash() -> None:
-    makefile, dockerfile = ((ROOT / name).read_text() for name in ("Makefile", "Dockerfile"))
-    [install] = re.findall(r"^install:\n((?:\t.+\n)+)", makefile, re.MULTILINE)
-    for text in (install, dockerfile):
-        installs = re.findall(r"pip install (.+)", text)
+    [install] = re.findall(r"^install:\n((?:\t.+\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    script, dockerfile = ((ROOT / name).read_text() for name in ("deploy/image/install.sh", "Dockerfile"))
+    of_the_lock, of_torch_for_cpus = re.findall(r"pip install (.+)", script)
+    for installs in (
+        re.findall(r"pip install (.+)", install),
+        [of_the_lock, *re.findall("pip install (.+)", dockerfile)],
+    ):
         assert len(installs) == 2
         assert installs[0].startswith("--require-hashes --only-binary :all: ")
         assert installs[1].startswith("--no-deps --no-build-isolation "), "the code itself, with nothing fetched for it"
+    assert of_torch_for_cpus.endswith('"torch==$version+cpu"'), "its hashes are in no lock; its version is the lock's"

@@ -121,13 +121,17 @@ async def check_port(config: Config) -> list[Check]:
     port = config.metrics_port
     if not port or is_healthy(config.data_dir):
         return []
+    address = config.metrics_address
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
-        with socket.create_server(("127.0.0.1", port)):
+        with socket.create_server((str(address), port), family=family):
             pass
     except OSError as error:
-        remedy = "Set metrics_port to a free one, or to 0 for no metrics."
-        return [Check("Metrics", Status.PROBLEM, f"port {port} cannot be used ({error.strerror})", remedy)]
-    return [Check("Metrics", Status.OK, f"port {port} is free")]
+        remedy = "Set metrics_port to a free one, or to 0 for no metrics, and metrics_address to one of this machine."
+        seen = f"port {port} of {address} cannot be used ({error.strerror})"
+        return [Check("Metrics", Status.PROBLEM, seen, remedy)]
+    open_to = "" if address.is_loopback else f" at {address}: whoever reaches it can read how busy the bot is"
+    return [Check("Metrics", Status.OK, f"port {port} is free{open_to}")]
 
 
 async def check_confinement(_config: Config) -> list[Check]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import closing
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,8 @@ async def test_a_metrics_port_that_is_taken_is_told_with_its_setting(tmp_path: P
         port = taken.getsockname()[1]
         with pytest.raises(StartError, match=rf"Port {port} .*metrics_port"):
             await run_bot(Config(token="x", data_dir=tmp_path, metrics_port=port))
+    with pytest.raises(StartError, match=r"192\.0\.2\.1 .*metrics_address"):  # of nobody's machine
+        await run_bot(Config(token="x", data_dir=tmp_path, metrics_port=port, metrics_address=ip_address("192.0.2.1")))
 
 
 @pytest.mark.parametrize("module", ["bot.app", "bot.edge.client", "bot.doctor", "bot.__main__", "bot.sandbox.demo"])

@@ -63,6 +63,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         pytest.param("[generator]\ndevice = 'cpu'\ngpus = [0, 1]", 'set device to "auto"', id="GPUs of a CPU"),
         pytest.param("[queue]\nmax_attempts = 0", "queue.max_attempts", id="out of range"),
         pytest.param("[queue.role_weights]\nvip = 2", "role ids are numbers", id="role by name"),
+        pytest.param("metrics_address = 'here'", "metrics_address: value is not a valid IP", id="address"),
         pytest.param("token = ", "not valid TOML", id="broken file"),
     ],
 )

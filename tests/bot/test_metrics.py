@@ -13,6 +13,19 @@ from tests.support.edge import until
 from tests.support.jobs import new_job, opened
 
 
+async def test_they_are_read_on_this_machine_alone_unless_another_address_is_named(tmp_path: Path) -> None:
+    """As in a container, whose 127.0.0.1 nobody else reaches. 127.0.0.2 stands for the container's own address."""
+    for address, reached in (("127.0.0.1", False), ("0.0.0.0", True)):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        async with opened(tmp_path) as store:
+            metrics = Metrics(store)
+            metrics.listen(port, address)
+            with socket.socket() as client:
+                assert (client.connect_ex(("127.0.0.2", port)) == 0) is reached
+            await metrics.close()
+
+
 async def test_the_jobs_are_counted_for_prometheus(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

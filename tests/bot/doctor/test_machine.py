@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -221,6 +222,10 @@ async def test_a_busy_metrics_port_is_seen_before_a_start(tmp_path: Path) -> Non
     (check,) = await check_port(settings)
     assert check.status is Status.OK
     assert await check_port(config(metrics_port=0)) == []
+    (check,) = await check_port(settings.model_copy(update={"metrics_address": ip_address("0.0.0.0")}))
+    assert check.status is Status.OK and "whoever reaches it" in check.seen
+    (check,) = await check_port(settings.model_copy(update={"metrics_address": ip_address("192.0.2.1")}))
+    assert check.status is Status.PROBLEM and "metrics_address" in check.remedy
 
 
 async def test_it_tells_which_walls_stand_around_strangers_files(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from generator.variants import BUILT_IN
@@ -13,6 +15,8 @@ from tests.benchmarks.full_size import random_modules
 from tests.benchmarks.gpu.__main__ import main
 from tests.benchmarks.gpu.bench import Bench
 from tests.benchmarks.gpu.cards import try_card
+from tests.benchmarks.gpu.compilers import main as main_of_compilers
+from tests.benchmarks.gpu.compilers import ways
 from tests.benchmarks.gpu.scale import compare
 from tests.benchmarks.gpu.start import HERE, Case, measure_start
 from tests.benchmarks.gpu.two_jobs import save_modules
@@ -57,3 +61,15 @@ def test_cards_are_compared_by_clips_a_minute_and_by_their_first_clip(tmp_path: 
     assert figures["scale_2_first_s"] > 0.1 and figures["scale_2_steady_per_minute"] > 0
     met = figures["scale_2_times_one"] >= 1.95 and figures["scale_2_first_to_lone"] <= 1.3
     assert figures["scale_2_met"] is met
+
+
+def test_each_way_to_give_triton_its_compiler_is_tried_in_a_process_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One process here; that kernels come of them is seen on a GPU alone."""
+    known = ways(tmp_path, tmp_path / "made")
+    assert {"none", "as in the image"} <= known.keys()
+    assert all(shutil.which("gcc", path=sets["PATH"]) is None for sets in known.values() if "PATH" in sets)
+    assert main_of_compilers(["--one", "--tiny", "--device", "cpu"]) == 0
+    seen = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert seen["operations"] == "plain" and seen["step_s"] > 0
