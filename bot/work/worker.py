@@ -8,7 +8,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -121,7 +120,8 @@ class Worker:
 
     def describe(self) -> dict[str, object]:
         """Return what its backend says of itself, and whether crashes have stopped it."""
-        return self._backend.describe() | ({"stopped": "it broke down again and again"} if self._is_stopped else {})
+        stopped = {"stopped": "it broke down again and again"} if self._is_stopped else {}
+        return self._backend.describe() | stopped
 
     @property
     def may_start(self) -> bool:
@@ -239,10 +239,7 @@ class Worker:
                     self._crew.changed()
                 self._on_step(job.id)
 
-        is_alone = len(self._renders) - len(self._encoding) == 1 and not await self._store.jobs.waiting(1)
-        may_borrow = is_alone and job.attempt == 1
-        with self._crew.lending(self, partial(self._backend.alone, request) if may_borrow else None) as card:
-            return await self._backend.render(replace(request, partner=card), note)
+        return await self._backend.render(request, note)
 
     async def _conclude(self, job: Job, render: asyncio.Task[Rendered]) -> None:
         if render.cancelled():
@@ -301,6 +298,8 @@ class Worker:
             if not others_go_on:
                 self._gate.close(HoldCause.CRASH_STORM, str(error))
             self._on_storm(error, others_go_on)
+
+    # -- no room ------------------------------------------------------------------------------------------------
 
     async def _insist(self, transaction: Callable[[], Awaitable[T]]) -> T:
         return await retry_while_full(transaction, self._hold_until_room)
