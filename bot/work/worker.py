@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
@@ -22,6 +21,7 @@ from bot.work.gate import Gate, HoldCause
 from bot.work.ongoing import Owner
 from bot.work.retry import hold_until_room, retry_while_full
 from generator.backend.backend import Backend
+from generator.backend.losses import Streak
 from generator.errors import DiskFull, ExecutorLost, OutOfMemory, RenderCrashed, RenderError
 from generator.protocol import Phase, Progress, Rendered, RenderRequest
 
@@ -74,11 +74,11 @@ class Worker:
         self.unfit = Unfit(monotonic)
         self._crew = crew or Crew()
         self._crew.join(self)
-        self._room_check_seconds = room_check_seconds
+        self._hold_until_room = partial(hold_until_room, self._gate, spool, room_check_seconds)
         self._renders: dict[int, asyncio.Task[Rendered]] = {}
         self._unsettled: dict[int, Job] = {}
         """claimed by it, and neither settled nor given back for sure"""
-        self._crashes: deque[float] = deque(maxlen=STORM_CRASHES)
+        self._crashes = Streak(STORM_CRASHES, STORM_SECONDS, SAME_CRASH_SECONDS)
         self._encoding: set[int] = set()
         """the jobs whose frames are rendered: they hold the GPU no longer"""
         self._claims = 0
@@ -284,25 +284,16 @@ class Worker:
             raise _Closed
 
     def _note_crash(self, error: ExecutorLost) -> None:
-        now = self._monotonic()
-        if self._crashes and now - self._crashes[-1] < SAME_CRASH_SECONDS:
+        if not self._crashes.note(self._monotonic()):
             return
-        self._crashes.append(now)
-        if len(self._crashes) == STORM_CRASHES and now - self._crashes[0] <= STORM_SECONDS:
-            self._is_stopped = True
-            self._crew.changed()
-            self._crashes.clear()
-            others_go_on = self._crew.any_may_start()
-            what = "it starts nothing more, the others go on" if others_go_on else "nothing is started"
-            log.critical("an executor died %d times within %d s; %s", STORM_CRASHES, STORM_SECONDS, what)
-            if not others_go_on:
-                self._gate.close(HoldCause.CRASH_STORM, str(error))
-            self._on_storm(error, others_go_on)
-
-    # -- no room ------------------------------------------------------------------------------------------------
+        self._is_stopped = True
+        self._crew.changed()
+        others_go_on = self._crew.any_may_start()
+        what = "it starts nothing more, the others go on" if others_go_on else "nothing is started"
+        log.critical("an executor died %d times within %d s; %s", STORM_CRASHES, STORM_SECONDS, what)
+        if not others_go_on:
+            self._gate.close(HoldCause.CRASH_STORM, str(error))
+        self._on_storm(error, others_go_on)
 
     async def _insist(self, transaction: Callable[[], Awaitable[T]]) -> T:
         return await retry_while_full(transaction, self._hold_until_room)
-
-    async def _hold_until_room(self, error: Exception) -> None:
-        await hold_until_room(self._gate, self._spool, self._room_check_seconds, error)
