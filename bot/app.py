@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +14,7 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot.cluster.backends import local_gpus, make_capacities, make_local, most_of_one_person, preload, start_all
 from bot.cluster.capacity import Capacity, Followers
 from bot.config import Config
 from bot.edge.client import VivantClient
@@ -27,23 +26,23 @@ from bot.edge.owner_alerts import OwnerAlerts
 from bot.edge.posting import Posting
 from bot.edge.status_cards import StatusCards
 from bot.metrics import Metrics
-from bot.queue.database import StoreBusy, StoreError, StoreFull, chown_advice
+from bot.queue.database import StoreBusy, StoreError, StoreFull
 from bot.queue.job import Limits, running_ms, wall_clock_ms
+from bot.queue.opening.folder import chown_advice
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from bot.work.crew import Crew
 from bot.work.heartbeat import keep_heartbeat
 from bot.work.requests import Requests
-from bot.work.supervise import damage_in, keep_going
+from bot.work.supervise import StartError as StartError
+from bot.work.supervise import damage_in, keep_going, run_until_stopped
 from bot.work.sweep import sweep_hourly
 from bot.work.switches import Switches
 from bot.work.turns import Intake
 from bot.work.worker import Worker
-from generator.backend.backend import Backend, ExecutorState
+from generator.backend.backend import Backend
 from generator.backend.cluster.cluster_backend import ClusterBackend
-from generator.backend.gpus import choose_gpus
-from generator.backend.local_backend import ENCODERS, SLOTS, LocalBackend
-from generator.errors import SettingsError
+from generator.backend.local_backend import LocalBackend
 from generator.memory import MIB
 from generator.picture.intake import PictureChild
 from generator.picture.limits import PictureLimits
@@ -61,10 +60,6 @@ TOKEN_REFUSED = (
     "VIVANT_TOKEN."
 )
 UNSUPPORTED = "Discord refuses the connection of this version for good. Update Vivant, discord.py with it."
-
-
-class StartError(Exception):
-    """The bot cannot start, and starting it again will not help; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +124,7 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
     try:
         async with build(config, parts) as bot:
             await bot.client.log_in(token)
-            await _run_until_stopped(bot)
+            await run_until_stopped(bot.loops())
     except (StoreError, discord.LoginFailure, ExceptionGroup) as error:
         if sentence := _why_it_ended(error):
             raise StartError(sentence) from error
@@ -148,9 +143,10 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         spool = await _open_spool(config, store)
         switches = Switches(config, store)
         await switches.load()
-        capacities = _capacities(config, parts, switches)
-        backends = await _start_backends(config, parts, switches, stack)
-        backends += [await _start(capacity.backend, stack) for capacity in capacities]
+        variant = switches.variant.name
+        capacities = make_capacities(config, parts.cluster, variant)
+        backends = [*make_local(config, parts.backend, variant), *(capacity.backend for capacity in capacities)]
+        await start_all(backends, stack)
         cards = StatusCards(store, switches.gate, crew, now_ms=parts.now_ms, pace=parts.pace)
         pictures = await stack.enter_async_context(parts.pictures(config.picture_limits()))
         services = Services(
@@ -164,7 +160,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             crew=crew,
             requests=Requests(store, spool, crew),
             shrink=shrink,
-            preload=partial(_preload, backends),
+            preload=partial(preload, backends),
         )
         client = VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms, pause=parts.pause)
         posting = parts.posting(client, spool, shrink)
@@ -203,7 +199,7 @@ async def _open_store(config: Config, parts: Parts, stack: AsyncExitStack) -> Jo
     limits = Limits(
         queued_per_user=config.queue.max_queued_per_user,
         queued_per_guild=config.queue.max_queued_per_server,
-        running_per_user=config.queue.max_running_per_user or _most_of_one_person(config),
+        running_per_user=config.queue.max_running_per_user or most_of_one_person(config),
         max_attempts=config.queue.max_attempts,
     )
     try:
@@ -211,7 +207,7 @@ async def _open_store(config: Config, parts: Parts, stack: AsyncExitStack) -> Jo
             config.data_dir,
             limits=limits,
             variants=config.all_variants(),
-            executors=max(1, len(_gpus(config))),
+            executors=max(1, len(local_gpus(config))),
             now_ms=parts.now_ms,
             elapsed_ms=parts.elapsed_ms,
         )
@@ -233,30 +229,6 @@ async def _open_spool(config: Config, store: JobStore) -> Spool:
     except OSError as error:
         raise StartError(f"{folder} cannot be used ({error.strerror}). {chown_advice(config.data_dir)}") from error
     return spool
-
-
-async def _start_backends(config: Config, parts: Parts, switches: Switches, stack: AsyncExitStack) -> list[Backend]:
-    if config.generator.compile:
-        log.warning("generator.compile does nothing any more: take its line out of the configuration")
-    variant = switches.variant.name
-    backends = [parts.backend(config.executor(variant), gpu=gpu, on_state=_log_state) for gpu in _gpus(config)]
-    return [await _start(backend, stack) for backend in backends]
-
-
-async def _start(backend: Backend, stack: AsyncExitStack) -> Backend:
-    try:
-        await backend.start()
-    except OSError as error:
-        raise StartError(f"Nothing can be rendered: {error}") from error
-    stack.push_async_callback(backend.close)
-    return backend
-
-
-def _capacities(config: Config, parts: Parts, switches: Switches) -> list[Capacity]:
-    """Return what follows the cluster; nothing where there is none."""
-    if not config.cluster.address:
-        return []
-    return [Capacity(config, parts.cluster, switches.variant.name, local_executors=len(_gpus(config)))]
 
 
 def _count_cards(store: JobStore, crew: Crew) -> None:
@@ -281,31 +253,6 @@ def _open_metrics(config: Config, store: JobStore, crew: Crew, stack: AsyncExitS
     return [metrics]
 
 
-def _gpus(config: Config) -> list[str] | list[None]:
-    """Return this machine's cards; none where a cluster renders and the operator names none of this machine."""
-    try:
-        return choose_gpus(config.generator.gpus, os.environ) or ([] if config.cluster.address else [None])
-    except SettingsError as error:
-        raise StartError(error.text) from error
-
-
-def _most_of_one_person(config: Config) -> int:
-    """Return how many jobs one person may have running, so that a place is left: encoding may take long."""
-    return max(1, len(_gpus(config)) * (SLOTS + ENCODERS) - 1)
-
-
-def _preload(backends: list[Backend], variant: str) -> None:
-    for backend in backends:
-        backend.preload(variant)
-
-
-def _log_state(state: ExecutorState, facts: dict[str, Any]) -> None:
-    if state is ExecutorState.BROKEN and "error" in facts:
-        log.error("the model cannot be loaded: %s", facts["error"]["text"])
-        return
-    log.info("executor %s %s", state, {key: value for key, value in facts.items() if value is not None})
-
-
 def _why_it_ended(error: BaseException) -> str | None:
     """Return the sentence for an error after which no other start helps, or None."""
     if damage := damage_in(error):
@@ -314,32 +261,3 @@ def _why_it_ended(error: BaseException) -> str | None:
         if isinstance(error, kind) or (isinstance(error, BaseExceptionGroup) and error.subgroup(kind)):
             return sentence
     return None
-
-
-async def _run_until_stopped(bot: Bot) -> None:
-    """Keep every loop running until a signal; the first one that fails ends them all."""
-    with _stop_signals() as stopped:
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(loop) for loop in bot.loops()]
-            ended = asyncio.create_task(stopped.wait())
-            await asyncio.wait([ended, *running], return_when=asyncio.FIRST_COMPLETED)
-            if not stopped.is_set():  # a loop that returns is a fault too: only a signal may end the bot
-                raise RuntimeError("one of the bot's loops ended by itself")
-            ended.cancel()
-            log.info("stopping: running jobs go back into the queue")
-            for task in running:
-                task.cancel()
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[asyncio.Event]:
-    # discord.py handles Ctrl-C only; a container is stopped by SIGTERM.
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    try:
-        yield stopped
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)

@@ -101,8 +101,6 @@ class GeneratorConfig(_Section):
     """of earlier versions; does nothing any more"""
     max_steps: int = Field(50, ge=1, le=100)
     threads: int = Field(0, ge=0)
-    lend_cards: bool = True
-    """an idle card of `gpus` computes half of another's clip"""
 
     @field_validator("device")
     @classmethod
@@ -123,12 +121,6 @@ class GeneratorConfig(_Section):
         if value and device not in ("auto", "cuda"):  # each GPU process sees one card only, as cuda:0
             raise ValueError(f'gpus is for CUDA cards: set device to "auto" instead of "{device}", or empty gpus')
         return value
-
-
-def _lends(settings: GeneratorConfig) -> bool:
-    """Tell whether cards may be lent. A process sees one part of a MIG card and no other."""
-    has_mig = any(str(gpu).startswith("MIG-") for gpu in settings.gpus)
-    return settings.lend_cards and settings.pipeline == "lean" and len(settings.gpus) > 1 and not has_mig
 
 
 def _checked(check: Callable[[str], None], value: str) -> str:
@@ -231,7 +223,6 @@ class Config(BaseSettings):
             state_folder=self.data_dir / "executor",
             threads=settings.threads,
             executors=max(1, len(settings.gpus)),
-            lendable=tuple(map(str, settings.gpus)) if _lends(settings) else (),
         )
 
     def picture_limits(self) -> PictureLimits:

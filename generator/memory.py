@@ -136,21 +136,6 @@ def denoise_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
     return int(activations) + weights
 
 
-def half_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
-    """Predict what a second card needs free to compute half of each step, its UNet resident, in bytes."""
-    half = dataclasses.replace(plan, split_cfg=True, unet=Residency.RESIDENT)
-    return denoise_bytes(half, clip) + MARGIN_BYTES
-
-
-def lent_bytes(plan: MemoryPlan, clip: ClipSize, held: int) -> int:
-    """Predict what must be free on a second card that is lent, in bytes.
-
-    That is room for half of each step, and for a clip of its own by the same plan, as it may get one at any moment.
-    `held` is what its own executor holds already.
-    """
-    return half_bytes(plan, clip) + max(0, plan.peak_bytes + MARGIN_BYTES - held)
-
-
 def decode_bytes(plan: MemoryPlan, clip: ClipSize) -> int:
     """Predict the peak bytes of the decoding phase, without the other modules' weights."""
     frames = clip.frames

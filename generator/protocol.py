@@ -3,7 +3,6 @@
 To the child (stdin):   {"type": "configure", "protocol": 1, "parent": pid, ...ExecutorConfig}   first line
                         {"type": "render", ...RenderRequest}
                         {"type": "cancel", "job": 17, "attempt": 1}
-                        {"type": "alone", "job": 17, "attempt": 1}               give the lent card back
                         {"type": "preload", "variant": "svd"}
                         end of file: stop at once
 From the child (stdout): {"type": "hello", "protocol": 1}                         first line
@@ -62,8 +61,6 @@ class Hooks:
 
     progress: Callable[[Progress], None]
     check: Callable[[], None]
-    partner: Callable[[], str | None] = lambda: None
-    """asked before each step: the device of a second card that may compute half of it; None: no card (any more)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +98,6 @@ class ExecutorConfig:
     """CPU threads for torch; 0: as many as it needs, see `generator.process.share`"""
     executors: int = 1
     """how many executors share this machine's cores and memory"""
-    lendable: tuple[str, ...] = ()
-    """the cards of this machine that executors lend each other, as in `gpus`; empty: none"""
 
 
 def check_device(device: str) -> None:
@@ -125,8 +120,6 @@ class RenderRequest:
     """the channel's upload limit in bytes; the clip at `clip_path` never exceeds it"""
     master_path: Path | None = None
     """where the full-quality clip is kept when `clip_path` had to be shrunk; None: not kept"""
-    partner: str | None = None
-    """an idle card that is lent for half of each step, by its name in CUDA_VISIBLE_DEVICES; None: none"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +174,6 @@ def config_from_wire(wire: dict[str, Any]) -> ExecutorConfig:
     values = _fields(ExecutorConfig, wire)
     values["variants"] = {name: Variant.from_json(item) for name, item in values["variants"].items()}
     values["state_folder"] = _path(values.get("state_folder"))
-    values["lendable"] = tuple(values.get("lendable", ()))
     return ExecutorConfig(**values)
 
 

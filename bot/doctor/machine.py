@@ -16,8 +16,8 @@ from pathlib import Path
 
 from bot.config import Config
 from bot.doctor.check import Check, Status, ask_module
-from bot.queue.database import chown_advice, unusable_files
 from bot.queue.opening.checks import missing_for_sqlite
+from bot.queue.opening.folder import chown_advice, unusable_files
 from bot.work.heartbeat import is_healthy
 from generator.memory import GIB, HOST_BYTES, MIB
 from generator.process.confine import describe

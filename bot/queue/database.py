@@ -1,15 +1,10 @@
-"""Whole transactions on aiosqlite, one writer, one lock on the data folder. Knows no jobs.
-
-Tested in tests/bot/queue/test_database.py and tests/bot/doctor/test_machine.py.
-"""
+"""Whole transactions on aiosqlite, one writer, one lock on the data folder. Knows no jobs."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
-import shlex
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -18,15 +13,16 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 import aiosqlite
 
-from bot.queue.faults import Patience
-from bot.queue.faults import StoreBusy as StoreBusy
-from bot.queue.faults import StoreDamaged as StoreDamaged
-from bot.queue.faults import StoreError as StoreError
-from bot.queue.faults import StoreFull as StoreFull
-from bot.queue.faults import StoreLocked as StoreLocked
-from bot.queue.faults import StoreTooNew as StoreTooNew
 from bot.queue.opening.checks import find_damage, find_foreign, mark_as_ours
 from bot.queue.opening.copies import leave_mark, note_restored, was_restored
+from bot.queue.opening.faults import Patience
+from bot.queue.opening.faults import StoreBusy as StoreBusy
+from bot.queue.opening.faults import StoreDamaged as StoreDamaged
+from bot.queue.opening.faults import StoreError as StoreError
+from bot.queue.opening.faults import StoreFull as StoreFull
+from bot.queue.opening.faults import StoreLocked as StoreLocked
+from bot.queue.opening.faults import StoreTooNew as StoreTooNew
+from bot.queue.opening.folder import chown_advice, lock_folder, unusable_files
 from bot.queue.opening.migrations import migrate, scripts, version_of
 
 P = ParamSpec("P")
@@ -132,7 +128,7 @@ class Database:
             folder.mkdir(parents=True, exist_ok=True)
             if foreign := unusable_files(folder):
                 raise StoreError(f"{foreign[0]} may not be read and written by this user. {chown_advice(folder)}")
-            return await cls._open_locked(path, _lock(folder))
+            return await cls._open_locked(path, lock_folder(folder))
         except OSError as error:
             raise StoreError(
                 f"{folder} cannot be used as the data folder ({error.strerror}): set another data_dir."
@@ -279,45 +275,3 @@ def _prepare_writer(path: Path, connection: sqlite3.Connection) -> None:
 
 def _prepare_reader(connection: sqlite3.Connection) -> None:
     connection.execute("pragma busy_timeout = 5000").fetchall()
-
-
-_OWN_FILES = ("", "vivant.db", "vivant.db-wal", "vivant.db-shm", "lock", "connected", "spool", "executor")
-
-
-def unusable_files(folder: Path) -> list[Path]:
-    """Return the data folder's files that this user may not read and write: after a start as root they are root's."""
-    return [
-        path
-        for path in (folder / name for name in _OWN_FILES)
-        if os.access(path, os.F_OK) and not os.access(path, os.R_OK | os.W_OK, effective_ids=True)
-    ]
-
-
-def chown_advice(folder: Path) -> str:
-    """Return the command that gives the data folder to the user that runs the bot.
-
-    What lies in a folder that is not the bot's own stays as it is.
-    """
-    user, name = f"{os.geteuid()}:{os.getegid()}", shlex.quote(str(folder))
-    if os.geteuid() == 0:
-        return "Set data_dir to another folder."
-    if not os.access(folder, os.F_OK):
-        owner = f"-o {os.geteuid()} -g {os.getegid()}"
-        return f"Make it for the bot's user: sudo install -d {owner} {name} Or set data_dir to another folder."
-    readable = os.access(folder, os.R_OK | os.X_OK, effective_ids=True)
-    names = {path.name for path in folder.iterdir()} if readable else set()
-    if names and names.isdisjoint(_OWN_FILES):
-        return "Set data_dir to a folder of the bot's own, in which nothing else lies."
-    return f"Give it to the bot's user: sudo chown -R {user} {name} Or set data_dir to another folder."
-
-
-def _lock(folder: Path) -> int:
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(lock)
-        raise StoreLocked(
-            f"Another bot is running on {folder}. Stop it first, or give this one its own data_dir."
-        ) from error
-    return lock

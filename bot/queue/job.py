@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from generator.clip import ClipSettings
 from generator.memory import MIB
@@ -171,6 +171,29 @@ class Limits:
     queued_per_guild: int = 0
     running_per_user: int = 0
     max_attempts: int = 3
+
+
+Whose = Literal["user_id", "guild_id"]
+"""the column that says whose jobs are forgotten: a person's, or a server's"""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgottenJob:
+    """A job whose row is deleted, for what is still to be done about it elsewhere."""
+
+    job: Job
+    message_id: int | None
+    """where its clip or failure was posted"""
+    is_answered: bool
+    """whether its card is in its last state: the job was settled and delivered"""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was forgotten: the jobs, and the names of the spool's files to delete."""
+
+    jobs: list[ForgottenJob]
+    files: list[str]
 
 
 class QueueFull(Exception):

@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from bot.queue.database import Database, Statements, StoreFull, fetch
 from bot.queue.estimates import delete_kind, kinds_of, unneeded_kinds
 from bot.queue.fair_queue import delete_paid_debts, leave_lane, refresh_lane
-from bot.queue.job import DeadReason, DeliveryState, Job
+from bot.queue.job import DeadReason, DeliveryState, Forgotten, ForgottenJob, Whose
 from bot.queue.opening.migrations import delete_old_copies, forget_in_copies
 from bot.queue.rows import select_jobs
 
@@ -126,29 +125,6 @@ def _first_and_last(db: Statements) -> Span:
 def _drop_files(db: Statements, job_id: int) -> list[str]:
     db.execute("update outbox set state = 'sent' where job_id = ?", (job_id,))
     return release_files(db, [job_id])
-
-
-Whose = Literal["user_id", "guild_id"]
-"""the column that says whose jobs are forgotten: a person's, or a server's"""
-
-
-@dataclass(frozen=True, slots=True)
-class ForgottenJob:
-    """A job whose row is deleted, for what is still to be done about it elsewhere."""
-
-    job: Job
-    message_id: int | None
-    """where its clip or failure was posted"""
-    is_answered: bool
-    """whether its card is in its last state: the job was settled and delivered"""
-
-
-@dataclass(frozen=True, slots=True)
-class Forgotten:
-    """What was forgotten: the jobs, and the names of the spool's files to delete."""
-
-    jobs: list[ForgottenJob]
-    files: list[str]
 
 
 def forget(db: Statements, whose: Whose, value: int, now_ms: int) -> Forgotten:

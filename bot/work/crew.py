@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from bot.queue.fair_queue import Sizes
@@ -88,8 +87,6 @@ class Crew:
         """what they, and others, are doing for whom"""
         self.on_change: Callable[[], None] = lambda: None
         """called at each change of what the workers do"""
-        self._loans: dict[str, Callable[[], None]] = {}
-        """of each card that is lent: what takes it back"""
         self._change = asyncio.Event()
         self._on_resume: list[Callable[[], None]] = []
 
@@ -142,32 +139,6 @@ class Crew:
     def any_may_start(self) -> bool:
         """Tell whether any worker may still start jobs."""
         return any(member.may_start for member in self._members)
-
-    @contextlib.contextmanager
-    def lending(self, one: Member, give_back: Callable[[], None] | None) -> Iterator[str | None]:
-        """Lend `one` the card of an idle worker while the block runs, and take back its own if it is lent.
-
-        Yield the lent card's name; None where none of the same kind is idle, or `give_back` is None: then others wait.
-        `give_back` is called when the lent card's worker begins a job.
-        """
-        own = one.describe()
-        if (take_back := self._loans.pop(str(own.get("gpu")), None)) is not None:
-            take_back()
-        card = self._find_idle_like(one, own) if own.get("lends") and give_back else None
-        if card is None or give_back is None:
-            yield None
-            return
-        self._loans[card] = give_back
-        try:
-            yield card
-        finally:
-            if self._loans.get(card) is give_back:
-                del self._loans[card]
-
-    def _find_idle_like(self, one: Member, own: dict[str, object]) -> str | None:
-        idle = [each.describe() for each in self._members if each is not one and each.may_start and not each.has_job]
-        alike = [str(facts["gpu"]) for facts in idle if facts.get("lends") and facts.get("name") == own.get("name")]
-        return next((card for card in alike if card not in self._loans), None)
 
     def count_able(self) -> int:
         """Return how many cards can render now: not stopped, and with a model that could be loaded."""

@@ -12,8 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from bot.queue.job import CancelOutcome, Job
-from bot.queue.retention import Forgotten, ForgottenJob
+from bot.queue.job import CancelOutcome, Forgotten, ForgottenJob, Job
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from bot.work.crew import Crew

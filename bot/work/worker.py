@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -23,6 +21,7 @@ from bot.work.gate import Gate, HoldCause
 from bot.work.ongoing import Owner
 from bot.work.retry import hold_until_room, retry_while_full
 from generator.backend.backend import Backend
+from generator.backend.losses import Streak
 from generator.errors import DiskFull, ExecutorLost, OutOfMemory, RenderCrashed, RenderError
 from generator.protocol import Phase, Progress, Rendered, RenderRequest
 
@@ -75,11 +74,11 @@ class Worker:
         self.unfit = Unfit(monotonic)
         self._crew = crew or Crew()
         self._crew.join(self)
-        self._room_check_seconds = room_check_seconds
+        self._hold_until_room = partial(hold_until_room, self._gate, spool, room_check_seconds)
         self._renders: dict[int, asyncio.Task[Rendered]] = {}
         self._unsettled: dict[int, Job] = {}
         """claimed by it, and neither settled nor given back for sure"""
-        self._crashes: deque[float] = deque(maxlen=STORM_CRASHES)
+        self._crashes = Streak(STORM_CRASHES, STORM_SECONDS, SAME_CRASH_SECONDS)
         self._encoding: set[int] = set()
         """the jobs whose frames are rendered: they hold the GPU no longer"""
         self._claims = 0
@@ -121,7 +120,8 @@ class Worker:
 
     def describe(self) -> dict[str, object]:
         """Return what its backend says of itself, and whether crashes have stopped it."""
-        return self._backend.describe() | ({"stopped": "it broke down again and again"} if self._is_stopped else {})
+        stopped = {"stopped": "it broke down again and again"} if self._is_stopped else {}
+        return self._backend.describe() | stopped
 
     @property
     def may_start(self) -> bool:
@@ -239,10 +239,7 @@ class Worker:
                     self._crew.changed()
                 self._on_step(job.id)
 
-        is_alone = len(self._renders) - len(self._encoding) == 1 and not await self._store.jobs.waiting(1)
-        may_borrow = is_alone and job.attempt == 1
-        with self._crew.lending(self, partial(self._backend.alone, request) if may_borrow else None) as card:
-            return await self._backend.render(replace(request, partner=card), note)
+        return await self._backend.render(request, note)
 
     async def _conclude(self, job: Job, render: asyncio.Task[Rendered]) -> None:
         if render.cancelled():
@@ -287,23 +284,16 @@ class Worker:
             raise _Closed
 
     def _note_crash(self, error: ExecutorLost) -> None:
-        now = self._monotonic()
-        if self._crashes and now - self._crashes[-1] < SAME_CRASH_SECONDS:
+        if not self._crashes.note(self._monotonic()):
             return
-        self._crashes.append(now)
-        if len(self._crashes) == STORM_CRASHES and now - self._crashes[0] <= STORM_SECONDS:
-            self._is_stopped = True
-            self._crew.changed()
-            self._crashes.clear()
-            others_go_on = self._crew.any_may_start()
-            what = "it starts nothing more, the others go on" if others_go_on else "nothing is started"
-            log.critical("an executor died %d times within %d s; %s", STORM_CRASHES, STORM_SECONDS, what)
-            if not others_go_on:
-                self._gate.close(HoldCause.CRASH_STORM, str(error))
-            self._on_storm(error, others_go_on)
+        self._is_stopped = True
+        self._crew.changed()
+        others_go_on = self._crew.any_may_start()
+        what = "it starts nothing more, the others go on" if others_go_on else "nothing is started"
+        log.critical("an executor died %d times within %d s; %s", STORM_CRASHES, STORM_SECONDS, what)
+        if not others_go_on:
+            self._gate.close(HoldCause.CRASH_STORM, str(error))
+        self._on_storm(error, others_go_on)
 
     async def _insist(self, transaction: Callable[[], Awaitable[T]]) -> T:
         return await retry_while_full(transaction, self._hold_until_room)
-
-    async def _hold_until_room(self, error: Exception) -> None:
-        await hold_until_room(self._gate, self._spool, self._room_check_seconds, error)

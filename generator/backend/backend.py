@@ -32,9 +32,6 @@ class Backend(Protocol):
         """Load a variant before its first request, if a child is there to hear it."""
         ...
 
-    def alone(self, request: RenderRequest) -> None:
-        """Take back the card that was lent for a request, its `partner`."""
-
     def describe(self) -> dict[str, Any]:
         """Return what an admin may know: device, memory, versions, variant; empty until it is ready."""
         ...

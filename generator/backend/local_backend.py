@@ -114,8 +114,7 @@ class LocalBackend:
         Beside it `gpu`, which one it was given, and `clip_seconds`, the median of the last clips of its variant on this
         card. The key `problem` is there while a variant cannot be loaded.
         """
-        seconds = self._clip_times.median(str(self._facts.get("variant")))
-        known = {"gpu": self._gpu, "lends": len(self._config.lendable) > 1 or None, "clip_seconds": seconds}
+        known = {"gpu": self._gpu, "clip_seconds": self._clip_times.median(str(self._facts.get("variant")))}
         return self._facts | {key: value for key, value in known.items() if value is not None}
 
     def preload(self, variant: str) -> None:
@@ -125,13 +124,6 @@ class LocalBackend:
         """
         self._config = dataclasses.replace(self._config, preload=variant)
         self._send("preload", variant=variant)
-
-    def alone(self, request: RenderRequest) -> None:
-        """Take back the card that was lent for a request; within a step it is used no more."""
-        for in_flight in self._in_flight:
-            if in_flight.key == (request.job, request.attempt):
-                in_flight.request = dataclasses.replace(in_flight.request, partner=None)  # for a child after this one
-        self._send("alone", job=request.job, attempt=request.attempt)
 
     # -- the child's life
 
@@ -202,8 +194,7 @@ class LocalBackend:
         threads = executor_environment(config.threads, config.executors, on_gpu=on_gpu)
         env = {**model_environment(), **threads, "PYTHONUNBUFFERED": "1"}
         if self._gpu is not None:
-            lendable = choose_gpus(config.lendable, os.environ)
-            env[VISIBLE] = ",".join([self._gpu, *(gpu for gpu in lendable if gpu != self._gpu)])
+            env[VISIBLE] = self._gpu
             if order := device_order(os.environ):
                 env["CUDA_DEVICE_ORDER"] = order
         return env

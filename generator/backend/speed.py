@@ -13,7 +13,7 @@ _CLIP_TFLOP, _DECODE_TFLOP, _PREPARE_TFLOP = 4036.0, 173.6, 3.0
 _STEP_TFLOP = (_CLIP_TFLOP - _DECODE_TFLOP - _PREPARE_TFLOP) / 25
 
 _BEST_SHARE, _WORST_SHARE = 0.5, 0.15
-"""of its rate that a card may reach over a clip: an H200 was measured at 0.40 of 989, no other card"""
+"""of its rate that a card may reach over a clip: an H200 was measured at 0.40 of 989, an H100 at 0.38, no other card"""
 
 _PRODUCT_SHARE = 0.72
 """of its rate that a large product reaches: 710 of 989 on an H200"""

@@ -48,8 +48,6 @@ class InFlight:
     request: RenderRequest
     begun: bool = False
     cancelled: threading.Event = field(default_factory=threading.Event)
-    alone: threading.Event = field(default_factory=threading.Event)
-    """the card that was lent for it has work of its own"""
 
     @property
     def key(self) -> tuple[int, int]:
@@ -60,11 +58,6 @@ class InFlight:
         """Raise Cancelled when the render was cancelled."""
         if self.cancelled.is_set():
             raise Cancelled("cancelled")
-
-    def partner(self) -> str | None:
-        """Return the device of the card that is lent for it, as long as it is."""
-        name, visible = self.request.partner, os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-        return f"cuda:{visible.index(name)}" if name in visible and not self.alone.is_set() else None
 
 
 class Executor:
@@ -88,8 +81,7 @@ class Executor:
             device = make_device(self._config)
         except ImportError as error:
             self._die(f"torch cannot be imported ({error}); install the project again as the README says")
-        own_gpu, _, _lent = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")
-        remembered = RememberedRungs(self._config.state_folder, own_gpu)
+        remembered = RememberedRungs(self._config.state_folder, os.environ.get("CUDA_VISIBLE_DEVICES", ""))
         self._renderer = Renderer(self._config, device, Planner(self._config, device, remembered))
         self._preload(self._config.preload)
         while True:
@@ -119,11 +111,6 @@ class Executor:
                 self._to_do.put(in_flight)
             case "cancel":
                 self._cancel((int(wire["job"]), int(wire["attempt"])))
-            case "alone":
-                with self._lock:
-                    borrower = self._in_flight.get((int(wire["job"]), int(wire["attempt"])))
-                if borrower is not None:
-                    borrower.alone.set()
             case "preload":
                 self._to_do.put(str(wire["variant"]))
 
@@ -182,8 +169,7 @@ class Executor:
         threading.Thread(target=self._conclude, args=(in_flight, encode), name=name, daemon=True).start()
 
     def _hooks(self, in_flight: InFlight) -> Hooks:
-        tell = functools.partial(self._write_about, in_flight, "progress")
-        return Hooks(tell, in_flight.check, in_flight.partner)
+        return Hooks(lambda item: self._write_about(in_flight, "progress", item), in_flight.check)
 
     # -- a thread for each clip
 

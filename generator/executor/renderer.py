@@ -132,7 +132,7 @@ class Renderer:
         with Image.open(request.picture_path) as image:
             picture = image.convert("RGB")
         plan = self.planner.first(request.settings, picture.size)
-        render = _Render(request, picture, request.settings, plan, dataclasses.replace(hooks, progress=clock.pass_on))
+        render = _Render(request, picture, request.settings, plan, Hooks(clock.pass_on, hooks.check))
         writer = self._until_healthy(render)
         clock.pass_on(Progress(Phase.ENCODE))
         seconds = time.monotonic() - clock.began

@@ -14,7 +14,7 @@ import litequeue
 import persistqueue
 from huey import SqliteHuey
 
-from bot.queue import fair_queue, jobs
+from bot.queue import attempts, fair_queue
 from bot.queue.database import PRAGMAS, transaction
 from bot.queue.job import Job, Limits, NewJob, Route, rendered_outcome
 from bot.queue.opening.migrations import migrate, scripts
@@ -98,7 +98,7 @@ class OursDirect:
     async def complete(self, job: Job) -> None:
         outcome = rendered_outcome(rendered(job))
         with transaction(self._db):
-            assert jobs.settle(self._db, job, outcome, self._number)
+            assert attempts.settle(self._db, job, outcome, self._number)
 
     def close(self) -> None:
         """Close the connection."""

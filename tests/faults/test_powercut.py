@@ -16,7 +16,7 @@ from typing import Any
 import apsw
 import pytest
 
-from bot.queue import deliveries, fair_queue, jobs, retention
+from bot.queue import attempts, deliveries, fair_queue, retention
 from bot.queue.database import PRAGMAS, transaction
 from bot.queue.job import Job, JobState, Limits, NewJob, Outcome, Route
 from bot.queue.opening.migrations import migrate, scripts
@@ -81,15 +81,15 @@ class Workload:
         if self._running:
             job = self._running.pop(0)
             outcome = Outcome(state=JobState.RENDERED, clip=f"{job.id}-{job.attempt}.mp4", took_ms=20_000)
-            self._run(jobs.settle, job, outcome, self._now_ms)
+            self._run(attempts.settle, job, outcome, self._now_ms)
 
     def _give_back(self) -> None:
         if self._running:
-            self._run(jobs.give_back, self._running.pop(), {"code": "executor-lost"}, 3, self._now_ms)
+            self._run(attempts.give_back, self._running.pop(), {"code": "executor-lost"}, 3, self._now_ms)
 
     def _cancel(self) -> None:
         if self._accepted:
-            self._run(jobs.cancel, self._rng.randrange(1, self._accepted + 1), self._now_ms)
+            self._run(attempts.cancel, self._rng.randrange(1, self._accepted + 1), self._now_ms)
 
     def _deliver(self) -> None:
         if self._sending:
@@ -163,7 +163,7 @@ def judge(folder: Path, files: dict[str, bytes], states: list[str], acked: int, 
             findings.lost += 1
         else:
             with transaction(db):
-                jobs.recover(db, 2_000_000)
+                attempts.recover(db, 2_000_000)
     except sqlite3.DatabaseError:
         findings.corrupt += 1
     finally:

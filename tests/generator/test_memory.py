@@ -8,8 +8,6 @@ from generator.errors import OutOfMemory, SettingsError
 from generator.memory import (
     BESIDE_TORCH_GIB,
     GIB,
-    MARGIN_BYTES,
-    UNET_BYTES,
     ClipSize,
     Decode,
     MemoryPlan,
@@ -18,8 +16,6 @@ from generator.memory import (
     decode_bytes,
     decoded_together,
     denoise_bytes,
-    half_bytes,
-    lent_bytes,
     plan_memory,
     presets,
     smaller_plan,
@@ -162,12 +158,3 @@ def test_asking_for_many_frames_at_once_never_exceeds_the_plan(
     decode_frames: int, frames: int, wanted: int | None, together: int
 ) -> None:
     assert decoded_together(MemoryPlan(rung="x", decode_frames=decode_frames), frames, wanted) == together
-
-
-def test_a_lent_card_has_room_for_a_clip_of_its_own_too() -> None:
-    clip, plan = CLIP, rung("full")
-    fresh = lent_bytes(plan, clip, held=0)
-    assert fresh == half_bytes(plan, clip) + plan.peak_bytes + MARGIN_BYTES
-    assert lent_bytes(plan, clip, held=GIB) == fresh - GIB
-    assert lent_bytes(plan, clip, held=100 * GIB) == half_bytes(plan, clip), "its executor holds what it needs"
-    assert UNET_BYTES < half_bytes(plan, clip) < plan.peak_bytes

@@ -75,9 +75,6 @@ class FakeDevice:
     def frames(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
         for step in range(settings.steps):
             hooks.check()
-            if self._options.partners:
-                with self._options.partners.open("a") as seen:
-                    print(hooks.partner(), file=seen)
             hooks.progress(Progress(Phase.DENOISE, step, settings.steps))
             time.sleep(self._options.step_seconds)
             if step == self._options.at_step:
@@ -202,7 +199,6 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--unsafest", action="store_true", help="there is no safer precision")
     parser.add_argument("--encodes-in-turn", action="store_true", help="render nothing meanwhile: a negative control")
     parser.add_argument("--pids", type=Path, help="where the fault `child` writes its process ids")
-    parser.add_argument("--partners", type=Path, help="where each step writes the card that is lent for it")
     parser.add_argument("--deaf", action="store_true", help="outlive the parent and read nothing: a negative control")
     return parser.parse_args(arguments)
 

@@ -86,10 +86,6 @@ class FakeBackend:
     requests: list[RenderRequest] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
     """jobs whose render was cancelled"""
-    taken_back: list[int] = field(default_factory=list)
-    """jobs whose lent card was taken back"""
-    gpu: str | None = None
-    """the card that it has and lends"""
     loaded: list[str] = field(default_factory=list)
     """variants that were asked for by `preload`"""
 
@@ -103,14 +99,10 @@ class FakeBackend:
         self.ready.set()
 
     def describe(self) -> dict[str, Any]:
-        lends = {} if self.gpu is None else {"gpu": self.gpu, "lends": True}
-        return {"device": "fake", "variant": self.loaded[-1] if self.loaded else None} | lends
+        return {"device": "fake", "variant": self.loaded[-1] if self.loaded else None}
 
     def preload(self, variant: str) -> None:
         self.loaded.append(variant)
-
-    def alone(self, request: RenderRequest) -> None:
-        self.taken_back.append(request.job)
 
     async def render(self, request: RenderRequest, on_progress: ProgressCallback) -> Rendered:
         async with self._free_slots:

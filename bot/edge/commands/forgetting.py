@@ -15,8 +15,7 @@ from bot.edge.commands.submission.answers import fill_in
 from bot.edge.context import Interaction, ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import status_card
-from bot.queue.job import Job, JobState, Route, wall_clock_ms
-from bot.queue.retention import ForgottenJob
+from bot.queue.job import ForgottenJob, Job, JobState, Route, wall_clock_ms
 from bot.texts.replies import deleting_posts_text, forgotten_text, no_posts_known_text, posts_deleted_text
 from bot.texts.status import CardView
 from bot.work.ongoing import Owner, Request

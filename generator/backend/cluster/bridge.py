@@ -18,7 +18,7 @@ from generator.backend.cluster.answers import judge, node_lost, with_node
 from generator.backend.cluster.arriving import ArrivingFiles
 from generator.backend.cluster.demand import COOL_DOWN_SECONDS, Demand
 from generator.backend.cluster.exchange import disk_error
-from generator.backend.cluster.hosts import LEAVES, Host, Relay, capacity, choose, describe_nodes
+from generator.backend.cluster.hosts import LEAVES, Host, Relay, choose, count_missing, describe, unneeded
 from generator.backend.cluster.losses import Losses
 from generator.backend.cluster.on_node.fence import BEAT_SECONDS
 from generator.backend.cluster.seam import AnswerLost, CardLost, Cluster, Key, Node, Unreachable
@@ -135,26 +135,17 @@ class Bridge:
     def _reconcile(self) -> None:
         """Start an actor on each card that has none, as far as the operator allows."""
         for node in self._nodes:
-            missing = node.cards - sum(host.node.id == node.id for host in self._hosts)
             if self._losses.is_left_out(node.name) or node.id in self._leaving:
                 continue
             if time.monotonic() < self._rests.get(node.id, 0.0):
                 continue
-            if node.is_rented:
-                missing = min(missing, self._demand.wanted - len(self._rented()))
-            for _ in range(min(missing, self._limits.most_cards - len(self._hosts))):
+            for _ in range(count_missing(node, self._hosts, self._limits.most_cards, self._demand.wanted)):
                 host = Host(node, self._cluster.start_card(node, self._config))
                 self._hosts.append(host)
                 self._tasks.create_task(self._watch(host))
 
-    def _rented(self) -> list[Host]:
-        return [host for host in self._hosts if host.node.is_rented]
-
     def _release_rented(self) -> None:
-        """End the actors of rented cards that are not needed: a node with an actor is never given back."""
-        surplus = len(self._rented()) - self._demand.wanted
-        idle = [host for host in self._rented() if not host.relays]
-        for host in idle[: max(0, surplus)]:
+        for host in unneeded(self._hosts, self._demand.wanted):
             host.state = "released"
             host.card.kill()
 
@@ -204,9 +195,7 @@ class Bridge:
 
     def _tell(self) -> None:
         """Tell the bot how much it may send, and of every node; nothing when nothing of it is new."""
-        nodes = describe_nodes(self._hosts, self._losses.left_out)
-        facts = {"device": "cluster", "variant": self._config.get("preload"), "nodes": nodes}
-        told = {"facts": facts, "left_out": self._losses.left_out, **capacity(self._hosts)}
+        told = describe(self._hosts, self._losses.left_out, self._config.get("preload"))
         if told != self._told:
             self._told = told
             self._say("ready", **told)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,6 +96,30 @@ def choose(hosts: Iterable[Host], relay: Relay) -> Host | None:
         return host.before_encoding, host.facts.get("variant") != relay.variant, len(host.relays)
 
     return min(able, key=busy)
+
+
+def rented(hosts: Iterable[Host]) -> list[Host]:
+    """Return the hosts on cards that an autoscaler started."""
+    return [host for host in hosts if host.node.is_rented]
+
+
+def unneeded(hosts: Iterable[Host], wanted: int) -> list[Host]:
+    """Return the idle rented hosts beyond those that are `wanted`: a node with an actor is never given back."""
+    found = rented(hosts)
+    idle = [host for host in found if not host.relays]
+    return idle[: max(0, len(found) - wanted)]
+
+
+def count_missing(node: Node, hosts: Collection[Host], most: int, wanted: int) -> int:
+    """Return how many actors to start on a node: `most` are allowed in all, and `wanted` on rented cards."""
+    missing = min(node.cards - sum(host.node.id == node.id for host in hosts), most - len(hosts))
+    return min(missing, wanted - len(rented(hosts))) if node.is_rented else missing
+
+
+def describe(hosts: Collection[Host], left_out: list[str], variant: str | None) -> dict[str, Any]:
+    """Return the keys of a `ready` line: how much the bot may send, and what it may know of every node."""
+    facts = {"device": "cluster", "variant": variant, "nodes": describe_nodes(hosts, left_out)}
+    return {"facts": facts, "left_out": left_out, **capacity(hosts)}
 
 
 def capacity(hosts: Iterable[Host]) -> dict[str, int]:

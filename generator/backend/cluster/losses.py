@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from generator.backend.losses import Streak
 
 MOST_LOSSES = 5
 WITHIN_SECONDS = 600.0
@@ -21,22 +23,18 @@ class Losses:
     """The losses of each node by its name, and of each job. `clock` is in seconds."""
 
     clock: Callable[[], float]
-    _of_nodes: defaultdict[str, deque[float]] = field(
-        default_factory=lambda: defaultdict(lambda: deque(maxlen=MOST_LOSSES))
+    _of_nodes: defaultdict[str, Streak] = field(
+        default_factory=lambda: defaultdict(lambda: Streak(MOST_LOSSES, WITHIN_SECONDS, AT_ONCE_SECONDS))
     )
     _out_since: dict[str, float] = field(default_factory=dict)
     _of_jobs: dict[int, int] = field(default_factory=dict)
 
     def note_node(self, name: str) -> bool:
         """Note that a node was lost, or an executor of it. Return whether that makes it one to leave out."""
-        now, times = self.clock(), self._of_nodes[name]
-        if self.is_left_out(name) or (times and now - times[-1] < AT_ONCE_SECONDS):
-            return False
-        times.append(now)
-        if len(times) < MOST_LOSSES or now - times[0] > WITHIN_SECONDS:
+        now = self.clock()
+        if self.is_left_out(name) or not self._of_nodes[name].note(now):
             return False
         self._out_since[name] = now
-        times.clear()
         return True
 
     def is_left_out(self, name: str) -> bool:

@@ -16,8 +16,6 @@ from torch import Tensor
 
 log = logging.getLogger(__name__)
 
-_PORTABLE = 1  # cudaHostRegisterPortable: pinned for every card, also for one that is lent
-
 
 class PinnedMemory:
     """What is pinned now, and the most that may be."""
@@ -44,7 +42,7 @@ class PinnedMemory:
             self.bytes += size
         runtime: Any = torch.cuda.cudart()
         address = flat.data_ptr()
-        if int(runtime.cudaHostRegister(address, size, _PORTABLE)) != 0:
+        if int(runtime.cudaHostRegister(address, size, 0)) != 0:
             log.warning("could not pin %d MiB of host memory; copies to the GPU will be slower", size >> 20)
             self._count_freed(size)
             _take_error(device)

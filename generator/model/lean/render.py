@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,12 +16,10 @@ from generator.errors import BadFrames
 from generator.memory import (
     WINDOW_FRAMES,
     WINDOW_OVERLAP,
-    ClipSize,
     Decode,
     MemoryPlan,
     Residency,
     decoded_together,
-    lent_bytes,
 )
 from generator.model.lean.decoder import LeanDecoder, decode_windows, pack_decoder
 from generator.model.lean.encoders import (
@@ -36,9 +33,9 @@ from generator.model.lean.encoders import (
     pack_module,
     shrink,
 )
-from generator.model.lean.guidance import Conditioning, GuidedUNet, borrow
+from generator.model.lean.guidance import Conditioning, GuidedUNet
 from generator.model.lean.residency import ResidentWeights, StreamedWeights, WeightSource
-from generator.model.lean.unet import ClipConstants, LeanUNet, pack_unet
+from generator.model.lean.unet import LeanUNet, pack_unet
 from generator.model.sampling import (
     SIGMA_MAX,
     SIGMA_MIN,
@@ -134,25 +131,14 @@ class LeanPipeline:
         ids = (settings.conditioning_fps - 1, settings.motion_bucket, settings.noise_augmentation)
         times = [timestep_of(sigma) for sigma in schedule.sigmas[:-1]]
         constants = unet.prepare(conditioning.context, ids, times, settings.frames)
-
-        def place_half(there: torch.device) -> tuple[LeanUNet, ClipConstants]:
-            half = LeanUNet(self.unet, ResidentWeights(self.unet.body, there), there, plan.frames_per_chunk)
-            return half, half.prepare(torch.zeros_like(conditioning.context[:1], device=there), ids, times, shape[1])
-
-        needed = partial(lent_bytes, plan, ClipSize(picture.width, picture.height, settings.frames))
-        partner = borrow(hooks.partner, place_half, needed) if conditioning.guidance is not None else None
-        guided = GuidedUNet(unet, conditioning, constants, plan.split_cfg, hooks.check, self.dtype, partner)
+        guided = GuidedUNet(unet, conditioning, constants, plan.split_cfg, hooks.check, self.dtype)
 
         def on_step(done: int, of: int) -> None:
             hooks.check()
             hooks.progress(Progress(Phase.DENOISE, done, of))
 
         start = noise[0].permute(0, 2, 3, 1).contiguous().to(self._device)
-        try:
-            return sample(guided.denoise, start, schedule, rng, on_step)
-        finally:
-            if partner is not None:
-                partner.close()
+        return sample(guided.denoise, start, schedule, rng, on_step)
 
     def _schedule(self, settings: ClipSettings) -> Schedule:
         lowest, highest = (self._scheduler.get(name) for name in ("sigma_min", "sigma_max"))

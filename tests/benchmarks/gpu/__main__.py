@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from tests.benchmarks.gpu import clips, kernels, pair, scale, start, steps, two_jobs
+from tests.benchmarks.gpu import clips, kernels, scale, start, steps, two_jobs
 from tests.benchmarks.gpu.bench import Bench
 from tests.benchmarks.gpu.cards import cards
 from tests.benchmarks.gpu.fast_math import fast_math
@@ -84,7 +84,6 @@ def sections(bench: Bench, models: Models, before: Path | None) -> dict[str, Cal
         "recipe-cards": lambda: cards(bench, ("offload", "savers")),
         "start": lambda: start.start(bench, models.modules, before),
         "queue": lambda: two_jobs.queue(bench, models),
-        "pair": lambda: pair.pair(bench, models),
         "scale": lambda: scale.scale(bench, models),
     }
 

@@ -135,7 +135,6 @@ async def _measure(bench: Bench, folder: Path, variant: Variant, count: int, opt
         preload=variant.name,
         state_folder=folder.parent / "executor",  # the kernels are built once, as on a machine that is in use
         executors=count,
-        lendable=tuple(map(str, range(count))) if bench.on_gpu and count > 1 else (),
     )
     async with AsyncExitStack() as stack:
         store = await JobStore.open(folder, limits=Limits(), variants=config.variants, executors=count)

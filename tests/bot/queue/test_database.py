@@ -23,9 +23,9 @@ from bot.queue.database import (
     fetch,
     fetch_one,
 )
-from bot.queue.faults import Patience
 from bot.queue.job import JobState, Limits
 from bot.queue.opening.checks import APPLICATION_ID
+from bot.queue.opening.faults import Patience
 from bot.queue.store import JobStore
 from tests.support.jobs import new_job, opened
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from bot.queue import fair_queue, jobs
+from bot.queue import attempts, fair_queue
 from bot.queue.estimates import kind_of
 from bot.queue.job import CancelOutcome, Job, JobState, Limits, Outcome
 from generator.variants import BUILT_IN
@@ -100,26 +100,26 @@ class Queue(RuleBasedStateMachine):
     @rule(data=st.data(), state=st.sampled_from((JobState.RENDERED, JobState.FAILED, JobState.CANCELLED)))
     def settle(self, data: st.DataObject, state: JobState) -> None:
         job = self.held.pop(data.draw(st.integers(0, len(self.held) - 1)))
-        assert jobs.settle(self.db, job, Outcome(state=state), 0)
+        assert attempts.settle(self.db, job, Outcome(state=state), 0)
         self.plain.jobs[job.id - 1].state = "settled"
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
     def give_back(self, data: st.DataObject) -> None:
         job = self.held.pop(data.draw(st.integers(0, len(self.held) - 1)))
-        assert jobs.give_back(self.db, job, None, 3, 0) is JobState.QUEUED
+        assert attempts.give_back(self.db, job, None, 3, 0) is JobState.QUEUED
         self.plain.jobs[job.id - 1].state = "queued"
 
     @precondition(lambda self: self.plain.waiting())
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         job = data.draw(st.sampled_from(self.plain.waiting()))
-        assert jobs.cancel(self.db, job.id, 0) is CancelOutcome.QUEUED_CANCELLED
+        assert attempts.cancel(self.db, job.id, 0) is CancelOutcome.QUEUED_CANCELLED
         job.state = "settled"
 
     @rule()
     def restart(self) -> None:
-        assert {job.id for job in jobs.recover(self.db, 0)} == {job.id for job in self.held}
+        assert {job.id for job in attempts.recover(self.db, 0)} == {job.id for job in self.held}
         for job in self.held:
             self.plain.jobs[job.id - 1].state = "queued"
         self.held.clear()
@@ -194,7 +194,7 @@ def gpu_fractions(shares: dict[int, int], rng: random.Random, fair: bool = True)
         job = fair_queue.claim(db, NO_LIMITS, 0)
         assert job is not None
         spent[job.user_id] += costs[job.id]
-        jobs.settle(db, job, Outcome(state=JobState.RENDERED), 0)
+        attempts.settle(db, job, Outcome(state=JobState.RENDERED), 0)
         enqueue(job.user_id)
     db.close()
     return {user: spent[user] / spent.total() for user in shares}
@@ -231,7 +231,7 @@ def jobs_before_newcomer(active: int, others_cost: int, own_cost: int, warm_up: 
     for _ in range(warm_up):
         job = fair_queue.claim(db, NO_LIMITS, 0)
         assert job is not None
-        jobs.settle(db, job, Outcome(state=JobState.RENDERED), 0)
+        attempts.settle(db, job, Outcome(state=JobState.RENDERED), 0)
     newcomer = ask(db, 99, own_cost)
     before = 0
     while (claimed := fair_queue.claim(db, NO_LIMITS, 0)) is not None and claimed.id != newcomer.id:
@@ -266,7 +266,7 @@ def test_cancelled_jobs_do_not_count_against_their_person() -> None:
     db = in_memory()
     for number in range(1, 51):
         ask(db, 1, 20_000)
-        jobs.cancel(db, number, 0)
+        attempts.cancel(db, number, 0)
     mine = ask(db, 1, 20_000)
     ask(db, 2, 20_000)
 
@@ -286,7 +286,7 @@ def test_a_render_that_ran_and_was_cancelled_does_count() -> None:
         ask(db, 1, 10_000)
         job = fair_queue.claim(db, NO_LIMITS, 0)
         assert job is not None
-        jobs.settle(db, job, Outcome(state=JobState.CANCELLED), 0)
+        attempts.settle(db, job, Outcome(state=JobState.CANCELLED), 0)
         claimed.append(job.user_id)
     db.close()
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.queue.attempts import settle
 from bot.queue.database import PRAGMAS, StoreFull
 from bot.queue.fair_queue import DEBT_KEPT_MS, claim, delete_paid_debts, enqueue
 from bot.queue.job import JobState, Limits, NewJob, Outcome
-from bot.queue.jobs import settle
 from bot.queue.opening.migrations import migrate, scripts
 from bot.queue.retention import forget
 from bot.queue.store import JobStore

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from bot.queue.faults import StoreFull
 from bot.queue.job import CancelOutcome, JobState, Limits, PictureReleased, QueueFull
+from bot.queue.opening.faults import StoreFull
 from bot.queue.store import JobStore
 from generator.errors import ExecutorLost, OutOfMemory
 from generator.protocol import Note

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from bot.queue import fair_queue, jobs
+from bot.queue import attempts, fair_queue
 from bot.queue.job import JobState, Limits, NewJob, Outcome, Route
 from bot.queue.rows import Unreadable, job_from, notes_from, notes_text, readable_part, select_jobs
 from generator.clip import ClipSettings, Format, Loop
@@ -77,7 +77,7 @@ def test_every_field_comes_back_as_it_was_written() -> None:
         claimed = [fair_queue.claim(db, Limits(), 5) for _ in range(2)]
         running = replace(queued, state=JobState.RUNNING, attempt=1)
         assert running in claimed
-        assert jobs.settle(db, running, outcome, 6) is JobState.FAILED
+        assert attempts.settle(db, running, outcome, 6) is JobState.FAILED
         settled = replace(
             running,
             state=JobState.FAILED,
@@ -95,7 +95,7 @@ def test_what_an_end_leaves_open_is_null_in_its_columns() -> None:
         fair_queue.enqueue(db, new_job(), Limits(), BUILT_IN, 0)
         job = fair_queue.claim(db, Limits(), 5)
         assert job is not None
-        jobs.settle(db, job, Outcome(state=JobState.CANCELLED), 6)
+        attempts.settle(db, job, Outcome(state=JobState.CANCELLED), 6)
         columns = "state, clip, master, facts, failure, notes, finished_ms, cancel_requested"
         [row] = db.execute(f"select {columns} from job").fetchall()
         assert row == ("cancelled", None, None, None, None, "[]", 6, 0)

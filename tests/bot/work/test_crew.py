@@ -246,54 +246,6 @@ async def test_the_large_card_takes_jobs_in_advance_that_the_idle_small_one_cann
         assert not bench.crew.fits_not_all(size_of(new_job(frames=14).settings))
 
 
-async def test_an_idle_card_is_lent_while_nothing_waits_and_taken_back_when_it_has_work(tmp_path: Path) -> None:
-    cards = [FakeBackend(usual=Act(hangs=True), gpu=gpu) for gpu in "01"]
-    async with two_cards(tmp_path, *cards) as benches:
-        await benches[0].store.jobs.enqueue(new_job(1))
-
-        async def begun() -> bool:
-            return sum(len(card.requests) for card in cards) == 1
-
-        await benches[0].until(begun)
-        first, second = sorted(cards, key=lambda card: not card.requests)
-        assert first.requests[0].partner == second.gpu
-        assert first.taken_back == []
-        await benches[0].store.jobs.enqueue(new_job(2))
-
-        async def both_begun() -> bool:
-            return len(second.requests) == 1
-
-        await benches[0].until(both_begun)
-        assert first.taken_back == [1], "its card has work of its own"
-        assert second.requests[0].partner is None
-
-
-async def test_no_card_is_lent_while_others_wait(tmp_path: Path) -> None:
-    async with opened(tmp_path, executors=2) as store:
-        for user_id in range(3):
-            await store.jobs.enqueue(new_job(user_id))
-    cards = [FakeBackend(usual=Act(hangs=True), gpu=gpu) for gpu in "01"]
-    async with two_cards(tmp_path, *cards) as benches:
-
-        async def begun() -> bool:
-            return [len(card.requests) for card in cards] == [1, 1]
-
-        await benches[0].until(begun)
-    assert [card.requests[0].partner for card in cards] == [None, None]
-
-
-async def test_no_card_is_lent_to_one_of_another_kind(tmp_path: Path) -> None:
-    class Other(FakeBackend):
-        def describe(self) -> dict[str, Any]:
-            return super().describe() | {"name": "another"}
-
-    cards = [FakeBackend(gpu="0"), Other(gpu="1")]
-    async with two_cards(tmp_path, *cards) as (bench, _):
-        await bench.store.jobs.enqueue(new_job())
-        await bench.until_state(1, JobState.RENDERED)
-    assert [request.partner for card in cards for request in card.requests] == [None]
-
-
 async def test_executors_of_a_small_and_a_large_card_share_the_queue(tmp_path: Path) -> None:
     """The real executors: the small card's has not even room for the smallest plan of the full-size clip."""
     async with opened(tmp_path, executors=2) as store:

@@ -178,23 +178,6 @@ async def test_it_says_which_plan_its_card_gets_and_how_long_clips_take_on_it(tm
         assert facts["clip_seconds"] == rendered.seconds
 
 
-async def test_a_lent_card_is_used_until_it_is_taken_back(tmp_path: Path) -> None:
-    seen = tmp_path / "partners"
-    command = (*FAKE_EXECUTOR, "--step-seconds", "0.05", "--partners", str(seen))
-    backend = LocalBackend(replace(CONFIG, lendable=("0", "1", "2")), gpu="1", command=command, limits=PATIENT)
-    await backend.start()
-    request = replace(a_request(tmp_path, steps=12), partner="2")
-    task = await start_render(backend, request, step=2)
-    backend.alone(request)
-    await task
-    await backend.render(replace(a_request(tmp_path, 2), partner="9"), ignore)
-    await backend.close()
-    first, then = (lines := seen.read_text().split())[:12], lines[12:]
-    used = first.count("cuda:2")
-    assert 2 <= used < 12 and first == ["cuda:2"] * used + ["None"] * (12 - used)
-    assert set(then) == {"None"}, "a card that this process does not see"
-
-
 async def test_weights_that_cannot_be_loaded_are_told_and_tried_again_with_the_next_job(tmp_path: Path) -> None:
     states: list[ExecutorState] = []
     async with running(

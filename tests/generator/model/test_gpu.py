@@ -14,7 +14,6 @@ import textwrap
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,6 @@ from generator.variants import Variant
 from tests.support.fakes import a_request
 from tests.support.kernel_cases import errors
 from tests.support.tiny_checkpoint import make_checkpoint
-from tests.support.tiny_clip import SILENT, noise_picture, tiny_settings
 
 SIZE = (1024, 576)
 FRAMES = 14
@@ -232,73 +230,3 @@ def test_memory_that_cannot_be_pinned_leaves_no_error_for_the_next_kernel(caplog
     assert "could not pin" in caplog.text
     assert packed.flat.to(device).sum().item() >= 4096
     assert (torch.ones(1, device=device) + 1).item() == 2
-
-
-two_cards = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
-
-
-@two_cards
-@torch.no_grad()
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.float16, 1e-3)])
-def test_a_clip_on_two_cards_is_that_of_one(tiny: Variant, dtype: torch.dtype, tolerance: float) -> None:
-    """The second card's memory is free again afterwards."""
-    from generator.memory import ClipSize, presets
-    from generator.model.lean.render import LeanPipeline
-    from generator.model.loaded import load_variant
-
-    pipeline = load_variant(tiny, torch.device("cuda"), dtype=dtype).pipeline
-    assert isinstance(pipeline, LeanPipeline)
-    picture, settings = noise_picture(*SIZE), tiny_settings(frames=FRAMES, steps=4)
-    for plan in presets(ClipSize(*SIZE, FRAMES))[:3]:
-        plan = replace(plan, split_cfg=True)  # halves that are computed together differ in rounding, on one card too
-        alone = pipeline.denoise(picture, settings, plan, SILENT)
-        for steps in (99, 2):  # lent for the whole clip, and taken back
-            hooks = replace(SILENT, partner=partial(next, iter(["cuda:1"] * steps), None))
-            paired = pipeline.denoise(picture, settings, plan, hooks)
-            difference = float((paired - alone).norm() / alone.norm())
-            print(f"{plan.rung}, lent for {steps}: {difference:.2e}")
-            assert difference < tolerance
-    assert torch.cuda.memory_allocated(1) < 2**27, "no more than cuBLAS keeps for itself"
-
-
-@two_cards
-@torch.no_grad()
-def test_a_second_card_without_room_costs_nothing_but_the_time(tiny: Variant) -> None:
-    from generator.memory import ClipSize, presets
-    from generator.model.lean.render import LeanPipeline
-    from generator.model.loaded import load_variant
-
-    pipeline = load_variant(tiny, torch.device("cuda")).pipeline
-    assert isinstance(pipeline, LeanPipeline)
-    plan, settings = presets(ClipSize(*SIZE, FRAMES))[0], tiny_settings(frames=FRAMES, steps=2)
-    alone = pipeline.denoise(noise_picture(*SIZE), settings, plan, SILENT)
-    torch.cuda.set_per_process_memory_fraction(0.0001, 1)
-    try:
-        paired = pipeline.denoise(noise_picture(*SIZE), settings, plan, replace(SILENT, partner=lambda: "cuda:1"))
-    finally:
-        torch.cuda.set_per_process_memory_fraction(1.0, 1)
-    assert (paired - alone).norm() < 2e-2 * alone.norm()
-
-
-@two_cards
-def test_executors_of_two_cards_lend_each_other_and_take_back(tiny: Variant, tmp_path: Path) -> None:
-    async def work() -> None:
-        config = ExecutorConfig(variants={"demo": tiny}, preload="demo", lendable=("0", "1"), executors=2)
-        backends = [LocalBackend(config, gpu=gpu) for gpu in ("0", "1")]
-        try:
-            for backend in backends:
-                await backend.start()
-            async with asyncio.timeout(240):
-                await asyncio.gather(*(backend.ready.wait() for backend in backends))
-                request = replace(full_size_request(tmp_path, 1, steps=60), partner="1")
-                task = await at_step(backends[0], request, 10)
-                taken = time.monotonic()
-                backends[0].alone(request)
-                other = await backends[1].render(full_size_request(tmp_path, 2), _ignore)
-                print(f"the lent card had its own clip {time.monotonic() - taken:.2f} s after it was taken back")
-                assert (other.frames, (await task).frames) == (FRAMES, FRAMES)
-        finally:
-            for backend in backends:
-                await backend.close()
-
-    asyncio.run(work())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from generator.backend.cluster.hosts import Host, Relay, capacity, choose, describe_nodes
+from generator.backend.cluster.hosts import Host, Relay, capacity, choose, count_missing, describe_nodes, unneeded
 from generator.backend.cluster.seam import Node
 from tests.support.fake_cluster import FakeActor
 
@@ -68,3 +69,18 @@ def test_each_node_has_one_entry_with_its_cards_and_its_problem() -> None:
     )
     assert second["problem"] == "no weights"
     assert third["node"] == "c" and "left out" in third["state"]
+
+
+def test_of_rented_cards_only_idle_ones_end_and_only_as_many_as_are_not_wanted() -> None:
+    own, busy, idle, other = host(), host("b", relays=1), host("c"), host("d")
+    for one in (busy, idle, other):
+        one.node = replace(one.node, is_rented=True)
+    hosts = [own, busy, idle, other]
+    assert [unneeded(hosts, wanted) for wanted in (3, 2, 1, 0)] == [[], [idle], [idle, other], [idle, other]]
+
+
+def test_actors_are_started_on_cards_that_have_none_within_what_is_allowed_and_wanted() -> None:
+    node, hosts = Node("a", "a", 3), [host("a"), host("b")]
+    assert [count_missing(node, hosts, most, wanted=0) for most in (9, 3)] == [2, 1]
+    rented_node = replace(node, is_rented=True)
+    assert [count_missing(rented_node, hosts, 9, wanted) for wanted in (0, 1, 9)] == [0, 1, 2]
