@@ -70,7 +70,7 @@ def _check_token(path: Path) -> Check:
     if state.st_mode & 0o077:
         return Check(name, Status.PROBLEM, f"others may read {path}", f"chmod 600 {path}")
     if size < 32:
-        return Check(name, Status.PROBLEM, f"{path} holds no token", f"Delete {path} and copy it again from the head.")
+        return Check(name, Status.PROBLEM, f"{path} holds no token", f"Copy the token again from the head into {path}.")
     return Check(name, Status.OK, str(path))
 
 

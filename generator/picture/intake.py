@@ -92,15 +92,11 @@ class PictureChild:
         request = {"source": source, "target": target, "sizes": sizes, "shape": shape, "framing": framing}
         return _prepared(await self._ask("prepare", request))
 
-    async def read_settings(self, clip: Path) -> ClipSettings | None:
-        """Return the settings that a clip carries; None when it has none of ours.
+    async def read_recipe(self, clip: Path) -> tuple[ClipSettings | None, bool]:
+        """Return the settings that a clip carries, None when it has none of ours, and whether it says `fast_math`.
 
         Raises PictureError when the file takes too long or ends the child.
         """
-        return (await self.read_recipe(clip))[0]
-
-    async def read_recipe(self, clip: Path) -> tuple[ClipSettings | None, bool]:
-        """Return what `read_settings` does, and whether the clip says that it was computed approximately."""
         answer = await self._ask("recipe", {"source": clip})
         settings = answer["settings"]
         return None if settings is None else ClipSettings.from_json(settings), bool(answer.get("fast_math"))

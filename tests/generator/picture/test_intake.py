@@ -247,11 +247,10 @@ async def test_a_target_that_cannot_be_written_is_not_the_pictures_fault(
 
 async def test_the_settings_of_a_clip_are_read_in_the_child(pictures: PictureChild, tmp_path: Path) -> None:
     (clip := tmp_path / "c.mp4").write_bytes(tiny_clip())
-    assert await pictures.read_settings(clip) is None
+    assert await pictures.read_recipe(clip) == (None, False)
     write_recipe(clip, Format.MP4, make_recipe(ClipSettings(seed=7), DEMO))
-    assert await pictures.read_settings(clip) == ClipSettings(seed=7)
     assert await pictures.read_recipe(clip) == (ClipSettings(seed=7), False)
-    assert await pictures.read_settings(tmp_path / "missing.mp4") is None
+    assert await pictures.read_recipe(tmp_path / "missing.mp4") == (None, False)
     await prepare(pictures, saved(tmp_path / "p.png"))
     assert len(children()) == 1
 

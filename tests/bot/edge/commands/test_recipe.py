@@ -127,7 +127,7 @@ async def test_a_recipe_that_ends_the_picture_child_is_none(edge: Edge, tmp_path
         assert path.parent == edge.spool.folder
         raise PictureError(PictureReason.CORRUPT, "")
 
-    edge.services.pictures.read_settings = dies  # type: ignore[method-assign,assignment]
+    edge.services.pictures.read_recipe = dies  # type: ignore[method-assign,assignment]
     assert await answer_to(edge, tmp_path, {"seed": 4711}) == no_recipe_text()
     assert list(edge.spool.folder.iterdir()) == []
 
