@@ -46,9 +46,11 @@ def test_a_start_is_seen_phase_by_phase_from_outside(tmp_path: Path) -> None:
 
 def test_an_imitated_card_is_tried_in_a_process_of_its_own(tmp_path: Path) -> None:
     bench = Bench(torch.device("cpu"), tiny=True, out=tmp_path)
+    before = sorted(Path().glob("gpu.*"))
     found = try_card(bench, "ours", 4)
     assert found["fits"] and found["rung"] and found["seconds"] > 0
     assert not try_card(bench, "ours", 1)["fits"]
+    assert sorted(Path().glob("gpu.*")) == before, "it leaves nothing where it is called"
 
 
 def test_cards_are_compared_by_clips_a_minute_and_by_their_first_clip(tmp_path: Path) -> None:
