@@ -41,7 +41,9 @@ def test_executors_never_take_more_threads_than_there_are_cores(
 
 def test_the_operators_threads_win_over_the_environment_and_that_over_the_default() -> None:
     ours = {"OMP_NUM_THREADS": "7"}
-    assert set(executor_environment(3, 2, on_gpu=True, ours=ours).values()) == {"3"}
+    by_operator = executor_environment(3, 2, on_gpu=True, ours=ours)
+    assert by_operator.pop("OMP_WAIT_POLICY") == "PASSIVE", "threads that wait take no core from others"
+    assert set(by_operator.values()) == {"3"}
     by_environment = executor_environment(0, 2, on_gpu=True, ours=ours)
     assert by_environment["OMP_NUM_THREADS"] == "7"
     assert int(by_environment["MKL_NUM_THREADS"]) == min(4, max(1, usable_cores() // 2))
