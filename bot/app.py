@@ -166,21 +166,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         posting = parts.posting(client, spool, shrink)
         alerts = OwnerAlerts(client, config.owners)
         store.jobs.tell_of_set_aside(alerts.unreadable)
-        followers = Followers(
-            jobs=store.jobs, crew=crew, gate=switches.gate, on_hold=cards.queue_changed, on_left_out=alerts.left_out
-        )
-        for capacity in capacities:
-            capacity.attach(followers)
-        worker = partial(
-            Worker,
-            store,
-            spool,
-            gate=switches.gate,
-            crew=crew,
-            on_step=cards.progressed,
-            on_change=cards.changed,
-            on_storm=alerts.storm,
-        )
+        _follow(capacities, services, alerts)
         yield Bot(
             services=services,
             client=await stack.enter_async_context(client),
@@ -188,11 +174,37 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
                 store, client, cards, posting, ongoing=crew.ongoing, now_ms=parts.now_ms, pause=parts.pause
             ),
             alerts=alerts,
-            workers=[worker(backend) for backend in backends],
+            workers=[_make_worker(services, backend, alerts) for backend in backends],
             metrics=metrics,
             capacities=capacities,
             parts=parts,
         )
+
+
+def _make_worker(services: Services, backend: Backend, alerts: OwnerAlerts) -> Worker:
+    return Worker(
+        services.store,
+        services.spool,
+        backend,
+        gate=services.switches.gate,
+        crew=services.crew,
+        on_step=services.cards.progressed,
+        on_change=services.cards.changed,
+        on_storm=alerts.storm,
+    )
+
+
+def _follow(capacities: list[Capacity], services: Services, alerts: OwnerAlerts) -> None:
+    """Let all that counts with the number of cards follow what a cluster has."""
+    followers = Followers(
+        jobs=services.store.jobs,
+        crew=services.crew,
+        gate=services.switches.gate,
+        on_hold=services.cards.queue_changed,
+        on_left_out=alerts.left_out,
+    )
+    for capacity in capacities:
+        capacity.attach(followers)
 
 
 async def _open_store(config: Config, parts: Parts, stack: AsyncExitStack) -> JobStore:

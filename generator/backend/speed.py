@@ -18,8 +18,8 @@ _BEST_SHARE, _WORST_SHARE = 0.5, 0.15
 _PRODUCT_SHARE = 0.72
 """of its rate that a large product reaches: 710 of 989 on an H200"""
 
-# Dense half-precision TFLOP/s with single-precision sums, as NVIDIA's data sheets (H100, H200, A100, L40S, L4, A10,
-# A40, T4, V100) and white papers (Ampere GA102, Ada, Blackwell RTX) give them. GeForce cards reach twice that with
+# Nominal dense half-precision TFLOP/s with single-precision sums. Only those of the H100 and H200 were compared with a
+# measurement; the others are not checked against NVIDIA's data sheets yet. GeForce cards reach twice that with
 # half-precision sums.
 RATES: dict[str, float] = {
     "H200": 989, "H100": 989, "H100 NVL": 835, "H100 PCIe": 756, "A100": 312, "L40S": 362, "L4": 121, "A10": 125,

@@ -47,7 +47,7 @@ def thread_environment(threads: int) -> dict[str, str]:
     """Return the environment in which torch, numpy and their libraries take that many threads.
 
     Threads that wait for the others sleep: beside two busy processes on two cores, the demo's clip took 9 s of
-    processor time in place of 51, and 52 s in place of 140.
+    processor time in place of 51 (one run each).
     """
     return dict.fromkeys(_VARIABLES, str(threads)) | {"OMP_WAIT_POLICY": "PASSIVE"}
 

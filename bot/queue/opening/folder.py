@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.queue.opening.faults import StoreLocked
 
-_OWN_FILES = ("", "vivant.db", "vivant.db-wal", "vivant.db-shm", "lock", "connected", "spool", "executor")
+_OWN_FILES = ("", "vivant.db", "vivant.db-wal", "vivant.db-shm", "lock", "mark", "connected", "spool", "executor")
 
 
 def unusable_files(folder: Path) -> list[Path]:
