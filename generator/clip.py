@@ -175,6 +175,11 @@ def interpolates(settings: ClipSettings) -> bool:
     return settings.smooth and settings.playback_fps < SMOOTH_FPS
 
 
+def holds_frames(format: Format, loop: Loop, smooth: bool) -> bool:
+    """Tell whether a clip's file begins with the rendered frames as they are: they need no file of their own."""
+    return format is Format.MP4 and loop in (Loop.NONE, Loop.BOOMERANG) and not smooth
+
+
 def check_extent(settings: ClipSettings, size: tuple[int, int]) -> None:
     """Raise SettingsError when the settings together make more than one clip may have; `size` is in pixels.
 

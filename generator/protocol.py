@@ -120,6 +120,8 @@ class RenderRequest:
     """the channel's upload limit in bytes; the clip at `clip_path` never exceeds it"""
     master_path: Path | None = None
     """where the full-quality clip is kept when `clip_path` had to be shrunk; None: not kept"""
+    frames_path: Path | None = None
+    """where the rendered frames are kept as an MP4 when the clip does not hold them as they are; None: not kept"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,8 @@ class Rendered:
     phase_seconds: dict[str, float] = field(default_factory=dict)
     master_path: Path | None = None
     """the full-quality clip, where one was kept"""
+    frames_path: Path | None = None
+    """the rendered frames, where they were kept"""
     notes: tuple[Note, ...] = ()
 
 
@@ -182,7 +186,8 @@ def request_from_wire(wire: dict[str, Any]) -> RenderRequest:
     values = _fields(RenderRequest, wire)
     values["picture_path"] = Path(values["picture_path"])
     values["clip_path"] = Path(values["clip_path"])
-    values["master_path"] = _path(values.get("master_path"))
+    for name in ("master_path", "frames_path"):
+        values[name] = _path(values.get(name))
     values["settings"] = ClipSettings.from_json(values["settings"])
     return RenderRequest(**values)
 
@@ -205,7 +210,8 @@ def answer_from_wire(wire: dict[str, Any]) -> Progress | Rendered | RenderError 
 def _rendered(wire: dict[str, Any]) -> Rendered:
     values = _fields(Rendered, wire)
     values["clip_path"] = Path(values["clip_path"])
-    values["master_path"] = _path(values.get("master_path"))
+    for name in ("master_path", "frames_path"):
+        values[name] = _path(values.get(name))
     values["notes"] = tuple(Note(**_fields(Note, note)) for note in values.get("notes", ()))
     return Rendered(**values)
 

@@ -161,7 +161,8 @@ class Renderer:
         facts = self.device.facts()
         render.fast_math = Note("fast-math") if facts.get("fast_math") else None
         clip = render.clip_format(self.config.variants[render.settings.variant], facts)
-        writer = ClipWriter(render.request.clip_path, clip, render.request.master_path)
+        request = render.request
+        writer = ClipWriter(request.clip_path, clip, request.master_path, request.frames_path)
         try:
             for frame in self.device.frames(render.picture, render.settings, render.plan, render.hooks):
                 health.add(frame)

@@ -45,16 +45,17 @@ class EncodedClip:
     notes: tuple[Note, ...] = ()
     master_path: Path | None = None
     """the full-quality clip, if this one had to be shrunk and the master was to be kept"""
+    frames_path: Path | None = None
+    """the rendered frames, if this file does not hold them as they are and they were to be kept"""
 
     @classmethod
     def from_json(cls, wire: dict[str, Any]) -> EncodedClip:
         """Rebuild the record from its JSON object."""
-        master = wire["master_path"]
+        paths = {name: wire[name] and Path(wire[name]) for name in ("path", "master_path", "frames_path")}
         return cls(
             **wire
+            | paths
             | {
-                "path": Path(wire["path"]),
-                "master_path": None if master is None else Path(master),
                 "notes": tuple(Note(**note) for note in wire["notes"]),
             }
         )

@@ -11,7 +11,7 @@ import contextlib
 import errno
 import itertools
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,6 +28,7 @@ from generator.video.encoders import Encoder, Encoding, open_encoder
 from generator.video.ffmpeg import Frame, StoredFrames
 from generator.video.frames import Frames, Resized, Smoothed, base_size, resized, scaled, slowed
 from generator.video.gif import FASTEST_GIF_FPS
+from generator.video.kept_frames import KeptFrames
 from generator.video.loops import looped
 from generator.video.recipe import read_recipe, write_recipe
 from generator.video.size_ladder import SizeStep, next_step, size_ladder
@@ -66,8 +67,11 @@ class Scene:
 class ClipWriter:
     """Writes a clip's file from frames that come one by one; as a context manager it deletes the file on errors."""
 
-    def __init__(self, path: Path, clip: ClipFormat, master_path: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, clip: ClipFormat, master_path: Path | None = None, frames_path: Path | None = None
+    ) -> None:
         self._path, self._clip, self._master_path = path, clip, master_path
+        self._kept = KeptFrames(frames_path, clip)
         self._aside = path.with_name(f".{path.name}.part")
         self._smaller = path.with_name(f".{path.name}.smaller.part")
         self._trial = path.with_name(f".{path.name}.trial.part")
@@ -96,6 +100,7 @@ class ClipWriter:
         if not self._frames and self._may_begin:
             with _disk_watched():
                 self._encoder = self._open(self._first, self._clip.playback_fps, self._aside, live=True)
+        self._kept.add(frame)
         frame = resized(frame, self._base)
         self._frames.append(frame)
         if self._encoder is not None:
@@ -109,6 +114,10 @@ class ClipWriter:
 
     def abort(self) -> None:
         """Stop encoding and delete what was written. After `finish` it does nothing."""
+        self._kept.kill()
+        self._clear()
+
+    def _clear(self) -> None:
         if self._encoder is not None:
             self._encoder.kill()
             self._encoder = None
@@ -123,7 +132,8 @@ class ClipWriter:
         """
         if not self._frames:
             raise ValueError("a clip has at least one frame")
-        return self.write(self._scene(), hooks)
+        clip = self.write(self._scene(), hooks)
+        return replace(clip, frames_path=self._kept.finish())
 
     def write(self, scene: Scene, hooks: Hooks = NOBODY) -> EncodedClip:
         """Do what `finish` does with these frames; those that were added are the first of them."""
@@ -132,7 +142,7 @@ class ClipWriter:
             with _disk_watched():
                 return self._write(scene)
         finally:
-            self.abort()
+            self._clear()
 
     def _scene(self) -> Scene:
         """Return the added frames as they shall play: looped, interpolated, and no faster than the format plays."""

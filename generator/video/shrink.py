@@ -1,4 +1,4 @@
-"""A finished clip made smaller in a child process, for a channel that accepts less than it stated: `Shrinks`.
+"""A finished clip made smaller, or made anew in another format or as another loop, in a child process: `Shrinks`.
 
 The calling process imports neither numpy nor Pillow.
 """
@@ -12,11 +12,12 @@ import os
 import secrets
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.clip import Format
+from generator.clip import ClipSettings, Format
 from generator.errors import RenderCrashed, RenderError
 from generator.memory import GIB
 from generator.process.child import Child
@@ -37,7 +38,7 @@ _END_SECONDS = 10.0
 
 
 class Shrinks:
-    """Makes clips smaller, a few at once. Whoever asks for a target that is being made waits for that one."""
+    """Encodes clips again, a few at once. Whoever asks for a target that is being made waits for that one."""
 
     def __init__(self, at_once: int = _AT_ONCE) -> None:
         self._running: dict[Path, _Running] = {}
@@ -45,10 +46,20 @@ class Shrinks:
 
     async def __call__(self, source: Path, target: Path, format: Format, max_bytes: int) -> EncodedClip:
         """Do what `shrink` does. The child ends when nobody waits for its target any more."""
+        return await self._once(target, lambda: shrink(source, target, format, max_bytes))
+
+    async def again(self, source: Path, target: Path, settings: ClipSettings, max_bytes: int) -> EncodedClip:
+        """Write what `source` holds of rendered frames to `target` as `settings` say; see `encode_again`.
+
+        Raises RenderError. The child ends when nobody waits for its target any more.
+        """
+        request = {"source": source, "settings": settings.to_json(), "max_bytes": max_bytes}
+        return await self._once(target, lambda: _encode(target, request))
+
+    async def _once(self, target: Path, encode: Callable[[], Awaitable[EncodedClip]]) -> EncodedClip:
         running = self._running.get(target)
         if running is None:
-            running = _Running(asyncio.create_task(self._shrink(source, target, format, max_bytes)))
-            self._running[target] = running
+            running = self._running[target] = _Running(asyncio.create_task(self._in_turn(encode)))
         running.waiting += 1
         try:
             return await asyncio.shield(running.task)
@@ -59,9 +70,9 @@ class Shrinks:
                 running.task.cancel()
                 await asyncio.wait({running.task})
 
-    async def _shrink(self, source: Path, target: Path, format: Format, max_bytes: int) -> EncodedClip:
+    async def _in_turn(self, encode: Callable[[], Awaitable[EncodedClip]]) -> EncodedClip:
         async with self._room:
-            return await shrink(source, target, format, max_bytes)
+            return await encode()
 
 
 @dataclass(slots=True)
@@ -75,15 +86,18 @@ async def shrink(source: Path, target: Path, format: Format, max_bytes: int) -> 
 
     Raises RenderError. Cancelling ends the child, with the ffmpeg that it may be running.
     """
+    return await _encode(target, {"source": source, "format": format, "max_bytes": max_bytes})
+
+
+async def _encode(target: Path, request: dict[str, Any]) -> EncodedClip:
     aside = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
-    request = {"source": source, "target": aside, "format": format, "max_bytes": max_bytes}
     try:
         async with asyncio.timeout(_LONGEST_SECONDS):
-            clip = await _ask_child(request)
+            clip = await _ask_child(request | {"target": aside})
         aside.replace(target)
         return dataclasses.replace(clip, path=target)
     except TimeoutError as error:
-        raise RenderCrashed(f"shrinking took longer than {_LONGEST_SECONDS:g} s", type="TimeoutError") from error
+        raise RenderCrashed(f"encoding again took longer than {_LONGEST_SECONDS:g} s", type="TimeoutError") from error
     finally:
         for left in (*target.parent.glob(f"{aside.name}*"), *target.parent.glob(f".{aside.name}*")):
             left.unlink(missing_ok=True)
@@ -104,11 +118,15 @@ async def _ask_child(request: dict[str, Any]) -> EncodedClip:
 
 
 def _answer(request: dict[str, Any]) -> bytes:
+    from generator.video.again import encode_again
     from generator.video.encode import shrink_clip
 
-    source, target = Path(request["source"]), Path(request["target"])
+    source, target, max_bytes = Path(request["source"]), Path(request["target"]), int(request["max_bytes"])
     try:
-        clip = shrink_clip(source, target, Format(request["format"]), int(request["max_bytes"]))
+        if "settings" in request:
+            clip = encode_again(source, target, ClipSettings.from_json(request["settings"]), max_bytes)
+        else:
+            clip = shrink_clip(source, target, Format(request["format"]), max_bytes)
     except RenderError as error:
         return to_line("failed", error=error.to_wire())
     return to_line("shrunk", clip=dataclasses.asdict(clip))
