@@ -39,6 +39,7 @@ from bot.work.supervise import damage_in, keep_going, run_until_stopped
 from bot.work.sweep import sweep_hourly
 from bot.work.switches import Switches
 from bot.work.turns import Intake
+from bot.work.uplink.remaking import Remaking
 from bot.work.worker import Worker
 from generator.backend.backend import Backend
 from generator.backend.cluster.cluster_backend import ClusterBackend
@@ -160,6 +161,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             crew=crew,
             requests=Requests(store, spool, crew),
             shrink=shrink,
+            remaking=Remaking(spool, shrink.again, crew.ongoing),
             preload=partial(preload, backends),
         )
         client = VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms, pause=parts.pause)

@@ -14,9 +14,11 @@ import discord
 from discord import ui
 
 from bot.queue.job import DeadReason, Job, JobState, Route
+from bot.texts.after_clip import change_hint, change_label, menu_text
 from bot.texts.descriptions import ALT_TEXT, card_small_print, clip_text, small_print
 from bot.texts.explanations import explain_dead, format_minutes
 from bot.texts.status import CardView, describe_state
+from bot.work.uplink.changes import Change, state_of
 
 PREVIEW_NAME = "framing.png"
 
@@ -73,6 +75,25 @@ class ActionButton(ui.Button[Any]):
 
     def is_dispatchable(self) -> bool:
         """Return False, so that discord.py does not keep every message's view in memory for this object's callback."""
+        return False
+
+
+class FileMenuItem(ui.Select[Any]):
+    """The changes of a clip's file; its custom id names all that `commands.file_menu.FileMenu` needs.
+
+    `job` has the settings of the file beside it, which may have been changed since it was made.
+    """
+
+    def __init__(self, job: Job) -> None:
+        options = [
+            discord.SelectOption(label=change_label(change), value=change, description=change_hint(change))
+            for change in Change
+        ]
+        custom_id = f"vivant:file:{job.id}:{job.key}:{state_of(job.settings)}"
+        super().__init__(custom_id=custom_id, placeholder=menu_text(), options=options)
+
+    def is_dispatchable(self) -> bool:
+        """Return False, as an ActionButton does."""
         return False
 
 
@@ -152,12 +173,18 @@ def clip_layout(job: Job, file_name: str, *, spoiler: bool) -> ui.LayoutView:
     clip = discord.MediaGalleryItem(f"attachment://{file_name}", description=ALT_TEXT, spoiler=spoiler)
     layout.add_item(ui.MediaGallery(clip))
     layout.add_item(ui.ActionRow(*_buttons(job, CLIP_ACTIONS)))
+    layout.add_item(ui.ActionRow(FileMenuItem(job)))
     return layout
 
 
 def clip_buttons(job: Job) -> ui.View:
-    """Return the buttons below a posted clip."""
-    return _view(_buttons(job, CLIP_ACTIONS))
+    """Return the buttons below a posted clip, and the menu of changes of its file."""
+    return _view([*_buttons(job, CLIP_ACTIONS), FileMenuItem(job)])
+
+
+def menu_alone(job: Job) -> ui.View:
+    """Return the menu of changes of a clip's file without the buttons, for a clip that one person sees."""
+    return _view([FileMenuItem(job)])
 
 
 def failure_buttons(job: Job) -> ui.View:
@@ -170,7 +197,7 @@ def forget_buttons(user_id: int) -> ui.View:
     return _view([ActionButton(Action.FORGET, user_id), ActionButton(Action.ERASE, user_id)])
 
 
-def _view(buttons: Iterable[ActionButton]) -> ui.View:
+def _view(buttons: Iterable[ui.Item[Any]]) -> ui.View:
     view = ui.View(timeout=None)
     for button in buttons:
         view.add_item(button)

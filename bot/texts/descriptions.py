@@ -60,6 +60,12 @@ def clip_text(job: Job) -> str:
     return shorten("\n".join([f"<@{job.user_id}> here is your clip.", *small]), MESSAGE_LETTERS)
 
 
+def alone_text(job: Job) -> str:
+    """Return the text above a clip that only its reader sees, and who asked for it: they know it is theirs."""
+    lines = small_print([*explain_notes(job.notes), describe_settings(job.settings)], job.settings)
+    return shorten("\n".join(lines), MESSAGE_LETTERS)
+
+
 def failure_text(job: Job) -> str:
     """Return the message that tells a person that their job failed."""
     return f"<@{job.user_id}> {explain_failure(job.failure or {})}"

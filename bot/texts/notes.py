@@ -53,9 +53,10 @@ def _loop_score(data: Mapping[str, Any]) -> str:
     score = data.get("score")
     if not isinstance(score, int | float):
         return "The ends were matched for looping."
+    told = f"{min(score, 1):.2f}"
     if score >= 0.7:
-        return "It repeats without a jump."
-    return "You may see it jump where it repeats. A boomerang loop never does."
+        return f"It repeats without a jump: its ends fit with {told} of 1."
+    return f"You may see it jump where it repeats: its ends fit with {told} of 1. A boomerang loop never jumps."
 
 
 def _small_picture(data: Mapping[str, Any]) -> str:
