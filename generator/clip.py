@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -123,6 +124,8 @@ class ClipSettings:
     loop: Loop = Loop.NONE
     smooth: bool = False
     """motion-compensated interpolation to 24 fps"""
+    drafts: bool = False
+    """no clip yet, but DRAFTS small and quick ones of it beside each other, to choose from; see `draft_of`"""
 
     def __post_init__(self) -> None:
         """Check every bound. Raises SettingsError."""
@@ -152,6 +155,41 @@ class ClipSettings:
             if name in values:
                 values[name] = _member(kind, name, values[name])
         return cls(**values)
+
+
+DRAFTS = 4
+DRAFT_STEPS = 8
+"""of a draft at most"""
+
+
+def draft_of(settings: ClipSettings, index: int) -> ClipSettings:
+    """Return how the draft of that index (0 to DRAFTS - 1) is rendered: few steps, no guidance, a seed of its own."""
+    return dataclasses.replace(
+        settings,
+        seed=chosen_draft(settings, index).seed,
+        quality=Quality.FAST,
+        steps=min(settings.steps, DRAFT_STEPS),
+        min_guidance=1.0,
+        max_guidance=1.0,
+    )
+
+
+def chosen_draft(settings: ClipSettings, index: int) -> ClipSettings:
+    """Return the settings of the clip that a draft is a draft of: it moves as the draft does, by the same seed."""
+    seed = (settings.seed + index) % (int(BOUNDS["seed"][1]) + 1)
+    return dataclasses.replace(settings, drafts=False, seed=seed)
+
+
+def draft_size(size: tuple[int, int], cell: int) -> tuple[int, int]:
+    """Return a draft's width and height: about half of the clip's, in whole cells of so many pixels."""
+    width, height = (cell * max(1, -(-side // (2 * cell))) for side in size)
+    return width, height
+
+
+def draft_bucket(settings: ClipSettings, size: tuple[int, int], draft: tuple[int, int]) -> int:
+    """Return a draft's motion bucket: for the same way across a smaller frame a thing moves by fewer pixels."""
+    area, smaller = size[0] * size[1], draft[0] * draft[1]
+    return round(settings.motion_bucket * math.sqrt(smaller / area))
 
 
 def count_looped(settings: ClipSettings) -> int:

@@ -41,6 +41,12 @@ class Action(StrEnum):
     AGAIN = "again"
     MORE = "more"
     LESS = "less"
+    DRAFTS = "drafts"
+    FIRST = "first"
+    """make the first draft in full"""
+    SECOND = "second"
+    THIRD = "third"
+    FOURTH = "fourth"
     RECIPE = "recipe"
     DELETE = "delete"
     FORGET = "forget"
@@ -49,12 +55,19 @@ class Action(StrEnum):
 
 
 CLIP_ACTIONS = (Action.AGAIN, Action.MORE, Action.LESS, Action.RECIPE, Action.DELETE)
+DRAFT_ACTIONS = (Action.FIRST, Action.SECOND, Action.THIRD, Action.FOURTH)
+"""below a sheet of drafts, in their order"""
 
 _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
     Action.CANCEL: ("Cancel", discord.ButtonStyle.secondary),
     Action.AGAIN: ("Again", discord.ButtonStyle.primary),
     Action.MORE: ("More motion", discord.ButtonStyle.secondary),
     Action.LESS: ("Less motion", discord.ButtonStyle.secondary),
+    Action.DRAFTS: ("Drafts", discord.ButtonStyle.secondary),
+    Action.FIRST: ("1", discord.ButtonStyle.primary),
+    Action.SECOND: ("2", discord.ButtonStyle.primary),
+    Action.THIRD: ("3", discord.ButtonStyle.primary),
+    Action.FOURTH: ("4", discord.ButtonStyle.primary),
     Action.RECIPE: ("Recipe", discord.ButtonStyle.secondary),
     Action.DELETE: ("Delete", discord.ButtonStyle.secondary),
     Action.FORGET: ("Delete what you keep", discord.ButtonStyle.danger),
@@ -172,14 +185,27 @@ def clip_layout(job: Job, file_name: str, *, spoiler: bool) -> ui.LayoutView:
     layout.add_item(ui.TextDisplay(clip_text(job)))
     clip = discord.MediaGalleryItem(f"attachment://{file_name}", description=ALT_TEXT, spoiler=spoiler)
     layout.add_item(ui.MediaGallery(clip))
-    layout.add_item(ui.ActionRow(*_buttons(job, CLIP_ACTIONS)))
-    layout.add_item(ui.ActionRow(FileMenuItem(job)))
+    for row in _rows_below(job):
+        layout.add_item(ui.ActionRow(*row))
     return layout
+
+
+def _rows_below(job: Job) -> list[list[ui.Item[Any]]]:
+    """Return the rows below a clip, or below a sheet of drafts, whose file is not for keeping."""
+    usual = [*_buttons(job, CLIP_ACTIONS)]
+    if job.settings.drafts:
+        return [[*_buttons(job, DRAFT_ACTIONS)], [*usual]]
+    return [[*usual], [*_buttons(job, [Action.DRAFTS])], [FileMenuItem(job)]]
 
 
 def clip_buttons(job: Job) -> ui.View:
     """Return the buttons below a posted clip, and the menu of changes of its file."""
-    return _view([*_buttons(job, CLIP_ACTIONS), FileMenuItem(job)])
+    view = ui.View(timeout=None)
+    for number, row in enumerate(_rows_below(job)):
+        for item in row:
+            item.row = number
+            view.add_item(item)
+    return view
 
 
 def menu_alone(job: Job) -> ui.View:

@@ -37,6 +37,8 @@ def describe_settings(settings: ClipSettings) -> str:
         facts.append(f"{settings.framing} framing")
     if settings.smooth:
         facts.append("smooth")
+    if settings.drafts:
+        facts.append("four drafts")
     facts += _unusual(settings)
     return " · ".join([*facts, f"seed {settings.seed}", shorten(settings.variant, NAME_LETTERS)])
 
@@ -57,7 +59,17 @@ def _unusual(settings: ClipSettings) -> list[str]:
 def clip_text(job: Job) -> str:
     """Return the text above a posted clip. It mentions the person who asked, so that Discord notifies them."""
     small = small_print([*explain_notes(job.notes), describe_settings(job.settings)], job.settings)
-    return shorten("\n".join([f"<@{job.user_id}> here is your clip.", *small]), MESSAGE_LETTERS)
+    told = drafts_text(job.user_id) if job.settings.drafts else f"<@{job.user_id}> here is your clip."
+    return shorten("\n".join([told, *small]), MESSAGE_LETTERS)
+
+
+def drafts_text(user_id: int) -> str:
+    """Say what a sheet of drafts is for, and how a clip may differ from its draft."""
+    return (
+        f"<@{user_id}> here are four drafts. Tap the number of the one you like: I make it in full, and it moves the "
+        "same way. Drafts are small and rough, so in full fine things, faces above all, look different, and the "
+        "motion may be a little stronger or weaker."
+    )
 
 
 def alone_text(job: Job) -> str:

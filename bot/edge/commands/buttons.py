@@ -16,14 +16,15 @@ from bot.edge.commands.forgetting import forget, note_request
 from bot.edge.commands.queue import cancel_job
 from bot.edge.commands.recipe import describe_job_recipe
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, report
-from bot.edge.commands.submission.options import MOTION_STEP, vary
+from bot.edge.commands.submission.options import MOTION_STEP, draft, vary
 from bot.edge.commands.submission.permissions import is_operator, is_served, may_end
 from bot.edge.commands.submission.submit import submit_again
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import Action, deleted_card
+from bot.edge.layouts import DRAFT_ACTIONS, Action, deleted_card
 from bot.queue.job import Job, wall_clock_ms
 from bot.texts.replies import earlier_text, not_yours_text
+from generator.clip import chosen_draft
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,10 @@ async def _press(interaction: Interaction, action: Action, number: int, key: str
         await submit_again(interaction, number, partial(vary, motion=MOTION_STEP))
     elif action is Action.LESS:
         await submit_again(interaction, number, partial(vary, motion=-MOTION_STEP))
+    elif action is Action.DRAFTS:
+        await submit_again(interaction, number, draft)
+    elif action in DRAFT_ACTIONS:
+        await submit_again(interaction, number, partial(chosen_draft, index=DRAFT_ACTIONS.index(action)))
     elif action is Action.DELETE:
         await _delete(interaction, job if job and job.key == key else None)
     elif await acknowledge(interaction, private=True) is not None:

@@ -174,3 +174,11 @@ def test_a_new_kind_is_written_with_its_whole_range() -> None:
         learn(db, kind_id, 20_000)
         [row] = db.execute(f"select {columns} from kind").fetchall()
         assert row[4:] == ("[20000]", 20_000, 14_000, 28_000)
+
+
+def test_drafts_cost_what_their_few_small_steps_do_and_are_a_kind_of_their_own() -> None:
+    clip = ClipSettings(steps=25, max_guidance=3.0)
+    drafts = replace(clip, drafts=True)
+    assert kind_of(drafts) not in (kind_of(clip), kind_of(replace(clip, steps=8, max_guidance=1.0)))
+    assert kind_of(replace(drafts, steps=4)) != kind_of(drafts)
+    assert model_ms(drafts, BUILT_IN) == pytest.approx(model_ms(clip, BUILT_IN) * 8 / 50, rel=0.01)
