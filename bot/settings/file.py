@@ -60,6 +60,14 @@ def find_file(given: Path | None) -> Path | None:
 def read_file(path: Path) -> dict[str, Any]:
     """Return the tables of a config file. Raises ConfigError when it cannot be read or is not TOML."""
     try:
+        return tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+
+
+def read_text(path: Path) -> str:
+    """Return a config file's text, in whatever encoding an editor has left it. Raises ConfigError."""
+    try:
         raw = path.read_bytes()
     except IsADirectoryError as error:
         raise ConfigError(
@@ -74,10 +82,7 @@ def read_file(path: Path) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}).") from error
-    try:
-        return tomllib.loads(_text(path, raw))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    return _text(path, raw)
 
 
 def _text(path: Path, raw: bytes) -> str:
