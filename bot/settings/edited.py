@@ -1,4 +1,4 @@
-"""Changes single keys of the configuration file, and leaves every other letter of it as it is: comments and order too."""
+"""Changes single keys of the configuration file, and leaves every other letter of it as it is, comments too."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _set(document: Any, key: str, value: Any) -> None:
         document = document[section]
         if not isinstance(document, Mapping):
             raise ConfigError(f"The config file has {section} as a value; it is a section: [{section}].")
-    document[last] = value  # type: ignore[index]
+    document[last] = value
 
 
 def write_private(path: Path, text: str) -> None:
@@ -76,7 +76,8 @@ def write_private(path: Path, text: str) -> None:
     aside = target.with_name(f".{target.name}.part")
     aside.unlink(missing_ok=True)
     try:
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             _keep_owner(file.fileno(), target)
             file.write(text)
         publish(aside, target)

@@ -20,7 +20,7 @@ _OTHERS = (
 """what people copy instead, as the whole text"""
 _LETTERS = re.compile(r"[\w.-]*", re.ASCII)
 _LEAST = (20, 5, 27)
-"""letters of the three parts: an id of 15 digits in base 64, a time, a signature; Discord's are 24 to 26, 6, 27 or 38"""
+"""letters of the three parts: an id in base 64, a time, a signature; those of Discord have 23 to 26, 6, and 27 or 38"""
 
 
 def other_secret(token: str) -> str:

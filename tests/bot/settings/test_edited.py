@@ -64,7 +64,7 @@ def test_keys_that_are_not_there_come_where_they_belong() -> None:
     [
         'generator.variant = "demo"\ngenerator.threads = 1\n',
         'generator = {variant = "demo", threads = 1}\n',
-        '[generator]\nthreads = 1\n[queue]\nmax_attempts = 2\n[generator.x]\ny = 1\n',
+        "[generator]\nthreads = 1\n[queue]\nmax_attempts = 2\n[generator.x]\ny = 1\n",
         "\n\n",
         "[variants.mine]\nsource = '/x'\n",
     ],
