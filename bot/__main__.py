@@ -20,6 +20,7 @@ from bot.doctor import Check, Status, examine
 from bot.doctor.bench import run_bench
 from bot.doctor.output import console, load_or_stop, print_checks, stop
 from bot.doctor.setup.command import invite, setup
+from bot.doctor.upkeep.commands import backup, restore, upgrade_check
 from bot.settings.file import ConfigError
 from generator.__main__ import render
 from generator.process.terminal import show_letters_that_a_terminal_lacks
@@ -34,6 +35,9 @@ app.add_typer(cluster_commands, name="cluster")
 app.command()(setup)
 app.command()(invite)
 app.command()(render)
+app.command()(backup)
+app.command()(restore)
+app.command()(upgrade_check)
 
 
 def _show_version(wanted: bool) -> None:
