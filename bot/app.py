@@ -51,7 +51,18 @@ from generator.video.shrink import Shrinks
 
 log = logging.getLogger(__name__)
 
-OUR_FILES = ("vivant*", "lock", "mark", "connected", "executor", "spool", "spool/*", "cluster", "cluster/*")
+OUR_FILES = (
+    "vivant*",
+    "lock",
+    "mark",
+    "connected",
+    "executor",
+    "spool",
+    "spool/*",
+    "cluster",
+    "cluster/*",
+    ".restoring",
+)
 """what the bot keeps in its data folder"""
 
 

@@ -41,8 +41,9 @@ def test_an_older_schema_is_tried_on_a_copy_and_a_backup_is_advised(tmp_path: Pa
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before, "nothing was changed"
 
 
-def test_the_first_versions_own_rows_are_tried_too(tmp_path: Path) -> None:
-    assert only(check_data(old_folder(tmp_path))).status is Status.WARNING
+@pytest.mark.parametrize("version", range(1, len(STEPS)))
+def test_the_rows_that_a_version_wrote_are_tried_too(tmp_path: Path, version: int) -> None:
+    assert only(check_data(old_folder(tmp_path, version))).status is Status.WARNING
 
 
 def test_a_migration_that_fails_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
