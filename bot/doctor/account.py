@@ -66,8 +66,8 @@ async def find_account(config: Config, api: str = API) -> Account | Check:
     token = config.token.get_secret_value()
     if not token:
         remedy = (
-            "Make an application at https://discord.com/developers/applications, copy the token of its bot, and put "
-            'it into config.toml as token = "..." or into the environment as VIVANT_TOKEN. '
+            "Run `vivant setup`. Or make an application at https://discord.com/developers/applications, copy the token "
+            'of its bot, and put it into config.toml as token = "..." or into the environment as VIVANT_TOKEN. '
             "Or try `make demo`, which needs none."
         )
         return Check("Discord token", Status.PROBLEM, "none is set", remedy)

@@ -1,12 +1,13 @@
 """What the commands print: checks, a sentence before they stop, and how this program is called here.
 
-Tested in tests/bot/doctor/test_init.py and tests/bot/doctor/setup/test_flow.py.
+Tested in tests/bot/doctor/test_output.py, tests/bot/doctor/test_init.py and tests/bot/doctor/setup/test_flow.py.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -54,4 +55,4 @@ def print_checks(checks: list[Check], as_json: bool) -> None:
 def command(words: str, config: Path | None = None) -> str:
     """Return a command as a person types it here: of the installed `vivant`, or of the module."""
     program = "vivant" if Path(sys.argv[0]).name == "vivant" else "python -m bot"
-    return f"{program} {words}" + (f" --config {config}" if config is not None else "")
+    return f"{program} {words}" + (f" --config {shlex.quote(str(config))}" if config is not None else "")

@@ -50,8 +50,9 @@ def find_file(given: Path | None) -> Path | None:
         raise ConfigError(f"{error}.") from error
     except (FileNotFoundError, NotADirectoryError) as error:
         by = "" if given is not None else ", which VIVANT_CONFIG names"
-        text = f"There is no config file at {path}{by}. Copy config.example.toml there and fill it in."
-        raise ConfigError(text) from error
+        raise ConfigError(
+            f"There is no config file at {path}{by}. Run `vivant setup`, or copy config.example.toml there."
+        ) from error
     except OSError:
         pass  # it is there and cannot be looked at, which `read_file` tells
     return path
