@@ -124,6 +124,7 @@ def _snapshot(source: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
     target.touch(mode=0o600)
     with reading(source) as live, contextlib.closing(sqlite3.connect(target, isolation_level=None)) as db:
+        live.execute("select 1 from sqlite_schema").fetchall()  # waits for a lock a while; the next line would for ever
         live.backup(db)  # all pages in one step: one read transaction, which keeps no writer waiting
         db.execute("pragma journal_mode = delete").fetchall()
 

@@ -22,6 +22,8 @@ from bot.queue.opening.migrations import scripts, version_of
 LIST = "backup.json"
 DATABASE = "vivant.db"
 FORMAT = 1
+BUSY_SECONDS = 30.0
+"""how long to wait for a program that holds the database locked"""
 _NAME = re.compile(r"vivant\.db|spool/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 _PIECE = 1 << 20
 
@@ -97,7 +99,9 @@ def describe(path: Path) -> File:
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a database that may be in use, for reading alone. Raises BackupFailed when that is impossible."""
     try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30)
+        db = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_SECONDS
+        )
         with contextlib.closing(db):
             yield db
     except sqlite3.Error as error:

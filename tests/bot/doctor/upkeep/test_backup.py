@@ -213,3 +213,18 @@ async def test_a_full_disk_is_a_sentence_and_leaves_nothing(tmp_path: Path, monk
     with pytest.raises(BackupFailed, match="No space left"):
         make_backup(tmp_path / "data", tmp_path / "backup")
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+async def test_a_database_that_another_program_holds_is_waited_for_and_then_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path / "data"):
+        pass
+    monkeypatch.setattr("bot.doctor.upkeep.contents.BUSY_SECONDS", 0.1)
+    with closing(sqlite3.connect(tmp_path / "data" / DATABASE, isolation_level=None)) as holder:
+        holder.execute("pragma locking_mode = exclusive")
+        holder.execute("begin exclusive")
+        with pytest.raises(BackupFailed, match="locked"):
+            make_backup(tmp_path / "data", tmp_path / "backup")
+    make_backup(tmp_path / "data", tmp_path / "backup")
+    assert require_whole(tmp_path / "backup") == 0
