@@ -13,6 +13,7 @@ import aiohttp
 
 from bot.config import Config
 from bot.doctor.check import Check, Status
+from bot.edge.redact import hide_tokens
 
 API = "https://discord.com/api/v10"
 
@@ -136,7 +137,7 @@ def _known(account: Account) -> list[Check]:
 
 def _strange_answer(proxy: str | None, error: Exception) -> Check:
     if proxy and isinstance(error, aiohttp.InvalidURL | ValueError) and not isinstance(error, UnicodeDecodeError):
-        seen, remedy = f"asking through the proxy {proxy} fails", 'Write it as proxy = "http://host:port".'
+        seen, remedy = f"asking through the proxy {hide_tokens(proxy)} fails", 'Write it as proxy = "http://host:port".'
     else:
         seen = "something else answers in Discord's place"
         remedy = "Log in to this network in a browser, or allow discord.com in the filter; then try again."

@@ -21,6 +21,7 @@ from bot.doctor.setup import questions
 from bot.doctor.setup.asking import ask, confirm, explain
 from bot.doctor.setup.card import Card, find_cards, propose
 from bot.doctor.setup.questions import Question
+from bot.edge.redact import hide_tokens
 from bot.settings.edited import changed, current_text, write_private
 from bot.settings.file import USUAL_FILE, ConfigError, from_home
 from bot.settings.mistakes import PREFIX
@@ -184,7 +185,7 @@ def _in_file(text: str, key: str) -> Any:
 
 
 def _told(key: str, value: Any) -> str:
-    line = f"{key} = {'(hidden)' if key == 'token' else value}"
+    line = f"{key} = {'(hidden)' if key == 'token' else hide_tokens(str(value))}"  # a proxy may have a password
     variable = PREFIX + key.upper().replace(".", "__")
     return line + (f" - but {variable} in the environment wins over the file" if variable in os.environ else "")
 

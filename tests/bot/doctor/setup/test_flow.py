@@ -228,11 +228,13 @@ async def test_a_bad_flag_ends_with_its_sentence_and_changes_nothing(
 async def test_a_refused_token_ends_it_and_an_unreachable_discord_does_not(discord: Sandbox, tmp_path: Path) -> None:
     old = discord.token
     discord.gateway.reset_token()
-    flags = ("--token", old, "--variant", "demo")
+    flags = ("--token", old, "--variant", "demo", "--no-input")
     status, said = await run_setup(tmp_path, around(discord), *flags)
     assert status == 78 and "Discord refuses it" in said and list(tmp_path.iterdir()) == []
-    status, said = await run_setup(tmp_path, around(None), *flags)
+    status, said = await run_setup(tmp_path, around(None), *flags, "--proxy", "http://me:hunter2@127.0.0.1:9")
     assert status == 0 and "Not checked: Discord cannot be reached" in said and LINK in said
+    assert "proxy = http://me:" in said and "hunter2" not in said, "a proxy's password is a secret too"
+    assert load_config(tmp_path / "config.toml").proxy == "http://me:hunter2@127.0.0.1:9"
 
 
 async def test_what_the_doctor_finds_is_told_and_ends_it_with_1(discord: Sandbox, tmp_path: Path) -> None:
