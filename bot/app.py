@@ -51,7 +51,18 @@ from generator.video.shrink import Shrinks
 
 log = logging.getLogger(__name__)
 
-OUR_FILES = ("vivant*", "lock", "mark", "connected", "executor", "spool", "spool/*", "cluster", "cluster/*")
+OUR_FILES = (
+    "vivant*",
+    "lock",
+    "mark",
+    "connected",
+    "executor",
+    "spool",
+    "spool/*",
+    "cluster",
+    "cluster/*",
+    ".restoring",
+)
 """what the bot keeps in its data folder"""
 
 
@@ -118,7 +129,10 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
     """Run until SIGTERM or SIGINT. Raises StartError when something must be mended first."""
     token = config.token.get_secret_value()
     if not token:
-        raise StartError("There is no token. Put it into config.toml or VIVANT_TOKEN; `python -m bot doctor` says how.")
+        raise StartError(
+            "There is no token. `vivant setup` says where it is and asks for it; or put it into config.toml or "
+            "VIVANT_TOKEN."
+        )
     if config.token_problem:
         raise StartError(f"The token cannot be right: {config.token_problem}. Copy it again from the Bot page.")
     try:

@@ -29,6 +29,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from bot.settings.cluster import ClusterConfig
 from bot.settings.file import ConfigError, find_file, from_home, read_file
 from bot.settings.mistakes import PREFIX, foreign_variables, mend, sentence
+from bot.settings.token import other_secret
 from generator.clip import Framing, Quality
 from generator.errors import SettingsError, did_you_mean
 from generator.memory import MIB, check_memory
@@ -206,6 +207,8 @@ class Config(BaseSettings):
     def token_problem(self) -> str:
         """Say why the token cannot be one, without asking Discord; nothing when it may be."""
         token = self.token.get_secret_value()
+        if other := other_secret(token):
+            return other
         if token.isascii() and token.isprintable() and " " not in token:
             return ""
         return "it holds a space, a line end or another letter that no token has"

@@ -155,10 +155,14 @@ def _forgotten_job(db: Statements, job_id: int) -> ForgottenJob | None:
     return ForgottenJob(jobs[0], message_id, state in (DeliveryState.SENT, DeliveryState.DEAD))
 
 
+def named_files(db: Statements) -> set[str]:
+    """Read the names of all files that a row names."""
+    return _names(db.execute("select 0, picture, clip, master from job where picture <> ''").fetchall())
+
+
 def _known_files(db: Statements) -> set[str]:
-    rows = db.execute("select 0, picture, clip, master from job where picture <> ''").fetchall()
     attempts = db.execute("select id, attempt from job where state = 'running'").fetchall()
-    return _names(rows) | {f"{job}-{attempt}" for job, attempt in attempts}
+    return named_files(db) | {f"{job}-{attempt}" for job, attempt in attempts}
 
 
 def _delete(db: Statements, rows: Sequence[Any]) -> list[str]:
