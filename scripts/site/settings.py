@@ -147,7 +147,7 @@ def _section_head(section: tuple[str, ...], said: dict[tuple[str, ...], str]) ->
 
 def _sentence(setting: Setting, said: dict[tuple[str, ...], str]) -> str:
     """Return the example's sentence for a key; for a variant's key that of any variant in the example."""
-    if setting.path in said:
-        return said[setting.path]
-    keys = [path for path in said if path[0] == "variants" and path[-1] == setting.path[-1] and len(path) == 3]
+    if setting.path[0] != "variants":
+        return said.get(setting.path, "")
+    keys = [path for path in said if path[0] == "variants" and path[2:] == setting.path[1:]]
     return next((said[path] for path in keys if said[path]), "")

@@ -30,8 +30,8 @@ def pages() -> dict[str, str]:
 def between_marks(page: str, table: str) -> str:
     """Return a page with what stands between its two marks replaced. Raises ValueError when it has none."""
     new, count = re.subn(
-        r"(<!-- written by make reference -->\n).*(\n<!-- end -->)",
-        lambda found: f"{found[1]}\n{table}{found[2]}",
+        r"(<!-- written by make reference -->\n).*?(<!-- end -->)",
+        lambda found: f"{found[1]}\n{table}\n\n{found[2]}",
         page,
         flags=re.DOTALL,
     )

@@ -1,0 +1,289 @@
+"""The documentation's site: it builds without a warning, links lead somewhere, and what comes from the code is up to date."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from bot.config import Config
+from bot.doctor import CHECKS
+from scripts.site.cards import CARDS, cuda_of, rung_of
+from scripts.site.command_line import command_line_page, leaves, programs
+from scripts.site.commands import commands_page, flat, tree
+from scripts.site.links import lead
+from scripts.site.settings import settings_of, settings_page
+from scripts.site.written import between_marks, pages
+
+ROOT = Path(__file__).parent.parent
+TEXTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+# -- the build ---------------------------------------------------------------------------------------------------------
+
+
+def build(folder: Path, docs: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Build the site into a folder, from other pages if they are given."""
+    if importlib.util.find_spec("mkdocs") is None or importlib.util.find_spec("material") is None:
+        pytest.skip("NO MKDOCS: the documentation's site is NOT built here. Install it: make dev")
+    settings = ROOT / "mkdocs.yml"
+    if docs is not None:
+        settings = folder.with_suffix(".yml")
+        hook, nav = str(ROOT / "scripts/site/hook.py"), "nav: [a.md]"
+        text = (ROOT / "mkdocs.yml").read_text().replace("docs_dir: docs", f"docs_dir: {docs}")
+        text = text.replace("scripts/site/hook.py", hook)
+        settings.write_text(text[: text.index("\nnav:")] + f"\n{nav}\n")
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", settings, "--site-dir", folder],
+        cwd=ROOT,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "NO_COLOR": "1", "http_proxy": "http://127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site") / "built"
+    done = build(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "WARNING" not in done.stderr and "ERROR" not in done.stderr, done.stderr
+    return folder
+
+
+class Page(HTMLParser):
+    """What a page links to and fetches, and the anchors that it has."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links, self.fetched, self.anchors = set[str](), set[str](), set[str]()
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value for name, value in attrs if value}
+        self.anchors |= {found[name] for name in ("id", "name") if name in found}
+        if tag == "a" and "href" in found:
+            self.links.add(found["href"])
+        elif tag == "link" and found.get("rel") not in ("canonical", "next", "prev"):
+            self.fetched.add(found["href"])
+        elif "src" in found:
+            self.fetched.add(found["src"])
+
+
+def broken(folder: Path) -> list[str]:
+    """Return each link of a built site that leads nowhere, and whatever a page fetches from elsewhere.
+
+    404.html is left out: a server shows it at any address, so its links begin at the server's root.
+    """
+    built = {path: Page(path) for path in folder.rglob("*.html") if path.name != "404.html"}
+    wrong = []
+    for path, page in built.items():
+        for link in page.links | page.fetched:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                wrong += [f"{path.name} fetches {link}"] if link in page.fetched and parts.scheme != "data" else []
+                continue
+            there = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            there = there / "index.html" if there.is_dir() else there
+            lost = parts.fragment and there in built and unquote(parts.fragment) not in built[there].anchors
+            if not there.is_file() or lost:
+                wrong.append(f"{path.name} links to {link}")
+    return wrong
+
+
+def test_the_site_builds_without_a_warning_and_every_link_leads_somewhere(site: Path) -> None:
+    assert len(list(site.rglob("*.html"))) > 25
+    assert broken(site) == []
+    assert (site / "vivant.service").is_file() and (site / "drawings/portal-token.svg").is_file()
+
+
+def test_a_broken_site_would_be_seen(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(
+        '<a href="b.html">x</a><a href="#no">x</a><a href="#yes" id="yes">x</a><a href="https://example.org">x</a>'
+        '<script src="https://cdn.example/x.js"></script>'
+    )
+    assert sorted(broken(tmp_path)) == [
+        "a.html fetches https://cdn.example/x.js",
+        "a.html links to #no",
+        "a.html links to b.html",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["[x](nowhere.md)", "[x](a.md#nowhere)", "[x](../nowhere.py)", "![x](nowhere.png)", "[x](/a.md)"]
+)
+def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path, text: str) -> None:
+    """The negative control."""
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "a.md").write_text(f"# A\n\n{text}\n")
+    done = build(tmp_path / "built", docs)
+    assert done.returncode != 0 and text[text.index("(") + 1 : -1] in done.stderr, done.stderr
+
+
+def test_links_lead_to_the_sites_own_pages_and_others_to_the_repository() -> None:
+    text = "[a](../ARCHITECTURE.md#rooms) ![b](clips/x.webp) [c](../Makefile) [`d`](../bot/app.py) [e](https://x.y/z)"
+    led = lead(text, "docs/a.md", ROOT, None)
+    assert led == "[a](architecture.md#rooms) ![b](clips/x.webp) `c` `d` [e](https://x.y/z)"
+    assert "[c](https://forge/x/blob/main/Makefile)" in lead(text, "docs/a.md", ROOT, "https://forge/x/")
+    assert lead("[a](docs/cards.md)", "SECURITY.md", ROOT, None) == "[a](cards.md)"
+    assert lead("[a](../cards.md)", "docs/install/wheel.md", ROOT, None) == "[a](../cards.md)"
+    assert lead("[a](nowhere.py)", "docs/a.md", ROOT, None) == "[a](nowhere.py)", "left for the build to complain about"
+
+
+# -- the same texts on a forge -----------------------------------------------------------------------------------------
+
+
+def anchors_of(text: str) -> set[str]:
+    """Return the anchors of a text's headings, as forges make them."""
+    heads = re.findall(r"^#{1,6} (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+
+
+def lost_links(path: Path) -> list[str]:
+    """Return the links of a text to files of the repository, or to headings in them, that are not there."""
+    lost = []
+    for target in re.findall(r"\]\(([^()\s]+)\)", path.read_text()):
+        file, _, anchor = target.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        there = path.parent / file if file else path
+        if not there.exists() or (anchor and there.suffix == ".md" and anchor not in anchors_of(there.read_text())):
+            lost.append(target)
+    return lost
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_of_a_text_leads_somewhere_on_a_forge_too(path: Path) -> None:
+    assert lost_links(path) == []
+
+
+def test_a_lost_link_of_a_text_would_be_seen(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# A `b`, c\n\n[x](#a-b-c) [x](#d) [x](b.md) [x](a.md#a-b-c) [x](https://x.y)\n")
+    assert lost_links(tmp_path / "a.md") == ["#d", "b.md"]
+
+
+def test_the_readme_says_what_a_person_needs_in_the_first_two_minutes() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 120
+    assert "python3-venv" in text and "make demo" in text, "what its first command needs stands beside it"
+
+
+# -- what is written from the code -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(pages()))
+def test_the_pages_from_the_code_are_up_to_date(name: str) -> None:
+    assert (ROOT / name).read_text() == pages()[name], "run make reference"
+
+
+def test_every_setting_has_its_row_with_a_sentence() -> None:
+    page = settings_page((ROOT / "config.example.toml").read_text())
+    settings = list(settings_of(Config))
+    assert len(settings) > 40 and {("token",), ("queue", "max_attempts"), ("variants", "frames")} <= {
+        one.path for one in settings
+    }
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", page, re.MULTILINE)
+    assert [name for name, _ in rows] == [setting.path[-1] for setting in settings]
+    assert [name for name, says in rows if not says] == [], "a sentence beside the key in config.example.toml"
+    assert "| `max_attempts` | whole number, 1 to 10 | `3` |" in page
+    assert "| `pipeline` | `lean` or `stock` |" in page
+
+
+def test_a_setting_without_a_sentence_would_be_seen() -> None:
+    page = settings_page('token = ""   # the token\n[queue]\nmax_attempts = 3\n')
+    assert re.search(r"^\| `token` .* the token \|$", page, re.MULTILINE)
+    assert re.search(r"^\| `max_attempts` .*\|  \|$", page, re.MULTILINE)
+
+
+def test_every_command_of_the_tree_has_its_heading_and_its_options() -> None:
+    page = commands_page()
+    names = [name for name, _ in flat(tree())]
+    assert {"`/animate`", "`/forget-me`", "`/admin pause`", "*Apps → Animate this image*"} <= set(names)
+    assert re.findall("^## (.+)$", page, re.MULTILINE) == names
+    animate = next(command for name, command in flat(tree()) if name == "`/animate`")
+    for option in animate["options"]:
+        assert f"| `{option['name']}`" in page
+
+
+def test_every_command_line_has_its_heading() -> None:
+    names = [typed for program, command in programs().items() for typed, _ in leaves(program, command)]
+    assert {"python -m bot doctor", "python -m bot cluster join", "python -m generator plan"} <= set(names)
+    assert re.findall("^## `(.+)`$", command_line_page(), re.MULTILINE) == names
+
+
+def test_the_table_of_cards_says_what_fits_and_which_torch_runs_it() -> None:
+    plans = {card.name: rung_of(card) for card in CARDS}
+    assert plans["GTX 1650"] == "minimal" and plans["RTX 3070"] == "resident" and plans["RTX 4090"] == "full"
+    assert {card.generation: cuda_of(card) for card in CARDS} == {
+        "Pascal": "12.6",
+        "Volta": "12.6",
+        **dict.fromkeys(("Turing", "Ampere", "Ada", "Hopper", "Blackwell"), "13.0"),
+    }
+
+
+def test_a_table_has_one_place() -> None:
+    page = "a\n<!-- written by make reference -->\nold\n<!-- end -->\nb\n"
+    once = between_marks(page, "new")
+    assert "old" not in once and between_marks(once, "new") == once
+    with pytest.raises(ValueError, match="no marks"):
+        between_marks("a\n", "new")
+
+
+# -- troubleshooting ---------------------------------------------------------------------------------------------------
+
+
+def said_by(root: Path) -> Iterator[str]:
+    """Yield every text in the program's code, with `…` for each part that is put in."""
+    for path in [*(root / "bot").rglob("*.py"), *(root / "generator").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = [part.value if isinstance(part, ast.Constant) else "…" for part in node.values]
+                yield "".join(map(str, parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield re.sub(r"%[.\d]*[a-z]", "…", node.value)
+
+
+def lines_of(page: str) -> list[str]:
+    """Return the lines of the doctor and of the log that a page explains."""
+    ours = page[: page.index("## In Discord")]
+    return re.findall(r"^\| `(.+?)` \|", ours, re.MULTILINE)
+
+
+def never_said(lines: list[str], said: list[str]) -> list[str]:
+    """Return the lines that no code says."""
+    return [line for line in lines if not any(line.strip("… ") in text for text in said)]
+
+
+def test_every_line_of_the_troubleshooting_is_one_that_the_program_says() -> None:
+    lines, said = lines_of((ROOT / "docs/troubleshooting.md").read_text()), list(said_by(ROOT))
+    assert len(lines) > 50 and never_said(lines, said) == []
+
+
+def test_a_line_that_nothing_says_would_be_seen() -> None:
+    said = list(said_by(ROOT))
+    assert never_said(["Discord refuses it", "the bot is on fire", "executor lost: …"], said) == ["the bot is on fire"]
+
+
+def test_every_check_of_the_doctor_has_its_part_of_the_troubleshooting() -> None:
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    assert re.findall("^## Doctor: (.+)$", page, re.MULTILINE) and set(CHECKS) == set(
+        re.findall("^## Doctor: (.+)$", page, re.MULTILINE)
+    )
+
+
+def test_the_built_site_can_be_moved(site: Path, tmp_path: Path) -> None:
+    """It holds no address of its own, so a folder of any name serves it."""
+    moved = Path(shutil.copytree(site, tmp_path / "elsewhere"))
+    assert broken(moved) == []
