@@ -1,4 +1,4 @@
-"""The documentation's site: it builds without a warning, links lead somewhere, and what comes from the code is up to date."""
+"""The documentation's site: it builds without a warning, links lead somewhere, what the code writes is up to date."""
 
 from __future__ import annotations
 

@@ -95,8 +95,8 @@ def describe_card(card: dict[str, Any], facts: dict[str, Any], *, demo: bool) ->
             remedy = "Close other programs that use the card."
         elif "driver" in error:
             remedy = (
-                f"Install NVIDIA's driver {NEWEST.driver} or newer, or with driver {LEGACY.driver} or newer a torch for "
-                f"CUDA {LEGACY.cuda}: {install_from(LEGACY)}"
+                f"Install NVIDIA's driver {NEWEST.driver} or newer, or with driver {LEGACY.driver} or newer a torch "
+                f"for CUDA {LEGACY.cuda}: {install_from(LEGACY)}"
             )
         return Check("GPU", Status.PROBLEM, f"{card['name']} does not compute: {error}", remedy)
     seen = f"{card['name']}, {card['free_gib']:.1f} of {card['gib']:.1f} GiB free; it computes"

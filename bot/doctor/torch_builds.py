@@ -1,8 +1,8 @@
 """Which of PyTorch's builds knows which card, and where it is installed from. No torch.
 
-From PyTorch's own table of releases (RELEASE.md in its repository) for torch 2.11 to 2.14: builds for CUDA 12.8 and later know no card
-older than Turing; the one for CUDA 12.6 knows Maxwell, Pascal and Volta, and is to end with torch 2.15. PyPI's torch is
-the one for CUDA 13.
+From the table of releases in PyTorch's repository (RELEASE.md) for torch 2.11 to 2.14: builds for CUDA 12.8 and later
+know no card older than Turing; the one for CUDA 12.6 knows Maxwell, Pascal and Volta, and PyTorch's makers propose to
+end it with torch 2.15. PyPI's torch is the one for CUDA 13. The drivers are from NVIDIA's guide on CUDA compatibility.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ from scripts.site.written import row
 PROGRAMS = {"python -m bot": bot_app, "python -m generator": generator_app}
 _HEAD = """# Command line
 
-Installed from a wheel, `vivant` is the same as `python -m bot`. From the source it is `.venv/bin/python -m bot`, in the folder of the source.
+Installed from a wheel, `vivant` is the same as `python -m bot`. From the source it is `.venv/bin/python -m bot`, in
+the folder of the source.
 
 This page is written from the code by `make reference`.
 """

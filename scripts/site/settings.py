@@ -24,9 +24,10 @@ from scripts.site.written import row
 
 _HEAD = f"""# Settings
 
-Every setting of `config.toml`. A key that is left out has its default. Environment variables win over the file: `{PREFIX}` and the key in capitals, with two underscores
-after a section's name: `{PREFIX}TOKEN`, `{PREFIX}GENERATOR__DEVICE`. `{PREFIX}CONFIG` names another file. What is wrong in the file is said in one sentence for each mistake, all
-at once, by `python -m bot doctor`.
+Every setting of `config.toml`. A key that is left out has its default. Environment variables win over the file:
+`{PREFIX}` and the key in capitals, with two underscores after a section's name: `{PREFIX}TOKEN`,
+`{PREFIX}GENERATOR__DEVICE`. `{PREFIX}CONFIG` names another file. What is wrong in the file is said in one sentence for
+each mistake, all at once, by `python -m bot doctor`.
 
 This page is written from the code by `make reference`.
 """
@@ -140,7 +141,11 @@ def _section_head(section: tuple[str, ...], said: dict[tuple[str, ...], str]) ->
     if not section:
         return ["## Of the bot", "", "At the top of the file, before every section."]
     if section == ("variants",):
-        return ["## `[variants.NAME]`", "", "A section for each variant of your own; a built-in one's name changes that one."]
+        return [
+            "## `[variants.NAME]`",
+            "",
+            "A section for each variant of your own; a built-in one's name changes that one.",
+        ]
     says = said.get(section, "")
     return [f"## `[{'.'.join(section)}]`", *(["", says[0].upper() + says[1:] + "."] if says else [])]
 

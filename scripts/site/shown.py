@@ -1,7 +1,7 @@
 """Find the commands that the documentation shows, and tell for each how it is known to be right.
 
-A block of commands has before it `<!-- tried: NAME -->`, when a trial of scripts/paths or a test of that file runs it as
-written, or `<!-- not tried: WHY -->`, when nothing here can; else each of its commands is looked up in what it calls.
+A block of commands has before it `<!-- tried: NAME -->`, when a trial of scripts/paths or a test of that file runs it
+as written, or `<!-- not tried: WHY -->`, when nothing here can; else each command is looked up in what it calls.
 Tested in tests/test_shown.py.
 """
 
@@ -25,7 +25,8 @@ REASONS = (
 )  # fmt: skip
 """why nothing here can run a block"""
 _FENCE = re.compile(
-    r"(?:^<!-- (?P<how>tried|not tried): (?P<which>[^>]+?) -->\n)?^(?P<fence>```+)(?P<language>\w*)\n(?P<text>.*?)^(?P=fence)$",
+    r"(?:^<!-- (?P<how>tried|not tried): (?P<which>[^>]+?) -->\n)?"
+    r"^(?P<fence>```+)(?P<language>\w*)\n(?P<text>.*?)^(?P=fence)$",
     re.MULTILINE | re.DOTALL,
 )
 _INDENTED = re.compile(r"(?<=\n\n)(?:(?: {4}.*)\n|\n(?= {4}))+")

@@ -12,7 +12,15 @@ import pytest
 
 from bot.config import Config
 from bot.doctor.check import Check, Status, ask_module, run_program
-from bot.doctor.rendering import check_ffmpeg, check_pictures, check_torch, check_weights, describe_card, list_cards, no_card
+from bot.doctor.rendering import (
+    check_ffmpeg,
+    check_pictures,
+    check_torch,
+    check_weights,
+    describe_card,
+    list_cards,
+    no_card,
+)
 from generator.variants import DEMO_MODEL_FOLDER
 from tests.support.hub import LOGIN_PAGE, Answer, running_hub
 
