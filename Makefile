@@ -45,7 +45,7 @@ wheel: setup
 	rm -rf build/lib build/bdist.* dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
-demo: setup
+demo: .venv/.demo
 	$(BIN)/python -m bot demo --port $(PORT)
 
 # The accessibility checker for the tests of the demo's page; without npm they are skipped, and say so.

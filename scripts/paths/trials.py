@@ -23,7 +23,7 @@ from PIL import Image
 
 from scripts.container.machine import pip_settings, run
 from scripts.install import CPU_INDEX
-from scripts.paths.bare import Failed, Machine, unpack
+from scripts.paths.bare import WORK, Failed, Machine, unpack
 from scripts.site.shown import blocks
 
 ROOT = Path(__file__).parents[2]
@@ -60,9 +60,18 @@ class Bench:
         return found[0]
 
     @cached_property
-    def cpu(self) -> dict[str, str]:
-        """Return the variables by which torch is the one for the CPU, where PyTorch's index is reached."""
-        return {"PIP_EXTRA_INDEX_URL": CPU_INDEX, "TORCH_INDEX": CPU_INDEX} if _reached(CPU_INDEX) else {}
+    def reaches_pytorch(self) -> bool:
+        """Whether PyTorch's own index is reached."""
+        return _reached(CPU_INDEX)
+
+    @property
+    def small_torch(self) -> dict[str, str]:
+        """Return the variables by which pip takes the versions that are tested, and torch for the CPU: 1 GB, not 6.
+
+        Where PyTorch's index is not reached, torch comes from where pip finds it here.
+        """
+        tested = {"PIP_CONSTRAINT": f"/{WORK}/constraints.txt"}
+        return tested | ({"PIP_EXTRA_INDEX_URL": CPU_INDEX, "TORCH_INDEX": CPU_INDEX} if self.reaches_pytorch else {})
 
 
 def _reached(index: str) -> bool:
@@ -118,7 +127,7 @@ def wheel(bench: Bench) -> str:
 
 def pipx(bench: Bench) -> str:
     """Follow the page on the wheel with pipx."""
-    return _follow(bench, bench.machine("pipx"), Way("pipx", "vivant", bench.cpu))
+    return _follow(bench, bench.machine("pipx"), Way("pipx", "vivant", bench.small_torch))
 
 
 def uv(bench: Bench) -> str:
@@ -129,8 +138,11 @@ def uv(bench: Bench) -> str:
         shutil.copy(Path(folder) / "bin/uv", machine.tree / "usr/local/bin/uv")
     machine.run("apt-get update\napt-get install --yes python3")
     settings = pip_settings()
-    variables = {"SSL_CERT_FILE": settings.get("cert", "/etc/ssl/certs/ca-certificates.crt")}
-    if bench.cpu:
+    variables = {
+        "SSL_CERT_FILE": settings.get("cert", "/etc/ssl/certs/ca-certificates.crt"),
+        "UV_CONSTRAINT": f"/{WORK}/constraints.txt",
+    }
+    if bench.reaches_pytorch:
         return _follow(bench, machine, Way("uv", "vivant", variables))
     variables |= {"UV_FIND_LINKS": settings["find-links"]} if "find-links" in settings else {}
     said = _follow(bench, machine, Way("uv", "vivant", variables, leave_out="--torch-backend auto "))
@@ -141,7 +153,7 @@ def pip(bench: Bench) -> str:
     """Follow the page on the wheel with pip."""
     machine = bench.machine("pip")
     machine.run("apt-get update\napt-get install --yes python3-venv")
-    return _follow(bench, machine, Way("pip", "vivant/bin/vivant", bench.cpu))
+    return _follow(bench, machine, Way("pip", "vivant/bin/vivant", bench.small_torch))
 
 
 def systemd(bench: Bench) -> str:
@@ -198,6 +210,7 @@ class Way:
 
 def _follow(bench: Bench, machine: Machine, way: Way) -> str:
     shutil.copy(bench.wheel, machine.work)
+    shutil.copy(ROOT / "constraints.txt", machine.work)
     machine.run(shown("docs/install/wheel.md", way.name).replace(way.leave_out, ""), way.variables)
     vivant = way.vivant
     checks = _doctor(machine, vivant)
