@@ -7,7 +7,7 @@ SEED ?= 1
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup dev cuda axe install lock wheel demo docs reference test test-install check format bench soak mutants fault-matrix screenshots audit clean
+.PHONY: setup dev cuda axe install lock wheel demo docs docs-serve reference test test-install check format bench soak mutants fault-matrix screenshots audit clean
 
 setup: .venv/.demo
 
@@ -71,6 +71,10 @@ reference: dev
 # The variable hides the theme's notice about its successor: it is looked after until May 2027.
 docs: dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# Its search needs a server: from the folder alone the pages work, and the search does not.
+docs-serve: docs
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8000
 
 check: dev
 	$(BIN)/ruff check .

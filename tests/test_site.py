@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import ast
+import http.server
 import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from playwright.async_api import expect
 
 from bot.config import Config
 from bot.doctor import CHECKS
@@ -24,6 +28,7 @@ from scripts.site.commands import commands_page, flat, tree
 from scripts.site.links import lead
 from scripts.site.settings import settings_of, settings_page
 from scripts.site.written import between_marks, pages
+from tests.support.browser import chromium
 
 ROOT = Path(__file__).parent.parent
 TEXTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -140,6 +145,50 @@ def test_links_lead_to_the_sites_own_pages_and_others_to_the_repository() -> Non
     assert lead("[a](docs/cards.md)", "SECURITY.md", ROOT, None) == "[a](cards.md)"
     assert lead("[a](../cards.md)", "docs/install/wheel.md", ROOT, None) == "[a](../cards.md)"
     assert lead("[a](nowhere.py)", "docs/a.md", ROOT, None) == "[a](nowhere.py)", "left for the build to complain about"
+
+
+@pytest.fixture
+def address(site: Path) -> Iterator[str]:
+    """The address of a server that has the site below a folder's name."""
+    serve = partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves without a line for each request."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.mark.browser
+async def test_a_reader_finds_a_line_of_the_log_and_nothing_is_fetched_from_elsewhere(address: str) -> None:
+    asked: list[str] = []
+    async with chromium() as browser:
+        page = await browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: pytest.fail(f"The page threw: {error}"))
+        await page.goto(address + "install/windows.html")
+        await page.get_by_label("Search").first.click()
+        await page.get_by_role("textbox", name="Search").press_sequentially("daily budget")
+        await page.locator(".md-search-result__item a").filter(has_text="Troubleshooting").first.click()
+        await expect(page).to_have_url(re.compile(r"troubleshooting\.html"))
+        await expect(page.get_by_text("too many starts in a row")).to_be_visible()
+        portal = await browser.new_page(color_scheme="dark", viewport={"width": 390, "height": 780})
+        await portal.goto(address + "discord-portal.html")
+        pictures = portal.locator("article img")
+        await expect(pictures).to_have_count(4)
+        for picture in await pictures.all():
+            assert await picture.evaluate("image => image.complete && image.naturalWidth > 0")
+            assert await picture.get_attribute("alt")
+        wide = await portal.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide == 0, "a phone shows the page without scrolling sideways"
+    assert len(asked) > 5 and [url for url in asked if not url.startswith(address)] == []
 
 
 # -- the same texts on a forge -----------------------------------------------------------------------------------------

@@ -6,11 +6,13 @@ It sees this machine's network and its way to Python's packages, and nothing els
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +22,12 @@ TOOLS = ("mmdebstrap", "unshare", "chroot")
 WORK = "root/work"
 """where commands run, below the machine's root"""
 _ENTER = """
-mount -t proc proc "$TREE/proc"
-mount --rbind /dev "$TREE/dev"
-for seen in $SEEN; do mount --bind "$seen" "$TREE$seen"; mount -o remount,ro,bind "$TREE$seen"; done
-exec chroot "$TREE" /usr/bin/env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+mount -t proc proc $TREE/proc
+mount --rbind /dev $TREE/dev
+for seen in $SEEN; do mount --bind "$seen" $TREE"$seen"; mount -o remount,ro,bind $TREE"$seen"; done
+exec chroot $TREE /usr/bin/env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
     PATH=/root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin $VARIABLES \
-    /bin/bash -euo pipefail -c "$SCRIPT"
+    /bin/bash -euo pipefail -c $SCRIPT
 """
 
 
@@ -46,21 +48,8 @@ class Machine:
 
     def run(self, script: str, variables: Mapping[str, str] | None = None) -> str:
         """Run a script of bash and return what it printed. Raises Failed with its last lines when it fails."""
-        seen = [str(path) for path in local_paths(pip_settings())]
-        words = " ".join(shlex.quote(f"{name}={value}") for name, value in (variables or {}).items())
-        told = {"TREE": str(self.tree), "SEEN": " ".join(seen), "SCRIPT": f"cd /{WORK}\n{script}"}
         done = subprocess.run(
-            [
-                "unshare",
-                "--mount",
-                "--pid",
-                "--fork",
-                "--kill-child",
-                "sh",
-                "-euc",
-                _ENTER.replace("$VARIABLES", words),
-            ],
-            env={"PATH": os.environ["PATH"], **told},
+            self._words(script, variables or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -71,6 +60,31 @@ class Machine:
             last = "\n".join(done.stdout.splitlines()[-25:])
             raise Failed(f"it ended with {done.returncode}:\n{script}\n{last}")
         return done.stdout
+
+    @contextmanager
+    def running(self, script: str, variables: Mapping[str, str]) -> Iterator[Path]:
+        """Run a script until the block ends, and yield the file with what it prints."""
+        log = self.tree / "root/log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                self._words(script, variables), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        try:
+            yield log
+        finally:
+            process.terminate()  # unshare takes what it started with it
+            process.wait()
+
+    def _words(self, script: str, variables: Mapping[str, str]) -> list[str]:
+        """Return the command that runs a script in this machine, in namespaces of its own."""
+        put = {
+            "$TREE": str(self.tree),
+            "$SEEN": " ".join(map(str, local_paths(pip_settings()))),
+            "$VARIABLES": " ".join(shlex.quote(f"{name}={value}") for name, value in variables.items()),
+            "$SCRIPT": shlex.quote(f"cd /{WORK}\n{script}"),
+        }
+        enter = re.sub(r"\$[A-Z]+", lambda name: put[name[0]], _ENTER)
+        return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-euc", enter]
 
 
 def make_debian(folder: Path) -> Path:

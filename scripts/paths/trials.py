@@ -5,6 +5,7 @@ Tested in tests/test_paths.py.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -24,6 +25,7 @@ from PIL import Image
 from scripts.container.machine import pip_settings, run
 from scripts.install import CPU_INDEX
 from scripts.paths.bare import WORK, Failed, Machine, unpack
+from scripts.paths.configured import serve_one_clip
 from scripts.site.shown import blocks
 
 ROOT = Path(__file__).parents[2]
@@ -95,7 +97,7 @@ def shown(page: str, trial: str) -> str:
 
 
 def source(bench: Bench) -> str:
-    """Follow the pages on the start and on the source, and make the wheel."""
+    """Follow the pages on the start and on the source to a clip of the demo and of a bot, and make the wheel."""
     machine = bench.machine("source")
     _copy_source(machine.work)
     machine.run(shown("docs/start.md", "source"))
@@ -108,10 +110,12 @@ def source(bench: Bench) -> str:
     if (machine.work / "config.toml").stat().st_mode & 0o077:
         raise Failed("the configuration is open to others")
     checks = _doctor(machine, ".venv/bin/python -m bot")
+    served = asyncio.run(serve_one_clip(machine, ".venv/bin/python -m bot"))
     machine.run(shown("docs/install/wheel.md", "wheel"))
     (wheel,) = (machine.work / "dist").glob("*.whl")
     shutil.copy(wheel, bench.folder)
-    return f"{checks} checks, a clip, a wheel of {wheel.stat().st_size / 1e6:.1f} MB; no tools of the tests"
+    size = wheel.stat().st_size / 1e6
+    return f"the demo's clip; {checks} checks; {served}; a wheel of {size:.1f} MB; no tools of the tests"
 
 
 def wheel(bench: Bench) -> str:
