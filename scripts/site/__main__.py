@@ -1,6 +1,6 @@
 """Write the pages that come from the code: `python -m scripts.site`.
 
-Tested in tests/test_site.py.
+Tested in tests/test_written.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The table of graphics cards: what fits, about how long a clip takes, and which torch runs it.
 
-Tested in tests/test_site.py.
+Tested in tests/test_written.py.
 """
 
 from __future__ import annotations

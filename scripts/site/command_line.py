@@ -1,6 +1,6 @@
 """The page of the command line: from the trees of `python -m bot` and `python -m generator`.
 
-Tested in tests/test_site.py.
+Tested in tests/test_written.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The page of commands: from the tree that the bot registers with Discord.
 
-Tested in tests/test_site.py.
+Tested in tests/test_written.py.
 """
 
 from __future__ import annotations

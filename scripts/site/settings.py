@@ -1,6 +1,6 @@
 """The page of settings: their types, bounds and defaults from the model, their sentences from config.example.toml.
 
-Tested in tests/test_site.py.
+Tested in tests/test_written.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What is written from the code: each reference page, and the table of cards inside of a page.
 
-Tested in tests/test_site.py.
+Tested in tests/test_written.py.
 """
 
 from __future__ import annotations
