@@ -1,4 +1,4 @@
-"""What the documentation says of the code: pages that it writes are up to date, and what is explained is really said."""
+"""What the documentation says of the code: pages that it writes are up to date, what is explained is really said."""
 
 from __future__ import annotations
 

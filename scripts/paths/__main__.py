@@ -12,7 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from scripts.paths.bare import TOOLS, make_debian
+from scripts.container.machine import make_debian
+from scripts.paths.bare import TOOLS
 from scripts.paths.trials import TRIALS, Bench
 
 
@@ -34,7 +35,8 @@ def main() -> int:
         return 77
     folder = Path(tempfile.mkdtemp(prefix="vivant-paths-"))
     try:
-        return _try(Bench(make_debian(folder), folder), names)
+        make_debian(folder / "debian.tar", "ca-certificates")
+        return _try(Bench(folder / "debian.tar", folder), names)
     finally:
         shutil.rmtree(folder)
 

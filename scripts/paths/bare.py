@@ -5,7 +5,6 @@ It sees this machine's network and its way to Python's packages, and nothing els
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
@@ -16,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.container.machine import local_paths, pip_file, pip_settings, run
+from scripts.container.machine import local_paths, pip_file, pip_settings
 
 TOOLS = ("mmdebstrap", "unshare", "chroot")
 WORK = "root/work"
@@ -85,15 +84,6 @@ class Machine:
         }
         enter = re.sub(r"\$[A-Z]+", lambda name: put[name[0]], _ENTER)
         return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-euc", enter]
-
-
-def make_debian(folder: Path) -> Path:
-    """Make the archive that machines are unpacked from, with certificates and nothing else beyond the minimum."""
-    archive = folder / "debian.tar"
-    suite = next(line.split("=")[1] for line in Path("/etc/os-release").read_text().splitlines() if "CODENAME" in line)
-    mirror = filter(None, (os.environ.get("APT_MIRROR"),))
-    run("mmdebstrap", "--variant=minbase", "--include=ca-certificates", suite, archive, *mirror)
-    return archive
 
 
 def unpack(archive: Path, tree: Path) -> Machine:
