@@ -71,7 +71,7 @@ class Machine:
         try:
             yield log
         finally:
-            process.terminate()  # unshare takes what it started with it
+            process.kill()  # the only signal that unshare heeds; what it started goes with it
             process.wait()
 
     def _words(self, script: str, variables: Mapping[str, str]) -> list[str]:
