@@ -157,6 +157,7 @@ def test_a_server_gets_nothing_of_the_tests() -> None:
     assert re.search(r"^dev: \.venv/\.installed$", MAKEFILE, re.MULTILINE)
     demo = {re.split("[>=]", item)[0] for item in PROJECT["project"]["optional-dependencies"]["demo"]}
     assert demo == {"trustme", "psutil"}
+    assert not any("mkdocs" in item for item in PROJECT["project"]["dependencies"])
     for target in ("test", "check", "docs", "reference"):
         assert re.search(rf"^{target}: dev$", MAKEFILE, re.MULTILINE), target
 

@@ -68,6 +68,7 @@ def test_commands_that_are_right_pass() -> None:
     ("command", "says"),
     [
         ("make everything", "Makefile has no everything"),
+        ("--sections phases,faces", "no section faces"),
         ("vivant docter", "knows no such command"),
         ("python -m bot doctor --jason", "has no --jason"),
         ("vivant cluster leave", "knows no such command"),
