@@ -27,7 +27,9 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.settings.cluster import ClusterConfig
+from bot.settings.credentials import CredentialsConfig
 from bot.settings.file import ConfigError, find_file, from_home, read_file
+from bot.settings.filter import FilterConfig
 from bot.settings.mistakes import PREFIX, foreign_variables, mend, sentence
 from generator.clip import Framing, Quality
 from generator.errors import SettingsError, did_you_mean
@@ -175,6 +177,8 @@ class Config(BaseSettings):
     generator: GeneratorConfig = GeneratorConfig()
     retention: RetentionConfig = RetentionConfig()
     cluster: ClusterConfig = ClusterConfig()
+    filter: FilterConfig = FilterConfig()
+    credentials: CredentialsConfig = CredentialsConfig()
     variants: dict[str, VariantConfig] = Field(default_factory=dict)
 
     @classmethod

@@ -42,6 +42,8 @@ class Services:
     requests: Requests
     shrink: Shrink
     preload: Callable[[str], None]
+    certificates: str = ""
+    """those with which clips are signed here, in PEM; empty: none are"""
 
 
 class ServiceClient(discord.AutoShardedClient):

@@ -8,11 +8,13 @@ model's are open to the child.
 To the child:                           {"type": "prepare", "source": ..., "target": ..., "sizes": ..., ...}
                                         {"type": "recipe", "source": ...}       read a clip's settings
                                         {"type": "judge", "source": ..., "count": 1}   ask the filter's model
+                                        {"type": "credentials", "source": ..., "ours": ...}   check a clip's
 From the child:                         {"type": "ready"}                       first line
                                         {"type": "prepared", "prepared": {...}}
                                         {"type": "refused", "error": {...}}     the picture cannot be used
                                         {"type": "unwritable", "os_error": [...]}   the target cannot be written
                                         {"type": "recipe", "settings": {...}}   null: the clip has none of ours
+                                        {"type": "credentials", "credentials": {...}}
                                         {"type": "judged", "scores": [0.02]}    one for each picture in the file
                                         {"type": "unusable", "why": ...}        the model cannot be asked
 """
@@ -22,14 +24,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import logging
-import os
 import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 from generator.clip import ClipSettings, Framing, Shape
 from generator.errors import FilterUnusable, PictureError, PictureReason
@@ -38,9 +37,11 @@ from generator.picture.filter.model import MODEL_BYTES, OPEN_NSFW, FilterModel, 
 from generator.picture.limits import PictureLimits
 from generator.process.child import Child
 from generator.process.confine import Confinement, confine
+from generator.process.quiet import keep_libraries_quiet
 from generator.process.share import thread_environment
 from generator.protocol import Note, from_line, to_line
 from generator.variants import Variant
+from generator.video.credentials.manifest import Credentials
 
 _START_SECONDS = 60.0
 """for Python and Pillow to load; a machine under full load is slow at that, which is no picture's fault"""
@@ -84,9 +85,7 @@ class PictureChild:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         for child in self._children:
             await child.stop()
 
@@ -108,6 +107,11 @@ class PictureChild:
         settings = answer["settings"]
         return None if settings is None else ClipSettings.from_json(settings), bool(answer.get("fast_math"))
 
+    async def check_credentials(self, clip: Path, ours: str) -> Credentials:
+        """Check those of a stranger's clip; `ours` are our certificates in PEM. Raises PictureError."""
+        answer = await self._ask("credentials", {"source": clip, "ours": ours})
+        return Credentials.from_json(answer["credentials"])
+
     async def judge(self, picture: Path, count: int = 1) -> float:
         """Return how sure the filter's model is that a PNG of ours is unsafe to show, from 0 to 1: a guess.
 
@@ -116,7 +120,8 @@ class PictureChild:
         """
         if why := missing(self.filter_model):
             raise FilterUnusable(why, why="missing", remedy=why)
-        answer = await self._ask("judge", {"source": picture, "count": count})
+        # The target is for its folder: with the one of `prepare` the child need not be started anew.
+        answer = await self._ask("judge", {"source": picture, "target": picture, "count": count})
         if answer["type"] == "unusable":
             raise FilterUnusable(answer["why"], why="model")
         return float(max(answer["scores"]))
@@ -228,7 +233,7 @@ def _serve(limits: PictureLimits, model: FilterModel, sources: list[str], target
 
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes + MODEL_BYTES))
     image.allow_formats(max_pixels=limits.max_pixels)
-    answers = _keep_libraries_quiet()
+    answers = keep_libraries_quiet()
     answers.write(to_line("ready"))
     for line in sys.stdin.buffer:
         # The parent counts the time too. This timer also ends a child whose parent is gone.
@@ -238,26 +243,17 @@ def _serve(limits: PictureLimits, model: FilterModel, sources: list[str], target
         answers.write(to_line(kind, **facts))
 
 
-def _keep_libraries_quiet() -> BinaryIO:
-    """Return the pipe for answers, and send what C libraries print nowhere.
-
-    It must neither look like an answer nor fill the bot's log.
-    """
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    logging.disable()  # Pillow's messages about damaged files
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)  # Python's own tracebacks stay visible
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    return answers
-
-
 def _answer(request: dict[str, Any], limits: PictureLimits, model: FilterModel) -> tuple[str, dict[str, Any]]:
     """Do one request, and return the kind of the answer and its keys."""
     if request["type"] == "judge":
         from generator.picture.filter.classifier import judge
 
         return judge(Path(request["source"]), int(request["count"]), model)
+    if request["type"] == "credentials":
+        from generator.video.credentials.manifest import check
+
+        found = check(Path(request["source"]), request["ours"])
+        return "credentials", {"credentials": dataclasses.asdict(found)}
     if request["type"] == "recipe":
         from generator.video.recipe import read_settings, used_fast_math
 

@@ -32,7 +32,7 @@ def harmless_pictures() -> Iterator[Harmless]:
     """Yield them all, the same in each run."""
     for name, kind, source in _PHOTOS:
         yield Harmless(name, kind, f"scikit-image, {source}", Image.fromarray(getattr(data, name)()).convert("RGB"))
-    for name, source in (("china", "CC BY 2.0, Arun Das"), ("flower", "CC BY 2.0, dany13")):
+    for name, source in (("china", "CC BY 2.0, danielbuechele"), ("flower", "CC BY 2.0, vultilion")):
         picture = Image.fromarray(load_sample_image(f"{name}.jpg"))
         yield Harmless(name, "art and travel", f"scikit-learn, {source}", picture)
     for kind, draw in _DRAWN:
@@ -91,7 +91,7 @@ def _anime_face() -> Image.Image:
     picture, pen = _canvas((250, 214, 232))
     pen.ellipse((184, 40, 584, 470), fill=(92, 60, 130))
     pen.ellipse((234, 120, 534, 500), fill=_SKIN[0])
-    pen.polygon([(234, 260), (300, 110), (380, 240), (450, 110), (534, 260), (534, 120), (234, 120)], fill=(92, 60, 130))
+    pen.polygon([(234, 260), (300, 110), (380, 240), (450, 110), (534, 260), (534, 99), (234, 99)], fill=(92, 60, 130))
     for at in (312, 456):
         pen.ellipse((at - 40, 270, at + 40, 370), fill=(255, 255, 255))
         pen.ellipse((at - 26, 285, at + 26, 365), fill=(40, 110, 190))
@@ -119,8 +119,21 @@ def _marble_torso() -> Image.Image:
     """A statue without arms, as in a museum."""
     picture, pen = _canvas((70, 66, 64))
     pen.ellipse((334, 20, 434, 150), fill=(214, 208, 198))
-    pen.polygon([(350, 140), (418, 140), (520, 190), (500, 300), (460, 400), (490, 560), (278, 560), (308, 400),
-                 (268, 300), (248, 190)], fill=(222, 216, 206))
+    pen.polygon(
+        [
+            (350, 140),
+            (418, 140),
+            (520, 190),
+            (500, 300),
+            (460, 400),
+            (490, 560),
+            (278, 560),
+            (308, 400),
+            (268, 300),
+            (248, 190),
+        ],
+        fill=(222, 216, 206),
+    )
     for box in ((300, 200, 380, 280), (388, 200, 468, 280)):
         pen.ellipse(box, outline=(180, 172, 160), width=6)
     pen.line((384, 200, 384, 470), fill=(186, 178, 166), width=5)

@@ -57,10 +57,9 @@ class Classifier:
         edge = (side - self._side) // 2
         square = square.crop((edge, edge, edge + self._side, edge + self._side))
         colours = np.asarray(_through_jpeg(square) if model.as_jpeg else square, np.float32)
-        if model.order is Order.BGR:
-            colours = colours[:, :, ::-1]
-        colours = (colours - np.asarray(model.mean, np.float32)) / np.asarray(model.scale, np.float32)
-        return np.ascontiguousarray(colours.transpose(2, 0, 1) if self._channels_first else colours)
+        ordered = colours[:, :, ::-1] if model.order is Order.BGR else colours
+        scaled = ((ordered - np.array(model.mean)) / np.array(model.scale)).astype(np.float32)
+        return np.ascontiguousarray(scaled.transpose(2, 0, 1) if self._channels_first else scaled)
 
 
 def judge(sheet: Path, count: int, model: FilterModel) -> tuple[str, dict[str, Any]]:

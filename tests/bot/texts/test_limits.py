@@ -36,6 +36,7 @@ from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality
 from generator.errors import ExecutorLost, PictureError, PictureReason, RenderError, SettingsError
 from generator.protocol import Note, Phase, Progress
 from generator.variants import Variant
+from generator.video.credentials.manifest import Credentials, CredentialState
 from tests.bot.texts.test_notes import NOTES
 from tests.support.texts import make_job, render_errors
 
@@ -109,6 +110,11 @@ LONGEST: dict[Any, list[Any]] = {
     list[tuple[Job, QueuePosition | None]]: [[(job(JobState.QUEUED), POSITION)] * 300],
     list[Job]: [[job(JobState.QUEUED)] * 300],
     Collection[tuple[int, int]]: [set()],
+    Credentials: [
+        Credentials(state=state, signer=LONG, is_generated=generated)
+        for state in CredentialState
+        for generated in (True, False)
+    ],
 }
 
 

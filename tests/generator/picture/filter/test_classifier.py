@@ -74,9 +74,7 @@ async def test_the_most_unsafe_of_several_pictures_counts(tmp_path: Path, red: P
 
 
 @needs_extra
-@pytest.mark.parametrize(
-    ("unsafe", "order", "score"), [(2, Order.RGB, 1.0), (2, Order.BGR, 0.0), (0, Order.BGR, 1.0)]
-)
+@pytest.mark.parametrize(("unsafe", "order", "score"), [(2, Order.RGB, 1.0), (2, Order.BGR, 0.0), (0, Order.BGR, 1.0)])
 async def test_colours_and_scores_are_where_the_configuration_says(
     tmp_path: Path, unsafe: int, order: Order, score: float
 ) -> None:
