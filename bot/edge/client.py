@@ -209,8 +209,10 @@ class VivantClient(ServiceClient):
                 log.info("presence not updated: %s", type(error).__name__)
             except Exception as error:
                 log.error("presence not updated", exc_info=error)
+            # Not wait_for: before Python 3.12 it swallows a stop that comes at the moment of a change.
             with contextlib.suppress(TimeoutError):  # at once when the bot is paused or goes on
-                await asyncio.wait_for(self.services.switches.gate.changed.wait(), PRESENCE_SECONDS)
+                async with asyncio.timeout(PRESENCE_SECONDS):
+                    await self.services.switches.gate.changed.wait()
 
     async def _show_presence(self) -> None:
         services = self.services

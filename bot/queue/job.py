@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+from bot.policy.quota import NO_LIMITS, Allowance
 from generator.clip import ClipSettings
 from generator.memory import MIB
 from generator.protocol import Note, Rendered
@@ -101,6 +102,8 @@ class NewJob:
     notes: tuple[Note, ...] = ()
     card_message_id: int | None = None
     """the message that becomes the status card"""
+    allowance: Allowance = NO_LIMITS
+    """the quotas that it is held against when it is enqueued"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

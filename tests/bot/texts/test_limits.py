@@ -20,6 +20,8 @@ from typing import Any
 import pytest
 
 import bot.texts
+from bot.policy.admission import Reason, ReasonKind
+from bot.policy.quota import Exceeded, Measure, Scope
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.texts.explanations import Sentences
 from bot.texts.limits import (
@@ -78,6 +80,13 @@ VIEWS = [
     for progress in (None, *(Progress(phase, HUGE, HUGE) for phase in Phase))
     for hold in (None, *HOLDS)
 ]
+EXCEEDED = Exceeded(scope=Scope.MEMBER, measure=Measure.GPU_SECONDS_PER_DAY, limit=HUGE, free_again_ms=HUGE)
+REASON_DATA: dict[str, Any] = {
+    **dict.fromkeys(("why", "variant"), LONG),
+    **{key: list(VARIANTS) for key in ("missing", "allowed")},
+    **{key: list(range(HUGE, HUGE + 1000)) for key in ("channels", "roles")},
+    **{"most": 60.0, "bucket": HUGE, "seconds": 1e300, "exceeded": EXCEEDED},
+}
 LONGEST: dict[Any, list[Any]] = {
     str: [LONG],
     int: [HUGE, -HUGE],
@@ -115,6 +124,8 @@ LONGEST: dict[Any, list[Any]] = {
         for state in CredentialState
         for generated in (True, False)
     ],
+    Exceeded: [EXCEEDED],
+    Reason: [Reason(kind, REASON_DATA) for kind in ReasonKind],
 }
 
 
