@@ -18,6 +18,7 @@ from bot.cluster.backends import local_gpus, make_capacities, make_local, most_o
 from bot.cluster.capacity import Capacity, Followers
 from bot.config import Config
 from bot.edge.client import VivantClient
+from bot.edge.commands.reviews.holding import screen_clip
 from bot.edge.connection.pacing import Pace
 from bot.edge.connection.starting import Unsupported
 from bot.edge.context import Services
@@ -39,6 +40,7 @@ from bot.work.supervise import damage_in, keep_going, run_until_stopped
 from bot.work.sweep import sweep_hourly
 from bot.work.switches import Switches
 from bot.work.turns import Intake
+from bot.work.uplink.screening import Screening
 from bot.work.uplink.signing import open_signing
 from bot.work.worker import Worker
 from generator.backend.backend import Backend
@@ -166,6 +168,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             crew=crew,
             requests=Requests(store, spool, crew),
             shrink=shrink,
+            screening=Screening(config, store, spool, pictures),
             certificates=signer.certificates,
             preload=partial(preload, backends),
         )
@@ -178,7 +181,14 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             services=services,
             client=await stack.enter_async_context(client),
             poster=parts.poster(
-                store, client, cards, posting, ongoing=crew.ongoing, now_ms=parts.now_ms, pause=parts.pause
+                store,
+                client,
+                cards,
+                posting,
+                ongoing=crew.ongoing,
+                now_ms=parts.now_ms,
+                pause=parts.pause,
+                screen=partial(screen_clip, client),
             ),
             alerts=alerts,
             workers=[_make_worker(services, SigningBackend(each, signer), alerts) for each in backends],

@@ -9,6 +9,7 @@ from pathlib import Path
 import discord
 from discord import app_commands
 
+from bot.edge.commands.reviews.holding import may_hand_over
 from bot.edge.commands.submission.answers import acknowledge, fill_in, repeat_lost
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.permissions import may_end, usable_everywhere
@@ -19,6 +20,7 @@ from bot.queue.job import SETTLED, Job, JobState, wall_clock_ms
 from bot.queue.spool import ClipGone
 from bot.texts.descriptions import clip_small_print, describe_settings
 from bot.texts.failures import explain_failure
+from bot.texts.filter import held_result_text
 from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, shorten
 from bot.texts.replies import explain_cancel, no_clip_text, no_job_text, not_yours_text, still_coming_text
 from bot.texts.status import describe_queue
@@ -104,6 +106,9 @@ async def result(interaction: Interaction, job: int | None = None) -> None:
 async def _hand_over(interaction: Interaction, job: Job) -> None:
     services = interaction.client.services
     try:
+        if not await may_hand_over(interaction.client, job):
+            await fill_in(interaction, held_result_text())
+            return
         limit = min(interaction.filesize_limit, LARGEST_POST)
         fitting = await fit_clip(services.spool, job, limit, services.shrink)
         sizes = ClipSizes(services.spool, services.shrink)

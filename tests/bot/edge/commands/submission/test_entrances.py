@@ -116,6 +116,7 @@ NO_ENTRANCES = {
     *("/admin variant", "/admin pause", "/admin resume", "/admin status"),
     *("button cancel", "button recipe", "button delete", "button forget", "button erase"),
     "JobButton",  # its actions are listed one by one
+    "ReviewPress",  # what moderators allow was asked for, and admitted, by one of the entrances
 }
 """what asks for no clip"""
 
