@@ -46,10 +46,10 @@ from bot.work.worker import Worker
 from generator.backend.backend import Backend
 from generator.backend.cluster.cluster_backend import ClusterBackend
 from generator.backend.local_backend import LocalBackend
+from generator.backend.signing_backend import SigningBackend
 from generator.memory import MIB
 from generator.picture.intake import PictureChild
 from generator.process.private import make_private
-from generator.video.credentials.signing_backend import SigningBackend
 from generator.video.shrink import Shrinks
 
 log = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from generator.backend.signing_backend import SigningBackend
 from generator.clip import ClipSettings, Format, Loop
 from generator.picture.intake import PictureChild
 from generator.protocol import Rendered, RenderRequest
@@ -20,7 +21,6 @@ from generator.video.clip_file import ClipFormat, EncodedClip
 from generator.video.credentials.keys import KeyFiles
 from generator.video.credentials.manifest import INSTALL, Credentials, CredentialState, is_installed
 from generator.video.credentials.signer import UNSIGNED, ClipSigner, open_signer
-from generator.video.credentials.signing_backend import SigningBackend
 from generator.video.encode import ClipWriter
 from generator.video.recipe import AI_GENERATED, make_recipe, read_recipe
 from generator.video.shrink import shrink
