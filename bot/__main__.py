@@ -21,9 +21,9 @@ from rich.markup import escape
 
 from bot.cluster.commands import app as cluster_commands
 from bot.config import Config, load_config
+from bot.config.file import ConfigError
 from bot.doctor import Check, Status, examine
 from bot.doctor.bench import run_bench
-from bot.settings.file import ConfigError
 from generator.process.terminal import show_letters_that_a_terminal_lacks
 
 app = typer.Typer(

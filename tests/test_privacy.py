@@ -11,7 +11,7 @@ import pytest
 
 from bot.config import RetentionConfig
 from bot.queue.fair_queue import DEBT_KEPT_MS
-from bot.queue.retention import COPY_DAYS
+from bot.queue.life.retention import COPY_DAYS
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, BEN, PICTURES

@@ -14,12 +14,12 @@ from typing import TypeVar
 
 from bot.policy.quota import Scope, Used
 from bot.queue import fair_queue
-from bot.queue.attempts import cancel, claim, give_back, recover, settle
 from bot.queue.database import Database, Statements, fetch
 from bot.queue.deliveries import Deliveries
 from bot.queue.estimates import Measured, measured
 from bot.queue.fair_queue import ANY_SIZE, Sizes
 from bot.queue.job import CancelOutcome, Job, JobState, Limits, NewJob, Outcome, QueuePosition, rendered_outcome
+from bot.queue.life.attempts import cancel, claim, give_back, recover, settle
 from bot.queue.opening.set_aside import set_aside_unreadable
 from bot.queue.rows import select_jobs
 from bot.queue.servers.quotas import Ask, expected_cost, refuse_over_quota, used

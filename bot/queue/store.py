@@ -16,8 +16,8 @@ from bot.queue.database import Database, fetch, fetch_one
 from bot.queue.deliveries import Deliveries
 from bot.queue.job import Limits, running_ms, wall_clock_ms
 from bot.queue.jobs import Jobs
+from bot.queue.life.retention import Retention
 from bot.queue.opening.recheck import Recheck
-from bot.queue.retention import Retention
 from bot.queue.servers.reviews import Reviews
 from bot.queue.servers.settings import Servers
 from generator.variants import BUILT_IN, Variant

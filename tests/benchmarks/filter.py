@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 from PIL import Image
 
-from bot.settings.filter import FilterConfig
+from bot.config.filter import FilterConfig
 from generator.memory import MIB
 from generator.picture.intake import PictureChild
 from tests.benchmarks.report import Report

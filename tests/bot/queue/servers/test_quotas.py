@@ -91,7 +91,7 @@ async def test_a_job_that_is_tried_again_counts_once_and_one_that_was_made_is_no
     await store.jobs.enqueue(held(clips_per_day=2))
     await store.jobs.give_back(await claimed(store), counts=True)
     await make(store, held(clips_per_day=2))
-    await refused(store, held(clips_per_day=2))
+    assert (await refused(store, held(clips_per_day=2))).measure is Measure.CLIPS_PER_DAY
 
 
 async def test_at_once_counts_what_waits_and_what_runs(store: JobStore) -> None:
@@ -114,7 +114,7 @@ async def test_each_scope_counts_its_own(store: JobStore) -> None:
     await refused(store, held(Scope.SERVER, user=BEN, clips_per_day=1))
     await store.jobs.enqueue(held(Scope.MEMBER, guild=OTHER, clips_per_day=1))
     await store.jobs.enqueue(held(Scope.SERVER, user=BEN, guild=OTHER, clips_per_day=2))
-    await store.jobs.enqueue(held(Scope.PERSON, user=BEN, clips_per_day=2))
+    assert await store.jobs.enqueue(held(Scope.PERSON, user=BEN, clips_per_day=2))
 
 
 async def test_the_same_request_twice_counts_once(store: JobStore) -> None:
@@ -128,7 +128,7 @@ async def test_what_was_used_is_known_after_a_restart(tmp_path: Path) -> None:
         await store.jobs.enqueue(held(clips_per_day=1))
     async with opened(tmp_path) as store:
         await store.jobs.recover()
-        await refused(store, held(clips_per_day=1))
+        assert (await refused(store, held(clips_per_day=1))).limit == 1
 
 
 @pytest.mark.parametrize("scope", list(Scope))

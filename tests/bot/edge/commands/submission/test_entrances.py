@@ -270,12 +270,13 @@ async def require_refused(scene: Scene, name: str, drive: Drive, kind: ReasonKin
     assert await newer(scene.edge, before) is None, (name, kind)
 
 
-async def require_taken(scene: Scene, name: str, drive: Drive) -> None:
-    """Require that a request becomes a job, and wait for its clip."""
+async def require_taken(scene: Scene, name: str, drive: Drive) -> Job:
+    """Require that a request becomes a job, wait for its clip, and return the job."""
     before = await newest(scene.edge)
     await drive(scene)
-    job = await until(lambda: newer(scene.edge, before), f"a job by {name}")
+    job: Job = await until(lambda: newer(scene.edge, before), f"a job by {name}")
     await scene.edge.delivered(job.id)
+    return job
 
 
 async def newest(edge: Edge) -> int:
@@ -287,8 +288,8 @@ async def newer(edge: Edge, number: int) -> Job | None:
     return jobs[0] if jobs and jobs[0].id > number else None
 
 
-async def with_rule_broken(scene: Scene, kind: ReasonKind, drives: dict[str, Drive], guild: str | None) -> None:
-    """Break one rule, try the entrances, and mend it again."""
+async def with_rule_broken(scene: Scene, kind: ReasonKind, drives: dict[str, Drive], guild: str | None) -> int:
+    """Break one rule, try the entrances, and mend it again. Return how many were tried."""
     broken = BREAKS[kind]
     with pytest.MonkeyPatch.context() as monkeypatch:
         if broken.around:
@@ -302,19 +303,20 @@ async def with_rule_broken(scene: Scene, kind: ReasonKind, drives: dict[str, Dri
             await scene.edge.store.servers.change(int(guild), int(BEN), usual)
         if broken.around is pause:
             await scene.edge.switches.resume()
+    return len(drives)
 
 
 @pytest.mark.parametrize("kind", list(ReasonKind))
 async def test_no_entrance_forgets_a_rule(start: Start, kind: ReasonKind) -> None:
     async with scene_in(start, PICTURES) as scene:
-        await with_rule_broken(scene, kind, DRIVES, TABLEAUX)
+        assert await with_rule_broken(scene, kind, DRIVES, TABLEAUX) == len(DRIVES)
 
 
 async def test_every_entrance_is_open_when_no_rule_is_broken(start: Start) -> None:
     """The negative control of all refusals: the same requests, and no rule in the way."""
     async with scene_in(start, PICTURES) as scene:
         for name, drive in DRIVES.items():
-            await require_taken(scene, name, drive)
+            assert await require_taken(scene, name, drive)
 
 
 @pytest.mark.parametrize(
@@ -330,7 +332,7 @@ async def test_a_rule_holds_in_every_kind_of_channel(start: Start, channel: str,
                 continue  # no server chooses anything there
             if guild == ELSEWHERE and kind is ReasonKind.PERMISSIONS:
                 continue  # the bot only answers there
-            await with_rule_broken(scene, kind, drives, guild)
+            assert await with_rule_broken(scene, kind, drives, guild) == len(drives)
 
 
 # -- a new entrance that goes its own way ----------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""The operator's settings: config.toml and VIVANT_* environment variables, validated and frozen."""
+"""The operator's settings: config.toml and VIVANT_* environment variables, validated and frozen.
+
+Tested in tests/bot/test_config.py.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.config.cluster import ClusterConfig
+from bot.config.credentials import CredentialsConfig
+from bot.config.file import ConfigError, find_file, from_home, read_file
+from bot.config.filter import FilterConfig
+from bot.config.mistakes import PREFIX, foreign_variables, mend, sentence
 from bot.policy.quota import Limits as QuotaLimits
 from bot.policy.quota import Quota
-from bot.settings.cluster import ClusterConfig
-from bot.settings.credentials import CredentialsConfig
-from bot.settings.file import ConfigError, find_file, from_home, read_file
-from bot.settings.filter import FilterConfig
-from bot.settings.mistakes import PREFIX, foreign_variables, mend, sentence
 from generator.clip import Framing, Quality
 from generator.errors import SettingsError, did_you_mean
 from generator.memory import MIB, check_memory

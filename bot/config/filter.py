@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from bot.settings.file import from_home
+from bot.config.file import from_home
 from generator.picture.filter.model import OPEN_NSFW, FilterModel, Order
 
 

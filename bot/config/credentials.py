@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
-from bot.settings.file import from_home
+from bot.config.file import from_home
 from generator.video.credentials.keys import KeyFiles
 
 _PathText = Annotated[str, AfterValidator(from_home)]
