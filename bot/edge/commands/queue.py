@@ -9,7 +9,7 @@ from pathlib import Path
 import discord
 from discord import app_commands
 
-from bot.edge.commands.reviews.holding import may_hand_over
+from bot.edge.commands.reviews.holding import to_hand_over
 from bot.edge.commands.submission.answers import acknowledge, fill_in, repeat_lost
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.permissions import may_end, usable_everywhere
@@ -106,9 +106,11 @@ async def result(interaction: Interaction, job: int | None = None) -> None:
 async def _hand_over(interaction: Interaction, job: Job) -> None:
     services = interaction.client.services
     try:
-        if not await may_hand_over(interaction.client, job):
+        shown = await to_hand_over(interaction.client, job)
+        if shown is None:
             await fill_in(interaction, held_result_text())
             return
+        job = shown
         limit = min(interaction.filesize_limit, LARGEST_POST)
         fitting = await fit_clip(services.spool, job, limit, services.shrink)
         sizes = ClipSizes(services.spool, services.shrink)

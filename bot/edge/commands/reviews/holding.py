@@ -84,12 +84,15 @@ async def screen_clip(client: ServiceClient, job: Job) -> Job:
     raise Unposted(DeadReason.HELD if found.outcome is Outcome.ASK else DeadReason.FILTERED)
 
 
-async def may_hand_over(client: ServiceClient, job: Job) -> bool:
-    """Tell whether a clip may be handed to its person: the server's filter lets it through. Raises ClipGone."""
+async def to_hand_over(client: ServiceClient, job: Job) -> Job | None:
+    """Return a job as its clip may be handed to its person; None when the filter holds it back. Raises ClipGone."""
     try:
-        return (await _screened(client, job)).outcome in (Outcome.PASS, Outcome.SPOILER)
+        outcome = (await _screened(client, job)).outcome
     except FilterUnusable:
-        return False
+        return None
+    if outcome is Outcome.SPOILER:
+        return replace(job, route=replace(job.route, spoiler=True))
+    return job if outcome is Outcome.PASS else None
 
 
 async def _screened(client: ServiceClient, job: Job) -> Screened:

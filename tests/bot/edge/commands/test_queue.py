@@ -13,6 +13,7 @@ from bot.sandbox.faults import payload_too_large
 from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES, TABLEAUX
 from bot.texts.descriptions import describe_settings, small_print
 from bot.texts.failures import explain_failure
+from bot.texts.labels import AI_LABEL
 from bot.texts.notes import explain_notes
 from bot.texts.replies import no_clip_text, still_coming_text
 from generator.clip import Format
@@ -198,7 +199,7 @@ async def test_a_clip_that_is_handed_over_is_covered_and_described_as_it_was(sta
         assert [item["filename"] for item in handed["attachments"]] == ["SPOILER_vivant-1.mp4"]
         job = await edge.job()
         assert told == "\n".join(
-            small_print([*explain_notes(job.notes), describe_settings(job.settings)], job.settings)
+            small_print([AI_LABEL, *explain_notes(job.notes), describe_settings(job.settings)], job.settings)
         )
         assert "77" in told
 

@@ -210,6 +210,10 @@ async def test_a_clip_is_covered_where_the_server_wants_that(start: Start, tmp_p
         await edge.animate()
         clip = clip_of(await edge.clip())
         assert clip is not None and clip["filename"].startswith("SPOILER_")
+        again = await edge.invoke("result", {"job": 1})
+        await edge.answer(again)
+        [handed] = [item for item in edge.seen() if item["id"] == again.message_id]
+        assert handed["attachments"][0]["filename"].startswith("SPOILER_")
         assert not list(edge.spool.folder.glob(".*frames*"))
 
 

@@ -354,7 +354,7 @@ async def test_an_entrance_that_forgets_the_rules_would_be_seen(start: Start) ->
 
 
 AFTER_A_DECISION = "commands/reviews/deciding.py:_take_up"
-"""enqueues what moderators allow: `_accept` admitted it before the filter held it back, and every review is made there"""
+"""enqueues what moderators allow: `_accept` admitted it before the filter held it back, and makes every such review"""
 
 
 def enqueuers(sources: dict[str, str]) -> set[str]:
