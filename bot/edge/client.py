@@ -17,6 +17,7 @@ from discord import app_commands
 from bot.edge.commands import add_commands
 from bot.edge.commands.buttons import JobButton
 from bot.edge.commands.forgetting import forget_guild, note_request
+from bot.edge.commands.settings.items import ITEMS
 from bot.edge.commands.submission.answers import report
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.connection.invalid_requests import InvalidRequests
@@ -118,7 +119,7 @@ class VivantClient(ServiceClient):
 
     async def setup_hook(self) -> None:
         """Register the buttons, and the commands if those that Discord has are not the ones of this version."""
-        self.add_dynamic_items(JobButton)
+        self.add_dynamic_items(JobButton, *ITEMS)
         await look_up_answered(self, self.services.store, self._now_ms())
         await self._sync_changed_commands()
 
