@@ -19,6 +19,7 @@ from bot.edge.commands.buttons import JobButton
 from bot.edge.commands.forgetting import forget_guild, note_request
 from bot.edge.commands.reviews.deciding import ReviewPress
 from bot.edge.commands.reviews.holding import post_missing_cards
+from bot.edge.commands.settings.items import ITEMS
 from bot.edge.commands.submission.answers import report
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.connection.invalid_requests import InvalidRequests
@@ -120,7 +121,7 @@ class VivantClient(ServiceClient):
 
     async def setup_hook(self) -> None:
         """Register the buttons, and the commands if those that Discord has are not the ones of this version."""
-        self.add_dynamic_items(JobButton, ReviewPress)
+        self.add_dynamic_items(JobButton, ReviewPress, *ITEMS)
         await look_up_answered(self, self.services.store, self._now_ms())
         await self._sync_changed_commands()
 

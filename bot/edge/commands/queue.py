@@ -12,7 +12,7 @@ from discord import app_commands
 from bot.edge.commands.reviews.holding import to_hand_over
 from bot.edge.commands.submission.answers import acknowledge, fill_in, repeat_lost
 from bot.edge.commands.submission.channel import LARGEST_POST
-from bot.edge.commands.submission.permissions import may_end, usable_everywhere
+from bot.edge.commands.submission.permissions import may_end, replies_privately, usable_everywhere
 from bot.edge.context import Interaction
 from bot.edge.http_errors import Next, classify
 from bot.edge.posting import clip_name
@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 @app_commands.command(name="queue", description="Where your pictures stand in the queue, and the whole queue")
 @usable_everywhere
 async def queue(interaction: Interaction) -> None:
-    """Show the queue, privately."""
-    if await acknowledge(interaction, private=True) is None:
+    """Show the queue."""
+    if await acknowledge(interaction, private=replies_privately(interaction)) is None:
         return
     services = interaction.client.services
     active = await services.store.jobs.active()

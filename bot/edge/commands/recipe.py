@@ -11,7 +11,7 @@ from discord import app_commands
 from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.download import download
-from bot.edge.commands.submission.permissions import usable_everywhere
+from bot.edge.commands.submission.permissions import replies_privately, usable_everywhere
 from bot.edge.context import Interaction
 from bot.texts.descriptions import describe_recipe
 from bot.texts.labels import describe_credentials
@@ -24,11 +24,11 @@ from generator.video.credentials.manifest import CredentialState
 @usable_everywhere
 @app_commands.describe(clip="A clip that I made", job="Or its number")
 async def recipe(interaction: Interaction, clip: discord.Attachment | None = None, job: int | None = None) -> None:
-    """Show a recipe, privately."""
+    """Show a recipe."""
     if clip is None and job is None:
         await answer(interaction, which_recipe_text())
         return
-    if await acknowledge(interaction, private=True) is None:
+    if await acknowledge(interaction, private=replies_privately(interaction)) is None:
         return
     text = await _read_clip(interaction, clip) if clip else await _describe_own_job(interaction, job or 0)
     await fill_in(interaction, text)

@@ -21,7 +21,7 @@ import pytest
 
 import bot.texts
 from bot.policy.admission import Reason, ReasonKind
-from bot.policy.quota import Exceeded, Measure, Scope
+from bot.policy.quota import MOST_CLIPS, Exceeded, Measure, Quota, Scope, Used
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.texts.explanations import Sentences
 from bot.texts.limits import (
@@ -80,6 +80,8 @@ VIEWS = [
     for progress in (None, *(Progress(phase, HUGE, HUGE) for phase in Phase))
     for hold in (None, *HOLDS)
 ]
+QUOTA = Quota(**dict.fromkeys(Quota.model_fields, MOST_CLIPS))
+USED = Used(clips=HUGE, cost_ms=HUGE, active_clips=HUGE, active_cost_ms=HUGE)
 EXCEEDED = Exceeded(scope=Scope.MEMBER, measure=Measure.GPU_SECONDS_PER_DAY, limit=HUGE, free_again_ms=HUGE)
 REASON_DATA: dict[str, Any] = {
     **dict.fromkeys(("why", "variant"), LONG),
@@ -125,6 +127,9 @@ LONGEST: dict[Any, list[Any]] = {
         for generated in (True, False)
     ],
     Exceeded: [EXCEEDED],
+    Quota: [QUOTA],
+    Iterable[tuple[Scope, Quota]]: [[(scope, QUOTA) for scope in Scope]],
+    Mapping[Scope, Used]: [dict.fromkeys(Scope, USED)],
     Reason: [Reason(kind, REASON_DATA) for kind in ReasonKind],
 }
 
@@ -166,8 +171,11 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 CASES: dict[str, Callable[..., Any]] = functions()
 SMALLER = {"descriptions.describe_presence": PRESENCE_LETTERS}
-PARTS = {"descriptions.small_print", "explanations.may_be_picture", "status.draw_bar"}
-"""what is no text, puts together what other functions here return, or takes numbers that its callers choose"""
+PARTS = {
+    *("descriptions.small_print", "explanations.may_be_picture", "status.draw_bar", "settings_panel.choice_label"),
+    *("server_settings.describe_setting", "server_settings.changed_text"),  # test_server_settings.py knows the names
+}
+"""what is no text, puts together what other functions here return, or takes what its callers choose"""
 
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() - PARTS))

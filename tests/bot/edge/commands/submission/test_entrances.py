@@ -112,7 +112,8 @@ ENTRANCES: dict[str, dict[str, Drive]] = {
 """by which a request for a clip comes; each way to use one is tried"""
 
 NO_ENTRANCES = {
-    *("/queue", "/cancel", "/result", "/recipe", "/help", "/privacy", "/forget-me"),
+    *("/queue", "/cancel", "/result", "/recipe", "/help", "/privacy", "/forget-me", "/quota", "/settings"),
+    *("SettingMenu", "PageButton", "QuotaButton", "QuotaForm"),
     *("/admin variant", "/admin pause", "/admin resume", "/admin status"),
     *("button cancel", "button recipe", "button delete", "button forget", "button erase"),
     "JobButton",  # its actions are listed one by one
