@@ -17,7 +17,7 @@ from bot.queue.job import DeadReason, Job, JobState, Route
 from bot.queue.servers.reviews import Review, ReviewState
 from bot.texts.descriptions import ALT_TEXT, card_small_print, clip_text, small_print
 from bot.texts.explanations import explain_dead, format_minutes
-from bot.texts.filter import held_clip_text
+from bot.texts.safety.filter import held_clip_text
 from bot.texts.status import CardView, describe_state
 
 PREVIEW_NAME = "framing.png"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from bot.queue.job import Job, JobState
 from bot.texts.explanations import explain_hold
 from bot.texts.failures import explain_failure
-from bot.texts.labels import AI_LABEL
 from bot.texts.limits import MESSAGE_LETTERS, NAME_LETTERS, PRESENCE_LETTERS, SENTENCE_LETTERS, fit_parts, shorten
 from bot.texts.notes import explain_notes
+from bot.texts.safety.labels import AI_LABEL
 from bot.work.gate import Hold
 from generator.clip import DEFAULT_STEPS, ClipSettings, Framing, Loop
 from generator.memory import GIB

@@ -20,9 +20,9 @@ from bot.queue.job import SETTLED, Job, JobState, wall_clock_ms
 from bot.queue.spool import ClipGone
 from bot.texts.descriptions import clip_small_print, describe_settings
 from bot.texts.failures import explain_failure
-from bot.texts.filter import held_result_text
 from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, shorten
 from bot.texts.replies import explain_cancel, no_clip_text, no_job_text, not_yours_text, still_coming_text
+from bot.texts.safety.filter import held_result_text
 from bot.texts.status import describe_queue
 from bot.work.uplink.clip_sizes import ClipSizes, noted
 from bot.work.uplink.fitting import fit_clip

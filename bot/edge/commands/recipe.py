@@ -14,8 +14,8 @@ from bot.edge.commands.submission.download import download
 from bot.edge.commands.submission.permissions import replies_privately, usable_everywhere
 from bot.edge.context import Interaction
 from bot.texts.descriptions import describe_recipe
-from bot.texts.labels import describe_credentials
 from bot.texts.replies import no_job_text, no_recipe_text, not_fetched_text, which_recipe_text
+from bot.texts.safety.labels import describe_credentials
 from generator.errors import GeneratorError
 from generator.video.credentials.manifest import CredentialState
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.rules.uploads import Upload
-from bot.texts.labels import AI_LABEL
+from bot.texts.safety.labels import AI_LABEL
 from bot.work.supervise import StartError
 from bot.work.uplink.signing import open_signing
 from generator.video.credentials.manifest import INSTALL, is_installed

@@ -161,7 +161,7 @@ def texts_of(value: Any) -> Iterator[str]:
 def functions() -> dict[str, Callable[..., Any]]:
     """Return every public function of the room that makes a text."""
     found: dict[str, Callable[..., Any]] = {}
-    for module in pkgutil.iter_modules([str(Path(str(bot.texts.__file__)).parent)], "bot.texts."):
+    for module in pkgutil.walk_packages([str(Path(str(bot.texts.__file__)).parent)], "bot.texts."):
         for name, function in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
             own = function.__module__ == module.name and not name.startswith("_") and module.name != "bot.texts.limits"
             if own and "float" not in str(inspect.signature(function).return_annotation):

@@ -25,7 +25,9 @@ from bot.queue.job import DeadReason, PictureReleased, QueueFull, wall_clock_ms
 from bot.queue.servers.quotas import QuotaReached
 from bot.queue.servers.reviews import Review, ReviewState
 from bot.texts.explanations import explain_full
-from bot.texts.filter import (
+from bot.texts.refusals import explain_exceeded
+from bot.texts.replies import no_room_text, not_yours_text, picture_gone_text
+from bot.texts.safety.filter import (
     appealed_text,
     decided_text,
     no_moderators_text,
@@ -33,8 +35,6 @@ from bot.texts.filter import (
     not_open_text,
     refused_by_moderators_text,
 )
-from bot.texts.refusals import explain_exceeded
-from bot.texts.replies import no_room_text, not_yours_text, picture_gone_text
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from bot.policy.filtering import Outcome
 from bot.queue.job import DeadReason, Job, JobState, NewJob, Route
 from bot.queue.servers.reviews import Review, ReviewState, of_clip, of_picture
 from bot.queue.spool import ClipGone
-from bot.texts.filter import (
+from bot.texts.safety.filter import (
     held_picture_text,
     not_restricted_text,
     refused_picture_text,

@@ -21,8 +21,8 @@ from bot.edge.commands.submission.permissions import is_served
 from bot.edge.context import Interaction
 from bot.policy.quota import Quota
 from bot.policy.server import FilterAction, ServerSettings
-from bot.texts.filter import no_moderators_text, unusable_filter_text
 from bot.texts.quotas import FORM_LABELS
+from bot.texts.safety.filter import no_moderators_text, unusable_filter_text
 from bot.texts.server_settings import (
     audit_text,
     changed_text,

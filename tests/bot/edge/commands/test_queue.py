@@ -13,9 +13,9 @@ from bot.sandbox.faults import payload_too_large
 from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES, TABLEAUX
 from bot.texts.descriptions import describe_settings, small_print
 from bot.texts.failures import explain_failure
-from bot.texts.labels import AI_LABEL
 from bot.texts.notes import explain_notes
 from bot.texts.replies import no_clip_text, still_coming_text
+from bot.texts.safety.labels import AI_LABEL
 from generator.clip import Format
 from generator.errors import BadFrames
 from generator.protocol import Rendered, RenderRequest

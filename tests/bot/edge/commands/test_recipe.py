@@ -12,8 +12,8 @@ import pytest
 from bot.sandbox.faults import Refuse
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.standard import BEN, DIRECT_ADA, MIA, OLGA, PICTURES
-from bot.texts.labels import describe_credentials
 from bot.texts.replies import no_recipe_text, not_fetched_text
+from bot.texts.safety.labels import describe_credentials
 from generator.clip import ClipSettings, Format
 from generator.errors import PictureError, PictureReason
 from generator.variants import BUILT_IN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.texts.filter import (
+from bot.texts.safety.filter import (
     guess_text,
     held_clip_text,
     held_picture_text,

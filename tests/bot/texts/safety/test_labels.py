@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.texts.labels import AI_LABEL, describe_credentials
+from bot.texts.safety.labels import AI_LABEL, describe_credentials
 from generator.video.credentials.manifest import INSTALL, Credentials, CredentialState
 
 
