@@ -17,8 +17,10 @@ import psutil
 from PIL import Image
 
 from bot.config.filter import FilterConfig
+from generator.clip import Framing, Shape
 from generator.memory import MIB
 from generator.picture.intake import PictureChild
+from generator.variants import BUILT_IN
 from tests.benchmarks.report import Report
 from tests.support.harmless_pictures import Harmless, harmless_pictures
 
@@ -40,7 +42,8 @@ async def _measure(report: Report, folder: Path) -> None:
     threshold = FilterConfig().threshold
     async with PictureChild(children=1) as pictures:
         shown = [(item, _saved(folder, item)) for item in harmless_pictures()]
-        await pictures.read_recipe(shown[0][1])  # starts the child
+        target = folder / "framed.png"  # what starts the child, and leaves the model unread
+        await pictures.prepare(shown[0][1], target, BUILT_IN["demo"], Shape.AUTO, Framing.CROP)
         child = next(one for one in psutil.Process().children() if "generator.picture.intake" in one.cmdline())
         before = child.memory_info().rss
         first = await _timed(pictures.judge(shown[0][1]))

@@ -77,6 +77,11 @@ def appealed_text() -> str:
     return "The moderators were asked. If they allow it, I post the clip where you asked for it."
 
 
+def asked_later_text() -> str:
+    """Say that the moderators cannot be asked yet."""
+    return "I cannot write into this server's log channel at the moment. I ask the moderators at my next start."
+
+
 def not_open_text() -> str:
     """Say that there is nothing to decide any more."""
     return "That was decided before, or it is not kept any more."

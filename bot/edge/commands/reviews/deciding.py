@@ -29,6 +29,7 @@ from bot.texts.refusals import explain_exceeded
 from bot.texts.replies import no_room_text, not_yours_text, picture_gone_text
 from bot.texts.safety.filter import (
     appealed_text,
+    asked_later_text,
     decided_text,
     no_moderators_text,
     not_moderator_text,
@@ -85,10 +86,12 @@ async def _appeal(interaction: Interaction, key: str) -> None:
     if await acknowledge(interaction, private=True) is None:
         return
     asked = await reviews.appeal(key)
-    if asked is not None:
-        await post_card(client, asked)
-        await _show_on_card(interaction, asked)
-    await fill_in(interaction, appealed_text() if asked is not None else not_open_text())
+    if asked is None:
+        await fill_in(interaction, not_open_text())
+        return
+    is_shown = await post_card(client, asked)
+    await _show_on_card(interaction, asked)
+    await fill_in(interaction, appealed_text() if is_shown else asked_later_text())
 
 
 async def _decide(interaction: Interaction, key: str, *, allowed: bool) -> None:

@@ -52,8 +52,10 @@ async def screen_picture(interaction: Interaction, new: NewJob, facts: Facts) ->
     if found.outcome is Outcome.ASK and new.route.can_post:
         review = of_picture(new, found.guess, ReviewState.ASKED)
         await client.services.store.reviews.add(review)
-        await post_card(client, review)
-        raise Refused(held_picture_text(score, threshold), is_kept=True)
+        if await post_card(client, review):
+            raise Refused(held_picture_text(score, threshold), is_kept=True)
+        await client.services.store.reviews.decide(review.key, allowed=False)
+        raise Refused(refused_picture_text(score, threshold, False))
     can_appeal = new.route.can_post and facts.server.log_channel is not None
     say = not_restricted_text if found.outcome is Outcome.NOT_RESTRICTED else refused_picture_text
     text = say(score, threshold, can_appeal)

@@ -156,6 +156,15 @@ async def test_moderators_refuse_and_the_picture_is_deleted(start: Start, tmp_pa
 
 
 @needs_extra
+async def test_where_the_moderators_cannot_be_shown_the_picture_it_is_refused(start: Start, tmp_path: Path) -> None:
+    async with with_filter(start, tmp_path, FilterAction.MODERATORS, log_channel=4711) as edge:
+        asked = await edge.animate(file=painted(RED))
+        text = await told(edge, asked)
+        assert "does not take this picture" in text and "ask the moderators" not in text
+        assert not list(edge.spool.folder.glob("picture-*"))
+
+
+@needs_extra
 async def test_what_moderators_were_asked_survives_a_restart(start: Start, tmp_path: Path) -> None:
     async with with_filter(start, tmp_path, FilterAction.MODERATORS) as edge:
         await edge.animate(file=painted(RED))
