@@ -16,12 +16,12 @@ import typer
 
 from bot.cluster.commands import app as cluster_commands
 from bot.config import load_config
+from bot.config.file import ConfigError
 from bot.doctor import Check, Status, examine
 from bot.doctor.bench import run_bench
 from bot.doctor.output import console, load_or_stop, print_checks, stop
 from bot.doctor.setup.command import invite, setup
 from bot.doctor.upkeep.commands import backup, restore, upgrade_check
-from bot.settings.file import ConfigError
 from generator.__main__ import render
 from generator.process.terminal import show_letters_that_a_terminal_lacks
 

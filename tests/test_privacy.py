@@ -11,7 +11,7 @@ import pytest
 
 from bot.config import RetentionConfig
 from bot.queue.fair_queue import DEBT_KEPT_MS
-from bot.queue.retention import COPY_DAYS
+from bot.queue.life.retention import COPY_DAYS
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, BEN, PICTURES
@@ -29,6 +29,8 @@ RETENTION = "tests/bot/queue/test_retention.py"
 STORED = "tests/bot/queue/test_forgetting.py"
 EDGE = "tests/bot/edge/commands/test_forgetting.py"
 HERE = "tests/test_privacy.py"
+QUOTAS = "tests/bot/queue/servers/test_quotas.py"
+SERVERS = "tests/bot/queue/servers/test_settings.py"
 
 HELD_BY: dict[str, list[str]] = {
     "Of each request: your Discord user id": [
@@ -41,6 +43,16 @@ HELD_BY: dict[str, list[str]] = {
         "tests/bot/edge/commands/submission/test_permissions.py::test_only_the_requester_and_moderators_delete_a_clip",
         f"{RETENTION}::test_a_deleted_clip_leaves_the_picture_to_another_clip_of_it",
     ],
+    "Of a server: what its managers chose": [
+        f"{SERVERS}::test_a_person_is_forgotten_in_the_log_and_a_server_altogether",
+        f"{SERVERS}::test_the_log_is_kept_for_ninety_days",
+    ],
+    "What a server's picture filter held back": [
+        "tests/bot/queue/servers/test_reviews.py::test_what_nobody_decides_is_deleted_in_time",
+        "tests/bot/queue/servers/test_reviews.py::test_a_decision_counts_once_and_lets_go_of_the_picture",
+        "tests/bot/edge/commands/reviews/test_reviews.py::test_a_forgotten_person_s_picture_is_held_no_longer",
+    ],
+    "A picture filter, where the server": [f"{HERE}::test_only_what_talks_to_discord_has_a_network"],
     "The file as you uploaded it": [f"{HERE}::test_a_whole_visit_leaves_only_what_the_notice_says"],
     "An answer token from Discord": [f"{STORED}::test_an_answer_token_goes_when_it_is_good_for_nothing"],
     "What is too old is deleted once an hour": [
@@ -91,6 +103,10 @@ HELD_BY: dict[str, list[str]] = {
         f"{STORED}::test_a_debt_names_nobody_and_goes_when_the_queue_has_caught_up",
         f"{STORED}::test_a_debt_is_deleted_when_it_is_paid_and_after_a_day_at_the_latest",
         f"{STORED}::test_who_is_forgotten_after_each_clip_gets_no_more_of_the_gpu",
+    ],
+    "What you have used of a day's quota": [
+        f"{QUOTAS}::test_who_is_forgotten_has_no_more_of_a_quota",
+        f"{QUOTAS}::test_what_is_kept_of_a_quota_names_nobody_and_goes_after_a_day",
     ],
     "When the bot is removed from a server": [
         "tests/bot/edge/test_client.py::test_a_server_that_sends_the_bot_away_is_forgotten",
@@ -206,8 +222,8 @@ async def test_a_row_has_the_columns_that_the_notice_tells(tmp_path: Path) -> No
         assert {name for (name,) in rows} == set(COLUMNS.split()), "say in PRIVACY.md what a new column keeps"
 
 
-ABOUT_PEOPLE = {"job", "outbox", "lane", "debt", "set_aside"}
-ABOUT_NOBODY = {"meta", "setting", "kind"}
+ABOUT_PEOPLE = {"job", "outbox", "lane", "debt", "set_aside", "audit", "spent", "review"}
+ABOUT_NOBODY = {"meta", "setting", "kind", "server"}
 COLUMNS = """
     id key user_id guild_id state start_tag tag kind_id cost_ms attempt strikes cancel_requested card_message_id
     created_ms started_ms finished_ms picture clip master route settings notes failure facts

@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from bot.config import Config, load_config
+from bot.config.file import ConfigError
 from bot.doctor.check import Check, Status
-from bot.settings.file import ConfigError
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)

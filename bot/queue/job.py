@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+from bot.policy.quota import NO_LIMITS, Allowance
 from generator.clip import ClipSettings
 from generator.memory import MIB
 from generator.protocol import Note, Rendered
@@ -64,6 +65,10 @@ class DeadReason(StrEnum):
     EXPIRED = "expired"
     """the bot may not post here by itself, and the interaction's 15 minutes are over"""
     CLIP_GONE = "clip-gone"
+    FILTERED = "filtered"
+    """the picture filter's guess counts in that server"""
+    HELD = "held"
+    """so it does, and the moderators decide"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +106,8 @@ class NewJob:
     notes: tuple[Note, ...] = ()
     card_message_id: int | None = None
     """the message that becomes the status card"""
+    allowance: Allowance = NO_LIMITS
+    """the quotas that it is held against when it is enqueued"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,15 +12,18 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from bot.policy.quota import Scope, Used
 from bot.queue import fair_queue
-from bot.queue.attempts import cancel, claim, give_back, recover, settle
-from bot.queue.database import Database, fetch
+from bot.queue.database import Database, Statements, fetch
 from bot.queue.deliveries import Deliveries
 from bot.queue.estimates import Measured, measured
 from bot.queue.fair_queue import ANY_SIZE, Sizes
 from bot.queue.job import CancelOutcome, Job, JobState, Limits, NewJob, Outcome, QueuePosition, rendered_outcome
+from bot.queue.life.attempts import cancel, claim, give_back, recover, settle
 from bot.queue.opening.set_aside import set_aside_unreadable
 from bot.queue.rows import select_jobs
+from bot.queue.servers.quotas import Ask, expected_cost, refuse_over_quota, used
+from generator.clip import ClipSettings
 from generator.errors import RenderCrashed, RenderError
 from generator.protocol import Rendered
 from generator.variants import Variant
@@ -63,7 +66,10 @@ class Jobs:
         self._new_work()
 
     async def enqueue(self, new: NewJob) -> Job:
-        """Accept a request; the same key twice is the same job. Raises QueueFull, PictureReleased, StoreFull."""
+        """Accept a request; the same key twice is the same job.
+
+        Raises QueueFull, PictureReleased, QuotaReached, StoreFull.
+        """
         job = await self._write(fair_queue.enqueue, new, self._limits, self._variants)
         made = job.settings
         log.info("job=%d accepted variant=%s frames=%d steps=%d", job.id, made.variant, made.frames, made.steps)
@@ -73,6 +79,18 @@ class Jobs:
     async def refuse_when_full(self, user_id: int, guild_id: int | None, coming: int) -> None:
         """Raise QueueFull when `coming` more requests of a person would be too many; `enqueue` asks again."""
         await self._database.read(fair_queue.refuse_when_full, user_id, guild_id, coming, self._limits)
+
+    async def refuse_over_quota(self, ask: Ask, settings: ClipSettings, coming: int) -> None:
+        """Raise QuotaReached when `coming` more such clips would exceed a quota; `enqueue` asks again."""
+        await self._database.read(_refuse_over_quota, ask, (settings, coming), self._variants, self._now_ms())
+
+    async def quota_used(self, ask: Ask) -> dict[Scope, Used]:
+        """Read what was used of each quota that has a limit."""
+        return await self._database.read(used, ask, self._now_ms())
+
+    async def expected_cost_ms(self, settings: ClipSettings) -> int:
+        """Read what such a clip would be charged, in GPU milliseconds."""
+        return await self._database.read(expected_cost, settings, self._variants)
 
     async def withdraw(self, job_id: int) -> bool:
         """Delete a queued job as if it had never been accepted; return False when it is not queued any more."""
@@ -234,3 +252,11 @@ class Jobs:
         sql = f"select {', '.join(f'count(*) filter (where state = {state.value!r})' for state in JobState)} from job"
         [found] = await self._database.read(fetch, sql)
         return dict(zip(JobState, found, strict=True))
+
+
+def _refuse_over_quota(
+    db: Statements, ask: Ask, wanted: tuple[ClipSettings, int], variants: Mapping[str, Variant], now_ms: int
+) -> None:
+    settings, coming = wanted
+    if ask.allowance.limited():
+        refuse_over_quota(db, ask, expected_cost(db, settings, variants) * coming, now_ms, coming)

@@ -227,7 +227,8 @@ def help_text(variant: Variant) -> str:
         "Best is one clear subject on a simple background. Faces and text distort; that is a limit of the model.",
         "Too little motion? Try Strong or Wild. Too much? Gentle. The buttons under a clip make variations.",
         "`/queue` where you stand in the queue · `/cancel` give one up · `/result` a finished clip again · "
-        "`/recipe` how a clip was made · `/privacy` what I keep · `/forget-me` delete it",
+        "`/recipe` how a clip was made · `/quota` how many you may still have · `/privacy` what I keep · "
+        "`/forget-me` delete it",
         f"-# {shorten(variant.description or variant.name, SENTENCE_LETTERS)}. {_licence(variant)}".rstrip(),
     ]
     return "\n".join(lines)

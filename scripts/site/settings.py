@@ -19,7 +19,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from bot.config import Config
-from bot.settings.mistakes import PREFIX
+from bot.config.mistakes import PREFIX
 from scripts.site.written import row
 
 _HEAD = f"""# Settings

@@ -14,12 +14,12 @@ from typing import Annotated
 
 import typer
 
+from bot.config.file import ConfigError
 from bot.doctor.account import Account, find_account
 from bot.doctor.output import console, errors, load_or_stop, stop
 from bot.doctor.setup.asking import can_ask
 from bot.doctor.setup.ending import finish, show_link
 from bot.doctor.setup.flow import Given, Setup, SetupStopped, collect, file_to_write, start, write
-from bot.settings.file import ConfigError
 from generator.process.confine import hide_memory
 
 _MOST_LETTERS = 4096

@@ -10,6 +10,7 @@ import asyncio
 from rich.console import Console
 
 from bot.config import Config, load_config
+from bot.config.token import application_of
 from bot.doctor import examine
 from bot.doctor.account import Account, invite_link
 from bot.doctor.check import Check, Status
@@ -18,7 +19,6 @@ from bot.doctor.setup.asking import confirm
 from bot.doctor.setup.flow import Setup, file_to_write
 from bot.doctor.setup.qr_code import print_qr_code
 from bot.doctor.setup.weights import DownloadFailed, download_weights
-from bot.settings.token import application_of
 
 
 def finish(setup: Setup, account: Account | None) -> bool:

@@ -14,6 +14,9 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from bot.config import Config, load_config
+from bot.config.edited import changed, current_text, write_private
+from bot.config.file import USUAL_FILE, ConfigError, from_home
+from bot.config.mistakes import PREFIX
 from bot.doctor import check_disk
 from bot.doctor.account import REFUSED, Account, find_account
 from bot.doctor.check import Status
@@ -22,9 +25,6 @@ from bot.doctor.setup.asking import ask, confirm, explain
 from bot.doctor.setup.card import Card, find_cards, propose
 from bot.doctor.setup.questions import Question
 from bot.edge.redact import hide_tokens
-from bot.settings.edited import changed, current_text, write_private
-from bot.settings.file import USUAL_FILE, ConfigError, from_home
-from bot.settings.mistakes import PREFIX
 
 _KINDS: dict[str, Callable[[Any], Any]] = {"token": SecretStr, "data_dir": lambda text: Path(from_home(text))}
 """what the configuration makes of an answer"""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.settings.file import from_home
-from bot.settings.token import PORTAL, WHERE, shape_problem
+from bot.config.file import from_home
+from bot.config.token import PORTAL, WHERE, shape_problem
 from generator.errors import SettingsError, did_you_mean
 from generator.memory import check_memory
 from generator.variants import Variant

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from bot.doctor.upkeep.contents import DATABASE, LIST, BackupFailed, Contents, check_database, copy, reading
+from bot.queue.life.retention import named_files
 from bot.queue.opening.copies import RESTORING, is_half_restored, mark_as_restored
 from bot.queue.opening.faults import StoreLocked
 from bot.queue.opening.folder import lock_folder
-from bot.queue.retention import named_files
 from generator.process.durable import publish
 
 _MOST_LIST_BYTES = 256 * 2**20

@@ -14,13 +14,13 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from bot.config import Config, load_config
+from bot.config.file import ConfigError
 from bot.doctor.check import Check, Status
 from bot.doctor.machine import check_python
 from bot.doctor.output import command
 from bot.doctor.upkeep.contents import DATABASE, BackupFailed, check_database, reading
 from bot.queue.opening.copies import is_half_restored
 from bot.queue.opening.migrations import migrate, scripts
-from bot.settings.file import ConfigError
 from bot.work.heartbeat import is_healthy
 from generator.memory import MIB
 

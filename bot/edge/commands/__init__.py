@@ -14,6 +14,7 @@ from bot.edge.commands.admin import AdminCommands
 from bot.edge.commands.animate import animate, animate_message
 from bot.edge.commands.queue import cancel, queue, result
 from bot.edge.commands.recipe import recipe
+from bot.edge.commands.settings.command import quota, settings
 
 
 def add_commands(tree: app_commands.CommandTree[Any]) -> None:
@@ -24,6 +25,8 @@ def add_commands(tree: app_commands.CommandTree[Any]) -> None:
         cancel,
         result,
         recipe,
+        quota,
+        settings,
         help_command,
         privacy,
         forget_me,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from discord import app_commands
 
-from bot.edge.commands.submission.answers import answer
-from bot.edge.commands.submission.permissions import usable_everywhere
+from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
+from bot.edge.commands.submission.permissions import replies_privately, usable_everywhere
 from bot.edge.context import Interaction
 from bot.edge.layouts import forget_buttons
 from bot.texts.replies import forget_text, help_text, privacy_text
@@ -14,9 +14,9 @@ from bot.texts.replies import forget_text, help_text, privacy_text
 @app_commands.command(name="help", description="What I can do, and how to get the best clips")
 @usable_everywhere
 async def help_command(interaction: Interaction) -> None:
-    """Explain the bot, privately."""
-    variant = interaction.client.services.switches.variant
-    await answer(interaction, help_text(variant))
+    """Explain the bot."""
+    if await acknowledge(interaction, private=replies_privately(interaction)) is not None:
+        await fill_in(interaction, help_text(interaction.client.services.switches.variant))
 
 
 @app_commands.command(name="privacy", description="What I keep about you, for how long, and how to delete it")

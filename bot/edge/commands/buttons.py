@@ -22,6 +22,7 @@ from bot.edge.commands.submission.submit import submit_again
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import Action, deleted_card
+from bot.policy.facts import Entrance
 from bot.queue.job import Job, wall_clock_ms
 from bot.texts.replies import earlier_text, not_yours_text
 
@@ -71,11 +72,11 @@ async def _press(interaction: Interaction, action: Action, number: int, key: str
     if job is not None and job.key != key and action is not Action.DELETE:
         await answer(interaction, earlier_text())
     elif action is Action.AGAIN:
-        await submit_again(interaction, number, vary)
+        await submit_again(interaction, number, vary, Entrance.AGAIN)
     elif action is Action.MORE:
-        await submit_again(interaction, number, partial(vary, motion=MOTION_STEP))
+        await submit_again(interaction, number, partial(vary, motion=MOTION_STEP), Entrance.MORE)
     elif action is Action.LESS:
-        await submit_again(interaction, number, partial(vary, motion=-MOTION_STEP))
+        await submit_again(interaction, number, partial(vary, motion=-MOTION_STEP), Entrance.LESS)
     elif action is Action.DELETE:
         await _delete(interaction, job if job and job.key == key else None)
     elif await acknowledge(interaction, private=True) is not None:

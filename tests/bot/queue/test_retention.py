@@ -12,7 +12,7 @@ import pytest
 from bot.queue.database import Statements, fetch
 from bot.queue.estimates import KINDS_AT_ONCE, KINDS_KEPT
 from bot.queue.job import DeliveryState, Job, JobState, Limits
-from bot.queue.retention import ATTEMPTS_IN_VAIN, release_files
+from bot.queue.life.retention import ATTEMPTS_IN_VAIN, release_files
 from bot.queue.store import JobStore
 from generator.errors import RenderCrashed
 from tests.support.jobs import HOUR_MS, Clock, claimed, faults, kept, new_job, opened, rendered
@@ -131,8 +131,8 @@ async def test_a_sweep_looks_at_a_bounded_part_of_the_jobs_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A look at a million rows would hold up whoever asks for their position, and a claim where it is a change."""
-    monkeypatch.setattr("bot.queue.retention.ROWS_LOOKED_AT", 3)
-    monkeypatch.setattr("bot.queue.retention.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("bot.queue.life.retention.ROWS_LOOKED_AT", 3)
+    monkeypatch.setattr("bot.queue.life.retention.ROWS_AT_ONCE", 2)
     clock = Clock()
     async with opened(tmp_path, Limits(queued_per_user=0), now_ms=clock) as store:
         for _ in range(10):

@@ -37,6 +37,11 @@ async def is_served(interaction: Interaction) -> bool:
     return False
 
 
+def replies_privately(interaction: Interaction) -> bool:
+    """Tell whether answers to /queue, /recipe, /help and /quota are seen by who asked alone: the server chooses."""
+    return interaction.client.services.store.servers.settings(interaction.guild_id).private_replies
+
+
 def is_operator(interaction: Interaction) -> bool:
     """Tell whether the person owns this bot: listed in `owners`, or one of those `owner_ids` names."""
     owners = owner_ids(interaction.client, interaction.client.services.config.owners)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from bot.config import load_config
+from bot.config.edited import template
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import VIVANT
-from bot.settings.edited import template
 from tests.support.terminal import Terminal, on_a_terminal
 
 ROOT = Path(__file__).parents[4]

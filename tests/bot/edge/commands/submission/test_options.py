@@ -7,7 +7,8 @@ from dataclasses import fields, replace
 import pytest
 
 from bot.config import GeneratorConfig
-from bot.edge.commands.submission.options import MOTION_BUCKETS, Motion, Options, check_request, new_seed, resolve, vary
+from bot.edge.commands.submission.options import Options, check_request, new_seed, resolve, vary
+from bot.policy.motion import MOTION_BUCKETS, Motion
 from bot.texts.explanations import explain_settings
 from generator.clip import BOUNDS, DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import SettingsError

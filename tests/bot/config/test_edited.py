@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from bot.config import load_config
-from bot.settings.edited import changed, current_text, template, write_private
-from bot.settings.file import ConfigError
+from bot.config.edited import changed, current_text, template, write_private
+from bot.config.file import ConfigError
 
 ROOT = Path(__file__).parents[3]
 OWN = """# my bot
@@ -113,7 +113,7 @@ def test_a_file_that_is_a_mount_is_overwritten_and_a_full_disk_loses_nothing(
 
     path = tmp_path / "config.toml"
     path.write_text("old")
-    monkeypatch.setattr("bot.settings.edited.publish", refuse)
+    monkeypatch.setattr("bot.config.edited.publish", refuse)
     if number == errno.EBUSY:
         write_private(path, OWN)
         assert (path.read_text(), path.stat().st_mode & 0o777) == (OWN, 0o600)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from bot.settings.file import from_home
+from bot.config.file import from_home
 
 
 def _address(value: str) -> str:

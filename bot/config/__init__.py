@@ -1,4 +1,7 @@
-"""The operator's settings: config.toml and VIVANT_* environment variables, validated and frozen."""
+"""The operator's settings: config.toml and VIVANT_* environment variables, validated and frozen.
+
+Tested in tests/bot/test_config.py.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot.settings.cluster import ClusterConfig
-from bot.settings.file import ConfigError, find_file, from_home, read_file
-from bot.settings.mistakes import PREFIX, foreign_variables, mend, sentence
-from bot.settings.token import other_secret
+from bot.config.cluster import ClusterConfig
+from bot.config.credentials import CredentialsConfig
+from bot.config.file import ConfigError, find_file, from_home, read_file
+from bot.config.filter import FilterConfig
+from bot.config.mistakes import PREFIX, foreign_variables, mend, sentence
+from bot.config.token import other_secret
+from bot.policy.quota import Limits as QuotaLimits
+from bot.policy.quota import Quota
 from generator.clip import Framing, Quality
 from generator.errors import SettingsError, did_you_mean
 from generator.memory import MIB, check_memory
@@ -62,6 +69,27 @@ class QueueConfig(_Section):
             if not role.isdigit() or not 1 <= share <= 10_000:
                 raise ValueError("role ids are numbers and weights lie between 1 and 10000")
         return value
+
+
+class QuotaConfig(_Section):
+    """How many clips and how much GPU time a person and a server may have in a day and at once."""
+
+    person: Quota = Quota()
+    roles: dict[str, Quota] = Field(default_factory=dict)
+    """role id -> what its holders may have instead of `person`"""
+    server: Quota = Quota()
+
+    @field_validator("roles")
+    @classmethod
+    def _are_ids(cls, value: dict[str, Quota]) -> dict[str, Quota]:
+        if not all(role.isdigit() for role in value):
+            raise ValueError("role ids are numbers")
+        return value
+
+    def limits(self) -> QuotaLimits:
+        """Return what the operator grants."""
+        roles = {int(role): quota for role, quota in self.roles.items()}
+        return QuotaLimits(person=self.person, roles=roles, server=self.server)
 
 
 class PictureConfig(_Section):
@@ -172,10 +200,13 @@ class Config(BaseSettings):
     metrics_port: int = Field(0, ge=0, le=65535)
     metrics_address: IPvAnyAddress = IPv4Address("127.0.0.1")
     queue: QueueConfig = QueueConfig()
+    quota: QuotaConfig = QuotaConfig()
     picture: PictureConfig = PictureConfig()
     generator: GeneratorConfig = GeneratorConfig()
     retention: RetentionConfig = RetentionConfig()
     cluster: ClusterConfig = ClusterConfig()
+    filter: FilterConfig = FilterConfig()
+    credentials: CredentialsConfig = CredentialsConfig()
     variants: dict[str, VariantConfig] = Field(default_factory=dict)
 
     @classmethod

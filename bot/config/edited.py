@@ -14,7 +14,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from bot.settings.file import ConfigError, read_text
+from bot.config.file import ConfigError, read_text
 from generator.process.durable import publish
 
 Answers = Mapping[str, Any]
@@ -23,7 +23,7 @@ Answers = Mapping[str, Any]
 
 def template() -> str:
     """Return the text of a new file: every key with its default and a line about it."""
-    return files("bot.settings").joinpath("config.example.toml").read_text(encoding="utf-8")
+    return files("bot.config").joinpath("config.example.toml").read_text(encoding="utf-8")
 
 
 def current_text(path: Path) -> str:

@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
+from bot.config.token import application_of, other_secret, shape_problem
 from bot.sandbox.world.standard import VIVANT
-from bot.settings.token import application_of, other_secret, shape_problem
 
 FIRST = base64.b64encode(b"1100000000000000001").decode().rstrip("=")
 GOOD = f"{FIRST}.abc-_9.{'s' * 38}"
