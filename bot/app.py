@@ -17,7 +17,11 @@ import discord
 from bot.cluster.backends import local_gpus, make_capacities, make_local, most_of_one_person, preload, start_all
 from bot.cluster.capacity import Capacity, Followers
 from bot.config import Config
+from bot.doctor.variant import why_not
 from bot.edge.client import VivantClient
+from bot.edge.commands.trust.consent import end_unanswered
+from bot.edge.commands.trust.draining import tell_drained
+from bot.edge.commands.trust.reports import tell_reports
 from bot.edge.connection.pacing import Pace
 from bot.edge.connection.starting import Unsupported
 from bot.edge.context import Services
@@ -70,6 +74,8 @@ class Parts:
     """called with an ExecutorConfig, `gpu` and `on_state`"""
     cluster: Callable[..., ClusterBackend] = ClusterBackend
     """called with an ExecutorConfig, ClusterOptions and `on_state`"""
+    check_variant: Callable[[Config, str], Awaitable[str | None]] = why_not
+    """says why a variant cannot run here"""
     pictures: Callable[[PictureLimits], PictureChild] = PictureChild
     poster: type[Poster] = Poster
     posting: type[Posting] = Posting
@@ -108,6 +114,9 @@ class Bot:
             *(("a worker", worker.run) for worker in self.workers),
             *(("the metrics", metrics.run) for metrics in self.metrics),
             *(("the cluster", capacity.run) for capacity in self.capacities),
+            ("the questions for consent", partial(end_unanswered, self.client)),
+            ("the reports", partial(tell_reports, self.client)),
+            ("the drain", partial(tell_drained, services.store, services.switches, self.alerts.drained)),
             ("the heartbeat", partial(keep_heartbeat, services.config.data_dir, self.client.is_connected)),
             ("the sweep", partial(sweep_hourly, services.store, services.spool, services.config.retention)),
         ]
@@ -161,6 +170,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             requests=Requests(store, spool, crew),
             shrink=shrink,
             preload=partial(preload, backends),
+            check_variant=partial(parts.check_variant, config),
         )
         client = VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms, pause=parts.pause)
         posting = parts.posting(client, spool, shrink)
