@@ -17,8 +17,12 @@ import discord
 from bot.cluster.backends import local_gpus, make_capacities, make_local, most_of_one_person, preload, start_all
 from bot.cluster.capacity import Capacity, Followers
 from bot.config import Config
+from bot.doctor.variant import why_not
 from bot.edge.client import VivantClient
 from bot.edge.commands.reviews.holding import screen_clip
+from bot.edge.commands.trust.consent import end_unanswered
+from bot.edge.commands.trust.draining import tell_drained
+from bot.edge.commands.trust.reports import tell_reports
 from bot.edge.connection.pacing import Pace
 from bot.edge.connection.starting import Unsupported
 from bot.edge.context import Services
@@ -82,6 +86,8 @@ class Parts:
     """called with an ExecutorConfig, `gpu` and `on_state`"""
     cluster: Callable[..., ClusterBackend] = ClusterBackend
     """called with an ExecutorConfig, ClusterOptions and `on_state`"""
+    check_variant: Callable[[Config, str], Awaitable[str | None]] = why_not
+    """says why a variant cannot run here"""
     pictures: Callable[..., PictureChild] = PictureChild
     """called with PictureLimits and `filter_model`"""
     poster: type[Poster] = Poster
@@ -121,6 +127,9 @@ class Bot:
             *(("a worker", worker.run) for worker in self.workers),
             *(("the metrics", metrics.run) for metrics in self.metrics),
             *(("the cluster", capacity.run) for capacity in self.capacities),
+            ("the questions for consent", partial(end_unanswered, self.client)),
+            ("the reports", partial(tell_reports, self.client)),
+            ("the drain", partial(tell_drained, services.store, services.switches, self.alerts.drained)),
             ("the heartbeat", partial(keep_heartbeat, services.config.data_dir, self.client.is_connected)),
             ("the sweep", partial(sweep_hourly, services.store, services.spool, services.config.retention)),
         ]
@@ -182,6 +191,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             screening=Screening(config, store, spool, pictures),
             certificates=signer.certificates,
             preload=partial(preload, backends),
+            check_variant=partial(parts.check_variant, config),
         )
         client = VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms, pause=parts.pause)
         posting = parts.posting(client, spool, shrink)

@@ -113,7 +113,7 @@ def packed(folder: Path, *names: str) -> Bench:
 
 WHOLE = (
     "bot/sandbox/page/static/demo.js",
-    "bot/queue/opening/schema.sql",
+    "bot/queue/opening/versions/schema.sql",
     "generator/model/demo_model/checkpoint/unet/config.json",
 )
 

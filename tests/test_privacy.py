@@ -28,6 +28,7 @@ ROOT = Path(__file__).parent.parent
 RETENTION = "tests/bot/queue/test_retention.py"
 STORED = "tests/bot/queue/test_forgetting.py"
 EDGE = "tests/bot/edge/commands/test_forgetting.py"
+TRUST = "tests/bot/edge/commands/trust"
 HERE = "tests/test_privacy.py"
 QUOTAS = "tests/bot/queue/servers/test_quotas.py"
 SERVERS = "tests/bot/queue/servers/test_settings.py"
@@ -53,6 +54,23 @@ HELD_BY: dict[str, list[str]] = {
         "tests/bot/edge/commands/reviews/test_reviews.py::test_a_forgotten_person_s_picture_is_held_no_longer",
     ],
     "A picture filter, where the server": [f"{HERE}::test_only_what_talks_to_discord_has_a_network"],
+    "Of each picture a hash": [
+        "tests/generator/picture/test_fingerprint.py::test_it_is_the_references_hash",
+        f"{TRUST}/test_takedown.py::test_the_clip_its_variations_their_files_and_the_way_back_are_gone",
+    ],
+    "If you ask for a clip of somebody else's picture": [
+        f"{TRUST}/test_consent.py::test_the_author_is_asked_and_agrees_and_only_then_the_picture_is_fetched",
+        f"{TRUST}/test_consent.py::test_without_an_answer_the_request_is_refused_in_words_and_deleted",
+        f"{TRUST}/test_consent.py::test_forgetting_either_of_them_deletes_the_question",
+    ],
+    "Of a reported clip": [
+        f"{TRUST}/test_reports.py::test_a_report_reaches_moderators_and_operators_with_what_they_need_and_no_more",
+        "tests/bot/queue/servers/trust/test_reports.py::test_a_report_is_forgotten_after_a_month",
+    ],
+    "If the people who run the bot have blocked you": [
+        f"{TRUST}/test_operators.py::test_a_blocked_person_is_told_why_and_until_when_and_what_they_wait_for_is_cancelled",
+        f"{TRUST}/test_operators.py::test_a_block_ends_by_itself",
+    ],
     "The file as you uploaded it": [f"{HERE}::test_a_whole_visit_leaves_only_what_the_notice_says"],
     "An answer token from Discord": [f"{STORED}::test_an_answer_token_goes_when_it_is_good_for_nothing"],
     "What is too old is deleted once an hour": [
@@ -108,6 +126,14 @@ HELD_BY: dict[str, list[str]] = {
         f"{QUOTAS}::test_who_is_forgotten_has_no_more_of_a_quota",
         f"{QUOTAS}::test_what_is_kept_of_a_quota_names_nobody_and_goes_after_a_day",
     ],
+    "If you have opted out with `/privacy`": [
+        f"{TRUST}/test_consent.py::test_who_opted_out_is_left_out_in_every_server_and_may_come_back",
+        f"{TRUST}/test_consent.py::test_who_opts_out_later_stops_variations_of_clips_that_exist",
+    ],
+    "`/my-data` hands you everything": [
+        f"{TRUST}/test_own_data.py::test_it_is_all_of_ones_own_and_nothing_of_others",
+        f"{TRUST}/test_own_data.py::test_every_table_about_people_is_in_it",
+    ],
     "When the bot is removed from a server": [
         "tests/bot/edge/test_client.py::test_a_server_that_sends_the_bot_away_is_forgotten",
         "tests/bot/edge/test_client.py::test_a_server_that_sent_the_bot_away_while_it_was_off_is_forgotten",
@@ -123,6 +149,7 @@ IN_SHORT = {
     "The picture as you sent it": "The file as you uploaded it",
     "Nothing is used for training": "Pictures are used for nothing but",
     "`/forget-me` deletes all of it": "`/forget-me` deletes your requests",
+    "`/my-data` gives you": "`/my-data` hands you everything",
     "The Delete button under a clip works": "Otherwise posts stay in Discord",
     "Clips say in their file": "A clip says in its file how it was made",
 }
@@ -222,8 +249,11 @@ async def test_a_row_has_the_columns_that_the_notice_tells(tmp_path: Path) -> No
         assert {name for (name,) in rows} == set(COLUMNS.split()), "say in PRIVACY.md what a new column keeps"
 
 
-ABOUT_PEOPLE = {"job", "outbox", "lane", "debt", "set_aside", "audit", "spent", "review"}
-ABOUT_NOBODY = {"meta", "setting", "kind", "server"}
+ABOUT_PEOPLE = {
+    *("job", "outbox", "lane", "debt", "set_aside", "audit", "spent", "review"),
+    *("source", "consent", "blocked", "opted_out"),
+}
+ABOUT_NOBODY = {"meta", "setting", "kind", "server", "blocked_picture", "report"}
 COLUMNS = """
     id key user_id guild_id state start_tag tag kind_id cost_ms attempt strikes cancel_requested card_message_id
     created_ms started_ms finished_ms picture clip master route settings notes failure facts

@@ -5,7 +5,7 @@ Tested in tests/bot/edge/test_client.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,10 @@ REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=3600, sock_connect=30, sock_read=1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """All that a command may use. `preload` asks the backends to load a variant before its first job."""
+    """All that a command may use. `preload` asks the backends to load a variant before its first job.
+
+    `check_variant` says why a variant cannot run here and what to do about it; None when it can.
+    """
 
     config: Config
     store: JobStore
@@ -46,6 +49,7 @@ class Services:
     preload: Callable[[str], None]
     certificates: str = ""
     """those with which clips are signed here, in PEM; empty: none are"""
+    check_variant: Callable[[str], Awaitable[str | None]]
 
 
 class ServiceClient(discord.AutoShardedClient):

@@ -46,9 +46,21 @@ class Action(StrEnum):
     FORGET = "forget"
     ERASE = "erase"
     """forget, and delete the posts too"""
+    REPORT = "report"
+    REPORTING = "reporting"
+    """the report is meant"""
+    TAKE_DOWN = "takedown"
+    DISMISS = "dismiss"
+    ALLOW = "allow"
+    DENY = "deny"
+    NEVER_ASK = "never"
+    OPT_OUT = "optout"
+    OPT_IN = "optin"
 
 
-CLIP_ACTIONS = (Action.AGAIN, Action.MORE, Action.LESS, Action.RECIPE, Action.DELETE)
+BUTTONS_IN_ROW = 3
+"""under a clip: what makes another one, then what is about this one"""
+CLIP_ACTIONS = (Action.AGAIN, Action.MORE, Action.LESS, Action.RECIPE, Action.DELETE, Action.REPORT)
 
 _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
     Action.CANCEL: ("Cancel", discord.ButtonStyle.secondary),
@@ -59,6 +71,15 @@ _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
     Action.DELETE: ("Delete", discord.ButtonStyle.secondary),
     Action.FORGET: ("Delete what you keep", discord.ButtonStyle.danger),
     Action.ERASE: ("Delete my posted clips too", discord.ButtonStyle.danger),
+    Action.REPORT: ("Report", discord.ButtonStyle.secondary),
+    Action.REPORTING: ("Report this clip", discord.ButtonStyle.danger),
+    Action.TAKE_DOWN: ("Take down", discord.ButtonStyle.danger),
+    Action.DISMISS: ("Dismiss", discord.ButtonStyle.secondary),
+    Action.ALLOW: ("Allow", discord.ButtonStyle.success),
+    Action.DENY: ("Don't allow", discord.ButtonStyle.secondary),
+    Action.NEVER_ASK: ("Never my pictures", discord.ButtonStyle.secondary),
+    Action.OPT_OUT: ("Nobody else may animate my pictures", discord.ButtonStyle.secondary),
+    Action.OPT_IN: ("Allow it again", discord.ButtonStyle.secondary),
 }
 
 
@@ -195,13 +216,18 @@ def clip_layout(job: Job, file_name: str, *, spoiler: bool) -> ui.LayoutView:
     layout.add_item(ui.TextDisplay(clip_text(job)))
     clip = discord.MediaGalleryItem(f"attachment://{file_name}", description=ALT_TEXT, spoiler=spoiler)
     layout.add_item(ui.MediaGallery(clip))
-    layout.add_item(ui.ActionRow(*_buttons(job, CLIP_ACTIONS)))
+    buttons = _buttons(job, CLIP_ACTIONS)
+    for start in range(0, len(buttons), BUTTONS_IN_ROW):
+        layout.add_item(ui.ActionRow(*buttons[start : start + BUTTONS_IN_ROW]))
     return layout
 
 
 def clip_buttons(job: Job) -> ui.View:
     """Return the buttons below a posted clip."""
-    return _view(_buttons(job, CLIP_ACTIONS))
+    buttons = _buttons(job, CLIP_ACTIONS)
+    for number, button in enumerate(buttons):
+        button.row = number // BUTTONS_IN_ROW
+    return _view(buttons)
 
 
 def failure_buttons(job: Job) -> ui.View:
@@ -212,6 +238,26 @@ def failure_buttons(job: Job) -> ui.View:
 def forget_buttons(user_id: int) -> ui.View:
     """Return the buttons with which a person confirms that they want to be forgotten, with or without their posts."""
     return _view([ActionButton(Action.FORGET, user_id), ActionButton(Action.ERASE, user_id)])
+
+
+def consent_buttons(author_id: int, key: str) -> ui.View:
+    """Return the buttons with which a picture's author answers; `key` is the request's."""
+    return _view([ActionButton(action, author_id, key) for action in (Action.ALLOW, Action.DENY, Action.NEVER_ASK)])
+
+
+def confirm_report_button(message_id: int, job: str) -> ui.View:
+    """Return the button that confirms a report of a message; `job` is the number of its job, or empty."""
+    return _view([ActionButton(Action.REPORTING, message_id, job)])
+
+
+def report_buttons(report_id: int) -> ui.View:
+    """Return the buttons with which a moderator decides about a report."""
+    return _view([ActionButton(Action.TAKE_DOWN, report_id), ActionButton(Action.DISMISS, report_id)])
+
+
+def opt_out_button(user_id: int, *, is_out: bool) -> ui.View:
+    """Return the button with which a person keeps their pictures to themselves, or takes that back."""
+    return _view([ActionButton(Action.OPT_IN if is_out else Action.OPT_OUT, user_id)])
 
 
 def _view(buttons: Iterable[ui.Button[Any]]) -> ui.View:

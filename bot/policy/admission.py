@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.policy.facts import Facts
 from bot.policy.motion import MOTION_BUCKETS
-from bot.policy.server import AgeRule
+from bot.policy.server import AgeRule, OthersPictures
 from generator.clip import count_looped
 
 
@@ -21,6 +21,9 @@ class ReasonKind(StrEnum):
     """Why a request is not taken."""
 
     PAUSED = "paused"
+    DRAINING = "draining"
+    PERSON_BLOCKED = "person-blocked"
+    SERVER_BLOCKED = "server-blocked"
     PERMISSIONS = "permissions"
     NO_ROOM = "no-room"
     CHANNEL = "channel"
@@ -31,7 +34,12 @@ class ReasonKind(StrEnum):
     QUALITY = "quality"
     VARIANT = "variant"
     TOO_LONG = "too-long"
+    OPTED_OUT = "opted-out"
+    OTHERS_PICTURE = "others-picture"
+    PICTURE_BLOCKED = "picture-blocked"
     QUOTA = "quota"
+    ASK_AUTHOR = "ask-author"
+    """the picture's author has to agree first: where they can be asked, the request waits for that"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,21 @@ Rule = Callable[[Facts], Reason | None]
 def paused(facts: Facts) -> Reason | None:
     """Take nothing while the bot is paused."""
     return Reason(ReasonKind.PAUSED, {"why": facts.paused}) if facts.paused is not None else None
+
+
+def draining(facts: Facts) -> Reason | None:
+    """Take nothing new while the bot finishes the rest."""
+    return Reason(ReasonKind.DRAINING, {"why": facts.draining}) if facts.draining is not None else None
+
+
+def person_block(facts: Facts) -> Reason | None:
+    """Take nothing from people who are blocked."""
+    return Reason(ReasonKind.PERSON_BLOCKED, {"block": facts.person_block}) if facts.person_block else None
+
+
+def server_block(facts: Facts) -> Reason | None:
+    """Take nothing from servers that are blocked."""
+    return Reason(ReasonKind.SERVER_BLOCKED, {"block": facts.server_block}) if facts.server_block else None
 
 
 def permissions(facts: Facts) -> Reason | None:
@@ -80,6 +103,23 @@ def age(facts: Facts) -> Reason | None:
     """Serve age-restricted channels alone, where the server wants that. What Discord does not tell counts as open."""
     wanted = facts.server.age_rule is AgeRule.RESTRICTED_ONLY
     return Reason(ReasonKind.AGE) if wanted and not facts.where.is_age_restricted else None
+
+
+def opted_out(facts: Facts) -> Reason | None:
+    """Take no picture of somebody who wants nobody else to animate theirs."""
+    return Reason(ReasonKind.OPTED_OUT) if facts.picture.has_opted_out else None
+
+
+def others_picture(facts: Facts) -> Reason | None:
+    """Take only pictures of the person who asks, where the server wants that."""
+    is_others = facts.is_others_picture or facts.picture.who is not None
+    never = facts.server.others_pictures is OthersPictures.NEVER
+    return Reason(ReasonKind.OTHERS_PICTURE) if never and is_others else None
+
+
+def picture_block(facts: Facts) -> Reason | None:
+    """Take no picture that is blocked."""
+    return Reason(ReasonKind.PICTURE_BLOCKED) if facts.picture.is_blocked else None
 
 
 def motion(facts: Facts) -> Reason | None:
@@ -128,21 +168,37 @@ def quota(facts: Facts) -> Reason | None:
     return Reason(ReasonKind.QUOTA, {"exceeded": facts.exceeded}) if facts.exceeded is not None else None
 
 
+def ask_author(facts: Facts) -> Reason | None:
+    """Let the picture's author agree first, where the server wants that."""
+    asks = facts.server.others_pictures is OthersPictures.ASK and not facts.picture.is_allowed
+    return Reason(ReasonKind.ASK_AUTHOR) if asks and facts.is_others_picture else None
+
+
 RULES: tuple[Rule, ...] = (
     paused,
+    draining,
+    person_block,
+    server_block,
     permissions,
     room,
     channel,
     role,
     age,
+    opted_out,
+    others_picture,
+    picture_block,
     motion,
     clip_format,
     quality,
     variant,
     length,
     quota,
+    ask_author,  # the last: nobody is asked for what would be refused anyway
 )
 """in the order in which a reason is told: what concerns everybody first, what a person can change last"""
+
+BLOCKS: tuple[Rule, ...] = (person_block, server_block, opted_out, picture_block)
+"""what is asked again when moderators allow a picture that was held back"""
 
 
 def decide(facts: Facts, rules: Iterable[Rule] = RULES) -> Reason | None:

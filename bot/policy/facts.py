@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.policy.blocking import Block
 from bot.policy.quota import Exceeded
 from bot.policy.server import DEFAULTS, ServerSettings
 from generator.clip import ClipSettings
@@ -23,6 +24,8 @@ class Entrance(StrEnum):
     AGAIN = "again"
     MORE = "more"
     LESS = "less"
+    ALLOWED = "allowed"
+    """the picture's author agreed to an earlier request"""
 
 
 class ChannelKind(StrEnum):
@@ -73,6 +76,17 @@ class PictureFacts:
     """who posted it; None: nobody but the person who asks is known"""
     message_id: int | None = None
     is_spoiler: bool = False
+    can_answer: bool = True
+    """whether the author is a person who can be asked, and is known"""
+    is_allowed: bool = False
+    """whether the author has agreed"""
+    hash: str | None = None
+    """by which the picture is known again"""
+    who: str | None = None
+    """a keyed hash of the id of who posted it; None: the person who asks"""
+    has_opted_out: bool = False
+    """whether who posted it wants nobody else to animate it"""
+    is_blocked: bool = False
 
 
 NOTHING_KNOWN = PictureFacts()
@@ -93,6 +107,10 @@ class Facts:
     """the limit of a quota that this request would exceed"""
     paused: str | None = None
     """why the bot takes nothing now"""
+    draining: str | None = None
+    """why it takes nothing new while it finishes the rest"""
+    person_block: Block | None = None
+    server_block: Block | None = None
     has_room: bool = True
     """whether the disk has room for another request"""
 

@@ -149,6 +149,13 @@ class Deliveries:
         found = await self._database.read(_of_job, job_id)
         return None if found is None else self._with_age(found)
 
+    async def count_open(self) -> int:
+        """Count the deliveries that are still to be posted."""
+        [(count,)] = await self._database.read(
+            fetch, "select count(*) from outbox where state in ('pending', 'sending')"
+        )
+        return int(count)
+
     async def last_posted(self, limit: int) -> list[tuple[Job, int]]:
         """Read the newest jobs whose result was posted as a new message, with that message's id."""
         return await self._database.read(_last_posted, limit)

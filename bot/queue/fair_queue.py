@@ -21,6 +21,7 @@ from bot.queue.estimates import encoding_ms, kind_for
 from bot.queue.job import Job, JobState, Limits, NewJob, PictureReleased, QueueFull, QueuePosition
 from bot.queue.rows import JOB_COLUMNS, job_from, request_values, select_jobs
 from bot.queue.servers.quotas import Ask, refuse_over_quota, unnamed
+from bot.queue.servers.trust.pictures import keep_source
 from generator.variants import Variant
 
 MOST_COUNTED = 10_000
@@ -115,6 +116,7 @@ def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, 
     tags = {"start": start, "tag": tag, "kind": kind_id, "cost": cost_ms, "now": now_ms}
     [(job_id,)] = db.execute(_INSERT_SQL, who | tags | request_values(new)).fetchall()
     db.execute(_JOIN_LANE_SQL, (new.user_id, tag, job_id))
+    keep_source(db, job_id, new.source)
     return _queued_job(job_id, new)
 
 

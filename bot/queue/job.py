@@ -89,6 +89,19 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a job's picture came from."""
+
+    hash: str | None = None
+    """by which it is known again, see `generator.picture.fingerprint`; None: too plain for that, or not known"""
+    who: str | None = None
+    """a keyed hash of the id of who posted it; None: the person who asked"""
+
+
+NO_SOURCE = Source()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
     """An accepted request on its way into the store."""
 
@@ -106,6 +119,7 @@ class NewJob:
     notes: tuple[Note, ...] = ()
     card_message_id: int | None = None
     """the message that becomes the status card"""
+    source: Source = NO_SOURCE
     allowance: Allowance = NO_LIMITS
     """the quotas that it is held against when it is enqueued"""
 

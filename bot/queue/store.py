@@ -1,7 +1,7 @@
 """JobStore: opens and closes the database, and holds one store for each theme. Knows no Discord.
 
 Each public method of a theme is one transaction. The themes are in `jobs`, `deliveries`, `retention` and
-`opening.recheck`, and `servers.settings`; what the operator switched is in `Settings` below.
+`opening.recheck`, `servers.settings` and `trust`; what the operator switched is in `Settings` below.
 
 Tested in tests/bot/queue/test_store.py, tests/bot/queue/test_deliveries.py and tests/bot/queue/test_retention.py.
 """
@@ -20,6 +20,7 @@ from bot.queue.life.retention import Retention
 from bot.queue.opening.recheck import Recheck
 from bot.queue.servers.reviews import Reviews
 from bot.queue.servers.settings import Servers
+from bot.queue.servers.trust.trust import Trust
 from generator.variants import BUILT_IN, Variant
 
 
@@ -46,6 +47,7 @@ class JobStore:
         self.settings = Settings(database)
         self.servers = Servers(database, now_ms)
         self.reviews = Reviews(database, self.deliveries, now_ms)
+        self.trust = Trust(database, now_ms)
 
     @classmethod
     async def open(
@@ -62,6 +64,7 @@ class JobStore:
         store = cls(await Database.open(folder), limits or Limits(), variants, now_ms, elapsed_ms)
         store.jobs.executors = executors
         await store.servers.load()
+        await store.trust.load()
         return store
 
     async def close(self) -> None:

@@ -90,12 +90,13 @@ def _cell(value: object) -> str:
     return shown.replace("`", "'")
 
 
-def describe_variants(variants: dict[str, Variant], current: str) -> str:
-    """List the variants, the one in use marked and first."""
+def describe_variants(variants: dict[str, Variant], current: str, costs: dict[str, str]) -> str:
+    """List the variants, the one in use marked and first; `costs` has a sentence on how long a clip of each takes."""
     names = sorted(variants, key=lambda name: (name != current, name))
+    about = {name: variant.description or variant.source for name, variant in variants.items()}
     rows = [
         f"{'▸' if name == current else '·'} **{shorten(name, NAME_LETTERS)}**: "
-        f"{shorten(variants[name].description or variants[name].source, SENTENCE_LETTERS)}"
+        f"{shorten(about[name], SENTENCE_LETTERS)}\n-# {shorten(costs.get(name, ''), SENTENCE_LETTERS)}"
         for name in names
     ]
     return fit_parts(rows, MESSAGE_LETTERS)

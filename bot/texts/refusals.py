@@ -9,12 +9,73 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bot.policy.admission import Reason, ReasonKind
+from bot.policy.blocking import Block, Subject
 from bot.policy.quota import Exceeded, Measure, Scope
 from bot.texts.explanations import NOTHING_QUEUED, explain_channel
-from bot.texts.limits import SENTENCE_LETTERS, fit_parts
+from bot.texts.limits import SENTENCE_LETTERS, fit_parts, shorten
 from bot.texts.replies import no_room_text, paused_text
 
 ASK_MANAGERS = "Who manages this server can change that with /settings."
+
+
+def moment(ms: int) -> str:
+    """Return a time as Discord shows it to each reader."""
+    return f"<t:{ms // 1000}:f>"
+
+
+def draining_text(reason: str) -> str:
+    """Say that nothing new is taken."""
+    told = shorten(reason, SENTENCE_LETTERS)
+    return f"I finish what is waiting and take nothing new now: {told} {NOTHING_QUEUED} Please try again later."
+
+
+def blocked_text(block: Block) -> str:
+    """Say to somebody that they are kept out, why and until when."""
+    reason = shorten(block.reason, SENTENCE_LETTERS)
+    until = "" if block.until_ms is None else f" This ends on {moment(block.until_ms)}."
+    if block.subject is Subject.SERVER:
+        return (
+            f"The people who run this bot take no requests from this server: {reason}{until} {NOTHING_QUEUED} "
+            "Questions go to them."
+        )
+    return (
+        f"The people who run this bot take no requests from you: {reason}{until} {NOTHING_QUEUED} "
+        "Questions go to them. /privacy, /my-data and /forget-me work all the same."
+    )
+
+
+def opted_out_text() -> str:
+    """Say that the picture's author wants nobody else to animate their pictures."""
+    return f"Who posted that picture wants nobody else to animate it. {NOTHING_QUEUED}"
+
+
+def others_never_text() -> str:
+    """Say that the server allows only one's own pictures."""
+    return (
+        f"In this server you can animate only pictures that you posted yourself. {NOTHING_QUEUED} "
+        "Who manages this server can change that with /settings."
+    )
+
+
+def cannot_ask_text() -> str:
+    """Say that the picture's author would have to be asked, and cannot be."""
+    return (
+        "In this server I ask the author of a picture first, and this one I cannot ask: it was posted by a bot, or I "
+        f"may not post here. {NOTHING_QUEUED} Who manages this server can change that with /settings."
+    )
+
+
+def asks_enough_text(limit: int) -> str:
+    """Say that a person has asked enough others already."""
+    return f"{limit} of your requests wait for the word of somebody already. {NOTHING_QUEUED} Please wait for those."
+
+
+def picture_blocked_text() -> str:
+    """Say that this picture is blocked."""
+    return (
+        f"That picture is blocked here: a clip of it was taken down, or it is on the list of the people who run this "
+        f"bot. {NOTHING_QUEUED} If that is a mistake, please tell a moderator."
+    )
 
 
 def explain_refusal(reason: Reason) -> str:
@@ -89,6 +150,13 @@ _SENTENCES: Mapping[ReasonKind, Callable[[Mapping[str, Any]], str]] = {
     ReasonKind.VARIANT: _variant,
     ReasonKind.TOO_LONG: _too_long,
     ReasonKind.QUOTA: _quota,
+    ReasonKind.DRAINING: lambda data: draining_text(data["why"]),
+    ReasonKind.PERSON_BLOCKED: lambda data: blocked_text(data["block"]),
+    ReasonKind.SERVER_BLOCKED: lambda data: blocked_text(data["block"]),
+    ReasonKind.OPTED_OUT: lambda data: opted_out_text(),
+    ReasonKind.OTHERS_PICTURE: lambda data: others_never_text(),
+    ReasonKind.PICTURE_BLOCKED: lambda data: picture_blocked_text(),
+    ReasonKind.ASK_AUTHOR: lambda data: cannot_ask_text(),
 }
 
 _LIMITS: Mapping[tuple[Scope, Measure], str] = {

@@ -55,7 +55,10 @@ leave no holes when they are freed; and no thread for each core, which might be 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A conditioning image that lies complete at its target: its size, the picture's, and notes for the person."""
+    """A conditioning image that lies complete at its target: its size, the picture's, and notes for the person.
+
+    `hash` knows the picture again, see `generator.picture.fingerprint`; None: it is too plain for that.
+    """
 
     width: int
     height: int
@@ -63,6 +66,7 @@ class Prepared:
     source_width: int
     source_height: int
     notes: tuple[Note, ...] = ()
+    hash: str | None = None
 
 
 class PictureChild:
@@ -287,6 +291,7 @@ def _prepare(request: dict[str, Any], limits: PictureLimits) -> tuple[str, dict[
         source_width=framed.source_size[0],
         source_height=framed.source_size[1],
         notes=framed.notes,
+        hash=framed.hash,
     )
     return "prepared", {"prepared": dataclasses.asdict(prepared)}
 

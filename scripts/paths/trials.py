@@ -35,7 +35,7 @@ MOST_EXPOSURE = 3.0
 """of ten, by systemd-analyze security"""
 IN_THE_WHEEL = (
     "bot/sandbox/page/static/demo.js",
-    "bot/queue/opening/schema.sql",
+    "bot/queue/opening/versions/schema.sql",
     "generator/model/demo_model/checkpoint/unet/",
 )
 

@@ -23,6 +23,7 @@ from bot.queue.rows import select_jobs
 from bot.queue.servers.quotas import delete_old_spent, keep_spent
 from bot.queue.servers.reviews import delete_old_reviews, delete_reviews, is_needed, pictures_held
 from bot.queue.servers.settings import delete_old_audit, forget_person_in_audit, forget_server
+from bot.queue.servers.trust.trust import delete_old_trust, forget_trust
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +143,7 @@ def forget(db: Statements, whose: Whose, value: int, now_ms: int) -> Forgotten:
     keep_spent(db, whose, value, now_ms)
     files = sorted({*delete_reviews(db, f"{whose} = ?", value), *_delete(db, rows)})
     (forget_person_in_audit if whose == "user_id" else forget_server)(db, value)
+    forget_trust(db, whose, value)
     for user_id in {row[4] for row in rows} | ({value} if whose == "user_id" else set()):
         refresh_lane(db, user_id)
         if not db.execute("select 1 from job where user_id = ? limit 1", (user_id,)).fetchall():
@@ -218,7 +220,8 @@ class Retention:
             await self._database.checkpoint()
         except StoreFull as error:
             log.warning("the log is emptied by the next sweep: %s", error)
-        await asyncio.to_thread(forget_in_copies, self._database.folder, whose, value)
+        for column in (whose, "author_id") if whose == "user_id" else (whose,):
+            await asyncio.to_thread(forget_in_copies, self._database.folder, column, value)
         return forgotten
 
     async def guilds(self, application_id: int) -> set[int]:
@@ -259,7 +262,7 @@ class Retention:
                     names.update(await self._change_in(span, find, change, value))
                 kinds |= await self._database.read(kinds_of, *span)
             await self._delete_idle_lanes()
-            for delete_old in (delete_paid_debts, delete_old_spent, delete_old_audit):
+            for delete_old in (delete_paid_debts, delete_old_spent, delete_old_audit, delete_old_trust):
                 await self._database.write(delete_old, self._now_ms())
             names.update(await self._database.write(delete_old_reviews, self._now_ms()))
             await self._delete_old_kinds(kinds, last)

@@ -124,4 +124,9 @@ def delete_old_spent(db: Statements, now_ms: int) -> None:
 def unnamed(db: Statements, number: int) -> str:
     """Return a keyed hash of a person's or a server's id."""
     [(key,)] = db.execute("select value from meta where key = 'debt_key'").fetchall()
-    return hmac.digest(str(key).encode(), str(number).encode(), "sha256").hex()
+    return keyed_hash(str(key), number)
+
+
+def keyed_hash(key: str, number: int) -> str:
+    """Return the keyed hash of an id: who has the key can find out whether a certain id belongs to it."""
+    return hmac.digest(key.encode(), str(number).encode(), "sha256").hex()

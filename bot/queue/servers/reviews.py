@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from bot.policy.filtering import Guess
 from bot.queue.database import Database, Statements, fetch
 from bot.queue.deliveries import Deliveries, revive
-from bot.queue.job import Job, NewJob
+from bot.queue.job import Job, NewJob, Source
 from bot.queue.rows import notes_from, request_values, route_from, to_text
 from generator.clip import ClipSettings
 
@@ -102,8 +102,9 @@ def _add(db: Statements, review: Review, now_ms: int) -> bool:
 def _request_text(new: NewJob) -> str:
     # Without the interaction's token: it is worth nothing by the time that somebody decides.
     tokenless = replace(new, route=replace(new.route, interaction_token=None, token_expires_ms=None))
-    values = {**request_values(tokenless), "share": new.share, "of_job": new.of_job}
-    return to_text({name: values[name] for name in ("picture", "route", "settings", "notes", "share", "of_job")})
+    values = request_values(tokenless)
+    kept = {name: values[name] for name in ("picture", "route", "settings", "notes")}
+    return to_text({**kept, "share": new.share, "of_job": new.of_job, "source": asdict(new.source)})
 
 
 def _read(db: Statements, where: str, *values: Any) -> list[Review]:
@@ -136,6 +137,7 @@ def _request(key: str, user_id: int, kept: dict[str, Any]) -> NewJob:
         notes=notes_from(kept["notes"]),
         share=kept["share"],
         of_job=kept["of_job"],
+        source=Source(**kept["source"]),
     )
 
 

@@ -82,6 +82,7 @@ async def test_a_clip_mentions_its_person_and_has_its_buttons() -> None:
         "Less motion",
         "Recipe",
         "Delete",
+        "Report",
     }
     layout: Any = clip_layout(demo, "a.mp4", spoiler=True).to_components()
     assert "Demo model" in words(layout)

@@ -21,6 +21,7 @@ import pytest
 
 import bot.texts
 from bot.policy.admission import Reason, ReasonKind
+from bot.policy.blocking import Block, Subject
 from bot.policy.quota import MOST_CLIPS, Exceeded, Measure, Quota, Scope, Used
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.texts.explanations import Sentences
@@ -83,11 +84,14 @@ VIEWS = [
 QUOTA = Quota(**dict.fromkeys(Quota.model_fields, MOST_CLIPS))
 USED = Used(clips=HUGE, cost_ms=HUGE, active_clips=HUGE, active_cost_ms=HUGE)
 EXCEEDED = Exceeded(scope=Scope.MEMBER, measure=Measure.GPU_SECONDS_PER_DAY, limit=HUGE, free_again_ms=HUGE)
+BLOCKS = [
+    Block(subject=subject, number=HUGE, reason=LONG, until_ms=until) for subject in Subject for until in (None, HUGE)
+]
 REASON_DATA: dict[str, Any] = {
     **dict.fromkeys(("why", "variant"), LONG),
     **{key: list(VARIANTS) for key in ("missing", "allowed")},
     **{key: list(range(HUGE, HUGE + 1000)) for key in ("channels", "roles")},
-    **{"most": 60.0, "bucket": HUGE, "seconds": 1e300, "exceeded": EXCEEDED},
+    **{"most": 60.0, "bucket": HUGE, "seconds": 1e300, "exceeded": EXCEEDED, "block": BLOCKS[-1]},
 }
 LONGEST: dict[Any, list[Any]] = {
     str: [LONG],
@@ -96,6 +100,9 @@ LONGEST: dict[Any, list[Any]] = {
     bool: [True, False],
     type(None): [None],
     Variant: [VARIANT],
+    Block: BLOCKS,
+    list[Block]: [BLOCKS * 100],
+    dict[str, str]: [dict.fromkeys(VARIANTS, LONG)],
     ClipSettings: [SETTINGS],
     Job: JOBS,
     CardView: VIEWS,

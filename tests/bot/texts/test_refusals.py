@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.policy.admission import Reason, ReasonKind
+from bot.policy.blocking import Block, Subject
 from bot.policy.motion import Motion
 from bot.policy.quota import Exceeded, Measure, Scope
 from bot.texts.refusals import explain_exceeded, explain_refusal
@@ -24,6 +25,13 @@ DATA: dict[ReasonKind, dict[str, Any]] = {
     ReasonKind.QUALITY: {"allowed": ("fast",)},
     ReasonKind.VARIANT: {"allowed": ("svd",), "variant": "svd-xt"},
     ReasonKind.TOO_LONG: {"seconds": 7.04, "most": 3.5},
+    ReasonKind.DRAINING: {"why": "moving house."},
+    ReasonKind.PERSON_BLOCKED: {"block": Block(subject=Subject.PERSON, number=1, reason="spam.", until_ms=2**40)},
+    ReasonKind.SERVER_BLOCKED: {"block": Block(subject=Subject.SERVER, number=1, reason="raids.")},
+    ReasonKind.OPTED_OUT: {},
+    ReasonKind.OTHERS_PICTURE: {},
+    ReasonKind.PICTURE_BLOCKED: {},
+    ReasonKind.ASK_AUTHOR: {},
     ReasonKind.QUOTA: {"exceeded": Exceeded(scope=Scope.PERSON, measure=Measure.CLIPS_PER_DAY, limit=3)},
 }
 

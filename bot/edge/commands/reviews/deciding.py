@@ -15,6 +15,7 @@ from discord import ui
 
 from bot.edge.card_edits import edit_card
 from bot.edge.commands.reviews.holding import post_card
+from bot.edge.commands.submission.admitting import Refused, refuse_blocked
 from bot.edge.commands.submission.answers import acknowledge, answer, fill_in, report
 from bot.edge.commands.submission.permissions import is_operator, is_served
 from bot.edge.context import Interaction
@@ -118,7 +119,10 @@ async def _take_up(interaction: Interaction, review: Review) -> str | None:
     if review.request is None:
         return None
     try:
+        await refuse_blocked(interaction, review.request)
         await interaction.client.services.store.jobs.enqueue(review.request)
+    except Refused as refused:
+        return refused.text
     except QueueFull as error:
         return explain_full(error.scope, error.limit)
     except QuotaReached as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import discord
@@ -16,9 +16,11 @@ from bot.edge.commands.submission.channel import can_post, missing_permissions
 from bot.edge.commands.submission.permissions import is_operator
 from bot.edge.commands.submission.shares import own_roles, roles_of
 from bot.edge.context import Interaction
-from bot.policy.admission import decide
+from bot.policy.admission import BLOCKS, ReasonKind, decide
+from bot.policy.blocking import Subject
 from bot.policy.facts import NOTHING_KNOWN, ChannelKind, Entrance, Facts, Person, PictureFacts, Where
 from bot.policy.quota import Allowance, Exceeded, Scope, allowance
+from bot.queue.job import NewJob
 from bot.queue.servers.quotas import Ask, QuotaReached
 from bot.queue.spool import SpoolFull
 from bot.texts.refusals import explain_refusal
@@ -43,6 +45,14 @@ class Refused(Exception):
         self.more = more
 
 
+class AskAuthor(Refused):
+    """The picture's author has to agree first; `text` is for where they cannot be asked."""
+
+    def __init__(self, text: str, facts: Facts) -> None:
+        super().__init__(text)
+        self.facts = facts
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What is asked for, as far as it is known; it is decided again when more is."""
@@ -52,6 +62,8 @@ class Asked:
     picture: PictureFacts = NOTHING_KNOWN
     coming: int = 1
     """how many requests of this person are being taken, this one included"""
+    behalf: Person | None = None
+    """who asked, where the interaction is somebody else's: the author's, who agreed"""
 
 
 async def admit(interaction: Interaction, asked: Asked) -> Facts:
@@ -60,22 +72,52 @@ async def admit(interaction: Interaction, asked: Asked) -> Facts:
     reason = decide(facts)
     if reason is not None:
         log.info("interaction=%d not taken: %s", interaction.id, reason.kind)
+        if reason.kind is ReasonKind.ASK_AUTHOR:
+            raise AskAuthor(explain_refusal(reason), facts)
         raise Refused(explain_refusal(reason))
     return facts
 
 
+async def refuse_blocked(interaction: Interaction, new: NewJob) -> None:
+    """Refuse a request that was held back, where it or its person was blocked since. Raises Refused."""
+    picture = PictureFacts(hash=new.source.hash, who=new.source.who)
+    person = Person(id=new.user_id, roles=frozenset())
+    reason = decide(
+        await _gather(interaction, Asked(entrance=Entrance.ALLOWED, picture=picture, behalf=person)), BLOCKS
+    )
+    if reason is not None:
+        raise Refused(explain_refusal(reason))
+
+
 async def _gather(interaction: Interaction, asked: Asked) -> Facts:
     services = interaction.client.services
+    person, blocks = asked.behalf or _person(interaction), services.store.trust.blocks
     return Facts(
         entrance=asked.entrance,
-        person=_person(interaction),
+        person=person,
         where=_where(interaction),
         server=services.store.servers.settings(interaction.guild_id),
         settings=asked.settings,
-        picture=asked.picture,
+        picture=await _picture(interaction, asked.picture, person),
         exceeded=await _exceeded(interaction, asked),
         paused=services.switches.gate.paused,
+        draining=services.switches.draining,
+        person_block=blocks.of(Subject.PERSON, person.id),
+        server_block=blocks.of(Subject.SERVER, interaction.guild_id),
         has_room=_has_room(interaction),
+    )
+
+
+async def _picture(interaction: Interaction, known: PictureFacts, person: Person) -> PictureFacts:
+    """Add to what is known of a picture what the bot keeps about it and about who posted it."""
+    pictures = interaction.client.services.store.trust.pictures
+    is_others = known.author_id is not None and known.author_id != person.id
+    who = known.who or (pictures.who(known.author_id) if is_others and known.author_id else None)
+    return replace(
+        known,
+        who=who,
+        has_opted_out=pictures.has_opted_out(who),
+        is_blocked=await pictures.is_blocked(known.hash, interaction.guild_id),
     )
 
 
@@ -141,9 +183,9 @@ async def _exceeded(interaction: Interaction, asked: Asked) -> Exceeded | None:
         return None
     services = interaction.client.services
     ask = Ask(
-        user_id=interaction.user.id,
+        user_id=interaction.user.id if asked.behalf is None else asked.behalf.id,
         guild_id=interaction.guild_id,
-        allowance=_early_allowance(interaction),
+        allowance=_early_allowance(interaction) if asked.behalf is None else allowance_on(interaction, asked.behalf),
     )
     try:
         async with asyncio.timeout(_QUOTA_SECONDS):
@@ -166,11 +208,16 @@ def _early_allowance(interaction: Interaction) -> Allowance:
 
 async def allowance_of(interaction: Interaction) -> Allowance:
     """Return what the request is held against when it is enqueued."""
-    wanted = interaction.client.services.config.quota.limits().roles
+    wanted = interaction.client.services.switches.limits.roles
     return _allowance(interaction, own_roles(interaction) | await roles_of(interaction, wanted))
+
+
+def allowance_on(interaction: Interaction, person: Person) -> Allowance:
+    """Return what a request on behalf of somebody is held against, by the roles that they had when they asked."""
+    return _allowance(interaction, person.roles)
 
 
 def _allowance(interaction: Interaction, roles: frozenset[int]) -> Allowance:
     services = interaction.client.services
     server = None if interaction.guild_id is None else services.store.servers.settings(interaction.guild_id).limits
-    return allowance(services.config.quota.limits(), server, roles)
+    return allowance(services.switches.limits, server, roles)

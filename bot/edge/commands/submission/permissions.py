@@ -15,7 +15,7 @@ from bot.texts.replies import not_here_text
 
 T = TypeVar("T")
 
-ALWAYS_OPEN = ("privacy", "forget-me")
+ALWAYS_OPEN = ("privacy", "my-data", "forget-me")
 """also where the bot does not work: people may always ask about, and delete, what it keeps of them"""
 
 

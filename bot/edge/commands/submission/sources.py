@@ -54,7 +54,8 @@ def pictures_of(message: discord.Message) -> list[Source]:
 
 def facts_of(message: discord.Message) -> PictureFacts:
     """Return what is known about the pictures of a message: who posted it."""
-    return PictureFacts(author_id=message.author.id, message_id=message.id)
+    is_person = not message.author.bot and message.webhook_id is None
+    return PictureFacts(author_id=message.author.id, message_id=message.id, can_answer=is_person)
 
 
 def is_discords(url: str | None) -> bool:

@@ -16,10 +16,11 @@ import discord
 import pytest
 from PIL import Image
 
+from bot.policy.blocking import Block, Subject
 from bot.policy.server import FilterAction
 from bot.queue.servers.reviews import ReviewState
 from bot.sandbox.rules.uploads import Upload
-from bot.sandbox.world.standard import ADA, BEN, GENERAL, MIA, PICTURES, TABLEAUX
+from bot.sandbox.world.standard import ADA, BEN, GENERAL, MIA, OLGA, PICTURES, TABLEAUX
 from generator.picture.filter.model import INSTALL, OPEN_NSFW, missing
 from generator.picture.intake import PictureChild
 from tests.bot.edge.commands.submission.test_entrances import ENTRANCES, scene_in
@@ -153,6 +154,26 @@ async def test_moderators_refuse_and_the_picture_is_deleted(start: Start, tmp_pa
         review = await edge.store.reviews.get(asked.id)
         assert review is not None and (review.state, review.picture, review.request) == (ReviewState.REFUSED, "", None)
         assert not await edge.store.jobs.of_user(int(ADA))
+
+
+@needs_extra
+@pytest.mark.parametrize("is_blocked", [False, True])
+async def test_moderators_cannot_allow_what_was_blocked_meanwhile(
+    start: Start, tmp_path: Path, is_blocked: bool
+) -> None:
+    async with with_filter(start, tmp_path, FilterAction.MODERATORS) as edge:
+        await edge.animate(file=painted(RED))
+        card = await until(lambda: card_for_moderators(edge), "the moderators' card")
+        if is_blocked:
+            await edge.store.trust.blocks.block(
+                Block(subject=Subject.PERSON, number=int(ADA), reason="spam"), int(OLGA)
+            )
+        pressed = await press(edge, MIA, GENERAL, card, "Allow")
+        if is_blocked:
+            assert "spam" in await edge.answer(pressed, actor=MIA, channel=GENERAL)
+            assert not await edge.store.jobs.of_user(int(ADA))
+        else:
+            assert await edge.clip(), "the negative control"
 
 
 @needs_extra

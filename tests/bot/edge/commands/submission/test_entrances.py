@@ -23,10 +23,11 @@ import bot.edge
 from bot.edge.commands import add_commands
 from bot.edge.layouts import Action
 from bot.policy.admission import RULES, ReasonKind, decide
+from bot.policy.blocking import Block, Subject
 from bot.policy.facts import Entrance, Facts
 from bot.policy.motion import Motion
 from bot.policy.quota import Quota
-from bot.policy.server import DEFAULTS, AgeRule
+from bot.policy.server import DEFAULTS, AgeRule, OthersPictures
 from bot.queue.job import Job, NewJob, Route
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.world.interactions import Interaction
@@ -45,7 +46,7 @@ from bot.sandbox.world.standard import (
 )
 from generator.clip import ClipSettings, Format, Quality
 from generator.errors import BadFrames
-from tests.support.edge import Edge, Start, buttons, png, until
+from tests.support.edge import Edge, Start, buttons, png, until, words
 from tests.support.fakes import Act, FakeBackend
 
 MENU = "Animate this image"
@@ -94,6 +95,22 @@ async def by_choice(scene: Scene) -> Interaction:
     return await scene.press(question, "1. a.png")
 
 
+async def ask_ben(scene: Scene) -> tuple[str, str]:
+    """Let Ada ask for Ben's picture where he is asked first; return the question, and its button that says yes."""
+    servers = scene.edge.store.servers
+    await servers.change(int(TABLEAUX), int(BEN), {"others_pictures": OthersPictures.ASK})
+    asked = await by_message(scene)
+    question = await until(lambda: question_of(scene, asked), "a question")
+    await servers.change(int(TABLEAUX), int(BEN), {"others_pictures": OthersPictures.ALLOWED})
+    return question["id"], buttons(question["components"])["Allow"]
+
+
+def question_of(scene: Scene, asked: Interaction) -> dict[str, Any] | None:
+    """Return the question to an author that an interaction became."""
+    found = [item for item in scene.edge.seen(actor=BEN, channel=scene.channel) if item["id"] == asked.message_id]
+    return next((item for item in found if "Allow" in buttons(item["components"])), None)
+
+
 def by_button(label: str, *, under: str = "clip") -> Drive:
     async def drive(scene: Scene) -> Interaction:
         return await scene.press(getattr(scene, under), label)
@@ -111,11 +128,18 @@ ENTRANCES: dict[str, dict[str, Drive]] = {
 }
 """by which a request for a clip comes; each way to use one is tried"""
 
+LATER = {"button allow"}
+"""what lets an earlier request go on, tried by `test_an_authors_yes_is_held_against_every_rule_again`"""
+
 NO_ENTRANCES = {
     *("/queue", "/cancel", "/result", "/recipe", "/help", "/privacy", "/forget-me", "/quota", "/settings"),
     *("SettingMenu", "PageButton", "QuotaButton", "QuotaForm"),
     *("/admin variant", "/admin pause", "/admin resume", "/admin status"),
     *("button cancel", "button recipe", "button delete", "button forget", "button erase"),
+    *("/my-data", "/admin drain", "/admin cancel", "/admin limits", "/admin block", "/admin unblock", "/admin blocks"),
+    *("/admin take-down", "/admin block-pictures", "/admin audit", "/admin announce"),
+    *("button report", "button reporting", "button takedown", "button dismiss"),
+    *("button deny", "button never", "button optout", "button optin"),
     "JobButton",  # its actions are listed one by one
     "ReviewPress",  # what moderators allow was asked for, and admitted, by one of the entrances
 }
@@ -153,7 +177,7 @@ def all_names(tree: app_commands.CommandTree[Any]) -> set[str]:
 
 def unlisted(names: Iterable[str]) -> set[str]:
     """Return what is neither an entrance nor said to be none."""
-    return set(names) ^ (ENTRANCES.keys() | NO_ENTRANCES)
+    return set(names) ^ (ENTRANCES.keys() | NO_ENTRANCES | LATER)
 
 
 def bots_tree() -> app_commands.CommandTree[Any]:
@@ -191,6 +215,8 @@ class Break:
     """what the server chooses"""
     around: Callable[[Scene, pytest.MonkeyPatch], Awaitable[None]] | None = None
     """what else is done before"""
+    mend: Callable[[Scene], Awaitable[object]] | None = None
+    """what takes that back"""
     adapts: bool = False
     """whether a request that leaves the choice to the bot is made as the server wants it, and not refused"""
 
@@ -206,12 +232,59 @@ async def deny_files(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(above, "permission_overwrites", [denied])
 
 
+async def drain(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    await scene.edge.switches.drain("new model coming.")
+
+
+async def resume(scene: Scene) -> None:
+    await scene.edge.switches.resume()
+
+
+def blocking(subject: Subject, number: int) -> dict[str, Any]:
+    """Return how somebody is blocked, and how that is taken back."""
+
+    async def block(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        where = number or scene.edge.world.channels.get(scene.channel)["guild_id"]
+        found = Block(subject=subject, number=int(where), reason="spam.")
+        await scene.edge.store.trust.blocks.block(found, by=int(BEN))
+
+    async def unblock(scene: Scene) -> None:
+        for found in scene.edge.store.trust.blocks.all():
+            await scene.edge.store.trust.blocks.unblock(found.subject, found.number, by=int(BEN))
+
+    return {"around": block, "mend": unblock}
+
+
+async def opt_out(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    await scene.edge.store.trust.pictures.opt_out(int(BEN))
+
+
+async def opt_in(scene: Scene) -> None:
+    await scene.edge.store.trust.pictures.opt_in(int(BEN))
+
+
+async def block_pictures(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every picture be a blocked one; which ones are, tests/bot/edge/commands/trust/test_takedown.py tries."""
+
+    async def is_blocked(found: str | None, guild_id: int | None) -> bool:
+        return True
+
+    monkeypatch.setattr(scene.edge.store.trust.pictures, "is_blocked", is_blocked)
+
+
 async def fill_disk(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scene.edge.spool, "free_bytes", lambda: 0)
 
 
 BREAKS: dict[ReasonKind, Break] = {
-    ReasonKind.PAUSED: Break("The bot is paused: new model coming.", around=pause),
+    ReasonKind.PAUSED: Break("The bot is paused: new model coming.", around=pause, mend=resume),
+    ReasonKind.DRAINING: Break("take nothing new now: new model coming.", around=drain, mend=resume),
+    ReasonKind.PERSON_BLOCKED: Break("requests from you: spam.", **blocking(Subject.PERSON, int(ADA))),
+    ReasonKind.SERVER_BLOCKED: Break("requests from this server: spam.", **blocking(Subject.SERVER, 0)),
+    ReasonKind.OPTED_OUT: Break("wants nobody else to animate", around=opt_out, mend=opt_in),
+    ReasonKind.OTHERS_PICTURE: Break("pictures that you posted yourself", {"others_pictures": OthersPictures.NEVER}),
+    ReasonKind.PICTURE_BLOCKED: Break("That picture is blocked here", around=block_pictures),
+    ReasonKind.ASK_AUTHOR: Break("", {"others_pictures": OthersPictures.ASK}),
     ReasonKind.PERMISSIONS: Break("I lack Attach Files", around=deny_files),
     ReasonKind.NO_ROOM: Break("disk is nearly full", around=fill_disk),
     ReasonKind.CHANNEL: Break(f"only in <#{GENERAL}>", {"channels": [GENERAL]}),
@@ -227,7 +300,12 @@ BREAKS: dict[ReasonKind, Break] = {
 
 CHOOSE_NOTHING = ("menu Animate this image: one picture", "_PictureButton: one of several pictures")
 """the entrances that leave every option to the bot"""
-OF_SERVERS = {kind for kind, item in BREAKS.items() if item.settings} | {ReasonKind.PERMISSIONS}
+ABOUT_OTHERS = (ReasonKind.OPTED_OUT, ReasonKind.OTHERS_PICTURE, ReasonKind.ASK_AUTHOR)
+"""the rules about pictures of somebody else, which Ada reaches by the same two entrances alone"""
+OF_SERVERS = {kind for kind, item in BREAKS.items() if item.settings} | {
+    ReasonKind.PERMISSIONS,
+    ReasonKind.SERVER_BLOCKED,
+}
 
 
 def test_every_rule_has_a_row() -> None:
@@ -265,6 +343,10 @@ async def require_refused(scene: Scene, name: str, drive: Drive, kind: ReasonKin
         server = scene.edge.store.servers.settings(int(TABLEAUX))
         assert decide(Facts(entrance=Entrance.MESSAGE, server=server, settings=job.settings)) is None, (name, kind)
         return
+    if kind is ReasonKind.ASK_AUTHOR:
+        await until(lambda: question_of(scene, asked), f"{name} asks the author")
+        assert await newer(scene.edge, before) is None, (name, kind)
+        return
     told = await scene.edge.answer(asked, channel=scene.channel)
     assert broken.sentence in told, (name, kind, told)
     assert "Nothing was queued" in told, (name, kind)
@@ -298,12 +380,15 @@ async def with_rule_broken(scene: Scene, kind: ReasonKind, drives: dict[str, Dri
         if broken.settings and guild:
             await scene.edge.store.servers.change(int(guild), int(BEN), broken.settings)
         for name, drive in drives.items():
-            await require_refused(scene, name, drive, kind)
+            if kind not in ABOUT_OTHERS or name in CHOOSE_NOTHING:
+                await require_refused(scene, name, drive, kind)
+            elif name == "/animate: the command":
+                await require_taken(scene, name, drive)  # the negative control: her own picture
         if broken.settings and guild:
             usual = {name: getattr(DEFAULTS, name) for name in broken.settings}
             await scene.edge.store.servers.change(int(guild), int(BEN), usual)
-        if broken.around is pause:
-            await scene.edge.switches.resume()
+        if broken.mend:
+            await broken.mend(scene)
     return len(drives)
 
 
@@ -334,6 +419,44 @@ async def test_a_rule_holds_in_every_kind_of_channel(start: Start, channel: str,
             if guild == ELSEWHERE and kind is ReasonKind.PERMISSIONS:
                 continue  # the bot only answers there
             assert await with_rule_broken(scene, kind, drives, guild) == len(drives)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ReasonKind if kind is not ReasonKind.ASK_AUTHOR])
+async def test_an_authors_yes_is_held_against_every_rule_again(start: Start, kind: ReasonKind) -> None:
+    """A rule that was not in the way when Ada asked may be in it when Ben agrees."""
+    async with start(backend=FakeBackend(usual=Act(steps=1))) as edge:
+        scene = Scene(edge, PICTURES)
+        await edge.animate(**STRONG)
+        await edge.clip()
+        message_id, custom_id = await ask_ben(scene)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            if broken := BREAKS[kind].around:
+                await broken(scene, monkeypatch)
+            wanted = NOT_WHAT_DEMO_MAKES if kind is ReasonKind.QUALITY else BREAKS[kind].settings or {}
+            await edge.store.servers.change(int(TABLEAUX), int(BEN), wanted)
+            await (await edge.world.press(BEN, PICTURES, message_id, custom_id)).acknowledged()
+            sentence = BREAKS[kind].sentence.partition(":")[0]
+            told = await until(lambda: telling(edge, sentence), f"why it is not made: {kind}")
+        assert f"<@{ADA}>" in told[0]
+        assert len(await edge.store.jobs.of_user(int(ADA))) == 1
+
+
+NOT_WHAT_DEMO_MAKES = {"qualities": [Quality.QUALITY]}
+
+
+def telling(edge: Edge, sentence: str) -> list[str]:
+    """Return what Ada sees with this sentence in it."""
+    return [text for item in edge.seen() if sentence in (text := words(item))]
+
+
+async def test_an_authors_yes_makes_a_clip_when_no_rule_is_broken(start: Start) -> None:
+    """The negative control."""
+    async with start(backend=FakeBackend(usual=Act(steps=1))) as edge:
+        scene = Scene(edge, PICTURES)
+        message_id, custom_id = await ask_ben(scene)
+        await (await edge.world.press(BEN, PICTURES, message_id, custom_id)).acknowledged()
+        await edge.clip()
+        assert len(await edge.store.jobs.of_user(int(ADA))) == 1
 
 
 # -- a new entrance that goes its own way ----------------------------------------------------------------------------
