@@ -1,4 +1,4 @@
-"""The command line: run, demo, doctor and the container's health check.
+"""The command line: run, demo, doctor, status and the container's health check.
 
 Tested in tests/bot/doctor/test_init.py and tests/bot/test_app.py.
 """
@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -30,7 +31,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="The command line: run, demo, doctor and the container's health check.",
+    help="The command line: run, demo, doctor, status and the container's health check.",
 )
 app.add_typer(cluster_commands, name="cluster")
 console = Console(highlight=False)
@@ -60,6 +61,7 @@ def run(config: ConfigOption = None) -> None:
     """Run the bot."""
     from bot.app import StartError, run_bot
     from bot.edge.redact import hide_tokens_in_logs, log_what_nobody_caught
+    from bot.monitoring.logs import set_up_logs
     from bot.queue.database import StoreError
     from generator.process.confine import hide_memory
     from generator.process.private import write_private_files
@@ -67,15 +69,16 @@ def run(config: ConfigOption = None) -> None:
     hide_memory()  # the token will be in it
     write_private_files()
     settings = _load(config)
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    set_up_logs(settings.log_level, settings.log_format)
     hide_tokens_in_logs()
     log_what_nobody_caught()
+    stop = _log_and_stop if settings.log_format == "json" else _stop
     try:
         asyncio.run(run_bot(settings))
     except StartError as error:
-        _stop(str(error), os.EX_CONFIG)  # a restart would not help: tells a service manager not to try
+        stop(str(error), os.EX_CONFIG)  # a restart would not help: tells a service manager not to try
     except StoreError as error:
-        _stop(str(error), os.EX_TEMPFAIL)  # a full disk, a lock: a later start may work
+        stop(str(error), os.EX_TEMPFAIL)  # a full disk, a lock: a later start may work
 
 
 @app.command()
@@ -139,8 +142,37 @@ def healthy(config: ConfigOption = None) -> None:
         _stop("No bot is connected to Discord on this data folder.", 1)
 
 
+@app.command()
+def status(
+    config: ConfigOption = None,
+    once: Annotated[bool, typer.Option("--once", help="Print it once, also on a terminal.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Show how the bot does: its queue, its cards and the last errors. Needs no token and no running bot."""
+    from bot.monitoring.status import look_at
+    from bot.monitoring.watch import show, show_json, watch
+
+    try:
+        look = partial(look_at, load_config(config))
+    except ConfigError as error:
+        if as_json:
+            sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
+        else:
+            errors.print(str(error), style="red", soft_wrap=True, markup=False)
+        raise typer.Exit(os.EX_CONFIG) from None
+    if console.is_terminal and not (once or as_json):
+        watch(look, console)
+    elif not (show_json(look, sys.stdout) if as_json else show(look, console)):
+        raise typer.Exit(1)
+
+
 def _stop(text: str, code: int) -> NoReturn:
     errors.print(text, style="red", soft_wrap=True, markup=False)
+    raise typer.Exit(code)
+
+
+def _log_and_stop(text: str, code: int) -> NoReturn:
+    logging.getLogger(__name__).critical("%s", text)
     raise typer.Exit(code)
 
 

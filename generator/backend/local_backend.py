@@ -251,6 +251,7 @@ class LocalBackend:
                 if kind == "rendered":
                     self._crashes = 0
                     self._facts["plan"] = event.get("plan", "")
+                    self._facts |= {"used_gib": used} if (used := event.get("used_gib")) is not None else {}
                     self._clip_times.add(str(self._facts.get("variant")), float(event["seconds"]))
         return None
 
