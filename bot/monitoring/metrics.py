@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from prometheus_client import CollectorRegistry, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Histogram, disable_created_metrics, start_http_server
 
 from bot.monitoring.counters import Counters
 from bot.monitoring.gauges import Gauges, Sources
@@ -22,6 +22,8 @@ class Metrics:
     """Tells how a bot does while `run` is awaited, between `listen` and `close`. `watch` names whom to ask besides."""
 
     def __init__(self, store: JobStore) -> None:
+        # Else it makes a second series beside each counter, which Prometheus stores and nobody asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._store = store
         self._sources = Sources()
