@@ -7,7 +7,7 @@ SEED ?= 1
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup dev cuda axe install lock wheel demo docs docs-serve reference test test-install check format bench soak mutants fault-matrix screenshots audit clean
+.PHONY: setup dev cuda axe prometheus install lock wheel demo docs docs-serve reference test test-install check format bench soak mutants fault-matrix screenshots audit clean
 
 setup: .venv/.demo
 
@@ -53,6 +53,13 @@ AXE := .axe/node_modules/axe-core/axe.min.js
 axe: $(AXE)
 $(AXE):
 	npm install --silent --no-save --no-package-lock --prefix .axe axe-core@4.14.1
+
+# Prometheus for the tests of deploy/monitoring/, from Debian's package and not installed; without it they are skipped, and say so.
+PROMETHEUS := .prometheus/usr/bin/prometheus
+prometheus: $(PROMETHEUS)
+$(PROMETHEUS):
+	mkdir -p .prometheus
+	cd .prometheus && apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb
 
 test: dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -106,4 +113,4 @@ screenshots: dev
 	$(BIN)/python -m scripts.screenshots
 
 clean:
-	rm -rf .venv .axe .pytest_cache .mypy_cache .ruff_cache demo-out
+	rm -rf .venv .axe .prometheus .pytest_cache .mypy_cache .ruff_cache demo-out

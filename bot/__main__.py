@@ -1,4 +1,4 @@
-"""The command line: run, demo, doctor, setup, backups and the container's health check.
+"""The command line: run, demo, doctor, setup, status, backups and the container's health check.
 
 Tested in tests/bot/doctor/test_init.py and tests/bot/test_app.py.
 """
@@ -6,8 +6,11 @@ Tested in tests/bot/doctor/test_init.py and tests/bot/test_app.py.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
+import sys
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +22,7 @@ from bot.config import load_config
 from bot.config.file import ConfigError
 from bot.doctor import Check, Status, examine
 from bot.doctor.bench import run_bench
-from bot.doctor.output import console, load_or_stop, print_checks, stop
+from bot.doctor.output import console, load_or_stop, log_and_stop, print_checks, stop
 from bot.doctor.setup.command import invite, setup
 from bot.doctor.upkeep.commands import backup, restore, upgrade_check
 from generator.__main__ import render
@@ -29,7 +32,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="The command line: run, demo, doctor, setup, backups and the container's health check.",
+    help="The command line: run, demo, doctor, setup, status, backups and the container's health check.",
 )
 app.add_typer(cluster_commands, name="cluster")
 app.command()(setup)
@@ -63,6 +66,7 @@ def run(config: ConfigOption = None) -> None:
     """Run the bot."""
     from bot.app import StartError, run_bot
     from bot.edge.redact import hide_tokens_in_logs, log_what_nobody_caught
+    from bot.monitoring.logs import set_up_logs
     from bot.queue.database import StoreError
     from generator.process.confine import hide_memory
     from generator.process.private import write_private_files
@@ -70,15 +74,16 @@ def run(config: ConfigOption = None) -> None:
     hide_memory()  # the token will be in it
     write_private_files()
     settings = load_or_stop(config)
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    set_up_logs(settings.log_level, settings.log_format)
     hide_tokens_in_logs()
     log_what_nobody_caught()
+    end = log_and_stop if settings.log_format == "json" else stop
     try:
         asyncio.run(run_bot(settings))
     except StartError as error:
-        stop(str(error), os.EX_CONFIG)  # a restart would not help: tells a service manager not to try
+        end(str(error), os.EX_CONFIG)  # a restart would not help: tells a service manager not to try
     except StoreError as error:
-        stop(str(error), os.EX_TEMPFAIL)  # a full disk, a lock: a later start may work
+        end(str(error), os.EX_TEMPFAIL)  # a full disk, a lock: a later start may work
 
 
 @app.command()
@@ -140,6 +145,29 @@ def healthy(config: ConfigOption = None) -> None:
 
     if not is_healthy(load_or_stop(config).data_dir):
         stop("No bot is connected to Discord on this data folder.", 1)
+
+
+@app.command()
+def status(
+    config: ConfigOption = None,
+    once: Annotated[bool, typer.Option("--once", help="Print it once, also on a terminal.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Show how the bot does: its queue, its cards and the last errors. Needs no token and no running bot."""
+    from bot.monitoring.status import look_at
+    from bot.monitoring.watch import show, show_json, watch
+
+    try:
+        look = partial(look_at, load_config(config))
+    except ConfigError as error:
+        if as_json:
+            sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
+            raise typer.Exit(os.EX_CONFIG) from None
+        stop(str(error), os.EX_CONFIG)
+    if console.is_terminal and not (once or as_json):
+        watch(look, console)
+    elif not (show_json(look, sys.stdout) if as_json else show(look, console)):
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ from bot.edge.delivery import Poster
 from bot.edge.owner_alerts import OwnerAlerts
 from bot.edge.posting import Posting
 from bot.edge.status_cards import StatusCards
-from bot.metrics import Metrics
+from bot.monitoring.metrics import Metrics
+from bot.monitoring.start import open_metrics, sources
 from bot.queue.database import StoreBusy, StoreError, StoreFull
 from bot.queue.job import Limits, running_ms, wall_clock_ms
 from bot.queue.opening.folder import chown_advice
@@ -165,7 +166,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         signer = await open_signing(config)
         crew, shrink = Crew(), Shrinks(signer=signer)
         crew.on_change = partial(_count_cards, store, crew)
-        metrics = _open_metrics(config, store, crew, stack)
+        metrics = open_metrics(config, store, stack)
         spool = await _open_spool(config, store)
         switches = Switches(config, store)
         await switches.load()
@@ -198,6 +199,8 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         alerts = OwnerAlerts(client, config.owners)
         store.jobs.tell_of_set_aside(alerts.unreadable)
         _follow(capacities, services, alerts)
+        for each in metrics:
+            each.watch(sources(services, client))
         yield Bot(
             services=services,
             client=await stack.enter_async_context(client),
@@ -284,23 +287,6 @@ async def _open_spool(config: Config, store: JobStore) -> Spool:
 def _count_cards(store: JobStore, crew: Crew) -> None:
     """Let the times that people are told follow the cards that work now."""
     store.jobs.executors = max(1, crew.count_able())
-
-
-def _open_metrics(config: Config, store: JobStore, crew: Crew, stack: AsyncExitStack) -> list[Metrics]:
-    """Return one Metrics, or none where the operator wants none."""
-    if not config.metrics_port:
-        return []
-    metrics = Metrics(store, crew.describe)
-    try:
-        metrics.listen(config.metrics_port, str(config.metrics_address))
-    except OSError as error:
-        raise StartError(
-            f"Port {config.metrics_port} of {config.metrics_address} cannot be used for the metrics "
-            f"({error.strerror}). Set metrics_port to a free one, or to 0 for no metrics, and metrics_address to an "
-            "address of this machine."
-        ) from error
-    stack.push_async_callback(metrics.close)
-    return [metrics]
 
 
 def _why_it_ended(error: BaseException) -> str | None:

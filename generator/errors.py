@@ -98,6 +98,11 @@ def _by_code(kind: type[RenderError]) -> dict[str, type[RenderError]]:
     return found
 
 
+def render_codes() -> list[str]:
+    """Return the code of every way in which a render can fail."""
+    return sorted(_by_code(RenderError))
+
+
 class OutOfMemory(RenderError):
     """Not even the smallest memory plan fits. `data`: needed_gib, free_gib."""
 

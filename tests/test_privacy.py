@@ -269,7 +269,7 @@ MAY_USE_IT = (
     "bot/sandbox/",
     "bot/app.py",
     "bot/doctor/",
-    "bot/metrics.py",
+    "bot/monitoring/",
     "bot/work/uplink/uploads.py",
     "generator/backend/cluster/ray_cluster.py",
     "generator/model/checkpoint/",

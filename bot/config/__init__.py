@@ -197,6 +197,7 @@ class Config(BaseSettings):
     proxy: str | None = None
     privacy_url: str | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
     metrics_port: int = Field(0, ge=0, le=65535)
     metrics_address: IPvAnyAddress = IPv4Address("127.0.0.1")
     queue: QueueConfig = QueueConfig()

@@ -6,6 +6,7 @@ Tested in tests/bot/doctor/test_output.py, tests/bot/doctor/test_init.py and tes
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shlex
 import sys
@@ -28,6 +29,12 @@ errors = Console(stderr=True, highlight=False)
 def stop(text: str, code: int) -> NoReturn:
     """Print a sentence for the operator, and leave with that exit status."""
     errors.print(text, style="red", soft_wrap=True, markup=False)
+    raise typer.Exit(code)
+
+
+def log_and_stop(text: str, code: int) -> NoReturn:
+    """Log a sentence for the operator, and leave with that exit status."""
+    logging.getLogger(__name__).critical("%s", text)
     raise typer.Exit(code)
 
 

@@ -131,7 +131,7 @@ class Database:
             if is_half_restored(folder):
                 raise StoreError(
                     f"A backup was not restored into {folder} to its end: run `vivant restore` again. "
-                    f"To start with nothing instead, delete {folder / RESTORING}."
+                    f"To start with nothing instead, move {folder} away."
                 )
             return await cls._open_locked(path, lock_folder(folder))
         except OSError as error:

@@ -123,6 +123,8 @@ class Deliveries:
         self._changed = asyncio.Event()
         self._first_tries: dict[int, int] = {}
         """of each unfinished delivery that this process attempted first: when, by `elapsed_ms`"""
+        self.on_attempt_end: Callable[[DeliveryState, str], None] = lambda state, error: None
+        """called with what a delivery is now, and why"""
 
     def wake(self) -> None:
         """Let `wait_for_delivery` return: a delivery was added or may be due."""
@@ -176,6 +178,7 @@ class Deliveries:
         """Record that the post arrived, also when it was found in the channel's history."""
         sent = await self._mark(mark_sent, job_id, message_id)
         self._first_tries.pop(job_id, None)
+        self.on_attempt_end(DeliveryState.SENT, "")
         log.info("job=%d sent", job_id)
         return sent
 
@@ -187,6 +190,7 @@ class Deliveries:
         """
         due_ms = min(due_ms, self._now_ms() + LONGEST_WAIT_MS)
         later = await self._mark(fetch, sql, {"job": job_id, "due": due_ms, "error": error})
+        self.on_attempt_end(DeliveryState.PENDING, error)
         log.info("job=%d delivery waits: %s", job_id, error)
         self._changed.set()
         return later
@@ -199,6 +203,7 @@ class Deliveries:
         """
         dead = await self._mark(fetch, sql, {"job": job_id, "error": error})
         self._first_tries.pop(job_id, None)
+        self.on_attempt_end(DeliveryState.DEAD, error)
         log.warning("job=%d delivery dead: %s", job_id, error)
         return dead
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -252,6 +252,19 @@ class Outcome:
     failure: Mapping[str, Any] | None = None
     took_ms: int = 0
     """how long the render held the GPU; 0 when there is nothing to learn from it"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnd:
+    """How an attempt ended, for whoever counts."""
+
+    job: Job
+    state: JobState | None
+    """what the job is now; None: the attempt was not the current one any more"""
+    error: str = ""
+    """the code of the render's error"""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """of a finished clip, as in `Outcome`"""
 
 
 _FACTS = ("bytes", "width", "height", "frames", "playback_fps", "seconds", "phase_seconds")

@@ -18,7 +18,17 @@ from bot.queue.database import Database, Statements, fetch
 from bot.queue.deliveries import Deliveries
 from bot.queue.estimates import Measured, measured
 from bot.queue.fair_queue import ANY_SIZE, Sizes
-from bot.queue.job import CancelOutcome, Job, JobState, Limits, NewJob, Outcome, QueuePosition, rendered_outcome
+from bot.queue.job import (
+    AttemptEnd,
+    CancelOutcome,
+    Job,
+    JobState,
+    Limits,
+    NewJob,
+    Outcome,
+    QueuePosition,
+    rendered_outcome,
+)
 from bot.queue.life.attempts import cancel, claim, give_back, recover, settle
 from bot.queue.opening.set_aside import set_aside_unreadable
 from bot.queue.rows import select_jobs
@@ -58,6 +68,8 @@ class Jobs:
         self._untold: list[int] = []
         self._tell_of_set_aside: Callable[[int], None] = self._untold.append
         self.executors = 1
+        self.on_accepted: Callable[[], None] = lambda: None
+        self.on_attempt_end: Callable[[AttemptEnd], None] = lambda end: None
 
     def follow_executors(self, executors: int, running_per_user: int) -> None:
         """Count with so many executors from now on, and let one person have so many jobs running."""
@@ -73,6 +85,7 @@ class Jobs:
         job = await self._write(fair_queue.enqueue, new, self._limits, self._variants)
         made = job.settings
         log.info("job=%d accepted variant=%s frames=%d steps=%d", job.id, made.variant, made.frames, made.steps)
+        self.on_accepted()
         self._new_work()
         return job
 
@@ -155,7 +168,8 @@ class Jobs:
 
     async def _settle(self, job: Job, outcome: Outcome) -> JobState | None:
         state = await self._write(settle, job, outcome)
-        self._left_executor(job, state)
+        error = str((outcome.failure or {}).get("code", ""))
+        self._left_executor(AttemptEnd(job=job, state=state, error=error, facts=outcome.facts or {}))
         return state
 
     async def give_back(self, job: Job, *, counts: bool, error: RenderError | None = None) -> JobState | None:
@@ -166,11 +180,12 @@ class Jobs:
         failure = (error or RenderCrashed("the attempt ended")).to_wire() if counts else None
         most = self._limits.max_attempts
         state = await self._write(give_back, job, failure, most)
-        self._left_executor(job, state)
+        self._left_executor(AttemptEnd(job=job, state=state, error=error.code if error else ""))
         return state
 
-    def _left_executor(self, job: Job, state: JobState | None) -> None:
-        log.info("job=%d %s attempt=%d", job.id, state or "late, thrown away", job.attempt)
+    def _left_executor(self, end: AttemptEnd) -> None:
+        log.info("job=%d %s attempt=%d", end.job.id, end.state or "late, thrown away", end.job.attempt)
+        self.on_attempt_end(end)
         self._settled_ms = self._now_ms()
         self._wake()
 

@@ -127,6 +127,8 @@ class TorchDevice:
             facts |= {"name": properties.name, "vram_gib": round(properties.total_memory / GIB, 1)}
             facts |= {"cuda": torch.version.cuda, "hip": torch.version.hip}
             facts["pinned_gib"] = round(PINNED.bytes / GIB, 1)
+            free, total = torch.cuda.mem_get_info(self._device)
+            facts["used_gib"] = round((total - free) / GIB, 1)
         return facts
 
     def free_bytes(self) -> int | None:

@@ -41,7 +41,7 @@ def backup(target: Target, config: ConfigOption = None) -> None:
     for name in contents.missing:
         console.print(f"{name} is named by a job and was not there", style="yellow", soft_wrap=True, markup=False)
     text = (
-        "It holds people's pictures: keep it as private as the data folder, and delete it when it is old. The config "
+        "It holds people's pictures: keep it as private as the data folder, and no longer than you need it. The config "
         "file is not in it."
     )
     console.print(text, soft_wrap=True, markup=False)

@@ -139,8 +139,7 @@ def _require_empty(data_dir: Path) -> None:
     there += list((data_dir / "spool").glob("*"))
     if there:
         raise BackupFailed(
-            f"{data_dir} is in use: it holds {there[0].name}. Move it away first, and delete it when all is well: "
-            f"mv {data_dir} {data_dir}-before"
+            f"{data_dir} is in use: it holds {there[0].name}. Move it away first: mv {data_dir} {data_dir}-before"
         )
 
 

@@ -9,6 +9,7 @@ Tested in tests/bot/queue/test_retention.py and tests/bot/queue/test_forgetting.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -198,6 +199,8 @@ class Retention:
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._database = database
         self._now_ms = now_ms
+        self._guilds: dict[int, tuple[int, frozenset[int]]] = {}
+        """by application: the last job that `guilds` looked at, and what it found"""
 
     async def drop_files(self, job_id: int) -> list[str]:
         """Release the files of a job whose post was deleted with its button; return the spool's files to delete.
@@ -212,6 +215,7 @@ class Retention:
 
     async def forget_guild(self, guild_id: int) -> Forgotten:
         """Delete every job of one server, also what is queued or runs, and also from the copies."""
+        self._guilds = {each: (last, known - {guild_id}) for each, (last, known) in self._guilds.items()}
         return await self._forget("guild_id", guild_id)
 
     async def _forget(self, whose: Whose, value: int) -> Forgotten:
@@ -227,13 +231,22 @@ class Retention:
     async def guilds(self, application_id: int) -> set[int]:
         """Read the servers that have a job and had this application as a member.
 
-        Servers where it only answers the people who installed it for themselves are not among them.
+        Servers where it only answers the people who installed it for themselves are not among them. It looks only at
+        jobs that are newer than those of the last call.
         """
         sql = """
-            select distinct guild_id from job where guild_id is not null and json_extract(route, '$.can_post')
-              and json_extract(route, '$.application_id') = ?
+            select distinct guild_id from job where id between ? and ? and guild_id is not null
+              and guild_id not in (select value from json_each(?))
+              and json_extract(route, '$.can_post') and json_extract(route, '$.application_id') = ?
         """
-        return {row[0] for row in await self._database.read(fetch, sql, (application_id,))}
+        looked_at, known = self._guilds.get(application_id, (0, frozenset()))
+        first, last = await self._database.read(_first_and_last)
+        for begin in range(max(first, looked_at + 1), last + 1, ROWS_LOOKED_AT):
+            span = (begin, min(begin + ROWS_LOOKED_AT - 1, last))
+            values = (*span, json.dumps(sorted(known)), application_id)
+            known |= {guild_id for (guild_id,) in await self._database.read(fetch, sql, values)}
+            self._guilds[application_id] = (span[1], known)
+        return set(known)
 
     async def known_files(self) -> set[str]:
         """Read every file that a row needs, and every running attempt (<job>-<attempt>): no row names its files yet."""

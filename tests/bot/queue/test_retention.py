@@ -254,6 +254,22 @@ async def test_servers_are_those_with_jobs_where_this_application_was_a_member(t
         assert await store.retention.guilds(2) == {7}
 
 
+async def test_servers_are_looked_for_a_bounded_part_at_a_time_and_then_among_newer_jobs_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bot connects again and again, and a job of a million is not read each time."""
+    monkeypatch.setattr("bot.queue.retention.ROWS_LOOKED_AT", 2)
+    async with opened(tmp_path) as store:
+        for guild_id in (5, 6, 7, 8, 9):
+            await store.jobs.enqueue(new_job(guild_id=guild_id))
+        assert await store.retention.guilds(1) == {5, 6, 7, 8, 9}
+        await store.database.write(lambda db: db.execute("update job set guild_id = 1 where id <= 3").fetchall())
+        assert await store.retention.guilds(1) == {5, 6, 7, 8, 9}, "the older jobs were read again"
+        await store.jobs.enqueue(new_job(guild_id=10))
+        await store.retention.forget_guild(5)
+        assert await store.retention.guilds(1) == {6, 7, 8, 9, 10}
+
+
 async def test_forgetting_one_person_or_server_leaves_the_others_as_they_are(store: JobStore) -> None:
     await answered(store, 1, "sent", guild_id=5)
     await answered(store, 2, "sent", guild_id=6)

@@ -10,7 +10,6 @@ from generator.model.demo_model.start.noise_route import numbers_heard, route_ma
 
 
 def test_a_new_unet_hears_the_numbers_in_the_noise() -> None:
-    torch.set_num_threads(2)
     unet = build_networks(seed=0).unet
     heard: list[torch.Tensor] = []
     unet.mid_block.attentions[0].register_forward_hook(lambda _module, _inputs, output: heard.append(output[0]))
