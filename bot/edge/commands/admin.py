@@ -27,7 +27,7 @@ from bot.texts.replies import (
     switched_text,
 )
 from generator.backend.speed import clip_tflop, estimate_clip, rate_from_product, rate_of
-from generator.clip import DEFAULT_STEPS, ClipSettings
+from generator.clip import ClipSettings
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ async def _time_text(services: Services) -> str:
     quality = variant.quality or services.config.generator.quality
     guidance = variant.max_guidance or ClipSettings().max_guidance
     settings = ClipSettings(
-        variant=variant.name, frames=variant.frames, steps=DEFAULT_STEPS[quality], max_guidance=guidance
+        variant=variant.name, frames=variant.frames, steps=variant.usual_steps(quality), max_guidance=guidance
     )
     for facts in services.crew.describe():
         card, measured = str(facts.get("name", "")), facts.get("tflops")
