@@ -23,6 +23,7 @@ from bot.sandbox.world.standard import ADA, PICTURES, VIVANT
 from generator.variants import BUILT_IN
 from tests.support.edge import png, until
 from tests.support.inspect_clip import inspect_clip
+from tests.support.long_render import MANY_STEPS
 
 
 def messages(sandbox: Sandbox) -> list[Json]:
@@ -39,7 +40,7 @@ def cards(sandbox: Sandbox) -> str:
 
 async def animate(sandbox: Sandbox) -> None:
     await asyncio.wait_for(sandbox.gateway.online.wait(), 30)
-    await sandbox.world.invoke(ADA, PICTURES, "animate", {"steps": 40}, {"image": png()})
+    await sandbox.world.invoke(ADA, PICTURES, "animate", {"steps": MANY_STEPS}, {"image": png()})
 
 
 def test_the_demo_animates_one_picture_without_a_browser(tmp_path: Path) -> None:

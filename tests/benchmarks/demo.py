@@ -10,6 +10,7 @@ folder with the pictures of Debian's mate-backgrounds, where that is not install
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -153,6 +154,7 @@ def measure(variant: Variant, pictures: list[Photograph]) -> Measured:
         frames = render(loaded, framed.picture, seed=seed)
         measured.seconds.append(time.perf_counter() - began)
         measured.clips[name] = judge(frames, framed)
+        sys.stderr.write(f"{variant.source}: {name}\n")
     cat = by_name[SEEDED].picture
     measured.moves = distinct([track(render(loaded, cat, seed=seed))[1] for seed in range(SEEDS)])
     for name in FOLLOWED:

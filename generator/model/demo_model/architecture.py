@@ -3,8 +3,6 @@
 GroupNorm always has 32 groups in these classes. With 32 channels each group would be one channel, and every norm would
 remove what is the same all over the picture: its colour, the time step, the motion bucket. So no layer has fewer than
 64 channels.
-
-Tested in tests/generator/model/demo_model/test_demo_model.py.
 """
 
 from __future__ import annotations
