@@ -45,6 +45,8 @@ class ClipFigures:
     """PSNR of the first frame against the picture"""
     last_db: float
     """PSNR of the last frame against the first one, where both show the same, after the camera's move"""
+    last_db_of_picture: float
+    """the same against the picture: a soft first frame is no excuse for a soft last one"""
     change_levels: float
     """mean difference of neighbouring frames after the camera's move"""
     drift_levels: float
@@ -72,12 +74,14 @@ def judge(frames: NDArray[np.uint8], framed: Framed) -> ClipFigures:
     first, last = frames[0].astype(np.float64), frames[-1].astype(np.float64)
     steps, move = track(frames)
     covered, seen = move.covered(), carry(first, move)
-    error = np.abs(last - carry(framed.wide, move, framed.margin)).mean(-1)
+    truth = carry(framed.wide, move, framed.margin)
+    error = np.abs(last - truth).mean(-1)
     fine = [_fine(each)[shown].mean() for each, shown in ((last, covered), (first, _shown(move)))]
     uncovered = ~covered
     return ClipFigures(
         first_db=psnr(np.asarray(framed.picture, np.float64), first),
         last_db=psnr(seen[covered], last[covered]),
+        last_db_of_picture=psnr(truth[covered], last[covered]),
         change_levels=float(np.mean([_change(pair, step) for pair, step in zip(pairwise(frames), steps, strict=True)])),
         drift_levels=float(np.abs(last[covered].mean(0) - seen[covered].mean(0)).max()),
         fine=float(fine[0] / fine[1]),

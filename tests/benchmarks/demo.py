@@ -118,6 +118,7 @@ class Measured:
             "photographs": len(clips),
             "first_frame_psnr_median_db": median(clip.first_db for clip in clips),
             "last_frame_psnr_median_db": median(clip.last_db for clip in clips),
+            "last_frame_psnr_of_picture_median_db": median(clip.last_db_of_picture for clip in clips),
             "change_beyond_the_move_median_levels": median(clip.change_levels for clip in clips),
             "colour_drift_median_levels": median(clip.drift_levels for clip in clips),
             "fine_detail_last_to_first_median": median(clip.fine for clip in clips),

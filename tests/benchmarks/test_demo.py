@@ -67,7 +67,7 @@ def spoilt(what: str) -> ClipFigures:
     elif what == "edges":
         frames[-1][~ideal().move.covered()] += 60
     elif what == "first":
-        frames[0] = (frames[0] + np.roll(frames[0], 1, 1)) / 2
+        frames[0] = frames[0] / 2 + (np.roll(frames[0], 1, 1) + np.roll(frames[0], -1, 1)) / 4
     return judge(frames.clip(0, 255).round().astype(np.uint8), framed())
 
 
@@ -83,6 +83,7 @@ def test_a_perfect_clips_figures_are_near_perfect() -> None:
     found = ideal()
     assert found.first_db > 45
     assert found.last_db > 35
+    assert found.last_db_of_picture > 35
     assert found.change_levels < 1
     assert found.drift_levels < 0.1
     assert found.fine_moved == pytest.approx(1, abs=0.1)
@@ -102,6 +103,7 @@ def test_each_fault_shows_in_its_own_figure(what: str) -> None:
     assert (found.fine_moved > 1.2) == (what in ("grain", "first"))
     assert (found.fine_moved < 0.85) == (what == "blur")
     assert (found.last_db < best.last_db - 3) == (what != "edges")
+    assert (found.last_db_of_picture < best.last_db_of_picture - 3) == (what not in ("edges", "first"))
 
 
 def test_moves_count_once_however_far_they_go() -> None:
