@@ -48,7 +48,7 @@ def main(
     if absent:
         typer.echo(f"LEFT OUT, not installed: {', '.join(each.name for each in absent)}", err=True)
     sides: dict[str, list[str]] = {}
-    page = ["# The demo model's clips", "", *_legend(list(loaded))]
+    page = ["# The demo model's clips", "", *_legend(list(loaded), blind=blind is not None)]
     for start in range(0, len(here), ROWS):
         some = here[start : start + ROWS]
         rows = []
@@ -67,9 +67,10 @@ def main(
     (out / "README.md").write_text("\n".join(page) + "\n")
 
 
-def _legend(names: list[str]) -> list[str]:
+def _legend(names: list[str], *, blind: bool) -> list[str]:
     shown = "the picture, then the first, a middle and the last frame of a clip"
-    both = " Left: the model before. Right: the one that ships." if len(names) > 1 else ""
+    known = " Two models; which is left was drawn by lot." if blind else " Left: the model before. Right: the new one."
+    both = known if len(names) > 1 else ""
     command = "Made by `python -m scripts.demo_sheets` with the settings of somebody who chooses nothing."
     return [f"Each row: {shown}.{both} {command}", "The model never saw these photographs."]
 
