@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 import aiosqlite
 
 from bot.queue.opening.checks import find_damage, find_foreign, mark_as_ours
-from bot.queue.opening.copies import RESTORING, is_half_restored, leave_mark, note_restored, was_restored
+from bot.queue.opening.copies import is_half_restored, leave_mark, note_restored, was_restored
 from bot.queue.opening.faults import Patience
 from bot.queue.opening.faults import StoreBusy as StoreBusy
 from bot.queue.opening.faults import StoreDamaged as StoreDamaged

@@ -9,7 +9,7 @@ from bot.texts.limits import MESSAGE_LETTERS, NAME_LETTERS, PRESENCE_LETTERS, SE
 from bot.texts.notes import explain_notes
 from bot.texts.safety.labels import AI_LABEL
 from bot.work.gate import Hold
-from generator.clip import DEFAULT_STEPS, ClipSettings, Framing, Loop
+from generator.clip import ClipSettings, Framing, Loop
 from generator.memory import GIB
 from generator.variants import BUILT_IN, Variant, is_demo
 
@@ -46,7 +46,7 @@ def _unusual(settings: ClipSettings) -> list[str]:
     """Return the rarely used settings whose value the bot would not have chosen itself."""
     plain = ClipSettings()
     usual = {
-        "steps": (settings.steps, (DEFAULT_STEPS[settings.quality],)),
+        "steps": (settings.steps, tuple(variant.usual_steps(settings.quality) for variant in BUILT_IN.values())),
         "frames": (settings.frames, tuple(variant.frames for variant in BUILT_IN.values())),
         "fps": (settings.playback_fps, (plain.playback_fps,)),
         "noise": (settings.noise_augmentation, (plain.noise_augmentation,)),

@@ -32,7 +32,7 @@ OLDEST_TORCH = (
     6,
 )  # as pyproject.toml requires; older ones computed in-place operations on strided views wrongly on MPS
 
-CPU_PIXELS = 256 * 256
+CPU_PIXELS = 320 * 320
 """the largest frame that a CPU renders in minutes rather than hours"""
 
 # Out of memory is an exception class of its own only in CUDA's allocator, not on MPS, the CPU, in cuBLAS or the driver.

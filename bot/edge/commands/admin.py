@@ -29,7 +29,7 @@ from bot.texts.replies import (
     switched_text,
 )
 from generator.backend.speed import clip_tflop, estimate_clip, rate_from_product, rate_of
-from generator.clip import DEFAULT_STEPS, ClipSettings
+from generator.clip import ClipSettings
 from generator.variants import Variant
 
 log = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ async def _time_text(services: Services, variant: Variant) -> str:
     quality = variant.quality or services.config.generator.quality
     guidance = variant.max_guidance or ClipSettings().max_guidance
     settings = ClipSettings(
-        variant=variant.name, frames=variant.frames, steps=DEFAULT_STEPS[quality], max_guidance=guidance
+        variant=variant.name, frames=variant.frames, steps=variant.usual_steps(quality), max_guidance=guidance
     )
     for facts in services.crew.describe():
         card, measured = str(facts.get("name", "")), facts.get("tflops")

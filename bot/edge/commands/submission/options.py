@@ -11,7 +11,6 @@ from bot.policy.motion import MOTION_BUCKETS, Motion
 from bot.policy.server import ServerSettings
 from generator.clip import (
     BOUNDS,
-    DEFAULT_STEPS,
     ClipSettings,
     Format,
     Framing,
@@ -20,6 +19,7 @@ from generator.clip import (
     Shape,
     check_extent,
 )
+from generator.errors import SettingsError
 from generator.variants import Variant
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ def resolve(options: Options, variant: Variant, config: GeneratorConfig) -> Clip
     wild = WILD_NOISE if options.motion is Motion.WILD else None
     noise = _first(options.noise_augmentation, wild)
     plain = ClipSettings()
-    steps = _first(options.steps, min(DEFAULT_STEPS[quality], config.max_steps))
+    steps = _first(options.steps, min(variant.usual_steps(quality), config.max_steps))
     settings = ClipSettings(
         variant=variant.name,
         frames=_first(options.frames, variant.frames),
@@ -81,7 +81,18 @@ def resolve(options: Options, variant: Variant, config: GeneratorConfig) -> Clip
         loop=_first(options.loop, _first(variant.loop, plain.loop)),
         smooth=options.smooth,
     )
-    check_request(settings, variant)
+    return _checked(settings, options, variant)
+
+
+def _checked(settings: ClipSettings, options: Options, variant: Variant) -> ClipSettings:
+    """Check the settings; a loop that only the variant wants gives way to what the person asked for."""
+    try:
+        check_request(settings, variant)
+    except SettingsError:
+        if options.loop is not None or settings.loop is Loop.NONE:
+            raise
+        settings = replace(settings, loop=Loop.NONE)
+        check_request(settings, variant)
     return settings
 
 
