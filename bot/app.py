@@ -18,6 +18,7 @@ from bot.cluster.backends import local_gpus, make_capacities, make_local, most_o
 from bot.cluster.capacity import Capacity, Followers
 from bot.config import Config
 from bot.edge.client import VivantClient
+from bot.edge.commands.reviews.holding import screen_clip
 from bot.edge.connection.pacing import Pace
 from bot.edge.connection.starting import Unsupported
 from bot.edge.context import Services
@@ -39,19 +40,30 @@ from bot.work.supervise import damage_in, keep_going, run_until_stopped
 from bot.work.sweep import sweep_hourly
 from bot.work.switches import Switches
 from bot.work.turns import Intake
+from bot.work.uplink.screening import Screening
+from bot.work.uplink.signing import open_signing
 from bot.work.worker import Worker
 from generator.backend.backend import Backend
 from generator.backend.cluster.cluster_backend import ClusterBackend
 from generator.backend.local_backend import LocalBackend
+from generator.backend.signing_backend import SigningBackend
 from generator.memory import MIB
 from generator.picture.intake import PictureChild
-from generator.picture.limits import PictureLimits
 from generator.process.private import make_private
 from generator.video.shrink import Shrinks
 
 log = logging.getLogger(__name__)
 
-OUR_FILES = ("vivant*", "lock", "mark", "connected", "executor", "spool", "spool/*", "cluster", "cluster/*")
+_FOLDERS = ("spool", "cluster", "credentials")
+OUR_FILES = (
+    "vivant*",
+    "lock",
+    "mark",
+    "connected",
+    "executor",
+    *(name for folder in _FOLDERS for name in (folder, f"{folder}/*")),
+    ".restoring",
+)
 """what the bot keeps in its data folder"""
 
 
@@ -70,7 +82,8 @@ class Parts:
     """called with an ExecutorConfig, `gpu` and `on_state`"""
     cluster: Callable[..., ClusterBackend] = ClusterBackend
     """called with an ExecutorConfig, ClusterOptions and `on_state`"""
-    pictures: Callable[[PictureLimits], PictureChild] = PictureChild
+    pictures: Callable[..., PictureChild] = PictureChild
+    """called with PictureLimits and `filter_model`"""
     poster: type[Poster] = Poster
     posting: type[Posting] = Posting
     connector: Callable[[], aiohttp.BaseConnector | None] = lambda: None
@@ -118,7 +131,10 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
     """Run until SIGTERM or SIGINT. Raises StartError when something must be mended first."""
     token = config.token.get_secret_value()
     if not token:
-        raise StartError("There is no token. Put it into config.toml or VIVANT_TOKEN; `python -m bot doctor` says how.")
+        raise StartError(
+            "There is no token. `vivant setup` says where it is and asks for it; or put it into config.toml or "
+            "VIVANT_TOKEN."
+        )
     if config.token_problem:
         raise StartError(f"The token cannot be right: {config.token_problem}. Copy it again from the Bot page.")
     try:
@@ -137,7 +153,8 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
     await asyncio.to_thread(make_private, config.data_dir, OUR_FILES)
     async with AsyncExitStack() as stack:
         store = await _open_store(config, parts, stack)
-        crew, shrink = Crew(), Shrinks()
+        signer = await open_signing(config)
+        crew, shrink = Crew(), Shrinks(signer=signer)
         crew.on_change = partial(_count_cards, store, crew)
         metrics = _open_metrics(config, store, crew, stack)
         spool = await _open_spool(config, store)
@@ -148,7 +165,9 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         backends = [*make_local(config, parts.backend, variant), *(capacity.backend for capacity in capacities)]
         await start_all(backends, stack)
         cards = StatusCards(store, switches.gate, crew, now_ms=parts.now_ms, pace=parts.pace)
-        pictures = await stack.enter_async_context(parts.pictures(config.picture_limits()))
+        pictures = await stack.enter_async_context(
+            parts.pictures(config.picture_limits(), filter_model=config.filter.to_model())
+        )
         services = Services(
             config=config,
             store=store,
@@ -160,6 +179,8 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             crew=crew,
             requests=Requests(store, spool, crew),
             shrink=shrink,
+            screening=Screening(config, store, spool, pictures),
+            certificates=signer.certificates,
             preload=partial(preload, backends),
         )
         client = VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms, pause=parts.pause)
@@ -171,10 +192,17 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             services=services,
             client=await stack.enter_async_context(client),
             poster=parts.poster(
-                store, client, cards, posting, ongoing=crew.ongoing, now_ms=parts.now_ms, pause=parts.pause
+                store,
+                client,
+                cards,
+                posting,
+                ongoing=crew.ongoing,
+                now_ms=parts.now_ms,
+                pause=parts.pause,
+                screen=partial(screen_clip, client),
             ),
             alerts=alerts,
-            workers=[_make_worker(services, backend, alerts) for backend in backends],
+            workers=[_make_worker(services, SigningBackend(each, signer), alerts) for each in backends],
             metrics=metrics,
             capacities=capacities,
             parts=parts,

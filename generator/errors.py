@@ -3,6 +3,7 @@
     GeneratorError
     ├── SettingsError          a setting is out of range (its name, bounds)
     ├── PictureError           the picture cannot be used; `reason` says why
+    ├── FilterUnusable         the filter's model cannot be asked, so nobody knows what it would guess
     └── RenderError            what `Backend.render` may raise
         ├── OutOfMemory        not even the smallest memory plan fits
         ├── BadFrames          the model's frames are broken, also after a rerun
@@ -67,6 +68,12 @@ class PictureError(GeneratorError):
     def __init__(self, reason: PictureReason, text: str, **data: Any) -> None:
         super().__init__(text, reason=str(reason), **data)
         self.reason = reason
+
+
+class FilterUnusable(GeneratorError):
+    """The filter's model cannot be asked. `data`: why = missing | model, and a remedy where something is missing."""
+
+    code = "filter"
 
 
 class RenderError(GeneratorError):

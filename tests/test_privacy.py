@@ -47,6 +47,12 @@ HELD_BY: dict[str, list[str]] = {
         f"{SERVERS}::test_a_person_is_forgotten_in_the_log_and_a_server_altogether",
         f"{SERVERS}::test_the_log_is_kept_for_ninety_days",
     ],
+    "What a server's picture filter held back": [
+        "tests/bot/queue/servers/test_reviews.py::test_what_nobody_decides_is_deleted_in_time",
+        "tests/bot/queue/servers/test_reviews.py::test_a_decision_counts_once_and_lets_go_of_the_picture",
+        "tests/bot/edge/commands/reviews/test_reviews.py::test_a_forgotten_person_s_picture_is_held_no_longer",
+    ],
+    "A picture filter, where the server": [f"{HERE}::test_only_what_talks_to_discord_has_a_network"],
     "The file as you uploaded it": [f"{HERE}::test_a_whole_visit_leaves_only_what_the_notice_says"],
     "An answer token from Discord": [f"{STORED}::test_an_answer_token_goes_when_it_is_good_for_nothing"],
     "What is too old is deleted once an hour": [
@@ -216,7 +222,7 @@ async def test_a_row_has_the_columns_that_the_notice_tells(tmp_path: Path) -> No
         assert {name for (name,) in rows} == set(COLUMNS.split()), "say in PRIVACY.md what a new column keeps"
 
 
-ABOUT_PEOPLE = {"job", "outbox", "lane", "debt", "set_aside", "audit", "spent"}
+ABOUT_PEOPLE = {"job", "outbox", "lane", "debt", "set_aside", "audit", "spent", "review"}
 ABOUT_NOBODY = {"meta", "setting", "kind", "server"}
 COLUMNS = """
     id key user_id guild_id state start_tag tag kind_id cost_ms attempt strikes cancel_requested card_message_id

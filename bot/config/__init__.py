@@ -30,8 +30,11 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.config.cluster import ClusterConfig
+from bot.config.credentials import CredentialsConfig
 from bot.config.file import ConfigError, find_file, from_home, read_file
+from bot.config.filter import FilterConfig
 from bot.config.mistakes import PREFIX, foreign_variables, mend, sentence
+from bot.config.token import other_secret
 from bot.policy.quota import Limits as QuotaLimits
 from bot.policy.quota import Quota
 from generator.clip import Framing, Quality
@@ -202,6 +205,8 @@ class Config(BaseSettings):
     generator: GeneratorConfig = GeneratorConfig()
     retention: RetentionConfig = RetentionConfig()
     cluster: ClusterConfig = ClusterConfig()
+    filter: FilterConfig = FilterConfig()
+    credentials: CredentialsConfig = CredentialsConfig()
     variants: dict[str, VariantConfig] = Field(default_factory=dict)
 
     @classmethod
@@ -233,6 +238,8 @@ class Config(BaseSettings):
     def token_problem(self) -> str:
         """Say why the token cannot be one, without asking Discord; nothing when it may be."""
         token = self.token.get_secret_value()
+        if other := other_secret(token):
+            return other
         if token.isascii() and token.isprintable() and " " not in token:
             return ""
         return "it holds a space, a line end or another letter that no token has"

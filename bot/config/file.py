@@ -50,8 +50,9 @@ def find_file(given: Path | None) -> Path | None:
         raise ConfigError(f"{error}.") from error
     except (FileNotFoundError, NotADirectoryError) as error:
         by = "" if given is not None else ", which VIVANT_CONFIG names"
-        text = f"There is no config file at {path}{by}. Copy config.example.toml there and fill it in."
-        raise ConfigError(text) from error
+        raise ConfigError(
+            f"There is no config file at {path}{by}. Run `vivant setup`, or copy config.example.toml there."
+        ) from error
     except OSError:
         pass  # it is there and cannot be looked at, which `read_file` tells
     return path
@@ -59,6 +60,14 @@ def find_file(given: Path | None) -> Path | None:
 
 def read_file(path: Path) -> dict[str, Any]:
     """Return the tables of a config file. Raises ConfigError when it cannot be read or is not TOML."""
+    try:
+        return tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+
+
+def read_text(path: Path) -> str:
+    """Return a config file's text, in whatever encoding an editor has left it. Raises ConfigError."""
     try:
         raw = path.read_bytes()
     except IsADirectoryError as error:
@@ -74,10 +83,7 @@ def read_file(path: Path) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}).") from error
-    try:
-        return tomllib.loads(_text(path, raw))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    return _text(path, raw)
 
 
 def _text(path: Path, raw: bytes) -> str:

@@ -17,6 +17,8 @@ from discord import app_commands
 from bot.edge.commands import add_commands
 from bot.edge.commands.buttons import JobButton
 from bot.edge.commands.forgetting import forget_guild, note_request
+from bot.edge.commands.reviews.deciding import ReviewPress
+from bot.edge.commands.reviews.holding import post_missing_cards
 from bot.edge.commands.settings.items import ITEMS
 from bot.edge.commands.submission.answers import report
 from bot.edge.commands.submission.permissions import is_served
@@ -119,7 +121,7 @@ class VivantClient(ServiceClient):
 
     async def setup_hook(self) -> None:
         """Register the buttons, and the commands if those that Discord has are not the ones of this version."""
-        self.add_dynamic_items(JobButton, *ITEMS)
+        self.add_dynamic_items(JobButton, ReviewPress, *ITEMS)
         await look_up_answered(self, self.services.store, self._now_ms())
         await self._sync_changed_commands()
 
@@ -192,6 +194,7 @@ class VivantClient(ServiceClient):
         known = await self.services.store.retention.guilds(self.application_id)
         for guild_id in known - {guild.id for guild in self.guilds}:
             await forget_guild(self, guild_id)
+        await post_missing_cards(self)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Forget a server that has removed the bot."""

@@ -21,6 +21,7 @@ from bot.work.requests import Requests
 from bot.work.switches import Switches
 from bot.work.turns import Intake
 from bot.work.uplink.fitting import Shrink
+from bot.work.uplink.screening import Screening
 from generator.picture.intake import PictureChild
 
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=3600, sock_connect=30, sock_read=180)
@@ -41,7 +42,10 @@ class Services:
     crew: Crew
     requests: Requests
     shrink: Shrink
+    screening: Screening
     preload: Callable[[str], None]
+    certificates: str = ""
+    """those with which clips are signed here, in PEM; empty: none are"""
 
 
 class ServiceClient(discord.AutoShardedClient):

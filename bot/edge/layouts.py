@@ -6,7 +6,7 @@ that plays everywhere, can be forwarded, and is found again by its file name in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -14,8 +14,10 @@ import discord
 from discord import ui
 
 from bot.queue.job import DeadReason, Job, JobState, Route
+from bot.queue.servers.reviews import Review, ReviewState
 from bot.texts.descriptions import ALT_TEXT, card_small_print, clip_text, small_print
 from bot.texts.explanations import explain_dead, format_minutes
+from bot.texts.safety.filter import held_clip_text
 from bot.texts.status import CardView, describe_state
 
 PREVIEW_NAME = "framing.png"
@@ -88,6 +90,44 @@ def status_card(view: CardView) -> ui.LayoutView:
     )
 
 
+class ReviewAct(StrEnum):
+    """What a button does about a picture or a clip that the filter held back."""
+
+    APPEAL = "appeal"
+    """its person asks the moderators"""
+    ALLOW = "allow"
+    REFUSE = "refuse"
+
+
+_REVIEW_LABELS = {
+    ReviewAct.APPEAL: ("Ask the moderators", discord.ButtonStyle.secondary),
+    ReviewAct.ALLOW: ("Allow", discord.ButtonStyle.success),
+    ReviewAct.REFUSE: ("Refuse", discord.ButtonStyle.danger),
+}
+
+
+class ReviewButton(ui.Button[Any]):
+    """A button that also works after a restart: `commands.reviews.deciding` answers it, and `key` names the review."""
+
+    def __init__(self, act: ReviewAct, key: str) -> None:
+        label, style = _REVIEW_LABELS[act]
+        super().__init__(label=label, style=style, custom_id=f"vivant-review:{act}:{key}")
+
+    def is_dispatchable(self) -> bool:
+        """Return False, as an ActionButton does."""
+        return False
+
+
+def appeal_buttons(key: str) -> ui.View:
+    """Return the button with which a person asks the moderators."""
+    return _view([ReviewButton(ReviewAct.APPEAL, key)])
+
+
+def decision_buttons(key: str) -> ui.View:
+    """Return the buttons with which moderators decide."""
+    return _view([ReviewButton(ReviewAct.ALLOW, key), ReviewButton(ReviewAct.REFUSE, key)])
+
+
 def _buttons(job: Job, actions: Iterable[Action]) -> list[ActionButton]:
     return [ActionButton(action, job.id, job.key) for action in actions]
 
@@ -96,7 +136,7 @@ def _layout(
     lines: list[str],
     small: list[str],
     colour: discord.Colour,
-    buttons: list[ActionButton],
+    buttons: Sequence[ui.Button[Any]],
     *,
     preview: Route | None = None,
 ) -> ui.LayoutView:
@@ -135,10 +175,14 @@ def deleted_card() -> ui.LayoutView:
     return _layout(["The clip was deleted."], [], _QUIET, [])
 
 
-def dead_card(job: Job, reason: str | None) -> ui.LayoutView:
-    """Lay out the card of a job whose clip or failure could not be posted in its channel."""
+def dead_card(job: Job, reason: str | None, review: Review | None = None) -> ui.LayoutView:
+    """Lay out the card of a job whose clip or failure could not be posted in its channel, or was held back."""
     if job.state is not JobState.RENDERED:
         return status_card(CardView(job=job))
+    if review is not None and reason in (DeadReason.FILTERED, DeadReason.HELD):
+        buttons = [ReviewButton(ReviewAct.APPEAL, review.key)] if review.state is ReviewState.OFFERED else []
+        lines = [held_clip_text(review.score, review.threshold, reason == DeadReason.HELD)]
+        return _layout(lines, [], _FAILED, buttons)
     lines = ["### Your clip is ready, but not here", explain_dead(reason)]
     if reason != DeadReason.CLIP_GONE:
         lines.append(f"Use `/result job:{job.id}` wherever you can see me, and I will hand it to you.")
@@ -170,7 +214,7 @@ def forget_buttons(user_id: int) -> ui.View:
     return _view([ActionButton(Action.FORGET, user_id), ActionButton(Action.ERASE, user_id)])
 
 
-def _view(buttons: Iterable[ActionButton]) -> ui.View:
+def _view(buttons: Iterable[ui.Button[Any]]) -> ui.View:
     view = ui.View(timeout=None)
     for button in buttons:
         view.add_item(button)

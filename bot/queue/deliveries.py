@@ -66,6 +66,15 @@ def mark_sent(db: Statements, job_id: int, message_id: int | None) -> bool:
     return bool(db.execute(sql, {"job": job_id, "message": message_id}).fetchall())
 
 
+def revive(db: Statements, job_id: int) -> None:
+    """Make a delivery pending that had been given up before anything was sent."""
+    sql = """
+        update outbox set state = 'pending', next_ms = 0, attempts = 0, first_try_ms = null, error = null
+        where job_id = ? and state = 'dead'
+    """
+    db.execute(sql, (job_id,))
+
+
 def recover(db: Statements) -> None:
     """Make the posts pending that were begun and not finished, and due at once."""
     db.execute("update outbox set state = 'pending', next_ms = 0 where state = 'sending'")

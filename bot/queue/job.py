@@ -65,6 +65,10 @@ class DeadReason(StrEnum):
     EXPIRED = "expired"
     """the bot may not post here by itself, and the interaction's 15 minutes are over"""
     CLIP_GONE = "clip-gone"
+    FILTERED = "filtered"
+    """the picture filter's guess counts in that server"""
+    HELD = "held"
+    """so it does, and the moderators decide"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ incoming-<key>           the picture as uploaded, until it is framed
 picture-<key>.png        the conditioning image
 <job>-<attempt>.<format> the clip; two attempts never share a file
 <job>-<attempt>-master.<format>
+.<job>-<attempt>.frames.png  some frames of a clip, while the filter looks at them
 .<any of these>.part     being written: see generator.process.durable
 
 The order is always: write aside, fsync, rename, fsync the folder, and only then commit the row that names it.

@@ -18,6 +18,7 @@ from bot.queue.job import Limits, running_ms, wall_clock_ms
 from bot.queue.jobs import Jobs
 from bot.queue.life.retention import Retention
 from bot.queue.opening.recheck import Recheck
+from bot.queue.servers.reviews import Reviews
 from bot.queue.servers.settings import Servers
 from generator.variants import BUILT_IN, Variant
 
@@ -44,6 +45,7 @@ class JobStore:
         self.recheck = Recheck(database, now_ms)
         self.settings = Settings(database)
         self.servers = Servers(database, now_ms)
+        self.reviews = Reviews(database, self.deliveries, now_ms)
 
     @classmethod
     async def open(

@@ -7,12 +7,13 @@ from bot.texts.explanations import explain_hold
 from bot.texts.failures import explain_failure
 from bot.texts.limits import MESSAGE_LETTERS, NAME_LETTERS, PRESENCE_LETTERS, SENTENCE_LETTERS, fit_parts, shorten
 from bot.texts.notes import explain_notes
+from bot.texts.safety.labels import AI_LABEL
 from bot.work.gate import Hold
 from generator.clip import DEFAULT_STEPS, ClipSettings, Framing, Loop
 from generator.memory import GIB
 from generator.variants import BUILT_IN, Variant, is_demo
 
-ALT_TEXT = "A short clip made from a picture"
+ALT_TEXT = "A short AI-generated clip made from a picture"
 _LONGEST_CELL = 60
 DEMO_LABEL = "Demo model: tiny, soft frames that show how it works, not how good it gets."
 
@@ -56,8 +57,12 @@ def _unusual(settings: ClipSettings) -> list[str]:
 
 def clip_text(job: Job) -> str:
     """Return the text above a posted clip. It mentions the person who asked, so that Discord notifies them."""
-    small = small_print([*explain_notes(job.notes), describe_settings(job.settings)], job.settings)
-    return shorten("\n".join([f"<@{job.user_id}> here is your clip.", *small]), MESSAGE_LETTERS)
+    return shorten("\n".join([f"<@{job.user_id}> here is your clip.", *clip_small_print(job)]), MESSAGE_LETTERS)
+
+
+def clip_small_print(job: Job) -> list[str]:
+    """Return the lines in small letters beside a job's clip: that a model made it, notes, and its settings."""
+    return small_print([AI_LABEL, *explain_notes(job.notes), describe_settings(job.settings)], job.settings)
 
 
 def failure_text(job: Job) -> str:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+from PIL import Image
 
 from generator.clip import SMOOTH_FPS, Format, Loop
 from generator.errors import DiskFull, EncodingFailed
@@ -260,6 +261,18 @@ def shrink_clip(source: Path, target: Path, format: Format, max_bytes: int) -> E
     )
     with ClipWriter(target, clip) as writer:
         return writer.write(Scene(Resized(stored, base_size(clip)), stored.fps))
+
+
+def stills(clip: Path, target: Path, count: int) -> int:
+    """Write up to `count` frames, the first and the last among them, below each other into a PNG; return how many."""
+    stored = StoredFrames(clip)
+    wanted = set(np.linspace(0, len(stored) - 1, count).round().astype(int).tolist())
+    frames = [frame for at, frame in enumerate(stored) if at in wanted]
+    if not frames:
+        raise EncodingFailed("the clip has no frame", why="ffmpeg-failed")
+    with _disk_watched():
+        Image.fromarray(np.concatenate(frames)).save(target, "PNG", compress_level=1)
+    return len(frames)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """A finished clip made smaller in a child process, for a channel that accepts less than it stated: `Shrinks`.
 
-The calling process imports neither numpy nor Pillow.
+The same child takes a few frames out of a clip, for the filter: `take_stills`. The calling process imports
+neither numpy nor Pillow.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from generator.process.confine import Confinement, confine
 from generator.process.share import thread_environment
 from generator.protocol import from_line, to_line
 from generator.video.clip_file import EncodedClip
+from generator.video.credentials.signer import UNSIGNED, ClipSigner
 
 _COMMAND = (sys.executable, "-m", "generator.video.shrink")
 
@@ -39,7 +41,8 @@ _END_SECONDS = 10.0
 class Shrinks:
     """Makes clips smaller, a few at once. Whoever asks for a target that is being made waits for that one."""
 
-    def __init__(self, at_once: int = _AT_ONCE) -> None:
+    def __init__(self, at_once: int = _AT_ONCE, signer: ClipSigner = UNSIGNED) -> None:
+        self._signer = signer
         self._running: dict[Path, _Running] = {}
         self._room = asyncio.Semaphore(at_once)
 
@@ -61,7 +64,7 @@ class Shrinks:
 
     async def _shrink(self, source: Path, target: Path, format: Format, max_bytes: int) -> EncodedClip:
         async with self._room:
-            return await shrink(source, target, format, max_bytes)
+            return await shrink(source, target, format, max_bytes, self._signer)
 
 
 @dataclass(slots=True)
@@ -70,18 +73,21 @@ class _Running:
     waiting: int = 0
 
 
-async def shrink(source: Path, target: Path, format: Format, max_bytes: int) -> EncodedClip:
-    """Encode the clip at `source` again within `max_bytes`; return it once it lies complete at `target`.
+async def shrink(
+    source: Path, target: Path, format: Format, max_bytes: int, signer: ClipSigner = UNSIGNED
+) -> EncodedClip:
+    """Encode the clip at `source` again within `max_bytes`; return it once it lies complete and signed at `target`.
 
     Raises RenderError. Cancelling ends the child, with the ffmpeg that it may be running.
     """
     aside = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
-    request = {"source": source, "target": aside, "format": format, "max_bytes": max_bytes}
+    request = {"source": source, "target": aside, "format": format, "max_bytes": signer.budget(max_bytes)}
     try:
         async with asyncio.timeout(_LONGEST_SECONDS):
-            clip = await _ask_child(request)
+            clip = EncodedClip.from_json((await _ask_child("shrink", request))["clip"])
+            size = await signer.sign(aside)
         aside.replace(target)
-        return dataclasses.replace(clip, path=target)
+        return dataclasses.replace(clip, path=target, bytes=size)
     except TimeoutError as error:
         raise RenderCrashed(f"shrinking took longer than {_LONGEST_SECONDS:g} s", type="TimeoutError") from error
     finally:
@@ -89,10 +95,20 @@ async def shrink(source: Path, target: Path, format: Format, max_bytes: int) -> 
             left.unlink(missing_ok=True)
 
 
-async def _ask_child(request: dict[str, Any]) -> EncodedClip:
+async def take_stills(clip: Path, target: Path, count: int) -> int:
+    """Write up to `count` frames of a clip below each other into a PNG; return how many. Raises RenderError."""
+    try:
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            answer = await _ask_child("stills", {"source": clip, "target": target, "count": count})
+    except TimeoutError as error:
+        raise RenderCrashed(f"no frames within {_LONGEST_SECONDS:g} s", type="TimeoutError") from error
+    return int(answer["count"])
+
+
+async def _ask_child(kind: str, request: dict[str, Any]) -> dict[str, Any]:
     child = await Child.spawn(_COMMAND, thread_environment(1), lambda: "shrink child:")
     try:
-        answer = await child.ask("shrink", parent=os.getpid(), **request)
+        answer = await child.ask(kind, parent=os.getpid(), **request)
         end = await child.ended(_END_SECONDS)
     finally:
         await child.kill()
@@ -100,14 +116,16 @@ async def _ask_child(request: dict[str, Any]) -> EncodedClip:
         raise RenderCrashed(f"the shrinking child {end}: {end.last_words}")
     if answer["type"] == "failed":
         raise RenderError.from_wire(answer["error"])
-    return EncodedClip.from_json(answer["clip"])
+    return answer
 
 
 def _answer(request: dict[str, Any]) -> bytes:
-    from generator.video.encode import shrink_clip
+    from generator.video.encode import shrink_clip, stills
 
     source, target = Path(request["source"]), Path(request["target"])
     try:
+        if request["type"] == "stills":
+            return to_line("stills", count=stills(source, target, int(request["count"])))
         clip = shrink_clip(source, target, Format(request["format"]), int(request["max_bytes"]))
     except RenderError as error:
         return to_line("failed", error=error.to_wire())

@@ -9,7 +9,7 @@ import importlib
 import json
 import sys
 
-NAMES = ("queue", "delivery", "loop", "encode", "lean", "memory", "demo", "trip", "cluster")
+NAMES = ("queue", "delivery", "loop", "encode", "lean", "memory", "demo", "trip", "cluster", "filter")
 
 
 def parse(arguments: list[str]) -> tuple[list[str], bool, dict[str, int]]:

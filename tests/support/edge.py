@@ -235,7 +235,8 @@ async def running_edge(
 ) -> AsyncIterator[Edge]:
     """Run the bot as `bot.app.build` makes it until the block ends; `parts` override the fields of Parts."""
     clock, fake = Clock(ahead_ms), backend or FakeBackend(usual=Act(steps=2))
-    values: dict[str, Any] = {"generator": {"variant": "demo"}, "retention": {"min_free_mib": 1}} | (config or {})
+    usually = {"generator": {"variant": "demo"}, "retention": {"min_free_mib": 1}, "credentials": {"sign": False}}
+    values: dict[str, Any] = usually | (config or {})  # signing takes a process for each clip
     settings = Config(data_dir=folder, proxy=sandbox.proxy_url, **values)
     rests: list[float] = []
 

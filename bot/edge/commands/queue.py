@@ -9,6 +9,7 @@ from pathlib import Path
 import discord
 from discord import app_commands
 
+from bot.edge.commands.reviews.holding import to_hand_over
 from bot.edge.commands.submission.answers import acknowledge, fill_in, repeat_lost
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.permissions import may_end, replies_privately, usable_everywhere
@@ -17,11 +18,11 @@ from bot.edge.http_errors import Next, classify
 from bot.edge.posting import clip_name
 from bot.queue.job import SETTLED, Job, JobState, wall_clock_ms
 from bot.queue.spool import ClipGone
-from bot.texts.descriptions import describe_settings, small_print
+from bot.texts.descriptions import clip_small_print, describe_settings
 from bot.texts.failures import explain_failure
 from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, shorten
-from bot.texts.notes import explain_notes
 from bot.texts.replies import explain_cancel, no_clip_text, no_job_text, not_yours_text, still_coming_text
+from bot.texts.safety.filter import held_result_text
 from bot.texts.status import describe_queue
 from bot.work.uplink.clip_sizes import ClipSizes, noted
 from bot.work.uplink.fitting import fit_clip
@@ -105,6 +106,11 @@ async def result(interaction: Interaction, job: int | None = None) -> None:
 async def _hand_over(interaction: Interaction, job: Job) -> None:
     services = interaction.client.services
     try:
+        shown = await to_hand_over(interaction.client, job)
+        if shown is None:
+            await fill_in(interaction, held_result_text())
+            return
+        job = shown
         limit = min(interaction.filesize_limit, LARGEST_POST)
         fitting = await fit_clip(services.spool, job, limit, services.shrink)
         sizes = ClipSizes(services.spool, services.shrink)
@@ -123,9 +129,8 @@ async def _hand_over(interaction: Interaction, job: Job) -> None:
 async def _fill_in_clip(interaction: Interaction, job: Job, path: Path) -> None:
     # a new File for every try: discord.py uploads a used one as 0 bytes
     file = discord.File(path, filename=clip_name(str(job.id), job.settings.format), spoiler=job.route.spoiler)
-    notes = explain_notes(noted(job, path).notes)
-    lines = small_print([*notes, describe_settings(job.settings)], job.settings)
-    await interaction.edit_original_response(content="\n".join(lines), attachments=[file])
+    text = "\n".join(clip_small_print(noted(job, path)))
+    await interaction.edit_original_response(content=text, attachments=[file])
 
 
 @result.autocomplete("job")

@@ -21,6 +21,7 @@ from bot.queue.job import DeadReason, DeliveryState, Forgotten, ForgottenJob, Wh
 from bot.queue.opening.migrations import delete_old_copies, forget_in_copies
 from bot.queue.rows import select_jobs
 from bot.queue.servers.quotas import delete_old_spent, keep_spent
+from bot.queue.servers.reviews import delete_old_reviews, delete_reviews, is_needed, pictures_held
 from bot.queue.servers.settings import delete_old_audit, forget_person_in_audit, forget_server
 
 log = logging.getLogger(__name__)
@@ -139,7 +140,7 @@ def forget(db: Statements, whose: Whose, value: int, now_ms: int) -> Forgotten:
     ).fetchall()
     jobs = [found for row in rows if (found := _forgotten_job(db, row[0]))]
     keep_spent(db, whose, value, now_ms)
-    files = _delete(db, rows)
+    files = sorted({*delete_reviews(db, f"{whose} = ?", value), *_delete(db, rows)})
     (forget_person_in_audit if whose == "user_id" else forget_server)(db, value)
     for user_id in {row[4] for row in rows} | ({value} if whose == "user_id" else set()):
         refresh_lane(db, user_id)
@@ -159,10 +160,15 @@ def _forgotten_job(db: Statements, job_id: int) -> ForgottenJob | None:
     return ForgottenJob(jobs[0], message_id, state in (DeliveryState.SENT, DeliveryState.DEAD))
 
 
-def _known_files(db: Statements) -> set[str]:
+def named_files(db: Statements) -> set[str]:
+    """Read the names of all files that a row names."""
     rows = db.execute("select 0, picture, clip, master from job where picture <> ''").fetchall()
+    return _names(rows) | pictures_held(db)
+
+
+def _known_files(db: Statements) -> set[str]:
     attempts = db.execute("select id, attempt from job where state = 'running'").fetchall()
-    return _names(rows) | {f"{job}-{attempt}" for job, attempt in attempts}
+    return named_files(db) | {f"{job}-{attempt}" for job, attempt in attempts}
 
 
 def _delete(db: Statements, rows: Sequence[Any]) -> list[str]:
@@ -173,8 +179,7 @@ def _delete(db: Statements, rows: Sequence[Any]) -> list[str]:
 
 def _unreferenced(db: Statements, rows: Iterable[Any]) -> list[str]:
     """Return the files of these rows that no other row needs: variations share their picture."""
-    used = "select 1 from job where picture = ? and picture <> '' limit 1"  # the index leaves the empty ones out
-    return sorted(name for name in _names(rows) if not db.execute(used, (name,)).fetchall())
+    return sorted(name for name in _names(rows) if not is_needed(db, name))
 
 
 def _names(rows: Iterable[Any]) -> set[str]:
@@ -256,6 +261,7 @@ class Retention:
             await self._delete_idle_lanes()
             for delete_old in (delete_paid_debts, delete_old_spent, delete_old_audit):
                 await self._database.write(delete_old, self._now_ms())
+            names.update(await self._database.write(delete_old_reviews, self._now_ms()))
             await self._delete_old_kinds(kinds, last)
             await self._database.checkpoint()
         except StoreFull as error:

@@ -20,7 +20,7 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-STEPS = ("schema.sql", "version_2.sql", "version_3.sql", "version_4.sql")
+STEPS = ("schema.sql", "version_2.sql", "version_3.sql", "version_4.sql", "version_6.sql")
 """step n brings user_version from n-1 to n; a released step is never changed again"""
 
 

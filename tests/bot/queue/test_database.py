@@ -349,13 +349,15 @@ async def test_a_transaction_that_fails_leaves_nothing(store: JobStore) -> None:
 
 async def test_a_checkpoint_empties_the_log_and_gives_pages_back(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
+        log, database = tmp_path / "vivant.db-wal", tmp_path / "vivant.db"
+        await store.database.checkpoint()
+        before = database.stat().st_size  # what the empty tables and indexes take grows with the versions
         await store.database.write(fetch, "insert into setting values ('key', ?)", ("x" * 400_000,))
         await store.settings.set("key", None)
-        log, database = tmp_path / "vivant.db-wal", tmp_path / "vivant.db"
         assert log.stat().st_size > 400_000
         await store.database.checkpoint()
         assert log.stat().st_size == 0
-        assert database.stat().st_size < 100_000
+        assert database.stat().st_size <= before + 16_384
 
 
 async def test_readers_cannot_write(store: JobStore) -> None:

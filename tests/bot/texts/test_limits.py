@@ -38,6 +38,7 @@ from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality
 from generator.errors import ExecutorLost, PictureError, PictureReason, RenderError, SettingsError
 from generator.protocol import Note, Phase, Progress
 from generator.variants import Variant
+from generator.video.credentials.manifest import Credentials, CredentialState
 from tests.bot.texts.test_notes import NOTES
 from tests.support.texts import make_job, render_errors
 
@@ -120,6 +121,11 @@ LONGEST: dict[Any, list[Any]] = {
     list[tuple[Job, QueuePosition | None]]: [[(job(JobState.QUEUED), POSITION)] * 300],
     list[Job]: [[job(JobState.QUEUED)] * 300],
     Collection[tuple[int, int]]: [set()],
+    Credentials: [
+        Credentials(state=state, signer=LONG, is_generated=generated)
+        for state in CredentialState
+        for generated in (True, False)
+    ],
     Exceeded: [EXCEEDED],
     Quota: [QUOTA],
     Iterable[tuple[Scope, Quota]]: [[(scope, QUOTA) for scope in Scope]],
@@ -155,7 +161,7 @@ def texts_of(value: Any) -> Iterator[str]:
 def functions() -> dict[str, Callable[..., Any]]:
     """Return every public function of the room that makes a text."""
     found: dict[str, Callable[..., Any]] = {}
-    for module in pkgutil.iter_modules([str(Path(str(bot.texts.__file__)).parent)], "bot.texts."):
+    for module in pkgutil.walk_packages([str(Path(str(bot.texts.__file__)).parent)], "bot.texts."):
         for name, function in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
             own = function.__module__ == module.name and not name.startswith("_") and module.name != "bot.texts.limits"
             if own and "float" not in str(inspect.signature(function).return_annotation):

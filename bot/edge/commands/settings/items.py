@@ -20,8 +20,9 @@ from bot.edge.commands.submission.answers import answer, answer_first, report
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.context import Interaction
 from bot.policy.quota import Quota
-from bot.policy.server import ServerSettings
+from bot.policy.server import FilterAction, ServerSettings
 from bot.texts.quotas import FORM_LABELS
+from bot.texts.safety.filter import no_moderators_text, unusable_filter_text
 from bot.texts.server_settings import (
     audit_text,
     changed_text,
@@ -30,6 +31,7 @@ from bot.texts.server_settings import (
     only_in_servers_text,
 )
 from bot.texts.settings_panel import quota_form_title
+from generator.picture.filter.model import missing
 
 _CHANGES_SHOWN = 5
 
@@ -51,7 +53,8 @@ async def panel_of(interaction: Interaction, page: Page) -> ui.LayoutView:
     settings = services.store.servers.settings(guild_id)
     entries = await services.store.servers.audit(guild_id, _CHANGES_SHOWN) if page is Page.REPLIES else []
     unwritable = [number for number in (settings.log_channel, settings.report_channel) if number is not None]
-    warnings = [log_not_written_text(number) for number in unwritable if not can_write(interaction, number)]
+    warnings = _filter_warnings(interaction, settings) if page is Page.SAFETY else []
+    warnings += [log_not_written_text(number) for number in unwritable if not can_write(interaction, number)]
     return settings_panel(
         Shown(
             page=page,
@@ -68,6 +71,17 @@ async def show_page(interaction: Interaction, page: Page) -> None:
     """Show a page in the message whose menu or button was used."""
     view = await panel_of(interaction, page)
     await answer_first(interaction, lambda: interaction.response.edit_message(view=view))
+
+
+def _filter_warnings(interaction: Interaction, settings: ServerSettings) -> list[str]:
+    """Say what keeps the chosen filter from working: what is to be installed, or that nobody can be asked."""
+    if settings.filter_action is FilterAction.OFF:
+        return []
+    lacks = missing(interaction.client.services.pictures.filter_model)
+    warnings = [unusable_filter_text(lacks)] if lacks else []
+    if settings.filter_action is FilterAction.MODERATORS and settings.log_channel is None:
+        warnings.append(no_moderators_text())
+    return warnings
 
 
 async def change(interaction: Interaction, page: Page, changes: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import discord
 
@@ -30,11 +31,16 @@ _QUOTA_SECONDS = 1.0
 
 
 class Refused(Exception):
-    """The request cannot be taken; `text` is what the person is told."""
+    """The request cannot be taken; `text` is what the person is told, beside `more` of a message.
 
-    def __init__(self, text: str) -> None:
+    With `is_kept` its picture is, until the moderators have decided.
+    """
+
+    def __init__(self, text: str, *, is_kept: bool = False, **more: Any) -> None:
         super().__init__(text)
         self.text = text
+        self.is_kept = is_kept
+        self.more = more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +96,7 @@ def _where(interaction: Interaction) -> Where:
         channel_id=interaction.channel_id,
         parents=_parents(channel),
         kind=_kind(interaction),
-        is_age_restricted=_is_age_restricted(interaction),
+        is_age_restricted=is_age_restricted(interaction.guild, interaction.channel),
         is_member=can_post(interaction),
         missing=tuple(missing_permissions(interaction)),
     )
@@ -112,9 +118,8 @@ def _kind(interaction: Interaction) -> ChannelKind:
     return ChannelKind.PRIVATE_THREAD if interaction.channel.is_private() else ChannelKind.THREAD
 
 
-def _is_age_restricted(interaction: Interaction) -> bool:
+def is_age_restricted(guild: discord.Guild | None, channel: object) -> bool:
     """Tell whether Discord shows this channel to adults alone: by the channel, or by its whole server."""
-    guild, channel = interaction.guild, interaction.channel
     levels = (discord.NSFWLevel.explicit, discord.NSFWLevel.age_restricted)
     if guild is not None and getattr(guild, "nsfw_level", None) in levels:
         return True

@@ -123,7 +123,7 @@ async def acknowledge_press(interaction: discord.Interaction[Any]) -> None:
     await answer_first(interaction, interaction.response.defer)
 
 
-async def take_back(interaction: discord.Interaction[Any], text: str) -> None:
+async def take_back(interaction: discord.Interaction[Any], text: str, **more: Any) -> None:
     """Replace the public "thinking" by a private answer.
 
     A deferred answer cannot become private, the first followup would fill it in, and after its deletion followups fail
@@ -131,7 +131,7 @@ async def take_back(interaction: discord.Interaction[Any], text: str) -> None:
     """
     await fill_in(interaction, taken_back_text())
     try:
-        await answer(interaction, text)
+        await answer(interaction, text, **more)
     except NETWORK_ERRORS as error:
         log.info("interaction=%d refusal fell back to the public answer: %s", interaction.id, type(error).__name__)
         await fill_in(interaction, text)

@@ -14,6 +14,7 @@ from functools import partial
 
 import aiohttp
 
+from bot.edge.commands.reviews.holding import screen_picture
 from bot.edge.commands.submission.admitting import Asked, Refused, admit, allowance_of
 from bot.edge.commands.submission.answers import acknowledge, answer, take_back
 from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, route_of, write_card
@@ -79,9 +80,9 @@ async def submit(
             new = await _take_picture(interaction, source, variant, settings)
         await _accept(interaction, new, message_id, asked)
     except Refused as refused:
-        if new is not None:
+        if new is not None and not refused.is_kept:
             await services.requests.delete_files([new.picture])
-        await take_back(interaction, refused.text)
+        await take_back(interaction, refused.text, **refused.more)
 
 
 async def submit_again(
@@ -117,7 +118,7 @@ async def submit_again(
         asked = Asked(entrance=entrance, settings=settings, picture=picture)
         await _accept(interaction, replace(new, of_job=job.id), message_id, asked)
     except Refused as refused:
-        await take_back(interaction, refused.text)
+        await take_back(interaction, refused.text, **refused.more)
 
 
 def _refuse_picture(services: Services, source: Source) -> str | None:
@@ -211,7 +212,8 @@ async def _accept(interaction: Interaction, new: NewJob, message_id: int, asked:
     The job is on disk before the person reads that it was accepted.
     """
     services = interaction.client.services
-    await admit(interaction, replace(asked, settings=new.settings))
+    facts = await admit(interaction, replace(asked, settings=new.settings))
+    new = await screen_picture(interaction, new, facts)
     try:
         job = await services.store.jobs.enqueue(replace(new, card_message_id=message_id))
     except QueueFull as error:

@@ -61,7 +61,7 @@ def route_noise(unet: Any) -> None:
 
 def route_mask(unet: Any) -> list[Tensor]:
     """Return which numbers of each of the UNet's parameters belong to the route, in the order of `parameters`."""
-    blank = copy.deepcopy(unet)
+    blank = copy.deepcopy(unet).float().cpu()  # while it trains it is of another type, on a GPU
     with torch.no_grad():
         for weight in blank.parameters():
             weight.fill_(torch.nan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from bot.edge.commands.settings.panel import PAGES, Page
 from bot.policy.motion import Motion
 from bot.policy.quota import Quota
-from bot.policy.server import DEFAULTS, AgeRule, ServerSettings
+from bot.policy.server import DEFAULTS, AgeRule, FilterAction, ServerSettings
 from bot.sandbox.rules.components import Kind, walk
 from bot.sandbox.rules.errors import NotPossible
 from bot.sandbox.rules.permissions import Permission
@@ -32,6 +33,7 @@ from bot.sandbox.world.standard import (
     THREAD,
 )
 from generator.clip import Format
+from generator.picture.filter.model import INSTALL
 from tests.support.edge import Edge, Start, buttons, hanging, running_edge, until, words
 
 PANEL = "My settings for"
@@ -278,3 +280,17 @@ async def test_without_any_limit_quota_says_so(start: Start) -> None:
     async with start() as edge:
         assert "no limit on clips here" in await edge.answer(await edge.invoke("quota"))
         assert buttons(edge.seen()[-1]["components"]) == {}
+
+
+async def test_a_filter_that_cannot_work_is_told_where_it_is_chosen(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with start() as edge:
+        await opened(edge)
+        await turn_to(edge, Page.SAFETY)
+        assert INSTALL not in words(panel(edge)), "nobody has chosen it"
+        monkeypatch.setitem(sys.modules, "onnxruntime", None)
+        assert INSTALL in await choose(edge, Page.SAFETY, "filter_action", FilterAction.REFUSE)
+        monkeypatch.setattr(sys.modules["bot.edge.commands.settings.items"], "missing", lambda model: "")
+        assert "log channel" not in await choose(edge, Page.SAFETY, "filter_action", FilterAction.SPOILER)
+        assert "not chosen a log channel" in await choose(edge, Page.SAFETY, "filter_action", FilterAction.MODERATORS)

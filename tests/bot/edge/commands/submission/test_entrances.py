@@ -117,6 +117,7 @@ NO_ENTRANCES = {
     *("/admin variant", "/admin pause", "/admin resume", "/admin status"),
     *("button cancel", "button recipe", "button delete", "button forget", "button erase"),
     "JobButton",  # its actions are listed one by one
+    "ReviewPress",  # what moderators allow was asked for, and admitted, by one of the entrances
 }
 """what asks for no clip"""
 
@@ -353,6 +354,10 @@ async def test_an_entrance_that_forgets_the_rules_would_be_seen(start: Start) ->
             await with_rule_broken(scene, ReasonKind.CHANNEL, {"sneak": sneak_in}, TABLEAUX)
 
 
+AFTER_A_DECISION = "commands/reviews/deciding.py:_take_up"
+"""enqueues what moderators allow: `_accept` admitted it before the filter held it back, and makes every such review"""
+
+
 def enqueuers(sources: dict[str, str]) -> set[str]:
     """Name each function that calls `enqueue`."""
     found = set()
@@ -368,7 +373,7 @@ def enqueuers(sources: dict[str, str]) -> set[str]:
 def test_one_function_alone_enqueues_and_it_asks_first() -> None:
     folder = Path(bot.edge.__path__[0])
     sources = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.py")}
-    assert enqueuers(sources) == {"commands/submission/submit.py:_accept"}
+    assert enqueuers(sources) == {"commands/submission/submit.py:_accept", AFTER_A_DECISION}
     text = sources["commands/submission/submit.py"]
     [accept] = [item for item in ast.walk(ast.parse(text)) if getattr(item, "name", "") == "_accept"]
     body = ast.unparse(accept)
