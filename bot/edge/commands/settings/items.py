@@ -16,7 +16,7 @@ from bot.edge.commands.forgetting import note_request
 from bot.edge.commands.settings.choices import WrongNumber, read_choice, read_quota
 from bot.edge.commands.settings.log_channel import can_write, write_to_channel
 from bot.edge.commands.settings.panel import Page, Shown, settings_panel
-from bot.edge.commands.submission.answers import answer, report
+from bot.edge.commands.submission.answers import answer, answer_first, report
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.context import Interaction
 from bot.policy.quota import Quota
@@ -67,6 +67,12 @@ async def panel_of(interaction: Interaction, page: Page) -> ui.LayoutView:
     )
 
 
+async def show_page(interaction: Interaction, page: Page) -> None:
+    """Show a page in the message whose menu or button was used."""
+    view = await panel_of(interaction, page)
+    await answer_first(interaction, lambda: interaction.response.edit_message(view=view))
+
+
 def _filter_warnings(interaction: Interaction, settings: ServerSettings) -> list[str]:
     """Say what keeps the chosen filter from working: what is to be installed, or that nobody can be asked."""
     if settings.filter_action is FilterAction.OFF:
@@ -84,7 +90,7 @@ async def change(interaction: Interaction, page: Page, changes: Mapping[str, Any
     servers = interaction.client.services.store.servers
     before = servers.settings(interaction.guild_id)
     after = await servers.change(interaction.guild_id, interaction.user.id, changes)
-    await interaction.response.edit_message(view=await panel_of(interaction, page))
+    await show_page(interaction, page)
     await _log(interaction, before, after)
 
 
@@ -151,7 +157,7 @@ class PageButton(ui.DynamicItem[ui.Button[Any]], template=r"vivant-settings-page
         """Show the page in the same message."""
         try:
             if await _is_allowed(interaction):
-                await interaction.response.edit_message(view=await panel_of(interaction, self.page))
+                await show_page(interaction, self.page)
         except Exception as error:  # noqa: BLE001 - a button has no tree to catch its errors
             await report(interaction, error)
 
@@ -183,7 +189,8 @@ class QuotaButton(ui.DynamicItem[ui.Button[Any]], template=r"vivant-settings-quo
 async def open_form(interaction: Interaction, target: str) -> None:
     """Open the form for a quota: of each person, of the server, or of the role with that id."""
     settings = interaction.client.services.store.servers.settings(interaction.guild_id)
-    await interaction.response.send_modal(QuotaForm(target, _quota_of(settings, target)))
+    form = QuotaForm(target, _quota_of(settings, target))
+    await answer_first(interaction, lambda: interaction.response.send_modal(form))
 
 
 def _quota_of(settings: ServerSettings, target: str) -> Quota:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from bot.config import GeneratorConfig
 from bot.policy.motion import MOTION_BUCKETS, Motion
 from bot.policy.server import ServerSettings
-from generator.clip import (
+from generator.clip import DEFAULT_STEPS, (
     BOUNDS,
     ClipSettings,
     Format,
