@@ -9,8 +9,9 @@ from typing import TypeVar
 from bot.config import GeneratorConfig
 from bot.policy.motion import MOTION_BUCKETS, Motion
 from bot.policy.server import ServerSettings
-from generator.clip import DEFAULT_STEPS, (
+from generator.clip import (
     BOUNDS,
+    DEFAULT_STEPS,
     ClipSettings,
     Format,
     Framing,
