@@ -41,6 +41,8 @@ python -m generator picture.jpg -o clip.mp4 \\
     --variant demo
 python -m generator --recipe clip.mp4
 docker compose run --rm vivant doctor
+docker compose exec vivant python -m bot status
+pip install 'vivant[filter]'
 cp config.example.toml config.toml
 python -m scripts.container --torch cuda
 ```
@@ -79,6 +81,8 @@ def test_commands_that_are_right_pass() -> None:
         ("python -m pytest tests/nowhere.py", "has no tests/nowhere.py"),
         ("docker compose run other doctor", "no service other"),
         ("docker compose fly", "has no fly"),
+        ("docker compose exec vivant python -m bot stats", "knows no such command"),
+        ("pip install vivant[everything]", "not an extra of ours"),
         ("docker compose run vivant docter", "knows no such command"),
         ("cp config.sample.toml config.toml", "no config.sample.toml"),
         ("make demo && reboot", "nothing tells whether reboot"),

@@ -64,6 +64,13 @@ def section_of(field: FieldInfo) -> type[BaseModel] | None:
     return inner[1] if len(inner) == 2 and isinstance(inner[1], type) and issubclass(inner[1], BaseModel) else None
 
 
+_NAMED = {
+    ("variants",): ("NAME", "A section for each variant of your own; a built-in one's name changes that one."),
+    ("quota", "roles"): ("ID", "What the holders of a role have instead of `quota.person`."),
+}
+"""tables that the owner names, with what stands for a name and what they are for"""
+
+
 def kind_of(field: FieldInfo) -> str:
     """Say what a key holds, with its bounds."""
     bounds = {type(item).__name__.lower(): item for item in field.metadata}
@@ -140,19 +147,16 @@ def settings_page(example: str) -> str:
 def _section_head(section: tuple[str, ...], said: dict[tuple[str, ...], str]) -> list[str]:
     if not section:
         return ["## Of the bot", "", "At the top of the file, before every section."]
-    if section == ("variants",):
-        return [
-            "## `[variants.NAME]`",
-            "",
-            "A section for each variant of your own; a built-in one's name changes that one.",
-        ]
+    if section in _NAMED:
+        return [f"## `[{'.'.join(section)}.{_NAMED[section][0]}]`", "", _NAMED[section][1]]
     says = said.get(section, "")
     return [f"## `[{'.'.join(section)}]`", *(["", says[0].upper() + says[1:] + "."] if says else [])]
 
 
 def _sentence(setting: Setting, said: dict[tuple[str, ...], str]) -> str:
-    """Return the example's sentence for a key; for a variant's key that of any variant in the example."""
-    if setting.path[0] != "variants":
+    """Return the example's sentence for a key; where the owner names the tables, that of any in the example."""
+    *section, key = setting.path
+    if tuple(section) not in _NAMED:
         return said.get(setting.path, "")
-    keys = [path for path in said if path[0] == "variants" and path[2:] == setting.path[1:]]
+    keys = [path for path in said if path[:-2] == tuple(section) and path[-1] == key]
     return next((said[path] for path in keys if said[path]), "")

@@ -127,11 +127,19 @@ def _problem(words: list[str]) -> str:
         return _no_command(known, rest[2:]) if known in programs() else _no_module(rest[1], rest[2:])
     if program == "docker" and rest[:1] == ["compose"]:
         return _no_service(rest[1:])
+    if program == "pip" and rest[:1] == ["install"]:
+        return _no_extra(rest[1:])
     if program in ("cp", "mv", "cat") and rest:
         sources = [word for word in rest[: -1 if program == "cp" else None] if not word.startswith("-")]
         missing = [word for word in sources if not (ROOT / word).exists()]
         return f"the repository has no {' '.join(missing)}" if missing else ""
     return f"nothing tells whether {program} does this; mark the block as tried or not tried"
+
+
+def _no_extra(words: list[str]) -> str:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    known = {f"vivant[{extra}]" for extra in extras}
+    return "" if words and known.issuperset(words) else f"pip install {' '.join(words)}: not an extra of ours"
 
 
 def _no_target(words: list[str]) -> str:
@@ -197,7 +205,7 @@ def _is_option(word: str, code: str) -> bool:
     return f'"{name}"' in code or ("=" in word and re.search(rf"\b{name[2:]}: int\b", code) is not None)
 
 
-_COMPOSE = ("up", "run", "ps", "stop", "logs", "down", "build")
+_COMPOSE = ("exec", "up", "run", "ps", "stop", "logs", "down", "build")
 
 
 def _no_service(words: list[str]) -> str:
@@ -209,4 +217,6 @@ def _no_service(words: list[str]) -> str:
         return f"docker compose has no {free[0]}"
     if free[1:] and free[1] not in services:
         return f"compose.yaml has no service {free[1]}"
+    if free[:1] == ["exec"] and free[2:]:  # after the service a whole command, as in the container
+        return _problem(words[words.index(free[1]) + 1 :])
     return _no_command("python -m bot", free[2:]) if free[:1] == ["run"] else ""

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bot.queue.database import (
+    PRAGMAS,
     Statements,
     StoreBusy,
     StoreDamaged,
@@ -257,6 +258,15 @@ async def test_a_start_waits_for_a_lock(tmp_path: Path) -> None:
     store = await asyncio.wait_for(opening, 20)
     assert await store.jobs.claim() is not None
     await store.close()
+
+
+async def test_a_start_waits_for_no_lock_that_is_held_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await closed_store(tmp_path, jobs=1)
+    impatiently = [pragma.replace("= 5000", "= 20") for pragma in PRAGMAS]
+    monkeypatch.setattr("bot.queue.database.PRAGMAS", impatiently)
+    monkeypatch.setattr("bot.queue.database.OPENING_SECONDS", 0.2)
+    with locked_by_another_program(tmp_path), pytest.raises(StoreBusy, match="Another program holds"):
+        await asyncio.wait_for(JobStore.open(tmp_path), 20)
 
 
 @pytest.mark.parametrize(
