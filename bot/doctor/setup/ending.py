@@ -46,7 +46,7 @@ def show_link(console: Console, config: Config, account: Account | None) -> bool
         return False
     link = invite_link(number)
     asked = "" if account else " (from the token alone; Discord was not asked)"
-    console.print(f"\nInvite the bot to your server with this link{asked}:", markup=False)
+    console.print(f"\nInvite the bot to your server with this link{asked}:", soft_wrap=True, markup=False)
     console.print(link, soft_wrap=True, markup=False)
     print_qr_code(console, link)
     return True

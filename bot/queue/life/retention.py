@@ -164,9 +164,10 @@ def _forgotten_job(db: Statements, job_id: int) -> ForgottenJob | None:
 
 
 def named_files(db: Statements) -> set[str]:
-    """Read the names of all files that a row names."""
-    rows = db.execute("select 0, picture, clip, master from job where picture <> ''").fetchall()
-    return _names(rows) | pictures_held(db)
+    """Read the names of all files that a row names; the database may be of an earlier version, for a backup."""
+    names = _names(db.execute("select 0, picture, clip, master from job where picture <> ''").fetchall())
+    has_reviews = db.execute("select 1 from sqlite_schema where name = 'review'").fetchall()
+    return names | pictures_held(db) if has_reviews else names
 
 
 def _known_files(db: Statements) -> set[str]:

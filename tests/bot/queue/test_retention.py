@@ -258,7 +258,7 @@ async def test_servers_are_looked_for_a_bounded_part_at_a_time_and_then_among_ne
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bot connects again and again, and a job of a million is not read each time."""
-    monkeypatch.setattr("bot.queue.retention.ROWS_LOOKED_AT", 2)
+    monkeypatch.setattr("bot.queue.life.retention.ROWS_LOOKED_AT", 2)
     async with opened(tmp_path) as store:
         for guild_id in (5, 6, 7, 8, 9):
             await store.jobs.enqueue(new_job(guild_id=guild_id))
