@@ -22,9 +22,9 @@ from torch.nn import functional
 from generator.model.demo_model.architecture import LATENT_FACTOR, Networks
 from generator.model.demo_model.autoencoder import picture_error
 from generator.model.demo_model.camera_motion import follow, write_numbers
-from generator.model.demo_model.clips import EncodedClips, TrainingSize
+from generator.model.demo_model.films.clips import EncodedClips, TrainingSize
+from generator.model.demo_model.films.plates import Plates
 from generator.model.demo_model.motion import SIGMA_MAX, Places, choose, fixed_weights
-from generator.model.demo_model.plates import Plates
 from generator.model.demo_model.scenes import Dice
 from generator.model.demo_model.training_loop import (
     Clock,

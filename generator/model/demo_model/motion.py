@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from generator.model.demo_model.architecture import CONTEXT_CHANNELS, LATENT_CHANNELS, LATENT_FACTOR, Networks
 from generator.model.demo_model.camera_motion import MOVES, follow, ways, write_numbers
-from generator.model.demo_model.clips import TrainingSize, draw_settings
+from generator.model.demo_model.films.clips import TrainingSize, draw_settings
 from generator.model.demo_model.scenes import Dice
 from generator.model.demo_model.start.fetching import PERIODS, WAVES, fixed_parts, waves
 from generator.model.demo_model.start.noise_route import route_mask

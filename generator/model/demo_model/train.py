@@ -23,8 +23,8 @@ from torch import distributed as dist
 from generator.model.demo_model.architecture import Networks, build_networks, save_checkpoint
 from generator.model.demo_model.autoencoder import train_autoencoder
 from generator.model.demo_model.denoiser import finish, train_denoiser
+from generator.model.demo_model.films.plates import Plates
 from generator.model.demo_model.motion import train_motion
-from generator.model.demo_model.plates import Plates
 from generator.model.demo_model.scenes import Dice
 from generator.model.demo_model.training_loop import Clock, Report, is_first, read_state
 

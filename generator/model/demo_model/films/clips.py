@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from generator.model.demo_model.camera_motion import MOVES, follow, ways
-from generator.model.demo_model.plates import SUPERSAMPLED, Plates
+from generator.model.demo_model.films.plates import SUPERSAMPLED, Plates
 from generator.model.demo_model.scenes import Dice
 from generator.model.lean.encoders import CLIP_MEAN, CLIP_SIZE, CLIP_STD
 
