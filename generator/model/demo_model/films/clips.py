@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from generator.model.demo_model.camera_motion import MOVES, follow, ways
-from generator.model.demo_model.plates import SUPERSAMPLED, Plates
+from generator.model.demo_model.films.plates import SUPERSAMPLED, Plates
 from generator.model.demo_model.scenes import Dice
 from generator.model.lean.encoders import CLIP_MEAN, CLIP_SIZE, CLIP_STD
 
@@ -59,7 +59,7 @@ class EncodedClips:
     @torch.no_grad()
     def _make(self) -> dict[str, Tensor]:
         size, dice = self._size, self._plates.dice
-        bucket, fps, augmentation = _draw_settings(dice, self.batch)
+        bucket, fps, augmentation = draw_settings(dice, self.batch)
         numbers = dice.normal(self.batch, MOVES)
         way = ways(bucket, fps, augmentation, size.frames)
         fine = (SUPERSAMPLED * size.height, SUPERSAMPLED * size.width)
@@ -84,7 +84,7 @@ class EncodedClips:
         return torch.cat([self._vae.encode(chunk).latent_dist.mean for chunk in chunks])
 
 
-def _draw_settings(dice: Dice, clips: int) -> tuple[Tensor, Tensor, Tensor]:
+def draw_settings(dice: Dice, clips: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return motion buckets, conditioning fps and noise augmentations, mostly the defaults or near them."""
     bucket = torch.where(
         dice.chance(0.06, clips) > 0, dice.integers(21, clips).float(), dice.integers(256, clips).float()
