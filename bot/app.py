@@ -24,7 +24,7 @@ from bot.edge.commands.trust.consent import end_unanswered
 from bot.edge.commands.trust.draining import tell_drained
 from bot.edge.commands.trust.reports import tell_reports
 from bot.edge.connection.pacing import Pace
-from bot.edge.connection.starting import Unsupported
+from bot.edge.connection.starting import why_it_ended
 from bot.edge.context import Services
 from bot.edge.delivery import Poster
 from bot.edge.owner_alerts import OwnerAlerts
@@ -41,7 +41,7 @@ from bot.work.crew import Crew
 from bot.work.heartbeat import keep_heartbeat
 from bot.work.requests import Requests
 from bot.work.supervise import StartError as StartError
-from bot.work.supervise import damage_in, keep_going, run_until_stopped
+from bot.work.supervise import keep_going, run_until_stopped
 from bot.work.sweep import sweep_hourly
 from bot.work.switches import Switches
 from bot.work.turns import Intake
@@ -70,13 +70,6 @@ OUR_FILES = (
     ".restoring",
 )
 """what the bot keeps in its data folder"""
-
-
-TOKEN_REFUSED = (
-    "Discord refuses the token. Reset it on the application's Bot page, and put the new one into config.toml or "
-    "VIVANT_TOKEN."
-)
-UNSUPPORTED = "Discord refuses the connection of this version for good. Update Vivant, discord.py with it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +145,7 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
             await bot.client.log_in(token)
             await run_until_stopped(bot.loops())
     except (StoreError, discord.LoginFailure, ExceptionGroup) as error:
-        if sentence := _why_it_ended(error):
+        if sentence := why_it_ended(error):
             raise StartError(sentence) from error
         raise
 
@@ -172,12 +165,10 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         await switches.load()
         variant = switches.variant.name
         capacities = make_capacities(config, parts.cluster, variant)
-        backends = [*make_local(config, parts.backend, variant), *(capacity.backend for capacity in capacities)]
-        await start_all(backends, stack)
+        backends = await start_all(make_local(config, parts.backend, variant), capacities, stack)
         cards = StatusCards(store, switches.gate, crew, now_ms=parts.now_ms, pace=parts.pace)
-        pictures = await stack.enter_async_context(
-            parts.pictures(config.picture_limits(), filter_model=config.filter.to_model())
-        )
+        child = parts.pictures(config.picture_limits(), filter_model=config.filter.to_model())
+        pictures = await stack.enter_async_context(child)
         services = Services(
             config=config,
             store=store,
@@ -195,7 +186,6 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             check_variant=partial(parts.check_variant, config),
         )
         client = VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms, pause=parts.pause)
-        posting = parts.posting(client, spool, shrink)
         alerts = OwnerAlerts(client, config.owners)
         store.jobs.tell_of_set_aside(alerts.unreadable)
         _follow(capacities, services, alerts)
@@ -204,22 +194,27 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         yield Bot(
             services=services,
             client=await stack.enter_async_context(client),
-            poster=parts.poster(
-                store,
-                client,
-                cards,
-                posting,
-                ongoing=crew.ongoing,
-                now_ms=parts.now_ms,
-                pause=parts.pause,
-                screen=partial(screen_clip, client),
-            ),
+            poster=_make_poster(parts, client),
             alerts=alerts,
             workers=[_make_worker(services, SigningBackend(each, signer), alerts) for each in backends],
             metrics=metrics,
             capacities=capacities,
             parts=parts,
         )
+
+
+def _make_poster(parts: Parts, client: VivantClient) -> Poster:
+    services = client.services
+    return parts.poster(
+        services.store,
+        client,
+        services.cards,
+        parts.posting(client, services.spool, services.shrink),
+        ongoing=services.crew.ongoing,
+        now_ms=parts.now_ms,
+        pause=parts.pause,
+        screen=partial(screen_clip, client),
+    )
 
 
 def _make_worker(services: Services, backend: Backend, alerts: OwnerAlerts) -> Worker:
@@ -287,13 +282,3 @@ async def _open_spool(config: Config, store: JobStore) -> Spool:
 def _count_cards(store: JobStore, crew: Crew) -> None:
     """Let the times that people are told follow the cards that work now."""
     store.jobs.executors = max(1, crew.count_able())
-
-
-def _why_it_ended(error: BaseException) -> str | None:
-    """Return the sentence for an error after which no other start helps, or None."""
-    if damage := damage_in(error):
-        return str(damage)
-    for kind, sentence in ((discord.LoginFailure, TOKEN_REFUSED), (Unsupported, UNSUPPORTED)):
-        if isinstance(error, kind) or (isinstance(error, BaseExceptionGroup) and error.subgroup(kind)):
-            return sentence
-    return None
