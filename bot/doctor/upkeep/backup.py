@@ -30,7 +30,7 @@ from bot.doctor.upkeep.contents import (
     describe,
     reading,
 )
-from bot.queue.life.retention import named_files
+from bot.queue.life.retention import count_jobs, named_files
 from generator.process.durable import publish, sync
 
 MOST_SNAPSHOTS = 20
@@ -100,7 +100,7 @@ def _fill(data_dir: Path, folder: Path, target: Path, then: Callable[[], None]) 
         then()
         with reading(folder / DATABASE) as db:
             schema, names = check_database(db, folder / DATABASE), named_files(db)
-            [(jobs,)] = db.execute("select count(*) from job").fetchall()
+            jobs = count_jobs(db)
         gone = _copy_files(data_dir / "spool", spool, names - copied.keys(), copied)
         with reading(data_dir / DATABASE) as db:
             missing = gone & named_files(db)  # no row lets go of them: they were lost some other way

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from bot.doctor.upkeep.contents import DATABASE, LIST, BackupFailed, Contents, check_database, copy, reading
-from bot.queue.life.retention import named_files
+from bot.queue.life.retention import count_jobs, named_files
 from bot.queue.opening.copies import RESTORING, is_half_restored, mark_as_restored
 from bot.queue.opening.faults import StoreLocked
 from bot.queue.opening.folder import lock_folder
@@ -157,10 +157,10 @@ def _copy_and_check(backup: _Opened, contents: Contents, folder: Path) -> int:
     with reading(folder / DATABASE) as db:
         check_database(db, folder / DATABASE)
         names = named_files(db) - {name.removeprefix("spool/") for name in contents.files} - set(contents.missing)
-        [(jobs,)] = db.execute("select count(*) from job").fetchall()
+        jobs = count_jobs(db)
     if names:
         raise BackupFailed(f"The backup is not complete: a row names {min(names)}, which is missing. Take another one.")
-    return int(jobs)
+    return jobs
 
 
 def _give_to_owner(data_dir: Path, folder: Path) -> None:

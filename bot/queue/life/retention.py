@@ -170,6 +170,12 @@ def named_files(db: Statements) -> set[str]:
     return names | pictures_held(db) if has_reviews else names
 
 
+def count_jobs(db: Statements) -> int:
+    """Count all jobs, whatever their state."""
+    [(jobs,)] = db.execute("select count(*) from job").fetchall()
+    return int(jobs)
+
+
 def _known_files(db: Statements) -> set[str]:
     attempts = db.execute("select id, attempt from job where state = 'running'").fetchall()
     return named_files(db) | {f"{job}-{attempt}" for job, attempt in attempts}

@@ -31,8 +31,6 @@ from generator.model.lean.encoders import CLIP_SIZE
 LATENT_CHANNELS = 12
 LATENT_FACTOR = 4
 """pixels per side of a latent cell; with 8 and few channels a first frame cannot reach 30 dB against its photograph"""
-FRAME_FACTOR = 32
-"""a frame's sides are multiples of it: three levels of the UNet below the latents"""
 CONTEXT_CHANNELS = 32
 OFF = -1e4
 """a mix factor whose sigmoid is exactly 0, in half precision too"""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from itertools import chain
 
 from bot.queue.database import Database, Statements, fetch
 from bot.queue.job import NO_SOURCE, Source
@@ -29,16 +30,17 @@ class Pictures:
         self._now_ms = now_ms
         self._key = ""
         self._opted_out: set[str] = set()
-        self._hashes: dict[int, set[int]] = {}
+        self._hashes: dict[int, frozenset[int]] = {}  # never changed, only replaced: a thread may walk over them
         """server, or EVERYWHERE -> hashes"""
 
     async def load(self) -> None:
         """Read all of it into memory."""
         [(self._key,)] = await self._database.read(fetch, "select value from meta where key = 'debt_key'")
         self._opted_out = {row[0] for row in await self._database.read(fetch, "select who from opted_out")}
-        self._hashes = {}
+        found: dict[int, set[int]] = {}
         for text, guild_id in await self._database.read(fetch, "select hash, guild_id from blocked_picture"):
-            self._hashes.setdefault(guild_id, set()).add(int(text, 16))
+            found.setdefault(guild_id, set()).add(int(text, 16))
+        self._hashes = {guild_id: frozenset(hashes) for guild_id, hashes in found.items()}
 
     # -- opting out ---------------------------------------------------------------------------------------------
 
@@ -66,15 +68,15 @@ class Pictures:
 
     async def is_blocked(self, found: str | None, guild_id: int | None) -> bool:
         """Tell whether a picture with this hash is blocked in this server, or everywhere."""
-        blocked = self._hashes.get(EVERYWHERE, set()) | self._hashes.get(guild_id or EVERYWHERE, set())
+        blocked = [self._hashes[where] for where in {EVERYWHERE, guild_id or EVERYWHERE} if where in self._hashes]
         if not found or not blocked:
             return False
-        return await asyncio.to_thread(is_alike, int(found, 16), blocked)
+        return await asyncio.to_thread(is_alike, int(found, 16), chain.from_iterable(blocked))
 
     async def block(self, hashes: Iterable[str], guild_id: int | None, by: int) -> int:
         """Block pictures in one server, or everywhere; return how many were not blocked there before."""
         where, wanted = guild_id or EVERYWHERE, {int(text, 16) for text in hashes}
-        new = wanted - self._hashes.get(where, set())
+        new = wanted - self._hashes.get(where, frozenset())
         entry = AuditEntry(
             guild_id=guild_id,
             user_id=by,
@@ -83,7 +85,7 @@ class Pictures:
             what={"count": len(new)},
         )
         await self._database.write(_block_hashes, [f"{item:064x}" for item in new], where, entry)
-        self._hashes.setdefault(where, set()).update(new)
+        self._hashes[where] = self._hashes.get(where, frozenset()) | new
         return len(new)
 
     def count_blocked(self, guild_id: int | None = None) -> int:
