@@ -30,7 +30,7 @@ from bot.doctor.upkeep.contents import (
     describe,
     reading,
 )
-from bot.queue.life.retention import count_jobs, named_files
+from bot.queue.life.named_files import count_jobs, named_files
 from generator.process.durable import publish, sync
 
 MOST_SNAPSHOTS = 20

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from bot.doctor.upkeep.contents import DATABASE, LIST, BackupFailed, Contents, check_database, copy, reading
-from bot.queue.life.retention import count_jobs, named_files
+from bot.queue.life.named_files import count_jobs, named_files
 from bot.queue.opening.copies import RESTORING, is_half_restored, mark_as_restored
 from bot.queue.opening.faults import StoreLocked
 from bot.queue.opening.folder import lock_folder

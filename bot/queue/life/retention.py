@@ -19,10 +19,11 @@ from bot.queue.database import Database, Statements, StoreFull, fetch
 from bot.queue.estimates import delete_kind, kinds_of, unneeded_kinds
 from bot.queue.fair_queue import delete_paid_debts, leave_lane, refresh_lane
 from bot.queue.job import DeadReason, DeliveryState, Forgotten, ForgottenJob, Whose
+from bot.queue.life.named_files import names_in, read_known_files
 from bot.queue.opening.migrations import delete_old_copies, forget_in_copies
 from bot.queue.rows import select_jobs
 from bot.queue.servers.quotas import delete_old_spent, keep_spent
-from bot.queue.servers.reviews import delete_old_reviews, delete_reviews, is_needed, pictures_held
+from bot.queue.servers.reviews import delete_old_reviews, delete_reviews, is_needed
 from bot.queue.servers.settings import delete_old_audit, forget_person_in_audit, forget_server
 from bot.queue.servers.trust.trust import delete_old_trust, forget_trust
 
@@ -163,24 +164,6 @@ def _forgotten_job(db: Statements, job_id: int) -> ForgottenJob | None:
     return ForgottenJob(jobs[0], message_id, state in (DeliveryState.SENT, DeliveryState.DEAD))
 
 
-def named_files(db: Statements) -> set[str]:
-    """Read the names of all files that a row names; the database may be of an earlier version, for a backup."""
-    names = _names(db.execute("select 0, picture, clip, master from job where picture <> ''").fetchall())
-    has_reviews = db.execute("select 1 from sqlite_schema where name = 'review'").fetchall()
-    return names | pictures_held(db) if has_reviews else names
-
-
-def count_jobs(db: Statements) -> int:
-    """Count all jobs, whatever their state."""
-    [(jobs,)] = db.execute("select count(*) from job").fetchall()
-    return int(jobs)
-
-
-def _known_files(db: Statements) -> set[str]:
-    attempts = db.execute("select id, attempt from job where state = 'running'").fetchall()
-    return named_files(db) | {f"{job}-{attempt}" for job, attempt in attempts}
-
-
 def _delete(db: Statements, rows: Sequence[Any]) -> list[str]:
     for row in rows:
         db.execute("delete from job where id = ?", (row[0],))
@@ -189,11 +172,7 @@ def _delete(db: Statements, rows: Sequence[Any]) -> list[str]:
 
 def _unreferenced(db: Statements, rows: Iterable[Any]) -> list[str]:
     """Return the files of these rows that no other row needs: variations share their picture."""
-    return sorted(name for name in _names(rows) if not is_needed(db, name))
-
-
-def _names(rows: Iterable[Any]) -> set[str]:
-    return {name for row in rows for name in row[1:4] if name}
+    return sorted(name for name in names_in(rows) if not is_needed(db, name))
 
 
 _Find = Callable[[Statements, int, Span], list[int]]
@@ -257,7 +236,7 @@ class Retention:
 
     async def known_files(self) -> set[str]:
         """Read every file that a row needs, and every running attempt (<job>-<attempt>): no row names its files yet."""
-        return await self._database.read(_known_files)
+        return await self._database.read(read_known_files)
 
     async def sweep(self, now_ms: int | None = None, *, clip_hours: int = 24, row_days: int = 30) -> list[str]:
         """Delete what is older than that, a bounded part at a time; return the spool's files to delete.

@@ -15,7 +15,7 @@ import pytest
 
 from bot.doctor.upkeep.backup import make_backup
 from bot.doctor.upkeep.contents import DATABASE, LIST, BackupFailed, Contents, describe
-from bot.queue.life.retention import named_files
+from bot.queue.life.named_files import named_files
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
 from tests.support.jobs import claimed, new_job, opened, rendered
