@@ -17,7 +17,7 @@ ARG TORCH
 # For cpu: where pip finds torch's CPU build, the index that pytorch.org/get-started names. Its files are not in the lock.
 ARG TORCH_INDEX
 RUN sh install.sh "$TORCH" "$TORCH_INDEX"
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE config.example.toml ./
 COPY bot bot
 COPY generator generator
 RUN pip install --no-deps --no-build-isolation .

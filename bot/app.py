@@ -17,15 +17,21 @@ import discord
 from bot.cluster.backends import local_gpus, make_capacities, make_local, most_of_one_person, preload, start_all
 from bot.cluster.capacity import Capacity, Followers
 from bot.config import Config
+from bot.doctor.variant import why_not
 from bot.edge.client import VivantClient
+from bot.edge.commands.reviews.holding import screen_clip
+from bot.edge.commands.trust.consent import end_unanswered
+from bot.edge.commands.trust.draining import tell_drained
+from bot.edge.commands.trust.reports import tell_reports
 from bot.edge.connection.pacing import Pace
-from bot.edge.connection.starting import Unsupported
+from bot.edge.connection.starting import why_it_ended
 from bot.edge.context import Services
 from bot.edge.delivery import Poster
 from bot.edge.owner_alerts import OwnerAlerts
 from bot.edge.posting import Posting
 from bot.edge.status_cards import StatusCards
-from bot.metrics import Metrics
+from bot.monitoring.metrics import Metrics
+from bot.monitoring.start import open_metrics, sources
 from bot.queue.database import StoreBusy, StoreError, StoreFull
 from bot.queue.job import Limits, running_ms, wall_clock_ms
 from bot.queue.opening.folder import chown_advice
@@ -35,32 +41,36 @@ from bot.work.crew import Crew
 from bot.work.heartbeat import keep_heartbeat
 from bot.work.requests import Requests
 from bot.work.supervise import StartError as StartError
-from bot.work.supervise import damage_in, keep_going, run_until_stopped
+from bot.work.supervise import keep_going, run_until_stopped
 from bot.work.sweep import sweep_hourly
 from bot.work.switches import Switches
 from bot.work.turns import Intake
 from bot.work.uplink.remaking import Remaking
+from bot.work.uplink.screening import Screening
+from bot.work.uplink.signing import open_signing
 from bot.work.worker import Worker
 from generator.backend.backend import Backend
 from generator.backend.cluster.cluster_backend import ClusterBackend
 from generator.backend.local_backend import LocalBackend
+from generator.backend.signing_backend import SigningBackend
 from generator.memory import MIB
 from generator.picture.intake import PictureChild
-from generator.picture.limits import PictureLimits
 from generator.process.private import make_private
 from generator.video.shrink import Shrinks
 
 log = logging.getLogger(__name__)
 
-OUR_FILES = ("vivant*", "lock", "mark", "connected", "executor", "spool", "spool/*", "cluster", "cluster/*")
-"""what the bot keeps in its data folder"""
-
-
-TOKEN_REFUSED = (
-    "Discord refuses the token. Reset it on the application's Bot page, and put the new one into config.toml or "
-    "VIVANT_TOKEN."
+_FOLDERS = ("spool", "cluster", "credentials")
+OUR_FILES = (
+    "vivant*",
+    "lock",
+    "mark",
+    "connected",
+    "executor",
+    *(name for folder in _FOLDERS for name in (folder, f"{folder}/*")),
+    ".restoring",
 )
-UNSUPPORTED = "Discord refuses the connection of this version for good. Update Vivant, discord.py with it."
+"""what the bot keeps in its data folder"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +81,10 @@ class Parts:
     """called with an ExecutorConfig, `gpu` and `on_state`"""
     cluster: Callable[..., ClusterBackend] = ClusterBackend
     """called with an ExecutorConfig, ClusterOptions and `on_state`"""
-    pictures: Callable[[PictureLimits], PictureChild] = PictureChild
+    check_variant: Callable[[Config, str], Awaitable[str | None]] = why_not
+    """says why a variant cannot run here"""
+    pictures: Callable[..., PictureChild] = PictureChild
+    """called with PictureLimits and `filter_model`"""
     poster: type[Poster] = Poster
     posting: type[Posting] = Posting
     connector: Callable[[], aiohttp.BaseConnector | None] = lambda: None
@@ -109,6 +122,9 @@ class Bot:
             *(("a worker", worker.run) for worker in self.workers),
             *(("the metrics", metrics.run) for metrics in self.metrics),
             *(("the cluster", capacity.run) for capacity in self.capacities),
+            ("the questions for consent", partial(end_unanswered, self.client)),
+            ("the reports", partial(tell_reports, self.client)),
+            ("the drain", partial(tell_drained, services.store, services.switches, self.alerts.drained)),
             ("the heartbeat", partial(keep_heartbeat, services.config.data_dir, self.client.is_connected)),
             ("the sweep", partial(sweep_hourly, services.store, services.spool, services.config.retention)),
         ]
@@ -119,7 +135,10 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
     """Run until SIGTERM or SIGINT. Raises StartError when something must be mended first."""
     token = config.token.get_secret_value()
     if not token:
-        raise StartError("There is no token. Put it into config.toml or VIVANT_TOKEN; `python -m bot doctor` says how.")
+        raise StartError(
+            "There is no token. `vivant setup` says where it is and asks for it; or put it into config.toml or "
+            "VIVANT_TOKEN."
+        )
     if config.token_problem:
         raise StartError(f"The token cannot be right: {config.token_problem}. Copy it again from the Bot page.")
     try:
@@ -127,7 +146,7 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
             await bot.client.log_in(token)
             await run_until_stopped(bot.loops())
     except (StoreError, discord.LoginFailure, ExceptionGroup) as error:
-        if sentence := _why_it_ended(error):
+        if sentence := why_it_ended(error):
             raise StartError(sentence) from error
         raise
 
@@ -138,18 +157,19 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
     await asyncio.to_thread(make_private, config.data_dir, OUR_FILES)
     async with AsyncExitStack() as stack:
         store = await _open_store(config, parts, stack)
-        crew, shrink = Crew(), Shrinks()
+        signer = await open_signing(config)
+        crew, shrink = Crew(), Shrinks(signer=signer)
         crew.on_change = partial(_count_cards, store, crew)
-        metrics = _open_metrics(config, store, crew, stack)
+        metrics = open_metrics(config, store, stack)
         spool = await _open_spool(config, store)
         switches = Switches(config, store)
         await switches.load()
         variant = switches.variant.name
         capacities = make_capacities(config, parts.cluster, variant)
-        backends = [*make_local(config, parts.backend, variant), *(capacity.backend for capacity in capacities)]
-        await start_all(backends, stack)
+        backends = await start_all(make_local(config, parts.backend, variant), capacities, stack)
         cards = StatusCards(store, switches.gate, crew, now_ms=parts.now_ms, pace=parts.pace)
-        pictures = await stack.enter_async_context(parts.pictures(config.picture_limits()))
+        child = parts.pictures(config.picture_limits(), filter_model=config.filter.to_model())
+        pictures = await stack.enter_async_context(child)
         services = Services(
             config=config,
             store=store,
@@ -162,25 +182,41 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             requests=Requests(store, spool, crew),
             shrink=shrink,
             remaking=Remaking(spool, shrink.again, crew.ongoing),
+            screening=Screening(config, store, spool, pictures),
+            certificates=signer.certificates,
             preload=partial(preload, backends),
+            check_variant=partial(parts.check_variant, config),
         )
         client = VivantClient(services, connector=parts.connector(), now_ms=parts.now_ms, pause=parts.pause)
-        posting = parts.posting(client, spool, shrink)
         alerts = OwnerAlerts(client, config.owners)
         store.jobs.tell_of_set_aside(alerts.unreadable)
         _follow(capacities, services, alerts)
+        for each in metrics:
+            each.watch(sources(services, client))
         yield Bot(
             services=services,
             client=await stack.enter_async_context(client),
-            poster=parts.poster(
-                store, client, cards, posting, ongoing=crew.ongoing, now_ms=parts.now_ms, pause=parts.pause
-            ),
+            poster=_make_poster(parts, client),
             alerts=alerts,
-            workers=[_make_worker(services, backend, alerts) for backend in backends],
+            workers=[_make_worker(services, SigningBackend(each, signer), alerts) for each in backends],
             metrics=metrics,
             capacities=capacities,
             parts=parts,
         )
+
+
+def _make_poster(parts: Parts, client: VivantClient) -> Poster:
+    services = client.services
+    return parts.poster(
+        services.store,
+        client,
+        services.cards,
+        parts.posting(client, services.spool, services.shrink),
+        ongoing=services.crew.ongoing,
+        now_ms=parts.now_ms,
+        pause=parts.pause,
+        screen=partial(screen_clip, client),
+    )
 
 
 def _make_worker(services: Services, backend: Backend, alerts: OwnerAlerts) -> Worker:
@@ -248,30 +284,3 @@ async def _open_spool(config: Config, store: JobStore) -> Spool:
 def _count_cards(store: JobStore, crew: Crew) -> None:
     """Let the times that people are told follow the cards that work now."""
     store.jobs.executors = max(1, crew.count_able())
-
-
-def _open_metrics(config: Config, store: JobStore, crew: Crew, stack: AsyncExitStack) -> list[Metrics]:
-    """Return one Metrics, or none where the operator wants none."""
-    if not config.metrics_port:
-        return []
-    metrics = Metrics(store, crew.describe)
-    try:
-        metrics.listen(config.metrics_port, str(config.metrics_address))
-    except OSError as error:
-        raise StartError(
-            f"Port {config.metrics_port} of {config.metrics_address} cannot be used for the metrics "
-            f"({error.strerror}). Set metrics_port to a free one, or to 0 for no metrics, and metrics_address to an "
-            "address of this machine."
-        ) from error
-    stack.push_async_callback(metrics.close)
-    return [metrics]
-
-
-def _why_it_ended(error: BaseException) -> str | None:
-    """Return the sentence for an error after which no other start helps, or None."""
-    if damage := damage_in(error):
-        return str(damage)
-    for kind, sentence in ((discord.LoginFailure, TOKEN_REFUSED), (Unsupported, UNSUPPORTED)):
-        if isinstance(error, kind) or (isinstance(error, BaseExceptionGroup) and error.subgroup(kind)):
-            return sentence
-    return None

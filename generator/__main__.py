@@ -27,7 +27,7 @@ from generator import protocol
 from generator.backend.destination import choose_destination
 from generator.backend.one_clip import ClipJob, make_clip
 from generator.backend.speed import RATES, clip_tflop, estimate_clip, rate_from_product, rate_of
-from generator.clip import DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
+from generator.clip import ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import GeneratorError, OutOfMemory, SettingsError, did_you_mean, terminal_sentence
 from generator.memory import BESIDE_TORCH_GIB, GIB, MIB, ClipSize, PipelineKind, check_memory, plan_memory, require_room
 from generator.process.terminal import show_letters_that_a_terminal_lacks
@@ -241,7 +241,7 @@ def _variant(name: str, model: Path | None, size: str | None) -> Variant:
 def _settings(variant: Variant, quality: Quality | None, **chosen: Any) -> ClipSettings:
     """Fill in what was not chosen. Leaves with a usage error on a value out of bounds."""
     quality = quality or variant.quality or Quality.QUALITY
-    usual = {"frames": variant.frames, "steps": DEFAULT_STEPS[quality], "seed": random.randrange(2**32)}
+    usual = {"frames": variant.frames, "steps": variant.usual_steps(quality), "seed": random.randrange(2**32)}
     values: dict[str, Any] = usual | {name: value for name, value in chosen.items() if value is not None}
     values |= {"variant": variant.name, "quality": quality}
     if variant.max_guidance:

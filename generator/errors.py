@@ -3,6 +3,7 @@
     GeneratorError
     ├── SettingsError          a setting is out of range (its name, bounds)
     ├── PictureError           the picture cannot be used; `reason` says why
+    ├── FilterUnusable         the filter's model cannot be asked, so nobody knows what it would guess
     └── RenderError            what `Backend.render` may raise
         ├── OutOfMemory        not even the smallest memory plan fits
         ├── BadFrames          the model's frames are broken, also after a rerun
@@ -69,6 +70,12 @@ class PictureError(GeneratorError):
         self.reason = reason
 
 
+class FilterUnusable(GeneratorError):
+    """The filter's model cannot be asked. `data`: why = missing | model, and a remedy where something is missing."""
+
+    code = "filter"
+
+
 class RenderError(GeneratorError):
     """A render ended without a clip."""
 
@@ -89,6 +96,11 @@ def _by_code(kind: type[RenderError]) -> dict[str, type[RenderError]]:
     for sub in kind.__subclasses__():
         found |= {sub.code: sub} | _by_code(sub)
     return found
+
+
+def render_codes() -> list[str]:
+    """Return the code of every way in which a render can fail."""
+    return sorted(_by_code(RenderError))
 
 
 class OutOfMemory(RenderError):

@@ -9,11 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.clip import Loop, Quality, Shape
+from generator.clip import DEFAULT_STEPS, Loop, Quality, Shape
 from generator.errors import SettingsError
 
 Size = tuple[int, int]
 """width, height in pixels"""
+
+_OWN_DEFAULTS = (
+    "description",
+    "frames",
+    "landscape",
+    "loop",
+    "max_guidance",
+    "motion_bucket",
+    "portrait",
+    "quality",
+    "square",
+    "steps",
+)
 
 DEMO_MODEL_FOLDER = Path(__file__).parent / "model" / "demo_model" / "checkpoint"
 
@@ -46,11 +59,17 @@ class Variant:
     """likewise the loop of an /animate"""
     motion_bucket: int | None = None
     """likewise its motion"""
+    steps: int | None = None
+    """denoising steps where the schedule is the variant's own; None: as many as the schedule usually has"""
 
     def size(self, shape: Shape) -> Size:
         """Return width and height in pixels for a shape; AUTO must be resolved from the picture first."""
         sizes = {Shape.LANDSCAPE: self.landscape, Shape.PORTRAIT: self.portrait, Shape.SQUARE: self.square}
         return sizes[shape]
+
+    def usual_steps(self, quality: Quality) -> int:
+        """Return the denoising steps of a clip of this quality for which nobody named a number."""
+        return self.steps if self.steps and quality is self.quality else DEFAULT_STEPS[quality]
 
     @property
     def is_local(self) -> bool:
@@ -72,6 +91,20 @@ class Variant:
         return cls(**values)
 
 
+def _own_defaults(folder: Path) -> dict[str, Any]:
+    """Return what `variant.json` beside a checkpoint's modules says: the sizes and settings that it was trained for.
+
+    Empty without such a file. Raises ValueError for a file that is no JSON object.
+    """
+    try:
+        values = json.loads((folder / "variant.json").read_text("utf-8-sig"))
+    except OSError:
+        return {}
+    if not isinstance(values, dict):
+        raise ValueError("variant.json is no JSON object")
+    return {key: value for key, value in values.items() if key in _OWN_DEFAULTS}
+
+
 def variant_of_folder(folder: Path) -> Variant:
     """Describe a checkpoint folder by its own configuration. Raises SettingsError when it holds no checkpoint."""
     try:
@@ -83,7 +116,12 @@ def variant_of_folder(folder: Path) -> Variant:
         what = "is a file, not a folder with a" if folder.is_file() else "holds no"
         text = f"{folder} {what} Stable Video Diffusion checkpoint in diffusers' layout (unet, vae, image_encoder, ...)"
         raise SettingsError(text, setting="model", value=str(folder)) from None
-    return Variant(name=folder.name, source=str(folder.absolute()), frames=int(unet.get("num_frames", 25)))
+    facts = {"name": folder.name, "source": str(folder.absolute()), "frames": int(unet.get("num_frames", 25))}
+    try:
+        return Variant.from_json(facts | _own_defaults(folder))
+    except (TypeError, ValueError) as error:
+        text = f"{folder / 'variant.json'} cannot be used: {error}"
+        raise SettingsError(text, setting="model", value=str(folder)) from None
 
 
 _STABILITY_LICENCE = "Stability AI Community License"
@@ -110,21 +148,7 @@ BUILT_IN: dict[str, Variant] = {
             licence=_STABILITY_LICENCE,
             licence_url=_STABILITY_URL,
         ),
-        Variant(
-            name="demo",
-            source=str(DEMO_MODEL_FOLDER),
-            frames=14,
-            landscape=(256, 144),
-            portrait=(144, 256),
-            square=(192, 192),
-            licence="MIT",
-            description="A tiny model that runs on a CPU: small, soft frames",
-            is_demo=True,
-            quality=Quality.FAST,
-            max_guidance=1.0,
-            loop=Loop.BOOMERANG,  # its clip goes on and on, and never stands on its last frame
-            motion_bucket=90,  # between gentle and medium
-        ),
+        dataclasses.replace(variant_of_folder(DEMO_MODEL_FOLDER), name="demo", licence="MIT", is_demo=True),
     )
 }
 

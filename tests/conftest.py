@@ -9,7 +9,9 @@ import pytest
 from tests.support.state_of_code import state_of_code
 
 # The tests run side by side on the machine's cores: torch taking all of them in each process would only slow it down.
+# A test that asks for two threads made those that follow it in its process spin, at three times the processor's time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(autouse=True)

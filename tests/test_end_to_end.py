@@ -20,8 +20,10 @@ from bot.sandbox.demo import running_bot
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, PICTURES, VIVANT
+from generator.variants import BUILT_IN
 from tests.support.edge import png, until
 from tests.support.inspect_clip import inspect_clip
+from tests.support.long_render import MANY_STEPS
 
 
 def messages(sandbox: Sandbox) -> list[Json]:
@@ -38,7 +40,7 @@ def cards(sandbox: Sandbox) -> str:
 
 async def animate(sandbox: Sandbox) -> None:
     await asyncio.wait_for(sandbox.gateway.online.wait(), 30)
-    await sandbox.world.invoke(ADA, PICTURES, "animate", {"steps": 40}, {"image": png()})
+    await sandbox.world.invoke(ADA, PICTURES, "animate", {"steps": MANY_STEPS}, {"image": png()})
 
 
 def test_the_demo_animates_one_picture_without_a_browser(tmp_path: Path) -> None:
@@ -49,7 +51,7 @@ def test_the_demo_animates_one_picture_without_a_browser(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     clip = next((tmp_path / "out").glob("*.mp4"))
     facts = inspect_clip(clip)
-    assert (facts.width, facts.height) == (256, 144)
+    assert (facts.width, facts.height) == BUILT_IN["demo"].landscape
     assert facts.frames == 26, "14 frames, there and back"
     transcript = json.loads((tmp_path / "out" / "transcript.json").read_text())
     assert clip.name in json.dumps(transcript)

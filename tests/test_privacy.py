@@ -11,7 +11,7 @@ import pytest
 
 from bot.config import RetentionConfig
 from bot.queue.fair_queue import DEBT_KEPT_MS
-from bot.queue.retention import COPY_DAYS
+from bot.queue.life.retention import COPY_DAYS
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, BEN, PICTURES
@@ -28,7 +28,10 @@ ROOT = Path(__file__).parent.parent
 RETENTION = "tests/bot/queue/test_retention.py"
 STORED = "tests/bot/queue/test_forgetting.py"
 EDGE = "tests/bot/edge/commands/test_forgetting.py"
+TRUST = "tests/bot/edge/commands/trust"
 HERE = "tests/test_privacy.py"
+QUOTAS = "tests/bot/queue/servers/test_quotas.py"
+SERVERS = "tests/bot/queue/servers/test_settings.py"
 
 HELD_BY: dict[str, list[str]] = {
     "Of each request: your Discord user id": [
@@ -37,13 +40,40 @@ HELD_BY: dict[str, list[str]] = {
     ],
     "The picture you sent or chose": [
         f"{RETENTION}::test_sweep_keeps_what_is_not_delivered_and_what_is_shared",
-        "tests/bot/edge/commands/test_file_menu.py::test_the_frames_go_with_the_clip",
+        "tests/bot/edge/commands/finished/test_file_menu.py::test_the_frames_go_with_the_clip",
         "tests/bot/queue/test_spool.py::test_files_made_anew_go_after_an_hour_and_kept_frames_with_their_clip",
     ],
     "A clip that could not be posted": [f"{RETENTION}::test_a_clip_that_could_not_be_posted_waits_for_its_person"],
     "The Delete button under a clip also deletes": [
         "tests/bot/edge/commands/submission/test_permissions.py::test_only_the_requester_and_moderators_delete_a_clip",
         f"{RETENTION}::test_a_deleted_clip_leaves_the_picture_to_another_clip_of_it",
+    ],
+    "Of a server: what its managers chose": [
+        f"{SERVERS}::test_a_person_is_forgotten_in_the_log_and_a_server_altogether",
+        f"{SERVERS}::test_the_log_is_kept_for_ninety_days",
+    ],
+    "What a server's picture filter held back": [
+        "tests/bot/queue/servers/test_reviews.py::test_what_nobody_decides_is_deleted_in_time",
+        "tests/bot/queue/servers/test_reviews.py::test_a_decision_counts_once_and_lets_go_of_the_picture",
+        "tests/bot/edge/commands/reviews/test_reviews.py::test_a_forgotten_person_s_picture_is_held_no_longer",
+    ],
+    "A picture filter, where the server": [f"{HERE}::test_only_what_talks_to_discord_has_a_network"],
+    "Of each picture a hash": [
+        "tests/generator/picture/test_fingerprint.py::test_it_is_the_references_hash",
+        f"{TRUST}/test_takedown.py::test_the_clip_its_variations_their_files_and_the_way_back_are_gone",
+    ],
+    "If you ask for a clip of somebody else's picture": [
+        f"{TRUST}/test_consent.py::test_the_author_is_asked_and_agrees_and_only_then_the_picture_is_fetched",
+        f"{TRUST}/test_consent.py::test_without_an_answer_the_request_is_refused_in_words_and_deleted",
+        f"{TRUST}/test_consent.py::test_forgetting_either_of_them_deletes_the_question",
+    ],
+    "Of a reported clip": [
+        f"{TRUST}/test_reports.py::test_a_report_reaches_moderators_and_operators_with_what_they_need_and_no_more",
+        "tests/bot/queue/servers/trust/test_reports.py::test_a_report_is_forgotten_after_a_month",
+    ],
+    "If the people who run the bot have blocked you": [
+        f"{TRUST}/test_operators.py::test_a_blocked_person_is_told_why_and_until_when_and_what_they_wait_for_is_cancelled",
+        f"{TRUST}/test_operators.py::test_a_block_ends_by_itself",
     ],
     "The file as you uploaded it": [f"{HERE}::test_a_whole_visit_leaves_only_what_the_notice_says"],
     "An answer token from Discord": [f"{STORED}::test_an_answer_token_goes_when_it_is_good_for_nothing"],
@@ -96,6 +126,18 @@ HELD_BY: dict[str, list[str]] = {
         f"{STORED}::test_a_debt_is_deleted_when_it_is_paid_and_after_a_day_at_the_latest",
         f"{STORED}::test_who_is_forgotten_after_each_clip_gets_no_more_of_the_gpu",
     ],
+    "What you have used of a day's quota": [
+        f"{QUOTAS}::test_who_is_forgotten_has_no_more_of_a_quota",
+        f"{QUOTAS}::test_what_is_kept_of_a_quota_names_nobody_and_goes_after_a_day",
+    ],
+    "If you have opted out with `/privacy`": [
+        f"{TRUST}/test_consent.py::test_who_opted_out_is_left_out_in_every_server_and_may_come_back",
+        f"{TRUST}/test_consent.py::test_who_opts_out_later_stops_variations_of_clips_that_exist",
+    ],
+    "`/my-data` hands you everything": [
+        f"{TRUST}/test_own_data.py::test_it_is_all_of_ones_own_and_nothing_of_others",
+        f"{TRUST}/test_own_data.py::test_every_table_about_people_is_in_it",
+    ],
     "When the bot is removed from a server": [
         "tests/bot/edge/test_client.py::test_a_server_that_sends_the_bot_away_is_forgotten",
         "tests/bot/edge/test_client.py::test_a_server_that_sent_the_bot_away_while_it_was_off_is_forgotten",
@@ -111,6 +153,7 @@ IN_SHORT = {
     "The picture as you sent it": "The file as you uploaded it",
     "Nothing is used for training": "Pictures are used for nothing but",
     "`/forget-me` deletes all of it": "`/forget-me` deletes your requests",
+    "`/my-data` gives you": "`/my-data` hands you everything",
     "The Delete button under a clip works": "Otherwise posts stay in Discord",
     "Clips say in their file": "A clip says in its file how it was made",
 }
@@ -210,8 +253,11 @@ async def test_a_row_has_the_columns_that_the_notice_tells(tmp_path: Path) -> No
         assert {name for (name,) in rows} == set(COLUMNS.split()), "say in PRIVACY.md what a new column keeps"
 
 
-ABOUT_PEOPLE = {"job", "outbox", "lane", "debt", "set_aside"}
-ABOUT_NOBODY = {"meta", "setting", "kind"}
+ABOUT_PEOPLE = {
+    *("job", "outbox", "lane", "debt", "set_aside", "audit", "spent", "review"),
+    *("source", "consent", "blocked", "opted_out"),
+}
+ABOUT_NOBODY = {"meta", "setting", "kind", "server", "blocked_picture", "report"}
 COLUMNS = """
     id key user_id guild_id state start_tag tag kind_id cost_ms attempt strikes cancel_requested card_message_id
     created_ms started_ms finished_ms picture clip master route settings notes failure facts
@@ -227,7 +273,7 @@ MAY_USE_IT = (
     "bot/sandbox/",
     "bot/app.py",
     "bot/doctor/",
-    "bot/metrics.py",
+    "bot/monitoring/",
     "bot/work/uplink/uploads.py",
     "generator/backend/cluster/ray_cluster.py",
     "generator/model/checkpoint/",

@@ -50,14 +50,16 @@ def make_capacities(config: Config, make: Callable[..., ClusterBackend], variant
     return [Capacity(config, make, variant, local_executors=len(local_gpus(config)))]
 
 
-async def start_all(backends: Iterable[Backend], stack: AsyncExitStack) -> None:
-    """Start them in order; the stack closes them. Raises StartError."""
+async def start_all(local: list[Backend], capacities: list[Capacity], stack: AsyncExitStack) -> list[Backend]:
+    """Start them in order, this machine's first, and return them; the stack closes them. Raises StartError."""
+    backends = [*local, *(capacity.backend for capacity in capacities)]
     for backend in backends:
         try:
             await backend.start()
         except OSError as error:
             raise StartError(f"Nothing can be rendered: {error}") from error
         stack.push_async_callback(backend.close)
+    return backends
 
 
 def preload(backends: Iterable[Backend], variant: str) -> None:

@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from bot.doctor.check import Check, Status
+from bot.doctor.check import Status
 from bot.doctor.cluster import examine_node
+from bot.doctor.output import console, print_checks, stop
 from generator.backend.cluster.on_node.folders import node_folder
 from generator.backend.cluster.on_node.start import FIRST_PORT, HEAD_PORT, NodeOptions, NodeRunner, make_token
 
 app = typer.Typer(no_args_is_help=True, help="Many machines: start the head, join it, look at this machine.")
-console = Console(highlight=False)
 
 TokenOption = Annotated[Path, typer.Option(help="The file with the cluster's token; the same on every machine.")]
 FolderOption = Annotated[Path | None, typer.Option(help="A private folder for this node; on tmpfs, or encrypted.")]
@@ -69,7 +68,7 @@ def join(
     """Let this machine's graphics cards render for the cluster at ADDRESS, until it is stopped."""
     token = token_file.expanduser()
     if not token.is_file():
-        _stop(f"There is no token in {token}. Copy that file from the head, with mode 600.")
+        stop(f"There is no token in {token}. Copy that file from the head, with mode 600.", os.EX_CONFIG)
     options = NodeOptions(
         folder=folder or node_folder(),
         token_file=token,
@@ -90,28 +89,14 @@ def doctor(
 ) -> None:
     """Say whether this machine can be part of a cluster, and how to mend what is wrong."""
     checks = asyncio.run(examine_node(address, token_file.expanduser(), folder or node_folder()))
-    colours = {Status.OK: "green", Status.WARNING: "yellow", Status.PROBLEM: "red"}
-    for check in checks:
-        _print(check, colours[check.status])
+    print_checks(checks, as_json=False)
     if any(check.status is Status.PROBLEM for check in checks):
         raise typer.Exit(1)
-
-
-def _print(check: Check, colour: str) -> None:
-    console.print(f"[{colour}]{check.status:8s}[/] {check.name:22s}", end=" ")
-    console.print(check.seen, markup=False, soft_wrap=True)
-    if check.remedy:
-        console.print(f"{'':31s} {check.remedy}", markup=False, soft_wrap=True)
 
 
 def _run(options: NodeOptions) -> None:
     try:
         status = NodeRunner(options, lambda text: console.print(text, soft_wrap=True)).run()
     except OSError as error:
-        _stop(f"The node cannot be started: {error}")
+        stop(f"The node cannot be started: {error}", os.EX_CONFIG)
     raise typer.Exit(status)
-
-
-def _stop(text: str) -> None:
-    console.print(text, style="red", soft_wrap=True, markup=False)
-    raise typer.Exit(os.EX_CONFIG)

@@ -12,14 +12,17 @@ from bot.doctor.check import Check, Status
 from bot.doctor.cluster import check_cluster
 from bot.doctor.machine import check_confinement, check_disk, check_memory, check_port, check_python
 from bot.doctor.rendering import check_ffmpeg, check_pictures, check_torch, check_weights
+from bot.doctor.trust import check_credentials, check_filter
 
 __all__ = [
     "Check",
     "Status",
     "check_cluster",
     "check_confinement",
+    "check_credentials",
     "check_disk",
     "check_ffmpeg",
+    "check_filter",
     "check_permissions",
     "check_pictures",
     "check_port",
@@ -47,6 +50,8 @@ CHECKS: dict[str, Look] = {
     "Metrics": check_port,
     "Confined children": check_confinement,
     "Cluster": check_cluster,
+    "Picture filter": check_filter,
+    "Content Credentials": check_credentials,
 }
 """by the name under which one is reported that fails itself"""
 

@@ -6,12 +6,14 @@ Tested in tests/bot/doctor/test_init.py.
 from __future__ import annotations
 
 import ssl
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
 from bot.config import Config
 from bot.doctor.check import Check, Status
+from bot.edge.redact import hide_tokens
 
 API = "https://discord.com/api/v10"
 
@@ -27,6 +29,7 @@ PERMISSIONS = sum(NEEDED.values())
 ADMINISTRATOR = 1 << 3
 
 NEW_TOKEN = "Reset the token on the application's Bot page and put the new one into the config."
+REFUSED = Check("Discord token", Status.PROBLEM, "Discord refuses it", NEW_TOKEN)
 
 
 def invite_link(application_id: int | str) -> str:
@@ -37,31 +40,52 @@ def invite_link(application_id: int | str) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What Discord says of the token's owner, each as Discord writes it."""
+
+    user: dict[str, Any]
+    application: dict[str, Any]
+    guilds: list[dict[str, Any]]
+
+    @property
+    def link(self) -> str:
+        """Return the invite link."""
+        return invite_link(self.application["id"])
+
+
 async def check_token(config: Config, api: str = API) -> list[Check]:
     """Ask Discord who the token belongs to, and give the invite link."""
+    found = await find_account(config, api)
+    if isinstance(found, Check):
+        return [found]
+    return [*_known(found), *check_permissions(found.guilds)]
+
+
+async def find_account(config: Config, api: str = API) -> Account | Check:
+    """Ask Discord who the token belongs to. A Check says why nobody is known, REFUSED that there is no such token."""
     token = config.token.get_secret_value()
     if not token:
         remedy = (
-            "Make an application at https://discord.com/developers/applications, copy the token of its bot, and put "
-            'it into config.toml as token = "..." or into the environment as VIVANT_TOKEN. '
+            "Run `vivant setup`. Or make an application at https://discord.com/developers/applications, copy the token "
+            'of its bot, and put it into config.toml as token = "..." or into the environment as VIVANT_TOKEN. '
             "Or try `make demo`, which needs none."
         )
-        return [Check("Discord token", Status.PROBLEM, "none is set", remedy)]
+        return Check("Discord token", Status.PROBLEM, "none is set", remedy)
     if config.token_problem:
-        return [Check("Discord token", Status.PROBLEM, config.token_problem, NEW_TOKEN)]
+        return Check("Discord token", Status.PROBLEM, config.token_problem, NEW_TOKEN)
     try:
-        user, application, guilds = await _identity(token, config.proxy, api)
-        return [*_known(user, application), *check_permissions(guilds)]
+        return await _identity(token, config.proxy, api)
     except _Unauthorized:
-        return [Check("Discord token", Status.PROBLEM, "Discord refuses it", NEW_TOKEN)]
+        return REFUSED
     except (aiohttp.InvalidURL, aiohttp.ContentTypeError, ValueError, LookupError, TypeError, AttributeError) as error:
-        return [_strange_answer(config.proxy, error)]
+        return _strange_answer(config.proxy, error)
     except aiohttp.ClientResponseError as error:
         remedy = "Try again in a while; https://discordstatus.com says whether Discord has trouble."
-        return [Check("Discord token", Status.PROBLEM, f"Discord answers with {error.status}", remedy)]
+        return Check("Discord token", Status.PROBLEM, f"Discord answers with {error.status}", remedy)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         remedy = 'Check the connection; behind a firewall set proxy = "http://host:port".'
-        return [Check("Discord token", Status.PROBLEM, f"Discord cannot be reached ({type(error).__name__})", remedy)]
+        return Check("Discord token", Status.PROBLEM, f"Discord cannot be reached ({type(error).__name__})", remedy)
 
 
 def check_permissions(guilds: list[dict[str, Any]]) -> list[Check]:
@@ -85,9 +109,7 @@ class _Unauthorized(Exception):
     pass
 
 
-async def _identity(
-    token: str, proxy: str | None, api: str
-) -> tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]:
+async def _identity(token: str, proxy: str | None, api: str) -> Account:
     headers = {"Authorization": f"Bot {token}"}
     timeout = aiohttp.ClientTimeout(total=10)
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context())
@@ -99,21 +121,23 @@ async def _identity(
                     raise _Unauthorized
                 response.raise_for_status()
                 answers.append(await response.json(content_type=None))
-    return answers[0], answers[1], answers[2]
+    user, application, guilds = answers
+    if not (user["username"] and application["id"]):
+        raise ValueError("an account without a name")
+    return Account(user, application, guilds)
 
 
-def _known(user: dict[str, Any], application: dict[str, Any]) -> list[Check]:
-    guilds = application.get("approximate_guild_count")
-    link = invite_link(application["id"])
+def _known(account: Account) -> list[Check]:
+    guilds, link = account.application.get("approximate_guild_count"), account.link
     servers = Check("Servers", Status.OK, f"in {guilds}; invite link: {link}")
     if not guilds:
         servers = Check("Servers", Status.WARNING, "the bot is in no server yet", f"Open {link}")
-    return [Check("Discord token", Status.OK, f"belongs to {user['username']}"), servers]
+    return [Check("Discord token", Status.OK, f"belongs to {account.user['username']}"), servers]
 
 
 def _strange_answer(proxy: str | None, error: Exception) -> Check:
     if proxy and isinstance(error, aiohttp.InvalidURL | ValueError) and not isinstance(error, UnicodeDecodeError):
-        seen, remedy = f"asking through the proxy {proxy} fails", 'Write it as proxy = "http://host:port".'
+        seen, remedy = f"asking through the proxy {hide_tokens(proxy)} fails", 'Write it as proxy = "http://host:port".'
     else:
         seen = "something else answers in Discord's place"
         remedy = "Log in to this network in a browser, or allow discord.com in the filter; then try again."

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import struct
 import tempfile
 import zlib
@@ -16,6 +17,7 @@ from typing import Any
 
 from bot.config import Config
 from bot.doctor.check import Check, Status, ask_module, run_program
+from bot.doctor.torch_builds import LEGACY, NEWEST, install_from, remedy_for
 from generator.backend.gpus import VISIBLE, choose_gpus, device_order
 from generator.clip import Framing, Shape
 from generator.errors import SettingsError
@@ -75,7 +77,8 @@ async def check_torch(config: Config) -> list[Check]:
         remedy = f'Set generator.device = "auto", or install a torch that knows the card: {PYTORCH}.'
         cards = [Check("GPU", Status.PROBLEM, f'torch sees none, the settings name "{settings.device}"', remedy)]
     elif not cards:
-        cards = [_no_card(facts, demo or settings.device == "cpu")]
+        needs_none = demo or settings.device == "cpu"
+        cards = [no_card(facts, [] if needs_none else await list_cards(), needs_none=needs_none)]
     elif len(cards) < wanted:
         remedy = "Correct generator.gpus and generator.device: `nvidia-smi -L` lists the cards."
         cards.append(Check("GPU", Status.PROBLEM, f"torch sees {len(cards)}, the settings name {wanted}", remedy))
@@ -87,14 +90,14 @@ def describe_card(card: dict[str, Any], facts: dict[str, Any], *, demo: bool) ->
     if error := card.get("error"):
         remedy = "Restart the machine; if it stays so, look into the system's log for errors of the driver (dmesg)."
         if "no kernel image" in error or "not compatible" in error:
-            remedy = (
-                f"torch {facts['version']} has no code for this card. Install a torch that has: "
-                "https://pytorch.org/get-started/previous-versions/ (CUDA 12.6 builds know older cards)."
-            )
+            remedy = f"torch {facts['version']} has no code for it. {remedy_for(tuple(card['capability']))}"
         elif "out of memory" in error:
             remedy = "Close other programs that use the card."
         elif "driver" in error:
-            remedy = "Install a newer NVIDIA driver, or a torch built for an older CUDA."
+            remedy = (
+                f"Install NVIDIA's driver {NEWEST.driver} or newer, or with driver {LEGACY.driver} or newer a torch "
+                f"for CUDA {LEGACY.cuda}: {install_from(LEGACY)}"
+            )
         return Check("GPU", Status.PROBLEM, f"{card['name']} does not compute: {error}", remedy)
     seen = f"{card['name']}, {card['free_gib']:.1f} of {card['gib']:.1f} GiB free; it computes"
     if card["free_gib"] < _USEFUL_GIB and not demo:
@@ -103,17 +106,32 @@ def describe_card(card: dict[str, Any], facts: dict[str, Any], *, demo: bool) ->
     return Check("GPU", Status.OK, seen)
 
 
-def _no_card(facts: dict[str, Any], needs_none: bool) -> Check:
+async def list_cards() -> list[tuple[str, tuple[int, int]]]:
+    """Return the name and compute capability of each card that NVIDIA's driver knows; none where it is not there."""
+    ended = await run_program("nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader", seconds=20)
+    found = re.findall(r"^(.+), (\d+)\.(\d+)$", ended.output, re.MULTILINE) if ended.status == 0 else []
+    return [(name, (int(major), int(minor))) for name, major, minor in found]
+
+
+def no_card(facts: dict[str, Any], cards: list[tuple[str, tuple[int, int]]], *, needs_none: bool) -> Check:
+    """Judge that torch sees no card; `cards` are those that NVIDIA's driver knows."""
     if needs_none:
         return Check("GPU", Status.OK, "none, and none is needed")
     if facts["mps"]:
         return Check("GPU", Status.WARNING, "Apple GPU", "It works, slowly; nothing was measured on Apple hardware.")
+    if cards:
+        name, capability = cards[0]
+        seen = f"NVIDIA's driver knows {name}, torch {facts['version']} sees none"
+        return Check("GPU", Status.PROBLEM, seen + _said(facts), remedy_for(capability))
     remedy = (
         'A clip of SVD-XT takes hours on a CPU. Set generator.variant = "demo" to try the bot without a GPU. With an '
         f"NVIDIA card, install its driver and a CUDA build of torch: {PYTORCH}"
     )
-    said = f" ({facts['warning']})" if facts.get("warning") else ""
-    return Check("GPU", Status.PROBLEM, f"torch sees none{said}", remedy)
+    return Check("GPU", Status.PROBLEM, f"torch sees none{_said(facts)}", remedy)
+
+
+def _said(facts: dict[str, Any]) -> str:
+    return f" ({facts['warning']})" if facts.get("warning") else ""
 
 
 async def check_weights(config: Config) -> list[Check]:

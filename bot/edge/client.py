@@ -16,8 +16,11 @@ from discord import app_commands
 
 from bot.edge.commands import add_commands
 from bot.edge.commands.buttons import JobButton
-from bot.edge.commands.file_menu import FileMenu
+from bot.edge.commands.finished.file_menu import FileMenu
 from bot.edge.commands.forgetting import forget_guild, note_request
+from bot.edge.commands.reviews.deciding import ReviewPress
+from bot.edge.commands.reviews.holding import post_missing_cards
+from bot.edge.commands.settings.items import ITEMS
 from bot.edge.commands.submission.answers import report
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.connection.invalid_requests import InvalidRequests
@@ -119,7 +122,7 @@ class VivantClient(ServiceClient):
 
     async def setup_hook(self) -> None:
         """Register the buttons, and the commands if those that Discord has are not the ones of this version."""
-        self.add_dynamic_items(JobButton, FileMenu)
+        self.add_dynamic_items(JobButton, FileMenu, ReviewPress, *ITEMS)
         await look_up_answered(self, self.services.store, self._now_ms())
         await self._sync_changed_commands()
 
@@ -192,6 +195,7 @@ class VivantClient(ServiceClient):
         known = await self.services.store.retention.guilds(self.application_id)
         for guild_id in known - {guild.id for guild in self.guilds}:
             await forget_guild(self, guild_id)
+        await post_missing_cards(self)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Forget a server that has removed the bot."""
@@ -210,8 +214,10 @@ class VivantClient(ServiceClient):
                 log.info("presence not updated: %s", type(error).__name__)
             except Exception as error:
                 log.error("presence not updated", exc_info=error)
+            # Not wait_for: before Python 3.12 it swallows a stop that comes at the moment of a change.
             with contextlib.suppress(TimeoutError):  # at once when the bot is paused or goes on
-                await asyncio.wait_for(self.services.switches.gate.changed.wait(), PRESENCE_SECONDS)
+                async with asyncio.timeout(PRESENCE_SECONDS):
+                    await self.services.switches.gate.changed.wait()
 
     async def _show_presence(self) -> None:
         services = self.services

@@ -5,7 +5,7 @@ Tested in tests/bot/edge/test_client.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from bot.work.switches import Switches
 from bot.work.turns import Intake
 from bot.work.uplink.fitting import Shrink
 from bot.work.uplink.remaking import Remaking
+from bot.work.uplink.screening import Screening
 from generator.picture.intake import PictureChild
 
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=3600, sock_connect=30, sock_read=180)
@@ -30,7 +31,10 @@ REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=3600, sock_connect=30, sock_read=1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """All that a command may use. `preload` asks the backends to load a variant before its first job."""
+    """All that a command may use. `preload` asks the backends to load a variant before its first job.
+
+    `check_variant` says why a variant cannot run here and what to do about it; None when it can.
+    """
 
     config: Config
     store: JobStore
@@ -43,7 +47,11 @@ class Services:
     requests: Requests
     shrink: Shrink
     remaking: Remaking
+    screening: Screening
     preload: Callable[[str], None]
+    certificates: str = ""
+    """those with which clips are signed here, in PEM; empty: none are"""
+    check_variant: Callable[[str], Awaitable[str | None]]
 
 
 class ServiceClient(discord.AutoShardedClient):

@@ -27,6 +27,7 @@ from bot.edge.posting import Posting, Unposted
 from bot.edge.status_cards import StatusCards
 from bot.queue.database import StoreFull
 from bot.queue.job import DeadReason, Delivery, Job, JobState
+from bot.queue.servers.reviews import clip_key
 from bot.queue.spool import ClipGone
 from bot.queue.store import JobStore
 from bot.texts.status import CardView
@@ -57,6 +58,13 @@ STALL = AttemptResult(Next.LATER, "the upload stood still")
 """of an attempt that may do better with less to send"""
 
 Pause = Callable[[float], Awaitable[object]]
+Screen = Callable[[Job], Awaitable[Job]]
+"""returns a rendered job as its clip may be posted. Raises Unposted when it may not be"""
+
+
+async def as_it_is(job: Job) -> Job:
+    """Let every clip be posted as it is."""
+    return job
 
 
 class Poster:
@@ -72,8 +80,10 @@ class Poster:
         ongoing: Ongoing,
         now_ms: Callable[[], int],
         pause: Pause,
+        screen: Screen = as_it_is,
     ) -> None:
         self.store = store
+        self._screen = screen
         self._client = client
         self._cards = cards
         self.posting = posting
@@ -174,7 +184,7 @@ class Poster:
                 if job.state is JobState.CANCELLED:
                     await self._close_cancelled(job)
                 else:
-                    url = await self.posting.post(job, delivery, self.now_ms())
+                    url = await self.posting.post(await self._screen(job), delivery, self.now_ms())
             result = AttemptResult(Next.SENT)
             message_id = int(url.rpartition("/")[2]) if url else job.card_message_id
         except Unposted as error:
@@ -231,7 +241,7 @@ class Poster:
     async def _tidy(self, job: Job, result: AttemptResult, url: str | None) -> None:
         """Edit the card to say where the clip is, or why it is not here. Give up after TIDY_ATTEMPTS failures."""
         if result.next is Next.DEAD:
-            view = dead_card(job, result.reason)
+            view = dead_card(job, result.reason, await self.store.reviews.get(clip_key(job)))
         elif url is not None:
             view = sent_card(job, url)
         elif result.reason == DELETED and job.state is JobState.RENDERED:

@@ -6,7 +6,7 @@ that plays everywhere, can be forwarded, and is found again by its file name in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -14,9 +14,11 @@ import discord
 from discord import ui
 
 from bot.queue.job import DeadReason, Job, JobState, Route
+from bot.queue.servers.reviews import Review, ReviewState
 from bot.texts.after_clip import change_hint, change_label, menu_text
 from bot.texts.descriptions import ALT_TEXT, card_small_print, clip_text, small_print
 from bot.texts.explanations import explain_dead, format_minutes
+from bot.texts.safety.filter import held_clip_text
 from bot.texts.status import CardView, describe_state
 from bot.work.uplink.changes import Change, state_of
 
@@ -52,9 +54,21 @@ class Action(StrEnum):
     FORGET = "forget"
     ERASE = "erase"
     """forget, and delete the posts too"""
+    REPORT = "report"
+    REPORTING = "reporting"
+    """the report is meant"""
+    TAKE_DOWN = "takedown"
+    DISMISS = "dismiss"
+    ALLOW = "allow"
+    DENY = "deny"
+    NEVER_ASK = "never"
+    OPT_OUT = "optout"
+    OPT_IN = "optin"
 
 
-CLIP_ACTIONS = (Action.AGAIN, Action.MORE, Action.LESS, Action.RECIPE, Action.DELETE)
+BUTTONS_IN_ROW = 3
+"""under a clip: what makes another one, then what is about this one"""
+CLIP_ACTIONS = (Action.AGAIN, Action.MORE, Action.LESS, Action.RECIPE, Action.DELETE, Action.REPORT)
 DRAFT_ACTIONS = (Action.FIRST, Action.SECOND, Action.THIRD, Action.FOURTH)
 """below a sheet of drafts, in their order"""
 
@@ -72,6 +86,15 @@ _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
     Action.DELETE: ("Delete", discord.ButtonStyle.secondary),
     Action.FORGET: ("Delete what you keep", discord.ButtonStyle.danger),
     Action.ERASE: ("Delete my posted clips too", discord.ButtonStyle.danger),
+    Action.REPORT: ("Report", discord.ButtonStyle.secondary),
+    Action.REPORTING: ("Report this clip", discord.ButtonStyle.danger),
+    Action.TAKE_DOWN: ("Take down", discord.ButtonStyle.danger),
+    Action.DISMISS: ("Dismiss", discord.ButtonStyle.secondary),
+    Action.ALLOW: ("Allow", discord.ButtonStyle.success),
+    Action.DENY: ("Don't allow", discord.ButtonStyle.secondary),
+    Action.NEVER_ASK: ("Never my pictures", discord.ButtonStyle.secondary),
+    Action.OPT_OUT: ("Nobody else may animate my pictures", discord.ButtonStyle.secondary),
+    Action.OPT_IN: ("Allow it again", discord.ButtonStyle.secondary),
 }
 
 
@@ -92,7 +115,7 @@ class ActionButton(ui.Button[Any]):
 
 
 class FileMenuItem(ui.Select[Any]):
-    """The changes of a clip's file; its custom id names all that `commands.file_menu.FileMenu` needs.
+    """The changes of a clip's file; its custom id names all that `commands.finished.file_menu.FileMenu` needs.
 
     `job` has the settings of the file beside it, which may have been changed since it was made.
     """
@@ -122,6 +145,44 @@ def status_card(view: CardView) -> ui.LayoutView:
     )
 
 
+class ReviewAct(StrEnum):
+    """What a button does about a picture or a clip that the filter held back."""
+
+    APPEAL = "appeal"
+    """its person asks the moderators"""
+    ALLOW = "allow"
+    REFUSE = "refuse"
+
+
+_REVIEW_LABELS = {
+    ReviewAct.APPEAL: ("Ask the moderators", discord.ButtonStyle.secondary),
+    ReviewAct.ALLOW: ("Allow", discord.ButtonStyle.success),
+    ReviewAct.REFUSE: ("Refuse", discord.ButtonStyle.danger),
+}
+
+
+class ReviewButton(ui.Button[Any]):
+    """A button that also works after a restart: `commands.reviews.deciding` answers it, and `key` names the review."""
+
+    def __init__(self, act: ReviewAct, key: str) -> None:
+        label, style = _REVIEW_LABELS[act]
+        super().__init__(label=label, style=style, custom_id=f"vivant-review:{act}:{key}")
+
+    def is_dispatchable(self) -> bool:
+        """Return False, as an ActionButton does."""
+        return False
+
+
+def appeal_buttons(key: str) -> ui.View:
+    """Return the button with which a person asks the moderators."""
+    return _view([ReviewButton(ReviewAct.APPEAL, key)])
+
+
+def decision_buttons(key: str) -> ui.View:
+    """Return the buttons with which moderators decide."""
+    return _view([ReviewButton(ReviewAct.ALLOW, key), ReviewButton(ReviewAct.REFUSE, key)])
+
+
 def _buttons(job: Job, actions: Iterable[Action]) -> list[ActionButton]:
     return [ActionButton(action, job.id, job.key) for action in actions]
 
@@ -130,7 +191,7 @@ def _layout(
     lines: list[str],
     small: list[str],
     colour: discord.Colour,
-    buttons: list[ActionButton],
+    buttons: Sequence[ui.Button[Any]],
     *,
     preview: Route | None = None,
 ) -> ui.LayoutView:
@@ -169,10 +230,14 @@ def deleted_card() -> ui.LayoutView:
     return _layout(["The clip was deleted."], [], _QUIET, [])
 
 
-def dead_card(job: Job, reason: str | None) -> ui.LayoutView:
-    """Lay out the card of a job whose clip or failure could not be posted in its channel."""
+def dead_card(job: Job, reason: str | None, review: Review | None = None) -> ui.LayoutView:
+    """Lay out the card of a job whose clip or failure could not be posted in its channel, or was held back."""
     if job.state is not JobState.RENDERED:
         return status_card(CardView(job=job))
+    if review is not None and reason in (DeadReason.FILTERED, DeadReason.HELD):
+        buttons = [ReviewButton(ReviewAct.APPEAL, review.key)] if review.state is ReviewState.OFFERED else []
+        lines = [held_clip_text(review.score, review.threshold, reason == DeadReason.HELD)]
+        return _layout(lines, [], _FAILED, buttons)
     lines = ["### Your clip is ready, but not here", explain_dead(reason)]
     if reason != DeadReason.CLIP_GONE:
         lines.append(f"Use `/result job:{job.id}` wherever you can see me, and I will hand it to you.")
@@ -192,10 +257,11 @@ def clip_layout(job: Job, file_name: str, *, spoiler: bool) -> ui.LayoutView:
 
 def _rows_below(job: Job) -> list[list[ui.Item[Any]]]:
     """Return the rows below a clip, or below a sheet of drafts, whose file is not for keeping."""
-    usual = [*_buttons(job, CLIP_ACTIONS)]
+    usual = _buttons(job, CLIP_ACTIONS)
+    another, about = usual[:BUTTONS_IN_ROW], usual[BUTTONS_IN_ROW:]
     if job.settings.drafts:
-        return [[*_buttons(job, DRAFT_ACTIONS)], [*usual]]
-    return [[*usual], [*_buttons(job, [Action.DRAFTS])], [FileMenuItem(job)]]
+        return [[*_buttons(job, DRAFT_ACTIONS)], [*another], [*about]]
+    return [[*another, *_buttons(job, [Action.DRAFTS])], [*about], [FileMenuItem(job)]]
 
 
 def clip_buttons(job: Job) -> ui.View:
@@ -221,6 +287,26 @@ def failure_buttons(job: Job) -> ui.View:
 def forget_buttons(user_id: int) -> ui.View:
     """Return the buttons with which a person confirms that they want to be forgotten, with or without their posts."""
     return _view([ActionButton(Action.FORGET, user_id), ActionButton(Action.ERASE, user_id)])
+
+
+def consent_buttons(author_id: int, key: str) -> ui.View:
+    """Return the buttons with which a picture's author answers; `key` is the request's."""
+    return _view([ActionButton(action, author_id, key) for action in (Action.ALLOW, Action.DENY, Action.NEVER_ASK)])
+
+
+def confirm_report_button(message_id: int, job: str) -> ui.View:
+    """Return the button that confirms a report of a message; `job` is the number of its job, or empty."""
+    return _view([ActionButton(Action.REPORTING, message_id, job)])
+
+
+def report_buttons(report_id: int) -> ui.View:
+    """Return the buttons with which a moderator decides about a report."""
+    return _view([ActionButton(Action.TAKE_DOWN, report_id), ActionButton(Action.DISMISS, report_id)])
+
+
+def opt_out_button(user_id: int, *, is_out: bool) -> ui.View:
+    """Return the button with which a person keeps their pictures to themselves, or takes that back."""
+    return _view([ActionButton(Action.OPT_IN if is_out else Action.OPT_OUT, user_id)])
 
 
 def _view(buttons: Iterable[ui.Item[Any]]) -> ui.View:

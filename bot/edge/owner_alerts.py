@@ -11,6 +11,7 @@ import discord
 
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.texts.explanations import left_out_text, storm_text, unreadable_text
+from bot.texts.safety.trust import drained_text
 from generator.errors import ExecutorLost
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,10 @@ class OwnerAlerts:
     def left_out(self, node: str) -> None:
         """Note that a machine of the cluster was lost again and again, and gets no jobs."""
         self._alerts.put_nowait(partial(left_out_text, node))
+
+    def drained(self, reason: str) -> None:
+        """Note that everything that was waiting is finished, and nothing new is taken."""
+        self._alerts.put_nowait(partial(drained_text, reason))
 
     def unreadable(self, job_id: int) -> None:
         """Note that a job was set aside because its row cannot be read. Many are told in one message."""

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 import aiosqlite
 
 from bot.queue.opening.checks import find_damage, find_foreign, mark_as_ours
-from bot.queue.opening.copies import leave_mark, note_restored, was_restored
+from bot.queue.opening.copies import is_half_restored, leave_mark, note_restored, was_restored
 from bot.queue.opening.faults import Patience
 from bot.queue.opening.faults import StoreBusy as StoreBusy
 from bot.queue.opening.faults import StoreDamaged as StoreDamaged
@@ -128,6 +128,11 @@ class Database:
             folder.mkdir(parents=True, exist_ok=True)
             if foreign := unusable_files(folder):
                 raise StoreError(f"{foreign[0]} may not be read and written by this user. {chown_advice(folder)}")
+            if is_half_restored(folder):
+                raise StoreError(
+                    f"A backup was not restored into {folder} to its end: run `vivant restore` again. "
+                    f"To start with nothing instead, move {folder} away."
+                )
             return await cls._open_locked(path, lock_folder(folder))
         except OSError as error:
             raise StoreError(

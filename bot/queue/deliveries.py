@@ -66,6 +66,15 @@ def mark_sent(db: Statements, job_id: int, message_id: int | None) -> bool:
     return bool(db.execute(sql, {"job": job_id, "message": message_id}).fetchall())
 
 
+def revive(db: Statements, job_id: int) -> None:
+    """Make a delivery pending that had been given up before anything was sent."""
+    sql = """
+        update outbox set state = 'pending', next_ms = 0, attempts = 0, first_try_ms = null, error = null
+        where job_id = ? and state = 'dead'
+    """
+    db.execute(sql, (job_id,))
+
+
 def recover(db: Statements) -> None:
     """Make the posts pending that were begun and not finished, and due at once."""
     db.execute("update outbox set state = 'pending', next_ms = 0 where state = 'sending'")
@@ -114,6 +123,8 @@ class Deliveries:
         self._changed = asyncio.Event()
         self._first_tries: dict[int, int] = {}
         """of each unfinished delivery that this process attempted first: when, by `elapsed_ms`"""
+        self.on_attempt_end: Callable[[DeliveryState, str], None] = lambda state, error: None
+        """called with what a delivery is now, and why"""
 
     def wake(self) -> None:
         """Let `wait_for_delivery` return: a delivery was added or may be due."""
@@ -140,6 +151,13 @@ class Deliveries:
         found = await self._database.read(_of_job, job_id)
         return None if found is None else self._with_age(found)
 
+    async def count_open(self) -> int:
+        """Count the deliveries that are still to be posted."""
+        [(count,)] = await self._database.read(
+            fetch, "select count(*) from outbox where state in ('pending', 'sending')"
+        )
+        return int(count)
+
     async def last_posted(self, limit: int) -> list[tuple[Job, int]]:
         """Read the newest jobs whose result was posted as a new message, with that message's id."""
         return await self._database.read(_last_posted, limit)
@@ -160,6 +178,7 @@ class Deliveries:
         """Record that the post arrived, also when it was found in the channel's history."""
         sent = await self._mark(mark_sent, job_id, message_id)
         self._first_tries.pop(job_id, None)
+        self.on_attempt_end(DeliveryState.SENT, "")
         log.info("job=%d sent", job_id)
         return sent
 
@@ -171,6 +190,7 @@ class Deliveries:
         """
         due_ms = min(due_ms, self._now_ms() + LONGEST_WAIT_MS)
         later = await self._mark(fetch, sql, {"job": job_id, "due": due_ms, "error": error})
+        self.on_attempt_end(DeliveryState.PENDING, error)
         log.info("job=%d delivery waits: %s", job_id, error)
         self._changed.set()
         return later
@@ -183,6 +203,7 @@ class Deliveries:
         """
         dead = await self._mark(fetch, sql, {"job": job_id, "error": error})
         self._first_tries.pop(job_id, None)
+        self.on_attempt_end(DeliveryState.DEAD, error)
         log.warning("job=%d delivery dead: %s", job_id, error)
         return dead
 

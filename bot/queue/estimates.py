@@ -114,6 +114,14 @@ def kind_for(db: Statements, settings: ClipSettings, variants: Mapping[str, Vari
     return int(kind_id), guess.cost_ms
 
 
+def expected_ms(db: Statements, settings: ClipSettings, variants: Mapping[str, Variant]) -> int:
+    """Return the expected milliseconds of this kind of render, as `kind_for` does, and insert nothing."""
+    row = db.execute("select cost_ms from kind where name = ?", (kind_of(settings),)).fetchone()
+    if row is not None:
+        return int(row[0])
+    return estimate([], model_ms(settings, variants), _ratio(db, settings.variant)).cost_ms
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """How long the renders of a kind held the GPU here."""

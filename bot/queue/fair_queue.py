@@ -11,7 +11,6 @@ tests/bot/queue/test_jobs.py.
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from bot.queue.database import Statements
 from bot.queue.estimates import encoding_ms, kind_for
 from bot.queue.job import Job, JobState, Limits, NewJob, PictureReleased, QueueFull, QueuePosition
 from bot.queue.rows import JOB_COLUMNS, job_from, request_values, select_jobs
+from bot.queue.servers.quotas import Ask, refuse_over_quota, unnamed
+from bot.queue.servers.trust.pictures import keep_source
 from generator.variants import Variant
 
 MOST_COUNTED = 10_000
@@ -97,7 +98,7 @@ ANY_SIZE = Sizes()
 
 
 def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, Variant], now_ms: int) -> Job:
-    """Insert a request, or find the job that its key already has. Raises QueueFull, PictureReleased."""
+    """Insert a request, or find the job that its key already has. Raises QueueFull, PictureReleased, QuotaReached."""
     who: dict[str, Any] = {"key": new.key, "user": new.user_id, "guild": new.route.guild_id}
     values = who | _limits(limits) | {"debt": _debt(db, new.user_id)}
     known, in_lane, in_guild, start = db.execute(_ADMIT_SQL, values).fetchone()
@@ -109,10 +110,13 @@ def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, 
         raise PictureReleased(f"job {new.of_job} has let go of {new.picture}")
     kind_id, gpu_ms = kind_for(db, new.settings, variants)
     cost_ms = gpu_ms + encoding_ms(new.settings, variants)
+    ask = Ask(user_id=new.user_id, guild_id=new.route.guild_id, allowance=new.allowance)
+    refuse_over_quota(db, ask, cost_ms, now_ms)
     tag = start + max(1, cost_ms * 100 // new.share)
     tags = {"start": start, "tag": tag, "kind": kind_id, "cost": cost_ms, "now": now_ms}
     [(job_id,)] = db.execute(_INSERT_SQL, who | tags | request_values(new)).fetchall()
     db.execute(_JOIN_LANE_SQL, (new.user_id, tag, job_id))
+    keep_source(db, job_id, new.source)
     return _queued_job(job_id, new)
 
 
@@ -183,7 +187,7 @@ def leave_lane(db: Statements, user_id: int, now_ms: int) -> None:
         where user_id = :user and served > (select value from meta where key = 'vtime')
         on conflict do update set served = max(served, excluded.served), until_ms = excluded.until_ms
     """
-    db.execute(sql, {"who": _unnamed(db, user_id), "user": user_id, "until": now_ms + DEBT_KEPT_MS})
+    db.execute(sql, {"who": unnamed(db, user_id), "user": user_id, "until": now_ms + DEBT_KEPT_MS})
     db.execute("delete from lane where user_id = ?", (user_id,))
 
 
@@ -198,14 +202,8 @@ def _debt(db: Statements, user_id: int) -> int:
     """Read up to which tag a person was served before they were forgotten; 0 when that is not kept."""
     if not db.execute("select 1 from debt limit 1").fetchall():
         return 0
-    rows = db.execute("select served from debt where who = ?", (_unnamed(db, user_id),)).fetchall()
+    rows = db.execute("select served from debt where who = ?", (unnamed(db, user_id),)).fetchall()
     return int(rows[0][0]) if rows else 0
-
-
-def _unnamed(db: Statements, user_id: int) -> str:
-    """Return a keyed hash of a person's id."""
-    [(key,)] = db.execute("select value from meta where key = 'debt_key'").fetchall()
-    return hmac.digest(str(key).encode(), str(user_id).encode(), "sha256").hex()
 
 
 def claim(db: Statements, limits: Limits, now_ms: int, sizes: Sizes = ANY_SIZE) -> Job | None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from bot.policy.quota import NO_LIMITS, Allowance
 from generator.clip import ClipSettings
 from generator.memory import MIB
 from generator.protocol import Note, Rendered
@@ -64,6 +65,10 @@ class DeadReason(StrEnum):
     EXPIRED = "expired"
     """the bot may not post here by itself, and the interaction's 15 minutes are over"""
     CLIP_GONE = "clip-gone"
+    FILTERED = "filtered"
+    """the picture filter's guess counts in that server"""
+    HELD = "held"
+    """so it does, and the moderators decide"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,19 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a job's picture came from."""
+
+    hash: str | None = None
+    """by which it is known again, see `generator.picture.fingerprint`; None: too plain for that, or not known"""
+    who: str | None = None
+    """a keyed hash of the id of who posted it; None: the person who asked"""
+
+
+NO_SOURCE = Source()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
     """An accepted request on its way into the store."""
 
@@ -101,6 +119,9 @@ class NewJob:
     notes: tuple[Note, ...] = ()
     card_message_id: int | None = None
     """the message that becomes the status card"""
+    source: Source = NO_SOURCE
+    allowance: Allowance = NO_LIMITS
+    """the quotas that it is held against when it is enqueued"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +252,19 @@ class Outcome:
     failure: Mapping[str, Any] | None = None
     took_ms: int = 0
     """how long the render held the GPU; 0 when there is nothing to learn from it"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnd:
+    """How an attempt ended, for whoever counts."""
+
+    job: Job
+    state: JobState | None
+    """what the job is now; None: the attempt was not the current one any more"""
+    error: str = ""
+    """the code of the render's error"""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """of a finished clip, as in `Outcome`"""
 
 
 _FACTS = ("bytes", "width", "height", "frames", "playback_fps", "seconds", "phase_seconds")

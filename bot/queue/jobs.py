@@ -12,15 +12,28 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from bot.policy.quota import Scope, Used
 from bot.queue import fair_queue
-from bot.queue.attempts import cancel, claim, give_back, recover, settle
-from bot.queue.database import Database, fetch
+from bot.queue.database import Database, Statements, fetch
 from bot.queue.deliveries import Deliveries
 from bot.queue.estimates import Measured, measured
 from bot.queue.fair_queue import ANY_SIZE, Sizes
-from bot.queue.job import CancelOutcome, Job, JobState, Limits, NewJob, Outcome, QueuePosition, rendered_outcome
+from bot.queue.job import (
+    AttemptEnd,
+    CancelOutcome,
+    Job,
+    JobState,
+    Limits,
+    NewJob,
+    Outcome,
+    QueuePosition,
+    rendered_outcome,
+)
+from bot.queue.life.attempts import cancel, claim, give_back, recover, settle
 from bot.queue.opening.set_aside import set_aside_unreadable
 from bot.queue.rows import select_jobs
+from bot.queue.servers.quotas import Ask, expected_cost, refuse_over_quota, used
+from generator.clip import ClipSettings
 from generator.errors import RenderCrashed, RenderError
 from generator.protocol import Rendered
 from generator.variants import Variant
@@ -55,6 +68,8 @@ class Jobs:
         self._untold: list[int] = []
         self._tell_of_set_aside: Callable[[int], None] = self._untold.append
         self.executors = 1
+        self.on_accepted: Callable[[], None] = lambda: None
+        self.on_attempt_end: Callable[[AttemptEnd], None] = lambda end: None
 
     def follow_executors(self, executors: int, running_per_user: int) -> None:
         """Count with so many executors from now on, and let one person have so many jobs running."""
@@ -63,16 +78,32 @@ class Jobs:
         self._new_work()
 
     async def enqueue(self, new: NewJob) -> Job:
-        """Accept a request; the same key twice is the same job. Raises QueueFull, PictureReleased, StoreFull."""
+        """Accept a request; the same key twice is the same job.
+
+        Raises QueueFull, PictureReleased, QuotaReached, StoreFull.
+        """
         job = await self._write(fair_queue.enqueue, new, self._limits, self._variants)
         made = job.settings
         log.info("job=%d accepted variant=%s frames=%d steps=%d", job.id, made.variant, made.frames, made.steps)
+        self.on_accepted()
         self._new_work()
         return job
 
     async def refuse_when_full(self, user_id: int, guild_id: int | None, coming: int) -> None:
         """Raise QueueFull when `coming` more requests of a person would be too many; `enqueue` asks again."""
         await self._database.read(fair_queue.refuse_when_full, user_id, guild_id, coming, self._limits)
+
+    async def refuse_over_quota(self, ask: Ask, settings: ClipSettings, coming: int) -> None:
+        """Raise QuotaReached when `coming` more such clips would exceed a quota; `enqueue` asks again."""
+        await self._database.read(_refuse_over_quota, ask, (settings, coming), self._variants, self._now_ms())
+
+    async def quota_used(self, ask: Ask) -> dict[Scope, Used]:
+        """Read what was used of each quota that has a limit."""
+        return await self._database.read(used, ask, self._now_ms())
+
+    async def expected_cost_ms(self, settings: ClipSettings) -> int:
+        """Read what such a clip would be charged, in GPU milliseconds."""
+        return await self._database.read(expected_cost, settings, self._variants)
 
     async def withdraw(self, job_id: int) -> bool:
         """Delete a queued job as if it had never been accepted; return False when it is not queued any more."""
@@ -137,7 +168,8 @@ class Jobs:
 
     async def _settle(self, job: Job, outcome: Outcome) -> JobState | None:
         state = await self._write(settle, job, outcome)
-        self._left_executor(job, state)
+        error = str((outcome.failure or {}).get("code", ""))
+        self._left_executor(AttemptEnd(job=job, state=state, error=error, facts=outcome.facts or {}))
         return state
 
     async def give_back(self, job: Job, *, counts: bool, error: RenderError | None = None) -> JobState | None:
@@ -148,11 +180,12 @@ class Jobs:
         failure = (error or RenderCrashed("the attempt ended")).to_wire() if counts else None
         most = self._limits.max_attempts
         state = await self._write(give_back, job, failure, most)
-        self._left_executor(job, state)
+        self._left_executor(AttemptEnd(job=job, state=state, error=error.code if error else ""))
         return state
 
-    def _left_executor(self, job: Job, state: JobState | None) -> None:
-        log.info("job=%d %s attempt=%d", job.id, state or "late, thrown away", job.attempt)
+    def _left_executor(self, end: AttemptEnd) -> None:
+        log.info("job=%d %s attempt=%d", end.job.id, end.state or "late, thrown away", end.job.attempt)
+        self.on_attempt_end(end)
         self._settled_ms = self._now_ms()
         self._wake()
 
@@ -234,3 +267,11 @@ class Jobs:
         sql = f"select {', '.join(f'count(*) filter (where state = {state.value!r})' for state in JobState)} from job"
         [found] = await self._database.read(fetch, sql)
         return dict(zip(JobState, found, strict=True))
+
+
+def _refuse_over_quota(
+    db: Statements, ask: Ask, wanted: tuple[ClipSettings, int], variants: Mapping[str, Variant], now_ms: int
+) -> None:
+    settings, coming = wanted
+    if ask.allowance.limited():
+        refuse_over_quota(db, ask, expected_cost(db, settings, variants) * coming, now_ms, coming)

@@ -92,7 +92,7 @@ def job_from(row: Sequence[Any]) -> Job:
             picture=row[7],
             clip=row[8],
             master=row[9],
-            route=_route_from(row[10]),
+            route=route_from(row[10]),
             settings=ClipSettings.from_json(json.loads(row[11])),
             notes=_known_notes(row[12]),
             failure=_object_from(row[13]),
@@ -102,7 +102,8 @@ def job_from(row: Sequence[Any]) -> Job:
         raise Unreadable(row[0], error) from error
 
 
-def _route_from(text: str) -> Route:
+def route_from(text: str) -> Route:
+    """Read the column of the route. Raises what `Unreadable` stands for."""
     route = Route(**{name: value for name, value in json.loads(text).items() if name in _ROUTE_FIELDS})
     if not all(isinstance(number, int) for number in (route.application_id, route.channel_id, route.guild_id or 0)):
         raise TypeError("an id in the route is no number")
@@ -126,7 +127,7 @@ def _object_from(text: str | None) -> dict[str, Any] | None:
 def readable_part(name: str, text: str) -> str | None:
     """Return the text of the column `route` or `settings` when it can be read by itself, else None."""
     try:
-        _route_from(text) if name == "route" else ClipSettings.from_json(json.loads(text))
+        route_from(text) if name == "route" else ClipSettings.from_json(json.loads(text))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, SettingsError):
         return None
     return text

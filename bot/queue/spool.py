@@ -6,6 +6,7 @@ picture-<key>.png        the conditioning image
 <job>-<attempt>-master.<format>
 <job>-<attempt>-frames.mp4   the rendered frames, where the clip does not hold them as they are; kept as long as it
 <job>-<attempt>-as-<change>.<format>   the clip in another format, as another loop, ...: made when somebody asked
+.<job>-<attempt>.frames.png  some frames of a clip, while the filter looks at them
 .<any of these>.part     being written: see generator.process.durable
 
 The order is always: write aside, fsync, rename, fsync the folder, and only then commit the row that names it.
@@ -103,6 +104,12 @@ class Spool:
             raise ClipGone(f"frames of job {job.id}")
         master = self.path(job.master) if job.master else clip
         return master if master.is_file() else clip
+
+    def with_frames(self, names: Iterable[str]) -> list[Path]:
+        """Return the paths of files, and of the frames that are kept beside the clips among them."""
+        paths = [self.path(name) for name in names]
+        beside = [path.with_name(f"{path.stem}-frames.mp4") for path in paths]
+        return paths + [path for path in beside if path.is_file()]
 
     # -- free space ---------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """JobStore: opens and closes the database, and holds one store for each theme. Knows no Discord.
 
 Each public method of a theme is one transaction. The themes are in `jobs`, `deliveries`, `retention` and
-`opening.recheck`; what the operator switched is in `Settings` below.
+`opening.recheck`, `servers.settings` and `trust`; what the operator switched is in `Settings` below.
 
 Tested in tests/bot/queue/test_store.py, tests/bot/queue/test_deliveries.py and tests/bot/queue/test_retention.py.
 """
@@ -16,8 +16,11 @@ from bot.queue.database import Database, fetch, fetch_one
 from bot.queue.deliveries import Deliveries
 from bot.queue.job import Limits, running_ms, wall_clock_ms
 from bot.queue.jobs import Jobs
+from bot.queue.life.retention import Retention
 from bot.queue.opening.recheck import Recheck
-from bot.queue.retention import Retention
+from bot.queue.servers.reviews import Reviews
+from bot.queue.servers.settings import Servers
+from bot.queue.servers.trust.trust import Trust
 from generator.variants import BUILT_IN, Variant
 
 
@@ -42,6 +45,9 @@ class JobStore:
         self.retention = Retention(database, now_ms)
         self.recheck = Recheck(database, now_ms)
         self.settings = Settings(database)
+        self.servers = Servers(database, now_ms)
+        self.reviews = Reviews(database, self.deliveries, now_ms)
+        self.trust = Trust(database, now_ms)
 
     @classmethod
     async def open(
@@ -57,6 +63,8 @@ class JobStore:
         """Lock and open the data folder. Raises StoreLocked, StoreTooNew, StoreError. Call `jobs.recover` next."""
         store = cls(await Database.open(folder), limits or Limits(), variants, now_ms, elapsed_ms)
         store.jobs.executors = executors
+        await store.servers.load()
+        await store.trust.load()
         return store
 
     async def close(self) -> None:

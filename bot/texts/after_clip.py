@@ -1,6 +1,6 @@
 """What a person reads who changes a finished clip's file. No Discord.
 
-Tested in tests/bot/texts/test_limits.py and tests/bot/edge/commands/test_file_menu.py.
+Tested in tests/bot/texts/test_limits.py and tests/bot/edge/commands/finished/test_file_menu.py.
 """
 
 from __future__ import annotations

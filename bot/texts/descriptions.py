@@ -7,12 +7,13 @@ from bot.texts.explanations import explain_hold
 from bot.texts.failures import explain_failure
 from bot.texts.limits import MESSAGE_LETTERS, NAME_LETTERS, PRESENCE_LETTERS, SENTENCE_LETTERS, fit_parts, shorten
 from bot.texts.notes import explain_notes
+from bot.texts.safety.labels import AI_LABEL
 from bot.work.gate import Hold
-from generator.clip import DEFAULT_STEPS, ClipSettings, Framing, Loop
+from generator.clip import ClipSettings, Framing, Loop
 from generator.memory import GIB
 from generator.variants import BUILT_IN, Variant, is_demo
 
-ALT_TEXT = "A short clip made from a picture"
+ALT_TEXT = "A short AI-generated clip made from a picture"
 _LONGEST_CELL = 60
 DEMO_LABEL = "Demo model: tiny, soft frames that show how it works, not how good it gets."
 
@@ -47,7 +48,7 @@ def _unusual(settings: ClipSettings) -> list[str]:
     """Return the rarely used settings whose value the bot would not have chosen itself."""
     plain = ClipSettings()
     usual = {
-        "steps": (settings.steps, (DEFAULT_STEPS[settings.quality],)),
+        "steps": (settings.steps, tuple(variant.usual_steps(settings.quality) for variant in BUILT_IN.values())),
         "frames": (settings.frames, tuple(variant.frames for variant in BUILT_IN.values())),
         "fps": (settings.playback_fps, (plain.playback_fps,)),
         "noise": (settings.noise_augmentation, (plain.noise_augmentation,)),
@@ -58,9 +59,8 @@ def _unusual(settings: ClipSettings) -> list[str]:
 
 def clip_text(job: Job) -> str:
     """Return the text above a posted clip. It mentions the person who asked, so that Discord notifies them."""
-    small = small_print([*explain_notes(job.notes), describe_settings(job.settings)], job.settings)
     told = drafts_text(job.user_id) if job.settings.drafts else f"<@{job.user_id}> here is your clip."
-    return shorten("\n".join([told, *small]), MESSAGE_LETTERS)
+    return shorten("\n".join([told, *clip_small_print(job)]), MESSAGE_LETTERS)
 
 
 def drafts_text(user_id: int) -> str:
@@ -74,8 +74,12 @@ def drafts_text(user_id: int) -> str:
 
 def alone_text(job: Job) -> str:
     """Return the text above a clip that only its reader sees, and who asked for it: they know it is theirs."""
-    lines = small_print([*explain_notes(job.notes), describe_settings(job.settings)], job.settings)
-    return shorten("\n".join(lines), MESSAGE_LETTERS)
+    return shorten("\n".join(clip_small_print(job)), MESSAGE_LETTERS)
+
+
+def clip_small_print(job: Job) -> list[str]:
+    """Return the lines in small letters beside a job's clip: that a model made it, notes, and its settings."""
+    return small_print([AI_LABEL, *explain_notes(job.notes), describe_settings(job.settings)], job.settings)
 
 
 def failure_text(job: Job) -> str:
@@ -103,12 +107,13 @@ def _cell(value: object) -> str:
     return shown.replace("`", "'")
 
 
-def describe_variants(variants: dict[str, Variant], current: str) -> str:
-    """List the variants, the one in use marked and first."""
+def describe_variants(variants: dict[str, Variant], current: str, costs: dict[str, str]) -> str:
+    """List the variants, the one in use marked and first; `costs` has a sentence on how long a clip of each takes."""
     names = sorted(variants, key=lambda name: (name != current, name))
+    about = {name: variant.description or variant.source for name, variant in variants.items()}
     rows = [
         f"{'▸' if name == current else '·'} **{shorten(name, NAME_LETTERS)}**: "
-        f"{shorten(variants[name].description or variants[name].source, SENTENCE_LETTERS)}"
+        f"{shorten(about[name], SENTENCE_LETTERS)}\n-# {shorten(costs.get(name, ''), SENTENCE_LETTERS)}"
         for name in names
     ]
     return fit_parts(rows, MESSAGE_LETTERS)

@@ -209,6 +209,8 @@ _DEAD: dict[str, str] = {
     DeadReason.TOO_SLOW: "Sending it failed again and again: my connection to Discord is too slow.",
     DeadReason.REFUSED: "Discord or this server's AutoMod turned the message down.",
     DeadReason.EXPIRED: "Discord's 15 minutes for answering there were over.",
+    DeadReason.FILTERED: "The server's picture filter holds it back.",
+    DeadReason.HELD: "The server's moderators look at it first.",
     DeadReason.CLIP_GONE: "The clip was not fetched in time and has been deleted.",
 }
 

@@ -146,6 +146,12 @@ def no_variant_text(name: str, variants: Iterable[str]) -> str:
     return f"There is no variant called {shorten(name, NAME_LETTERS)}. There are: {fit_parts(names, 1500, ', ')}."
 
 
+def cannot_run_text(name: str, problem: str) -> str:
+    """Say that a variant cannot run on this machine, and what to do about it."""
+    told = shorten(problem, 1200)
+    return f"{shorten(name, NAME_LETTERS)} cannot run here, so nothing was switched. {told}"
+
+
 def switched_text(variant: Variant) -> str:
     """Say that the variant was switched."""
     licence = f" Its licence: {_licence(variant)}" if variant.licence else ""
@@ -213,6 +219,7 @@ def privacy_text(clip_hours: int, row_days: int, url: str | None) -> str:
         "The picture as you sent it is deleted as soon as it has been framed. I keep no other messages and no names.",
         "Nothing is used for training, and nothing is given to anybody else.",
         "`/forget-me` deletes all of it at once, and also what I posted for you in Discord if you want that.",
+        "`/my-data` gives you all of it as a file.",
         "The Delete button under a clip works for you as long as the clip mentions you.",
         "Clips say in their file how they were made, and that a model made them.",
     ]
@@ -227,7 +234,9 @@ def help_text(variant: Variant) -> str:
         "Best is one clear subject on a simple background. Faces and text distort; that is a limit of the model.",
         "Too little motion? Try Strong or Wild. Too much? Gentle. The buttons under a clip make variations.",
         "`/queue` where you stand in the queue · `/cancel` give one up · `/result` a finished clip again · "
-        "`/recipe` how a clip was made · `/privacy` what I keep · `/forget-me` delete it",
+        "`/recipe` how a clip was made · `/quota` how many you may still have · `/privacy` what I keep · "
+        "`/my-data` have it as a file · "
+        "`/forget-me` delete it",
         f"-# {shorten(variant.description or variant.name, SENTENCE_LETTERS)}. {_licence(variant)}".rstrip(),
     ]
     return "\n".join(lines)

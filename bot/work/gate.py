@@ -47,6 +47,11 @@ class Gate:
         return next((self._holds[cause] for cause in HoldCause if cause in self._holds), None)
 
     @property
+    def causes(self) -> frozenset[HoldCause]:
+        """All the reasons why nothing starts."""
+        return frozenset(self._holds)
+
+    @property
     def paused(self) -> str | None:
         """An admin's words on why the bot is paused; None while it is not."""
         pause = self._holds.get(HoldCause.PAUSED)

@@ -71,6 +71,8 @@ class Requests:
         cleared = await self._forget(
             lambda owner: owner.guild_id == guild_id, lambda: self._store.retention.forget_guild(guild_id)
         )
+        self._store.servers.drop(guild_id)
+        self._store.trust.pictures.drop_server(guild_id)
         log.info("guild=%d left: %d jobs, %d files deleted", guild_id, len(cleared.jobs), cleared.files)
         return cleared
 

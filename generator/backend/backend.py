@@ -13,10 +13,20 @@ from generator.protocol import Rendered, RenderRequest
 class Backend(Protocol):
     """Renders requests, up to `slots` of them at once, and encodes up to `encoders` more."""
 
-    slots: int
-    encoders: int
-    executors: int
-    """how many cards it has that can begin something"""
+    @property
+    def slots(self) -> int:
+        """Return how many requests it renders at once."""
+        ...
+
+    @property
+    def encoders(self) -> int:
+        """Return how many more it encodes."""
+        ...
+
+    @property
+    def executors(self) -> int:
+        """Return how many cards it has that can begin something."""
+        ...
 
     async def start(self) -> None:
         """Begin to get ready, and return at once."""

@@ -28,8 +28,9 @@ from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, Rendered, Rende
 
 log = logging.getLogger(__name__)
 
-_STATUS_SECONDS = 0.05
-"""the exit status follows the end of file within a millisecond or two, or the child closed its stdout and still runs"""
+_STATUS_SECONDS = 2.0
+"""the exit status follows the end of file within a millisecond or two, on a busy machine later; else the child has only
+closed its stdout"""
 
 SLOTS = 2
 """requests that are not encoded yet: one is rendered, the next one is there already"""
@@ -251,6 +252,7 @@ class LocalBackend:
                 if kind == "rendered":
                     self._crashes = 0
                     self._facts["plan"] = event.get("plan", "")
+                    self._facts |= {"used_gib": used} if (used := event.get("used_gib")) is not None else {}
                     self._clip_times.add(str(self._facts.get("variant")), float(event["seconds"]))
         return None
 

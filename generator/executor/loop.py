@@ -181,7 +181,8 @@ class Executor:
         except BaseException:
             frames.writer.abort()
             raise
-        self._write_about(in_flight, "rendered", _rendered(frames, clip))
+        used = self._renderer.device.facts().get("used_gib")
+        self._write_about(in_flight, "rendered", _rendered(frames, clip), used_gib=used)
         self._forget(in_flight)
 
     # -- how a part of the work ends

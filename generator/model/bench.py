@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from generator.clip import DEFAULT_STEPS, ClipSettings, Quality
+from generator.clip import ClipSettings, Quality
 from generator.errors import WeightsUnavailable
 from generator.memory import GIB, ClipSize, MemoryPlan, plan_memory
 from generator.model.lean.render import LeanPipeline
@@ -53,7 +53,7 @@ def measure(pipeline: Pipeline, variant: Variant, plan: MemoryPlan, steps: int =
             pass
         took = time.monotonic() - begun
     step = median(later - earlier for earlier, later in zip(clock.ends, clock.ends[1:], strict=False))
-    return {"step_s": step, "clip_s": took + (DEFAULT_STEPS[quality] - steps) * step}
+    return {"step_s": step, "clip_s": took + (variant.usual_steps(quality) - steps) * step}
 
 
 def _load(variant: Variant, device: torch.device) -> tuple[Pipeline, str]:

@@ -32,7 +32,7 @@ OLDEST_TORCH = (
     6,
 )  # as pyproject.toml requires; older ones computed in-place operations on strided views wrongly on MPS
 
-CPU_PIXELS = 256 * 256
+CPU_PIXELS = 320 * 320
 """the largest frame that a CPU renders in minutes rather than hours"""
 
 # Out of memory is an exception class of its own only in CUDA's allocator, not on MPS, the CPU, in cuBLAS or the driver.
@@ -127,6 +127,8 @@ class TorchDevice:
             facts |= {"name": properties.name, "vram_gib": round(properties.total_memory / GIB, 1)}
             facts |= {"cuda": torch.version.cuda, "hip": torch.version.hip}
             facts["pinned_gib"] = round(PINNED.bytes / GIB, 1)
+            free, total = torch.cuda.mem_get_info(self._device)
+            facts["used_gib"] = round((total - free) / GIB, 1)
         return facts
 
     def free_bytes(self) -> int | None:

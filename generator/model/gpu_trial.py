@@ -17,10 +17,14 @@ from generator.memory import GIB
 
 
 def try_card(number: int) -> dict[str, Any]:
-    """Return one card's name and memory in GiB, and as `error` what its first kernels said when they failed."""
+    """Return one card's name, compute capability and memory in GiB.
+
+    `error` is what its first kernels said when they failed.
+    """
     card: dict[str, Any] = {"name": f"cuda:{number}", "gib": 0.0, "free_gib": 0.0}
     try:
         card["name"] = torch.cuda.get_device_name(number)
+        card["capability"] = list(torch.cuda.get_device_capability(number))
         free, total = torch.cuda.mem_get_info(number)
         card |= {"gib": total / GIB, "free_gib": free / GIB}
         compute(torch.device("cuda", number), torch.float16)

@@ -21,6 +21,7 @@ from generator.clip import Framing, Shape
 from generator.errors import PictureError, PictureReason
 from generator.picture.colour import opaque_srgb
 from generator.picture.colour_space import ColourSpace, meaning
+from generator.picture.fingerprint import fingerprint
 from generator.picture.formats.opening import open_picture
 from generator.picture.formats.picture import Picture
 from generator.picture.framing import cover_box, pad_fit, resolve_shape
@@ -65,12 +66,16 @@ class PictureFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConditioningImage:
-    """A picture framed for the model: its shape, the size of the upright source in pixels, notes for the person."""
+    """A picture framed for the model: its shape, the size of the upright source in pixels, notes for the person.
+
+    `hash` is that of the whole picture, by `fingerprint`.
+    """
 
     picture: Image.Image
     shape: Shape
     source_size: Size
     notes: tuple[Note, ...]
+    hash: str | None = None
 
 
 def allow_formats(*, max_pixels: int) -> None:
@@ -93,8 +98,16 @@ def conditioning_image(
     """Frame a picture for the model; `sizes` has the model's size for each shape. Raises PictureError."""
     facts = probe(path, limits)
     shape = resolve_shape(facts.width, facts.height, shape)
-    picture, notes = frame_picture(path, sizes[shape], framing, limits)
-    return ConditioningImage(picture=picture, shape=shape, source_size=(facts.width, facts.height), notes=notes)
+    size = sizes[shape]
+    with _refusals(limits):
+        whole, notes = _read(path, size, limits)
+        return ConditioningImage(
+            picture=_framed(whole, size, framing),
+            shape=shape,
+            source_size=(facts.width, facts.height),
+            notes=notes,
+            hash=fingerprint(whole),
+        )
 
 
 def frame_picture(
@@ -104,22 +117,28 @@ def frame_picture(
 
     It is never stretched: the picture is cropped, or padded over its own blurred copy. Raises PictureError.
     """
-    notes: list[Note] = []
     with _refusals(limits):
-        with _opened(path, limits) as picture:
-            source, colour = _upright_size(picture), meaning(picture.colour)
-            if picture.animated:
-                notes.append(Note("first-frame"))
-            scale = min(source[0] / size[0], source[1] / size[1])  # source pixels along one pixel of the frame
-            small, had_alpha = _small_rgb(picture, scale, limits)
-            turn = picture.orientation
-        if isinstance(colour, ColourSpace) and colour.is_hdr:
-            notes.append(Note("hdr"))
-        if had_alpha:
-            notes.append(Note("flattened"))
-        if scale * UPSCALE_TOLD < 1:
-            notes.append(Note("small-picture", {"width": source[0], "height": source[1]}))
-        return _framed(_upright(small, turn), size, framing), tuple(notes)
+        whole, notes = _read(path, size, limits)
+        return _framed(whole, size, framing), notes
+
+
+def _read(path: Path, size: Size, limits: PictureLimits) -> tuple[Image.Image, tuple[Note, ...]]:
+    """Return the whole first frame, upright, in sRGB, at least as large as `size` needs, and the notes about it."""
+    notes: list[Note] = []
+    with _opened(path, limits) as picture:
+        source, colour = _upright_size(picture), meaning(picture.colour)
+        if picture.animated:
+            notes.append(Note("first-frame"))
+        scale = min(source[0] / size[0], source[1] / size[1])  # source pixels along one pixel of the frame
+        small, had_alpha = _small_rgb(picture, scale, limits)
+        turn = picture.orientation
+    if isinstance(colour, ColourSpace) and colour.is_hdr:
+        notes.append(Note("hdr"))
+    if had_alpha:
+        notes.append(Note("flattened"))
+    if scale * UPSCALE_TOLD < 1:
+        notes.append(Note("small-picture", {"width": source[0], "height": source[1]}))
+    return _upright(small, turn), tuple(notes)
 
 
 @contextlib.contextmanager

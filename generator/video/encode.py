@@ -17,18 +17,19 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+from PIL import Image
 
 from generator.clip import SMOOTH_FPS, Format, Loop
 from generator.errors import DiskFull, EncodingFailed
 from generator.process.durable import publish
 from generator.protocol import Hooks, Note, Phase, Progress
 from generator.variants import Size
+from generator.video.anew.kept_frames import KeptFrames
 from generator.video.clip_file import ClipFormat, EncodedClip
 from generator.video.encoders import Encoder, Encoding, open_encoder
 from generator.video.ffmpeg import Frame, StoredFrames
 from generator.video.frames import Frames, Resized, Smoothed, base_size, resized, scaled, slowed
 from generator.video.gif import FASTEST_GIF_FPS
-from generator.video.kept_frames import KeptFrames
 from generator.video.loops import looped
 from generator.video.recipe import read_recipe, write_recipe
 from generator.video.size_ladder import SizeStep, next_step, size_ladder
@@ -270,6 +271,18 @@ def shrink_clip(source: Path, target: Path, format: Format, max_bytes: int) -> E
     )
     with ClipWriter(target, clip) as writer:
         return writer.write(Scene(Resized(stored, base_size(clip)), stored.fps))
+
+
+def stills(clip: Path, target: Path, count: int) -> int:
+    """Write up to `count` frames, the first and the last among them, below each other into a PNG; return how many."""
+    stored = StoredFrames(clip)
+    wanted = set(np.linspace(0, len(stored) - 1, count).round().astype(int).tolist())
+    frames = [frame for at, frame in enumerate(stored) if at in wanted]
+    if not frames:
+        raise EncodingFailed("the clip has no frame", why="ffmpeg-failed")
+    with _disk_watched():
+        Image.fromarray(np.concatenate(frames)).save(target, "PNG", compress_level=1)
+    return len(frames)
 
 
 @contextlib.contextmanager

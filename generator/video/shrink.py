@@ -1,6 +1,7 @@
 """A finished clip made smaller, or made anew in another format or as another loop, in a child process: `Shrinks`.
 
-The calling process imports neither numpy nor Pillow.
+The same child takes a few frames out of a clip, for the filter: `take_stills`. The calling process imports
+neither numpy nor Pillow.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from generator.process.confine import Confinement, confine
 from generator.process.share import thread_environment
 from generator.protocol import from_line, to_line
 from generator.video.clip_file import EncodedClip
+from generator.video.credentials.signer import UNSIGNED, ClipSigner
 
 _COMMAND = (sys.executable, "-m", "generator.video.shrink")
 
@@ -40,13 +42,14 @@ _END_SECONDS = 10.0
 class Shrinks:
     """Encodes clips again, a few at once. Whoever asks for a target that is being made waits for that one."""
 
-    def __init__(self, at_once: int = _AT_ONCE) -> None:
+    def __init__(self, at_once: int = _AT_ONCE, signer: ClipSigner = UNSIGNED) -> None:
+        self._signer = signer
         self._running: dict[Path, _Running] = {}
         self._room = asyncio.Semaphore(at_once)
 
     async def __call__(self, source: Path, target: Path, format: Format, max_bytes: int) -> EncodedClip:
         """Do what `shrink` does. The child ends when nobody waits for its target any more."""
-        return await self._once(target, lambda: shrink(source, target, format, max_bytes))
+        return await self._once(target, lambda: shrink(source, target, format, max_bytes, self._signer))
 
     async def again(self, source: Path, target: Path, settings: ClipSettings, max_bytes: int) -> EncodedClip:
         """Write what `source` holds of rendered frames to `target` as `settings` say; see `encode_again`.
@@ -54,7 +57,7 @@ class Shrinks:
         Raises RenderError. The child ends when nobody waits for its target any more.
         """
         request = {"source": source, "settings": settings.to_json(), "max_bytes": max_bytes}
-        return await self._once(target, lambda: _encode(target, request))
+        return await self._once(target, lambda: _encode("again", target, request, self._signer))
 
     async def _once(self, target: Path, encode: Callable[[], Awaitable[EncodedClip]]) -> EncodedClip:
         running = self._running.get(target)
@@ -81,21 +84,25 @@ class _Running:
     waiting: int = 0
 
 
-async def shrink(source: Path, target: Path, format: Format, max_bytes: int) -> EncodedClip:
-    """Encode the clip at `source` again within `max_bytes`; return it once it lies complete at `target`.
+async def shrink(
+    source: Path, target: Path, format: Format, max_bytes: int, signer: ClipSigner = UNSIGNED
+) -> EncodedClip:
+    """Encode the clip at `source` again within `max_bytes`; return it once it lies complete and signed at `target`.
 
     Raises RenderError. Cancelling ends the child, with the ffmpeg that it may be running.
     """
-    return await _encode(target, {"source": source, "format": format, "max_bytes": max_bytes})
+    return await _encode("shrink", target, {"source": source, "format": format, "max_bytes": max_bytes}, signer)
 
 
-async def _encode(target: Path, request: dict[str, Any]) -> EncodedClip:
+async def _encode(kind: str, target: Path, request: dict[str, Any], signer: ClipSigner) -> EncodedClip:
     aside = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
     try:
         async with asyncio.timeout(_LONGEST_SECONDS):
-            clip = await _ask_child(request | {"target": aside})
+            ask = request | {"target": aside, "max_bytes": signer.budget(request["max_bytes"])}
+            clip = EncodedClip.from_json((await _ask_child(kind, ask))["clip"])
+            size = await signer.sign(aside)
         aside.replace(target)
-        return dataclasses.replace(clip, path=target)
+        return dataclasses.replace(clip, path=target, bytes=size)
     except TimeoutError as error:
         raise RenderCrashed(f"encoding again took longer than {_LONGEST_SECONDS:g} s", type="TimeoutError") from error
     finally:
@@ -103,10 +110,20 @@ async def _encode(target: Path, request: dict[str, Any]) -> EncodedClip:
             left.unlink(missing_ok=True)
 
 
-async def _ask_child(request: dict[str, Any]) -> EncodedClip:
+async def take_stills(clip: Path, target: Path, count: int) -> int:
+    """Write up to `count` frames of a clip below each other into a PNG; return how many. Raises RenderError."""
+    try:
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            answer = await _ask_child("stills", {"source": clip, "target": target, "count": count})
+    except TimeoutError as error:
+        raise RenderCrashed(f"no frames within {_LONGEST_SECONDS:g} s", type="TimeoutError") from error
+    return int(answer["count"])
+
+
+async def _ask_child(kind: str, request: dict[str, Any]) -> dict[str, Any]:
     child = await Child.spawn(_COMMAND, thread_environment(1), lambda: "shrink child:")
     try:
-        answer = await child.ask("shrink", parent=os.getpid(), **request)
+        answer = await child.ask(kind, parent=os.getpid(), **request)
         end = await child.ended(_END_SECONDS)
     finally:
         await child.kill()
@@ -114,16 +131,19 @@ async def _ask_child(request: dict[str, Any]) -> EncodedClip:
         raise RenderCrashed(f"the shrinking child {end}: {end.last_words}")
     if answer["type"] == "failed":
         raise RenderError.from_wire(answer["error"])
-    return EncodedClip.from_json(answer["clip"])
+    return answer
 
 
 def _answer(request: dict[str, Any]) -> bytes:
-    from generator.video.again import encode_again
-    from generator.video.encode import shrink_clip
+    from generator.video.anew.again import encode_again
+    from generator.video.encode import shrink_clip, stills
 
-    source, target, max_bytes = Path(request["source"]), Path(request["target"]), int(request["max_bytes"])
+    source, target = Path(request["source"]), Path(request["target"])
     try:
-        if "settings" in request:
+        if request["type"] == "stills":
+            return to_line("stills", count=stills(source, target, int(request["count"])))
+        max_bytes = int(request["max_bytes"])
+        if request["type"] == "again":
             clip = encode_again(source, target, ClipSettings.from_json(request["settings"]), max_bytes)
         else:
             clip = shrink_clip(source, target, Format(request["format"]), max_bytes)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.container.machine import local_paths, pip_file, pip_settings, run
+from scripts.container.machine import local_paths, make_debian, pip_file, pip_settings, run
 
 ROOT = Path(__file__).parents[2]
 BASE = "localhost/vivant-base"
@@ -48,11 +48,9 @@ class Workshop:
 
 
 def make_base(workshop: Workshop) -> None:
-    """Make the base image from Debian's packages; APT_MIRROR names another source of them than apt's usual one."""
+    """Make the base image from Debian's packages."""
     tree = workshop.folder / "base.tar"
-    suite = next(line.split("=")[1] for line in Path("/etc/os-release").read_text().splitlines() if "CODENAME" in line)
-    mirror = filter(None, (os.environ.get("APT_MIRROR"),))
-    run("mmdebstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", suite, tree, *mirror)
+    make_debian(tree, BASE_PACKAGES)
     container = workshop.buildah("from", "scratch")
     workshop.buildah("add", container, tree, "/")
     workshop.buildah("commit", "--quiet", "--rm", container, BASE)

@@ -38,6 +38,16 @@ def run(*command: str | Path, environment: dict[str, str] | None = None, text: s
     return done.stdout
 
 
+def make_debian(archive: Path, packages: str) -> None:
+    """Make an archive of Debian's smallest system with some packages, named with commas between them.
+
+    It is the release that runs here. APT_MIRROR names another source of packages than apt's usual one.
+    """
+    suite = next(line.split("=")[1] for line in Path("/etc/os-release").read_text().splitlines() if "CODENAME" in line)
+    mirror = filter(None, (os.environ.get("APT_MIRROR"),))
+    run("mmdebstrap", "--variant=minbase", f"--include={packages}", suite, archive, *mirror)
+
+
 def pip_settings() -> dict[str, str]:
     """Return how pip is set up here, by its files and its variables: index-url, find-links, cert and so on."""
     return parse_settings(run(sys.executable, "-m", "pip", "config", "list"))

@@ -1,32 +1,40 @@
-"""`python -m tests.benchmarks NAME [--json] [--SIZE=NUMBER ...]`: each is a module here with `run() -> Report`.
+"""`python -m tests.benchmarks NAME [--json] [--OPTION=VALUE ...]`: each is a module here with `run() -> Report`.
 
-The sizes are those of the benchmark's `run`; today `scale` has some. `all` leaves it out, because it takes minutes.
+The options are those of the benchmark's `run`; today `scale` has sizes, and `demo` has folders. `all` leaves `scale`
+out, because it takes minutes.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 
-NAMES = ("queue", "delivery", "loop", "encode", "lean", "memory", "demo", "trip", "cluster")
+from generator.process.share import executor_environment
+
+NAMES = ("queue", "delivery", "loop", "encode", "lean", "memory", "demo", "trip", "cluster", "filter")
 
 
-def parse(arguments: list[str]) -> tuple[list[str], bool, dict[str, int]]:
-    """Return the names, whether JSON is wanted, and the sizes."""
-    sizes = dict(argument[2:].split("=") for argument in arguments if argument.startswith("--") and "=" in argument)
+def parse(arguments: list[str]) -> tuple[list[str], bool, dict[str, int | str]]:
+    """Return the names, whether JSON is wanted, and the options; those that look like numbers as numbers."""
+    given = dict(argument[2:].split("=", 1) for argument in arguments if argument.startswith("--") and "=" in argument)
     names = [name for name in arguments if not name.startswith("-")]
-    return names, "--json" in arguments, {name: int(value) for name, value in sizes.items()}
+    options = {name: int(value) if value.isdecimal() else value for name, value in given.items()}
+    return names, "--json" in arguments, options
 
 
 def main(arguments: list[str]) -> int:
     """Run the named benchmarks, print each report, and return 0 if every target was met, else 1."""
-    names, as_json, sizes = parse(arguments)
+    os.environ |= {
+        name: os.environ.get(name, value) for name, value in executor_environment(0, 1, on_gpu=False).items()
+    }
+    names, as_json, options = parse(arguments)
     if not names or names == ["all"]:
         names = list(NAMES)
     met = True
     for name in names:
-        report = importlib.import_module(f"tests.benchmarks.{name}").run(**sizes)
+        report = importlib.import_module(f"tests.benchmarks.{name}").run(**options)
         print(json.dumps(report.to_json()) if as_json else report.to_text(), flush=True)
         met = met and report.met
     return 0 if met else 1

@@ -14,9 +14,10 @@ import litequeue
 import persistqueue
 from huey import SqliteHuey
 
-from bot.queue import attempts, fair_queue
+from bot.queue import fair_queue
 from bot.queue.database import PRAGMAS, transaction
 from bot.queue.job import Job, Limits, NewJob, Route, rendered_outcome
+from bot.queue.life import attempts
 from bot.queue.opening.migrations import migrate, scripts
 from bot.queue.rows import request_values, to_text
 from bot.queue.store import JobStore

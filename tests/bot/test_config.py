@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from bot.config import Config, load_config
-from bot.settings.file import ConfigError
+from bot.config.file import ConfigError
 from generator.variants import BUILT_IN
 
 ROOT = Path(__file__).parents[2]

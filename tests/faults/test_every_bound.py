@@ -14,6 +14,7 @@ from bot.sandbox.world.standard import ADA, BEN
 from generator.clip import BOUNDS, MOST_WRITTEN, ClipSettings, Format, Loop, check_extent, count_written
 from generator.errors import SettingsError
 from generator.protocol import Phase, Progress, Rendered, RenderRequest
+from generator.variants import BUILT_IN
 from tests.bot.edge.conftest import start  # noqa: F401 - a fixture
 from tests.support.bench import Bench, at_work
 from tests.support.edge import Start, until
@@ -21,7 +22,7 @@ from tests.support.fakes import Act, FakeBackend, ProgressCallback, a_request
 from tests.support.jobs import new_job
 from tests.support.local_backend import running
 
-SIZE = (256, 144)
+SIZE = BUILT_IN["demo"].landscape
 """of the demo's clips; a full-size one takes longer to write"""
 SPARE_SECONDS = 0.5
 """for a machine that has other work; writing the clip takes several times that"""

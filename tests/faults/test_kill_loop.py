@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.kill_loop import KillLoop
+from tests.support.kill_loop import AT_ONCE, KillLoop
 
 SEED = int(os.environ.get("SEED", "1"))
 
@@ -22,6 +22,9 @@ async def test_every_accepted_request_gets_its_clip_once(tmp_path: Path, kills: 
     assert (outcome.lost, outcome.duplicates, outcome.integrity) == (0, 0, "ok")
     assert outcome.kills_bot + outcome.kills_executor == kills
     assert min(outcome.kills_bot, outcome.kills_executor, outcome.replies_lost, outcome.accepted) > 0
+    assert outcome.changes > 0
+    assert outcome.changes_lost == 0, "what was shown as chosen is kept, and in the log"
+    assert outcome.most_at_once <= AT_ONCE, "nobody has more than their quota, whatever died in between"
 
 
 async def test_the_loop_sees_the_duplicates_of_a_bot_without_nonces(tmp_path: Path) -> None:
@@ -34,3 +37,12 @@ async def test_the_loop_sees_the_losses_of_a_bot_that_marks_first(tmp_path: Path
     outcome = await KillLoop(tmp_path, SEED, "mark-first").run(8)
     print(outcome)
     assert outcome.lost > 0
+
+
+async def test_the_loop_sees_the_settings_that_were_never_kept_and_people_without_a_quota(tmp_path: Path) -> None:
+    loop = KillLoop(tmp_path, SEED, "keeps-nothing")
+    del loop.environment["VIVANT_QUOTA__PERSON__CLIPS_AT_ONCE"]
+    outcome = await loop.run(8)
+    print(outcome)
+    assert outcome.changes_lost > 0
+    assert outcome.most_at_once > AT_ONCE

@@ -16,9 +16,10 @@ from typing import Any
 import apsw
 import pytest
 
-from bot.queue import attempts, deliveries, fair_queue, retention
+from bot.queue import deliveries, fair_queue
 from bot.queue.database import PRAGMAS, transaction
 from bot.queue.job import Job, JobState, Limits, NewJob, Outcome, Route
+from bot.queue.life import attempts, retention
 from bot.queue.opening.migrations import migrate, scripts
 from generator.clip import ClipSettings
 from generator.variants import BUILT_IN

@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 from generator.__main__ import app
 from generator.backend.destination import choose_destination
 from generator.clip import Format
+from generator.variants import BUILT_IN
 
 
 def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -43,7 +44,7 @@ def test_a_picture_becomes_a_clip_and_one_line_of_json_and_its_recipe_makes_it_a
     assert done.stdout.count("\n") == 1
     assert facts["clip_path"] == str(clip)
     assert facts["bytes"] == clip.stat().st_size
-    assert (facts["width"], facts["height"], facts["frames"]) == (256, 144, 3)
+    assert (facts["width"], facts["height"], facts["frames"]) == (*BUILT_IN["demo"].landscape, 3)
     assert facts["settings"]["seed"] == 7
     recipe = json.loads(run("--recipe", clip).stdout)
     assert recipe["settings"]["seed"] == 7

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from generator.clip import Quality
+from generator.clip import DEFAULT_STEPS, Loop, Quality
 from generator.errors import SettingsError
-from generator.variants import BUILT_IN, Variant, variant_of_folder
+from generator.variants import BUILT_IN, DEMO_MODEL_FOLDER, Variant, variant_of_folder
 
 
 def test_a_variant_survives_the_wire_whole() -> None:
@@ -31,3 +31,33 @@ def test_a_checkpoint_folder_is_described_by_its_own_configuration(tmp_path: Pat
         config.unlink() if broken is None else config.write_text(broken)
         with pytest.raises(SettingsError, match="no Stable Video Diffusion checkpoint"):
             variant_of_folder(tmp_path / "mine")
+
+
+def test_a_checkpoint_folder_says_which_sizes_and_settings_suit_it(tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "config.json").write_text('{"num_frames": 14}')
+    own = {"landscape": [384, 224], "quality": "fast", "steps": 1, "loop": "boomerang", "is_demo": True, "name": "x"}
+    (tmp_path / "variant.json").write_text(json.dumps(own))
+    variant = variant_of_folder(tmp_path)
+    assert (variant.landscape, variant.quality, variant.loop) == ((384, 224), Quality.FAST, Loop.BOOMERANG)
+    assert (variant.is_demo, variant.name) == (False, tmp_path.name), "a folder says nothing of its name and label"
+    for broken in ("[]", "no json", '{"landscape": 7}', '{"quality": "best"}'):
+        (tmp_path / "variant.json").write_text(broken)
+        with pytest.raises(SettingsError, match=r"variant\.json cannot be used"):
+            variant_of_folder(tmp_path)
+
+
+def test_a_variants_own_number_of_steps_is_that_of_its_own_quality() -> None:
+    variant = dataclasses.replace(BUILT_IN["svd"], quality=Quality.FAST, steps=1)
+    assert variant.usual_steps(Quality.FAST) == 1
+    assert variant.usual_steps(Quality.BALANCED) == DEFAULT_STEPS[Quality.BALANCED]
+    assert BUILT_IN["svd"].usual_steps(Quality.FAST) == DEFAULT_STEPS[Quality.FAST]
+
+
+def test_the_demo_models_frames_are_such_as_its_checkpoint_says() -> None:
+    own = json.loads((DEMO_MODEL_FOLDER / "variant.json").read_text())
+    demo = BUILT_IN["demo"]
+    assert [list(size) for size in (demo.landscape, demo.portrait, demo.square)] == [
+        own[shape] for shape in ("landscape", "portrait", "square")
+    ]
+    assert demo.is_demo

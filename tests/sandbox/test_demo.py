@@ -22,6 +22,7 @@ from tests.support.browser import (
     run_command,
     type_command,
 )
+from tests.support.long_render import MANY_STEPS
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 RENDER_MS = 120_000
@@ -68,10 +69,10 @@ async def animate(page: Page, **options: str) -> Locator:
 
 async def test_a_dropped_picture_comes_back_as_a_clip_that_plays(ada: Page, browser: Browser, sandbox: Sandbox) -> None:
     ben = await open_page(browser, sandbox, "Ben")
-    card = await animate(ada, quality="Fast", steps="40")
+    card = await animate(ada, quality="Fast", steps=str(MANY_STEPS))
     await expect(card.locator(".thumbnail img")).to_be_visible()
     await expect(card.get_by_role("button", name="Cancel")).to_be_visible()
-    await expect(card).to_contain_text(re.compile(r"step \d+ of 40"), timeout=RENDER_MS)
+    await expect(card).to_contain_text(re.compile(rf"step \d+ of {MANY_STEPS}"), timeout=RENDER_MS)
     clip = messages(ada).filter(has=ada.locator("video"))
     await expect(clip).to_contain_text("@Ada", timeout=RENDER_MS)
     await expect(clip).to_contain_text("Demo model")

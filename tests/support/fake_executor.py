@@ -39,6 +39,7 @@ class FakeDevice:
     def __init__(self, options: argparse.Namespace, raw_stdout: int = 1) -> None:
         self._options = options
         self._raw_stdout = raw_stdout
+        self._used_gib = 1.0
         self._variant: str | None = None
         self._safe = False
         self._played = self._skipped = 0
@@ -63,6 +64,7 @@ class FakeDevice:
         return {
             "name": "Fake",
             "vram_gib": 24.0,
+            "used_gib": self._used_gib,
             "variant": self._variant,
             "pid": os.getpid(),
             "gpu": gpu,
@@ -73,6 +75,7 @@ class FakeDevice:
         return int(self._options.free_gib * GIB)
 
     def frames(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
+        self._used_gib = 6.0
         for step in range(settings.steps):
             hooks.check()
             hooks.progress(Progress(Phase.DENOISE, step, settings.steps))

@@ -9,14 +9,18 @@ import asyncio
 import logging
 import sys
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from bot.app import Parts, run_bot
 from bot.config import Config, load_config
 from bot.edge.delivery import Poster
 from bot.edge.http_errors import AttemptResult, Next
+from bot.policy.server import ServerSettings, read_settings
 from bot.queue.job import Delivery, Job
+from bot.queue.servers.settings import Servers
 from bot.queue.store import JobStore
 from generator.backend.backend import OnState
 from generator.backend.cluster.cluster_backend import ClusterBackend, ClusterOptions
@@ -53,11 +57,17 @@ class Leaves(Poster):
         return
 
 
+async def keep_in_memory(self: Servers, guild_id: int, user_id: int, changes: Mapping[str, Any]) -> ServerSettings:
+    """Change a server's settings in memory alone, as no store should."""
+    return read_settings(dict(changes))
+
+
 POSTERS: dict[str, type[Poster]] = {
     "careful": Poster,
     "no-nonce": Forgetful,
     "mark-first": MarkFirst,
     "leaves": Leaves,
+    "keeps-nothing": Poster,
 }
 
 
@@ -71,6 +81,8 @@ async def forget_starts(config: Config) -> None:
 async def main(poster: str, card: str = "FakeCard") -> None:
     write_private_files()  # as the command does; else each start finds another mark, and looks up all that was answered
     config = load_config()
+    if poster == "keeps-nothing":
+        Servers.change = keep_in_memory  # type: ignore[method-assign]
     await forget_starts(config)
     backend = partial(LocalBackend, command=EXECUTOR, limits=StallLimits(backoff_seconds=0.05, backoff_max_seconds=0.2))
     await run_bot(config, Parts(backend=backend, cluster=partial(fake_cluster, card=card), poster=POSTERS[poster]))

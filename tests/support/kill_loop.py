@@ -20,6 +20,7 @@ from bot.sandbox.faults import FaultScript, LoseReply, Reset
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES, VIVANT
 from tests.support.edge import png, until
+from tests.support.kill_manager import Manager
 
 BOT_SHARE = 0.6
 """of the kills; the rest hit the executor"""
@@ -29,6 +30,8 @@ LIFE_SECONDS = 1.0
 """the mean life of a connected bot"""
 WAITING = 6
 """how many jobs people let wait at once"""
+AT_ONCE = 2
+"""how many of them one person may have"""
 
 
 @dataclass
@@ -44,6 +47,12 @@ class Outcome:
     duplicates: int = 0
     replies_lost: int = 0
     posts_reset: int = 0
+    changes: int = 0
+    """of the server's settings, acknowledged"""
+    changes_lost: int = 0
+    """acknowledged, and neither kept nor in the log, or in the log without what was before"""
+    most_at_once: int = 0
+    """the jobs of one person that were seen waiting or running at once"""
     integrity: str = ""
     seconds: float = 0.0
 
@@ -51,6 +60,7 @@ class Outcome:
         kills = f"{self.kills_bot + self.kills_executor:,} kills ({self.kills_executor:,} of the executor)"
         found = f"{self.accepted:,} requests accepted, {self.clips:,} clips, {self.lost} lost, {self.duplicates} twice"
         played = f"{self.replies_lost} replies lost, {self.posts_reset} posts reset"
+        found += f", {self.changes} settings changed, {self.changes_lost} lost, {self.most_at_once} at once"
         return f"{kills}, {found}: seed {self.seed}, {played}, database {self.integrity}, {self.seconds:g} s"
 
 
@@ -69,11 +79,13 @@ class KillLoop:
             "VIVANT_GENERATOR__QUALITY": "fast",
             "VIVANT_QUEUE__MAX_ATTEMPTS": "10",
             "VIVANT_RETENTION__MIN_FREE_MIB": "0",
+            "VIVANT_QUOTA__PERSON__CLIPS_AT_ONCE": str(AT_ONCE),
         }
         self.random = random.Random(seed)
         self._bot: asyncio.subprocess.Process | None = None
         self.sandbox = Sandbox(faults=FaultScript(seed))
         self.outcome = Outcome(seed)
+        self.manager = Manager(self.sandbox)
 
     async def run(self, kills: int) -> Outcome:
         """Kill `kills` times, let everything settle, and count."""
@@ -85,12 +97,13 @@ class KillLoop:
             faults.add(Reset(), "POST", "/channels/*/messages", times=3)
             lost = faults.add(LoseReply(), "POST", "/channels/*/messages", times=3, skip=3)
             keeper = tasks.create_task(self._keep_running())
-            people = tasks.create_task(self._ask())
+            people = [tasks.create_task(self._ask()), tasks.create_task(self.manager.run())]
             for _ in range(kills):
                 await self.random_instant()
                 await self.kill()
             await until(lambda: lost.times == 0, "three posts whose reply was lost", timeout=120)
-            people.cancel()
+            for task in people:
+                task.cancel()
             self.sandbox.faults.clear()
             await self.kill_bot()  # a storm of crashes may have stopped the bot; a start clears it
             await until(self._is_settled, "every job settled and delivered", timeout=self.settle_seconds)
@@ -119,7 +132,9 @@ class KillLoop:
         people = [ADA, BEN, MIA, OLGA]
         while True:
             await self.sandbox.gateway.online.wait()
-            if self._open_jobs() < WAITING:
+            held = self._rows("select user_id, count(*) from job where state in ('queued', 'running') group by user_id")
+            self.outcome.most_at_once = max(self.outcome.most_at_once, *(int(str(count)) for _, count in held), 0)
+            if sum(int(str(count)) for _, count in held) < WAITING:
                 person = self.random.choice(people)
                 await self.sandbox.world.invoke(person, PICTURES, "animate", {}, {"image": png()})
             await asyncio.sleep(0.15)
@@ -191,4 +206,7 @@ class KillLoop:
         played = [type(fault.action) for fault in self.sandbox.faults.played]
         self.outcome.replies_lost = played.count(LoseReply)
         self.outcome.posts_reset = played.count(Reset)
+        kept, log = self._rows("select settings from server"), self._rows("select what from audit order by id")
+        self.outcome.changes = len(self.manager.acknowledged)
+        self.outcome.changes_lost = self.manager.count_lost([str(row[0]) for row in kept], [str(row[0]) for row in log])
         self.outcome.integrity = str(self._rows("pragma integrity_check")[0][0])

@@ -72,7 +72,7 @@ def libvips() -> Any:
     try:
         return importlib.import_module("pyvips")
     except (ImportError, OSError):
-        pytest.skip("NO LIBVIPS: pictures are NOT compared with it here. Install it: make setup")
+        pytest.skip("NO LIBVIPS: pictures are NOT compared with it here. Install it: make dev")
 
 
 def read_by_libvips(data: bytes) -> Array:

@@ -14,6 +14,8 @@ from bot.edge.commands.admin import AdminCommands
 from bot.edge.commands.animate import animate, animate_message
 from bot.edge.commands.queue import cancel, queue, result
 from bot.edge.commands.recipe import recipe
+from bot.edge.commands.settings.command import quota, settings
+from bot.edge.commands.trust.own_data import my_data
 
 
 def add_commands(tree: app_commands.CommandTree[Any]) -> None:
@@ -24,8 +26,11 @@ def add_commands(tree: app_commands.CommandTree[Any]) -> None:
         cancel,
         result,
         recipe,
+        quota,
+        settings,
         help_command,
         privacy,
+        my_data,
         forget_me,
     )
     for command in commands:

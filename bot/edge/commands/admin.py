@@ -9,6 +9,7 @@ from discord import app_commands
 
 from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.commands.submission.permissions import is_admin, is_operator
+from bot.edge.commands.trust.operators import COMMANDS, note
 from bot.edge.context import Interaction, Services
 from bot.texts.descriptions import (
     describe_status,
@@ -19,6 +20,7 @@ from bot.texts.descriptions import (
 )
 from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, count_letters
 from bot.texts.replies import (
+    cannot_run_text,
     no_variant_text,
     not_admin_text,
     not_operator_text,
@@ -27,7 +29,8 @@ from bot.texts.replies import (
     switched_text,
 )
 from generator.backend.speed import clip_tflop, estimate_clip, rate_from_product, rate_of
-from generator.clip import DEFAULT_STEPS, ClipSettings
+from generator.clip import ClipSettings
+from generator.variants import Variant
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,8 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
 
     def __init__(self) -> None:
         super().__init__(default_permissions=discord.Permissions(manage_guild=True))
+        for command in COMMANDS:
+            self.add_command(command)
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:  # type: ignore[override]
         """Let only admins through."""
@@ -51,7 +56,9 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
         """Show or switch the variant; jobs in the queue keep theirs."""
         services = interaction.client.services
         if name is None:
-            await answer(interaction, describe_variants(services.switches.variants, services.switches.variant.name))
+            costs = {known: await _time_text(services, item) for known, item in services.switches.variants.items()}
+            text = describe_variants(services.switches.variants, services.switches.variant.name, costs)
+            await answer(interaction, text)
             return
         if not is_operator(interaction):
             await answer(interaction, not_operator_text())
@@ -61,10 +68,15 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
             return
         if await acknowledge(interaction, private=True) is None:
             return
+        if problem := await services.check_variant(name):
+            await fill_in(interaction, cannot_run_text(name, problem))
+            return
         await services.switches.switch(name)
         services.preload(name)
         log.info("variant switched to %s by %d", name, interaction.user.id)
-        await fill_in(interaction, switched_text(services.switches.variant))
+        await note(interaction, "variant", {"name": name})
+        time = await _time_text(services, services.switches.variant)
+        await fill_in(interaction, f"{switched_text(services.switches.variant)} {time}")
 
     @variant.autocomplete("name")
     async def _variant_names(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
@@ -85,6 +97,7 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
         await services.switches.pause(reason)
         services.cards.queue_changed()
         log.info("paused by %d", interaction.user.id)
+        await note(interaction, "pause", {"reason": reason})
         await fill_in(interaction, now_paused_text(reason))
 
     @app_commands.command(description="Work again")
@@ -97,6 +110,7 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
         services.crew.resume()
         services.cards.queue_changed()
         log.info("resumed by %d", interaction.user.id)
+        await note(interaction, "resume", {})
         await fill_in(interaction, resumed_text())
 
     @app_commands.command(description="The queue, the GPU processes, the disk")
@@ -111,21 +125,20 @@ class AdminCommands(app_commands.Group, name="admin", description="For the peopl
             free_bytes=services.spool.free_bytes(),
             variant=services.switches.variant.name,
             hold=services.switches.gate.hold,
-            time=await _time_text(services),
+            time=await _time_text(services, services.switches.variant),
         )
         await fill_in(interaction, text)
 
 
-async def _time_text(services: Services) -> str:
-    """Say how long a clip of the current variant takes: measured, else estimated from the first card that is known."""
-    variant = services.switches.variant
+async def _time_text(services: Services, variant: Variant) -> str:
+    """Say how long a clip of a variant takes: measured, else estimated from the first card that is known."""
     found = await services.store.jobs.measured(variant.name)
     if found is not None:
         return measured_time_text(found.kind, found.low_ms, found.high_ms)
     quality = variant.quality or services.config.generator.quality
     guidance = variant.max_guidance or ClipSettings().max_guidance
     settings = ClipSettings(
-        variant=variant.name, frames=variant.frames, steps=DEFAULT_STEPS[quality], max_guidance=guidance
+        variant=variant.name, frames=variant.frames, steps=variant.usual_steps(quality), max_guidance=guidance
     )
     for facts in services.crew.describe():
         card, measured = str(facts.get("name", "")), facts.get("tflops")

@@ -6,12 +6,14 @@ import discord
 from discord import app_commands
 
 from bot.edge.commands.submission.answers import answer
-from bot.edge.commands.submission.options import Motion, Options
+from bot.edge.commands.submission.options import Options
 from bot.edge.commands.submission.permissions import usable_everywhere
 from bot.edge.commands.submission.picture_choice import offer_pictures
-from bot.edge.commands.submission.sources import pictures_of
+from bot.edge.commands.submission.sources import facts_of, pictures_of
 from bot.edge.commands.submission.submit import submit
 from bot.edge.context import Interaction
+from bot.policy.facts import Entrance
+from bot.policy.motion import Motion
 from bot.texts.replies import no_picture_text
 from generator.clip import Format, Framing, Loop, Quality, Shape
 
@@ -26,7 +28,7 @@ def _choices(**labels: str) -> list[app_commands.Choice[str]]:
 @app_commands.describe(
     image="The picture: JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC",
     motion="How much shall move (medium, or what suits the model, if you leave it out)",
-    format="MP4 is sharpest; GIF and WebP loop by themselves",
+    format="MP4 is sharpest; GIF and WebP loop by themselves (MP4, or what this server prefers)",
     quality="Fast for a try, quality for keeping",
     shape="The clip's shape; follows the picture, if you leave it out",
     framing="What to do with a picture of another shape",
@@ -59,7 +61,7 @@ async def animate(
     interaction: Interaction,
     image: discord.Attachment,
     motion: str | None = None,
-    format: str = Format.MP4,
+    format: str | None = None,
     quality: str | None = None,
     shape: str = Shape.AUTO,
     framing: str | None = None,
@@ -79,7 +81,7 @@ async def animate(
     """Take a picture and its options."""
     options = Options(
         motion=Motion(motion) if motion else None,
-        format=Format(format),
+        format=Format(format) if format else None,
         quality=Quality(quality) if quality else None,
         shape=Shape(shape),
         framing=Framing(framing) if framing else None,
@@ -96,7 +98,7 @@ async def animate(
         decode_chunk=decode_chunk,
         guidance=guidance,
     )
-    await submit(interaction, image, options)
+    await submit(interaction, image, options, Entrance.COMMAND)
 
 
 @app_commands.context_menu(name="Animate this image")
@@ -105,8 +107,8 @@ async def animate_message(interaction: Interaction, message: discord.Message) ->
     """Take a message's picture with the usual settings; of several, ask which one."""
     pictures = pictures_of(message)
     if len(pictures) > 1:
-        await offer_pictures(interaction, pictures)
+        await offer_pictures(interaction, pictures, facts_of(message))
     elif pictures:
-        await submit(interaction, pictures[0], Options())
+        await submit(interaction, pictures[0], Options(), Entrance.MESSAGE, facts_of(message))
     else:
         await answer(interaction, no_picture_text())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Self
 
@@ -12,24 +13,35 @@ import discord
 from discord import ui
 
 from bot.edge.card_edits import edit_card
-from bot.edge.commands.forgetting import forget, note_request
+from bot.edge.commands.forgetting import note_request, press_forget
 from bot.edge.commands.queue import cancel_job
 from bot.edge.commands.recipe import describe_job_recipe
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, report
 from bot.edge.commands.submission.options import MOTION_STEP, draft, vary
 from bot.edge.commands.submission.permissions import is_operator, is_served, may_end
 from bot.edge.commands.submission.submit import submit_again
+from bot.edge.commands.trust.consent import press_consent
+from bot.edge.commands.trust.own_data import press_opt_out
+from bot.edge.commands.trust.reports import press_report, press_report_further
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import DRAFT_ACTIONS, Action, deleted_card
+from bot.policy.facts import Entrance
 from bot.queue.job import Job, wall_clock_ms
 from bot.texts.replies import earlier_text, not_yours_text
 from generator.clip import chosen_draft
 
 log = logging.getLogger(__name__)
 
-ALWAYS_OPEN = (Action.FORGET, Action.ERASE, Action.DELETE)
-"""also where the bot does not work: what there is of somebody may always be deleted"""
+_OF_PEOPLE: dict[Action, Callable[[Interaction, Action, int, str], Awaitable[None]]] = {
+    **dict.fromkeys((Action.FORGET, Action.ERASE), press_forget),
+    **dict.fromkeys((Action.ALLOW, Action.DENY, Action.NEVER_ASK), press_consent),
+    **dict.fromkeys((Action.OPT_OUT, Action.OPT_IN), press_opt_out),
+    **dict.fromkeys((Action.REPORTING, Action.TAKE_DOWN, Action.DISMISS), press_report_further),
+}
+"""what is not about the job that the button's number names"""
+ALWAYS_OPEN = (*_OF_PEOPLE.keys() - {Action.ALLOW}, Action.DELETE, Action.REPORT)
+"""also where the bot does not work: what there is of somebody may always be deleted, and reported"""
 
 
 class JobButton(
@@ -65,34 +77,30 @@ class JobButton(
 
 
 async def _press(interaction: Interaction, action: Action, number: int, key: str) -> None:
-    if action in (Action.FORGET, Action.ERASE):
-        await _forget(interaction, number, with_posts=action is Action.ERASE)
+    if press := _OF_PEOPLE.get(action):
+        await press(interaction, action, number, key)
         return
     job = await interaction.client.services.store.jobs.get(number)
-    if job is not None and job.key != key and action is not Action.DELETE:
+    if action is Action.REPORT:
+        await press_report(interaction, job if job and job.key == key else None)
+    elif job is not None and job.key != key and action is not Action.DELETE:
         await answer(interaction, earlier_text())
     elif action is Action.AGAIN:
-        await submit_again(interaction, number, vary)
+        await submit_again(interaction, number, vary, Entrance.AGAIN)
     elif action is Action.MORE:
-        await submit_again(interaction, number, partial(vary, motion=MOTION_STEP))
+        await submit_again(interaction, number, partial(vary, motion=MOTION_STEP), Entrance.MORE)
     elif action is Action.LESS:
-        await submit_again(interaction, number, partial(vary, motion=-MOTION_STEP))
+        await submit_again(interaction, number, partial(vary, motion=-MOTION_STEP), Entrance.LESS)
     elif action is Action.DRAFTS:
-        await submit_again(interaction, number, draft)
+        await submit_again(interaction, number, draft, Entrance.DRAFTS)
     elif action in DRAFT_ACTIONS:
-        await submit_again(interaction, number, partial(chosen_draft, index=DRAFT_ACTIONS.index(action)))
+        chosen = partial(chosen_draft, index=DRAFT_ACTIONS.index(action))
+        await submit_again(interaction, number, chosen, Entrance.DRAFT)
     elif action is Action.DELETE:
         await _delete(interaction, job if job and job.key == key else None)
     elif await acknowledge(interaction, private=True) is not None:
         act = cancel_job if action is Action.CANCEL else describe_job_recipe
         await fill_in(interaction, await act(interaction, number))
-
-
-async def _forget(interaction: Interaction, user_id: int, *, with_posts: bool) -> None:
-    if interaction.user.id != user_id:
-        await answer(interaction, not_yours_text())
-    elif await acknowledge(interaction, private=True) is not None:
-        await forget(interaction, with_posts=with_posts)
 
 
 async def _delete(interaction: Interaction, job: Job | None) -> None:

@@ -11,12 +11,18 @@ from dataclasses import replace
 import discord
 
 from bot.edge.card_edits import delete_message, edit_card
-from bot.edge.commands.submission.answers import fill_in
+from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.context import Interaction, ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import status_card
+from bot.edge.layouts import Action, status_card
 from bot.queue.job import ForgottenJob, Job, JobState, Route, wall_clock_ms
-from bot.texts.replies import deleting_posts_text, forgotten_text, no_posts_known_text, posts_deleted_text
+from bot.texts.replies import (
+    deleting_posts_text,
+    forgotten_text,
+    no_posts_known_text,
+    not_yours_text,
+    posts_deleted_text,
+)
 from bot.texts.status import CardView
 from bot.work.ongoing import Owner, Request
 
@@ -38,6 +44,14 @@ async def forget_guild(client: ServiceClient, guild_id: int) -> None:
     """Forget a server that has removed the bot."""
     cleared = await client.services.requests.forget_guild(guild_id)
     await _withdraw(cleared.interrupted)
+
+
+async def press_forget(interaction: Interaction, action: Action, user_id: int, _key: str) -> None:
+    """Forget the person who presses the button, if it is theirs."""
+    if interaction.user.id != user_id:
+        await answer(interaction, not_yours_text())
+    elif await acknowledge(interaction, private=True) is not None:
+        await forget(interaction, with_posts=action is Action.ERASE)
 
 
 async def forget(interaction: Interaction, *, with_posts: bool) -> None:
@@ -88,17 +102,18 @@ async def _delete_posts(client: ServiceClient, posts: list[tuple[Route, int]]) -
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(ANSWER_SECONDS):
             for route, message_id in posts:
-                gone += await _delete_post(client, route, message_id)
+                gone += await delete_post(client, route, message_id)
     return gone, len(posts) - gone
 
 
-async def _delete_post(client: ServiceClient, route: Route, message_id: int) -> bool:
+async def delete_post(client: ServiceClient, route: Route, message_id: int) -> bool:
+    """Delete a message on a job's route, wherever it was posted in the end; return False when it could not be."""
     try:
         return await delete_message(client, route, message_id)
     except discord.NotFound:
         # A thread that was closed to the bot had its clip posted into the channel above.
         parent_id = await _channel_above(client, route.channel_id)
-        return parent_id is None or await _delete_post(client, replace(route, channel_id=parent_id), message_id)
+        return parent_id is None or await delete_post(client, replace(route, channel_id=parent_id), message_id)
     except NETWORK_ERRORS as error:
         log.info("a post of somebody forgotten could not be deleted: %s", type(error).__name__)
         return False

@@ -9,9 +9,10 @@ from pathlib import Path
 import discord
 from discord import app_commands
 
+from bot.edge.commands.reviews.holding import to_hand_over
 from bot.edge.commands.submission.answers import acknowledge, fill_in, repeat_lost
 from bot.edge.commands.submission.channel import LARGEST_POST
-from bot.edge.commands.submission.permissions import may_end, usable_everywhere
+from bot.edge.commands.submission.permissions import may_end, replies_privately, usable_everywhere
 from bot.edge.context import Interaction
 from bot.edge.http_errors import Next, classify
 from bot.edge.layouts import menu_alone
@@ -22,6 +23,7 @@ from bot.texts.descriptions import alone_text, describe_settings
 from bot.texts.failures import explain_failure
 from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, shorten
 from bot.texts.replies import explain_cancel, no_clip_text, no_job_text, not_yours_text, still_coming_text
+from bot.texts.safety.filter import held_result_text
 from bot.texts.status import describe_queue
 from bot.work.uplink.clip_sizes import ClipSizes, noted
 from bot.work.uplink.fitting import fit_clip
@@ -33,8 +35,8 @@ log = logging.getLogger(__name__)
 @app_commands.command(name="queue", description="Where your pictures stand in the queue, and the whole queue")
 @usable_everywhere
 async def queue(interaction: Interaction) -> None:
-    """Show the queue, privately."""
-    if await acknowledge(interaction, private=True) is None:
+    """Show the queue."""
+    if await acknowledge(interaction, private=replies_privately(interaction)) is None:
         return
     services = interaction.client.services
     active = await services.store.jobs.active()
@@ -105,6 +107,11 @@ async def result(interaction: Interaction, job: int | None = None) -> None:
 async def _hand_over(interaction: Interaction, job: Job) -> None:
     services = interaction.client.services
     try:
+        shown = await to_hand_over(interaction.client, job)
+        if shown is None:
+            await fill_in(interaction, held_result_text())
+            return
+        job = shown
         limit = min(interaction.filesize_limit, LARGEST_POST)
         fitting = await fit_clip(services.spool, job, limit, services.shrink)
         sizes = ClipSizes(services.spool, services.shrink)

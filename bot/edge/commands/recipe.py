@@ -1,4 +1,4 @@
-"""/recipe: a clip's settings, from the clip itself or from its job."""
+"""/recipe: a clip's settings and what its Content Credentials say, from the clip itself or from its job."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from discord import app_commands
 from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.download import download
-from bot.edge.commands.submission.permissions import usable_everywhere
+from bot.edge.commands.submission.permissions import replies_privately, usable_everywhere
 from bot.edge.context import Interaction
 from bot.texts.descriptions import describe_recipe
 from bot.texts.replies import no_job_text, no_recipe_text, not_fetched_text, which_recipe_text
+from bot.texts.safety.labels import describe_credentials
 from generator.errors import GeneratorError
+from generator.video.credentials.manifest import CredentialState
 
 
 @app_commands.command(name="recipe", description="How a clip was made: every setting and its seed")
 @usable_everywhere
 @app_commands.describe(clip="A clip that I made", job="Or its number")
 async def recipe(interaction: Interaction, clip: discord.Attachment | None = None, job: int | None = None) -> None:
-    """Show a recipe, privately."""
+    """Show a recipe."""
     if clip is None and job is None:
         await answer(interaction, which_recipe_text())
         return
-    if await acknowledge(interaction, private=True) is None:
+    if await acknowledge(interaction, private=replies_privately(interaction)) is None:
         return
     text = await _read_clip(interaction, clip) if clip else await _describe_own_job(interaction, job or 0)
     await fill_in(interaction, text)
@@ -59,12 +61,13 @@ async def _read_clip(interaction: Interaction, clip: discord.Attachment) -> str:
             await download(interaction.client.downloads, clip.url, path, LARGEST_POST, proxy=services.config.proxy)
             async with services.intake.decoding(person):
                 settings, fast_math = await services.pictures.read_recipe(path)
+                credentials = await services.pictures.check_credentials(path, services.certificates)
     except (aiohttp.ClientError, TimeoutError):
         return not_fetched_text()
     except (GeneratorError, OSError):
-        settings, fast_math = None, False  # too large to be one of ours, or it ended the child
+        return no_recipe_text()  # too large to be one of ours, or it ended the child
     finally:
         await asyncio.to_thread(path.unlink, missing_ok=True)
-    if settings is None:
-        return no_recipe_text()
-    return describe_recipe(settings, source="this clip", fast_math=fast_math)
+    text = describe_recipe(settings, source="this clip", fast_math=fast_math) if settings else no_recipe_text()
+    says_nothing = settings is None and credentials.state in (CredentialState.NONE, CredentialState.UNCHECKED)
+    return text if says_nothing else f"{text}\n{describe_credentials(credentials)}"

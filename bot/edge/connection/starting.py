@@ -10,6 +10,7 @@ from typing import TypeVar
 import discord
 
 from bot.edge.http_errors import NETWORK_ERRORS, passes
+from bot.work.supervise import damage_in
 
 T = TypeVar("T")
 
@@ -25,6 +26,11 @@ NOT_DISCORD = (KeyError, TypeError, ValueError)
 """what discord.py raises over an answer that is not Discord's: a page of a proxy, a 429 without a time"""
 UNSUPPORTED = frozenset({4012, 4013, 4014})
 """close codes that another start meets again: an old API version, intents that the application may not use"""
+TOKEN_REFUSED_TEXT = (
+    "Discord refuses the token. Reset it on the application's Bot page, and put the new one into config.toml or "
+    "VIVANT_TOKEN."
+)
+UNSUPPORTED_TEXT = "Discord refuses the connection of this version for good. Update Vivant, discord.py with it."
 
 
 async def wait_for_discord(request: Callable[[], Awaitable[T]], pause: Pause = asyncio.sleep) -> T:
@@ -85,3 +91,13 @@ def explain_close(error: discord.ConnectionClosed | discord.PrivilegedIntentsReq
     if code == 4004:
         return discord.LoginFailure("Discord refuses the token")
     return Unsupported(f"close code {code}") if code in UNSUPPORTED else error
+
+
+def why_it_ended(error: BaseException) -> str | None:
+    """Return the sentence for an error after which no other start helps, or None."""
+    if damage := damage_in(error):
+        return str(damage)
+    for kind, sentence in ((discord.LoginFailure, TOKEN_REFUSED_TEXT), (Unsupported, UNSUPPORTED_TEXT)):
+        if isinstance(error, kind) or (isinstance(error, BaseExceptionGroup) and error.subgroup(kind)):
+            return sentence
+    return None

@@ -15,6 +15,8 @@ from typing import Any
 
 MARK = "mark"
 """the file's name in the data folder"""
+RESTORING = ".restoring"
+"""a folder in the data folder, for as long as a backup is put there"""
 
 
 def was_restored(db: Any, folder: Path) -> bool:
@@ -32,6 +34,16 @@ def leave_mark(db: Any, folder: Path) -> None:
     part.replace(folder / MARK)
     sql = "insert into meta values ('mark', ?) on conflict (key) do update set value = excluded.value"
     db.execute(sql, (_read(folder / MARK),))
+
+
+def mark_as_restored(folder: Path) -> None:
+    """Leave a mark that no database knows, those from before there were marks included."""
+    (folder / MARK).write_text("restored")
+
+
+def is_half_restored(folder: Path) -> bool:
+    """Tell whether a restoration began here and did not come to its end: the database is the last that it writes."""
+    return (folder / RESTORING).exists() and not (folder / "vivant.db").exists()
 
 
 def note_restored(db: Any) -> None:

@@ -20,13 +20,13 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-STEPS = ("schema.sql", "version_2.sql", "version_3.sql")
+STEPS = ("schema.sql", *(f"version_{number}.sql" for number in range(2, 7)))
 """step n brings user_version from n-1 to n; a released step is never changed again"""
 
 
 def scripts() -> list[str]:
     """Read every step's SQL."""
-    return [files("bot.queue.opening").joinpath(name).read_text(encoding="utf-8") for name in STEPS]
+    return [files("bot.queue.opening").joinpath("versions", name).read_text(encoding="utf-8") for name in STEPS]
 
 
 def version_of(db: Any) -> int:

@@ -64,7 +64,7 @@ class Gateway:
     def reset_token(self) -> None:
         """Give the bot another token, as its owner can or Discord does; no session with the old one goes on."""
         directory = self._world.directory
-        directory.token = f"{directory.token.partition('.')[0]}.{secrets.token_hex(3)}.{secrets.token_hex(8)}"
+        directory.token = f"{directory.token.partition('.')[0]}.{secrets.token_hex(3)}.{secrets.token_hex(16)}"
         self._sessions.clear()
         self.drop(4004)
 

@@ -102,14 +102,12 @@ def _check(component: Json, allowed: set[Kind]) -> None:
         _check(component.get("accessory", {}), {Kind.BUTTON, Kind.THUMBNAIL})
     elif kind is Kind.BUTTON:
         _check_button(component)
-    elif kind is Kind.STRING_SELECT:
-        _check_length("options", component.get("options", []), 1, 25)
     elif kind is Kind.TEXT_DISPLAY:
         _check_length("content", component.get("content", ""), 1, 4000)
     elif kind is Kind.MEDIA_GALLERY:
         _check_length("items", component.get("items", []), 1, 10)
     if kind in SELECTS:
-        _check_length("custom_id", component.get("custom_id", ""), 1, 100)
+        _check_select(kind, component)
 
 
 def _check_children(component: Json, allowed: set[Kind], least: int, most: int) -> None:
@@ -129,6 +127,43 @@ def _check_button(button: Json) -> None:
             raise _bad("COMPONENT_BUTTON_URL_REQUIRED", "A link button must have a url and no custom id.")
     elif button.get("style") != PREMIUM:
         _check_length("custom_id", button.get("custom_id", ""), 1, 100)
+
+
+_DEFAULTS = {
+    Kind.USER_SELECT: {"user"},
+    Kind.ROLE_SELECT: {"role"},
+    Kind.MENTIONABLE_SELECT: {"user", "role"},
+    Kind.CHANNEL_SELECT: {"channel"},
+}
+
+
+def _check_select(kind: Kind, select: Json) -> None:
+    _check_length("custom_id", select.get("custom_id", ""), 1, 100)
+    least, most = select.get("min_values", 1), select.get("max_values", 1)
+    if not 0 <= least <= 25 or not 1 <= most <= 25 or least > most:
+        raise _bad("BASE_TYPE_MIN_MAX", "min_values lies between 0 and 25, max_values between 1 and 25 and above it.")
+    if len(select.get("placeholder") or "") > 150:
+        raise _bad("BASE_TYPE_BAD_LENGTH", "A placeholder has 150 letters at most.")
+    if kind is Kind.STRING_SELECT:
+        _check_options(select, most)
+        return
+    defaults = select.get("default_values") or []
+    if len(defaults) > most or any(item.get("type") not in _DEFAULTS[kind] for item in defaults):
+        raise _bad("SELECT_COMPONENT_INVALID_DEFAULT_VALUES", "default_values are too many, or of another type.")
+
+
+def _check_options(select: Json, most: int) -> None:
+    options = select.get("options", [])
+    _check_length("options", options, 1, 25)
+    values = [option.get("value", "") for option in options]
+    for option in options:
+        _check_length("options.label", option.get("label", ""), 1, 100)
+        _check_length("options.value", option.get("value", ""), 1, 100)
+        _check_length("options.description", option.get("description") or "", 0, 100)
+    if len(set(values)) != len(values):
+        raise _bad("SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", "The specified option value is already used")
+    if most > len(options) or sum(bool(option.get("default")) for option in options) > most:
+        raise _bad("SELECT_COMPONENT_MAX_VALUES", "max_values is more than the options, or fewer than the defaults.")
 
 
 def _check_length(field: str, value: Any, least: int, most: int) -> None:
@@ -169,6 +204,8 @@ def _complete(component: Json, media: Media) -> Json:
         done = {"spacing": 1, "divider": True} | done
     elif kind in SELECTS:
         done = {"min_values": 1, "max_values": 1} | done
+        if "default_values" in done:
+            done["default_values"] = [item | {"id": str(item["id"])} for item in done["default_values"]]
     elif kind == Kind.THUMBNAIL:
         done = {"description": None, "spoiler": False} | done | {"media": _picture(component["media"]["url"], media)}
     elif kind == Kind.MEDIA_GALLERY:

@@ -124,6 +124,12 @@ class Channels:
         channel["permission_overwrites"] = [*kept, overwrite]
         self._changed("CHANNEL_UPDATE", channel)
 
+    def set_age_restricted(self, channel_id: str, *, restricted: bool = True) -> None:
+        """Change who is shown a channel: adults alone, or everybody."""
+        channel = self.get(channel_id)
+        channel["nsfw"] = restricted
+        self._changed("CHANNEL_UPDATE", channel)
+
     def delete_channel(self, channel_id: str) -> None:
         """Remove a channel or thread with its messages."""
         channel = self.get(channel_id)

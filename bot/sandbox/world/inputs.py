@@ -69,6 +69,33 @@ class Inputs:
         elif option["type"] in (Option.ROLE, Option.MENTIONABLE):
             raise NotPossible("The sandbox does not implement role and mentionable options.")
 
+    def chosen(self, select: Json, values: list[str]) -> None:
+        """Resolve what was chosen in a menu of people, roles or channels. Raises NotPossible for anything else."""
+        for value in values:
+            kind = select["type"]
+            if kind == Kind.CHANNEL_SELECT:
+                self._choose_channel(select, value)
+            elif kind == Kind.ROLE_SELECT or (kind == Kind.MENTIONABLE_SELECT and value not in self._directory.users):
+                self._choose_role(value)
+            elif kind in (Kind.USER_SELECT, Kind.MENTIONABLE_SELECT):
+                self._resolve({"type": Option.USER}, value)
+
+    def _choose_channel(self, select: Json, value: str) -> None:
+        channel = self._directory.channels.get(value)
+        here = channel is not None and channel.get("guild_id") == self._channel.get("guild_id")
+        if channel is None or not here or channel["type"] not in select.get("channel_types", [channel["type"]]):
+            raise NotPossible("There is no such channel to choose.")
+        keys = ("id", "type", "name", "parent_id", "permissions", "thread_metadata")
+        shown = {key: channel[key] for key in keys if key in channel}
+        self.resolved.setdefault("channels", {})[value] = shown | {"permissions": "0"}
+
+    def _choose_role(self, value: str) -> None:
+        guild = self._directory.guilds.get(self._channel.get("guild_id", ""), {"roles": []})
+        role = next((item for item in guild["roles"] if item["id"] == value), None)
+        if role is None:
+            raise NotPossible("There is no such role.")
+        self.resolved.setdefault("roles", {})[value] = role
+
     def row(self, row: Json, values: Mapping[str, Any]) -> Json:
         """Return one row of a form, filled from `values` by custom id: a text, chosen values, or Uploads."""
         if row["type"] == Kind.ACTION_ROW:

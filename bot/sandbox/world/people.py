@@ -9,7 +9,7 @@ from typing import Any
 from bot.sandbox.rules.callbacks import InteractionType
 from bot.sandbox.rules.clock import Stamps
 from bot.sandbox.rules.commands import CHAT_INPUT, MESSAGE_COMMAND, descend, find_command, nest
-from bot.sandbox.rules.components import LINK, SELECTS, walk
+from bot.sandbox.rules.components import LINK, SELECTS, Kind, walk
 from bot.sandbox.rules.errors import NotPossible
 from bot.sandbox.rules.message_bodies import Flag
 from bot.sandbox.rules.payloads import Json
@@ -101,6 +101,10 @@ class People:
         data: Json = {"component_type": component["type"], "custom_id": custom_id, "id": component["id"]}
         if component["type"] in SELECTS:
             data |= {"values": pick(component, values or [])}
+            inputs = self._inputs(channel)
+            inputs.chosen(component, data["values"])
+            if component["type"] != Kind.STRING_SELECT:
+                data["resolved"] = inputs.resolved
         return self._begin(InteractionType.COMPONENT, actor_id, channel, data, message=message)
 
     def submit(self, actor_id: str, interaction_id: str, custom_id: str, values: Mapping[str, Any]) -> Interaction:

@@ -43,7 +43,7 @@ class DirectoryBuilder:
         bot = _user(VIVANT, "Vivant", "Vivant", bot=True)
         names = {ADA: "Ada", BEN: "Ben", MIA: "Mia", OLGA: "Olga"}
         people = {user_id: _user(user_id, name.lower(), name) for user_id, name in names.items()}
-        token = base64.b64encode(VIVANT.encode()).decode().rstrip("=") + ".sand.box"
+        token = base64.b64encode(VIVANT.encode()).decode().rstrip("=") + ".local0.a-token-that-no-other-Discord-knows"
         self._directory = Directory(bot, _application(bot, people[OLGA]), token, users={VIVANT: bot, **people})
 
     def build(self) -> Directory:

@@ -3,13 +3,12 @@
 GroupNorm always has 32 groups in these classes. With 32 channels each group would be one channel, and every norm would
 remove what is the same all over the picture: its colour, the time step, the motion bucket. So no layer has fewer than
 64 channels.
-
-Tested in tests/generator/model/demo_model/test_demo_model.py.
 """
 
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,11 +31,25 @@ from generator.model.lean.encoders import CLIP_SIZE
 LATENT_CHANNELS = 12
 LATENT_FACTOR = 4
 """pixels per side of a latent cell; with 8 and few channels a first frame cannot reach 30 dB against its photograph"""
-FRAME_FACTOR = 32
-"""a frame's sides are multiples of it: three levels of the UNet below the latents"""
 CONTEXT_CHANNELS = 32
 OFF = -1e4
 """a mix factor whose sigmoid is exactly 0, in half precision too"""
+
+VARIANT = {
+    "description": "A tiny model that runs on a CPU",
+    "frames": 14,
+    "landscape": [384, 224],
+    "portrait": [224, 384],
+    "square": [288, 288],
+    "quality": "fast",
+    "steps": 1,
+    "max_guidance": 1.0,
+    "loop": "boomerang",
+    "motion_bucket": 90,
+}
+"""what `generator.variants` reads beside a checkpoint: its sizes, and what its clips are like if nothing is chosen.
+
+A boomerang goes on and on, and never stands on its last frame; the motion is between gentle and medium."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,7 @@ def save_checkpoint(networks: Networks, folder: Path) -> int:
     index = folder / "model_index.json"
     # Without torchvision, transformers 5 saves the name of its fallback, which older versions do not know.
     index.write_text(index.read_text().replace("CLIPImageProcessorPil", "CLIPImageProcessor"))
+    (folder / "variant.json").write_text(json.dumps(VARIANT, indent=2) + "\n")
     files = [file for file in folder.rglob("*") if file.suffix in {".json", ".safetensors"}]
     for file in files:
         file.chmod(0o644)  # safetensors writes 0600

@@ -18,7 +18,7 @@ from torch import distributed as dist
 from torch.nn import functional
 
 from generator.model.demo_model.architecture import LATENT_CHANNELS, LATENT_FACTOR
-from generator.model.demo_model.plates import Plates, sharpened
+from generator.model.demo_model.films.plates import Plates, sharpened
 from generator.model.demo_model.scenes import Dice, paint_pictures
 from generator.model.demo_model.training_loop import (
     Clock,

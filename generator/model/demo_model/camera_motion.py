@@ -1,9 +1,10 @@
 """The demo model's camera moves: what a clip's noise, motion bucket, fps and noise augmentation make of a picture.
 
 A clip's noise decides the move. Five of its channels, each added up over the whole clip, are five standard normal
-numbers: how much of each basic move the clip has. They are squared with their signs kept, so that one or two of them
-stand out. All moves are smooth functions of the position in the frame, so a network can learn them from a picture
-alone: nearness is assumed, not seen (what is low in the frame or at its centre is near).
+numbers: how much of each basic move the clip has. Their squares, signs kept, are the moves' shares, so that one or two
+stand out. Where a pixel comes from is the way, times a sum of the shares, each times a smooth function of the position
+in the frame: a network can learn that without a picture. Nearness is assumed, not seen (what is low in the frame or at
+its centre is near).
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from torch import Tensor
 
 MOVES = 5
 """basic moves: pan right, pan down, zoom in, turn, orbit; each also the other way"""
-FULL_MOTION = 0.12 / 13
+FULL_MOTION = 0.16 / 13
 """way per frame at motion bucket 255 and 7 fps, in units of the square root of the frame's area"""
 STILL_BELOW = 10
 """motion buckets up to here do not move at all"""
-REACH = 0.17
+REACH = 0.23
 """the camera's longest way, in the same unit; there it stops"""
 
 
@@ -48,9 +49,8 @@ def write_numbers(noise: Tensor, numbers: Tensor) -> Tensor:
 
 
 def mix_moves(numbers: Tensor) -> Tensor:
-    """Return how much of each basic move a clip has, (clips, MOVES), of unit length."""
-    squared = numbers * numbers.abs()
-    mix: Tensor = squared / squared.square().sum(1, keepdim=True).sqrt().clamp_min(1e-6)
+    """Return how much of each basic move a clip has, (clips, MOVES): the sizes of each clip's shares add up to 1."""
+    mix: Tensor = numbers * numbers.abs() / numbers.square().sum(1, keepdim=True).clamp_min(1e-6)
     return mix
 
 
@@ -62,8 +62,8 @@ def displace(mix: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """
     right, down, inwards, turn, orbit = (mix[:, index, None, None] for index in range(MOVES))
     near = v + 0.6 * torch.exp(-(u * u + v * v) / 0.13) - 0.25
-    # A pan or a turn also pushes in a little: half of what would come into view at the edges then does not.
-    push = 1.9 * inwards.clamp_min(0) + inwards.clamp_max(0) + 0.8 * (right.abs() + down.abs()) + 0.6 * turn.abs()
+    # All moves also push in a little: less of what the picture does not show then comes into view at the edges.
+    push = 0.45 + 1.45 * inwards
     across = right * (1 + 0.4 * near) - push * u - 1.2 * turn * v + 2.2 * orbit * near
     along = down * (1 + 0.4 * near) - push * v + 1.2 * turn * u
     return across, along

@@ -1,4 +1,4 @@
-"""Second and third stage: train the UNet with the image encoder, then both together with the decoder.
+"""Third and fourth stage: train the UNet with the image encoder, then both together with the decoder.
 
 Stable Video Diffusion learns from random moves with random noise, and takes many steps to settle on one of them. Here
 the noise decides the move (see `camera_motion`), so already at the highest noise level there is one right answer, and
@@ -12,7 +12,6 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,10 @@ from torch.nn import functional
 from generator.model.demo_model.architecture import LATENT_FACTOR, Networks
 from generator.model.demo_model.autoencoder import picture_error
 from generator.model.demo_model.camera_motion import follow, write_numbers
-from generator.model.demo_model.clips import EncodedClips, TrainingSize
-from generator.model.demo_model.plates import Plates
+from generator.model.demo_model.films.clips import EncodedClips, TrainingSize
+from generator.model.demo_model.films.plates import Plates
+from generator.model.demo_model.motion import SIGMA_MAX, Places, choose, fixed_weights
 from generator.model.demo_model.scenes import Dice
-from generator.model.demo_model.start.fetching import WAVES, fixed_parts, waves
-from generator.model.demo_model.start.noise_route import route_mask
 from generator.model.demo_model.training_loop import (
     Clock,
     Report,
@@ -41,7 +39,6 @@ from generator.model.demo_model.training_loop import (
 
 DROPPED = 0.02
 """fraction of clips trained without their picture, for classifier-free guidance"""
-SIGMA_MAX = 700.0
 AT_MAX = 0.85
 """fraction of clips trained at the highest noise level; the others' log sigma is uniform down to that of SIGMA_LOW"""
 SIGMA_LOW = 0.05
@@ -49,14 +46,14 @@ LATE = 0.8
 """how much more than the first frame the last one counts"""
 UNCOVERED = 0.5
 """how much more counts what was not in the picture"""
-GUESSED = 0.1
+GUESSED = 0.5
 """weight of the displacements that the UNet must be able to tell halfway up"""
-TOLD = 0.5
+TOLD = 2.0
 """weight of the waves that the last block looks by"""
 SHORT = 0.5
 """as progress: clips of 14 frames in all shapes"""
 SHOWN = 3
-"""frames of each clip that the third stage decodes"""
+"""frames of each clip that the fourth stage decodes"""
 
 
 TRAINING_SIZES = (
@@ -73,7 +70,7 @@ def train_denoiser(trained: Networks, clock: Clock, plates: Plates, batch: int, 
     nn.init.zeros_(trained.unet.conv_out.weight)
     vae = copy.deepcopy(trained.vae).to(training_type(plates.dice.device))
     lesson = Lesson(trained, plates.dice.device)
-    networks = [trained.unet, trained.image_encoder, lesson.told]
+    networks = [trained.unet, trained.image_encoder, lesson.places.told]
     _train(Course("denoiser", lesson, networks, vae, 1e-3, finish=False), clock, plates, batch, path, report)
 
 
@@ -84,7 +81,7 @@ def finish(trained: Networks, clock: Clock, plates: Plates, batch: int, path: Pa
     dtype = training_type(plates.dice.device)
     vae = copy.deepcopy(trained.vae).to(dtype)  # its encoder stays what it was
     lesson = Lesson(trained, plates.dice.device, decoder=trained.vae.decoder)
-    networks = [trained.unet, trained.image_encoder, lesson.told, trained.vae.decoder]
+    networks = [trained.unet, trained.image_encoder, lesson.places.told, trained.vae.decoder]
     _train(Course("finish", lesson, networks, vae, 3e-4, finish=True), clock, plates, batch, path, report)
 
 
@@ -105,32 +102,18 @@ def _train(course: Course, clock: Clock, plates: Plates, batch: int, path: Path,
     for network in networks:
         network.to(training_type(plates.dice.device))
     stage = Stage(networks, course.lesson.loss, course.peak_rate)
-    stage.fix(_fixed(networks[0], looking=not course.finish))
+    stage.fix(fixed_weights(networks[0], looking=not course.finish))
     pools: dict[TrainingSize, EncodedClips] = {}
 
     def draw(step: int, progress: float) -> tuple[str, dict[str, Tensor]]:
-        size = _choose(step, SHORT if course.finish else progress)
+        size = choose(TRAINING_SIZES, step, SHORT if course.finish else progress)
         if size not in pools:
             pools[size] = EncodedClips(size, course.vae, plates, batch, pictures=course.finish)
         return str(size), _inputs(plates.dice, pools[size].draw())
 
-    train_stage(course.name, stage, clock, draw, path, report)
+    train_stage(course.name, stage, clock, draw, path, course.lesson.places.also(report))
     course.lesson.close()
     put_average(networks, stage)
-
-
-def _fixed(unet: Any, *, looking: bool) -> dict[Tensor, Tensor]:
-    """Return which numbers of the UNet's weights are not trained: see `noise_route` and, if `looking`, `fetching`."""
-    masks = dict(zip(unet.parameters(), route_mask(unet), strict=True))
-    whole = fixed_parts(unet) if looking else []
-    return masks | {weight: torch.ones_like(weight, dtype=torch.bool) for weight in whole}
-
-
-def _choose(step: int, progress: float) -> TrainingSize:
-    """Return the size of a step's clips: the same in all processes, so that none waits for another."""
-    ready = [size for size in TRAINING_SIZES if size.begins <= progress]
-    frequencies = torch.tensor([size.frequency for size in ready])
-    return ready[int(torch.multinomial(frequencies, 1, generator=torch.Generator().manual_seed(step)))]
 
 
 def _inputs(dice: Dice, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -148,25 +131,15 @@ def _inputs(dice: Dice, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 class Lesson:
-    """The loss of the second and third stage."""
+    """The loss of the third and fourth stage."""
 
     def __init__(self, trained: Networks, device: torch.device, decoder: Any = None) -> None:
         self._unet, self._image_encoder, self._decoder = trained.unet, trained.image_encoder, decoder
-        self.told = nn.Conv2d(trained.unet.conv_norm_out.num_channels * 2, 4, 1).to(device)
-        self._features = [torch.empty(0), torch.empty(0)]
-        self._hooks = [
-            trained.unet.up_blocks[number].register_forward_hook(partial(self._keep, index))
-            for index, number in enumerate((1, 2))
-        ]
+        self.places = Places(trained.unet, device)
 
     def close(self) -> None:
         """Leave the UNet as it was."""
-        for hook in self._hooks:
-            hook.remove()
-        self._features.clear()
-
-    def _keep(self, index: int, _module: Any, _inputs: Any, output: Tensor) -> None:
-        self._features[index] = output
+        self.places.close()
 
     def loss(self, inputs: dict[str, Tensor]) -> Tensor:
         """Return the error of the v-prediction, and of what it means, a scalar."""
@@ -178,7 +151,8 @@ class Lesson:
         error = predicted - target
         weights = _weigh(inputs, latents.shape)
         loss = (weights * (error.square() + 0.3 * (error.square() + 0.01).sqrt())).mean()
-        loss = loss + self._misjudged(inputs)
+        halfway, looked = self.places.wrong(inputs)
+        loss = loss + GUESSED * halfway + TOLD * looked
         if self._decoder is not None:
             clean = noisy / (sigma**2 + 1) - predicted * sigma / (sigma**2 + 1).sqrt()
             loss = loss + self._unlike(inputs, clean)
@@ -198,16 +172,6 @@ class Lesson:
         result: Tensor = predicted.float()
         return result
 
-    def _misjudged(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Return the error of positions and displacements halfway up the UNet, and of the waves for its last block."""
-        halfway, last = self._features
-        across, along, x, y = _places(inputs, halfway, 2 * LATENT_FACTOR)
-        truth = torch.stack([across / 8, along / 8, x / 100 - 1.5, y / 100 - 1.5], 1)
-        wrong = functional.mse_loss(self.told(halfway).float(), truth)
-        across, along, x, y = _places(inputs, last, LATENT_FACTOR)
-        seen = torch.cat([waves(x + across, y + along), waves(x, y)]).transpose(0, 1)
-        return GUESSED * wrong + TOLD * functional.mse_loss(last[:, : 2 * WAVES].float(), seen)
-
     def _unlike(self, inputs: dict[str, Tensor], clean: Tensor) -> Tensor:
         """Return the error of some decoded frames, and of how much fine detail they have."""
         some = clean.index_select(1, inputs["shown"]).flatten(0, 1)
@@ -215,15 +179,6 @@ class Lesson:
         decoded = self._decoder(some.to(self._unet.dtype), marks, num_frames=1).float()
         pictures = inputs["pictures"].flatten(0, 1).float() / 127.5 - 1
         return 2 * picture_error(decoded, pictures) + 0.05 * _detail_error(decoded, pictures)
-
-
-def _places(inputs: dict[str, Tensor], maps: Tensor, cell: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return each position's displacement and place in pixels, (all frames, height, width) each."""
-    height, width = maps.shape[-2:]
-    across, along = (each.flatten(0, 1) for each in follow(inputs["numbers"], inputs["way"], height, width, cell))
-    x = ((torch.arange(width, device=maps.device) + 0.5) * cell).expand_as(across)
-    y = ((torch.arange(height, device=maps.device) + 0.5) * cell)[:, None].expand_as(across)
-    return across, along, x, y
 
 
 def _detail_error(decoded: Tensor, pictures: Tensor) -> Tensor:

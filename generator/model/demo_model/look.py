@@ -25,8 +25,8 @@ from transformers import CLIPVisionModelWithProjection
 
 from generator.model.demo_model.architecture import LATENT_CHANNELS, LATENT_FACTOR, Networks
 from generator.model.demo_model.camera_motion import follow, read_numbers, ways
-from generator.model.demo_model.clips import see
-from generator.model.demo_model.denoiser import SIGMA_MAX
+from generator.model.demo_model.films.clips import see
+from generator.model.demo_model.motion import SIGMA_MAX
 
 SIZE = (384, 224)
 FRAMES = 14

@@ -23,13 +23,15 @@ from torch import distributed as dist
 from generator.model.demo_model.architecture import Networks, build_networks, save_checkpoint
 from generator.model.demo_model.autoencoder import train_autoencoder
 from generator.model.demo_model.denoiser import finish, train_denoiser
-from generator.model.demo_model.plates import Plates
+from generator.model.demo_model.films.plates import Plates
+from generator.model.demo_model.motion import train_motion
 from generator.model.demo_model.scenes import Dice
 from generator.model.demo_model.training_loop import Clock, Report, is_first, read_state
 
 _HERE = Path(__file__).parent / "checkpoint"
 STAGES: dict[str, Callable[..., None]] = {
     "autoencoder": train_autoencoder,
+    "motion": train_motion,
     "denoiser": train_denoiser,
     "finish": finish,
 }
@@ -37,8 +39,9 @@ STAGES: dict[str, Callable[..., None]] = {
 
 def main(
     autoencoder: Annotated[float, typer.Option(help="Minutes of the first stage, earlier runs counted.")] = 3.0,
-    denoiser: Annotated[float, typer.Option(help="Minutes of the second stage.")] = 8.0,
-    last: Annotated[float, typer.Option(help="Minutes of the third stage.")] = 2.0,
+    motion: Annotated[float, typer.Option(help="Minutes of the second stage.")] = 4.0,
+    denoiser: Annotated[float, typer.Option(help="Minutes of the third stage.")] = 6.0,
+    last: Annotated[float, typer.Option(help="Minutes of the fourth stage.")] = 2.0,
     photographs: Annotated[Path | None, typer.Option(help="Folder of JPEG photographs; none: painted only.")] = None,
     seed: int = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda; empty: the GPU if there is one.")] = "",
@@ -49,7 +52,7 @@ def main(
     """Train the stages, or what is left of them, and save the checkpoint in fp16."""
     console = Console()
     chosen = _join(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    minutes = {"autoencoder": autoencoder, "denoiser": denoiser, "finish": last}
+    minutes = {"autoencoder": autoencoder, "motion": motion, "denoiser": denoiser, "finish": last}
     plan = Plan(minutes, photographs, seed, batch or (4 if chosen.type == "cuda" else 1), state_dir)
     state_dir.mkdir(parents=True, exist_ok=True)
     with (state_dir / "log.jsonl").open("a") as log:
@@ -118,6 +121,8 @@ def _train_stage(name: str, trained: Networks, plates: Plates, plan: Plan, repor
     clock = Clock(60 * plan.minutes[name], float(saved["seconds"]))
     if name == "autoencoder":
         train_autoencoder(trained.vae, clock, plates, 12 * plan.batch, path, report)
+    elif name == "motion":
+        train_motion(trained, clock, plates.dice, 2 * plan.batch, path, report)
     else:
         STAGES[name](trained, clock, plates, plan.batch, path, report)
 

@@ -25,12 +25,15 @@ def name_below(weights: Weights, path: str, name: str = "") -> Named:
 def name_resnet(weights: Weights, path: str, upsampler: str | None = None, *, spatial_first: bool = False) -> Named:
     """Name the weights of a SpatioTemporalResBlock, and of the upsampler before it, if there is one.
 
-    `spatial_first` says what its learned factor is the share of: of the spatial half, or of the temporal one.
+    `spatial_first` says what its learned factor is the share of: of the spatial half, or of the temporal one. Such a
+    block, of a decoder, has no temporal half where that half's share is exactly 0: it is neither read nor computed.
     """
     named: Named = {} if upsampler is None else name_below(weights, upsampler, "upsampler")
     named |= name_below(weights, f"{path}.spatial_res_block")
-    named |= name_below(weights, f"{path}.temporal_res_block", "temporal")
-    return named | {"mix": _mix(weights, path, spatial_first=spatial_first)}
+    mix = _mix(weights, path, spatial_first=spatial_first)
+    if spatial_first and not mix.is_meta and not mix.any():  # what is on the meta device has no values
+        return named
+    return named | name_below(weights, f"{path}.temporal_res_block", "temporal") | {"mix": mix}
 
 
 def _mix(weights: Weights, path: str, *, spatial_first: bool = False) -> Tensor:

@@ -47,7 +47,11 @@ def ways(folder: Path, image: Path | None) -> dict[str, dict[str, str]]:
     bare.mkdir()
     found = {"none": {"PATH": str(bare)}}
     if gcc := shutil.which("gcc"):
-        found |= {"on the PATH": {}, "CC=gcc": {"PATH": str(bare), "CC": gcc}}
+        beside = folder / "beside"  # gcc looks for its assembler and linker on the PATH
+        beside.mkdir()
+        for tool in ("as", "ld"):
+            (beside / tool).symlink_to(shutil.which(tool) or tool)
+        found |= {"on the PATH": {}, "CC=gcc": {"PATH": str(beside), "CC": gcc}}
     if image is None and gcc and (nvidia := _nvidia()):
         image = folder / "image"
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # triton.sh asks `python` for its headers
@@ -73,6 +77,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--image", type=Path)
+    parser.add_argument("--only", default="", help="the ways whose names begin with this")
     parser.add_argument("--one", action="store_true")
     chosen = parser.parse_args(arguments)
     if chosen.one:
@@ -80,7 +85,8 @@ def main(arguments: list[str]) -> int:
         return 0
     lacking = 0
     with tempfile.TemporaryDirectory() as name:
-        for way, sets in ways(Path(name), chosen.image).items():
+        tried = {way: sets for way, sets in ways(Path(name), chosen.image).items() if way.startswith(chosen.only)}
+        for way, sets in tried.items():
             ours = {key: value for key, value in os.environ.items() if key not in ("CC", "CXX")}
             cache = {"TRITON_CACHE_DIR": str(Path(name) / "cache" / way)}
             command = [sys.executable, "-m", "tests.benchmarks.gpu.compilers", "--one", *arguments]

@@ -12,7 +12,15 @@ import pytest
 
 from bot.config import Config
 from bot.doctor.check import Check, Status, ask_module, run_program
-from bot.doctor.rendering import check_ffmpeg, check_pictures, check_torch, check_weights, describe_card
+from bot.doctor.rendering import (
+    check_ffmpeg,
+    check_pictures,
+    check_torch,
+    check_weights,
+    describe_card,
+    list_cards,
+    no_card,
+)
 from generator.variants import DEMO_MODEL_FOLDER
 from tests.support.hub import LOGIN_PAGE, Answer, running_hub
 
@@ -70,22 +78,44 @@ async def test_an_ffmpeg_that_names_the_encoder_and_cannot_use_it_is_a_problem(
 
 # -- torch and the cards
 
-CARD = {"name": "NVIDIA Card", "gib": 8.0, "free_gib": 7.5}
+CARD = {"name": "NVIDIA Card", "capability": [6, 1], "gib": 8.0, "free_gib": 7.5}
 FACTS = {"version": "2.13.0", "cards": [CARD], "mps": False}
 
 
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        ("CUDA error: no kernel image is available for execution on the device", "older cards"),
+        ("CUDA error: no kernel image is available for execution on the device", "whl/cu126 torch"),
         ("CUDA error: out of memory", "Close other programs"),
-        ("The NVIDIA driver on your system is too old (found version 11040)", "newer NVIDIA driver"),
+        ("The NVIDIA driver on your system is too old (found version 11040)", "driver 580 or newer"),
         ("CUDA error: unspecified launch failure", "dmesg"),
     ],
 )
 def test_a_card_that_does_not_compute_has_the_remedy_for_its_error(error: str, says: str) -> None:
     check = describe_card({**CARD, "error": error}, FACTS, demo=False)
     assert check.status is Status.PROBLEM and says in check.remedy and error in check.seen
+
+
+async def test_a_card_of_which_torch_sees_nothing_has_its_torch_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert await list_cards() == [], "the negative control: no driver, so nobody knows a card"
+    said = "echo NVIDIA GeForce GTX 1080, 6.1; echo NVIDIA GeForce RTX 4090, 8.9"
+    program(tmp_path / "nvidia-smi", f"#!/bin/sh\n{said}\n")
+    cards = await list_cards()
+    assert cards == [("NVIDIA GeForce GTX 1080", (6, 1)), ("NVIDIA GeForce RTX 4090", (8, 9))]
+    facts = {**FACTS, "version": "2.13.0+cpu", "cards": []}
+    check = no_card(facts, cards, needs_none=False)
+    assert check.status is Status.PROBLEM and "GTX 1080" in check.seen and "whl/cu126 torch" in check.remedy
+    assert "whl/cu130 torch" in no_card(facts, cards[1:], needs_none=False).remedy
+    assert no_card(facts, cards, needs_none=True).status is Status.OK
+
+
+async def test_a_broken_driver_names_no_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program(tmp_path / "nvidia-smi", "#!/bin/sh\necho NVIDIA-SMI has failed, 6.1; exit 9\n")
+    assert await list_cards() == []
 
 
 def test_a_card_that_computes_is_fine_and_a_full_one_is_told() -> None:

@@ -349,6 +349,17 @@ async def test_one_poisoned_delivery_stops_no_other_and_is_tried_again(sandbox: 
         assert poisoned.error == "ZeroDivisionError"
 
 
+async def test_a_delivery_that_meets_nothing_is_not_put_off(
+    sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    async with running_edge(tmp_path, sandbox) as edge:
+        await edge.queued()
+        await edge.delivered()
+    assert "job=1 sent" in caplog.text
+    assert "delivery waits" not in caplog.text
+
+
 async def test_a_surprise_outside_of_the_attempt_stops_no_other_and_loses_nothing(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from bot.queue import attempts, fair_queue
+from bot.queue import fair_queue
 from bot.queue.estimates import kind_of
 from bot.queue.job import CancelOutcome, Job, JobState, Limits, Outcome
+from bot.queue.life import attempts
 from generator.variants import BUILT_IN
 from tests.support.jobs import faults, in_memory, new_job
 

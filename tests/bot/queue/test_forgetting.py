@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.queue.attempts import settle
 from bot.queue.database import PRAGMAS, StoreFull
 from bot.queue.fair_queue import DEBT_KEPT_MS, claim, delete_paid_debts, enqueue
 from bot.queue.job import JobState, Limits, NewJob, Outcome
+from bot.queue.life.attempts import settle
+from bot.queue.life.retention import forget
 from bot.queue.opening.migrations import migrate, scripts
-from bot.queue.retention import forget
 from bot.queue.store import JobStore
 from generator.variants import BUILT_IN
 from tests.bot.queue.test_old_data import old_folder
@@ -132,7 +132,7 @@ async def test_an_answer_token_goes_when_it_is_good_for_nothing(store: JobStore,
 async def test_a_sweep_goes_on_until_nothing_too_old_is_left(
     store: JobStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.queue.retention.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("bot.queue.life.retention.ROWS_AT_ONCE", 2)
     for number in range(5):
         await store.jobs.enqueue(new_job(number))
         job = await claimed(store)

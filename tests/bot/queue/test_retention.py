@@ -12,7 +12,7 @@ import pytest
 from bot.queue.database import Statements, fetch
 from bot.queue.estimates import KINDS_AT_ONCE, KINDS_KEPT
 from bot.queue.job import DeliveryState, Job, JobState, Limits
-from bot.queue.retention import ATTEMPTS_IN_VAIN, release_files
+from bot.queue.life.retention import ATTEMPTS_IN_VAIN, release_files
 from bot.queue.store import JobStore
 from generator.errors import RenderCrashed
 from tests.support.jobs import HOUR_MS, Clock, claimed, faults, kept, new_job, opened, rendered
@@ -131,8 +131,8 @@ async def test_a_sweep_looks_at_a_bounded_part_of_the_jobs_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A look at a million rows would hold up whoever asks for their position, and a claim where it is a change."""
-    monkeypatch.setattr("bot.queue.retention.ROWS_LOOKED_AT", 3)
-    monkeypatch.setattr("bot.queue.retention.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("bot.queue.life.retention.ROWS_LOOKED_AT", 3)
+    monkeypatch.setattr("bot.queue.life.retention.ROWS_AT_ONCE", 2)
     clock = Clock()
     async with opened(tmp_path, Limits(queued_per_user=0), now_ms=clock) as store:
         for _ in range(10):
@@ -252,6 +252,22 @@ async def test_servers_are_those_with_jobs_where_this_application_was_a_member(t
             await store.jobs.enqueue(replace(new, route=route))
         assert await store.retention.guilds(1) == {5, 8}
         assert await store.retention.guilds(2) == {7}
+
+
+async def test_servers_are_looked_for_a_bounded_part_at_a_time_and_then_among_newer_jobs_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bot connects again and again, and a job of a million is not read each time."""
+    monkeypatch.setattr("bot.queue.life.retention.ROWS_LOOKED_AT", 2)
+    async with opened(tmp_path) as store:
+        for guild_id in (5, 6, 7, 8, 9):
+            await store.jobs.enqueue(new_job(guild_id=guild_id))
+        assert await store.retention.guilds(1) == {5, 6, 7, 8, 9}
+        await store.database.write(lambda db: db.execute("update job set guild_id = 1 where id <= 3").fetchall())
+        assert await store.retention.guilds(1) == {5, 6, 7, 8, 9}, "the older jobs were read again"
+        await store.jobs.enqueue(new_job(guild_id=10))
+        await store.retention.forget_guild(5)
+        assert await store.retention.guilds(1) == {6, 7, 8, 9, 10}
 
 
 async def test_forgetting_one_person_or_server_leaves_the_others_as_they_are(store: JobStore) -> None:

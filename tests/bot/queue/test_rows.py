@@ -8,8 +8,9 @@ from dataclasses import fields, replace
 
 import pytest
 
-from bot.queue import attempts, fair_queue
+from bot.queue import fair_queue
 from bot.queue.job import JobState, Limits, NewJob, Outcome, Route
+from bot.queue.life import attempts
 from bot.queue.rows import Unreadable, job_from, notes_from, notes_text, readable_part, select_jobs
 from generator.clip import ClipSettings, Format, Loop
 from generator.protocol import Note

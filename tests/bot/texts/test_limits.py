@@ -20,6 +20,9 @@ from typing import Any
 import pytest
 
 import bot.texts
+from bot.policy.admission import Reason, ReasonKind
+from bot.policy.blocking import Block, Subject
+from bot.policy.quota import MOST_CLIPS, Exceeded, Measure, Quota, Scope, Used
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.texts.explanations import Sentences
 from bot.texts.limits import (
@@ -36,6 +39,7 @@ from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality
 from generator.errors import ExecutorLost, PictureError, PictureReason, RenderError, SettingsError
 from generator.protocol import Note, Phase, Progress
 from generator.variants import Variant
+from generator.video.credentials.manifest import Credentials, CredentialState
 from tests.bot.texts.test_notes import NOTES
 from tests.support.texts import make_job, render_errors
 
@@ -77,6 +81,18 @@ VIEWS = [
     for progress in (None, *(Progress(phase, HUGE, HUGE) for phase in Phase))
     for hold in (None, *HOLDS)
 ]
+QUOTA = Quota(**dict.fromkeys(Quota.model_fields, MOST_CLIPS))
+USED = Used(clips=HUGE, cost_ms=HUGE, active_clips=HUGE, active_cost_ms=HUGE)
+EXCEEDED = Exceeded(scope=Scope.MEMBER, measure=Measure.GPU_SECONDS_PER_DAY, limit=HUGE, free_again_ms=HUGE)
+BLOCKS = [
+    Block(subject=subject, number=HUGE, reason=LONG, until_ms=until) for subject in Subject for until in (None, HUGE)
+]
+REASON_DATA: dict[str, Any] = {
+    **dict.fromkeys(("why", "variant"), LONG),
+    **{key: list(VARIANTS) for key in ("missing", "allowed")},
+    **{key: list(range(HUGE, HUGE + 1000)) for key in ("channels", "roles")},
+    **{"most": 60.0, "bucket": HUGE, "seconds": 1e300, "exceeded": EXCEEDED, "block": BLOCKS[-1]},
+}
 LONGEST: dict[Any, list[Any]] = {
     str: [LONG],
     int: [HUGE, -HUGE],
@@ -84,6 +100,9 @@ LONGEST: dict[Any, list[Any]] = {
     bool: [True, False],
     type(None): [None],
     Variant: [VARIANT],
+    Block: BLOCKS,
+    list[Block]: [BLOCKS * 100],
+    dict[str, str]: [dict.fromkeys(VARIANTS, LONG)],
     ClipSettings: [SETTINGS],
     Job: JOBS,
     CardView: VIEWS,
@@ -109,6 +128,16 @@ LONGEST: dict[Any, list[Any]] = {
     list[tuple[Job, QueuePosition | None]]: [[(job(JobState.QUEUED), POSITION)] * 300],
     list[Job]: [[job(JobState.QUEUED)] * 300],
     Collection[tuple[int, int]]: [set()],
+    Credentials: [
+        Credentials(state=state, signer=LONG, is_generated=generated)
+        for state in CredentialState
+        for generated in (True, False)
+    ],
+    Exceeded: [EXCEEDED],
+    Quota: [QUOTA],
+    Iterable[tuple[Scope, Quota]]: [[(scope, QUOTA) for scope in Scope]],
+    Mapping[Scope, Used]: [dict.fromkeys(Scope, USED)],
+    Reason: [Reason(kind, REASON_DATA) for kind in ReasonKind],
 }
 
 
@@ -139,7 +168,7 @@ def texts_of(value: Any) -> Iterator[str]:
 def functions() -> dict[str, Callable[..., Any]]:
     """Return every public function of the room that makes a text."""
     found: dict[str, Callable[..., Any]] = {}
-    for module in pkgutil.iter_modules([str(Path(str(bot.texts.__file__)).parent)], "bot.texts."):
+    for module in pkgutil.walk_packages([str(Path(str(bot.texts.__file__)).parent)], "bot.texts."):
         for name, function in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
             own = function.__module__ == module.name and not name.startswith("_") and module.name != "bot.texts.limits"
             if own and "float" not in str(inspect.signature(function).return_annotation):
@@ -149,8 +178,13 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 CASES: dict[str, Callable[..., Any]] = functions()
 SMALLER = {"descriptions.describe_presence": PRESENCE_LETTERS}
-PARTS = {"descriptions.small_print", "explanations.may_be_picture", "status.draw_bar"}
-"""what is no text, puts together what other functions here return, or takes numbers that its callers choose"""
+PARTS = {
+    *("descriptions.small_print", "explanations.may_be_picture", "status.draw_bar"),
+    "settings.settings_panel.choice_label",
+    # test_server_settings.py knows the names
+    *("settings.server_settings.describe_setting", "settings.server_settings.changed_text"),
+}
+"""what is no text, puts together what other functions here return, or takes what its callers choose"""
 
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() - PARTS))

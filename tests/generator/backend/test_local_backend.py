@@ -172,10 +172,28 @@ async def test_it_says_which_plan_its_card_gets_and_how_long_clips_take_on_it(tm
         backend.preload("svd-xt")
         await eventually(lambda: backend.describe()["variant"] == "svd-xt")
         assert backend.describe()["plan"] == "minimal"
+        assert backend.describe()["used_gib"] == 1.0
         rendered = await backend.render(a_request(tmp_path, variant="svd-xt"), ignore)
         facts = backend.describe()
         assert (rendered.plan, facts["gpu"]) == (facts["plan"], "3")
         assert facts["clip_seconds"] == rendered.seconds
+        assert facts["used_gib"] == 6.0, "as it is after the clip, for the metrics"
+
+
+async def test_a_status_that_comes_late_after_the_end_of_file_is_the_reason_all_the_same() -> None:
+    """As on a busy machine, where a child that dies is not gone at once."""
+    dies_slowly = "import os, sys, time; sys.stdin.readline(); os.close(1); time.sleep(0.2); os._exit(7)"
+    details: list[str] = []
+
+    def note(state: ExecutorState, facts: dict[str, Any]) -> None:
+        if state is ExecutorState.RESTARTING:
+            details.append(facts["detail"])
+
+    backend = LocalBackend(CONFIG, command=(sys.executable, "-c", dies_slowly), limits=PATIENT, on_state=note)
+    await backend.start()
+    await eventually(lambda: bool(details))
+    await backend.close()
+    assert details[0] == "7"
 
 
 async def test_weights_that_cannot_be_loaded_are_told_and_tried_again_with_the_next_job(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from generator.variants import Variant
 from tests.support.tiny_checkpoint import make_checkpoint
@@ -11,5 +10,4 @@ from tests.support.tiny_checkpoint import make_checkpoint
 
 @pytest.fixture(scope="session")
 def tiny_variant(tmp_path_factory: pytest.TempPathFactory) -> Variant:
-    torch.set_num_threads(2)
     return make_checkpoint(tmp_path_factory.mktemp("tiny"))

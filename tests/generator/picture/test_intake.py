@@ -183,7 +183,7 @@ async def test_a_child_killed_while_idle_costs_nobody_a_picture(pictures: Pictur
     await prepare(pictures, source)
     (child,) = children()
     child.kill()
-    assert (await prepare(pictures, source)).width == 256
+    assert (await prepare(pictures, source)).width == DEMO.landscape[0]
     assert children() != [child]
 
 

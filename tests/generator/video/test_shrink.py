@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from generator.clip import Format
 from generator.errors import EncodingFailed
 from generator.video.clip_file import ClipFormat
 from generator.video.encode import ClipWriter
-from generator.video.shrink import Shrinks, shrink
+from generator.video.shrink import Shrinks, shrink, take_stills
 from tests.support.inspect_clip import inspect_clip
 from tests.support.local_backend import eventually
 from tests.support.scenes import noise
@@ -92,3 +94,28 @@ async def test_only_a_few_run_at_once(clip: Path) -> None:
         await asyncio.sleep(0.005)
     assert most == 1
     assert {path.name for path in targets} < names(clip.parent)
+
+
+@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize(("asked", "given"), [(1, 1), (4, 4), (16, 8)])
+async def test_frames_of_a_clip_are_taken_out_from_its_first_to_its_last(
+    tmp_path: Path, format: Format, asked: int, given: int
+) -> None:
+    path, sheet = tmp_path / f"c.{format}", tmp_path / "frames.png"
+    form = ClipFormat(format=format, width=96, height=64, playback_fps=7, max_bytes=2**30)
+    with ClipWriter(path, form) as writer:
+        for at in range(8):
+            writer.add(np.full((64, 96, 3), at * 30, np.uint8))
+        writer.finish()
+    assert await take_stills(path, sheet, asked) == given
+    with Image.open(sheet) as image:
+        levels = np.asarray(image.convert("L")).reshape(given, 64, 96).mean(axis=(1, 2))
+    expected = np.linspace(0, 7, asked).round() * 30 if asked <= 8 else np.arange(8) * 30
+    assert levels == pytest.approx(expected, abs=6)
+
+
+async def test_a_file_that_is_no_clip_has_no_frames(tmp_path: Path) -> None:
+    (tmp_path / "c.mp4").write_bytes(b"no clip")
+    with pytest.raises(EncodingFailed):
+        await take_stills(tmp_path / "c.mp4", tmp_path / "frames.png", 4)
+    assert names(tmp_path) == {"c.mp4"}

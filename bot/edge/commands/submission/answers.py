@@ -55,7 +55,7 @@ async def repeat_lost(request: Callable[[], Awaitable[T]]) -> T:
     return await request()
 
 
-async def _answer_first(interaction: discord.Interaction[Any], request: Callable[[], Awaitable[T]]) -> T | None:
+async def answer_first(interaction: discord.Interaction[Any], request: Callable[[], Awaitable[T]]) -> T | None:
     """Send a first answer, again when its reply was lost. Return None when an earlier try had arrived."""
 
     async def attempt() -> T:
@@ -85,7 +85,7 @@ async def answer(interaction: discord.Interaction[Any], text: str, **more: Any) 
     """Answer privately: as the response if there was none yet, else as a followup."""
     text = shorten(text, MESSAGE_LETTERS)
     if not is_acknowledged(interaction):
-        await _answer_first(interaction, lambda: interaction.response.send_message(text, ephemeral=True, **more))
+        await answer_first(interaction, lambda: interaction.response.send_message(text, ephemeral=True, **more))
         if not _had_arrived(interaction):
             return
         if _UPDATES not in interaction.extras:
@@ -108,7 +108,7 @@ async def acknowledge(interaction: discord.Interaction[Any], *, private: bool) -
         return interaction.response.defer(ephemeral=private, thinking=True)
 
     try:
-        callback = await _answer_first(interaction, defer)
+        callback = await answer_first(interaction, defer)
         if callback is not None:
             return callback.message_id
         return (await repeat_lost(interaction.original_response)).id
@@ -120,10 +120,10 @@ async def acknowledge(interaction: discord.Interaction[Any], *, private: bool) -
 async def acknowledge_press(interaction: discord.Interaction[Any]) -> None:
     """Acknowledge the press of a button with nothing to see; what follows may edit or delete the message it is on."""
     interaction.extras[_UPDATES] = True
-    await _answer_first(interaction, interaction.response.defer)
+    await answer_first(interaction, interaction.response.defer)
 
 
-async def take_back(interaction: discord.Interaction[Any], text: str) -> None:
+async def take_back(interaction: discord.Interaction[Any], text: str, **more: Any) -> None:
     """Replace the public "thinking" by a private answer.
 
     A deferred answer cannot become private, the first followup would fill it in, and after its deletion followups fail
@@ -131,7 +131,7 @@ async def take_back(interaction: discord.Interaction[Any], text: str) -> None:
     """
     await fill_in(interaction, taken_back_text())
     try:
-        await answer(interaction, text)
+        await answer(interaction, text, **more)
     except NETWORK_ERRORS as error:
         log.info("interaction=%d refusal fell back to the public answer: %s", interaction.id, type(error).__name__)
         await fill_in(interaction, text)

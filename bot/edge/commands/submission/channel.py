@@ -11,7 +11,6 @@ from bot.edge.commands.submission.answers import answer
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.queue.job import Route, wall_clock_ms
-from bot.texts.explanations import explain_channel
 from bot.texts.replies import no_history_text
 from generator.memory import MIB
 
@@ -24,13 +23,13 @@ ANSWER_WITHIN_MS = 12 * 60 * 1000
 """of the token's 15 minutes, what a job may take where the bot can only answer and not post"""
 
 
-def refuse_channel(interaction: Interaction) -> str | None:
-    """Say why a clip could not be posted here later; None when it can."""
+def missing_permissions(interaction: Interaction) -> list[str]:
+    """Name the permissions that the bot lacks for posting a clip here later."""
     if interaction.guild_id is None or not can_post(interaction):
-        return None
+        return []
     allowed = interaction.app_permissions
     in_thread = isinstance(interaction.channel, discord.Thread)
-    missing = [
+    return [
         name
         for name, has in (
             ("View Channel", allowed.view_channel),
@@ -41,7 +40,6 @@ def refuse_channel(interaction: Interaction) -> str | None:
         )
         if not has
     ]
-    return explain_channel(missing) if missing else None
 
 
 def can_post(interaction: Interaction) -> bool:

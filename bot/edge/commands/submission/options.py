@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import TypeVar
 
 from bot.config import GeneratorConfig
+from bot.policy.motion import MOTION_BUCKETS, Motion
+from bot.policy.server import ServerSettings
 from generator.clip import (
     BOUNDS,
     DEFAULT_STEPS,
@@ -19,22 +20,12 @@ from generator.clip import (
     Shape,
     check_extent,
 )
+from generator.errors import SettingsError
 from generator.variants import Variant
 
 T = TypeVar("T")
 
 
-class Motion(StrEnum):
-    """How much shall move: a name for a motion bucket."""
-
-    GENTLE = "gentle"
-    MEDIUM = "medium"
-    STRONG = "strong"
-    WILD = "wild"
-
-
-MOTION_BUCKETS = {Motion.GENTLE: 60, Motion.MEDIUM: 127, Motion.STRONG: 185, Motion.WILD: 230}
-"""below 100 the camera hardly moves, 127 is the model's middle, from 180 on it is dramatic"""
 WILD_NOISE = 0.1
 """with more noise on the picture the model departs further from it: what cures nearly static clips"""
 MOTION_STEP = 50
@@ -46,7 +37,7 @@ class Options:
     """The options of one /animate; None leaves the choice to the bot."""
 
     motion: Motion | None = None
-    format: Format = Format.MP4
+    format: Format | None = None
     quality: Quality | None = None
     shape: Shape = Shape.AUTO
     framing: Framing | None = None
@@ -74,7 +65,7 @@ def resolve(options: Options, variant: Variant, config: GeneratorConfig) -> Clip
     wild = WILD_NOISE if options.motion is Motion.WILD else None
     noise = _first(options.noise_augmentation, wild)
     plain = ClipSettings()
-    steps = _first(options.steps, min(DEFAULT_STEPS[quality], config.max_steps))
+    steps = _first(options.steps, min(variant.usual_steps(quality), config.max_steps))
     settings = ClipSettings(
         variant=variant.name,
         frames=_first(options.frames, variant.frames),
@@ -87,15 +78,68 @@ def resolve(options: Options, variant: Variant, config: GeneratorConfig) -> Clip
         max_guidance=_first(options.guidance, _first(variant.max_guidance, plain.max_guidance)),
         decode_chunk=options.decode_chunk,
         seed=_first(options.seed, new_seed()),
-        format=options.format,
+        format=options.format or plain.format,
         shape=options.shape,
         framing=options.framing or config.framing,
         loop=_first(options.loop, _first(variant.loop, plain.loop)),
         smooth=options.smooth,
         drafts=options.as_drafts,
     )
-    check_request(settings, variant)
+    return _checked(settings, options, variant)
+
+
+def _checked(settings: ClipSettings, options: Options, variant: Variant) -> ClipSettings:
+    """Check the settings; a loop that only the variant wants gives way to what the person asked for."""
+    try:
+        check_request(settings, variant)
+    except SettingsError:
+        if options.loop is not None or settings.loop is Loop.NONE:
+            raise
+        settings = replace(settings, loop=Loop.NONE)
+        check_request(settings, variant)
     return settings
+
+
+def with_server(options: Options, server: ServerSettings, variant: Variant, config: GeneratorConfig) -> Options:
+    """Return the options with what was left out chosen as the server wants it; what was asked for stays as it is."""
+    quality = variant.quality or config.quality
+    return replace(
+        options,
+        motion=_server_motion(options, server, variant),
+        format=options.format or server.default_format or _server_format(server),
+        quality=options.quality or server.default_quality or _server_quality(server, quality),
+        frames=_first(options.frames, _server_frames(options, server, variant)),
+    )
+
+
+def _server_motion(options: Options, server: ServerSettings, variant: Variant) -> Motion | None:
+    if options.motion is not None or options.motion_bucket is not None:
+        return options.motion
+    most = server.most_motion
+    wanted = MOTION_BUCKETS[server.default_motion] if server.default_motion else _bucket(None, variant)
+    return most if most is not None and wanted > MOTION_BUCKETS[most] else server.default_motion
+
+
+def _server_format(server: ServerSettings) -> Format | None:
+    return next((format for format in Format if format in server.formats), None)
+
+
+def _server_quality(server: ServerSettings, usual: Quality) -> Quality | None:
+    """Return the best quality that is allowed and costs no more than the usual one, else the cheapest allowed."""
+    allowed = sorted(server.qualities, key=lambda quality: DEFAULT_STEPS[quality])
+    within = [quality for quality in allowed if DEFAULT_STEPS[quality] <= DEFAULT_STEPS[usual]]
+    return within[-1] if within else next(iter(allowed), None)
+
+
+def _server_frames(options: Options, server: ServerSettings, variant: Variant) -> int | None:
+    """Return as many frames as play within the server's longest clip; None when the variant's own do."""
+    if server.longest_clip is None:
+        return None
+    plain = ClipSettings()
+    fits = int(server.longest_clip * _first(options.playback_fps, plain.playback_fps))
+    if _first(options.loop, _first(variant.loop, plain.loop)) is Loop.BOOMERANG:
+        fits = (fits + 2) // 2
+    return max(int(BOUNDS["frames"][0]), fits) if fits < variant.frames else None
 
 
 def _bucket(motion: Motion | None, variant: Variant) -> int:

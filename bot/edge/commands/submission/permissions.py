@@ -15,7 +15,7 @@ from bot.texts.replies import not_here_text
 
 T = TypeVar("T")
 
-ALWAYS_OPEN = ("privacy", "forget-me")
+ALWAYS_OPEN = ("privacy", "my-data", "forget-me")
 """also where the bot does not work: people may always ask about, and delete, what it keeps of them"""
 
 
@@ -35,6 +35,11 @@ async def is_served(interaction: Interaction) -> bool:
     if interaction.type is not discord.InteractionType.autocomplete:
         await answer(interaction, not_here_text())
     return False
+
+
+def replies_privately(interaction: Interaction) -> bool:
+    """Tell whether answers to /queue, /recipe, /help and /quota are seen by who asked alone: the server chooses."""
+    return interaction.client.services.store.servers.settings(interaction.guild_id).private_replies
 
 
 def is_operator(interaction: Interaction) -> bool:

@@ -19,6 +19,7 @@ from bot.edge.commands.submission.sources import Source
 from bot.edge.commands.submission.submit import submit
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
+from bot.policy.facts import Entrance, PictureFacts
 from bot.texts.limits import shorten
 from bot.texts.replies import choose_picture_text, chosen_picture_text
 
@@ -29,11 +30,12 @@ _OPEN_SECONDS = 14 * 60
 """the question can be answered while its interaction's token lives"""
 
 
-async def offer_pictures(interaction: Interaction, pictures: list[Source]) -> None:
+async def offer_pictures(interaction: Interaction, pictures: list[Source], facts: PictureFacts) -> None:
     """Ask privately which picture is meant, and submit the chosen one with the usual settings."""
     view = ui.View(timeout=_OPEN_SECONDS)
     for number, picture in enumerate(pictures[:_MOST], 1):
-        view.add_item(_PictureButton(interaction, picture, shorten(f"{number}. {_name(picture)}", _LABEL_LETTERS)))
+        label = shorten(f"{number}. {_name(picture)}", _LABEL_LETTERS)
+        view.add_item(_PictureButton(interaction, picture, facts, label))
     shown = min(len(pictures), _MOST)
     await answer(interaction, choose_picture_text(shown, len(pictures)), view=view)
 
@@ -41,9 +43,9 @@ async def offer_pictures(interaction: Interaction, pictures: list[Source]) -> No
 class _PictureButton(ui.Button[ui.View]):
     """Submits its picture. The first press ends the question."""
 
-    def __init__(self, asked: Interaction, picture: Source, label: str) -> None:
+    def __init__(self, asked: Interaction, picture: Source, facts: PictureFacts, label: str) -> None:
         super().__init__(label=label)
-        self._asked, self._picture = asked, picture
+        self._asked, self._picture, self._facts = asked, picture, facts
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         note_request(interaction)
@@ -51,7 +53,7 @@ class _PictureButton(ui.Button[ui.View]):
             self.view.stop()
         try:
             if await is_served(interaction):
-                await submit(interaction, self._picture, Options())
+                await submit(interaction, self._picture, Options(), Entrance.MESSAGE, self._facts)
         except Exception as error:  # noqa: BLE001 - a button has no tree to catch its errors
             await report(interaction, error)
         with contextlib.suppress(*NETWORK_ERRORS):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection
 
 import discord
 
@@ -17,26 +17,43 @@ ORDINARY = 100
 
 
 async def share_of(interaction: Interaction) -> int:
-    """Return the person's share in percent: the largest of their weighted roles' shares.
-
-    Direct messages and places without the bot know no roles. There the servers whose roles have weights are asked, so
-    that nobody gets another share by asking elsewhere.
-    """
-    client, weights = interaction.client, interaction.client.services.config.queue.role_weights
-    if not weights:
-        return ORDINARY
-    if interaction.guild_id is not None and client.get_guild(interaction.guild_id) is not None:
-        return _largest(getattr(interaction.user, "roles", ()), weights)
-    shares = [
-        _largest(member.roles, weights)
-        for guild in client.guilds
-        if any(guild.get_role(int(role)) for role in weights) and (member := await _member(guild, interaction.user.id))
-    ]
+    """Return the person's share in percent: the largest of their weighted roles' shares."""
+    weights = {int(role): share for role, share in interaction.client.services.config.queue.role_weights.items()}
+    known = await _roles_by_server(interaction, weights)
+    shares = [max((weights[role] for role in roles), default=ORDINARY) for roles in known]
     return max(shares, default=ORDINARY)
 
 
-def _largest(roles: Iterable[discord.Role], weights: Mapping[str, int]) -> int:
-    return max((weights[str(role.id)] for role in roles if str(role.id) in weights), default=ORDINARY)
+async def roles_of(interaction: Interaction, wanted: Collection[int]) -> frozenset[int]:
+    """Return which of the wanted roles the person has where they ask, or else in the servers of the bot."""
+    return frozenset().union(*await _roles_by_server(interaction, wanted))
+
+
+async def _roles_by_server(interaction: Interaction, wanted: Collection[int]) -> list[frozenset[int]]:
+    """Return which of the wanted roles the person has, for each server that is asked.
+
+    Direct messages and places without the bot know no roles. There the servers that have such roles are asked, so that
+    nobody gets something else by asking elsewhere.
+    """
+    client = interaction.client
+    if not wanted:
+        return []
+    if interaction.guild_id is not None and client.get_guild(interaction.guild_id) is not None:
+        return [own_roles(interaction).intersection(wanted)]
+    return [
+        frozenset(role.id for role in member.roles).intersection(wanted)
+        for guild in client.guilds
+        if any(guild.get_role(role) for role in wanted) and (member := await _member(guild, interaction.user.id))
+    ]
+
+
+def own_roles(interaction: Interaction) -> frozenset[int]:
+    """Return the person's roles in the server where they ask, its own id (everyone) included; none elsewhere."""
+    if interaction.guild_id is None:
+        return frozenset()
+    known = {role.id for role in getattr(interaction.user, "roles", ())}
+    # Member.roles leaves out what the cache does not know, which is every role where the bot is no member.
+    return frozenset({interaction.guild_id, *known, *getattr(interaction.user, "_roles", ())})
 
 
 async def _member(guild: discord.Guild, user_id: int) -> discord.Member | None:

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import discord
 
+from bot.policy.facts import PictureFacts
 from bot.texts.explanations import may_be_picture
 
 _HOSTS = re.compile(r"(cdn\.discordapp\.com|media\.discordapp\.net|images-ext-\d+\.discordapp\.net)")
@@ -49,6 +50,12 @@ def pictures_of(message: discord.Message) -> list[Source]:
         for source in (*_attached(part), *_linked(part), *_laid_out(part.components)):
             found.setdefault(urlsplit(source.url).path, source)
     return list(found.values())
+
+
+def facts_of(message: discord.Message) -> PictureFacts:
+    """Return what is known about the pictures of a message: who posted it."""
+    is_person = not message.author.bot and message.webhook_id is None
+    return PictureFacts(author_id=message.author.id, message_id=message.id, can_answer=is_person)
 
 
 def is_discords(url: str | None) -> bool:

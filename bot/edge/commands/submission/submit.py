@@ -14,24 +14,29 @@ from functools import partial
 
 import aiohttp
 
-from bot.config import Config
+from bot.edge.commands.reviews.holding import screen_picture
+from bot.edge.commands.submission.admitting import AskAuthor, Asked, Refused, admit, allowance_of, allowance_on
 from bot.edge.commands.submission.answers import acknowledge, answer, take_back
-from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, refuse_channel, route_of, write_card
+from bot.edge.commands.submission.asking import ask_privately, ask_publicly, picture_of, picture_request
+from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, route_of, write_card
 from bot.edge.commands.submission.download import download
-from bot.edge.commands.submission.options import Options, check_request, resolve
+from bot.edge.commands.submission.options import Options, check_request, resolve, with_server
 from bot.edge.commands.submission.shares import share_of
 from bot.edge.commands.submission.sources import Source
 from bot.edge.connection.cards import FirstWrite
 from bot.edge.context import Interaction, Services
+from bot.policy.facts import NOTHING_KNOWN, Entrance, Person, PictureFacts
 from bot.queue.database import StoreFull
 from bot.queue.job import Job, NewJob, PictureReleased, QueueFull, Route
-from bot.queue.spool import SpoolFull
+from bot.queue.job import Source as JobSource
+from bot.queue.servers.quotas import QuotaReached
+from bot.queue.servers.trust.consents import Consent
 from bot.texts.explanations import explain_full, explain_picture, explain_settings, explain_source
+from bot.texts.refusals import explain_exceeded
 from bot.texts.replies import (
     no_further_text,
     no_room_text,
     not_fetched_text,
-    paused_text,
     picture_gone_text,
     queued_already_text,
     too_long_text,
@@ -48,15 +53,13 @@ _PLACE_SECONDS = 1.0
 """of the three within which Discord wants the acknowledgement; the queue asks again before it accepts"""
 
 
-class Refused(Exception):
-    """The request cannot be taken; `text` is what the person is told."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
-
-
-async def submit(interaction: Interaction, source: Source, options: Options) -> None:
+async def submit(
+    interaction: Interaction,
+    source: Source,
+    options: Options,
+    entrance: Entrance,
+    picture: PictureFacts = NOTHING_KNOWN,
+) -> None:
     """Turn one picture with its options into a job and its status card, or say why not."""
     services = interaction.client.services
     variant = services.switches.variant
@@ -65,32 +68,36 @@ async def submit(interaction: Interaction, source: Source, options: Options) -> 
         # No longer counted as coming when it is enqueued: there it counts itself, and it must not count twice.
         with services.intake.coming(interaction.user.id) as coming:
             try:
-                if refusal := _refuse_early(interaction) or _refuse_picture(services, source):
+                settings = _resolve(interaction, variant, options)
+                asked = Asked(entrance=entrance, settings=settings, picture=picture)
+                await admit(interaction, replace(asked, coming=coming))
+                if refusal := _refuse_picture(services, source):
                     raise Refused(refusal)
-                settings = _resolve(services.config, variant, options)
                 await _refuse_full(interaction, coming)
+            except AskAuthor as ask:
+                await ask_privately(interaction, ask, settings, {"picture": picture_request(source)})
+                return
             except Refused as refused:
                 await answer(interaction, refused.text)
                 return
             message_id = await acknowledge(interaction, private=False)
             if message_id is None:
                 return
-            new = await _take_picture(interaction, source, variant, settings)
-        await _accept(interaction, new, message_id)
+            new = await _take_picture(interaction, source, variant, settings, interaction.user.id)
+        await _accept(interaction, new, message_id, asked)
     except Refused as refused:
-        if new is not None:
+        if new is not None and not refused.is_kept:
             await services.requests.delete_files([new.picture])
-        await take_back(interaction, refused.text)
+        await take_back(interaction, refused.text, **refused.more)
 
 
 async def submit_again(
-    interaction: Interaction, job_id: int, settings_of: Callable[[ClipSettings], ClipSettings]
+    interaction: Interaction, job_id: int, settings_of: Callable[[ClipSettings], ClipSettings], entrance: Entrance
 ) -> None:
     """Enqueue another clip of an earlier job's picture, for whoever asks; `settings_of` changes its settings."""
     services = interaction.client.services
     try:
-        if refusal := _refuse_early(interaction):
-            raise Refused(refusal)
+        await admit(interaction, Asked(entrance=entrance))  # what needs no look at the job is told privately at once
         await _refuse_full(interaction, 1)
     except Refused as refused:
         await answer(interaction, refused.text)
@@ -108,27 +115,62 @@ async def submit_again(
         if settings.variant not in services.switches.variants:
             settings = replace(settings, variant=services.switches.variant.name)
         _check_request(settings, services.switches.variants[settings.variant])
+        picture = await _facts_of(interaction, job)
         for other in await services.store.jobs.active():
             if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
                 raise Refused(queued_already_text())
         route = route_of(interaction, spoiler=job.route.spoiler)
         new = await _new_job(interaction, route, settings, job.picture)
-        await _accept(interaction, replace(new, of_job=job.id), message_id)
+        asked = Asked(entrance=entrance, settings=settings, picture=picture)
+        await _accept(interaction, replace(new, of_job=job.id), message_id, asked)
+    except AskAuthor as ask:
+        assert job is not None
+        await ask_publicly(interaction, ask, message_id, settings, {"job": job.id})
     except Refused as refused:
-        await take_back(interaction, refused.text)
+        await take_back(interaction, refused.text, **refused.more)
 
 
-def _refuse_early(interaction: Interaction) -> str | None:
+async def submit_allowed(interaction: Interaction, consent: Consent, message_id: int) -> None:
+    """Turn a request to which the picture's author agreed into a job; the interaction is theirs. Raises Refused."""
     services = interaction.client.services
-    if services.switches.gate.paused is not None:
-        return paused_text(services.switches.gate.paused)
-    if refusal := refuse_channel(interaction):
-        return refusal
+    request = consent.request
+    person = Person(id=consent.user_id, roles=frozenset(request["person"]["roles"]))
+    settings = ClipSettings.from_json(request["settings"])
+    variant = services.switches.variants.get(settings.variant, services.switches.variant)
+    settings = replace(settings, variant=variant.name)
+    picture = PictureFacts(author_id=consent.author_id, is_allowed=True)
+    asked = Asked(entrance=Entrance.ALLOWED, settings=settings, picture=picture, behalf=person)
+    await admit(interaction, asked)
+    if "job" in request:
+        job = await services.store.jobs.get(request["job"])
+        if job is None or not job.picture:
+            raise Refused(picture_gone_text())
+        route = route_of(interaction, spoiler=job.route.spoiler)
+        new = replace(await _new_job(interaction, route, settings, job.picture), of_job=job.id)
+        asked = replace(asked, picture=replace(await _facts_of(interaction, job), is_allowed=True))
+    else:
+        source = picture_of(request["picture"])
+        new = await _take_picture(interaction, source, variant, settings, person.id)
+    own = {"key": consent.key, "user_id": person.id, "share": request["share"]}
+    new = replace(new, **own, allowance=allowance_on(interaction, person))
     try:
-        services.spool.require_room()  # one system call: microseconds
-    except SpoolFull:
-        return no_room_text()
-    return None
+        await _accept(interaction, new, message_id, asked)
+    except Refused as refused:
+        if new.of_job is None and not refused.is_kept:
+            await services.requests.delete_files([new.picture])
+        raise
+
+
+async def _facts_of(interaction: Interaction, job: Job) -> PictureFacts:
+    """Return what is known about the picture of an earlier job."""
+    source = await interaction.client.services.store.trust.pictures.source(job.id)
+    return PictureFacts(
+        author_id=job.user_id,
+        is_spoiler=job.route.spoiler,
+        can_answer=source.who is None,
+        hash=source.hash,
+        who=source.who,
+    )
 
 
 def _refuse_picture(services: Services, source: Source) -> str | None:
@@ -149,13 +191,16 @@ async def _refuse_full(interaction: Interaction, coming: int) -> None:
         log.warning("interaction=%d the queue did not tell in time whether it is full", interaction.id)
 
 
-def _resolve(config: Config, variant: Variant, options: Options) -> ClipSettings:
+def _resolve(interaction: Interaction, variant: Variant, options: Options) -> ClipSettings:
     """Return the settings of the options, seed included; the shape may still be AUTO. Raises Refused."""
+    config = interaction.client.services.config
+    server = interaction.client.services.store.servers.settings(interaction.guild_id)
     most = config.generator.max_steps
     try:
         if options.steps is not None and options.steps > most:
             raise SettingsError("", setting="steps", low=1, high=most)
-        return resolve(options, variant, config.generator)
+        wanted = with_server(options, server, variant, config.generator)
+        return resolve(wanted, variant, config.generator)
     except SettingsError as error:
         raise Refused(explain_settings(error)) from error
 
@@ -168,13 +213,14 @@ def _check_request(settings: ClipSettings, variant: Variant) -> None:
         raise Refused(explain_settings(error)) from error
 
 
-async def _take_picture(interaction: Interaction, source: Source, variant: Variant, settings: ClipSettings) -> NewJob:
-    """Download the picture into the spool and frame it for the model. Raises Refused."""
+async def _take_picture(
+    interaction: Interaction, source: Source, variant: Variant, settings: ClipSettings, person: int
+) -> NewJob:
+    """Download the picture into the spool and frame it for the model, for somebody. Raises Refused."""
     services = interaction.client.services
     key = str(interaction.id)
     incoming, picture = services.spool.request_paths(key)
     limit = services.config.picture.max_mib * MIB
-    person = interaction.user.id
     try:
         async with services.intake.picture(person):
             await download(interaction.client.downloads, source.url, incoming, limit, proxy=services.config.proxy)
@@ -182,7 +228,8 @@ async def _take_picture(interaction: Interaction, source: Source, variant: Varia
                 prepared = await services.pictures.prepare(incoming, picture, variant, settings.shape, settings.framing)
         settings = replace(settings, shape=prepared.shape)
         route = route_of(interaction, spoiler=source.is_spoiler())
-        return await _new_job(interaction, route, settings, picture.name, prepared.notes)
+        new = await _new_job(interaction, route, settings, picture.name, prepared.notes)
+        return replace(new, source=JobSource(hash=prepared.hash))
     except PictureError as error:
         raise Refused(str(explain_picture(error))) from error
     except (aiohttp.ClientError, TimeoutError) as error:
@@ -208,17 +255,27 @@ async def _new_job(
         settings=settings,
         picture=picture,
         share=await share_of(interaction),
+        allowance=await allowance_of(interaction),
         notes=notes,
     )
 
 
-async def _accept(interaction: Interaction, new: NewJob, message_id: int) -> None:
-    """Enqueue, then show the card: the job is on disk before the person reads that it was accepted."""
+async def _accept(interaction: Interaction, new: NewJob, message_id: int, asked: Asked) -> None:
+    """Decide with all that is known now, enqueue, then show the card. Nothing else enqueues. Raises Refused.
+
+    The job is on disk before the person reads that it was accepted.
+    """
     services = interaction.client.services
+    picture = replace(asked.picture, hash=new.source.hash or asked.picture.hash)
+    facts = await admit(interaction, replace(asked, settings=new.settings, picture=picture))
+    source = JobSource(hash=facts.picture.hash, who=facts.picture.who)
+    new = await screen_picture(interaction, replace(new, source=source), facts)
     try:
         job = await services.store.jobs.enqueue(replace(new, card_message_id=message_id))
     except QueueFull as error:
         raise Refused(explain_full(error.scope, error.limit)) from error
+    except QuotaReached as error:
+        raise Refused(explain_exceeded(error.exceeded)) from error
     except PictureReleased as error:
         raise Refused(picture_gone_text()) from error
     except StoreFull as error:

@@ -73,7 +73,7 @@ function button(item, { session, message }) {
 }
 
 function select(item, { session, message }) {
-  const chosen = (item.options ?? []).filter((option) => option.default).map((option) => option.label);
+  const chosen = selectChoices(item, session).filter((choice) => choice.selected).map((choice) => choice.label);
   const waiting = session.isWaiting(message.id, item.custom_id);
   return h(
     "button",
@@ -103,8 +103,8 @@ export function selectChoices(item, session) {
   const picked = new Set((item.default_values ?? []).map((value) => value.id));
   const people = () => session.actors.map((user) => ({ value: user.id, label: session.userName(user.id) }));
   const roles = () => (session.guild?.roles ?? []).map((role) => ({ value: role.id, label: role.name }));
-  const channels = () =>
-    session.channels.filter((channel) => channel.name).map(({ id, name }) => ({ value: id, label: `#${name}` }));
+  const offered = ({ name, type }) => name && (!item.channel_types?.length || item.channel_types.includes(type));
+  const channels = () => session.channels.filter(offered).map(({ id, name }) => ({ value: id, label: `#${name}` }));
   const sources = {
     [Kind.USER_SELECT]: people,
     [Kind.ROLE_SELECT]: roles,

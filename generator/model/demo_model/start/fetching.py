@@ -6,7 +6,7 @@ says where it is, in the same waves, and its value is the picture's latent. The 
 the block before hands over; the training tells that block directly what they should be. One head looks narrowly; the
 other, more widely and with the opposite sign, takes back the blur.
 
-The projections to queries and keys stay as they are here until the last stage: a network that is unsure of the move
+All that makes queries and keys stays as it is here until the last stage: a network that is unsure of the move
 would otherwise learn to look everywhere a little, which is a blurred picture. All other weights are trained.
 """
 
@@ -18,11 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-PERIODS = (16, 64, 384)
-"""pixels: the shortest tells a fraction of a latent cell, the longest tells one side of the frame from the other"""
+PERIODS = (32, 96, 384)
+"""pixels: the shortest tells a fraction of a latent cell, the longest tells one side of the frame from the other. They
+are made in cells of 8 pixels and then interpolated, for which 16 would be too short"""
 WAVES = 4 * len(PERIODS)
 """numbers that say a position: sine and cosine of x and of y for each period"""
-NARROW = (4.0, 8.0, 16.0)
+NARROW = (16.0, 8.0, 16.0)
 """by period: what a match of the waves adds to a score; with the first a look is about two pixels wide"""
 WIDE = 0.4
 """the other head's scores, as a share of the first's"""
@@ -106,6 +107,12 @@ def _look(attention: Any, latent_channels: int) -> None:
 
 
 def fixed_parts(unet: Any) -> list[Tensor]:
-    """Return the weights that stay as `prepare_fetching` leaves them."""
-    looking = unet.up_blocks[-1].attentions[0].transformer_blocks[0].attn1
-    return [looking.to_q.weight, looking.to_k.weight]
+    """Return the weights that stay as `prepare_fetching` leaves them: all that queries and keys are made by.
+
+    The layer norm's input is among them: if its other channels grew, the waves would shrink, and all looks widen.
+    """
+    attention = unet.up_blocks[-1].attentions[0]
+    block = attention.transformer_blocks[0]
+    layers = (attention.norm, attention.proj_in, block.norm1)
+    tokens = [weight for layer in layers for weight in (layer.weight, layer.bias)]
+    return [*tokens, block.attn1.to_q.weight, block.attn1.to_k.weight]

@@ -15,6 +15,7 @@ from bot.texts.descriptions import describe_settings, small_print
 from bot.texts.failures import explain_failure
 from bot.texts.notes import explain_notes
 from bot.texts.replies import no_clip_text, still_coming_text
+from bot.texts.safety.labels import AI_LABEL
 from generator.clip import Format
 from generator.errors import BadFrames
 from generator.protocol import Rendered, RenderRequest
@@ -198,7 +199,7 @@ async def test_a_clip_that_is_handed_over_is_covered_and_described_as_it_was(sta
         assert [item["filename"] for item in handed["attachments"]] == ["SPOILER_vivant-1.mp4"]
         job = await edge.job()
         assert told == "\n".join(
-            small_print([*explain_notes(job.notes), describe_settings(job.settings)], job.settings)
+            small_print([AI_LABEL, *explain_notes(job.notes), describe_settings(job.settings)], job.settings)
         )
         assert "77" in told
 

@@ -13,9 +13,11 @@ from bot.sandbox.faults import Refuse
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.standard import BEN, DIRECT_ADA, MIA, OLGA, PICTURES
 from bot.texts.replies import no_recipe_text, not_fetched_text
+from bot.texts.safety.labels import describe_credentials
 from generator.clip import ClipSettings, Format
 from generator.errors import PictureError, PictureReason
 from generator.variants import BUILT_IN
+from generator.video.credentials.manifest import Credentials, CredentialState, is_installed
 from generator.video.recipe import make_recipe, write_recipe
 from tests.support.edge import Edge, Start, buttons, until
 from tests.support.fakes import tiny_clip
@@ -83,7 +85,8 @@ async def test_a_hostile_recipe_stays_in_its_code_block_and_speaks_to_nobody(
 ) -> None:
     text = await answer_to(edge, tmp_path, {"variant": variant, "seed": 4711})
     if "no recipe" not in text:
-        before, block, after = text.split("```")
+        unsigned = CredentialState.NONE if is_installed() else CredentialState.UNCHECKED
+        before, block, after = text.removesuffix(describe_credentials(Credentials(state=unsigned))).split("```")
         assert (before, after.strip()) == (
             "Recipe of this clip\n",
             "The same seed gives the same clip on the same setup.",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from diffusers.models.resnet import AlphaBlender
 from torch.utils.flop_counter import FlopCounterMode
 
 from generator.model.lean.decoder import LeanDecoder, decode_windows
@@ -47,6 +48,30 @@ def test_a_cpu_decodes_with_fewer_operations_than_diffusers(alone: bool) -> None
         out = torch.stack(list(decoder.decode(latents.permute(0, 2, 3, 1).contiguous(), no_check)))
     assert (out.permute(0, 3, 1, 2) - expected).abs().max() < TOLERANCE
     assert ours.get_total_flops() < (0.85 if alone else 1) * theirs.get_total_flops()
+
+
+@pytest.mark.parametrize("factor", [-1e4, -20.0])
+@torch.no_grad()
+def test_temporal_halves_without_a_share_are_neither_read_nor_computed(factor: float) -> None:
+    """With a factor of -20 the share is no more than 2e-9, but it is not 0: the negative control."""
+    torch.manual_seed(0)
+    vae = tiny_vae(levels=3)
+    latents = torch.randn(3, 4, 6, 8)
+    whole = packed_decoder_of(vae, CPU)
+    for module in vae.decoder.modules():
+        if isinstance(module, AlphaBlender):
+            torch.nn.init.constant_(module.mix_factor, factor)
+    expected = vae.decode(latents, num_frames=3).sample
+    packed = packed_decoder_of(vae, CPU)
+    decoder = LeanDecoder(packed, ResidentWeights(packed.body, CPU))
+    with FlopCounterMode(display=False) as ours:
+        out = torch.stack(list(decoder.decode(latents.permute(0, 2, 3, 1).contiguous(), no_check)))
+    assert (out.permute(0, 3, 1, 2) - expected).abs().max() < TOLERANCE
+    skipped = factor == -1e4
+    assert (packed.body.flat.nbytes < 0.85 * whole.body.flat.nbytes) == skipped
+    with FlopCounterMode(display=False) as theirs:
+        vae.decode(latents, num_frames=3)
+    assert (ours.get_total_flops() < 0.8 * theirs.get_total_flops()) == skipped
 
 
 @torch.no_grad()

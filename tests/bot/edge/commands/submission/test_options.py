@@ -7,7 +7,8 @@ from dataclasses import fields, replace
 import pytest
 
 from bot.config import GeneratorConfig
-from bot.edge.commands.submission.options import MOTION_BUCKETS, Motion, Options, check_request, new_seed, resolve, vary
+from bot.edge.commands.submission.options import Options, check_request, new_seed, resolve, vary
+from bot.policy.motion import MOTION_BUCKETS, Motion
 from bot.texts.explanations import explain_settings
 from generator.clip import BOUNDS, DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import SettingsError
@@ -16,7 +17,12 @@ from generator.variants import BUILT_IN
 
 def test_the_demo_model_chooses_the_short_schedule_without_guidance() -> None:
     settings = resolve(Options(), BUILT_IN["demo"], GeneratorConfig())
-    assert (settings.quality, settings.steps, settings.max_guidance) == (Quality.FAST, 10, 1.0)
+    assert (settings.quality, settings.max_guidance) == (Quality.FAST, 1.0)
+    assert settings.steps == BUILT_IN["demo"].steps
+    one = replace(BUILT_IN["demo"], steps=1)
+    assert resolve(Options(), one, GeneratorConfig()).steps == 1
+    assert resolve(Options(quality=Quality.BALANCED), one, GeneratorConfig()).steps == 15
+    assert resolve(Options(steps=4), one, GeneratorConfig()).steps == 4
 
 
 def test_the_demo_models_clips_go_there_and_back_and_move_gently() -> None:
@@ -27,6 +33,16 @@ def test_the_demo_models_clips_go_there_and_back_and_move_gently() -> None:
     assert (chosen.loop, chosen.motion_bucket) == (Loop.NONE, MOTION_BUCKETS[Motion.WILD])
     big = resolve(Options(), BUILT_IN["svd-xt"], GeneratorConfig())
     assert (big.loop, big.motion_bucket) == (Loop.NONE, MOTION_BUCKETS[Motion.MEDIUM])
+
+
+def test_a_loop_that_only_the_variant_wants_makes_no_request_too_long() -> None:
+    asked = Options(frames=50, playback_fps=1)
+    assert resolve(asked, BUILT_IN["demo"], GeneratorConfig()).loop is Loop.NONE
+    with pytest.raises(SettingsError):  # the negative control: here the person wants it
+        resolve(replace(asked, loop=Loop.BOOMERANG), BUILT_IN["demo"], GeneratorConfig())
+    with pytest.raises(SettingsError):
+        resolve(Options(frames=50, smooth=True, playback_fps=2), BUILT_IN["demo"], GeneratorConfig())
+    assert resolve(Options(frames=50), BUILT_IN["demo"], GeneratorConfig()).loop is Loop.BOOMERANG
 
 
 def test_what_the_person_names_goes_before_the_variants_own_defaults() -> None:

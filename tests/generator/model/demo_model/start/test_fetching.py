@@ -12,7 +12,6 @@ HEIGHT, WIDTH = 24, 32
 
 
 def test_the_last_attention_fetches_what_lies_three_cells_further() -> None:
-    torch.set_num_threads(2)
     unet = build_networks(seed=0).unet
     prepare_fetching(unet, LATENT_CHANNELS)
     attention = unet.up_blocks[-1].attentions[0]

@@ -1,0 +1,1 @@
+"""What people read about what may be shown, and about how clips are labelled."""

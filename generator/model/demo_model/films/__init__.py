@@ -1,0 +1,1 @@
+"""What the UNet and the autoencoder learn from: plates, and films of a camera that moves over them."""

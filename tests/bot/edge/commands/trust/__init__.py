@@ -1,0 +1,1 @@
+"""Consent, reports, take-downs, blocks and own data, in the local Discord."""

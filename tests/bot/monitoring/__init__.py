@@ -1,0 +1,1 @@
+"""The tests of what an operator sees of a bot."""

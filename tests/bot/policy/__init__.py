@@ -1,0 +1,1 @@
+"""The pure decisions: who may have what."""

@@ -1,0 +1,1 @@
+"""Blocks, consent, hashes of pictures and reports, on disk."""
