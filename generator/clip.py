@@ -82,7 +82,7 @@ SMOOTH_FPS = 24
 """what `smooth` interpolates to, frames a second"""
 
 MOST_WRITTEN = 360
-"""frames in a clip's file: a CPU core interpolates 8 full-size ones a second, so these take it 45 seconds"""
+"""frames in a clip's file: a CPU core makes and encodes 15 full-size ones a second, so these take it 24 seconds"""
 MOST_SECONDS = 60.0
 """how long a clip may play"""
 MOST_BYTES = 512 * 1024**2

@@ -29,7 +29,7 @@ _ANCHOR_MS = 50_900
 _ANCHOR_WORK = 25 * 25 * 1024 * 576 * 2
 _UNKNOWN_LOW, _UNKNOWN_HIGH = 0.3, 6.0
 
-_ENCODED_MS, _INTERPOLATED_MS = 25, 125
+_ENCODED_MS, _INTERPOLATED_MS = 25, 65
 """of one CPU core for a frame of 1024x576 in the clip's file: as it was rendered, or made between rendered ones"""
 
 
