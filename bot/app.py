@@ -51,6 +51,7 @@ from bot.work.uplink.signing import open_signing
 from bot.work.worker import Worker
 from generator.backend.backend import Backend
 from generator.backend.cluster.cluster_backend import ClusterBackend
+from generator.backend.joining_backend import JoiningBackend
 from generator.backend.local_backend import LocalBackend
 from generator.backend.signing_backend import SigningBackend
 from generator.memory import MIB
@@ -198,7 +199,10 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             client=await stack.enter_async_context(client),
             poster=_make_poster(parts, client),
             alerts=alerts,
-            workers=[_make_worker(services, SigningBackend(each, signer), alerts) for each in backends],
+            workers=[
+                _make_worker(services, SigningBackend(JoiningBackend(each, shrink.join), signer), alerts)
+                for each in backends
+            ],
             metrics=metrics,
             capacities=capacities,
             parts=parts,

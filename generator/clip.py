@@ -126,6 +126,8 @@ class ClipSettings:
     """motion-compensated interpolation to 24 fps"""
     drafts: bool = False
     """no clip yet, but DRAFTS small and quick ones of it beside each other, to choose from; see `draft_of`"""
+    seams: tuple[int, ...] = ()
+    """after how many frames the earlier segments end, of a clip that continues another one; see `shortened`"""
 
     def __post_init__(self) -> None:
         """Check every bound. Raises SettingsError."""
@@ -154,6 +156,8 @@ class ClipSettings:
         for name, kind in _ENUMS.items():
             if name in values:
                 values[name] = _member(kind, name, values[name])
+        if "seams" in values:
+            values["seams"] = tuple(int(seam) for seam in values["seams"])
         return cls(**values)
 
 
@@ -192,9 +196,24 @@ def draft_bucket(settings: ClipSettings, size: tuple[int, int], draft: tuple[int
     return round(settings.motion_bucket * math.sqrt(smaller / area))
 
 
+def total_frames(settings: ClipSettings) -> int:
+    """Return how many frames the clip has with those that it continues; its first frame is the last of those."""
+    return settings.seams[-1] + settings.frames - 1 if settings.seams else settings.frames
+
+
+def shortened(settings: ClipSettings) -> ClipSettings:
+    """Return the settings of a clip without its last segment; the same when it has but one."""
+    if not settings.seams:
+        return settings
+    *earlier, total = settings.seams
+    frames = total - earlier[-1] + 1 if earlier else total
+    return dataclasses.replace(settings, seams=tuple(earlier), frames=frames)
+
+
 def count_looped(settings: ClipSettings) -> int:
     """Return how many frames the clip has as a loop; a cross-fade or a cut leaves fewer."""
-    return max(settings.frames, 2 * settings.frames - 2) if settings.loop is Loop.BOOMERANG else settings.frames
+    frames = total_frames(settings)
+    return max(frames, 2 * frames - 2) if settings.loop is Loop.BOOMERANG else frames
 
 
 def count_smoothed(frames: int, fps: float) -> int:
@@ -228,7 +247,7 @@ def check_extent(settings: ClipSettings, size: tuple[int, int]) -> None:
         raise SettingsError(f"{written} frames would be written", extent="frames", value=written, most=MOST_WRITTEN)
     if seconds > MOST_SECONDS:
         raise SettingsError(f"it would play {seconds:g} s", extent="seconds", value=seconds, most=MOST_SECONDS)
-    taken = settings.frames * size[0] * size[1] * 3
+    taken = total_frames(settings) * size[0] * size[1] * 3
     if taken > MOST_BYTES:
         most = MOST_BYTES // (size[0] * size[1] * 3)
         raise SettingsError(f"its frames take {taken} bytes", setting="frames", low=BOUNDS["frames"][0], high=most)

@@ -70,7 +70,8 @@ class Note:
     The sentences are in `bot/texts/notes.py`, by kind.
     Kinds: `memory` (rung), `rerun` (why, how), `shrunk` (width, height, from_width, from_height, why),
     `frame-rate` (fps, from_fps, and why=gif where the format is the reason), `loop-score` (score),
-    `small-picture` (width, height), `first-picture` (of), `first-frame`, `flattened`, `hdr`, `fast-math`.
+    `small-picture` (width, height), `first-picture` (of), `first-frame`, `flattened`, `hdr`, `fast-math`,
+    `drift` (kept, of).
     """
 
     kind: str
@@ -122,6 +123,11 @@ class RenderRequest:
     """where the full-quality clip is kept when `clip_path` had to be shrunk; None: not kept"""
     frames_path: Path | None = None
     """where the rendered frames are kept as an MP4 when the clip does not hold them as they are; None: not kept"""
+
+
+def before_path(picture: Path) -> Path:
+    """Return where the frames lie that a clip of this conditioning image continues."""
+    return picture.with_name(f"{picture.stem}-before.mp4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

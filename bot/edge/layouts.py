@@ -49,6 +49,8 @@ class Action(StrEnum):
     SECOND = "second"
     THIRD = "third"
     FOURTH = "fourth"
+    SHORTEN = "shorten"
+    """undo the last part of a clip"""
     RECIPE = "recipe"
     DELETE = "delete"
     FORGET = "forget"
@@ -82,6 +84,7 @@ _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
     Action.SECOND: ("2", discord.ButtonStyle.primary),
     Action.THIRD: ("3", discord.ButtonStyle.primary),
     Action.FOURTH: ("4", discord.ButtonStyle.primary),
+    Action.SHORTEN: ("Undo the last part", discord.ButtonStyle.secondary),
     Action.RECIPE: ("Recipe", discord.ButtonStyle.secondary),
     Action.DELETE: ("Delete", discord.ButtonStyle.secondary),
     Action.FORGET: ("Delete what you keep", discord.ButtonStyle.danger),
@@ -124,6 +127,7 @@ class FileMenuItem(ui.Select[Any]):
         options = [
             discord.SelectOption(label=change_label(change), value=change, description=change_hint(change))
             for change in Change
+            if job.settings.seams or change is not Change.SHORTEN
         ]
         custom_id = f"vivant:file:{job.id}:{job.key}:{state_of(job.settings)}"
         super().__init__(custom_id=custom_id, placeholder=menu_text(), options=options)
@@ -261,7 +265,8 @@ def _rows_below(job: Job) -> list[list[ui.Item[Any]]]:
     another, about = usual[:BUTTONS_IN_ROW], usual[BUTTONS_IN_ROW:]
     if job.settings.drafts:
         return [[*_buttons(job, DRAFT_ACTIONS)], [*another], [*about]]
-    return [[*another, *_buttons(job, [Action.DRAFTS])], [*about], [FileMenuItem(job)]]
+    undo = _buttons(job, [Action.SHORTEN] if job.settings.seams else [])
+    return [[*another, *_buttons(job, [Action.DRAFTS])], [*about, *undo], [FileMenuItem(job)]]
 
 
 def clip_buttons(job: Job) -> ui.View:

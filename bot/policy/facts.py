@@ -28,6 +28,8 @@ class Entrance(StrEnum):
     """four drafts of a clip"""
     DRAFT = "draft"
     """one of four drafts, to be made in full"""
+    EXTEND = "extend"
+    """a finished clip, to go on from its last frame"""
     FILE = "file"
     """a finished clip's file, to be made anew without rendering: nothing is enqueued"""
     ALLOWED = "allowed"

@@ -2,6 +2,7 @@
 
 incoming-<key>           the picture as uploaded, until it is framed
 picture-<key>.png        the conditioning image
+picture-<key>-before.mp4 begins with the frames that a clip of it continues; goes with it
 <job>-<attempt>.<format> the clip; two attempts never share a file
 <job>-<attempt>-master.<format>
 <job>-<attempt>-frames.mp4   the rendered frames, where the clip does not hold them as they are; kept as long as it
@@ -24,6 +25,7 @@ from typing import NamedTuple
 
 from bot.queue.job import Job
 from generator.clip import Format, holds_frames
+from generator.protocol import before_path
 
 # 7-2.mp4, 7-2-master.mp4, .7-2.mp4.part
 _OF_ATTEMPT = re.compile(r"\.?(\d+-\d+)[-.]")
@@ -131,13 +133,15 @@ class Spool:
             path = self.path(name)
             path.unlink(missing_ok=True)
             # Made for channels with a lower limit, kept beside the clip, made from it.
-            for pattern in (f"{path.stem}-[0-9]*{path.suffix}", f"{path.stem}-frames.mp4", f"{path.stem}-as-*"):
+            endings = (f"[0-9]*{path.suffix}", "frames.mp4", "as-*", "before.mp4")
+            for pattern in (f"{path.stem}-{ending}" for ending in endings):
                 for other in self.folder.glob(pattern):
                     other.unlink(missing_ok=True)
 
     def delete_request(self, key: str) -> None:
         """Delete the picture of a request that becomes no job, also half written."""
-        for path in self.request_paths(key):
+        incoming, picture = self.request_paths(key)
+        for path in (incoming, picture, before_path(picture)):
             path.unlink(missing_ok=True)
             path.with_name(f".{path.name}.part").unlink(missing_ok=True)
 
@@ -164,6 +168,8 @@ class Spool:
 
 
 def _is_known(name: str, known: Collection[str]) -> bool:
+    if name.removesuffix("-before.mp4") + ".png" in known:
+        return True
     attempt, frames = _OF_ATTEMPT.match(name), _FRAMES.fullmatch(name)
     if frames is not None and any(f"{frames[1]}.{format}" in known for format in Format):
         return True

@@ -12,6 +12,8 @@ _MENU: dict[Change, tuple[str, str]] = {
     Change.CROSSFADE: ("Cross-fade loop", "The end melts into the beginning; a quarter shorter"),
     Change.SEAM: ("Best cut loop", "Cut to the part whose end fits its beginning best, with a score"),
     Change.NO_LOOP: ("No loop", "From the beginning to the end"),
+    Change.EXTEND: ("Go on from the end", "Makes the clip longer; this one takes the GPU, like a clip"),
+    Change.SHORTEN: ("Undo the last part", "The clip as it was before it went on"),
     Change.SMOOTH: ("Smooth", "Fills in frames, to 24 a second"),
     Change.SLOWER: ("Slower", "Half the speed"),
     Change.FASTER: ("Faster", "Twice the speed"),
@@ -58,3 +60,11 @@ def making_already_text() -> str:
 def not_changed_text() -> str:
     """Say that a file could not be made."""
     return "I could not make that file. The clip above is as it was. Try another change, or this one again later."
+
+
+def worse_already_text() -> str:
+    """Say that a clip has got worse at its end, so that it does not go on from there."""
+    return (
+        "I stopped this clip where it began to get softer or its colours off. From there it would only get worse. "
+        'Nothing was queued. "Undo the last part" in the menu gives the shorter clip, which can go on in another way.'
+    )

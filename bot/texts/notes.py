@@ -64,6 +64,13 @@ def _small_picture(data: Mapping[str, Any]) -> str:
     return f"The picture is small{f' ({size})' if size else ''}, so the clip may look soft."
 
 
+def _drift(data: Mapping[str, Any]) -> str:
+    return (
+        f"I stopped it after {data.get('kept')} of {data.get('of')} new frames: "
+        "then it got softer, or its colours got off, against the first part."
+    )
+
+
 _NOTES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "memory": _memory,
     "rerun": _rerun,
@@ -71,6 +78,7 @@ _NOTES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "frame-rate": _frame_rate,
     "loop-score": _loop_score,
     "small-picture": _small_picture,
+    "drift": _drift,
     "fast-math": lambda data: "Made with fast_math, which is approximate: details may differ from an exact clip's.",
     # of jobs from before the person could choose
     "first-picture": lambda data: "The message holds more pictures; this is its first. /animate takes any other.",

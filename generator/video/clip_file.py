@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from generator.clip import Format, Loop
+from generator.clip import ClipSettings, Format, Loop
 from generator.protocol import Note
 
 
@@ -59,3 +59,18 @@ class EncodedClip:
                 "notes": tuple(Note(**note) for note in wire["notes"]),
             }
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joining:
+    """Which files are joined, and to what."""
+
+    before: Path
+    """begins with the frames of the clip that is continued"""
+    source: Path
+    """the continuation's, which begin with the last of those"""
+    frames: Path
+    """where all frames are kept"""
+    target: Path
+    settings: ClipSettings
+    max_bytes: int

@@ -309,6 +309,16 @@ def stills(clip: Path, target: Path, count: int) -> int:
     return len(frames)
 
 
+def last_frame(clip: Path, target: Path, most: int) -> int:
+    """Write the last of a clip's first `most` frames into a PNG; return how many those are. Raises EncodingFailed."""
+    frames = list(itertools.islice(StoredFrames(clip), most))
+    if not frames:
+        raise EncodingFailed("the clip has no frame", why="ffmpeg-failed")
+    with _disk_watched():
+        Image.fromarray(frames[-1]).save(target, "PNG")
+    return len(frames)
+
+
 @contextlib.contextmanager
 def _disk_watched() -> Iterator[None]:
     try:

@@ -25,7 +25,7 @@ from generator.process.child import Child
 from generator.process.confine import Confinement, confine
 from generator.process.share import thread_environment
 from generator.protocol import from_line, to_line
-from generator.video.clip_file import EncodedClip
+from generator.video.clip_file import EncodedClip, Joining
 from generator.video.credentials.signer import UNSIGNED, ClipSigner
 
 _COMMAND = (sys.executable, "-m", "generator.video.shrink")
@@ -58,6 +58,12 @@ class Shrinks:
         """
         request = {"source": source, "settings": settings.to_json(), "max_bytes": max_bytes}
         return await self._once(target, lambda: _encode("again", target, request, self._signer))
+
+    async def join(self, asked: Joining) -> EncodedClip:
+        """Join two files of frames, see `join_files`; the clip is not signed. Raises RenderError."""
+        request: dict[str, Any] = {"frames": asked.frames, "before": asked.before, "source": asked.source}
+        request |= {"settings": asked.settings.to_json(), "max_bytes": asked.max_bytes}
+        return await self._once(asked.target, lambda: _encode("join", asked.target, request, UNSIGNED))
 
     async def _once(self, target: Path, encode: Callable[[], Awaitable[EncodedClip]]) -> EncodedClip:
         running = self._running.get(target)
@@ -120,6 +126,16 @@ async def take_stills(clip: Path, target: Path, count: int) -> int:
     return int(answer["count"])
 
 
+async def take_frame(source: Path, target: Path, most: int) -> int:
+    """Write the last of the first `most` frames of a clip into a PNG; return how many those are. Raises RenderError."""
+    try:
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            answer = await _ask_child("frame", {"source": source, "target": target, "count": most})
+    except TimeoutError as error:
+        raise RenderCrashed(f"no frame within {_LONGEST_SECONDS:g} s", type="TimeoutError") from error
+    return int(answer["count"])
+
+
 async def _ask_child(kind: str, request: dict[str, Any]) -> dict[str, Any]:
     child = await Child.spawn(_COMMAND, thread_environment(1), lambda: "shrink child:")
     try:
@@ -136,15 +152,22 @@ async def _ask_child(kind: str, request: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(request: dict[str, Any]) -> bytes:
     from generator.video.anew.again import encode_again
-    from generator.video.encode import shrink_clip, stills
+    from generator.video.anew.joining import join_files
+    from generator.video.encode import last_frame, shrink_clip, stills
 
     source, target = Path(request["source"]), Path(request["target"])
     try:
+        if request["type"] == "frame":
+            return to_line("frame", count=last_frame(source, target, int(request["count"])))
         if request["type"] == "stills":
             return to_line("stills", count=stills(source, target, int(request["count"])))
         max_bytes = int(request["max_bytes"])
         if request["type"] == "again":
             clip = encode_again(source, target, ClipSettings.from_json(request["settings"]), max_bytes)
+        elif request["type"] == "join":
+            settings = ClipSettings.from_json(request["settings"])
+            paths = {"before": Path(request["before"]), "frames": Path(request["frames"])}
+            clip = join_files(Joining(source=source, target=target, settings=settings, max_bytes=max_bytes, **paths))
         else:
             clip = shrink_clip(source, target, Format(request["format"]), max_bytes)
     except RenderError as error:

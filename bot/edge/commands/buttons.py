@@ -13,6 +13,7 @@ import discord
 from discord import ui
 
 from bot.edge.card_edits import edit_card
+from bot.edge.commands.finished.file_menu import press_shorten
 from bot.edge.commands.forgetting import note_request, press_forget
 from bot.edge.commands.queue import cancel_job
 from bot.edge.commands.recipe import describe_job_recipe
@@ -96,6 +97,8 @@ async def _press(interaction: Interaction, action: Action, number: int, key: str
     elif action in DRAFT_ACTIONS:
         chosen = partial(chosen_draft, index=DRAFT_ACTIONS.index(action))
         await submit_again(interaction, number, chosen, Entrance.DRAFT)
+    elif action is Action.SHORTEN:
+        await (press_shorten(interaction, job) if job else answer(interaction, earlier_text()))
     elif action is Action.DELETE:
         await _delete(interaction, job if job and job.key == key else None)
     elif await acknowledge(interaction, private=True) is not None:

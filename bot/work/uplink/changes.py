@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 
-from generator.clip import BOUNDS, ClipSettings, Format, Loop
+from generator.clip import BOUNDS, ClipSettings, Format, Loop, shortened
 from generator.errors import SettingsError
 
 
@@ -22,6 +22,10 @@ class Change(StrEnum):
     SMOOTH = "smooth"
     SLOWER = "slower"
     FASTER = "faster"
+    EXTEND = "extend"
+    """another segment from the last frame on: this one needs the GPU"""
+    SHORTEN = "shorten"
+    """without the last segment"""
     UNDO = "undo"
     """back to the file as it was made first"""
 
@@ -37,6 +41,8 @@ def change_file(change: Change, now: ClipSettings, first: ClipSettings) -> ClipS
         return replace(now, loop=Loop(change))
     if change is Change.SMOOTH:
         return replace(now, smooth=True)
+    if change is Change.SHORTEN:
+        return shortened(now)
     if change is Change.UNDO:
         return first
     low, high = BOUNDS["playback_fps"]
@@ -44,14 +50,17 @@ def change_file(change: Change, now: ClipSettings, first: ClipSettings) -> ClipS
 
 
 def state_of(settings: ClipSettings) -> str:
-    """Return what a menu has to remember of a changed file: letters, digits and dots, at most 20 of them."""
-    return f"{settings.format}.{settings.loop}.{int(settings.smooth)}.{settings.playback_fps}"
+    """Return what a menu has to remember of a changed file: letters, digits and dots, at most 25 of them."""
+    seams = f".{len(settings.seams)}" if settings.seams else ""
+    return f"{settings.format}.{settings.loop}.{int(settings.smooth)}.{settings.playback_fps}{seams}"
 
 
 def with_state(first: ClipSettings, state: str) -> ClipSettings:
     """Return the settings of the file that a menu's state describes; `first` where it describes none."""
     try:
-        format, loop, smooth, fps = state.split(".")
+        format, loop, smooth, fps, *seams = state.split(".")
+        while len(first.seams) > int(seams[0] if seams else 0):
+            first = shortened(first)
         return replace(first, format=Format(format), loop=Loop(loop), smooth=bool(int(smooth)), playback_fps=int(fps))
     except (ValueError, SettingsError):
         return first

@@ -6,6 +6,8 @@ lie beside the clip in the spool, and go with it or an hour later.
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,7 +16,9 @@ from bot.queue.spool import ClipGone, Spool
 from bot.work.ongoing import Ongoing, Owner
 from bot.work.uplink.changes import state_of
 from generator.clip import ClipSettings
+from generator.protocol import before_path
 from generator.video.clip_file import EncodedClip
+from generator.video.shrink import take_frame
 
 EncodeAgain = Callable[[Path, Path, ClipSettings, int], Awaitable[EncodedClip]]
 """source, target, settings, max_bytes. Raises GeneratorError"""
@@ -32,6 +36,16 @@ class Remaking:
         self._encode = encode
         self._ongoing = ongoing
         self._making: set[tuple[int, int]] = set()
+
+    async def continue_from(self, job: Job, frames: int, key: str) -> tuple[str, int]:
+        """Make the last of the first `frames` of a clip a picture of the request with this key, the others beside it.
+
+        Return the picture's name, and how many frames there are. Raises ClipGone, GeneratorError and OSError.
+        """
+        source, (_, picture) = self._spool.frames_of(job), self._spool.request_paths(key)
+        with self._ongoing.noted(Owner(job.user_id, job.route.guild_id)):
+            await asyncio.to_thread(shutil.copyfile, source, before_path(picture))
+            return picture.name, await take_frame(before_path(picture), picture, frames)
 
     async def make(self, job: Job, settings: ClipSettings, max_bytes: int, person: int) -> EncodedClip:
         """Return the clip's file as `settings` say, within `max_bytes`.

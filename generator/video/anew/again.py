@@ -9,7 +9,7 @@ import contextlib
 import itertools
 from pathlib import Path
 
-from generator.clip import ClipSettings
+from generator.clip import ClipSettings, total_frames
 from generator.video.clip_file import ClipFormat, EncodedClip
 from generator.video.encode import ClipWriter
 from generator.video.ffmpeg import StoredFrames
@@ -34,6 +34,6 @@ def encode_again(source: Path, target: Path, settings: ClipSettings, max_bytes: 
         recipe=(read_recipe(source) or {}) | {"settings": settings.to_json()},
     )
     with ClipWriter(target, clip) as writer, contextlib.closing(iter(stored)) as frames:
-        for frame in itertools.islice(frames, settings.frames):
+        for frame in itertools.islice(frames, total_frames(settings)):
             writer.add(frame)
         return writer.finish()

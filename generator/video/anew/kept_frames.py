@@ -26,10 +26,11 @@ log = logging.getLogger(__name__)
 
 
 class KeptFrames:
-    """Writes the frames to `path`, unless the clip's own file holds them."""
+    """Writes the frames to `path`, unless the clip's own file holds them; `always` also then."""
 
-    def __init__(self, path: Path | None, clip: ClipFormat) -> None:
-        self._path = None if path is None or holds_frames(clip.format, clip.loop, clip.smooth) else path
+    def __init__(self, path: Path | None, clip: ClipFormat, *, always: bool = False) -> None:
+        holds = not always and holds_frames(clip.format, clip.loop, clip.smooth)
+        self._path = None if path is None or holds else path
         self._clip = clip
         self._encoder: Encoder | None = None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +16,7 @@ from typing import Any, Self
 import discord
 from discord import ui
 
+from bot.edge.commands.finished.extending import extend
 from bot.edge.commands.forgetting import note_request
 from bot.edge.commands.reviews.holding import to_hand_over
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, repeat_lost, report
@@ -47,9 +49,10 @@ _OF_A_FILE = ("shrunk", "frame-rate", "loop-score")
 """kinds of notes that are about one file of a clip, not about the clip"""
 
 
-class FileMenu(
-    ui.DynamicItem[ui.Select[Any]], template=r"vivant:file:(?P<number>\d+):(?P<key>[\w-]*):(?P<state>[\w.]*)"
-):
+_CUSTOM_ID = re.compile(r"vivant:file:(?P<number>\d+):(?P<key>[\w-]*):(?P<state>[\w.]*)")
+
+
+class FileMenu(ui.DynamicItem[ui.Select[Any]], template=_CUSTOM_ID):
     """Answers a choice, also in a menu posted before a restart: the custom id names the clip and its file now."""
 
     def __init__(self, item: ui.Select[Any], number: int, key: str, state: str) -> None:
@@ -69,28 +72,48 @@ class FileMenu(
         try:
             note_request(interaction)
             if await is_served(interaction):
-                await self._choose(interaction, Change(self.item.values[0]))
+                job = await interaction.client.services.store.jobs.get(self.number)
+                if job is None or job.key != self.key:
+                    await answer(interaction, earlier_text())
+                else:
+                    await change_clip(interaction, job, self.state, Change(self.item.values[0]))
         except Exception as error:  # noqa: BLE001 - a menu has no tree to catch its errors
             await report(interaction, error)
 
-    async def _choose(self, interaction: Interaction, change: Change) -> None:
-        services = interaction.client.services
-        job = await services.store.jobs.get(self.number)
-        if job is None or job.key != self.key:
-            await answer(interaction, earlier_text())
-            return
-        now = with_state(job.settings, self.state)
-        wanted = change_file(change, now, job.settings)
-        if refusal := same_file_text() if wanted == now else _refuse(interaction, wanted):
-            await answer(interaction, refusal)
-            return
-        in_place = _is_theirs(interaction, job)
-        if in_place:
-            await acknowledge_press(interaction)
-        elif await acknowledge(interaction, private=True) is None:
-            return
-        if refusal := await _change(interaction, job, wanted, in_place=in_place):
-            await (answer if in_place else fill_in)(interaction, refusal)
+
+async def press_shorten(interaction: Interaction, job: Job) -> None:
+    """Undo the last part of a clip, as the menu beside the button does."""
+    assert interaction.message is not None
+    menus = (found for item in interaction.message.components for found in _menus_in(item))
+    state = next((match["state"] for menu in menus if (match := _CUSTOM_ID.fullmatch(menu))), "")
+    await change_clip(interaction, job, state, Change.SHORTEN)
+
+
+def _menus_in(component: Any) -> Iterator[str]:
+    """Yield the custom ids of the menus in a part of a message."""
+    if isinstance(component, discord.SelectMenu):
+        yield component.custom_id
+    for child in getattr(component, "children", []):
+        yield from _menus_in(child)
+
+
+async def change_clip(interaction: Interaction, job: Job, state: str, change: Change) -> None:
+    """Make what was chosen of a clip whose file has that state."""
+    if change is Change.EXTEND:
+        await extend(interaction, job, state)
+        return
+    now = with_state(job.settings, state)
+    wanted = change_file(change, now, job.settings)
+    if refusal := same_file_text() if wanted == now else _refuse(interaction, wanted):
+        await answer(interaction, refusal)
+        return
+    in_place = _is_theirs(interaction, job)
+    if in_place:
+        await acknowledge_press(interaction)
+    elif await acknowledge(interaction, private=True) is None:
+        return
+    if refusal := await _change(interaction, job, wanted, in_place=in_place):
+        await (answer if in_place else fill_in)(interaction, refusal)
 
 
 def _refuse(interaction: Interaction, wanted: ClipSettings) -> str | None:

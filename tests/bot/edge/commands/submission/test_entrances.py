@@ -29,6 +29,7 @@ from bot.policy.motion import Motion
 from bot.policy.quota import Quota
 from bot.policy.server import DEFAULTS, AgeRule, OthersPictures
 from bot.queue.job import Job, NewJob, Route
+from bot.sandbox.rules.components import walk
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.standard import (
@@ -47,7 +48,7 @@ from bot.sandbox.world.standard import (
 from generator.clip import ClipSettings, Format, Quality
 from generator.errors import BadFrames
 from tests.support.edge import Edge, Start, buttons, png, until, words
-from tests.support.fakes import Act, FakeBackend
+from tests.support.fakes import Act, FakeBackend, tiny_clip
 
 MENU = "Animate this image"
 STRONG: dict[str, Any] = {"motion_bucket": 200, "format": "gif", "quality": "balanced", "frames": 20, "seed": 5}
@@ -123,6 +124,11 @@ def by_button(label: str, *, under: str = "clip") -> Drive:
     return drive
 
 
+async def by_menu(scene: Scene) -> Interaction:
+    [menu] = [item["custom_id"] for item in walk(scene.clip["components"]) if item["type"] == 3]
+    return await (await scene.edge.world.press(ADA, scene.channel, scene.clip["id"], menu, ["extend"])).acknowledged()
+
+
 ENTRANCES: dict[str, dict[str, Drive]] = {
     "/animate": {"the command": by_command, "as drafts": by_command_as_drafts},
     "menu Animate this image": {"one picture": by_message},
@@ -130,6 +136,7 @@ ENTRANCES: dict[str, dict[str, Drive]] = {
     "button again": {"under a clip": by_button("Again"), "under a failure": by_button("Again", under="failure")},
     "button more": {"under a clip": by_button("More motion")},
     "button less": {"under a clip": by_button("Less motion")},
+    "FileMenu": {"go on from the end": by_menu},
     "button drafts": {"under a clip": by_button("Drafts")},
     "button first": {"under drafts": by_button("1", under="sheet")},
     "button second": {"under drafts": by_button("2", under="sheet")},
@@ -148,9 +155,9 @@ NO_ENTRANCES = {
     *("button cancel", "button recipe", "button delete", "button forget", "button erase"),
     *("/my-data", "/admin drain", "/admin cancel", "/admin limits", "/admin block", "/admin unblock", "/admin blocks"),
     *("/admin take-down", "/admin block-pictures", "/admin audit", "/admin announce"),
+    "button shorten",
     *("button report", "button reporting", "button takedown", "button dismiss"),
     *("button deny", "button never", "button optout", "button optin"),
-    "FileMenu",  # it makes a file anew of a clip that is there
     "JobButton",  # its actions are listed one by one
     "ReviewPress",  # what moderators allow was asked for, and admitted, by one of the entrances
 }
@@ -332,6 +339,7 @@ async def scene_in(start: Start, channel: str) -> AsyncIterator[Scene]:
         scene = Scene(edge, channel)
         await edge.animate(channel=channel, **STRONG)
         scene.clip = await edge.clip(channel=channel)
+        (edge.spool.folder / "1-1-frames.mp4").write_bytes(tiny_clip())  # a GIF does not hold its frames
         await edge.animate(channel=channel, **STRONG | {"seed": 6})
         await edge.delivered(2)
         await until(lambda: failures(edge, channel), "a failure with its button")
