@@ -41,6 +41,8 @@ def change_file(change: Change, now: ClipSettings, first: ClipSettings) -> ClipS
         return replace(now, loop=Loop(change))
     if change is Change.SMOOTH:
         return replace(now, smooth=True)
+    if change is Change.EXTEND:
+        return now  # the file stays as it is
     if change is Change.SHORTEN:
         return shortened(now)
     if change is Change.UNDO:
@@ -59,8 +61,11 @@ def with_state(first: ClipSettings, state: str) -> ClipSettings:
     """Return the settings of the file that a menu's state describes; `first` where it describes none."""
     try:
         format, loop, smooth, fps, *seams = state.split(".")
-        while len(first.seams) > int(seams[0] if seams else 0):
-            first = shortened(first)
-        return replace(first, format=Format(format), loop=Loop(loop), smooth=bool(int(smooth)), playback_fps=int(fps))
+        left, made = (int(*seams) if seams else 0), first
+        if seams and not 0 < left <= len(first.seams):
+            return first
+        while len(made.seams) > left:
+            made = shortened(made)
+        return replace(made, format=Format(format), loop=Loop(loop), smooth=bool(int(smooth)), playback_fps=int(fps))
     except (ValueError, SettingsError):
         return first

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.work.uplink.changes import Change, change_file, state_of, with_state
-from generator.clip import ClipSettings, Format, Loop
+from generator.clip import ClipSettings, Format, Loop, total_frames
 
 FIRST = ClipSettings(format=Format.WEBP, loop=Loop.SEAM, playback_fps=7, seed=3)
 
@@ -56,3 +56,14 @@ def test_a_menu_remembers_every_file(change: Change) -> None:
 @pytest.mark.parametrize("state", ["", "gif", "gif.none.0.99", "exe.none.0.7", "gif.none.x.7", "gif.none.0.7.1"])
 def test_a_menu_that_describes_no_file_means_the_first_one(state: str) -> None:
     assert with_state(FIRST, state) == FIRST
+
+
+def test_a_menu_remembers_how_many_parts_are_left() -> None:
+    first = ClipSettings(frames=25, seams=(25, 40))
+    one_less = change_file(Change.SHORTEN, first, first)
+    assert (one_less.seams, total_frames(one_less)) == ((25,), 40)
+    alone = change_file(Change.SHORTEN, one_less, first)
+    assert (alone.seams, total_frames(alone)) == ((), 25)
+    for made in (first, one_less, alone):
+        assert with_state(first, state_of(made)) == made
+    assert with_state(first, "mp4.none.0.7.3") == first, "it never had so many"
