@@ -45,11 +45,13 @@ from bot.work.supervise import keep_going, run_until_stopped
 from bot.work.sweep import sweep_hourly
 from bot.work.switches import Switches
 from bot.work.turns import Intake
+from bot.work.uplink.remaking import Remaking
 from bot.work.uplink.screening import Screening
 from bot.work.uplink.signing import open_signing
 from bot.work.worker import Worker
 from generator.backend.backend import Backend
 from generator.backend.cluster.cluster_backend import ClusterBackend
+from generator.backend.joining_backend import JoiningBackend
 from generator.backend.local_backend import LocalBackend
 from generator.backend.signing_backend import SigningBackend
 from generator.memory import MIB
@@ -180,6 +182,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             crew=crew,
             requests=Requests(store, spool, crew),
             shrink=shrink,
+            remaking=Remaking(spool, shrink.again, crew.ongoing),
             screening=Screening(config, store, spool, pictures),
             certificates=signer.certificates,
             preload=partial(preload, backends),
@@ -196,7 +199,10 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
             client=await stack.enter_async_context(client),
             poster=_make_poster(parts, client),
             alerts=alerts,
-            workers=[_make_worker(services, SigningBackend(each, signer), alerts) for each in backends],
+            workers=[
+                _make_worker(services, SigningBackend(JoiningBackend(each, shrink.join), signer), alerts)
+                for each in backends
+            ],
             metrics=metrics,
             capacities=capacities,
             parts=parts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -81,7 +82,7 @@ SMOOTH_FPS = 24
 """what `smooth` interpolates to, frames a second"""
 
 MOST_WRITTEN = 360
-"""frames in a clip's file: a CPU core interpolates 8 full-size ones a second, so these take it 45 seconds"""
+"""frames in a clip's file: a CPU core makes and encodes 15 full-size ones a second, so these take it 24 seconds"""
 MOST_SECONDS = 60.0
 """how long a clip may play"""
 MOST_BYTES = 512 * 1024**2
@@ -123,6 +124,10 @@ class ClipSettings:
     loop: Loop = Loop.NONE
     smooth: bool = False
     """motion-compensated interpolation to 24 fps"""
+    drafts: bool = False
+    """no clip yet, but DRAFTS small and quick ones of it beside each other, to choose from; see `draft_of`"""
+    seams: tuple[int, ...] = ()
+    """after how many frames the earlier segments end, of a clip that continues another one; see `shortened`"""
 
     def __post_init__(self) -> None:
         """Check every bound. Raises SettingsError."""
@@ -151,12 +156,64 @@ class ClipSettings:
         for name, kind in _ENUMS.items():
             if name in values:
                 values[name] = _member(kind, name, values[name])
+        if "seams" in values:
+            values["seams"] = tuple(int(seam) for seam in values["seams"])
         return cls(**values)
+
+
+DRAFTS = 4
+DRAFT_STEPS = 8
+"""of a draft at most"""
+
+
+def draft_of(settings: ClipSettings, index: int) -> ClipSettings:
+    """Return how the draft of that index (0 to DRAFTS - 1) is rendered: few steps, no guidance, a seed of its own."""
+    return dataclasses.replace(
+        settings,
+        seed=chosen_draft(settings, index).seed,
+        quality=Quality.FAST,
+        steps=min(settings.steps, DRAFT_STEPS),
+        min_guidance=1.0,
+        max_guidance=1.0,
+    )
+
+
+def chosen_draft(settings: ClipSettings, index: int) -> ClipSettings:
+    """Return the settings of the clip that a draft is a draft of: it moves as the draft does, by the same seed."""
+    seed = (settings.seed + index) % (int(BOUNDS["seed"][1]) + 1)
+    return dataclasses.replace(settings, drafts=False, seed=seed)
+
+
+def draft_size(size: tuple[int, int], cell: int) -> tuple[int, int]:
+    """Return a draft's width and height: about half of the clip's, in whole cells of so many pixels."""
+    width, height = (cell * max(1, -(-side // (2 * cell))) for side in size)
+    return width, height
+
+
+def draft_bucket(settings: ClipSettings, size: tuple[int, int], draft: tuple[int, int]) -> int:
+    """Return a draft's motion bucket: for the same way across a smaller frame a thing moves by fewer pixels."""
+    area, smaller = size[0] * size[1], draft[0] * draft[1]
+    return round(settings.motion_bucket * math.sqrt(smaller / area))
+
+
+def total_frames(settings: ClipSettings) -> int:
+    """Return how many frames the clip has with those that it continues; its first frame is the last of those."""
+    return settings.seams[-1] + settings.frames - 1 if settings.seams else settings.frames
+
+
+def shortened(settings: ClipSettings) -> ClipSettings:
+    """Return the settings of a clip without its last segment; the same when it has but one."""
+    if not settings.seams:
+        return settings
+    *earlier, total = settings.seams
+    frames = total - earlier[-1] + 1 if earlier else total
+    return dataclasses.replace(settings, seams=tuple(earlier), frames=frames)
 
 
 def count_looped(settings: ClipSettings) -> int:
     """Return how many frames the clip has as a loop; a cross-fade or a cut leaves fewer."""
-    return max(settings.frames, 2 * settings.frames - 2) if settings.loop is Loop.BOOMERANG else settings.frames
+    frames = total_frames(settings)
+    return max(frames, 2 * frames - 2) if settings.loop is Loop.BOOMERANG else frames
 
 
 def count_smoothed(frames: int, fps: float) -> int:
@@ -175,6 +232,11 @@ def interpolates(settings: ClipSettings) -> bool:
     return settings.smooth and settings.playback_fps < SMOOTH_FPS
 
 
+def holds_frames(format: Format, loop: Loop, smooth: bool) -> bool:
+    """Tell whether a clip's file begins with the rendered frames as they are: they need no file of their own."""
+    return format is Format.MP4 and loop in (Loop.NONE, Loop.BOOMERANG) and not smooth
+
+
 def check_extent(settings: ClipSettings, size: tuple[int, int]) -> None:
     """Raise SettingsError when the settings together make more than one clip may have; `size` is in pixels.
 
@@ -185,7 +247,7 @@ def check_extent(settings: ClipSettings, size: tuple[int, int]) -> None:
         raise SettingsError(f"{written} frames would be written", extent="frames", value=written, most=MOST_WRITTEN)
     if seconds > MOST_SECONDS:
         raise SettingsError(f"it would play {seconds:g} s", extent="seconds", value=seconds, most=MOST_SECONDS)
-    taken = settings.frames * size[0] * size[1] * 3
+    taken = total_frames(settings) * size[0] * size[1] * 3
     if taken > MOST_BYTES:
         most = MOST_BYTES // (size[0] * size[1] * 3)
         raise SettingsError(f"its frames take {taken} bytes", setting="frames", low=BOUNDS["frames"][0], high=most)

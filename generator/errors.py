@@ -110,7 +110,7 @@ class OutOfMemory(RenderError):
 
 
 class BadFrames(RenderError):
-    """The frames are broken. `data`: kind = nan | black | frozen | strobing."""
+    """The frames are broken. `data`: kind = nan | black | frozen | strobing | drift."""
 
     code = "bad-frames"
 

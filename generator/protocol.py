@@ -70,7 +70,8 @@ class Note:
     The sentences are in `bot/texts/notes.py`, by kind.
     Kinds: `memory` (rung), `rerun` (why, how), `shrunk` (width, height, from_width, from_height, why),
     `frame-rate` (fps, from_fps, and why=gif where the format is the reason), `loop-score` (score),
-    `small-picture` (width, height), `first-picture` (of), `first-frame`, `flattened`, `hdr`, `fast-math`.
+    `small-picture` (width, height), `first-picture` (of), `first-frame`, `flattened`, `hdr`, `fast-math`,
+    `drift` (kept, of).
     """
 
     kind: str
@@ -120,6 +121,13 @@ class RenderRequest:
     """the channel's upload limit in bytes; the clip at `clip_path` never exceeds it"""
     master_path: Path | None = None
     """where the full-quality clip is kept when `clip_path` had to be shrunk; None: not kept"""
+    frames_path: Path | None = None
+    """where the rendered frames are kept as an MP4 when the clip does not hold them as they are; None: not kept"""
+
+
+def before_path(picture: Path) -> Path:
+    """Return where the frames lie that a clip of this conditioning image continues."""
+    return picture.with_name(f"{picture.stem}-before.mp4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +147,8 @@ class Rendered:
     phase_seconds: dict[str, float] = field(default_factory=dict)
     master_path: Path | None = None
     """the full-quality clip, where one was kept"""
+    frames_path: Path | None = None
+    """the rendered frames, where they were kept"""
     notes: tuple[Note, ...] = ()
 
 
@@ -182,7 +192,8 @@ def request_from_wire(wire: dict[str, Any]) -> RenderRequest:
     values = _fields(RenderRequest, wire)
     values["picture_path"] = Path(values["picture_path"])
     values["clip_path"] = Path(values["clip_path"])
-    values["master_path"] = _path(values.get("master_path"))
+    for name in ("master_path", "frames_path"):
+        values[name] = _path(values.get(name))
     values["settings"] = ClipSettings.from_json(values["settings"])
     return RenderRequest(**values)
 
@@ -205,7 +216,8 @@ def answer_from_wire(wire: dict[str, Any]) -> Progress | Rendered | RenderError 
 def _rendered(wire: dict[str, Any]) -> Rendered:
     values = _fields(Rendered, wire)
     values["clip_path"] = Path(values["clip_path"])
-    values["master_path"] = _path(values.get("master_path"))
+    for name in ("master_path", "frames_path"):
+        values[name] = _path(values.get(name))
     values["notes"] = tuple(Note(**_fields(Note, note)) for note in values.get("notes", ()))
     return Rendered(**values)
 

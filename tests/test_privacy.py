@@ -38,7 +38,11 @@ HELD_BY: dict[str, list[str]] = {
         f"{RETENTION}::test_nobody_is_remembered_longer_than_their_requests",
         f"{HERE}::test_a_row_has_the_columns_that_the_notice_tells",
     ],
-    "The picture you sent or chose": [f"{RETENTION}::test_sweep_keeps_what_is_not_delivered_and_what_is_shared"],
+    "The picture you sent or chose": [
+        f"{RETENTION}::test_sweep_keeps_what_is_not_delivered_and_what_is_shared",
+        "tests/bot/edge/commands/finished/test_file_menu.py::test_the_frames_go_with_the_clip",
+        "tests/bot/queue/test_spool.py::test_files_made_anew_go_after_an_hour_and_kept_frames_with_their_clip",
+    ],
     "A clip that could not be posted": [f"{RETENTION}::test_a_clip_that_could_not_be_posted_waits_for_its_person"],
     "The Delete button under a clip also deletes": [
         "tests/bot/edge/commands/submission/test_permissions.py::test_only_the_requester_and_moderators_delete_a_clip",

@@ -16,6 +16,7 @@ from discord import app_commands
 
 from bot.edge.commands import add_commands
 from bot.edge.commands.buttons import JobButton
+from bot.edge.commands.finished.file_menu import FileMenu
 from bot.edge.commands.forgetting import forget_guild, note_request
 from bot.edge.commands.reviews.deciding import ReviewPress
 from bot.edge.commands.reviews.holding import post_missing_cards
@@ -121,7 +122,7 @@ class VivantClient(ServiceClient):
 
     async def setup_hook(self) -> None:
         """Register the buttons, and the commands if those that Discord has are not the ones of this version."""
-        self.add_dynamic_items(JobButton, ReviewPress, *ITEMS)
+        self.add_dynamic_items(JobButton, FileMenu, ReviewPress, *ITEMS)
         await look_up_answered(self, self.services.store, self._now_ms())
         await self._sync_changed_commands()
 

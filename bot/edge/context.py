@@ -21,6 +21,7 @@ from bot.work.requests import Requests
 from bot.work.switches import Switches
 from bot.work.turns import Intake
 from bot.work.uplink.fitting import Shrink
+from bot.work.uplink.remaking import Remaking
 from bot.work.uplink.screening import Screening
 from generator.picture.intake import PictureChild
 
@@ -45,6 +46,7 @@ class Services:
     crew: Crew
     requests: Requests
     shrink: Shrink
+    remaking: Remaking
     screening: Screening
     preload: Callable[[str], None]
     certificates: str = ""

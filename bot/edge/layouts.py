@@ -15,10 +15,12 @@ from discord import ui
 
 from bot.queue.job import DeadReason, Job, JobState, Route
 from bot.queue.servers.reviews import Review, ReviewState
+from bot.texts.after_clip import change_hint, change_label, menu_text
 from bot.texts.descriptions import ALT_TEXT, card_small_print, clip_text, small_print
 from bot.texts.explanations import explain_dead, format_minutes
 from bot.texts.safety.filter import held_clip_text
 from bot.texts.status import CardView, describe_state
+from bot.work.uplink.changes import Change, state_of
 
 PREVIEW_NAME = "framing.png"
 
@@ -41,6 +43,14 @@ class Action(StrEnum):
     AGAIN = "again"
     MORE = "more"
     LESS = "less"
+    DRAFTS = "drafts"
+    FIRST = "first"
+    """make the first draft in full"""
+    SECOND = "second"
+    THIRD = "third"
+    FOURTH = "fourth"
+    SHORTEN = "shorten"
+    """undo the last part of a clip"""
     RECIPE = "recipe"
     DELETE = "delete"
     FORGET = "forget"
@@ -61,12 +71,20 @@ class Action(StrEnum):
 BUTTONS_IN_ROW = 3
 """under a clip: what makes another one, then what is about this one"""
 CLIP_ACTIONS = (Action.AGAIN, Action.MORE, Action.LESS, Action.RECIPE, Action.DELETE, Action.REPORT)
+DRAFT_ACTIONS = (Action.FIRST, Action.SECOND, Action.THIRD, Action.FOURTH)
+"""below a sheet of drafts, in their order"""
 
 _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
     Action.CANCEL: ("Cancel", discord.ButtonStyle.secondary),
     Action.AGAIN: ("Again", discord.ButtonStyle.primary),
     Action.MORE: ("More motion", discord.ButtonStyle.secondary),
     Action.LESS: ("Less motion", discord.ButtonStyle.secondary),
+    Action.DRAFTS: ("Drafts", discord.ButtonStyle.secondary),
+    Action.FIRST: ("1", discord.ButtonStyle.primary),
+    Action.SECOND: ("2", discord.ButtonStyle.primary),
+    Action.THIRD: ("3", discord.ButtonStyle.primary),
+    Action.FOURTH: ("4", discord.ButtonStyle.primary),
+    Action.SHORTEN: ("Undo the last part", discord.ButtonStyle.secondary),
     Action.RECIPE: ("Recipe", discord.ButtonStyle.secondary),
     Action.DELETE: ("Delete", discord.ButtonStyle.secondary),
     Action.FORGET: ("Delete what you keep", discord.ButtonStyle.danger),
@@ -96,6 +114,26 @@ class ActionButton(ui.Button[Any]):
 
     def is_dispatchable(self) -> bool:
         """Return False, so that discord.py does not keep every message's view in memory for this object's callback."""
+        return False
+
+
+class FileMenuItem(ui.Select[Any]):
+    """The changes of a clip's file; its custom id names all that `commands.finished.file_menu.FileMenu` needs.
+
+    `job` has the settings of the file beside it, which may have been changed since it was made.
+    """
+
+    def __init__(self, job: Job) -> None:
+        options = [
+            discord.SelectOption(label=change_label(change), value=change, description=change_hint(change))
+            for change in Change
+            if job.settings.seams or change is not Change.SHORTEN
+        ]
+        custom_id = f"vivant:file:{job.id}:{job.key}:{state_of(job.settings)}"
+        super().__init__(custom_id=custom_id, placeholder=menu_text(), options=options)
+
+    def is_dispatchable(self) -> bool:
+        """Return False, as an ActionButton does."""
         return False
 
 
@@ -216,18 +254,34 @@ def clip_layout(job: Job, file_name: str, *, spoiler: bool) -> ui.LayoutView:
     layout.add_item(ui.TextDisplay(clip_text(job)))
     clip = discord.MediaGalleryItem(f"attachment://{file_name}", description=ALT_TEXT, spoiler=spoiler)
     layout.add_item(ui.MediaGallery(clip))
-    buttons = _buttons(job, CLIP_ACTIONS)
-    for start in range(0, len(buttons), BUTTONS_IN_ROW):
-        layout.add_item(ui.ActionRow(*buttons[start : start + BUTTONS_IN_ROW]))
+    for row in _rows_below(job):
+        layout.add_item(ui.ActionRow(*row))
     return layout
 
 
+def _rows_below(job: Job) -> list[list[ui.Item[Any]]]:
+    """Return the rows below a clip, or below a sheet of drafts, whose file is not for keeping."""
+    usual = _buttons(job, CLIP_ACTIONS)
+    another, about = usual[:BUTTONS_IN_ROW], usual[BUTTONS_IN_ROW:]
+    if job.settings.drafts:
+        return [[*_buttons(job, DRAFT_ACTIONS)], [*another], [*about]]
+    undo = _buttons(job, [Action.SHORTEN] if job.settings.seams else [])
+    return [[*another, *_buttons(job, [Action.DRAFTS])], [*about, *undo], [FileMenuItem(job)]]
+
+
 def clip_buttons(job: Job) -> ui.View:
-    """Return the buttons below a posted clip."""
-    buttons = _buttons(job, CLIP_ACTIONS)
-    for number, button in enumerate(buttons):
-        button.row = number // BUTTONS_IN_ROW
-    return _view(buttons)
+    """Return the buttons below a posted clip, and the menu of changes of its file."""
+    view = ui.View(timeout=None)
+    for number, row in enumerate(_rows_below(job)):
+        for item in row:
+            item.row = number
+            view.add_item(item)
+    return view
+
+
+def menu_alone(job: Job) -> ui.View:
+    """Return the menu of changes of a clip's file without the buttons, for a clip that one person sees."""
+    return _view([FileMenuItem(job)])
 
 
 def failure_buttons(job: Job) -> ui.View:
@@ -260,7 +314,7 @@ def opt_out_button(user_id: int, *, is_out: bool) -> ui.View:
     return _view([ActionButton(Action.OPT_IN if is_out else Action.OPT_OUT, user_id)])
 
 
-def _view(buttons: Iterable[ui.Button[Any]]) -> ui.View:
+def _view(buttons: Iterable[ui.Item[Any]]) -> ui.View:
     view = ui.View(timeout=None)
     for button in buttons:
         view.add_item(button)

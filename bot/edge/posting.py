@@ -141,8 +141,8 @@ class Posting:
         return None
 
     def _is_about(self, message: discord.Message, job: Job, nonce: str) -> bool:
-        name = clip_name(nonce, job.settings.format)
-        if any(item.filename.removeprefix("SPOILER_") == name for item in message.attachments):
+        names = {clip_name(nonce, format) for format in Format}  # its person may have changed the format since
+        if any(item.filename.removeprefix("SPOILER_") in names for item in message.attachments):
             return True
         wanted = {button.custom_id for button in failure_buttons(job).children if isinstance(button, ActionButton)}
         rows = (row for row in message.components if isinstance(row, discord.ActionRow))

@@ -201,6 +201,10 @@ BLOCKS: tuple[Rule, ...] = (person_block, server_block, opted_out, picture_block
 """what is asked again when moderators allow a picture that was held back"""
 
 
+FILES: tuple[Rule, ...] = (clip_format, length)
+"""what a server's file of a clip is held against when it is made anew, without rendering"""
+
+
 def decide(facts: Facts, rules: Iterable[Rule] = RULES) -> Reason | None:
     """Return the first reason not to take a request; None when it may be taken."""
     return next((reason for rule in rules if (reason := rule(facts)) is not None), None)

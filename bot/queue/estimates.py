@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from bot.queue.database import Statements
-from generator.clip import ClipSettings, Shape, count_written, interpolates
+from generator.clip import ClipSettings, Shape, count_written, draft_of, interpolates
 from generator.variants import Variant
 
 KEPT = 32
@@ -29,7 +29,7 @@ _ANCHOR_MS = 50_900
 _ANCHOR_WORK = 25 * 25 * 1024 * 576 * 2
 _UNKNOWN_LOW, _UNKNOWN_HIGH = 0.3, 6.0
 
-_ENCODED_MS, _INTERPOLATED_MS = 25, 125
+_ENCODED_MS, _INTERPOLATED_MS = 25, 65
 """of one CPU core for a frame of 1024x576 in the clip's file: as it was rendered, or made between rendered ones"""
 
 
@@ -49,6 +49,8 @@ def size_of(settings: ClipSettings) -> str:
 
 def kind_of(settings: ClipSettings) -> str:
     """Return a name for the settings that decide how long the GPU is busy."""
+    if settings.drafts:
+        return f"{size_of(settings)}{draft_of(settings, 0).steps}/drafts"
     guided = "guided" if settings.max_guidance > 1 else "plain"
     return f"{size_of(settings)}{settings.steps}/{guided}"
 
@@ -56,6 +58,8 @@ def kind_of(settings: ClipSettings) -> str:
 def model_ms(settings: ClipSettings, variants: Mapping[str, Variant]) -> int:
     """Return a guess of the GPU milliseconds from pixels, frames and steps alone."""
     width, height = _size(settings, variants)
+    if settings.drafts:  # of a quarter of the pixels each, which makes one clip of few steps without guidance
+        settings = draft_of(settings, 0)
     work = settings.steps * settings.frames * width * height * (2 if settings.max_guidance > 1 else 1)
     return max(1_000, _ANCHOR_MS * work // _ANCHOR_WORK)
 

@@ -2,8 +2,11 @@
 
 incoming-<key>           the picture as uploaded, until it is framed
 picture-<key>.png        the conditioning image
+picture-<key>-before.mp4 begins with the frames that a clip of it continues; goes with it
 <job>-<attempt>.<format> the clip; two attempts never share a file
 <job>-<attempt>-master.<format>
+<job>-<attempt>-frames.mp4   the rendered frames, where the clip does not hold them as they are; kept as long as it
+<job>-<attempt>-as-<change>.<format>   the clip in another format, as another loop, ...: made when somebody asked
 .<job>-<attempt>.frames.png  some frames of a clip, while the filter looks at them
 .<any of these>.part     being written: see generator.process.durable
 
@@ -21,9 +24,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bot.queue.job import Job
+from generator.clip import Format, holds_frames
+from generator.protocol import before_path
 
 # 7-2.mp4, 7-2-master.mp4, .7-2.mp4.part
 _OF_ATTEMPT = re.compile(r"\.?(\d+-\d+)[-.]")
+_FRAMES = re.compile(r"(\d+-\d+)-frames\.mp4")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 
 
@@ -37,11 +43,12 @@ class SpoolFull(Exception):
 
 
 class AttemptPaths(NamedTuple):
-    """The files of one attempt: its conditioning image, its clip, and the clip in full quality."""
+    """The files of one attempt: its conditioning image, its clip, the clip in full quality, and its frames."""
 
     picture: Path
     clip: Path
     master: Path
+    frames: Path
 
 
 class ClipGone(Exception):
@@ -79,6 +86,7 @@ class Spool:
             picture=self.path(job.picture),
             clip=self.path(f"{name}.{suffix}"),
             master=self.path(f"{name}-master.{suffix}"),
+            frames=self.path(f"{name}-frames.mp4"),
         )
 
     def clip_of(self, job: Job) -> Path:
@@ -87,6 +95,23 @@ class Spool:
         if path is None or not path.is_file():
             raise ClipGone(f"job {job.id}")
         return path
+
+    def frames_of(self, job: Job) -> Path:
+        """Return the file that begins with a rendered job's frames as they are. Raises ClipGone when there is none."""
+        clip, made = self.clip_of(job), job.settings
+        kept = clip.with_name(f"{clip.stem}-frames.mp4")
+        if kept.is_file():
+            return kept
+        if not holds_frames(made.format, made.loop, made.smooth):
+            raise ClipGone(f"frames of job {job.id}")
+        master = self.path(job.master) if job.master else clip
+        return master if master.is_file() else clip
+
+    def with_frames(self, names: Iterable[str]) -> list[Path]:
+        """Return the paths of files, and of the frames that are kept beside the clips among them."""
+        paths = [self.path(name) for name in names]
+        beside = [path.with_name(f"{path.stem}-frames.mp4") for path in paths]
+        return paths + [path for path in beside if path.is_file()]
 
     # -- free space ---------------------------------------------------------------------------------------------
 
@@ -107,12 +132,16 @@ class Spool:
         for name in names:
             path = self.path(name)
             path.unlink(missing_ok=True)
-            for smaller in self.folder.glob(f"{path.stem}-[0-9]*{path.suffix}"):  # made for channels with a lower limit
-                smaller.unlink(missing_ok=True)
+            # Made for channels with a lower limit, kept beside the clip, made from it.
+            endings = (f"[0-9]*{path.suffix}", "frames.mp4", "as-*", "before.mp4")
+            for pattern in (f"{path.stem}-{ending}" for ending in endings):
+                for other in self.folder.glob(pattern):
+                    other.unlink(missing_ok=True)
 
     def delete_request(self, key: str) -> None:
         """Delete the picture of a request that becomes no job, also half written."""
-        for path in self.request_paths(key):
+        incoming, picture = self.request_paths(key)
+        for path in (incoming, picture, before_path(picture)):
             path.unlink(missing_ok=True)
             path.with_name(f".{path.name}.part").unlink(missing_ok=True)
 
@@ -139,5 +168,9 @@ class Spool:
 
 
 def _is_known(name: str, known: Collection[str]) -> bool:
-    attempt = _OF_ATTEMPT.match(name)
+    if name.removesuffix("-before.mp4") + ".png" in known:
+        return True
+    attempt, frames = _OF_ATTEMPT.match(name), _FRAMES.fullmatch(name)
+    if frames is not None and any(f"{frames[1]}.{format}" in known for format in Format):
+        return True
     return name in known or (attempt is not None and attempt[1] in known)

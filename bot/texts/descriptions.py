@@ -38,6 +38,8 @@ def describe_settings(settings: ClipSettings) -> str:
         facts.append(f"{settings.framing} framing")
     if settings.smooth:
         facts.append("smooth")
+    if settings.drafts:
+        facts.append("four drafts")
     facts += _unusual(settings)
     return " · ".join([*facts, f"seed {settings.seed}", shorten(settings.variant, NAME_LETTERS)])
 
@@ -57,7 +59,22 @@ def _unusual(settings: ClipSettings) -> list[str]:
 
 def clip_text(job: Job) -> str:
     """Return the text above a posted clip. It mentions the person who asked, so that Discord notifies them."""
-    return shorten("\n".join([f"<@{job.user_id}> here is your clip.", *clip_small_print(job)]), MESSAGE_LETTERS)
+    told = drafts_text(job.user_id) if job.settings.drafts else f"<@{job.user_id}> here is your clip."
+    return shorten("\n".join([told, *clip_small_print(job)]), MESSAGE_LETTERS)
+
+
+def drafts_text(user_id: int) -> str:
+    """Say what a sheet of drafts is for, and how a clip may differ from its draft."""
+    return (
+        f"<@{user_id}> here are four drafts. Tap the number of the one you like: I make it in full, and it moves the "
+        "same way. Drafts are small and rough, so in full fine things, faces above all, look different, and the "
+        "motion may be a little stronger or weaker."
+    )
+
+
+def alone_text(job: Job) -> str:
+    """Return the text above a clip that only its reader sees, and who asked for it: they know it is theirs."""
+    return shorten("\n".join(clip_small_print(job)), MESSAGE_LETTERS)
 
 
 def clip_small_print(job: Job) -> list[str]:

@@ -24,12 +24,15 @@ _BAD_FRAMES = {
     "black": "The model gave only black frames, twice.",
     "frozen": "The clip did not move at all, twice.",
     "strobing": "The clip only flickered, twice.",
+    "drift": "What came after the clip's end was at once softer than its first part, or its colours were off.",
 }
 
 
 def _bad_frames(data: Mapping[str, Any]) -> Sentences:
     what = _BAD_FRAMES.get(str(data.get("kind")), "The model's frames were broken, twice.")
     todo = "Try another seed, or a picture with one clear subject."
+    if data.get("kind") == "drift":
+        todo = "Leave the clip as it is, or go on from its end again: another seed may stay good for longer."
     if data.get("kind") == "frozen":
         todo = "Try the Strong motion; a clear subject on a simple background moves more."
     return Sentences(what, _NO_CLIP, todo)

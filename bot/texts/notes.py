@@ -53,14 +53,22 @@ def _loop_score(data: Mapping[str, Any]) -> str:
     score = data.get("score")
     if not isinstance(score, int | float):
         return "The ends were matched for looping."
+    told = f"{min(score, 1):.2f}"
     if score >= 0.7:
-        return "It repeats without a jump."
-    return "You may see it jump where it repeats. A boomerang loop never does."
+        return f"It repeats without a jump: its ends fit with {told} of 1."
+    return f"You may see it jump where it repeats: its ends fit with {told} of 1. A boomerang loop never jumps."
 
 
 def _small_picture(data: Mapping[str, Any]) -> str:
     size = _size(data, "")
     return f"The picture is small{f' ({size})' if size else ''}, so the clip may look soft."
+
+
+def _drift(data: Mapping[str, Any]) -> str:
+    return (
+        f"I stopped it after {data.get('kept')} of {data.get('of')} new frames: "
+        "then it got softer, or its colours got off, against the first part."
+    )
 
 
 _NOTES: dict[str, Callable[[Mapping[str, Any]], str]] = {
@@ -70,6 +78,7 @@ _NOTES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "frame-rate": _frame_rate,
     "loop-score": _loop_score,
     "small-picture": _small_picture,
+    "drift": _drift,
     "fast-math": lambda data: "Made with fast_math, which is approximate: details may differ from an exact clip's.",
     # of jobs from before the person could choose
     "first-picture": lambda data: "The message holds more pictures; this is its first. /animate takes any other.",

@@ -225,6 +225,7 @@ class Worker:
             picture_path=paths.picture,
             clip_path=paths.clip,
             master_path=paths.master,
+            frames_path=paths.frames,
             settings=job.settings,
             max_bytes=job.route.max_bytes,
         )

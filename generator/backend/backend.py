@@ -64,3 +64,41 @@ class ExecutorState(StrEnum):
 
 
 OnState = Callable[[ExecutorState, dict[str, Any]], None]
+
+
+class WrappedBackend:
+    """A backend around another one: all of the interface but `render` is left to that."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    @property
+    def slots(self) -> int:
+        """Return how many requests are rendered at once."""
+        return self._backend.slots
+
+    @property
+    def encoders(self) -> int:
+        """Return how many more are encoded."""
+        return self._backend.encoders
+
+    @property
+    def executors(self) -> int:
+        """Return how many cards can begin something."""
+        return self._backend.executors
+
+    async def start(self) -> None:
+        """Begin to get ready."""
+        await self._backend.start()
+
+    def preload(self, variant: str) -> None:
+        """Load a variant before its first request."""
+        self._backend.preload(variant)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what an admin may know."""
+        return self._backend.describe()
+
+    async def close(self) -> None:
+        """Stop everything."""
+        await self._backend.close()

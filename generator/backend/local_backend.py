@@ -280,6 +280,6 @@ class LocalBackend:
 
 def _delete_clip(request: RenderRequest) -> None:
     """Delete the clip of a render that finished while it was being cancelled."""
-    for path in (request.clip_path, request.master_path):
+    for path in (request.clip_path, request.master_path, request.frames_path):
         if path is not None:
             Path(path).unlink(missing_ok=True)

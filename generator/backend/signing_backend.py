@@ -7,39 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
 
-from generator.backend.backend import Backend
+from generator.backend.backend import Backend, WrappedBackend
 from generator.backend.in_flight import OnProgress
 from generator.protocol import Rendered, RenderRequest
 from generator.video.credentials.signer import ClipSigner
 
 
-class SigningBackend:
+class SigningBackend(WrappedBackend):
     """Renders with another backend, leaves room for the credentials in the byte budget, and signs what it made."""
 
     def __init__(self, backend: Backend, signer: ClipSigner) -> None:
-        self._backend = backend
+        super().__init__(backend)
         self._signer = signer
-
-    @property
-    def slots(self) -> int:
-        """Return how many requests are rendered at once."""
-        return self._backend.slots
-
-    @property
-    def encoders(self) -> int:
-        """Return how many more are encoded."""
-        return self._backend.encoders
-
-    @property
-    def executors(self) -> int:
-        """Return how many cards can begin something."""
-        return self._backend.executors
-
-    async def start(self) -> None:
-        """Begin to get ready."""
-        await self._backend.start()
 
     async def render(self, request: RenderRequest, on_progress: OnProgress) -> Rendered:
         """Return when the clip lies complete and signed. Raises exactly one RenderError otherwise."""
@@ -48,19 +28,7 @@ class SigningBackend:
         try:
             return replace(rendered, bytes=await self._signer.sign(rendered.clip_path))
         except asyncio.CancelledError:
-            for path in (rendered.clip_path, rendered.master_path):
+            for path in (rendered.clip_path, rendered.master_path, rendered.frames_path):
                 if path is not None:
                     path.unlink(missing_ok=True)
             raise
-
-    def preload(self, variant: str) -> None:
-        """Load a variant before its first request."""
-        self._backend.preload(variant)
-
-    def describe(self) -> dict[str, Any]:
-        """Return what an admin may know."""
-        return self._backend.describe()
-
-    async def close(self) -> None:
-        """Stop everything."""
-        await self._backend.close()

@@ -245,5 +245,6 @@ def _rendered(frames: RenderedFrames, clip: EncodedClip) -> Rendered:
         plan=frames.plan,
         phase_seconds=frames.phase_seconds,
         master_path=clip.master_path,
+        frames_path=clip.frames_path,
         notes=frames.notes + clip.notes,
     )

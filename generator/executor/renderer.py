@@ -8,16 +8,17 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from generator.clip import ClipSettings
+from generator.clip import ClipSettings, Loop
 from generator.errors import BadFrames, WeightsUnavailable
 from generator.executor.device import Device
+from generator.executor.drafts import draft_sheet
 from generator.executor.frame_health import FrameHealth, Trouble
 from generator.executor.rungs import Planner
 from generator.memory import MemoryPlan
@@ -25,6 +26,7 @@ from generator.protocol import ExecutorConfig, Hooks, Note, Phase, Progress, Ren
 from generator.variants import Variant
 from generator.video.clip_file import ClipFormat
 from generator.video.encode import ClipWriter
+from generator.video.ffmpeg import Frame
 from generator.video.recipe import make_recipe
 
 log = logging.getLogger(__name__)
@@ -93,8 +95,8 @@ class _Render:
             height=height,
             playback_fps=self.settings.playback_fps,
             max_bytes=self.request.max_bytes,
-            loop=self.settings.loop,
-            smooth=self.settings.smooth,
+            loop=Loop.NONE if self.settings.drafts and self.settings.loop is not Loop.BOOMERANG else self.settings.loop,
+            smooth=self.settings.smooth and not self.settings.drafts,
             recipe=make_recipe(self.settings, variant, memory=self.plan.rung, **told),
         )
 
@@ -157,14 +159,17 @@ class Renderer:
             self._step_down(render, reason)
 
     def _once(self, render: _Render) -> tuple[ClipWriter, Trouble | None]:
-        health = FrameHealth(np.asarray(render.picture))
+        health = None if render.settings.drafts else FrameHealth(np.asarray(render.picture))
         facts = self.device.facts()
         render.fast_math = Note("fast-math") if facts.get("fast_math") else None
         clip = render.clip_format(self.config.variants[render.settings.variant], facts)
-        writer = ClipWriter(render.request.clip_path, clip, render.request.master_path)
+        request = render.request
+        frames_path = None if render.settings.drafts else request.frames_path
+        writer = ClipWriter(request.clip_path, clip, request.master_path, frames_path)
         try:
-            for frame in self.device.frames(render.picture, render.settings, render.plan, render.hooks):
-                health.add(frame)
+            for frame in self._frames(render):
+                if health is not None:
+                    health.add(frame)
                 writer.add(frame)
                 render.hooks.check()
         except BadFrames:
@@ -172,7 +177,14 @@ class Renderer:
         except BaseException:
             writer.abort()
             raise
-        return writer, health.trouble()
+        return writer, None if health is None else health.trouble()
+
+    def _frames(self, render: _Render) -> Iterator[Frame]:
+        """Yield the clip's frames, or those of the sheet with its drafts."""
+        picture, settings, plan, hooks = render.picture, render.settings, render.plan, render.hooks
+        if not settings.drafts:
+            return self.device.frames(picture, settings, plan, hooks)
+        return draft_sheet(picture, settings, lambda one, its: self.device.frames(picture, one, plan, its), hooks)
 
     def _prepare_rerun(self, render: _Render, trouble: Trouble) -> None:
         """Change what may mend the frames. Raises BadFrames when this was the rerun already."""
@@ -180,6 +192,8 @@ class Renderer:
         if render.rerun is not None:
             raise BadFrames(f"the frames are {trouble}, also after a rerun", kind=str(trouble))
         precision = self._make_safer() if trouble in (Trouble.NAN, Trouble.BLACK) else None
+        if precision is None and render.settings.drafts:  # their buttons know the seeds
+            raise BadFrames(f"the drafts are {trouble}", kind=str(trouble))
         if precision is None:
             seed = (render.settings.seed + 1) % 2**32
             render.settings = dataclasses.replace(render.settings, seed=seed)

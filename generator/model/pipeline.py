@@ -33,7 +33,8 @@ class Pipeline(Protocol):
     def render(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Iterator[Frame]:
         """Return the clip's frames in order, each uint8, height x width x 3, RGB.
 
-        `picture` is RGB and has exactly the clip's size. Raises BadFrames when the model computes numbers that are
+        `picture` is RGB and has exactly the clip's size. With `settings.drafts` it is one draft, of `draft_size` and of
+        noise that fits the clip's. Raises BadFrames when the model computes numbers that are
         not finite, Cancelled when `hooks.check` does, and torch's own errors. After any exception the next clip can
         be rendered.
         """

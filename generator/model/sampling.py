@@ -107,6 +107,31 @@ def draw_noise(
     return picture, torch.randn(latent_shape, generator=rng), rng
 
 
+def shrink_noise(noise: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Return the noise (..., rows, columns) of a smaller picture of the same thing: (..., height, width).
+
+    It stays unit noise, each number independent of the others, and each plane's sum over the root of its count, which
+    says where all of it drifts, is exactly what it was. So a small clip of it moves as the large one.
+    """
+    rows, columns = (_areas(*each) for each in ((noise.shape[-2], height), (noise.shape[-1], width)))
+    shrunk: torch.Tensor = rows @ noise @ columns.T
+    return shrunk
+
+
+def _areas(count: int, into: int) -> torch.Tensor:
+    """Return (into, count) weights: what share of each of `into` equal parts each of `count` cells takes.
+
+    The rows are made orthonormal, in the way that changes them least: then independent numbers stay independent. The
+    row of ones is an eigenvector of the change, so that sums stay what they were.
+    """
+    ends = torch.arange(into + 1, dtype=torch.float64) * (count / into)
+    cells = torch.arange(count, dtype=torch.float64)
+    shares = (torch.minimum(ends[1:, None], cells + 1) - torch.maximum(ends[:-1, None], cells)).clamp_min(0)
+    values, vectors = torch.linalg.eigh(shares @ shares.T)
+    weights: torch.Tensor = vectors @ (vectors.T @ shares / values.sqrt()[:, None])
+    return weights.float()
+
+
 def to_clean(prediction: torch.Tensor, noisy: torch.Tensor, sigma: float) -> torch.Tensor:
     """Turn a v-prediction at `sigma` into the clean latents that it implies; all three have one shape."""
     spread = sigma * sigma + 1

@@ -21,11 +21,11 @@ from PIL import Image
 from safetensors import SafetensorError
 from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 
-from generator.clip import ClipSettings, Quality
+from generator.clip import ClipSettings, Quality, draft_bucket, draft_size
 from generator.memory import MemoryPlan, Residency, decoded_together
 from generator.model.checkpoint.layout import read_module
 from generator.model.checkpoint.staged import staged
-from generator.model.sampling import SIGMA_MAX, SIGMA_MIN, draw_noise, plan_steps
+from generator.model.sampling import SIGMA_MAX, SIGMA_MIN, draw_noise, plan_steps, shrink_noise
 from generator.model.weights import OnProgress, explained, find_folders, not_those_of, require_all
 from generator.protocol import Hooks, Phase, Progress
 from generator.variants import Variant
@@ -158,6 +158,13 @@ class StockPipeline:
         channels = self._modules.vae.config.latent_channels
         shape = (1, settings.frames, channels, picture.height // scale, picture.width // scale)
         _, noise, _ = draw_noise(settings.seed, (1, 3, picture.height, picture.width), shape)
+        bucket = settings.motion_bucket
+        if settings.drafts:
+            cell = scale * 2 ** (len(self._modules.unet.config.block_out_channels) - 1)
+            size = draft_size(picture.size, cell)
+            bucket = draft_bucket(settings, picture.size, size)
+            picture = picture.resize(size, Image.Resampling.LANCZOS)
+            noise = shrink_noise(noise, picture.height // scale, picture.width // scale)
 
         def after_step(_pipe: Any, index: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             hooks.progress(Progress(Phase.DENOISE, index + 1, settings.steps))
@@ -176,7 +183,7 @@ class StockPipeline:
                 min_guidance_scale=settings.min_guidance,
                 max_guidance_scale=settings.max_guidance,
                 fps=settings.conditioning_fps,
-                motion_bucket_id=settings.motion_bucket,
+                motion_bucket_id=bucket,
                 noise_aug_strength=settings.noise_augmentation,
                 generator=torch.Generator("cpu").manual_seed(settings.seed),
                 latents=noise.to(self._modules.unet.dtype),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from generator.clip import Format, Loop
+from generator.clip import ClipSettings, Format, Loop
 from generator.protocol import Note
 
 
@@ -45,16 +45,32 @@ class EncodedClip:
     notes: tuple[Note, ...] = ()
     master_path: Path | None = None
     """the full-quality clip, if this one had to be shrunk and the master was to be kept"""
+    frames_path: Path | None = None
+    """the rendered frames, if this file does not hold them as they are and they were to be kept"""
 
     @classmethod
     def from_json(cls, wire: dict[str, Any]) -> EncodedClip:
         """Rebuild the record from its JSON object."""
-        master = wire["master_path"]
+        paths = {name: wire[name] and Path(wire[name]) for name in ("path", "master_path", "frames_path")}
         return cls(
             **wire
+            | paths
             | {
-                "path": Path(wire["path"]),
-                "master_path": None if master is None else Path(master),
                 "notes": tuple(Note(**note) for note in wire["notes"]),
             }
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joining:
+    """Which files are joined, and to what."""
+
+    before: Path
+    """begins with the frames of the clip that is continued"""
+    source: Path
+    """the continuation's, which begin with the last of those"""
+    frames: Path
+    """where all frames are kept"""
+    target: Path
+    settings: ClipSettings
+    max_bytes: int

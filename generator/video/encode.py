@@ -7,11 +7,12 @@ encoding makes them anew.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import errno
 import itertools
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,17 +25,23 @@ from generator.errors import DiskFull, EncodingFailed
 from generator.process.durable import publish
 from generator.protocol import Hooks, Note, Phase, Progress
 from generator.variants import Size
+from generator.video.anew.kept_frames import KeptFrames
 from generator.video.clip_file import ClipFormat, EncodedClip
 from generator.video.encoders import Encoder, Encoding, open_encoder
 from generator.video.ffmpeg import Frame, StoredFrames
+from generator.video.formats.gif import FASTEST_GIF_FPS
+from generator.video.formats.webp import encode_picture
 from generator.video.frames import Frames, Resized, Smoothed, base_size, resized, scaled, slowed
-from generator.video.gif import FASTEST_GIF_FPS
-from generator.video.loops import looped
 from generator.video.recipe import read_recipe, write_recipe
 from generator.video.size_ladder import SizeStep, next_step, size_ladder
+from generator.video.timing.loops import looped
 
 NOBODY = Hooks(lambda progress: None, lambda: None)
 """hooks of a clip that nobody watches or cancels"""
+
+_FRAMES_ASKED = 3
+_SURE = 0.95
+"""of the budget, for a size that is guessed from so few frames"""
 
 
 @dataclass(slots=True)
@@ -67,8 +74,11 @@ class Scene:
 class ClipWriter:
     """Writes a clip's file from frames that come one by one; as a context manager it deletes the file on errors."""
 
-    def __init__(self, path: Path, clip: ClipFormat, master_path: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, clip: ClipFormat, master_path: Path | None = None, frames_path: Path | None = None
+    ) -> None:
         self._path, self._clip, self._master_path = path, clip, master_path
+        self._kept = KeptFrames(frames_path, clip)
         self._aside = path.with_name(f".{path.name}.part")
         self._smaller = path.with_name(f".{path.name}.smaller.part")
         self._trial = path.with_name(f".{path.name}.trial.part")
@@ -97,6 +107,7 @@ class ClipWriter:
         if not self._frames and self._may_begin:
             with _disk_watched():
                 self._encoder = self._open(self._first, self._clip.playback_fps, self._aside, live=True)
+        self._kept.add(frame)
         frame = resized(frame, self._base)
         self._frames.append(frame)
         if self._encoder is not None:
@@ -110,6 +121,10 @@ class ClipWriter:
 
     def abort(self) -> None:
         """Stop encoding and delete what was written. After `finish` it does nothing."""
+        self._kept.kill()
+        self._clear()
+
+    def _clear(self) -> None:
         if self._encoder is not None:
             self._encoder.kill()
             self._encoder = None
@@ -124,7 +139,8 @@ class ClipWriter:
         """
         if not self._frames:
             raise ValueError("a clip has at least one frame")
-        return self.write(self._scene(), hooks)
+        clip = self.write(self._scene(), hooks)
+        return replace(clip, frames_path=self._kept.finish())
 
     def write(self, scene: Scene, hooks: Hooks = NOBODY) -> EncodedClip:
         """Do what `finish` does with these frames; those that were added are the first of them."""
@@ -133,7 +149,7 @@ class ClipWriter:
             with _disk_watched():
                 return self._write(scene)
         finally:
-            self.abort()
+            self._clear()
 
     def _scene(self) -> Scene:
         """Return the added frames as they shall play: looped, interpolated, and no faster than the format plays."""
@@ -149,7 +165,8 @@ class ClipWriter:
     def _write(self, scene: Scene) -> EncodedClip:
         added = len(self._frames)
         if self._encoder is None:
-            self._encoder, added = self._open(self._first, scene.fps, self._aside), 0
+            is_quick = isinstance(scene.frames, Smoothed)
+            self._encoder, added = self._open(self._first, scene.fps, self._aside, is_quick=is_quick), 0
         step, master = self._first, None
         count = added + self._encode(scene.frames, self._aside, start=added)
         if self._aside.stat().st_size > self._clip.max_bytes:
@@ -179,7 +196,9 @@ class ClipWriter:
         max_bytes = self._clip.max_bytes
         steps = size_ladder(self._clip.format, len(scene.frames))
         sizes, best = {0: self._aside.stat().st_size}, None
-        while (index := next_step(steps, sizes, max_bytes)) is not None:
+        guess = self._guess_step(steps, scene) if self._clip.format is Format.WEBP else None
+        while (index := guess or next_step(steps, sizes, max_bytes)) is not None:
+            guess = None
             step = steps[index]
             self._encoder = self._open(step, scene.fps / step.every, self._trial)
             count = self._encode(scene.frames, self._trial, every=step.every)
@@ -192,6 +211,20 @@ class ClipWriter:
                 f"no step of the size ladder fits into {max_bytes} bytes", why="budget", max_bytes=max_bytes
             )
         return best
+
+    def _guess_step(self, steps: list[SizeStep], scene: Scene) -> int | None:
+        """Return the step that a few frames of a WebP say fits: each takes its bytes by itself."""
+        some = self._frames[:: max(1, len(self._frames) // _FRAMES_ASKED)][:_FRAMES_ASKED]
+        if not some:
+            return None
+
+        def takes(index: int) -> int:
+            step = steps[index]
+            sizes = [len(encode_picture(frame, self._size_on(step), step.quality)) for frame in some]
+            return sum(sizes) * -(-len(scene.frames) // step.every) // len(some)
+
+        fits = bisect.bisect_left(range(1, len(steps)), True, key=lambda at: takes(at) <= _SURE * self._clip.max_bytes)
+        return min(1 + fits, len(steps) - 1)
 
     def _encode(self, frames: Frames, path: Path, *, start: int = 0, every: int = 1) -> int:
         """Add frames to the open encoder, finish its file and write the recipe into it. Return how many were added."""
@@ -222,7 +255,7 @@ class ClipWriter:
     def _size_on(self, step: SizeStep) -> Size:
         return scaled(self._base, step.scale)
 
-    def _open(self, step: SizeStep, fps: float, path: Path, *, live: bool = False) -> Encoder:
+    def _open(self, step: SizeStep, fps: float, path: Path, *, live: bool = False, is_quick: bool = False) -> Encoder:
         encoding = Encoding(
             format=self._clip.format,
             source=self._base,
@@ -230,6 +263,7 @@ class ClipWriter:
             fps=fps,
             quality=step.quality,
             live=live,
+            is_quick=is_quick,
         )
         return open_encoder(encoding, path)
 
@@ -272,6 +306,16 @@ def stills(clip: Path, target: Path, count: int) -> int:
         raise EncodingFailed("the clip has no frame", why="ffmpeg-failed")
     with _disk_watched():
         Image.fromarray(np.concatenate(frames)).save(target, "PNG", compress_level=1)
+    return len(frames)
+
+
+def last_frame(clip: Path, target: Path, most: int) -> int:
+    """Write the last of a clip's first `most` frames into a PNG; return how many those are. Raises EncodingFailed."""
+    frames = list(itertools.islice(StoredFrames(clip), most))
+    if not frames:
+        raise EncodingFailed("the clip has no frame", why="ffmpeg-failed")
+    with _disk_watched():
+        Image.fromarray(frames[-1]).save(target, "PNG")
     return len(frames)
 
 

@@ -1,4 +1,4 @@
-"""One encoder for each format: ffmpeg with its arguments for MP4 and WebP, and one that collects a GIF's frames."""
+"""One encoder for each format: ffmpeg with its arguments for MP4, Pillow's pictures for WebP and GIF."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Protocol, assert_never
 from generator.clip import Format
 from generator.variants import Size
 from generator.video.ffmpeg import Frame, FramePipe, OnWait
+from generator.video.formats.gif import write_gif
+from generator.video.formats.webp import WebpEncoder
 from generator.video.frames import resized
-from generator.video.gif import write_gif
 from generator.video.recipe import ai_comment
 
 _MOST_WAITING = 8
@@ -45,6 +46,8 @@ class Encoding:
     """as in SizeStep"""
     live: bool = False
     """for frames that come slowly: none is held back, and adding one never waits"""
+    is_quick: bool = False
+    """for many frames, most of them made between two others: the pace of `live`, and they may be held back"""
 
 
 def open_encoder(encoding: Encoding, path: Path) -> Encoder:
@@ -53,13 +56,13 @@ def open_encoder(encoding: Encoding, path: Path) -> Encoder:
         case Format.GIF:
             return _GifEncoder(encoding, path)
         case Format.MP4:
+            most_waiting = 0 if encoding.live else _MOST_WAITING
             arguments = _mp4_arguments(encoding)
+            return FramePipe(encoding.source, encoding.fps, arguments, path, most_waiting=most_waiting)
         case Format.WEBP:
-            arguments = _webp_arguments(encoding)
+            return WebpEncoder(encoding.size, encoding.fps, encoding.quality, path)
         case unknown:
             assert_never(unknown)
-    most_waiting = 0 if encoding.live else _MOST_WAITING
-    return FramePipe(encoding.source, encoding.fps, arguments, path, most_waiting=most_waiting)
 
 
 class _GifEncoder:
@@ -85,23 +88,17 @@ class _GifEncoder:
 def _mp4_arguments(encoding: Encoding) -> list[str]:
     """Return ffmpeg's arguments for H.264 that every Discord client plays inline.
 
-    `live` encodes without lookahead, which would hold frames back, and with a preset that needs a third of medium's
-    CPU time (0.6 against 1.9 s for 25 frames of 1024x576), for about the same size and 0.003 less SSIM.
+    `live` encodes without lookahead, which would hold frames back, and like `is_quick` with a preset that needs a third
+    of medium's CPU time (0.6 against 1.9 s for 25 frames of 1024x576), for about the same size and 0.003 less SSIM.
     """
     # The frames carry the colour tags: ffmpeg 9 ignores the encoder's options for primaries and transfer.
     tags = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
     comment = ["-metadata", f"comment={ai_comment()}"]
     scale = f"{_scale(encoding.size)}:out_color_matrix=bt709:out_range=tv"
-    pace = ["-preset", "veryfast", "-tune", "zerolatency"] if encoding.live else ["-preset", "medium"]
+    pace = ["-preset", "veryfast" if encoding.live or encoding.is_quick else "medium"]
+    pace += ["-tune", "zerolatency"] if encoding.live else []
     x264 = ["-c:v", "libx264", *pace, "-crf", str(encoding.quality)]
     return ["-vf", f"{scale},format=yuv420p,{tags}", *x264, *comment, "-movflags", "+faststart", "-f", "mp4"]
-
-
-def _webp_arguments(encoding: Encoding) -> list[str]:
-    # Not libwebp_anim: it joins frames that look alike, all of them where hardly anything moves. Each frame by itself
-    # takes as many bytes where everything moves.
-    webp = ["-c:v", "libwebp", "-quality", str(encoding.quality), "-compression_level", "2", "-loop", "0"]
-    return ["-vf", _scale(encoding.size), *webp, "-f", "webp"]
 
 
 def _scale(size: Size) -> str:

@@ -10,7 +10,7 @@ import queue
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, TypeVar
@@ -188,7 +188,7 @@ def raw_input(size: tuple[int, int], fps: float) -> list[str]:
 
 def stream_frames(
     arguments: Sequence[str], size: tuple[int, int], frames: Iterable[Frame] = (), on_wait: OnWait = _ignore
-) -> Iterator[Frame]:
+) -> Generator[Frame]:
     """Run ffmpeg with the frames on stdin and yield its frames of that width and height, one by one.
 
     Raises DiskFull or EncodingFailed, and what `on_wait` raises. Closing the iterator ends ffmpeg.
@@ -257,12 +257,12 @@ class StoredFrames:
     def __len__(self) -> int:
         return self._count
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Generator[Frame]:
         if self._path.suffix == ".mp4":
             return stream_frames(["-i", str(self._path)], self.size, on_wait=self._on_wait)
         return self._pictures()
 
-    def _pictures(self) -> Iterator[Frame]:
+    def _pictures(self) -> Generator[Frame]:
         with Image.open(self._path, formats=("GIF", "WEBP")) as image:
             for frame in ImageSequence.Iterator(image):
                 self._on_wait()

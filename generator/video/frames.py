@@ -5,7 +5,10 @@ Tested in tests/generator/video/test_encode.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
 import numpy as np
@@ -14,10 +17,19 @@ from PIL import Image
 from generator.clip import SMOOTH_FPS, Format, Loop, count_smoothed
 from generator.variants import Size
 from generator.video.clip_file import ClipFormat
-from generator.video.ffmpeg import Frame, OnWait, raw_input, stream_frames
+from generator.video.ffmpeg import Frame, OnWait
+from generator.video.timing.between import Flow, between, motion, small_grey
 
 GIF_LONG_SIDE = 512
 """a GIF of this size has a few MB, at full size it would be over every limit"""
+
+_THREADS = 2
+"""that make frames between: numpy and Pillow let both work at once"""
+_WAIT_SECONDS = 0.2
+_AHEAD = 3
+"""frames that are made before they are asked for"""
+_SAME = 0.01
+"""of the way: a frame that near is the rendered one"""
 
 
 def base_size(clip: ClipFormat) -> Size:
@@ -72,23 +84,51 @@ class Resized:
 
 
 class Smoothed:
-    """The same motion at 24 frames a second; ffmpeg estimates frames between, also where a loop starts again.
+    """The same motion at 24 frames a second, with frames between, also where a loop starts again.
 
     The frames are made anew each time they are iterated: all of them in memory would be gigabytes.
     """
 
     def __init__(self, frames: Sequence[Frame], fps: float, loop: Loop, on_wait: OnWait = lambda: None) -> None:
         self._frames, self._fps, self._loop, self._on_wait = frames, fps, loop, on_wait
+        self._one_at_a_time = threading.Lock()
 
     def __len__(self) -> int:
         return count_smoothed(len(self._frames), self._fps)
 
-    def __iter__(self) -> Iterator[Frame]:
-        height, width = self._frames[0].shape[:2]
-        last, second = self._frames[-1], self._frames[1 % len(self._frames)]
-        # the filter stops before the last frames
-        beyond = (last, last) if self._loop is Loop.NONE else (self._frames[0], second)
-        filters = ["-vf", f"minterpolate=fps={SMOOTH_FPS}:scd=none", "-frames:v", str(len(self))]
-        given = (*self._frames, *beyond)
-        size = (width, height)
-        return stream_frames([*raw_input(size, self._fps), *filters], size, given, self._on_wait)
+    def __iter__(self) -> Generator[Frame]:
+        pool = ThreadPoolExecutor(_THREADS)
+        flows = {0: pool.submit(self._flow, 0)}
+        made: deque[Future[Frame]] = deque()
+        try:
+            for index in range(len(self)):
+                whole, at = divmod(index * self._fps / SMOOTH_FPS, 1.0)
+                before = int(whole)
+                if before + 1 not in flows:  # the next one is ready when it is needed
+                    flows = {before: flows[before], before + 1: pool.submit(self._flow, before + 1)}
+                made.append(pool.submit(self._between, before, flows[before], at))
+                if len(made) > _AHEAD:
+                    yield self._awaited(made.popleft())
+            while made:
+                yield self._awaited(made.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _pair(self, before: int) -> tuple[Frame, Frame]:
+        last = len(self._frames) - 1
+        first = min(before, last)
+        after = first + 1 if first < last else (last if self._loop is Loop.NONE else 0)
+        return self._frames[first], self._frames[after]
+
+    def _flow(self, before: int) -> Flow:
+        with self._one_at_a_time:  # it takes more memory than frames do
+            return motion(*map(small_grey, self._pair(before)))
+
+    def _between(self, before: int, flow: Future[Flow], at: float) -> Frame:
+        first, second = self._pair(before)
+        return first if at < _SAME else between(first, second, flow.result(), at)
+
+    def _awaited(self, frame: Future[Frame]) -> Frame:
+        while not wait([frame], _WAIT_SECONDS).done:
+            self._on_wait()
+        return frame.result()

@@ -13,11 +13,12 @@ import discord
 from discord import ui
 
 from bot.edge.card_edits import edit_card
+from bot.edge.commands.finished.file_menu import press_shorten
 from bot.edge.commands.forgetting import note_request, press_forget
 from bot.edge.commands.queue import cancel_job
 from bot.edge.commands.recipe import describe_job_recipe
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, report
-from bot.edge.commands.submission.options import MOTION_STEP, vary
+from bot.edge.commands.submission.options import MOTION_STEP, draft, vary
 from bot.edge.commands.submission.permissions import is_operator, is_served, may_end
 from bot.edge.commands.submission.submit import submit_again
 from bot.edge.commands.trust.consent import press_consent
@@ -25,10 +26,11 @@ from bot.edge.commands.trust.own_data import press_opt_out
 from bot.edge.commands.trust.reports import press_report, press_report_further
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import Action, deleted_card
+from bot.edge.layouts import DRAFT_ACTIONS, Action, deleted_card
 from bot.policy.facts import Entrance
 from bot.queue.job import Job, wall_clock_ms
 from bot.texts.replies import earlier_text, not_yours_text
+from generator.clip import chosen_draft
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +92,13 @@ async def _press(interaction: Interaction, action: Action, number: int, key: str
         await submit_again(interaction, number, partial(vary, motion=MOTION_STEP), Entrance.MORE)
     elif action is Action.LESS:
         await submit_again(interaction, number, partial(vary, motion=-MOTION_STEP), Entrance.LESS)
+    elif action is Action.DRAFTS:
+        await submit_again(interaction, number, draft, Entrance.DRAFTS)
+    elif action in DRAFT_ACTIONS:
+        chosen = partial(chosen_draft, index=DRAFT_ACTIONS.index(action))
+        await submit_again(interaction, number, chosen, Entrance.DRAFT)
+    elif action is Action.SHORTEN:
+        await (press_shorten(interaction, job) if job else answer(interaction, earlier_text()))
     elif action is Action.DELETE:
         await _delete(interaction, job if job and job.key == key else None)
     elif await acknowledge(interaction, private=True) is not None:

@@ -1,4 +1,4 @@
-"""A clip and its master while they come from a node in parts, so that no whole one is in memory.
+"""A clip, its master and its frames while they come from a node in parts, so that no whole one is in memory.
 
 Tested in tests/generator/backend/cluster/test_bridge.py.
 """
@@ -10,10 +10,10 @@ from typing import Any, BinaryIO
 
 
 class ArrivingFiles:
-    """The clip and the master of one request while their parts arrive. What is not kept is deleted."""
+    """The files of one request while their parts arrive. What is not kept is deleted."""
 
     def __init__(self, wire: dict[str, Any]) -> None:
-        self._paths = {"clip": wire["clip_path"], "master": wire.get("master_path")}
+        self._paths: dict[str, Any] = {of: wire.get(f"{of}_path") for of in ("clip", "master", "frames")}
         self._open: dict[str, BinaryIO] = {}
         self._kept = False
 

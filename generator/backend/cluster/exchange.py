@@ -50,6 +50,7 @@ class Exchange:
             picture_path=stem.with_name(f"{stem.name}{request.picture_path.suffix}"),
             clip_path=stem.with_name(f"{stem.name}.clip{request.clip_path.suffix}"),
             master_path=request.master_path and stem.with_name(f"{stem.name}.master{request.master_path.suffix}"),
+            frames_path=request.frames_path and stem.with_name(f"{stem.name}.frames{request.frames_path.suffix}"),
         )
 
     def lend(self, request: RenderRequest, lent: RenderRequest) -> None:
@@ -60,16 +61,16 @@ class Exchange:
 
     def take(self, rendered: Rendered, lent: RenderRequest, request: RenderRequest) -> Rendered:
         """Move the files to where the bot wants them. Raises ExecutorLost for what is no clip of ours, and OSError."""
-        master = None
-        if rendered.master_path is not None and lent.master_path is not None and request.master_path is not None:
-            _move(lent.master_path, request.master_path, MOST_MASTER_BYTES)
-            master = request.master_path
+        master = _take_kept(rendered.master_path, lent.master_path, request.master_path)
+        frames = _take_kept(rendered.frames_path, lent.frames_path, request.frames_path)
         size = _move(lent.clip_path, request.clip_path, request.max_bytes)
-        return dataclasses.replace(rendered, clip_path=request.clip_path, master_path=master, bytes=size)
+        return dataclasses.replace(
+            rendered, clip_path=request.clip_path, master_path=master, frames_path=frames, bytes=size
+        )
 
     def take_back(self, lent: RenderRequest) -> None:
         """Delete what is left of a request."""
-        for path in (lent.picture_path, lent.clip_path, lent.master_path):
+        for path in (lent.picture_path, lent.clip_path, lent.master_path, lent.frames_path):
             if path is not None:
                 path.unlink(missing_ok=True)
 
@@ -79,6 +80,14 @@ def disk_error(error: OSError) -> RenderError:
     if error.errno in _NO_ROOM:
         return DiskFull(str(error))
     return RenderCrashed(str(error), type=type(error).__name__)
+
+
+def _take_kept(made: Path | None, source: Path | None, target: Path | None) -> Path | None:
+    """Move a file that is kept beside the clip, if there is one, and return where it is."""
+    if made is None or source is None or target is None:
+        return None
+    _move(source, target, MOST_MASTER_BYTES)
+    return target
 
 
 def _move(source: Path, target: Path, most_bytes: int) -> int:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from generator.clip import ClipSettings
+from generator.clip import ClipSettings, draft_bucket, draft_size
 from generator.errors import BadFrames
 from generator.memory import (
     WINDOW_FRAMES,
@@ -43,6 +43,7 @@ from generator.model.sampling import (
     draw_noise,
     plan_steps,
     sample,
+    shrink_noise,
     timestep_of,
 )
 from generator.model.weights import Checkpoint
@@ -67,6 +68,8 @@ class LeanPipeline:
         """of the UNet and the decoder"""
         self._vae = vae.config
         self._scheduler = checkpoint.scheduler
+        self._cell = self.scale * 2 ** (len(unet.config["block_out_channels"]) - 1)
+        """of so many pixels both sides of a clip are multiples"""
         self._device = device
         self._turbo = turbo
         self._kept: dict[str, Any] = {}
@@ -114,21 +117,23 @@ class LeanPipeline:
     def denoise(self, picture: Image.Image, settings: ClipSettings, plan: MemoryPlan, hooks: Hooks) -> Tensor:
         """Return the clip's clean latents, frames x height x width x channels in latent cells, single precision.
 
-        `picture` is RGB of the clip's size. Raises what `hooks.check` raises.
+        `picture` is RGB of the clip's size; a draft's latents are fewer. Raises what `hooks.check` raises.
         """
         schedule = self._schedule(settings)
-        shape = (
-            1,
-            settings.frames,
-            self._vae["latent_channels"],
-            picture.height // self.scale,
-            picture.width // self.scale,
-        )
+        scale, channels = self.scale, self._vae["latent_channels"]
+        shape = (1, settings.frames, channels, picture.height // scale, picture.width // scale)
         picture_noise, noise, rng = draw_noise(settings.seed, (1, 3, picture.height, picture.width), shape)
+        bucket = settings.motion_bucket
+        if settings.drafts:
+            size = draft_size(picture.size, self._cell)
+            bucket = draft_bucket(settings, picture.size, size)
+            picture = picture.resize(size, Image.Resampling.LANCZOS)
+            picture_noise = shrink_noise(picture_noise, picture.height, picture.width)
+            noise = shrink_noise(noise, picture.height // scale, picture.width // scale)
         conditioning = self._condition(picture, picture_noise, settings, plan, hooks)
         self._clear_cache(plan)
         unet = self._placed_unet(plan)
-        ids = (settings.conditioning_fps - 1, settings.motion_bucket, settings.noise_augmentation)
+        ids = (settings.conditioning_fps - 1, bucket, settings.noise_augmentation)
         times = [timestep_of(sigma) for sigma in schedule.sigmas[:-1]]
         constants = unet.prepare(conditioning.context, ids, times, settings.frames)
         guided = GuidedUNet(unet, conditioning, constants, plan.split_cfg, hooks.check, self.dtype)

@@ -6,15 +6,18 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bot.sandbox.rules.components import walk
 from bot.sandbox.rules.uploads import Upload
+from bot.sandbox.world.standard import ADA, PICTURES
 from bot.texts.safety.labels import AI_LABEL
 from bot.work.supervise import StartError
 from bot.work.uplink.signing import open_signing
 from generator.video.credentials.manifest import INSTALL, is_installed
-from tests.support.edge import Edge, Start, clip_of, words
+from tests.support.edge import Edge, Start, clip_of, until, words
 
 needs_extra = pytest.mark.skipif(not is_installed(), reason=f"without the extra: {INSTALL}")
 READER = "import sys, c2pa; print(c2pa.Reader(sys.argv[1]).get_validation_state())"
@@ -34,6 +37,25 @@ async def test_a_posted_clip_is_signed_and_recipe_checks_it(start: Start, tmp_pa
         assert "not valid" in await recipe_of(edge, changed)
         key = edge.services.config.data_dir / "credentials" / "key.pem"
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+
+@needs_extra
+async def test_a_file_made_anew_is_signed_and_labelled_too(start: Start) -> None:
+    async with start(config=SIGNED) as edge:
+        first = await posted_clip(edge)
+        [posted] = edge.clips()
+        [menu] = [item["custom_id"] for item in walk(posted["components"]) if item["type"] == 3]
+        await edge.world.press(ADA, PICTURES, posted["id"], menu, ["none"])
+        made = await until(lambda: other_clip(edge, posted), "the clip without a loop")
+        assert AI_LABEL in words(made)
+        content = edge.world.attachment_bytes((clip_of(made) or {})["id"])
+        assert content != first and "signed by this bot and unchanged" in await recipe_of(edge, content)
+
+
+def other_clip(edge: Edge, before: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the message once its clip is another file."""
+    found = [item for item in edge.clips() if (clip_of(item) or {})["id"] != (clip_of(before) or {})["id"]]
+    return found[0] if found else None
 
 
 async def test_without_the_extra_clips_are_posted_labelled(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

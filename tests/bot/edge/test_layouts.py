@@ -82,11 +82,23 @@ async def test_a_clip_mentions_its_person_and_has_its_buttons() -> None:
         "Less motion",
         "Recipe",
         "Delete",
+        "Drafts",
         "Report",
     }
     layout: Any = clip_layout(demo, "a.mp4", spoiler=True).to_components()
     assert "Demo model" in words(layout)
     assert layout[1]["items"][0]["spoiler"] is True
+
+
+async def test_drafts_have_a_number_each_and_no_menu_for_a_file_that_is_not_for_keeping() -> None:
+    job = make_job(JobState.RENDERED)
+    drafts = replace(job, settings=replace(job.settings, drafts=True))
+    for made in (clip_buttons(drafts), clip_layout(drafts, "a.mp4", spoiler=False)):
+        components: Any = made.to_components()
+        rows = [[item.get("label") for item in row["components"]] for row in components if row["type"] == 1]
+        assert rows == [["1", "2", "3", "4"], ["Again", "More motion", "Less motion"], ["Recipe", "Delete", "Report"]]
+    assert "four drafts" in clip_text(drafts) and "moves the same way" in clip_text(drafts)
+    assert "draft" not in clip_text(job)
 
 
 async def test_the_last_card_leads_to_the_clip_or_to_the_command_that_hands_it_over() -> None:

@@ -117,8 +117,8 @@ def test_what_a_clips_file_takes_to_write_after_its_last_frame_is_estimated() ->
 
     assert cost() == cost(playback_fps=30, smooth=True) == 0, "frames are written as they come"
     assert cost(loop=Loop.BOOMERANG) == 23 * 25
-    assert cost(smooth=True) == 86 * 125
-    assert cost(smooth=True, variant="demo") == pytest.approx(86 * 125 / 16, abs=1)
+    assert cost(smooth=True) == 86 * 65
+    assert cost(smooth=True, variant="demo") == pytest.approx(86 * 65 / 16, abs=1)
 
 
 @pytest.mark.parametrize(
@@ -174,3 +174,11 @@ def test_a_new_kind_is_written_with_its_whole_range() -> None:
         learn(db, kind_id, 20_000)
         [row] = db.execute(f"select {columns} from kind").fetchall()
         assert row[4:] == ("[20000]", 20_000, 14_000, 28_000)
+
+
+def test_drafts_cost_what_their_few_small_steps_do_and_are_a_kind_of_their_own() -> None:
+    clip = ClipSettings(steps=25, max_guidance=3.0)
+    drafts = replace(clip, drafts=True)
+    assert kind_of(drafts) not in (kind_of(clip), kind_of(replace(clip, steps=8, max_guidance=1.0)))
+    assert kind_of(replace(drafts, steps=4)) != kind_of(drafts)
+    assert model_ms(drafts, BUILT_IN) == pytest.approx(model_ms(clip, BUILT_IN) * 8 / 50, rel=0.01)

@@ -85,6 +85,21 @@ def test_a_clip_goes_with_the_smaller_copies_made_of_it_and_no_other(spool: Spoo
     ]
 
 
+def test_files_made_anew_go_after_an_hour_and_kept_frames_with_their_clip(spool: Spool) -> None:
+    kept = ["7-2.gif", "7-2-frames.mp4"]
+    anew = ["7-2-as-mp4-none-0-7-1000.mp4", "7-2-as-gif-seam-1-7-1000.gif"]
+    others = ["7-1-frames.mp4", "77-2-frames.mp4"]
+    for name in (*kept, *anew, *others):
+        (spool.folder / name).write_bytes(b"x")
+        os.utime(spool.folder / name, (0, 0))
+    assert spool.sweep({"7-2.gif"}) == sorted(anew + others)
+    assert sorted(path.name for path in spool.folder.iterdir()) == sorted(kept)
+    (spool.folder / anew[0]).write_bytes(b"x")
+    assert spool.sweep({"7-2.gif"}) == [], "it may still be on its way"
+    spool.delete(["7-2.gif"])
+    assert list(spool.folder.iterdir()) == []
+
+
 def test_room_is_what_is_free_or_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = Spool(tmp_path, min_free_bytes=1_000)
     monkeypatch.setattr(spool, "free_bytes", lambda: 1_000)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from generator.clip import Loop
 from generator.errors import BadFrames, Cancelled, OutOfMemory, WeightsUnavailable
 from generator.executor.renderer import RenderedFrames, Renderer
 from generator.executor.rungs import Planner, RememberedRungs
@@ -228,3 +231,24 @@ def test_the_seconds_of_each_phase_add_up(tmp_path: Path) -> None:
     assert set(rendered.phase_seconds) == {"prepare", "denoise", "decode"}
     assert rendered.phase_seconds[Phase.DENOISE] >= 4 * 0.02
     assert sum(rendered.phase_seconds.values()) == pytest.approx(rendered.seconds, abs=0.05)
+
+
+# -- drafts
+
+
+def test_drafts_become_one_sheet_of_the_clips_size_that_only_plays(tmp_path: Path) -> None:
+    wanted = replace(a_request(tmp_path, drafts=True, loop=Loop.SEAM, smooth=True), frames_path=tmp_path / "frames.mp4")
+    rendered = render(a_renderer(tmp_path), wanted)
+    clip = rendered.writer.finish()
+    with Image.open(wanted.picture_path) as picture:
+        assert (clip.width, clip.height) == picture.size
+    assert (clip.frames, clip.playback_fps, clip.frames_path) == (8, 7, None)
+    recipe = read_recipe(clip.path)
+    assert recipe is not None and recipe["settings"]["drafts"] is True
+
+
+def test_drafts_of_numbers_that_break_down_fail_because_their_buttons_know_the_seeds(tmp_path: Path) -> None:
+    made = a_renderer(tmp_path, "--fault", "nan", "--unsafest")
+    with pytest.raises(BadFrames):
+        render(made, a_request(tmp_path, drafts=True))
+    assert left_in(tmp_path) == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import pytest
@@ -19,6 +20,7 @@ from generator.model.sampling import (
     model_input,
     plan_steps,
     sample,
+    shrink_noise,
     timestep_of,
     to_clean,
 )
@@ -148,3 +150,24 @@ def test_every_step_is_announced() -> None:
     schedule = plan_steps(Quality.QUALITY, 3)
     sample(mixture_denoiser, torch.zeros(1), schedule, on_step=lambda done, of: seen.append((done, of)))
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("small", [(18, 32), (20, 32), (17, 29), (36, 64)])
+def test_a_smaller_clips_noise_is_unit_noise_that_drifts_as_the_large_one(small: tuple[int, int]) -> None:
+    noise = torch.randn((400, 2, 36, 64), generator=torch.Generator().manual_seed(1))
+    shrunk = shrink_noise(noise, *small)
+    assert shrunk.shape == (400, 2, *small)
+    drift, before = (each.sum((2, 3)) / math.sqrt(each[0, 0].numel()) for each in (shrunk, noise))
+    assert torch.allclose(drift, before, atol=1e-3), "what decides where all of it drifts"
+    assert float(shrunk.std()) == pytest.approx(1, abs=0.01)
+    assert float((shrunk[..., 1:] * shrunk[..., :-1]).mean()) == pytest.approx(0, abs=0.01)
+    assert float((shrunk[..., 1:, :] * shrunk[..., :-1, :]).mean()) == pytest.approx(0, abs=0.01)
+    if small == (36, 64):
+        assert torch.allclose(shrunk, noise, atol=1e-5)
+
+
+def test_a_smaller_clips_noise_lies_where_the_large_one_does() -> None:
+    bright = torch.zeros(1, 36, 64)
+    bright[:, 20:24, 40:48] = 1
+    shrunk = shrink_noise(bright, 18, 32)
+    assert float(shrunk[:, 10:12, 20:24].sum() / shrunk.sum()) > 0.99

@@ -20,14 +20,17 @@ from bot.policy.admission import BLOCKS, ReasonKind, decide
 from bot.policy.blocking import Subject
 from bot.policy.facts import NOTHING_KNOWN, ChannelKind, Entrance, Facts, Person, PictureFacts, Where
 from bot.policy.quota import Allowance, Exceeded, Scope, allowance
-from bot.queue.job import NewJob
+from bot.queue.job import NewJob, QueueFull
 from bot.queue.servers.quotas import Ask, QuotaReached
 from bot.queue.spool import SpoolFull
+from bot.texts.explanations import explain_full
 from bot.texts.refusals import explain_refusal
 from generator.clip import ClipSettings
 
 log = logging.getLogger(__name__)
 
+_PLACE_SECONDS = 1.0
+"""of the three within which Discord wants the acknowledgement; the queue asks again before it accepts"""
 _QUOTA_SECONDS = 1.0
 """of the three within which Discord wants the acknowledgement; the queue asks again before it accepts"""
 
@@ -221,3 +224,15 @@ def _allowance(interaction: Interaction, roles: frozenset[int]) -> Allowance:
     services = interaction.client.services
     server = None if interaction.guild_id is None else services.store.servers.settings(interaction.guild_id).limits
     return allowance(services.switches.limits, server, roles)
+
+
+async def refuse_full(interaction: Interaction, coming: int) -> None:
+    """Refuse what would not find a place in the queue, before anything is fetched for it. Raises Refused."""
+    jobs = interaction.client.services.store.jobs
+    try:
+        async with asyncio.timeout(_PLACE_SECONDS):
+            await jobs.refuse_when_full(interaction.user.id, interaction.guild_id, coming)
+    except QueueFull as error:
+        raise Refused(explain_full(error.scope, error.limit)) from error
+    except TimeoutError:
+        log.warning("interaction=%d the queue did not tell in time whether it is full", interaction.id)

@@ -43,6 +43,8 @@ class Options:
     framing: Framing | None = None
     loop: Loop | None = None
     smooth: bool = False
+    as_drafts: bool = False
+    """four drafts of the clip first"""
     seed: int | None = None
     motion_bucket: int | None = None
     noise_augmentation: float | None = None
@@ -81,6 +83,7 @@ def resolve(options: Options, variant: Variant, config: GeneratorConfig) -> Clip
         framing=options.framing or config.framing,
         loop=_first(options.loop, _first(variant.loop, plain.loop)),
         smooth=options.smooth,
+        drafts=options.as_drafts,
     )
     return _checked(settings, options, variant)
 
@@ -156,6 +159,11 @@ def vary(settings: ClipSettings, *, motion: int = 0) -> ClipSettings:
         return replace(settings, seed=new_seed())
     low, high = BOUNDS["motion_bucket"]
     return replace(settings, motion_bucket=int(max(low, min(high, settings.motion_bucket + motion))))
+
+
+def draft(settings: ClipSettings) -> ClipSettings:
+    """Return the settings of four drafts of a clip, with new seeds."""
+    return replace(settings, drafts=True, seed=new_seed())
 
 
 def new_seed() -> int:

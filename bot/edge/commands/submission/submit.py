@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
 import aiohttp
 
 from bot.edge.commands.reviews.holding import screen_picture
-from bot.edge.commands.submission.admitting import AskAuthor, Asked, Refused, admit, allowance_of, allowance_on
+from bot.edge.commands.submission.admitting import (
+    AskAuthor,
+    Asked,
+    Refused,
+    admit,
+    allowance_of,
+    allowance_on,
+    refuse_full,
+)
 from bot.edge.commands.submission.answers import acknowledge, answer, take_back
 from bot.edge.commands.submission.asking import ask_privately, ask_publicly, picture_of, picture_request
 from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, route_of, write_card
@@ -49,8 +57,8 @@ from generator.variants import Variant
 
 log = logging.getLogger(__name__)
 
-_PLACE_SECONDS = 1.0
-"""of the three within which Discord wants the acknowledgement; the queue asks again before it accepts"""
+Prepare = Callable[[Job, ClipSettings], Awaitable[tuple[str, ClipSettings]]]
+"""returns the name of another picture of a job, and the settings with it. Raises Refused"""
 
 
 async def submit(
@@ -71,9 +79,11 @@ async def submit(
                 settings = _resolve(interaction, variant, options)
                 asked = Asked(entrance=entrance, settings=settings, picture=picture)
                 await admit(interaction, replace(asked, coming=coming))
-                if refusal := _refuse_picture(services, source):
+                # from what Discord says about the file; what it really is, only decoding tells
+                limit = services.config.picture.max_mib * MIB
+                if refusal := explain_source(source.filename, source.content_type, source.size, limit):
                     raise Refused(refusal)
-                await _refuse_full(interaction, coming)
+                await refuse_full(interaction, coming)
             except AskAuthor as ask:
                 await ask_privately(interaction, ask, settings, {"picture": picture_request(source)})
                 return
@@ -92,13 +102,17 @@ async def submit(
 
 
 async def submit_again(
-    interaction: Interaction, job_id: int, settings_of: Callable[[ClipSettings], ClipSettings], entrance: Entrance
+    interaction: Interaction,
+    job_id: int,
+    settings_of: Callable[[ClipSettings], ClipSettings],
+    entrance: Entrance,
+    prepare: Prepare | None = None,
 ) -> None:
-    """Enqueue another clip of an earlier job's picture, for whoever asks; `settings_of` changes its settings."""
+    """Enqueue another clip of an earlier job's picture, or of what `prepare` makes of it, for whoever asks."""
     services = interaction.client.services
     try:
         await admit(interaction, Asked(entrance=entrance))  # what needs no look at the job is told privately at once
-        await _refuse_full(interaction, 1)
+        await refuse_full(interaction, 1)
     except Refused as refused:
         await answer(interaction, refused.text)
         return
@@ -114,19 +128,26 @@ async def submit_again(
             raise Refused(no_further_text())
         if settings.variant not in services.switches.variants:
             settings = replace(settings, variant=services.switches.variant.name)
+        name, settings = await prepare(job, settings) if prepare else (job.picture, settings)
         _check_request(settings, services.switches.variants[settings.variant])
         picture = await _facts_of(interaction, job)
         for other in await services.store.jobs.active():
             if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
                 raise Refused(queued_already_text())
         route = route_of(interaction, spoiler=job.route.spoiler)
-        new = await _new_job(interaction, route, settings, job.picture)
+        new = await _new_job(interaction, route, settings, name)
         asked = Asked(entrance=entrance, settings=settings, picture=picture)
-        await _accept(interaction, replace(new, of_job=job.id), message_id, asked)
+        await _accept(interaction, replace(new, of_job=None if prepare else job.id), message_id, asked)
     except AskAuthor as ask:
         assert job is not None
+        if prepare:
+            await services.requests.delete_files([name])
+            await take_back(interaction, ask.text)
+            return
         await ask_publicly(interaction, ask, message_id, settings, {"job": job.id})
     except Refused as refused:
+        if prepare and not refused.is_kept:
+            services.spool.delete_request(str(interaction.id))
         await take_back(interaction, refused.text, **refused.more)
 
 
@@ -171,24 +192,6 @@ async def _facts_of(interaction: Interaction, job: Job) -> PictureFacts:
         hash=source.hash,
         who=source.who,
     )
-
-
-def _refuse_picture(services: Services, source: Source) -> str | None:
-    """Refuse from what Discord says about the file; what it really is, only decoding tells."""
-    limit = services.config.picture.max_mib * MIB
-    return explain_source(source.filename, source.content_type, source.size, limit)
-
-
-async def _refuse_full(interaction: Interaction, coming: int) -> None:
-    """Refuse what would not find a place in the queue, before anything is fetched for it. Raises Refused."""
-    jobs = interaction.client.services.store.jobs
-    try:
-        async with asyncio.timeout(_PLACE_SECONDS):
-            await jobs.refuse_when_full(interaction.user.id, interaction.guild_id, coming)
-    except QueueFull as error:
-        raise Refused(explain_full(error.scope, error.limit)) from error
-    except TimeoutError:
-        log.warning("interaction=%d the queue did not tell in time whether it is full", interaction.id)
 
 
 def _resolve(interaction: Interaction, variant: Variant, options: Options) -> ClipSettings:

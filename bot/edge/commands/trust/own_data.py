@@ -50,7 +50,7 @@ async def my_data(interaction: Interaction) -> None:
     services = interaction.client.services
     who = services.store.trust.pictures.who(interaction.user.id)
     found = await services.store.database.read(own_data, interaction.user.id, who)
-    paths = [services.spool.path(name) for name in found.files]
+    paths = await asyncio.to_thread(services.spool.with_frames, found.files)
     limit = min(interaction.filesize_limit, LARGEST_POST) - _SPARE_BYTES
     archive, left_out = await asyncio.to_thread(pack, found, paths, limit)
     file = discord.File(io.BytesIO(archive), FILE_NAME)

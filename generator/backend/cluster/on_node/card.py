@@ -64,8 +64,8 @@ class Card:
     async def render(self, wire: dict[str, Any], picture: bytes) -> AsyncIterator[dict[str, Any]]:
         """Yield the progress of one request, then the bytes of its files, then its one answer.
 
-        progress (as on the pipe), part (`of`: clip or master; `bytes`), then rendered (`facts`), failed (`error`) or
-        cancelled.
+        progress (as on the pipe), part (`of`: clip, master or frames; `bytes`), then rendered (`facts`), failed
+        (`error`) or cancelled.
         """
         request = self._here(wire)
         key = request.job, request.attempt
@@ -108,15 +108,15 @@ class Card:
         stem = self._folder.path / f"{int(wire['job'])}-{int(wire['attempt'])}"
         suffix = Path(str(wire["clip_path"])).suffix
         master = f"{stem}.master{suffix}" if wire.get("master_path") else None
-        return request_from_wire(
-            wire | {"picture_path": f"{stem}.png", "clip_path": f"{stem}.clip{suffix}", "master_path": master}
-        )
+        frames = f"{stem}.frames.mp4" if wire.get("frames_path") else None
+        here = {"picture_path": f"{stem}.png", "clip_path": f"{stem}.clip{suffix}", "master_path": master}
+        return request_from_wire(wire | here | {"frames_path": frames})
 
     def _forget(self, key: Key, request: RenderRequest) -> None:
         self._cancelled.discard(key)
         if task := self._renders.pop(key, None):
             task.cancel()  # nobody reads the stream any more
-        for path in (request.picture_path, request.clip_path, request.master_path):
+        for path in (request.picture_path, request.clip_path, request.master_path, request.frames_path):
             if path is not None:
                 path.unlink(missing_ok=True)
 
@@ -142,8 +142,8 @@ def _parts(task: asyncio.Task[Rendered]) -> list[dict[str, Any]]:
     rendered = task.result()
     return [
         {"type": "part", "of": of, "bytes": part}
-        for of, path in (("master", rendered.master_path), ("clip", rendered.clip_path))
-        if path is not None
+        for of in ("frames", "master", "clip")
+        if (path := getattr(rendered, f"{of}_path")) is not None
         for part in _cut(path)
     ]
 
@@ -158,7 +158,8 @@ def _answer(task: asyncio.Task[Rendered]) -> dict[str, Any]:
         return {"type": "cancelled"}
     match task.exception():
         case None:
-            facts = dataclasses.asdict(task.result()) | {"clip_path": None, "master_path": None}
+            nowhere = dict.fromkeys(("clip_path", "master_path", "frames_path"))
+            facts = dataclasses.asdict(task.result()) | nowhere
             return {"type": "rendered", "facts": facts}
         case RenderError() as error:
             return {"type": "failed", "error": error.to_wire()}

@@ -19,6 +19,7 @@ from PIL import Image
 from bot.policy.blocking import Block, Subject
 from bot.policy.server import FilterAction
 from bot.queue.servers.reviews import ReviewState
+from bot.sandbox.rules.components import walk
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.standard import ADA, BEN, GENERAL, MIA, OLGA, PICTURES, TABLEAUX
 from generator.picture.filter.model import INSTALL, OPEN_NSFW, missing
@@ -245,6 +246,29 @@ async def test_a_clip_is_covered_where_the_server_wants_that(start: Start, tmp_p
         [handed] = [item for item in edge.seen() if item["id"] == again.message_id]
         assert handed["attachments"][0]["filename"].startswith("SPOILER_")
         assert not list(edge.spool.folder.glob(".*frames*"))
+
+
+@needs_extra
+@pytest.mark.parametrize("action", [FilterAction.SPOILER, FilterAction.REFUSE])
+async def test_a_file_made_anew_is_held_against_the_filter_too(
+    start: Start, tmp_path: Path, action: FilterAction
+) -> None:
+    """The server wants the filter only after the clip was posted."""
+    async with with_filter(start, tmp_path, FilterAction.OFF, pictures=RedLater) as edge:
+        await edge.animate(loop="none")
+        clip = await edge.clip()
+        await edge.store.servers.change(int(TABLEAUX), int(MIA), {"filter_action": action})
+        [menu] = [item["custom_id"] for item in walk(clip["components"]) if item["type"] == 3]
+        asked = await edge.world.press(ADA, PICTURES, clip["id"], menu, ["gif"])
+        if action is FilterAction.REFUSE:
+            assert "held back" in await edge.answer(asked)
+        name = ".mp4" if action is FilterAction.REFUSE else ".gif"
+        made = await until(lambda: [item for item in edge.clips() if named(item).endswith(name)], name)
+        assert named(made[0]).startswith("SPOILER_") is (action is FilterAction.SPOILER)
+
+
+def named(message: dict[str, Any]) -> str:
+    return str((clip_of(message) or {}).get("filename", ""))
 
 
 async def test_without_the_extra_a_server_that_wants_the_filter_is_told_what_to_install(

@@ -29,6 +29,7 @@ from bot.policy.motion import Motion
 from bot.policy.quota import Quota
 from bot.policy.server import DEFAULTS, AgeRule, OthersPictures
 from bot.queue.job import Job, NewJob, Route
+from bot.sandbox.rules.components import walk
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.standard import (
@@ -47,7 +48,7 @@ from bot.sandbox.world.standard import (
 from generator.clip import ClipSettings, Format, Quality
 from generator.errors import BadFrames
 from tests.support.edge import Edge, Start, buttons, png, until, words
-from tests.support.fakes import Act, FakeBackend
+from tests.support.fakes import Act, FakeBackend, tiny_clip
 
 MENU = "Animate this image"
 STRONG: dict[str, Any] = {"motion_bucket": 200, "format": "gif", "quality": "balanced", "frames": 20, "seed": 5}
@@ -65,6 +66,7 @@ class Scene:
     channel: str
     clip: dict[str, Any] = field(default_factory=dict)
     failure: dict[str, Any] = field(default_factory=dict)
+    sheet: dict[str, Any] = field(default_factory=dict)
 
     async def press(self, message: dict[str, Any], label: str) -> Interaction:
         custom_id = buttons(message["components"])[label]
@@ -77,6 +79,10 @@ Drive = Callable[[Scene], Awaitable[Interaction]]
 
 async def by_command(scene: Scene) -> Interaction:
     return await scene.edge.animate(channel=scene.channel, **STRONG)
+
+
+async def by_command_as_drafts(scene: Scene) -> Interaction:
+    return await scene.edge.animate(channel=scene.channel, drafts=True, **STRONG)
 
 
 async def by_message(scene: Scene) -> Interaction:
@@ -118,13 +124,24 @@ def by_button(label: str, *, under: str = "clip") -> Drive:
     return drive
 
 
+async def by_menu(scene: Scene) -> Interaction:
+    [menu] = [item["custom_id"] for item in walk(scene.clip["components"]) if item["type"] == 3]
+    return await (await scene.edge.world.press(ADA, scene.channel, scene.clip["id"], menu, ["extend"])).acknowledged()
+
+
 ENTRANCES: dict[str, dict[str, Drive]] = {
-    "/animate": {"the command": by_command},
+    "/animate": {"the command": by_command, "as drafts": by_command_as_drafts},
     "menu Animate this image": {"one picture": by_message},
     "_PictureButton": {"one of several pictures": by_choice},
     "button again": {"under a clip": by_button("Again"), "under a failure": by_button("Again", under="failure")},
     "button more": {"under a clip": by_button("More motion")},
     "button less": {"under a clip": by_button("Less motion")},
+    "FileMenu": {"go on from the end": by_menu},
+    "button drafts": {"under a clip": by_button("Drafts")},
+    "button first": {"under drafts": by_button("1", under="sheet")},
+    "button second": {"under drafts": by_button("2", under="sheet")},
+    "button third": {"under drafts": by_button("3", under="sheet")},
+    "button fourth": {"under drafts": by_button("4", under="sheet")},
 }
 """by which a request for a clip comes; each way to use one is tried"""
 
@@ -138,6 +155,7 @@ NO_ENTRANCES = {
     *("button cancel", "button recipe", "button delete", "button forget", "button erase"),
     *("/my-data", "/admin drain", "/admin cancel", "/admin limits", "/admin block", "/admin unblock", "/admin blocks"),
     *("/admin take-down", "/admin block-pictures", "/admin audit", "/admin announce"),
+    "button shorten",
     *("button report", "button reporting", "button takedown", "button dismiss"),
     *("button deny", "button never", "button optout", "button optin"),
     "JobButton",  # its actions are listed one by one
@@ -321,10 +339,13 @@ async def scene_in(start: Start, channel: str) -> AsyncIterator[Scene]:
         scene = Scene(edge, channel)
         await edge.animate(channel=channel, **STRONG)
         scene.clip = await edge.clip(channel=channel)
+        (edge.spool.folder / "1-1-frames.mp4").write_bytes(tiny_clip())  # a GIF does not hold its frames
         await edge.animate(channel=channel, **STRONG | {"seed": 6})
         await edge.delivered(2)
         await until(lambda: failures(edge, channel), "a failure with its button")
         [scene.failure] = failures(edge, channel)[-1:]
+        await by_command_as_drafts(scene)
+        scene.sheet = await edge.clip(count=2, channel=channel)
         yield scene
 
 

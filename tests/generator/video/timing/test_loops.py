@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from generator.clip import Loop
-from generator.video.loops import best_seam, boomerang, crossfade, looped
+from generator.video.timing.loops import best_seam, boomerang, crossfade, looped
 from tests.support.scenes import Frames, noise, pan, swing
 
 

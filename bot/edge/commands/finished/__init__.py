@@ -1,0 +1,1 @@
+"""What may be done with a finished clip: its file made anew, without rendering again."""

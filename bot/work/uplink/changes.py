@@ -1,0 +1,71 @@
+"""What may be changed about a finished clip's file without rendering again. Pure; no Discord."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+
+from generator.clip import BOUNDS, ClipSettings, Format, Loop, shortened
+from generator.errors import SettingsError
+
+
+class Change(StrEnum):
+    """One change of a clip's file. What was changed before stays."""
+
+    MP4 = "mp4"
+    GIF = "gif"
+    WEBP = "webp"
+    BOOMERANG = "boomerang"
+    CROSSFADE = "crossfade"
+    SEAM = "seam"
+    NO_LOOP = "none"
+    SMOOTH = "smooth"
+    SLOWER = "slower"
+    FASTER = "faster"
+    EXTEND = "extend"
+    """another segment from the last frame on: this one needs the GPU"""
+    SHORTEN = "shorten"
+    """without the last segment"""
+    UNDO = "undo"
+    """back to the file as it was made first"""
+
+
+_SPEED = {Change.SLOWER: 0.5, Change.FASTER: 2.0}
+
+
+def change_file(change: Change, now: ClipSettings, first: ClipSettings) -> ClipSettings:
+    """Return the settings after a change of the file that `now` describes; `first` is how the clip was made."""
+    if change in (Change.MP4, Change.GIF, Change.WEBP):
+        return replace(now, format=Format(change))
+    if change in (Change.BOOMERANG, Change.CROSSFADE, Change.SEAM, Change.NO_LOOP):
+        return replace(now, loop=Loop(change))
+    if change is Change.SMOOTH:
+        return replace(now, smooth=True)
+    if change is Change.EXTEND:
+        return now  # the file stays as it is
+    if change is Change.SHORTEN:
+        return shortened(now)
+    if change is Change.UNDO:
+        return first
+    low, high = BOUNDS["playback_fps"]
+    return replace(now, playback_fps=int(max(low, min(high, round(now.playback_fps * _SPEED[change])))))
+
+
+def state_of(settings: ClipSettings) -> str:
+    """Return what a menu has to remember of a changed file: letters, digits and dots, at most 25 of them."""
+    seams = f".{len(settings.seams)}" if settings.seams else ""
+    return f"{settings.format}.{settings.loop}.{int(settings.smooth)}.{settings.playback_fps}{seams}"
+
+
+def with_state(first: ClipSettings, state: str) -> ClipSettings:
+    """Return the settings of the file that a menu's state describes; `first` where it describes none."""
+    try:
+        format, loop, smooth, fps, *seams = state.split(".")
+        left, made = (int(*seams) if seams else 0), first
+        if seams and not 0 < left <= len(first.seams):
+            return first
+        while len(made.seams) > left:
+            made = shortened(made)
+        return replace(made, format=Format(format), loop=Loop(loop), smooth=bool(int(smooth)), playback_fps=int(fps))
+    except (ValueError, SettingsError):
+        return first

@@ -1,0 +1,1 @@
+"""The formats that ffmpeg writes too slowly, or not well enough."""
