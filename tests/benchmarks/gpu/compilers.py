@@ -1,8 +1,9 @@
 """A step with each way to give Triton what it needs a C compiler for: `python -m tests.benchmarks.gpu.compilers`.
 
 Each way in a process of its own with an empty cache: the compiler on the PATH, `CC` naming one, what the container's
-image brings in place of one, and none at all, which leaves plain torch. `--image FOLDER` names a folder that
-`deploy/image/triton.sh` made elsewhere, for a machine without gcc. `--tiny --device cpu` shows that it runs.
+image brings in place of one (from Triton 3.7 on: 3.6 compiles a file for each kind of kernel), and none at all, which
+leaves plain torch. `--image FOLDER` names a folder that `deploy/image/triton.sh` made elsewhere, for a machine without
+gcc. `--tiny --device cpu` shows that it runs.
 """
 
 from __future__ import annotations
@@ -97,6 +98,8 @@ def main(arguments: list[str]) -> int:
                 continue
             seen = json.loads(done.stdout.splitlines()[-1])
             print(f"{way:16s} {seen['operations']:8s} first {seen['first_step_s']:.2f} s, then {seen['step_s']:.4f} s")
+            if seen["operations"] != "kernels":
+                print(f"{'':16s} {done.stderr.strip()[-200:]}")
             lacking += way != "none" and chosen.device == "cuda" and seen["operations"] != "kernels"
     return min(lacking, 1)
 
