@@ -16,7 +16,7 @@ from bot.edge.commands.submission.channel import can_post, missing_permissions
 from bot.edge.commands.submission.permissions import is_operator
 from bot.edge.commands.submission.shares import own_roles, roles_of
 from bot.edge.context import Interaction
-from bot.policy.admission import BLOCKS, ReasonKind, decide
+from bot.policy.admission import BLOCKS, ReasonKind, decide, what_to_mend
 from bot.policy.blocking import Subject
 from bot.policy.facts import NOTHING_KNOWN, ChannelKind, Entrance, Facts, Person, PictureFacts, Where
 from bot.policy.quota import Allowance, Exceeded, Scope, allowance
@@ -35,13 +35,15 @@ _QUOTA_SECONDS = 1.0
 class Refused(Exception):
     """The request cannot be taken; `text` is what the person is told, beside `more` of a message.
 
-    With `is_kept` its picture is, until the moderators have decided.
+    With `is_kept` its picture is, until the moderators have decided. `mend` says what the person can change so that it
+    may be taken: an option, "picture" or "channel"; "" is nothing, but later it may be; None is nothing at all.
     """
 
-    def __init__(self, text: str, *, is_kept: bool = False, **more: Any) -> None:
+    def __init__(self, text: str, *, is_kept: bool = False, mend: str | None = None, **more: Any) -> None:
         super().__init__(text)
         self.text = text
         self.is_kept = is_kept
+        self.mend = mend
         self.more = more
 
 
@@ -74,7 +76,7 @@ async def admit(interaction: Interaction, asked: Asked) -> Facts:
         log.info("interaction=%d not taken: %s", interaction.id, reason.kind)
         if reason.kind is ReasonKind.ASK_AUTHOR:
             raise AskAuthor(explain_refusal(reason), facts)
-        raise Refused(explain_refusal(reason))
+        raise Refused(explain_refusal(reason), mend=what_to_mend(reason))
     return facts
 
 
