@@ -197,6 +197,9 @@ RULES: tuple[Rule, ...] = (
 )
 """in the order in which a reason is told: what concerns everybody first, what a person can change last"""
 
+OF_CHANNELS: tuple[Rule, ...] = (permissions, channel, age)
+"""what a person changes by asking in another channel"""
+
 OF_SETTINGS: tuple[Rule, ...] = (motion, clip_format, quality, length)
 """what a person changes by choosing something else"""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import discord
 
-from bot.edge.commands.submission.channel import can_post, missing_permissions
+from bot.edge.commands.submission.channel import can_post, elsewhere_of, is_age_restricted, missing_permissions
 from bot.edge.commands.submission.permissions import is_operator
 from bot.edge.commands.submission.shares import own_roles, roles_of
 from bot.edge.context import Interaction
@@ -134,6 +134,8 @@ def _person(interaction: Interaction) -> Person:
 
 def _where(interaction: Interaction) -> Where:
     assert interaction.channel_id is not None
+    if elsewhere := elsewhere_of(interaction):
+        return elsewhere.where
     channel = interaction.channel
     return Where(
         guild_id=interaction.guild_id,
@@ -160,15 +162,6 @@ def _kind(interaction: Interaction) -> ChannelKind:
     if not isinstance(interaction.channel, discord.Thread):
         return ChannelKind.TEXT
     return ChannelKind.PRIVATE_THREAD if interaction.channel.is_private() else ChannelKind.THREAD
-
-
-def is_age_restricted(guild: discord.Guild | None, channel: object) -> bool:
-    """Tell whether Discord shows this channel to adults alone: by the channel, or by its whole server."""
-    levels = (discord.NSFWLevel.explicit, discord.NSFWLevel.age_restricted)
-    if guild is not None and getattr(guild, "nsfw_level", None) in levels:
-        return True
-    is_nsfw = getattr(channel, "is_nsfw", None)
-    return bool(is_nsfw is not None and is_nsfw())
 
 
 def _has_room(interaction: Interaction) -> bool:

@@ -18,7 +18,8 @@ from bot.edge.commands.reviews.holding import screen_picture
 from bot.edge.commands.submission.admitting import AskAuthor, Asked, Refused, admit, allowance_of, allowance_on
 from bot.edge.commands.submission.answers import acknowledge, answer, take_back
 from bot.edge.commands.submission.asking import ask_privately, ask_publicly, picture_of, picture_request
-from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, route_of, write_card
+from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, chosen_route, elsewhere_of, route_of, write_card
+from bot.edge.commands.submission.choosing.elsewhere import place_for_card
 from bot.edge.commands.submission.choosing.reading import write_options
 from bot.edge.commands.submission.choosing.refusing import refuse, refused_quota, refused_settings
 from bot.edge.commands.submission.download import download
@@ -81,11 +82,12 @@ async def submit(
             except Refused as refused:
                 await refuse(interaction, refused, source, write_options(options), picture)
                 return
-            message_id = await acknowledge(interaction, private=False)
+            message_id = await acknowledge(interaction, private=elsewhere_of(interaction) is not None)
             if message_id is None:
                 return
             new = await _take_picture(interaction, source, variant, settings, interaction.user.id)
-        await _accept(interaction, new, message_id, asked)
+        async with place_for_card(interaction, message_id) as card_id:
+            await _accept(interaction, new, card_id, asked)
     except Refused as refused:
         if new is not None and not refused.is_kept:
             await services.requests.delete_files([new.picture])
@@ -228,7 +230,7 @@ async def _take_picture(
             async with services.intake.decoding(person):
                 prepared = await services.pictures.prepare(incoming, picture, variant, settings.shape, settings.framing)
         settings = replace(settings, shape=prepared.shape)
-        route = route_of(interaction, spoiler=source.is_spoiler())
+        route = chosen_route(interaction, spoiler=source.is_spoiler())
         new = await _new_job(interaction, route, settings, picture.name, prepared.notes)
         return replace(new, source=JobSource(hash=prepared.hash))
     except PictureError as error:

@@ -21,6 +21,7 @@ from bot.edge.commands.submission.sources import Source
 from bot.policy.facts import PictureFacts
 from bot.queue.job import wall_clock_ms
 from bot.texts.asking.mending import mend_label, mend_until_text
+from bot.texts.limits import MESSAGE_LETTERS, count_letters, shorten
 from bot.work.ongoing import Concerns, Owner
 
 KEEP_SECONDS = 14 * 60.0
@@ -105,4 +106,5 @@ def mendable(text: str, key: str, until_ms: int) -> tuple[str, dict[str, Any]]:
     """Return what a person reads about a refusal that they can mend, and what else its message has."""
     view = ui.View(timeout=None)
     view.add_item(MendButton(key))
-    return f"{text}\n{mend_until_text(until_ms)}", {"view": view}
+    until = mend_until_text(until_ms)
+    return f"{shorten(text, MESSAGE_LETTERS - count_letters(until) - 1)}\n{until}", {"view": view}

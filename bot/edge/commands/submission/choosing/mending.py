@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from discord import ui
 
 from bot.edge.commands.forgetting import note_request
 from bot.edge.commands.submission.answers import answer, answer_first, report
+from bot.edge.commands.submission.choosing.elsewhere import move, open_channels
 from bot.edge.commands.submission.choosing.kept import KEEP_SECONDS, Kept
 from bot.edge.commands.submission.choosing.reading import OPTIONS, WORDS, join_typed, read_lines, shown, write_lines
 from bot.edge.commands.submission.choosing.refusing import refuse, refused_settings
@@ -27,9 +29,11 @@ from bot.texts.asking.mending import (
     mend_title,
     motion_hint,
     not_kept_text,
-    picture_hint,
+    refused_channel_text,
     refused_field_text,
+    refused_picture_text,
     rest_hint,
+    usual_choice_text,
 )
 from bot.texts.limits import CHOICE_LETTERS, shorten
 from generator.errors import SettingsError
@@ -39,7 +43,7 @@ _FIELDS = 3
 _USUAL = ("motion", "format", "quality", "loop")
 _LONGEST_VALUE = 100
 _LONGEST_REST = 1000
-_HINTS = {"motion": motion_hint(), "picture": picture_hint()}
+_HINTS = {"motion": motion_hint(), "rest": rest_hint()}
 
 
 class MendPress(ui.DynamicItem[ui.Button[Any]], template=r"vivant-mend:(?P<key>\d+)"):
@@ -67,21 +71,30 @@ class MendPress(ui.DynamicItem[ui.Button[Any]], template=r"vivant-mend:(?P<key>\
             if kept is None or kept.owner.user_id != interaction.user.id:
                 await answer(interaction, not_kept_text())
                 return
-            form = MendForm(self.key, kept, interaction.client.services.store.servers.settings(interaction.guild_id))
+            server = interaction.client.services.store.servers.settings(interaction.guild_id)
+            form = MendForm(self.key, kept, Offered(server, open_channels(interaction)))
             await answer_first(interaction, lambda: interaction.response.send_modal(form))
         except Exception as error:  # noqa: BLE001 - a button has no tree to catch its errors
             await report(interaction, error)
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What the form may offer: what the server allows, and where else the person may ask."""
+
+    server: ServerSettings
+    channels: Sequence[discord.TextChannel]
+
+
 class MendForm(ui.Modal):
     """Asks for a refused request again."""
 
-    def __init__(self, key: str, kept: Kept, server: ServerSettings) -> None:
+    def __init__(self, key: str, kept: Kept, offered: Offered) -> None:
         super().__init__(title=mend_title(), custom_id=f"vivant-mend-form:{key}", timeout=KEEP_SECONDS)
         self.key = key
         self.add_item(ui.TextDisplay(kept.why))
-        names = fields_of(kept)
-        self.fields: dict[str, ui.Item[Any]] = {name: _field(name, kept.typed, server) for name in names}
+        names = fields_of(kept, offered)
+        self.fields: dict[str, ui.Item[Any]] = {name: _field(name, kept.typed, offered) for name in names}
         rest = {name: value for name, value in kept.typed.items() if name not in names}
         self.rest: ui.TextInput[Any] = ui.TextInput(
             custom_id="rest",
@@ -92,8 +105,7 @@ class MendForm(ui.Modal):
         )
         for name, field in {**self.fields, "rest": self.rest}.items():
             is_refused = name == kept.mend or (name == "rest" and kept.mend in rest)
-            hint = refused_field_text(kept.why) if is_refused else _HINTS.get(name)
-            hint = rest_hint() if name == "rest" and not is_refused else hint
+            hint = _mark(kept) if is_refused else _HINTS.get(name)
             self.add_item(ui.Label(text=field_label(name), description=hint, component=field))
 
     async def on_submit(self, interaction: Interaction) -> None:  # type: ignore[override]
@@ -107,8 +119,9 @@ class MendForm(ui.Modal):
             return
         interaction.client.kept.drop(self.key)  # once; a further refusal keeps it anew
         picture = self._picture()
+        move(interaction, _value(self.fields["channel"]) if "channel" in self.fields else "")
         source, facts = (picture, NOTHING_KNOWN) if picture else (kept.source, kept.picture)
-        chosen = {name: value for name, field in self.fields.items() if (value := _value(field))}
+        chosen = {name: value for name, field in self.fields.items() if name != "channel" and (value := _value(field))}
         try:
             typed = join_typed(chosen, self.rest.value)
         except SettingsError as error:
@@ -125,18 +138,28 @@ class MendForm(ui.Modal):
         return field.values[0] if isinstance(field, ui.FileUpload) and field.values else None
 
 
-def fields_of(kept: Kept) -> list[str]:
+def fields_of(kept: Kept, offered: Offered) -> list[str]:
     """Return what has a field of its own: what was refused first, then what people change most."""
-    first = [kept.mend] if kept.mend in (*OPTIONS, "picture") else []
+    own = (*OPTIONS, "picture", *(["channel"] if offered.channels else []))
+    first = [kept.mend] if kept.mend in own else []
     return list(dict.fromkeys([*first, *_USUAL]))[:_FIELDS]
 
 
-def _field(name: str, typed: Mapping[str, Any], server: ServerSettings) -> ui.Item[Any]:
+def _mark(kept: Kept) -> str:
+    """Say in the refused field that it is the one."""
+    texts = {"picture": refused_picture_text(), "channel": refused_channel_text()}
+    return texts.get(kept.mend) or refused_field_text(shown(kept.typed.get(kept.mend, "")))
+
+
+def _field(name: str, typed: Mapping[str, Any], offered: Offered) -> ui.Item[Any]:
     value = shown(typed.get(name, ""))
     if name == "picture":
-        return ui.FileUpload(custom_id=name, required=False)
+        return ui.FileUpload(custom_id=name, required=False, min_values=0, max_values=1)
+    if name == "channel":
+        options = [discord.SelectOption(label=f"#{item.name}", value=str(item.id)) for item in offered.channels]
+        return ui.Select(custom_id=name, required=False, min_values=0, options=options)
     if name in WORDS:
-        return _menu(name, value, server)
+        return _menu(name, value, offered.server)
     return ui.TextInput(
         custom_id=name, required=False, max_length=_LONGEST_VALUE, default=shorten(value, _LONGEST_VALUE) or None
     )
@@ -145,7 +168,8 @@ def _field(name: str, typed: Mapping[str, Any], server: ServerSettings) -> ui.It
 def _menu(name: str, value: str, server: ServerSettings) -> ui.Select[Any]:
     allowed = {"format": server.formats, "quality": server.qualities}.get(name) or frozenset(WORDS[name])
     options = [_option(item, value) for item in WORDS[name] if item in allowed]
-    return ui.Select(custom_id=name, required=False, min_values=0, options=options)
+    usual = usual_choice_text()
+    return ui.Select(custom_id=name, required=False, min_values=0, options=options, placeholder=usual)
 
 
 def _option(item: StrEnum, value: str) -> discord.SelectOption:

@@ -6,7 +6,9 @@ Tested in tests/bot/edge/commands/submission/choosing/test_mending.py.
 from __future__ import annotations
 
 from bot.edge.commands.submission.admitting import Refused
-from bot.edge.commands.submission.answers import answer, is_acknowledged, take_back
+from bot.edge.commands.submission.answers import answer, fill_in, is_acknowledged, take_back
+from bot.edge.commands.submission.channel import elsewhere_of
+from bot.edge.commands.submission.choosing.elsewhere import open_channels
 from bot.edge.commands.submission.choosing.kept import Kept, mendable
 from bot.edge.commands.submission.choosing.reading import Typed, option_of
 from bot.edge.commands.submission.sources import Source
@@ -25,11 +27,13 @@ async def refuse(
 ) -> None:
     """Say why a request is not taken; keep what was chosen where the person can mend it."""
     text, more = refused.text, refused.more
-    if refused.mend is not None:
+    if refused.mend is not None and (refused.mend != "channel" or open_channels(interaction)):
         owner, key = Owner(interaction.user.id, interaction.guild_id), str(interaction.id)
         kept = Kept(owner=owner, source=source, picture=picture, typed=typed, why=text, mend=refused.mend)
         text, more = mendable(text, key, interaction.client.kept.keep(key, kept))
-    if is_acknowledged(interaction):
+    if elsewhere_of(interaction) and is_acknowledged(interaction):
+        await fill_in(interaction, text, **more)  # which was deferred privately
+    elif is_acknowledged(interaction):
         await take_back(interaction, text, **more)
     else:
         await answer(interaction, text, **more)

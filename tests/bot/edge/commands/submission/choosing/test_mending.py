@@ -13,9 +13,11 @@ from bot.edge.commands.submission.choosing.kept import MOST_EACH, KeptRequests
 from bot.policy.motion import Motion
 from bot.policy.quota import Quota
 from bot.policy.server import OthersPictures
+from bot.queue.job import Job
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.interactions import Interaction
-from bot.sandbox.world.standard import ADA, BEN, PICTURES, TABLEAUX
+from bot.sandbox.world.standard import ADA, BEN, GENERAL, NO_FILES, PICTURES, TABLEAUX
+from bot.texts.limits import count_letters
 from generator.clip import Format, Loop, Quality
 from tests.support.edge import Edge, Start, buttons, clip_of, hanging, picture, png, until, words
 
@@ -74,7 +76,7 @@ async def test_a_refused_value_is_mended_and_everything_else_is_as_it_was_chosen
         assert not edge.seen(actor=BEN), "the refusal is private"
         opened = await open_form(edge, told)
         assert filled(opened)["motion"] == "banana"
-        assert parts(opened)["motion"]["description"].startswith("Refused: I know no motion `banana`")
+        assert parts(opened)["motion"]["description"] == "Refused: banana"
         assert "Refused" not in parts(opened)["rest"]["description"]
         assert filled(opened)["format"] == ["gif"]
         assert set(filled(opened)["rest"].splitlines()) == {
@@ -145,7 +147,7 @@ async def test_what_a_server_does_not_allow_is_mended(
     async with start() as edge:
         await edge.store.servers.change(int(TABLEAUX), int(BEN), server)
         opened = await open_form(edge, await refusal(edge, await edge.animate(**asked)))
-        assert parts(opened)[field]["description"].startswith("Refused: ")
+        assert parts(opened)[field]["description"].startswith("Refused")
         options = parts(opened)[field]["component"].get("options", [])
         assert [option["value"] for option in options] == (mended if options else []), "only what is allowed"
         await send(edge, opened, **{field: mended})
@@ -194,7 +196,7 @@ async def test_a_picture_that_cannot_be_used_is_mended_by_another_one(start: Sta
             before = len(edge.clips())
             told = await refusal(edge, await edge.animate(file=bad, seed=7, motion="42"))
             opened = await open_form(edge, told)
-            assert parts(opened)["picture"]["description"].startswith("Refused: That ")
+            assert parts(opened)["picture"]["description"].startswith("Refused: your picture")
             again = await refusal(edge, await send(edge, opened))
             assert words(again).splitlines()[0] == words(told).splitlines()[0], "the same picture is refused again"
             await send(edge, await open_form(edge, again), picture=[png()])
@@ -217,6 +219,75 @@ async def test_a_picture_of_a_message_keeps_its_author(start: Start) -> None:
         assert "only pictures that you posted yourself" in words(refused)
         assert buttons(refused["components"]) == {}, "nothing a person can mend"
         assert not await edge.store.jobs.of_user(int(ADA))
+
+
+async def test_what_another_channel_takes_is_made_there(start: Start) -> None:
+    async with start() as edge:
+        await edge.store.servers.change(int(TABLEAUX), int(BEN), {"channels": [GENERAL, NO_FILES]})
+        told = await refusal(edge, await edge.animate(seed=7, motion="42"))
+        assert f"only in <#{GENERAL}>" in words(told)
+        opened = await open_form(edge, told)
+        channels = parts(opened)["channel"]["component"]["options"]
+        assert [(item["label"], item["value"]) for item in channels] == [("#general", GENERAL)], "where both may post"
+        here = await refusal(edge, await send(edge, opened))
+        assert f"only in <#{GENERAL}>" in words(here), "without another channel it is the same"
+        moved = await send(edge, await open_form(edge, here), channel=[GENERAL])
+        clip = await edge.clip(channel=GENERAL)
+        assert f"<@{ADA}>" in words(clip)
+        job = await edge.job()
+        assert (job.route.channel_id, job.settings.seed, job.settings.motion_bucket) == (int(GENERAL), 7, 42)
+        await edge.delivered()
+        assert "It is in the queue over there" in await edge.answer(moved)
+        assert clip["message_reference"]["message_id"] == str(job.card_message_id)
+        card = await until(lambda: tidy(edge, job), "a tidy card")
+        assert "picture is coming in" not in words(card)
+        assert edge.seen(actor=BEN) == [], "nothing is left where it was asked"
+        assert edge.world.messages.notified == [(ADA, clip["id"])]
+
+
+def tidy(edge: Edge, job: Job) -> dict[str, Any] | None:
+    [card] = [item for item in edge.seen(channel=GENERAL) if item["id"] == str(job.card_message_id)]
+    return card if "here is the clip" in words(card) else None
+
+
+async def test_another_channel_goes_round_no_rule_and_leaves_nothing_behind(start: Start) -> None:
+    async with start() as edge:
+        servers = edge.store.servers
+        await servers.change(int(TABLEAUX), int(BEN), {"channels": [GENERAL]})
+        told = await refusal(edge, await edge.animate(file=Upload("a.png", "image/png", b"no picture")))
+        opened = await open_form(edge, told)
+        no_picture = await refusal(edge, await send(edge, opened, channel=[GENERAL]))
+        assert "not a picture" in words(no_picture), "seen when it is decoded, after the acknowledgement"
+        await servers.change(int(TABLEAUX), int(BEN), {"most_motion": Motion.GENTLE})
+        told = await refusal(edge, await edge.animate(motion="42"))
+        opened = await open_form(edge, told)
+        sent = await refusal(edge, await send(edge, opened, channel=[GENERAL], motion="200"))
+        assert "no stronger motion than Gentle" in words(sent)
+        opened = await open_form(edge, sent)
+        assert "channel" not in parts(opened)
+        assert edge.seen(channel=GENERAL) == []
+        assert await edge.store.jobs.of_user(int(ADA)) == []
+
+
+async def test_where_no_other_channel_is_open_there_is_nothing_to_mend(start: Start) -> None:
+    async with start() as edge:
+        await edge.store.servers.change(int(TABLEAUX), int(BEN), {"channels": [NO_FILES]})
+        told = await refusal(edge, await edge.animate())
+        assert f"only in <#{NO_FILES}>" in words(told)
+        assert buttons(told["components"]) == {}
+
+
+async def test_an_author_is_not_asked_from_another_channel(start: Start) -> None:
+    async with start() as edge:
+        servers = edge.store.servers
+        await servers.change(int(TABLEAUX), int(BEN), {"channels": [GENERAL]})
+        posted = edge.world.post(BEN, PICTURES, "look", [png()])
+        asked = await edge.world.invoke_on_message(ADA, PICTURES, posted["id"], MENU)
+        opened = await open_form(edge, await refusal(edge, await asked.acknowledged()))
+        await servers.change(int(TABLEAUX), int(BEN), {"others_pictures": OthersPictures.ASK})
+        told = await refusal(edge, await send(edge, opened, channel=[GENERAL]))
+        assert "this one I cannot ask" in words(told)
+        assert edge.seen(channel=GENERAL) == []
 
 
 async def test_what_a_person_cannot_mend_offers_no_button(start: Start) -> None:
@@ -251,6 +322,23 @@ async def test_a_request_is_kept_for_the_stated_time_and_no_longer(start: Start)
         told = await refusal(edge, await edge.animate(motion="banana"))
         await until(lambda: edge.client.kept.of_user(int(ADA)) == [], "its end")
         assert "I no longer keep" in await edge.answer(await open_form(edge, told))
+
+
+async def test_the_longest_words_still_make_a_form_that_discord_takes(start: Start) -> None:
+    """The local Discord and discord.py check what is too long in no form, so it is counted here."""
+    async with start() as edge:
+        for option, value in (("motion", "\U0001f39e" * 3000), ("quality", "q" * 6000), ("format", "`" * 6000)):
+            asked = await edge.invoke("animate", {option: value}, files={"image": png()})
+            opened = await open_form(edge, await refusal(edge, asked))
+            assert opened.modal is not None
+            assert count_letters(opened.modal["title"]) <= 45
+            assert len(opened.modal["components"]) <= 5
+            for label in parts(opened).values():
+                assert count_letters(label["label"]) <= 45
+                assert count_letters(label.get("description") or "") <= 100
+                field = label["component"]
+                assert count_letters(field.get("value") or "") <= field.get("max_length", 4000)
+                assert field.get("options") != []
 
 
 async def test_of_one_person_few_requests_are_kept(start: Start) -> None:
