@@ -30,6 +30,7 @@ STORED = "tests/bot/queue/test_forgetting.py"
 EDGE = "tests/bot/edge/commands/test_forgetting.py"
 TRUST = "tests/bot/edge/commands/trust"
 HERE = "tests/test_privacy.py"
+MENDING = "tests/bot/edge/commands/submission/choosing/test_mending.py"
 QUOTAS = "tests/bot/queue/servers/test_quotas.py"
 SERVERS = "tests/bot/queue/servers/test_settings.py"
 
@@ -62,6 +63,11 @@ HELD_BY: dict[str, list[str]] = {
         f"{TRUST}/test_consent.py::test_the_author_is_asked_and_agrees_and_only_then_the_picture_is_fetched",
         f"{TRUST}/test_consent.py::test_without_an_answer_the_request_is_refused_in_words_and_deleted",
         f"{TRUST}/test_consent.py::test_forgetting_either_of_them_deletes_the_question",
+    ],
+    "Of a request that was refused": [
+        f"{MENDING}::test_a_kept_request_is_its_persons_alone_and_goes_with_the_person",
+        f"{MENDING}::test_a_request_is_kept_for_the_stated_time_and_no_longer",
+        f"{MENDING}::test_a_persons_own_data_has_the_requests_that_can_be_mended",
     ],
     "Of a reported clip": [
         f"{TRUST}/test_reports.py::test_a_report_reaches_moderators_and_operators_with_what_they_need_and_no_more",

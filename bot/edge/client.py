@@ -21,6 +21,7 @@ from bot.edge.commands.reviews.deciding import ReviewPress
 from bot.edge.commands.reviews.holding import post_missing_cards
 from bot.edge.commands.settings.items import ITEMS
 from bot.edge.commands.submission.answers import report
+from bot.edge.commands.submission.choosing.mending import MendPress
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.connection.invalid_requests import InvalidRequests
 from bot.edge.connection.pacing import paced_identify, paced_start
@@ -99,7 +100,7 @@ class VivantClient(ServiceClient):
         self._pause = pause
         self._made = time.monotonic()
         self._shown = ""
-        add_commands(self.tree)
+        add_commands(self.tree, services.config.generator)
 
     def is_connected(self) -> bool:
         """Tell whether the gateway answers."""
@@ -121,7 +122,7 @@ class VivantClient(ServiceClient):
 
     async def setup_hook(self) -> None:
         """Register the buttons, and the commands if those that Discord has are not the ones of this version."""
-        self.add_dynamic_items(JobButton, ReviewPress, *ITEMS)
+        self.add_dynamic_items(JobButton, ReviewPress, MendPress, *ITEMS)
         await look_up_answered(self, self.services.store, self._now_ms())
         await self._sync_changed_commands()
 

@@ -24,6 +24,8 @@ class Entrance(StrEnum):
     AGAIN = "again"
     MORE = "more"
     LESS = "less"
+    MEND = "mend"
+    """the form with which a refused request is mended"""
     ALLOWED = "allowed"
     """the picture's author agreed to an earlier request"""
 

@@ -9,19 +9,20 @@ from typing import Any
 
 from discord import app_commands
 
+from bot.config import GeneratorConfig
 from bot.edge.commands.about import forget_me, help_command, privacy
 from bot.edge.commands.admin import AdminCommands
-from bot.edge.commands.animate import animate, animate_message
+from bot.edge.commands.animate import animate_command, animate_message
 from bot.edge.commands.queue import cancel, queue, result
 from bot.edge.commands.recipe import recipe
 from bot.edge.commands.settings.command import quota, settings
 from bot.edge.commands.trust.own_data import my_data
 
 
-def add_commands(tree: app_commands.CommandTree[Any]) -> None:
-    """Put every command into the tree."""
+def add_commands(tree: app_commands.CommandTree[Any], generator: GeneratorConfig | None = None) -> None:
+    """Put every command into the tree, with the ranges of this operator; None: those of the default configuration."""
     commands: tuple[app_commands.Command[Any, ..., None], ...] = (
-        animate,
+        animate_command(generator or GeneratorConfig()),
         queue,
         cancel,
         result,

@@ -21,6 +21,7 @@ from discord import app_commands, ui
 
 import bot.edge
 from bot.edge.commands import add_commands
+from bot.edge.commands.submission.choosing.reading import write_lines
 from bot.edge.layouts import Action
 from bot.policy.admission import RULES, ReasonKind, decide
 from bot.policy.blocking import Block, Subject
@@ -50,7 +51,7 @@ from tests.support.edge import Edge, Start, buttons, png, until, words
 from tests.support.fakes import Act, FakeBackend
 
 MENU = "Animate this image"
-STRONG: dict[str, Any] = {"motion_bucket": 200, "format": "gif", "quality": "balanced", "frames": 20, "seed": 5}
+STRONG: dict[str, Any] = {"motion": "200", "format": "gif", "quality": "balanced", "frames": 20, "seed": 5}
 """what the clip under test has, so that each rule about settings can refuse it"""
 
 
@@ -65,6 +66,7 @@ class Scene:
     channel: str
     clip: dict[str, Any] = field(default_factory=dict)
     failure: dict[str, Any] = field(default_factory=dict)
+    refusal: dict[str, Any] = field(default_factory=dict)
 
     async def press(self, message: dict[str, Any], label: str) -> Interaction:
         custom_id = buttons(message["components"])[label]
@@ -118,10 +120,20 @@ def by_button(label: str, *, under: str = "clip") -> Drive:
     return drive
 
 
+async def by_mending(scene: Scene) -> Interaction:
+    pressed = await scene.press(scene.refusal, "Mend and try again")
+    values = {"motion": "200", "rest": write_lines({name: STRONG[name] for name in ("frames", "seed")})}
+    chosen = {name: [STRONG[name]] for name in ("format", "quality")}
+    form = pressed.modal["custom_id"] if pressed.modal else ""
+    submitted = await scene.edge.world.submit_modal(ADA, pressed.id, form, values | chosen)
+    return await submitted.acknowledged()
+
+
 ENTRANCES: dict[str, dict[str, Drive]] = {
     "/animate": {"the command": by_command},
     "menu Animate this image": {"one picture": by_message},
     "_PictureButton": {"one of several pictures": by_choice},
+    "MendForm": {"a refused command": by_mending},
     "button again": {"under a clip": by_button("Again"), "under a failure": by_button("Again", under="failure")},
     "button more": {"under a clip": by_button("More motion")},
     "button less": {"under a clip": by_button("Less motion")},
@@ -140,6 +152,7 @@ NO_ENTRANCES = {
     *("/admin take-down", "/admin block-pictures", "/admin audit", "/admin announce"),
     *("button report", "button reporting", "button takedown", "button dismiss"),
     *("button deny", "button never", "button optout", "button optin"),
+    "MendPress",  # opens the form, which asks
     "JobButton",  # its actions are listed one by one
     "ReviewPress",  # what moderators allow was asked for, and admitted, by one of the entrances
 }
@@ -325,6 +338,8 @@ async def scene_in(start: Start, channel: str) -> AsyncIterator[Scene]:
         await edge.delivered(2)
         await until(lambda: failures(edge, channel), "a failure with its button")
         [scene.failure] = failures(edge, channel)[-1:]
+        await edge.answer(await edge.animate(channel=channel, **STRONG | {"motion": "banana"}), channel=channel)
+        [scene.refusal] = [item for item in edge.seen(channel=channel) if "banana" in words(item)]
         yield scene
 
 
