@@ -12,6 +12,7 @@ from discord import app_commands
 from bot.edge.commands.about import forget_me, help_command, privacy
 from bot.edge.commands.admin import AdminCommands
 from bot.edge.commands.animate import animate, animate_message
+from bot.edge.commands.form.command import animate_form, animate_with_choices
 from bot.edge.commands.queue import cancel, queue, result
 from bot.edge.commands.recipe import recipe
 from bot.edge.commands.settings.command import quota, settings
@@ -22,6 +23,7 @@ def add_commands(tree: app_commands.CommandTree[Any]) -> None:
     """Put every command into the tree."""
     commands: tuple[app_commands.Command[Any, ..., None], ...] = (
         animate,
+        animate_form,
         queue,
         cancel,
         result,
@@ -36,4 +38,5 @@ def add_commands(tree: app_commands.CommandTree[Any]) -> None:
     for command in commands:
         tree.add_command(command)
     tree.add_command(animate_message)
+    tree.add_command(animate_with_choices)
     tree.add_command(AdminCommands())

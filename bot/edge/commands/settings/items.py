@@ -21,6 +21,7 @@ from bot.edge.commands.submission.permissions import is_served
 from bot.edge.context import Interaction
 from bot.policy.quota import Quota
 from bot.policy.server import FilterAction, ServerSettings
+from bot.texts.forms.settings_panel import quota_form_title
 from bot.texts.quotas import FORM_LABELS
 from bot.texts.safety.filter import no_moderators_text, unusable_filter_text
 from bot.texts.server_settings import (
@@ -30,7 +31,6 @@ from bot.texts.server_settings import (
     not_manager_text,
     only_in_servers_text,
 )
-from bot.texts.settings_panel import quota_form_title
 from generator.picture.filter.model import missing
 
 _CHANGES_SHOWN = 5

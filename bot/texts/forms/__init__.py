@@ -1,0 +1,1 @@
+"""Forms and panels: their titles, labels and choices. No Discord."""
