@@ -23,7 +23,7 @@ LABELS: Mapping[str, str] = {
 
 ABOUT: Mapping[str, str] = {
     "motion": "How much shall move",
-    "shape": "The clip's shape",
+    "shape": "Landscape is wide, portrait is tall",
     "loop": "How the end meets the beginning",
     "format": "GIF and WebP loop by themselves; MP4 is sharpest",
     "extras": "Tick what you want",
