@@ -132,3 +132,13 @@ async def test_both_commands_are_found_by_their_first_letters(browser: Browser, 
     await page.locator("#message-text").fill("")
     await type_command(page, "animate")
     await page.context.close()
+
+
+async def test_what_to_try_next_opens_the_form(browser: Browser, edge: Edge) -> None:
+    page = await open_page(browser, edge.sandbox)
+    await page.locator("#tour").press("Enter")
+    await page.get_by_role("menuitem", name="Fill in the form").press("Enter")
+    await expect(form_on(page).get_by_label("Picture (required)")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(form_on(page)).to_have_count(0)
+    await page.context.close()
