@@ -17,6 +17,7 @@ from discord import app_commands
 from bot.edge.commands import add_commands
 from bot.edge.commands.buttons import JobButton
 from bot.edge.commands.forgetting import forget_guild, note_request
+from bot.edge.commands.form.modal import answer_gone
 from bot.edge.commands.reviews.deciding import ReviewPress
 from bot.edge.commands.reviews.holding import post_missing_cards
 from bot.edge.commands.settings.items import ITEMS
@@ -200,6 +201,10 @@ class VivantClient(ServiceClient):
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Forget a server that has removed the bot."""
         await forget_guild(self, guild.id)
+
+    async def on_interaction(self, interaction: Interaction) -> None:
+        """Answer a form that was opened before the last start, which discord.py does not know."""
+        await answer_gone(interaction)
 
     async def on_thread_remove(self, thread: discord.Thread) -> None:
         """Forget our membership of a thread; discord.py keeps it, and with it the belief that we may post there."""

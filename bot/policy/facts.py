@@ -21,6 +21,8 @@ class Entrance(StrEnum):
     """/animate"""
     MESSAGE = "message"
     """the command on a message, and the question which of its pictures is meant"""
+    FORM = "form"
+    """the form, from /animate-form or from a message"""
     AGAIN = "again"
     MORE = "more"
     LESS = "less"
