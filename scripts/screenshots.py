@@ -56,6 +56,14 @@ async def type_command(page: Page) -> None:
     await page.keyboard.press("ArrowDown")
 
 
+async def open_form(page: Page) -> None:
+    """Open the form on Ben's message, and choose a motion."""
+    await messages(page).first.get_by_role("button", name="More actions").press("Enter")
+    await page.get_by_role("menuitem", name="Animate with choices").press("Enter")
+    form = page.get_by_role("dialog", name="Animate a picture")
+    await form.get_by_role("radio", name="Strong").check()
+
+
 async def render(page: Page) -> None:
     """Send the command and take the card while it moves and the clip when it is there."""
     await page.keyboard.press("Enter")
@@ -81,6 +89,9 @@ async def tour(browser: Browser, sandbox: Sandbox) -> None:
     await save(page, "channel")
     say_hello(sandbox)
     await expect(messages(page)).to_have_count(1)
+    await open_form(page)
+    await save(page, "form")
+    await page.keyboard.press("Escape")
     await type_command(page)
     await save(page, "command")
     await render(page)

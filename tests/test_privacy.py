@@ -30,8 +30,10 @@ STORED = "tests/bot/queue/test_forgetting.py"
 EDGE = "tests/bot/edge/commands/test_forgetting.py"
 TRUST = "tests/bot/edge/commands/trust"
 HERE = "tests/test_privacy.py"
+MENDING = "tests/bot/edge/commands/submission/choosing/test_mending.py"
 QUOTAS = "tests/bot/queue/servers/test_quotas.py"
 SERVERS = "tests/bot/queue/servers/test_settings.py"
+CHOICES = "tests/bot/queue/servers/test_choices.py"
 
 HELD_BY: dict[str, list[str]] = {
     "Of each request: your Discord user id": [
@@ -67,6 +69,11 @@ HELD_BY: dict[str, list[str]] = {
         f"{TRUST}/test_consent.py::test_without_an_answer_the_request_is_refused_in_words_and_deleted",
         f"{TRUST}/test_consent.py::test_forgetting_either_of_them_deletes_the_question",
     ],
+    "Of a request that was refused": [
+        f"{MENDING}::test_a_kept_request_is_its_persons_alone_and_goes_with_the_person",
+        f"{MENDING}::test_a_request_is_kept_for_the_stated_time_and_no_longer",
+        f"{MENDING}::test_a_persons_own_data_has_the_requests_that_can_be_mended",
+    ],
     "Of a reported clip": [
         f"{TRUST}/test_reports.py::test_a_report_reaches_moderators_and_operators_with_what_they_need_and_no_more",
         "tests/bot/queue/servers/trust/test_reports.py::test_a_report_is_forgotten_after_a_month",
@@ -74,6 +81,11 @@ HELD_BY: dict[str, list[str]] = {
     "If the people who run the bot have blocked you": [
         f"{TRUST}/test_operators.py::test_a_blocked_person_is_told_why_and_until_when_and_what_they_wait_for_is_cancelled",
         f"{TRUST}/test_operators.py::test_a_block_ends_by_itself",
+    ],
+    "Of the form that asks for a clip": [
+        f"{CHOICES}::test_what_was_chosen_goes_a_month_after_the_last_form",
+        f"{CHOICES}::test_who_is_forgotten_has_chosen_nothing_also_in_the_copies",
+        "tests/bot/edge/commands/form/test_modal.py::test_a_form_that_is_left_alone_is_let_go_of",
     ],
     "The file as you uploaded it": [f"{HERE}::test_a_whole_visit_leaves_only_what_the_notice_says"],
     "An answer token from Discord": [f"{STORED}::test_an_answer_token_goes_when_it_is_good_for_nothing"],
@@ -150,6 +162,7 @@ IN_SHORT = {
     "Your picture as framed": "The picture you sent or chose",
     "A clip that I could not post": "A clip that could not be posted",
     "Your user id, the channel": "Of each request: your Discord user id",
+    "What you chose last in the form": "Of the form that asks for a clip",
     "The picture as you sent it": "The file as you uploaded it",
     "Nothing is used for training": "Pictures are used for nothing but",
     "`/forget-me` deletes all of it": "`/forget-me` deletes your requests",
@@ -255,7 +268,7 @@ async def test_a_row_has_the_columns_that_the_notice_tells(tmp_path: Path) -> No
 
 ABOUT_PEOPLE = {
     *("job", "outbox", "lane", "debt", "set_aside", "audit", "spent", "review"),
-    *("source", "consent", "blocked", "opted_out"),
+    *("source", "consent", "blocked", "opted_out", "choice"),
 }
 ABOUT_NOBODY = {"meta", "setting", "kind", "server", "blocked_picture", "report"}
 COLUMNS = """

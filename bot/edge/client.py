@@ -18,10 +18,12 @@ from bot.edge.commands import add_commands
 from bot.edge.commands.buttons import JobButton
 from bot.edge.commands.finished.file_menu import FileMenu
 from bot.edge.commands.forgetting import forget_guild, note_request
+from bot.edge.commands.form.modal import answer_gone
 from bot.edge.commands.reviews.deciding import ReviewPress
 from bot.edge.commands.reviews.holding import post_missing_cards
 from bot.edge.commands.settings.items import ITEMS
 from bot.edge.commands.submission.answers import report
+from bot.edge.commands.submission.choosing.mending import MendPress
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.connection.invalid_requests import InvalidRequests
 from bot.edge.connection.pacing import paced_identify, paced_start
@@ -100,7 +102,7 @@ class VivantClient(ServiceClient):
         self._pause = pause
         self._made = time.monotonic()
         self._shown = ""
-        add_commands(self.tree)
+        add_commands(self.tree, services.config.generator)
 
     def is_connected(self) -> bool:
         """Tell whether the gateway answers."""
@@ -122,7 +124,7 @@ class VivantClient(ServiceClient):
 
     async def setup_hook(self) -> None:
         """Register the buttons, and the commands if those that Discord has are not the ones of this version."""
-        self.add_dynamic_items(JobButton, FileMenu, ReviewPress, *ITEMS)
+        self.add_dynamic_items(JobButton, FileMenu, ReviewPress, MendPress, *ITEMS)
         await look_up_answered(self, self.services.store, self._now_ms())
         await self._sync_changed_commands()
 
@@ -200,6 +202,10 @@ class VivantClient(ServiceClient):
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Forget a server that has removed the bot."""
         await forget_guild(self, guild.id)
+
+    async def on_interaction(self, interaction: Interaction) -> None:
+        """Answer a form that was opened before the last start, which discord.py does not know."""
+        await answer_gone(interaction)
 
     async def on_thread_remove(self, thread: discord.Thread) -> None:
         """Forget our membership of a thread; discord.py keeps it, and with it the belief that we may post there."""

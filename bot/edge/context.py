@@ -13,6 +13,7 @@ import aiohttp
 import discord
 
 from bot.config import Config
+from bot.edge.commands.submission.choosing.kept import KeptRequests
 from bot.edge.status_cards import StatusCards
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
@@ -64,6 +65,7 @@ class ServiceClient(discord.AutoShardedClient):
         """what fetches attachments"""
         self.advised: set[int] = set()
         """servers where somebody was told since the start which permission is missing"""
+        self.kept = KeptRequests()
 
     async def login(self, token: str) -> None:
         """Log in, and let a request take as long as it moves: aiohttp ends each after five minutes, uploads too."""
@@ -73,6 +75,7 @@ class ServiceClient(discord.AutoShardedClient):
 
     async def close(self) -> None:
         """Close the connection and the downloads."""
+        self.kept.close()
         await self.downloads.close()
         await super().close()
 

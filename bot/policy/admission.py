@@ -197,6 +197,12 @@ RULES: tuple[Rule, ...] = (
 )
 """in the order in which a reason is told: what concerns everybody first, what a person can change last"""
 
+OF_CHANNELS: tuple[Rule, ...] = (permissions, channel, age)
+"""what a person changes by asking in another channel"""
+
+OF_SETTINGS: tuple[Rule, ...] = (motion, clip_format, quality, length)
+"""what a person changes by choosing something else"""
+
 BLOCKS: tuple[Rule, ...] = (person_block, server_block, opted_out, picture_block)
 """what is asked again when moderators allow a picture that was held back"""
 
@@ -208,3 +214,21 @@ FILES: tuple[Rule, ...] = (clip_format, length)
 def decide(facts: Facts, rules: Iterable[Rule] = RULES) -> Reason | None:
     """Return the first reason not to take a request; None when it may be taken."""
     return next((reason for rule in rules if (reason := rule(facts)) is not None), None)
+
+
+_MEND: Mapping[ReasonKind, str] = {
+    **dict.fromkeys((ReasonKind.PAUSED, ReasonKind.DRAINING, ReasonKind.NO_ROOM), ""),
+    **dict.fromkeys((ReasonKind.PERMISSIONS, ReasonKind.CHANNEL, ReasonKind.AGE), "channel"),
+    ReasonKind.MOTION: "motion",
+    ReasonKind.FORMAT: "format",
+    ReasonKind.QUALITY: "quality",
+    ReasonKind.TOO_LONG: "frames",
+}
+"""what a person changes; not in it is what they cannot: who they are, whose picture it is, which model there is"""
+
+
+def what_to_mend(reason: Reason) -> str | None:
+    """Return what a person can change: an option, or "channel"; "" where waiting may help, None where nothing does."""
+    if reason.kind is ReasonKind.QUOTA:
+        return "quality" if reason.data["exceeded"].never else ""
+    return _MEND.get(reason.kind)

@@ -21,6 +21,8 @@ class Entrance(StrEnum):
     """/animate"""
     MESSAGE = "message"
     """the command on a message, and the question which of its pictures is meant"""
+    FORM = "form"
+    """the form, from /animate-form or from a message"""
     AGAIN = "again"
     MORE = "more"
     LESS = "less"
@@ -32,6 +34,8 @@ class Entrance(StrEnum):
     """a finished clip, to go on from its last frame"""
     FILE = "file"
     """a finished clip's file, to be made anew without rendering: nothing is enqueued"""
+    MEND = "mend"
+    """the form with which a refused request is mended"""
     ALLOWED = "allowed"
     """the picture's author agreed to an earlier request"""
 

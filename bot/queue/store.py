@@ -18,6 +18,7 @@ from bot.queue.job import Limits, running_ms, wall_clock_ms
 from bot.queue.jobs import Jobs
 from bot.queue.life.retention import Retention
 from bot.queue.opening.recheck import Recheck
+from bot.queue.servers.choices import Choices
 from bot.queue.servers.reviews import Reviews
 from bot.queue.servers.settings import Servers
 from bot.queue.servers.trust.trust import Trust
@@ -48,6 +49,7 @@ class JobStore:
         self.servers = Servers(database, now_ms)
         self.reviews = Reviews(database, self.deliveries, now_ms)
         self.trust = Trust(database, now_ms)
+        self.choices = Choices(database, now_ms)
 
     @classmethod
     async def open(

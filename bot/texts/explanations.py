@@ -117,7 +117,7 @@ def explain_source(file_name: str, content_type: str | None, size: int | None, m
     return None
 
 
-_OPTIONS = {"min_guidance": "guidance", "max_guidance": "guidance"}
+_OPTIONS = {"min_guidance": "guidance", "max_guidance": "guidance", "motion_bucket": "motion"}
 
 
 _EXTENTS = {
@@ -136,10 +136,36 @@ def explain_settings(error: SettingsError) -> str:
     """Say which option is out of range, or that the options together make too much."""
     if error.data.get("extent") in _EXTENTS:
         return _EXTENTS[error.data["extent"]].format(value=error.data["value"], most=error.data["most"])
-    name = str(error.data.get("setting", "one option"))
-    low, high = error.data.get("low"), error.data.get("high")
+    data = error.data
+    name = str(data.get("setting", "one option"))
+    option = shorten(_OPTIONS.get(name, name), NAME_LETTERS).replace("`", "'")
+    if data.get("is_unknown"):
+        return f"There is no option `{option}`. {NOTHING_QUEUED} /animate lists all there are."
+    if data.get("is_twice"):
+        return f"The option `{option}` is there twice: leave it in one place. {NOTHING_QUEUED}"
+    if data.get("contradicts"):
+        return (
+            f"`smooth` fills in frames up to {data.get('most')} a second, so it does nothing with a `playback_fps` of "
+            f"{data.get('most')} or more: leave one of the two out. {NOTHING_QUEUED}"
+        )
+    if "value" in data and ("allowed" in data or "is_whole" in data):
+        return _explain_unreadable(option, data)
+    low, high = data.get("low"), data.get("high")
     allowed = f" It goes from {low:g} to {high:g} here." if low is not None and high is not None else ""
-    return f"The option `{shorten(_OPTIONS.get(name, name), NAME_LETTERS)}` is out of range.{allowed} {NOTHING_QUEUED}"
+    return f"The option `{option}` is out of range.{allowed} {NOTHING_QUEUED}"
+
+
+def _explain_unreadable(option: str, data: Mapping[str, Any]) -> str:
+    """Say that what was typed for an option is none of its values, and which there are."""
+    typed = shorten(str(data["value"]), NAME_LETTERS).replace("`", "'") or " "
+    names = fit_parts([f"`{name}`" for name in data.get("allowed", [])], SENTENCE_LETTERS, ", ")
+    numbers = "" if data.get("low") is None else f"{data['low']:g} to {data['high']:g}"
+    if not names:
+        kind = "a whole number" if data.get("is_whole") else "a number"
+        return f"`{option}` is {kind} from {numbers}, not `{typed}`. {NOTHING_QUEUED}"
+    if numbers:
+        return f"I know no {option} `{typed}`. Choose {names}, or a whole number from {numbers}. {NOTHING_QUEUED}"
+    return f"I know no {option} `{typed}`. Choose one of {names}. {NOTHING_QUEUED}"
 
 
 def explain_full(scope: str, limit: int) -> str:

@@ -106,7 +106,7 @@ def _age(data: Mapping[str, Any]) -> str:
 
 def _motion(data: Mapping[str, Any]) -> str:
     return (
-        f"This server allows no stronger motion than {str(data['most']).capitalize()}, which is motion_bucket "
+        f"This server allows no stronger motion than {str(data['most']).capitalize()}, which is "
         f"{data['bucket']}. {NOTHING_QUEUED} Please choose less motion. {ASK_MANAGERS}"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.queue.job import CancelOutcome
+from bot.queue.servers.choices import KEPT_DAYS
 from bot.texts.explanations import NOTHING_QUEUED, format_minutes
 from bot.texts.limits import MESSAGE_LETTERS, NAME_LETTERS, SENTENCE_LETTERS, fit_parts, shorten
 from generator.variants import Variant
@@ -216,6 +217,7 @@ def privacy_text(clip_hours: int, row_days: int, url: str | None) -> str:
         f"Your picture as framed for the model, and the clip: until {clip_hours} hours after your request was over.",
         f"A clip that I could not post waits for you for {row_days} days.",
         f"Your user id, the channel, the settings and times of each request: until {row_days} days after it was over.",
+        f"What you chose last in the form: until {KEPT_DAYS} days after you last sent it.",
         "The picture as you sent it is deleted as soon as it has been framed. I keep no other messages and no names.",
         "Nothing is used for training, and nothing is given to anybody else.",
         "`/forget-me` deletes all of it at once, and also what I posted for you in Discord if you want that.",
@@ -230,7 +232,7 @@ def help_text(variant: Variant) -> str:
     """Explain what the bot does."""
     lines = [
         "**I bring pictures to life.** `/animate` with a picture gives a short clip, or right-click any message with a "
-        "picture: Apps, Animate this image.",
+        "picture: Apps, Animate this image. To choose more: `/animate-form`, or Apps, Animate with choices.",
         "Best is one clear subject on a simple background. Faces and text distort; that is a limit of the model.",
         "Too little motion? Try Strong or Wild. Too much? Gentle. The buttons under a clip make variations.",
         "`/queue` where you stand in the queue · `/cancel` give one up · `/result` a finished clip again · "

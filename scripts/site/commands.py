@@ -11,6 +11,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
+from bot.config import GeneratorConfig
 from bot.edge.commands import add_commands
 from scripts.site.written import row
 
@@ -31,7 +32,7 @@ def tree() -> list[Json]:
     """Return every command as Discord gets it."""
     client = discord.Client(intents=discord.Intents.none())
     commands = app_commands.CommandTree(client)
-    add_commands(commands)
+    add_commands(commands, GeneratorConfig())
     kinds = (discord.AppCommandType.chat_input, discord.AppCommandType.message, discord.AppCommandType.user)
     return [command.to_dict(commands) for kind in kinds for command in commands.get_commands(type=kind)]
 

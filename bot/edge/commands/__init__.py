@@ -9,19 +9,22 @@ from typing import Any
 
 from discord import app_commands
 
+from bot.config import GeneratorConfig
 from bot.edge.commands.about import forget_me, help_command, privacy
 from bot.edge.commands.admin import AdminCommands
-from bot.edge.commands.animate import animate, animate_message
+from bot.edge.commands.animate import animate_command, animate_message
+from bot.edge.commands.form.command import animate_form, animate_with_choices
 from bot.edge.commands.queue import cancel, queue, result
 from bot.edge.commands.recipe import recipe
 from bot.edge.commands.settings.command import quota, settings
 from bot.edge.commands.trust.own_data import my_data
 
 
-def add_commands(tree: app_commands.CommandTree[Any]) -> None:
-    """Put every command into the tree."""
+def add_commands(tree: app_commands.CommandTree[Any], generator: GeneratorConfig | None = None) -> None:
+    """Put every command into the tree, with the ranges of this operator; None: those of the default configuration."""
     commands: tuple[app_commands.Command[Any, ..., None], ...] = (
-        animate,
+        animate_command(generator or GeneratorConfig()),
+        animate_form,
         queue,
         cancel,
         result,
@@ -36,4 +39,5 @@ def add_commands(tree: app_commands.CommandTree[Any]) -> None:
     for command in commands:
         tree.add_command(command)
     tree.add_command(animate_message)
+    tree.add_command(animate_with_choices)
     tree.add_command(AdminCommands())

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from enum import StrEnum
+from typing import Any
+
 import discord
 from discord import app_commands
 
+from bot.config import GeneratorConfig
 from bot.edge.commands.submission.answers import answer
+from bot.edge.commands.submission.choosing.suggestions import SUGGESTED, Setting, range_of, suggest
+from bot.edge.commands.submission.choosing.typed import submit_typed
 from bot.edge.commands.submission.options import Options
 from bot.edge.commands.submission.permissions import usable_everywhere
 from bot.edge.commands.submission.picture_choice import offer_pictures
@@ -13,92 +20,92 @@ from bot.edge.commands.submission.sources import facts_of, pictures_of
 from bot.edge.commands.submission.submit import submit
 from bot.edge.context import Interaction
 from bot.policy.facts import Entrance
-from bot.policy.motion import Motion
+from bot.texts.asking.choosing import choice_text
+from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, shorten
 from bot.texts.replies import no_picture_text
-from generator.clip import Format, Framing, Loop, Quality, Shape
+from generator.clip import Framing, Loop, Shape
 
 
-def _choices(**labels: str) -> list[app_commands.Choice[str]]:
-    return [app_commands.Choice(name=label, value=value) for value, label in labels.items()]
+def _choices(words: type[StrEnum]) -> list[app_commands.Choice[str]]:
+    return [app_commands.Choice(name=choice_text(word), value=str(word)) for word in words]
 
 
-# The ranges repeat generator.clip.BOUNDS as literals, because discord.py reads them from annotations; a test compares.
-@app_commands.command(name="animate", description="Bring a picture to life as a short clip")
+def _suggesting(option: str) -> Any:
+    """Return what answers while somebody types an option."""
+
+    async def complete(interaction: Interaction, current: Any) -> list[app_commands.Choice[Any]]:
+        services = interaction.client.services
+        setting = Setting(
+            variant=services.switches.variant,
+            config=services.config.generator,
+            server=services.store.servers.settings(interaction.guild_id),
+        )
+        is_empty = current is None or (isinstance(current, float) and math.isnan(current))  # nan: discord.py's nothing
+        typed = "" if is_empty else f"{current:g}" if isinstance(current, float) else str(current)
+        found = suggest(option, typed, dict(iter(interaction.namespace)), setting)
+        return [
+            app_commands.Choice(name=shorten(text, CHOICE_LETTERS), value=value) for text, value in found[:MOST_CHOICES]
+        ]
+
+    return complete
+
+
 @usable_everywhere
 @app_commands.describe(
     image="The picture: JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC",
-    motion="How much shall move (medium, or what suits the model, if you leave it out)",
-    format="MP4 is sharpest; GIF and WebP loop by themselves (MP4, or what this server prefers)",
-    quality="Fast for a try, quality for keeping",
+    motion="How much shall move: gentle, medium, strong, wild, or a number from 0 to 255",
     shape="The clip's shape; follows the picture, if you leave it out",
-    framing="What to do with a picture of another shape",
     loop="How the end meets the beginning (no loop, or what suits the model, if you leave it out)",
     drafts="First four small, quick drafts to choose from; they cost less than a clip",
+    format="MP4 is sharpest; GIF and WebP loop by themselves (MP4, or what this server prefers)",
+    quality="fast for a try, balanced, or quality for keeping",
+    framing="What to do with a picture of another shape",
     smooth="Fill in frames for smoother motion; a clip has at most 360",
     seed="The same seed with the same settings gives the same clip",
-    noise_augmentation="Higher departs further from the picture (0.02)",
-    motion_bucket="The motion as the model's own number, instead of motion (127)",
-    conditioning_fps="Frame rate the model is told; lower moves more (7)",
-    playback_fps="Frame rate the clip plays at (7); a clip plays at most a minute",
-    steps="Denoising steps: more is slower and a little better (25)",
+    noise_augmentation="Higher departs further from the picture",
+    conditioning_fps="Frame rate the model is told; lower moves more",
+    playback_fps="Frame rate the clip plays at; a clip plays at most a minute",
+    steps="Denoising steps: more is slower and a little better",
     frames="How many frames (as the model was trained)",
     decode_chunk="Frames decoded together: fewer saves memory, all is smoothest",
-    guidance="How closely the last frame holds on to the picture (3)",
+    guidance="How closely the last frame holds on to the picture",
 )
-@app_commands.choices(
-    motion=_choices(gentle="Gentle", medium="Medium", strong="Strong", wild="Wild"),
-    format=_choices(mp4="MP4 video", gif="GIF", webp="Animated WebP"),
-    quality=_choices(fast="Fast", balanced="Balanced", quality="Quality"),
-    shape=_choices(auto="As the picture", landscape="Landscape", portrait="Portrait", square="Square"),
-    framing=_choices(
-        crop="Keep the centre", smart="Keep the most interesting part", pad="Keep everything, blurred edges"
-    ),
-    loop=_choices(
-        none="No loop", boomerang="Boomerang: forwards and back", crossfade="Cross-fade", seam="Best matching cut"
-    ),
-)
-async def animate(
+@app_commands.choices(shape=_choices(Shape), framing=_choices(Framing), loop=_choices(Loop))
+@app_commands.autocomplete(**{option: _suggesting(option) for option in SUGGESTED})
+async def _animate(
     interaction: Interaction,
     image: discord.Attachment,
     motion: str | None = None,
+    shape: str | None = None,
+    loop: str | None = None,
     format: str | None = None,
     quality: str | None = None,
-    shape: str = Shape.AUTO,
     framing: str | None = None,
-    loop: str | None = None,
-    smooth: bool = False,
-    drafts: bool = False,
-    seed: app_commands.Range[int, 0, 4294967295] | None = None,
-    noise_augmentation: app_commands.Range[float, 0.0, 1.0] | None = None,
-    motion_bucket: app_commands.Range[int, 0, 255] | None = None,
-    conditioning_fps: app_commands.Range[int, 5, 30] | None = None,
-    playback_fps: app_commands.Range[int, 1, 60] | None = None,
-    steps: app_commands.Range[int, 1, 100] | None = None,
-    frames: app_commands.Range[int, 2, 50] | None = None,
-    decode_chunk: app_commands.Range[int, 1, 50] | None = None,
-    guidance: app_commands.Range[float, 1.0, 10.0] | None = None,
+    smooth: bool | None = None,
+    drafts: bool | None = None,
+    seed: int | None = None,
+    noise_augmentation: float | None = None,
+    conditioning_fps: int | None = None,
+    playback_fps: int | None = None,
+    steps: int | None = None,
+    frames: int | None = None,
+    decode_chunk: int | None = None,
+    guidance: float | None = None,
 ) -> None:
     """Take a picture and its options."""
-    options = Options(
-        motion=Motion(motion) if motion else None,
-        format=Format(format) if format else None,
-        quality=Quality(quality) if quality else None,
-        shape=Shape(shape),
-        framing=Framing(framing) if framing else None,
-        loop=Loop(loop) if loop else None,
-        smooth=smooth,
-        as_drafts=drafts,
-        seed=seed,
-        noise_augmentation=noise_augmentation,
-        motion_bucket=motion_bucket,
-        conditioning_fps=conditioning_fps,
-        playback_fps=playback_fps,
-        steps=steps,
-        frames=frames,
-        decode_chunk=decode_chunk,
-        guidance=guidance,
-    )
-    await submit(interaction, image, options, Entrance.COMMAND)
+    typed = {name: value for name, value in interaction.namespace if name != "image"}
+    await submit_typed(interaction, image, typed, Entrance.COMMAND)
+
+
+def animate_command(config: GeneratorConfig) -> app_commands.Command[Any, ..., None]:
+    """Return /animate with the ranges of this operator."""
+    command: app_commands.Command[Any, ..., None] = app_commands.command(
+        name="animate", description="Bring a picture to life as a short clip"
+    )(_animate)
+    for parameter in command._params.values():  # discord.py reads a range from the annotation, before there is a config
+        if parameter.type in (discord.AppCommandOptionType.integer, discord.AppCommandOptionType.number):
+            parameter.min_value, parameter.max_value = range_of(parameter.name, config)
+    return command
 
 
 @app_commands.context_menu(name="Animate this image")

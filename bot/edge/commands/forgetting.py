@@ -42,6 +42,7 @@ def note_request(interaction: Interaction) -> None:
 
 async def forget_guild(client: ServiceClient, guild_id: int) -> None:
     """Forget a server that has removed the bot."""
+    client.kept.forget(lambda owner: owner.guild_id == guild_id)
     cleared = await client.services.requests.forget_guild(guild_id)
     await _withdraw(cleared.interrupted)
 
@@ -57,6 +58,7 @@ async def press_forget(interaction: Interaction, action: Action, user_id: int, _
 async def forget(interaction: Interaction, *, with_posts: bool) -> None:
     """Delete all that is kept about the person, close their open cards, delete their posts if they want, and say so."""
     client = interaction.client
+    client.kept.forget(lambda owner: owner.user_id == interaction.user.id)
     cleared = await client.services.requests.forget_user(interaction.user.id)
     await _withdraw(cleared.interrupted)
     posts = [post for item in cleared.jobs for post in _posts_of(item)] if with_posts else []

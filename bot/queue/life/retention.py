@@ -22,6 +22,7 @@ from bot.queue.job import DeadReason, DeliveryState, Forgotten, ForgottenJob, Wh
 from bot.queue.life.named_files import names_in, read_known_files
 from bot.queue.opening.migrations import delete_old_copies, forget_in_copies
 from bot.queue.rows import select_jobs
+from bot.queue.servers.choices import delete_old_choices, forget_choices
 from bot.queue.servers.quotas import delete_old_spent, keep_spent
 from bot.queue.servers.reviews import delete_old_reviews, delete_reviews, is_needed
 from bot.queue.servers.settings import delete_old_audit, forget_person_in_audit, forget_server
@@ -38,6 +39,7 @@ COPY_DAYS = 7
 ROWS_LOOKED_AT = 10_000
 """bounds how long one look of a sweep holds the connection that reads"""
 Span = tuple[int, int]
+_DELETE_OLD = (delete_paid_debts, delete_old_spent, delete_old_audit, delete_old_trust, delete_old_choices)
 """the first and the last id of the jobs that one look is at; it walks over them, so that no index has to be written"""
 ALL: Span = (0, 2**62)
 _HOUR_MS = 3_600_000
@@ -146,6 +148,8 @@ def forget(db: Statements, whose: Whose, value: int, now_ms: int) -> Forgotten:
     files = sorted({*delete_reviews(db, f"{whose} = ?", value), *_delete(db, rows)})
     (forget_person_in_audit if whose == "user_id" else forget_server)(db, value)
     forget_trust(db, whose, value)
+    if whose == "user_id":
+        forget_choices(db, value)
     for user_id in {row[4] for row in rows} | ({value} if whose == "user_id" else set()):
         refresh_lane(db, user_id)
         if not db.execute("select 1 from job where user_id = ? limit 1", (user_id,)).fetchall():
@@ -261,7 +265,7 @@ class Retention:
                     names.update(await self._change_in(span, find, change, value))
                 kinds |= await self._database.read(kinds_of, *span)
             await self._delete_idle_lanes()
-            for delete_old in (delete_paid_debts, delete_old_spent, delete_old_audit, delete_old_trust):
+            for delete_old in _DELETE_OLD:
                 await self._database.write(delete_old, self._now_ms())
             names.update(await self._database.write(delete_old_reviews, self._now_ms()))
             await self._delete_old_kinds(kinds, last)

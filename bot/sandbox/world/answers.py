@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bot.sandbox.rules.callbacks import Callback, InteractionType, check_callback
-from bot.sandbox.rules.components import check_modal
 from bot.sandbox.rules.errors import invalid_form, too_many_followups, unknown
 from bot.sandbox.rules.message_bodies import Flag
+from bot.sandbox.rules.modals import check_modal, complete_modal
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.channels import Channels
@@ -73,7 +73,7 @@ class Answers:
     def _answer(self, interaction: Interaction, callback: Callback, data: Json, uploads: dict[int, Upload]) -> Json:
         if callback is Callback.MODAL:
             check_modal(data)
-            interaction.modal, interaction.state = data, State.MODAL
+            interaction.modal, interaction.state = complete_modal(data), State.MODAL
             return {}
         if callback is Callback.CHOICES:
             choices = data.get("choices") or []
@@ -123,26 +123,15 @@ class Answers:
 
     def _provenance(self, interaction: Interaction) -> Json:
         """Return the fields that say which interaction a message answers."""
-        payload = interaction.payload
-        metadata: Json = {
-            "id": interaction.id,
-            "type": int(interaction.type),
-            "user": interaction.actor,
-            "authorizing_integration_owners": payload["authorizing_integration_owners"],
-        }
-        kind = {1: 20}.get(payload["data"].get("type"), 23) if interaction.type is InteractionType.COMMAND else 0
-        if interaction.type is InteractionType.COMPONENT:
-            metadata["interacted_message_id"] = payload["message"]["id"]
-        if interaction.message_id:
-            metadata["original_response_message_id"] = interaction.message_id
-        if "target_id" in payload["data"]:
-            metadata["target_message_id"] = payload["data"]["target_id"]
+        kind = 0
+        if interaction.type is InteractionType.COMMAND:
+            kind = {1: 20}.get(interaction.payload["data"].get("type"), 23)
         application = self._directory.application["id"]
         return {
             "type": kind,
             "application_id": application,
             "webhook_id": application,
-            "interaction_metadata": metadata,
+            "interaction_metadata": _metadata(interaction),
         }
 
     def _own(self, interaction: Interaction, message_id: str) -> str:
@@ -154,3 +143,23 @@ class Answers:
 
     def _limit(self, interaction: Interaction) -> int:
         return int(interaction.payload["attachment_size_limit"])
+
+
+def _metadata(interaction: Interaction) -> Json:
+    """Return how a message tells of the interaction that it answers, and of what opened the form that was sent."""
+    payload = interaction.payload
+    metadata: Json = {
+        "id": interaction.id,
+        "type": int(interaction.type),
+        "user": interaction.actor,
+        "authorizing_integration_owners": payload["authorizing_integration_owners"],
+    }
+    if interaction.type is InteractionType.COMPONENT:
+        metadata["interacted_message_id"] = payload["message"]["id"]
+    if interaction.message_id:
+        metadata["original_response_message_id"] = interaction.message_id
+    if "target_id" in payload["data"]:
+        metadata["target_message_id"] = payload["data"]["target_id"]
+    if interaction.opened_by is not None:
+        metadata["triggering_interaction_metadata"] = _metadata(interaction.opened_by)
+    return metadata

@@ -48,6 +48,8 @@ class Interaction:
     followups: int = 0
     ephemeral: bool = False
     modal: Json | None = None
+    opened_by: Interaction | None = None
+    """of a form that was sent: what opened the form"""
     choices: list[Json] | None = None
     acknowledged_after: float | None = None
     """seconds between sending it to the bot and the bot's first answer"""

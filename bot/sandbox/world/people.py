@@ -119,7 +119,9 @@ class People:
         if inputs.resolved:
             data["resolved"] = inputs.resolved
         message = opened.payload.get("message")
-        return self._begin(InteractionType.MODAL_SUBMIT, actor_id, opened.channel, data, message=message)
+        sent = self._begin(InteractionType.MODAL_SUBMIT, actor_id, opened.channel, data, message=message)
+        sent.opened_by = opened
+        return sent
 
     def post(self, actor_id: str, channel: Json, content: str, files: list[Upload]) -> Json:
         """Write an ordinary message."""

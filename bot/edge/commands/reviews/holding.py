@@ -11,7 +11,8 @@ from pathlib import Path
 
 import discord
 
-from bot.edge.commands.submission.admitting import Refused, is_age_restricted
+from bot.edge.commands.submission.admitting import Refused
+from bot.edge.commands.submission.channel import is_age_restricted
 from bot.edge.context import Interaction, ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import appeal_buttons, decision_buttons

@@ -12,11 +12,11 @@ from typing import Any
 
 import discord
 
-from bot.edge.commands.submission.channel import can_post, missing_permissions
+from bot.edge.commands.submission.channel import can_post, elsewhere_of, is_age_restricted, missing_permissions
 from bot.edge.commands.submission.permissions import is_operator
 from bot.edge.commands.submission.shares import own_roles, roles_of
 from bot.edge.context import Interaction
-from bot.policy.admission import BLOCKS, ReasonKind, decide
+from bot.policy.admission import BLOCKS, ReasonKind, decide, what_to_mend
 from bot.policy.blocking import Subject
 from bot.policy.facts import NOTHING_KNOWN, ChannelKind, Entrance, Facts, Person, PictureFacts, Where
 from bot.policy.quota import Allowance, Exceeded, Scope, allowance
@@ -38,13 +38,15 @@ _QUOTA_SECONDS = 1.0
 class Refused(Exception):
     """The request cannot be taken; `text` is what the person is told, beside `more` of a message.
 
-    With `is_kept` its picture is, until the moderators have decided.
+    With `is_kept` its picture is, until the moderators have decided. `mend` says what the person can change so that it
+    may be taken: an option, "picture" or "channel"; "" is nothing, but later it may be; None is nothing at all.
     """
 
-    def __init__(self, text: str, *, is_kept: bool = False, **more: Any) -> None:
+    def __init__(self, text: str, *, is_kept: bool = False, mend: str | None = None, **more: Any) -> None:
         super().__init__(text)
         self.text = text
         self.is_kept = is_kept
+        self.mend = mend
         self.more = more
 
 
@@ -77,7 +79,7 @@ async def admit(interaction: Interaction, asked: Asked) -> Facts:
         log.info("interaction=%d not taken: %s", interaction.id, reason.kind)
         if reason.kind is ReasonKind.ASK_AUTHOR:
             raise AskAuthor(explain_refusal(reason), facts)
-        raise Refused(explain_refusal(reason))
+        raise Refused(explain_refusal(reason), mend=what_to_mend(reason))
     return facts
 
 
@@ -135,6 +137,8 @@ def _person(interaction: Interaction) -> Person:
 
 def _where(interaction: Interaction) -> Where:
     assert interaction.channel_id is not None
+    if elsewhere := elsewhere_of(interaction):
+        return elsewhere.where
     channel = interaction.channel
     return Where(
         guild_id=interaction.guild_id,
@@ -161,15 +165,6 @@ def _kind(interaction: Interaction) -> ChannelKind:
     if not isinstance(interaction.channel, discord.Thread):
         return ChannelKind.TEXT
     return ChannelKind.PRIVATE_THREAD if interaction.channel.is_private() else ChannelKind.THREAD
-
-
-def is_age_restricted(guild: discord.Guild | None, channel: object) -> bool:
-    """Tell whether Discord shows this channel to adults alone: by the channel, or by its whole server."""
-    levels = (discord.NSFWLevel.explicit, discord.NSFWLevel.age_restricted)
-    if guild is not None and getattr(guild, "nsfw_level", None) in levels:
-        return True
-    is_nsfw = getattr(channel, "is_nsfw", None)
-    return bool(is_nsfw is not None and is_nsfw())
 
 
 def _has_room(interaction: Interaction) -> bool:
@@ -233,6 +228,6 @@ async def refuse_full(interaction: Interaction, coming: int) -> None:
         async with asyncio.timeout(_PLACE_SECONDS):
             await jobs.refuse_when_full(interaction.user.id, interaction.guild_id, coming)
     except QueueFull as error:
-        raise Refused(explain_full(error.scope, error.limit)) from error
+        raise Refused(explain_full(error.scope, error.limit), mend="") from error
     except TimeoutError:
         log.warning("interaction=%d the queue did not tell in time whether it is full", interaction.id)

@@ -14,7 +14,7 @@ import discord
 
 from bot.edge.commands.submission.admitting import AskAuthor
 from bot.edge.commands.submission.answers import acknowledge, answer, repeat_lost, take_back
-from bot.edge.commands.submission.channel import can_post
+from bot.edge.commands.submission.channel import can_post, elsewhere_of
 from bot.edge.commands.submission.shares import share_of
 from bot.edge.commands.submission.sources import LinkedPicture, Source
 from bot.edge.context import Interaction
@@ -71,7 +71,8 @@ async def ask_publicly(
 
 async def _refuse_asking(interaction: Interaction, facts: Facts) -> str | None:
     """Say why the author cannot be asked here, or by this person now; None when they can."""
-    if not can_post(interaction) or not facts.picture.can_answer or interaction.guild_id is None:
+    is_here = interaction.guild_id is not None and elsewhere_of(interaction) is None
+    if not is_here or not can_post(interaction) or not facts.picture.can_answer:
         return cannot_ask_text()
     asked = await interaction.client.services.store.trust.consents.count_of(interaction.user.id)
     return asks_enough_text(MOST_ASKED) if asked >= MOST_ASKED else None

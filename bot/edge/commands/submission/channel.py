@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, replace
 from typing import Any
 
 import discord
@@ -10,6 +11,7 @@ import discord
 from bot.edge.commands.submission.answers import answer
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
+from bot.policy.facts import Where
 from bot.queue.job import Route, wall_clock_ms
 from bot.texts.replies import no_history_text
 from generator.memory import MIB
@@ -23,12 +25,59 @@ ANSWER_WITHIN_MS = 12 * 60 * 1000
 """of the token's 15 minutes, what a job may take where the bot can only answer and not post"""
 
 
+@dataclass(slots=True, kw_only=True)
+class Elsewhere:
+    """Another channel for which a request is taken."""
+
+    channel: discord.TextChannel
+    where: Where
+    route: Route
+    card: discord.Message | None = None
+
+
+_ELSEWHERE = "elsewhere"
+"""in an interaction's `extras`"""
+
+
+def note_elsewhere(interaction: Interaction, elsewhere: Elsewhere) -> None:
+    """Note that what an interaction asks for is for another channel."""
+    interaction.extras[_ELSEWHERE] = elsewhere
+
+
+def elsewhere_of(interaction: Interaction) -> Elsewhere | None:
+    """Return the other channel for which an interaction asks; None: its own."""
+    found: Elsewhere | None = interaction.extras.get(_ELSEWHERE)
+    return found
+
+
+def where_in(channel: discord.TextChannel) -> Where:
+    """Return what the rules look at of a channel of a server of which the bot is a member."""
+    return Where(
+        guild_id=channel.guild.id,
+        channel_id=channel.id,
+        parents=frozenset() if channel.category_id is None else frozenset({channel.category_id}),
+        is_age_restricted=is_age_restricted(channel.guild, channel),
+        missing=tuple(_missing(channel.permissions_for(channel.guild.me), in_thread=False)),
+    )
+
+
+def is_age_restricted(guild: discord.Guild | None, channel: object) -> bool:
+    """Tell whether Discord shows this channel to adults alone: by the channel, or by its whole server."""
+    levels = (discord.NSFWLevel.explicit, discord.NSFWLevel.age_restricted)
+    if guild is not None and getattr(guild, "nsfw_level", None) in levels:
+        return True
+    is_nsfw = getattr(channel, "is_nsfw", None)
+    return bool(is_nsfw is not None and is_nsfw())
+
+
 def missing_permissions(interaction: Interaction) -> list[str]:
     """Name the permissions that the bot lacks for posting a clip here later."""
     if interaction.guild_id is None or not can_post(interaction):
         return []
-    allowed = interaction.app_permissions
-    in_thread = isinstance(interaction.channel, discord.Thread)
+    return _missing(interaction.app_permissions, in_thread=isinstance(interaction.channel, discord.Thread))
+
+
+def _missing(allowed: discord.Permissions, *, in_thread: bool) -> list[str]:
     return [
         name
         for name, has in (
@@ -83,8 +132,18 @@ def route_of(interaction: Interaction, *, spoiler: bool) -> Route:
     )
 
 
+def chosen_route(interaction: Interaction, *, spoiler: bool) -> Route:
+    """Return where a request's answers go: where it is asked, or the other channel for which it is taken."""
+    elsewhere = elsewhere_of(interaction)
+    return replace(elsewhere.route, spoiler=spoiler) if elsewhere else route_of(interaction, spoiler=spoiler)
+
+
 async def write_card(interaction: Interaction, **content: Any) -> None:
     """Fill in the public answer with the status card; then advise privately, as a followup before would fill it in."""
+    elsewhere = elsewhere_of(interaction)
+    if elsewhere is not None and elsewhere.card is not None:
+        await elsewhere.card.edit(**content)
+        return
     await interaction.edit_original_response(**content)
     try:
         await advise(interaction)

@@ -43,7 +43,7 @@ class Options:
     framing: Framing | None = None
     loop: Loop | None = None
     smooth: bool = False
-    as_drafts: bool = False
+    drafts: bool = False
     """four drafts of the clip first"""
     seed: int | None = None
     motion_bucket: int | None = None
@@ -83,7 +83,7 @@ def resolve(options: Options, variant: Variant, config: GeneratorConfig) -> Clip
         framing=options.framing or config.framing,
         loop=_first(options.loop, _first(variant.loop, plain.loop)),
         smooth=options.smooth,
-        drafts=options.as_drafts,
+        drafts=options.drafts,
     )
     return _checked(settings, options, variant)
 

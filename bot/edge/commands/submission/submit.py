@@ -26,7 +26,10 @@ from bot.edge.commands.submission.admitting import (
 )
 from bot.edge.commands.submission.answers import acknowledge, answer, take_back
 from bot.edge.commands.submission.asking import ask_privately, ask_publicly, picture_of, picture_request
-from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, route_of, write_card
+from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, chosen_route, elsewhere_of, route_of, write_card
+from bot.edge.commands.submission.choosing.elsewhere import place_for_card
+from bot.edge.commands.submission.choosing.reading import write_options
+from bot.edge.commands.submission.choosing.refusing import refuse, refused_quota, refused_settings
 from bot.edge.commands.submission.download import download
 from bot.edge.commands.submission.options import Options, check_request, resolve, with_server
 from bot.edge.commands.submission.shares import share_of
@@ -39,8 +42,7 @@ from bot.queue.job import Job, NewJob, PictureReleased, QueueFull, Route
 from bot.queue.job import Source as JobSource
 from bot.queue.servers.quotas import QuotaReached
 from bot.queue.servers.trust.consents import Consent
-from bot.texts.explanations import explain_full, explain_picture, explain_settings, explain_source
-from bot.texts.refusals import explain_exceeded
+from bot.texts.explanations import explain_full, explain_picture, explain_source
 from bot.texts.replies import (
     no_further_text,
     no_room_text,
@@ -79,26 +81,25 @@ async def submit(
                 settings = _resolve(interaction, variant, options)
                 asked = Asked(entrance=entrance, settings=settings, picture=picture)
                 await admit(interaction, replace(asked, coming=coming))
-                # from what Discord says about the file; what it really is, only decoding tells
-                limit = services.config.picture.max_mib * MIB
-                if refusal := explain_source(source.filename, source.content_type, source.size, limit):
-                    raise Refused(refusal)
+                if refusal := _refuse_picture(services, source):
+                    raise Refused(refusal, mend="picture")
                 await refuse_full(interaction, coming)
             except AskAuthor as ask:
                 await ask_privately(interaction, ask, settings, {"picture": picture_request(source)})
                 return
             except Refused as refused:
-                await answer(interaction, refused.text)
+                await refuse(interaction, refused, source, write_options(options), picture)
                 return
-            message_id = await acknowledge(interaction, private=False)
+            message_id = await acknowledge(interaction, private=elsewhere_of(interaction) is not None)
             if message_id is None:
                 return
             new = await _take_picture(interaction, source, variant, settings, interaction.user.id)
-        await _accept(interaction, new, message_id, asked)
+        async with place_for_card(interaction, message_id) as card_id:
+            await _accept(interaction, new, card_id, asked)
     except Refused as refused:
         if new is not None and not refused.is_kept:
             await services.requests.delete_files([new.picture])
-        await take_back(interaction, refused.text, **refused.more)
+        await refuse(interaction, refused, source, write_options(options), picture)
 
 
 async def submit_again(
@@ -194,6 +195,12 @@ async def _facts_of(interaction: Interaction, job: Job) -> PictureFacts:
     )
 
 
+def _refuse_picture(services: Services, source: Source) -> str | None:
+    """Refuse from what Discord says about the file; what it really is, only decoding tells."""
+    limit = services.config.picture.max_mib * MIB
+    return explain_source(source.filename, source.content_type, source.size, limit)
+
+
 def _resolve(interaction: Interaction, variant: Variant, options: Options) -> ClipSettings:
     """Return the settings of the options, seed included; the shape may still be AUTO. Raises Refused."""
     config = interaction.client.services.config
@@ -205,7 +212,7 @@ def _resolve(interaction: Interaction, variant: Variant, options: Options) -> Cl
         wanted = with_server(options, server, variant, config.generator)
         return resolve(wanted, variant, config.generator)
     except SettingsError as error:
-        raise Refused(explain_settings(error)) from error
+        raise refused_settings(error) from error
 
 
 def _check_request(settings: ClipSettings, variant: Variant) -> None:
@@ -213,7 +220,7 @@ def _check_request(settings: ClipSettings, variant: Variant) -> None:
     try:
         check_request(settings, variant)
     except SettingsError as error:
-        raise Refused(explain_settings(error)) from error
+        raise refused_settings(error) from error
 
 
 async def _take_picture(
@@ -230,17 +237,17 @@ async def _take_picture(
             async with services.intake.decoding(person):
                 prepared = await services.pictures.prepare(incoming, picture, variant, settings.shape, settings.framing)
         settings = replace(settings, shape=prepared.shape)
-        route = route_of(interaction, spoiler=source.is_spoiler())
+        route = chosen_route(interaction, spoiler=source.is_spoiler())
         new = await _new_job(interaction, route, settings, picture.name, prepared.notes)
         return replace(new, source=JobSource(hash=prepared.hash))
     except PictureError as error:
-        raise Refused(str(explain_picture(error))) from error
+        raise Refused(str(explain_picture(error)), mend="picture") from error
     except (aiohttp.ClientError, TimeoutError) as error:
         log.info("interaction=%d picture not fetched: %s", interaction.id, type(error).__name__)
-        raise Refused(not_fetched_text()) from error
+        raise Refused(not_fetched_text(), mend="picture") from error
     except OSError as error:
         log.warning("interaction=%d picture not kept: %s", interaction.id, error)
-        raise Refused(no_room_text()) from error
+        raise Refused(no_room_text(), mend="") from error
     except BaseException:
         await asyncio.to_thread(picture.unlink, missing_ok=True)  # no job names it
         raise
@@ -276,13 +283,13 @@ async def _accept(interaction: Interaction, new: NewJob, message_id: int, asked:
     try:
         job = await services.store.jobs.enqueue(replace(new, card_message_id=message_id))
     except QueueFull as error:
-        raise Refused(explain_full(error.scope, error.limit)) from error
+        raise Refused(explain_full(error.scope, error.limit), mend="") from error
     except QuotaReached as error:
-        raise Refused(explain_exceeded(error.exceeded)) from error
+        raise refused_quota(error.exceeded) from error
     except PictureReleased as error:
         raise Refused(picture_gone_text()) from error
     except StoreFull as error:
-        raise Refused(no_room_text()) from error
+        raise Refused(no_room_text(), mend="") from error
     await _refuse_long_wait(services, job)
     services.cards.open(job, FirstWrite(partial(write_card, interaction), services.spool.path(job.picture)))
 
@@ -296,4 +303,4 @@ async def _refuse_long_wait(services: Services, job: Job) -> None:
         return
     position = await services.store.jobs.position(job.id)
     if position is not None and position.eta_low_ms > ANSWER_WITHIN_MS and await services.store.jobs.withdraw(job.id):
-        raise Refused(too_long_text(position.eta_low_ms))
+        raise Refused(too_long_text(position.eta_low_ms), mend="")

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import discord
@@ -50,6 +51,9 @@ async def my_data(interaction: Interaction) -> None:
     services = interaction.client.services
     who = services.store.trust.pictures.who(interaction.user.id)
     found = await services.store.database.read(own_data, interaction.user.id, who)
+    kept = [item.to_json() for item in interaction.client.kept.of_user(interaction.user.id)]
+    if kept:  # in no table: it is there for minutes
+        found = replace(found, rows={**found.rows, "refused_to_mend": kept})
     paths = await asyncio.to_thread(services.spool.with_frames, found.files)
     limit = min(interaction.filesize_limit, LARGEST_POST) - _SPARE_BYTES
     archive, left_out = await asyncio.to_thread(pack, found, paths, limit)

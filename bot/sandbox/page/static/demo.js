@@ -1,4 +1,4 @@
-// What the demo offers to try: samples that one click animates, ten at once, another person, the end of the GPU process.
+// What the demo offers to try: samples, the form, ten at once, another person, the end of the GPU process.
 
 import { toast } from "./dom.js";
 import { openMenu } from "./menu.js";
@@ -10,6 +10,7 @@ export const SAMPLES = [
   ["sample-lighthouse.webp", "A lighthouse at night, upright"],
 ];
 const TEN = 10;
+const FORM = "animate-form";
 const RENDER_MS = 60_000; // the longest that is waited for a render to begin, before the GPU process is killed
 
 /** Acts for the person: every action is a request that the page's own forms could send, too. */
@@ -30,6 +31,10 @@ export class Demo {
       },
       { label: "Make ten at once", description: "See the queue", icon: "plus", pick: () => this.makeTen() },
     ];
+    if (session.commandsOfType(1).some((command) => command.name === FORM)) {
+      const description = "Choose everything with radio buttons, menus and boxes";
+      things.unshift({ label: "Fill in the form", description, icon: "slash", pick: () => this.openForm() });
+    }
     if (session.demo?.can_kill) {
       const description = "See another one start, and nothing lost";
       things.push({ label: "Kill the GPU process", description, icon: "warning", pick: () => this.kill() });
@@ -55,6 +60,15 @@ export class Demo {
     } catch (error) {
       toast(error.message);
       return false;
+    }
+  }
+
+  async openForm() {
+    const { session } = this;
+    try {
+      await session.send("/api/invoke", { channel: session.channelId, command: FORM, options: {} });
+    } catch (error) {
+      toast(error.message);
     }
   }
 

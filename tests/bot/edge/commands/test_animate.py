@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from bot.edge.commands.animate import animate
+import re
+from dataclasses import fields
+
+import pytest
+
+from bot.config import GeneratorConfig
+from bot.edge.commands.animate import animate_command
+from bot.edge.commands.submission.choosing.reading import OPTIONS
 from bot.sandbox.faults import Refuse
+from bot.sandbox.rules.errors import NotPossible
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.interactions import State
 from bot.sandbox.world.standard import ADA, BEN, LOBBY, PICTURES
@@ -46,7 +54,7 @@ async def test_the_card_shows_the_framed_picture_the_place_and_a_cancel_button(s
 async def test_every_option_reaches_the_frozen_settings(start: Start) -> None:
     async with start() as edge:
         await edge.animate(
-            motion="wild",
+            motion="33",
             format="webp",
             quality="fast",
             shape="portrait",
@@ -55,7 +63,6 @@ async def test_every_option_reaches_the_frozen_settings(start: Start) -> None:
             smooth=True,
             seed=4242,
             noise_augmentation=0.3,
-            motion_bucket=33,
             conditioning_fps=9,
             playback_fps=12,
             steps=8,
@@ -86,15 +93,43 @@ async def test_every_option_reaches_the_frozen_settings(start: Start) -> None:
         assert settings.shape == "portrait"
 
 
-def test_the_ranges_in_discord_are_the_generators_bounds() -> None:
+def test_the_ranges_in_discord_are_the_generators_bounds_and_the_operators() -> None:
     names = {"guidance": "max_guidance"}
     ranges = {
         option.name: (option.min_value, option.max_value)
-        for option in animate.parameters
+        for option in animate_command(GeneratorConfig(max_steps=40)).parameters
         if option.min_value is not None
     }
-    assert ranges == {name: BOUNDS[names.get(name, name)] for name in ranges}
-    assert len(ranges) == 9
+    bounds = {name: BOUNDS[names.get(name, name)] for name in ranges}
+    assert ranges == bounds | {"steps": (1, 40)}
+    assert len(ranges) == 8
+    [steps] = [item for item in animate_command(GeneratorConfig()).parameters if item.name == "steps"]
+    assert steps.max_value == 50, "each operator's own"
+
+
+def test_picture_motion_shape_loop_and_format_come_first_and_every_setting_is_there() -> None:
+    names = [option.name for option in animate_command(GeneratorConfig()).parameters]
+    assert names[:5] == ["image", "motion", "shape", "loop", "format"]
+    assert set(names[1:]) == set(OPTIONS)
+    settings = {field.name for field in fields(ClipSettings)} - {"variant", "min_guidance"}
+    assert {{"motion": "motion_bucket", "guidance": "max_guidance"}.get(name, name) for name in names[1:]} == settings
+    assert len(names) <= 25, "what Discord takes"
+
+
+def test_no_hint_names_a_number_that_is_only_one_models_usual() -> None:
+    """Models differ in all of their usual numbers; which are those of this one, the suggestions say."""
+    for option in animate_command(GeneratorConfig()).parameters:
+        without = str(option.description).replace("from 0 to 255", "").replace("at most 360", "").replace("MP4", "")
+        assert not re.search(r"\d", without), option.description
+
+
+async def test_the_operators_most_steps_can_be_typed_and_no_more(start: Start) -> None:
+    async with start(config={"generator": {"variant": "demo", "max_steps": 12}}) as edge:
+        with pytest.raises(NotPossible, match="from 1 to 12"):
+            await edge.animate(steps=13)
+        await edge.animate(steps=12)
+        await edge.clip()
+        assert edge.backend.requests[0].settings.steps == 12
 
 
 MENU = "Animate this image"

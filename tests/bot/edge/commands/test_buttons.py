@@ -34,7 +34,7 @@ async def test_a_failed_render_is_told_with_what_to_do_and_can_be_tried_again(st
 
 async def test_the_buttons_make_variations(start: Start) -> None:
     async with start() as edge:
-        await edge.animate(seed=5, motion_bucket=240)
+        await edge.animate(seed=5, motion="240")
         clip = await edge.clip()
         found = buttons(clip["components"])
         for number, label in enumerate(("Again", "More motion", "Less motion"), 2):
@@ -48,7 +48,7 @@ async def test_the_buttons_make_variations(start: Start) -> None:
 
 async def test_a_variation_that_would_be_the_same_clip_is_refused_privately(start: Start) -> None:
     async with start(backend=FakeBackend(script=[Act()], usual=Act(hangs=True))) as edge:
-        await edge.animate(motion_bucket=255, seed=5)
+        await edge.animate(motion="255", seed=5)
         clip = await edge.clip()
         found = buttons(clip["components"])
         refused = await edge.world.press(ADA, PICTURES, clip["id"], found["More motion"])

@@ -21,6 +21,7 @@ from discord import app_commands, ui
 
 import bot.edge
 from bot.edge.commands import add_commands
+from bot.edge.commands.submission.choosing.reading import write_lines
 from bot.edge.layouts import Action
 from bot.policy.admission import RULES, ReasonKind, decide
 from bot.policy.blocking import Block, Subject
@@ -51,7 +52,8 @@ from tests.support.edge import Edge, Start, buttons, png, until, words
 from tests.support.fakes import Act, FakeBackend, tiny_clip
 
 MENU = "Animate this image"
-STRONG: dict[str, Any] = {"motion_bucket": 200, "format": "gif", "quality": "balanced", "frames": 20, "seed": 5}
+FORM_MENU = "Animate with choices"
+STRONG: dict[str, Any] = {"motion": "200", "format": "gif", "quality": "balanced", "frames": 20, "seed": 5}
 """what the clip under test has, so that each rule about settings can refuse it"""
 
 
@@ -67,6 +69,7 @@ class Scene:
     clip: dict[str, Any] = field(default_factory=dict)
     failure: dict[str, Any] = field(default_factory=dict)
     sheet: dict[str, Any] = field(default_factory=dict)
+    refusal: dict[str, Any] = field(default_factory=dict)
 
     async def press(self, message: dict[str, Any], label: str) -> Interaction:
         custom_id = buttons(message["components"])[label]
@@ -101,6 +104,34 @@ async def by_choice(scene: Scene) -> Interaction:
     return await scene.press(question, "1. a.png")
 
 
+async def open_on_message(scene: Scene, count: int = 1) -> Interaction:
+    author = ADA if scene.channel == DIRECT_ADA else BEN
+    posted = scene.edge.world.post(author, scene.channel, "look", [png(f"{number}.png") for number in range(count)])
+    opened = await scene.edge.world.invoke_on_message(ADA, scene.channel, posted["id"], FORM_MENU)
+    return await opened.acknowledged()
+
+
+async def send_form(scene: Scene, opened: Interaction, **values: Any) -> Interaction:
+    """Send a form as it is; return what opened it where nothing opened."""
+    if opened.modal is None:
+        return opened
+    sent = await scene.edge.world.submit_modal(ADA, opened.id, opened.modal["custom_id"], values)
+    return await sent.acknowledged()
+
+
+async def by_form(scene: Scene) -> Interaction:
+    opened = await scene.edge.invoke("animate-form", channel=scene.channel)
+    return await send_form(scene, opened, picture=[png()])
+
+
+async def by_form_on_message(scene: Scene) -> Interaction:
+    return await send_form(scene, await open_on_message(scene))
+
+
+async def by_form_on_several(scene: Scene) -> Interaction:
+    return await send_form(scene, await open_on_message(scene, 2), picture=["1"])
+
+
 async def ask_ben(scene: Scene) -> tuple[str, str]:
     """Let Ada ask for Ben's picture where he is asked first; return the question, and its button that says yes."""
     servers = scene.edge.store.servers
@@ -129,10 +160,23 @@ async def by_menu(scene: Scene) -> Interaction:
     return await (await scene.edge.world.press(ADA, scene.channel, scene.clip["id"], menu, ["extend"])).acknowledged()
 
 
+async def by_mending(scene: Scene) -> Interaction:
+    pressed = await scene.press(scene.refusal, "Mend and try again")
+    values = {"motion": "200", "rest": write_lines({name: STRONG[name] for name in ("frames", "seed")})}
+    chosen = {name: [STRONG[name]] for name in ("format", "quality")}
+    form = pressed.modal["custom_id"] if pressed.modal else ""
+    submitted = await scene.edge.world.submit_modal(ADA, pressed.id, form, values | chosen)
+    return await submitted.acknowledged()
+
+
 ENTRANCES: dict[str, dict[str, Drive]] = {
     "/animate": {"the command": by_command, "as drafts": by_command_as_drafts},
     "menu Animate this image": {"one picture": by_message},
     "_PictureButton": {"one of several pictures": by_choice},
+    "MendForm": {"a refused command": by_mending},
+    "/animate-form": {"a picture in the form": by_form},
+    "menu Animate with choices": {"one picture": by_form_on_message},
+    "AnimateForm": {"one of several pictures": by_form_on_several},
     "button again": {"under a clip": by_button("Again"), "under a failure": by_button("Again", under="failure")},
     "button more": {"under a clip": by_button("More motion")},
     "button less": {"under a clip": by_button("Less motion")},
@@ -158,6 +202,7 @@ NO_ENTRANCES = {
     "button shorten",
     *("button report", "button reporting", "button takedown", "button dismiss"),
     *("button deny", "button never", "button optout", "button optin"),
+    "MendPress",  # opens the form, which asks
     "JobButton",  # its actions are listed one by one
     "ReviewPress",  # what moderators allow was asked for, and admitted, by one of the entrances
 }
@@ -316,10 +361,17 @@ BREAKS: dict[ReasonKind, Break] = {
     ReasonKind.QUOTA: Break("may have 1 clips in 24 hours", {"member_quota": Quota(clips_per_day=1)}),
 }
 
-CHOOSE_NOTHING = ("menu Animate this image: one picture", "_PictureButton: one of several pictures")
-"""the entrances that leave every option to the bot"""
+ON_MESSAGES = (
+    "menu Animate this image: one picture",
+    "_PictureButton: one of several pictures",
+    "menu Animate with choices: one picture",
+    "AnimateForm: one of several pictures",
+)
+"""the entrances for a picture that somebody else may have posted"""
+CHOOSE_NOTHING = (*ON_MESSAGES, "/animate-form: a picture in the form")
+"""the entrances that leave every option to the bot, or offer only what may be chosen"""
 ABOUT_OTHERS = (ReasonKind.OPTED_OUT, ReasonKind.OTHERS_PICTURE, ReasonKind.ASK_AUTHOR)
-"""the rules about pictures of somebody else, which Ada reaches by the same two entrances alone"""
+"""the rules about pictures of somebody else, which Ada reaches by the entrances on messages alone"""
 OF_SERVERS = {kind for kind, item in BREAKS.items() if item.settings} | {
     ReasonKind.PERMISSIONS,
     ReasonKind.SERVER_BLOCKED,
@@ -346,6 +398,8 @@ async def scene_in(start: Start, channel: str) -> AsyncIterator[Scene]:
         [scene.failure] = failures(edge, channel)[-1:]
         await by_command_as_drafts(scene)
         scene.sheet = await edge.clip(count=2, channel=channel)
+        await edge.answer(await edge.animate(channel=channel, **STRONG | {"motion": "banana"}), channel=channel)
+        [scene.refusal] = [item for item in edge.seen(channel=channel) if "banana" in words(item)]
         yield scene
 
 
@@ -401,7 +455,7 @@ async def with_rule_broken(scene: Scene, kind: ReasonKind, drives: dict[str, Dri
         if broken.settings and guild:
             await scene.edge.store.servers.change(int(guild), int(BEN), broken.settings)
         for name, drive in drives.items():
-            if kind not in ABOUT_OTHERS or name in CHOOSE_NOTHING:
+            if kind not in ABOUT_OTHERS or name in ON_MESSAGES:
                 await require_refused(scene, name, drive, kind)
             elif name == "/animate: the command":
                 await require_taken(scene, name, drive)  # the negative control: her own picture
@@ -459,6 +513,42 @@ async def test_an_authors_yes_is_held_against_every_rule_again(start: Start, kin
             sentence = BREAKS[kind].sentence.partition(":")[0]
             told = await until(lambda: telling(edge, sentence), f"why it is not made: {kind}")
         assert f"<@{ADA}>" in told[0]
+        assert len(await edge.store.jobs.of_user(int(ADA))) == 1
+
+
+FORBIDDEN: dict[ReasonKind, dict[str, Any]] = {
+    ReasonKind.MOTION: {"motion": "wild"},
+    ReasonKind.FORMAT: {"format": ["gif"]},
+    ReasonKind.QUALITY: {"extras": ["fast"]},
+}
+"""what Ada has chosen in a form that was open before the rule was"""
+
+
+@pytest.mark.parametrize("kind", list(ReasonKind))
+async def test_a_form_that_was_open_before_is_held_against_every_rule(start: Start, kind: ReasonKind) -> None:
+    """A rule that was not in the way when the form opened may be in it when the form is sent."""
+    broken = BREAKS[kind]
+    async with start(backend=FakeBackend(usual=Act(steps=1))) as edge:
+        scene = Scene(edge, PICTURES)
+        await edge.animate(**STRONG)
+        await edge.clip()
+        opened = await open_on_message(scene)
+        assert opened.modal is not None
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            if broken.around:
+                await broken.around(scene, monkeypatch)
+            wanted = NOT_WHAT_DEMO_MAKES if kind is ReasonKind.QUALITY else broken.settings or {}
+            await edge.store.servers.change(int(TABLEAUX), int(BEN), wanted)
+            sent = await send_form(scene, opened, **FORBIDDEN.get(kind, {}))
+            if kind is ReasonKind.ASK_AUTHOR:
+                await until(lambda: question_of(scene, sent), "a question to the author")
+            elif broken.adapts and kind not in FORBIDDEN:
+                job: Job = await until(lambda: newer(edge, 1), "a clip as the server wants it")
+                server = edge.store.servers.settings(int(TABLEAUX))
+                assert decide(Facts(entrance=Entrance.FORM, server=server, settings=job.settings)) is None
+                return
+            else:
+                assert broken.sentence.partition(":")[0] in await edge.answer(sent)
         assert len(await edge.store.jobs.of_user(int(ADA))) == 1
 
 

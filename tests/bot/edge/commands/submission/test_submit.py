@@ -163,7 +163,8 @@ async def test_everything_that_can_be_refused_from_memory_is_refused_at_once_and
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with start(config={"generator": {"variant": "demo", "max_steps": 30}}) as edge:
-        await require_refused_at_once(edge, "`steps`", steps=31)
+        await require_refused_at_once(edge, "no motion `banana`", motion="banana")
+        await require_refused_at_once(edge, "400 frames", frames=50, playback_fps=3, smooth=True)
         await require_refused_at_once(edge, "Attach Files", channel=NO_FILES)
         await edge.answer(await edge.invoke("admin pause", {"reason": "lunch"}, actor=OLGA), actor=OLGA)
         await require_refused_at_once(edge, "lunch.")
@@ -205,12 +206,6 @@ async def test_a_picture_that_discord_does_not_hand_over_is_not_queued(start: St
         edge.sandbox.faults.add(Refuse(404), "GET", "/ephemeral-attachments/**")
         refused = await edge.animate()
         assert "could not fetch" in await edge.answer(refused)
-
-
-async def test_more_steps_than_the_operator_allows_are_refused(start: Start) -> None:
-    async with start(config={"generator": {"variant": "demo", "max_steps": 30}}) as edge:
-        refused = await edge.animate(steps=31)
-        assert "`steps`" in await edge.answer(refused)
 
 
 async def test_another_clip_that_finds_no_place_is_refused_at_once_and_privately_too(start: Start) -> None:

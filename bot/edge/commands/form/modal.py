@@ -1,0 +1,145 @@
+"""The form itself: the picture where it is not known, then motion, shape, loop, format, and boxes if there is room.
+
+Discord shows five fields at most. Where the picture is asked for, that leaves no room for the boxes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+from weakref import WeakValueDictionary
+
+import discord
+from discord import ui
+
+from bot.edge.commands.forgetting import note_request
+from bot.edge.commands.form.fields import EXTRAS, Field, options_of
+from bot.edge.commands.submission.answers import answer, is_acknowledged, report
+from bot.edge.commands.submission.permissions import is_served
+from bot.edge.commands.submission.sources import Source
+from bot.edge.commands.submission.submit import submit
+from bot.edge.context import Interaction
+from bot.policy.facts import Entrance, PictureFacts
+from bot.queue.database import StoreFull
+from bot.texts.asking.animate_form import (
+    ABOUT,
+    CHOICES,
+    FORM_TITLE,
+    LABELS,
+    PICTURE_ABOUT,
+    PICTURE_LABEL,
+    WHICH_ABOUT,
+    form_gone_text,
+    no_file_text,
+)
+from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, shorten
+
+log = logging.getLogger(__name__)
+
+PREFIX = "vivant-form:"
+OPEN_SECONDS = 3600.0
+"""how long the bot remembers an open form: nobody tells it that one was closed"""
+
+Choice = ui.RadioGroup[Any] | ui.CheckboxGroup[Any] | ui.Select[Any]
+
+
+class AnimateForm(ui.Modal):
+    """Asks what a clip shall be, and submits it for whoever sends the form."""
+
+    known: ClassVar[WeakValueDictionary[str, AnimateForm]] = WeakValueDictionary()
+    """the forms that may still be sent, by custom id; discord.py keeps them as long as they may be"""
+
+    def __init__(self, number: int, fields: Sequence[Field], pictures: Sequence[Source], facts: PictureFacts) -> None:
+        super().__init__(title=FORM_TITLE, custom_id=f"{PREFIX}{number}", timeout=OPEN_SECONDS)
+        self.pictures = list(pictures[:MOST_CHOICES])
+        self.facts = facts
+        self.upload: ui.FileUpload[Any] | None = None
+        self.which: ui.Select[Any] | None = None
+        if not self.pictures:
+            self.upload = ui.FileUpload(custom_id="picture")
+            self.add_item(ui.Label(text=PICTURE_LABEL, description=PICTURE_ABOUT, component=self.upload))
+        elif len(self.pictures) > 1:
+            self.which = _choose_picture(self.pictures)
+            self.add_item(ui.Label(text=PICTURE_LABEL, description=WHICH_ABOUT, component=self.which))
+        self.choices = {field.name: _draw(field) for field in fields}
+        for name, item in self.choices.items():
+            self.add_item(ui.Label(text=LABELS[name], description=ABOUT[name], component=item))
+        self.known[self.custom_id] = self
+
+    async def on_submit(self, interaction: Interaction) -> None:  # type: ignore[override]
+        """Submit what was chosen, and keep it for this person's next form, also when it was refused."""
+        note_request(interaction)
+        if not await is_served(interaction):
+            return
+        source = self._source()
+        if source is None:
+            await answer(interaction, no_file_text())
+            return
+        chosen = {name: value for name, item in self.choices.items() if (value := _value(item)) is not None}
+        await submit(interaction, source, options_of(chosen), Entrance.FORM, self.facts)
+        try:
+            await interaction.client.services.store.choices.keep(interaction.user.id, chosen)
+        except StoreFull as error:
+            log.warning("interaction=%d what was chosen is not remembered: %s", interaction.id, error)
+
+    async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:  # type: ignore[override]
+        """Log what failed and tell its person."""
+        await report(interaction, error)
+
+    def _source(self) -> Source | None:
+        """Return the picture that is meant."""
+        if self.upload is not None:
+            return next(iter(self.upload.values), None)
+        return self.pictures[int(self.which.values[0]) if self.which is not None else 0]
+
+
+async def answer_gone(interaction: Interaction) -> None:
+    """Tell whoever sends a form that this process does not know; discord.py would leave it unanswered."""
+    if interaction.type is not discord.InteractionType.modal_submit or is_acknowledged(interaction):
+        return
+    data: Mapping[str, Any] = interaction.data or {}
+    custom_id = str(data.get("custom_id", ""))
+    if custom_id.startswith(PREFIX) and custom_id not in AnimateForm.known:
+        await answer(interaction, form_gone_text())
+
+
+def _choose_picture(pictures: Sequence[Source]) -> ui.Select[Any]:
+    names = (picture.filename.removeprefix("SPOILER_") or "picture" for picture in pictures)
+    options = [
+        discord.SelectOption(label=shorten(f"{number}. {name}", CHOICE_LETTERS), value=str(number - 1))
+        for number, name in enumerate(names, 1)
+    ]
+    options[0].default = True
+    return ui.Select(custom_id="picture", options=options)
+
+
+def _draw(field: Field) -> Choice:
+    """Return the field's component: buttons for what matters most, boxes for the extras, menus for the rest."""
+    shown = [(value, *CHOICES[field.name][value], value in field.chosen) for value in field.values]
+    if field.name == "motion":
+        radios = [
+            discord.RadioGroupOption(value=value, label=label, description=about or None, default=default)
+            for value, label, about, default in shown
+        ]
+        return ui.RadioGroup(custom_id=field.name, options=radios)
+    if field.name == EXTRAS:
+        boxes = [
+            discord.CheckboxGroupOption(value=value, label=label, description=about or None, default=default)
+            for value, label, about, default in shown
+        ]
+        return ui.CheckboxGroup(
+            custom_id=field.name, options=boxes, required=False, min_values=0, max_values=len(boxes)
+        )
+    options = [
+        discord.SelectOption(value=value, label=label, description=about or None, default=default)
+        for value, label, about, default in shown
+    ]
+    return ui.Select(custom_id=field.name, options=options)
+
+
+def _value(item: Choice) -> Any:
+    """Return what was chosen in a field; None for nothing, where something could be."""
+    if isinstance(item, ui.RadioGroup):
+        return item.value
+    return list(item.values) if isinstance(item, ui.CheckboxGroup) else next(iter(item.values), None)

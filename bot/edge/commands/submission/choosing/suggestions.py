@@ -1,0 +1,155 @@
+"""What is suggested for an option while somebody types: only what would be taken, with what it does. Pure; no Discord.
+
+A value is tried: with what else was typed it has to resolve, and the server's rules about settings must not refuse it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bot.config import GeneratorConfig
+from bot.edge.commands.submission.choosing.reading import OPTIONS, WORDS, Typed, bounds_of, read_options
+from bot.edge.commands.submission.options import resolve, with_server
+from bot.policy.admission import OF_SETTINGS, decide
+from bot.policy.facts import Entrance, Facts
+from bot.policy.motion import Motion, level_of
+from bot.policy.server import ServerSettings
+from bot.texts.asking.choosing import (
+    choice_text,
+    least_text,
+    most_motion_text,
+    most_text,
+    motion_number_text,
+    motion_text,
+    usual_motion_text,
+    usual_text,
+)
+from generator.clip import ClipSettings
+from generator.errors import SettingsError
+from generator.variants import Variant
+
+NUMBERS = ("noise_augmentation", "conditioning_fps", "playback_fps", "steps", "frames", "guidance")
+"""the options that take a number and have a usual one"""
+SUGGESTED = ("motion", "format", "quality", *NUMBERS)
+"""the options with suggestions"""
+Suggestion = tuple[str, Any]
+"""what a person reads, and the value"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Where something is typed: what the model, the operator and the server take."""
+
+    variant: Variant
+    config: GeneratorConfig
+    server: ServerSettings
+
+
+def range_of(option: str, config: GeneratorConfig) -> tuple[float, float]:
+    """Return between which numbers an option lies for this operator."""
+    low, high = bounds_of(option)
+    return (low, min(high, config.max_steps)) if option == "steps" else (low, high)
+
+
+def suggest(option: str, current: str, typed: Typed, setting: Setting) -> list[Suggestion]:
+    """Return what to suggest for an option of which `current` is typed so far; `typed` has the other options."""
+    others = {name: value for name, value in typed.items() if name in OPTIONS and name != option}
+    return _suggest(option, current.strip(), others, setting) or _suggest(option, current.strip(), {}, setting)
+
+
+def _suggest(option: str, current: str, others: Typed, setting: Setting) -> list[Suggestion]:
+    """Return what to suggest beside what else was typed, each value once; nothing when that is wrong already."""
+    suggestions = _motions if option == "motion" else _words if option in WORDS else _numbers
+    found: dict[Any, Suggestion] = {}
+    for text, value in suggestions(option, current, others, setting):
+        found.setdefault(value, (text, value))
+    return list(found.values())
+
+
+def _settings(typed: Typed, setting: Setting) -> ClipSettings | None:
+    """Return what would be made of the options; None when that would be refused."""
+    try:
+        options = with_server(read_options(typed), setting.server, setting.variant, setting.config)
+        settings = resolve(options, setting.variant, setting.config)
+    except SettingsError:
+        return None
+    facts = Facts(entrance=Entrance.COMMAND, server=setting.server, settings=settings)
+    refused = settings.steps > setting.config.max_steps or decide(facts, OF_SETTINGS) is not None
+    return None if refused else settings
+
+
+def _motions(option: str, current: str, others: Typed, setting: Setting) -> Iterator[Suggestion]:
+    def is_taken(value: object) -> bool:
+        return _settings({**others, option: value}, setting) is not None
+
+    numbers = [number for number in _whole(option, setting.config) if is_taken(number)]
+    names = [motion for motion in Motion if is_taken(motion)]
+    chosen = [motion for motion in names if motion.startswith(current.casefold())]
+    typed = _read_number(option, current)
+    if typed is not None and numbers:
+        number = int(max(numbers[0], min(numbers[-1], typed)))
+        text = motion_number_text if number == typed else most_motion_text
+        yield text(number, level_of(number)), str(number)
+    usual = _settings(others, setting)
+    if not current and usual is not None:
+        bucket = usual.motion_bucket
+        yield usual_motion_text(bucket, level_of(bucket), setting.variant.name), str(bucket)
+    for motion in chosen or names:
+        yield motion_text(motion), str(motion)
+
+
+def _words(option: str, current: str, others: Typed, setting: Setting) -> Iterator[Suggestion]:
+    taken = [item for item in WORDS[option] if _settings({**others, option: item}, setting) is not None]
+    chosen = [item for item in taken if current.casefold() in choice_text(item).casefold()]
+    for item in chosen or taken:
+        yield choice_text(item), str(item)
+
+
+def _numbers(option: str, current: str, others: Typed, setting: Setting) -> Iterator[Suggestion]:
+    taken = [
+        number
+        for number in _tried(option, setting.config)
+        if _settings({**others, option: number}, setting) is not None
+    ]
+    typed, usual = _read_number(option, current), _settings(others, setting)
+    if not taken:
+        return
+    least, most = taken[0], taken[-1]
+    if typed is not None and least <= typed <= most and _settings({**others, option: typed}, setting) is not None:
+        yield f"{typed:g}", typed
+    if usual is not None:
+        number = _usual(option, usual)
+        yield usual_text(number, setting.variant.name), number
+    if typed is None or typed < least:
+        yield least_text(least), least
+    if typed is None or typed > most:
+        yield most_text(most), most
+
+
+def _usual(option: str, settings: ClipSettings) -> float:
+    found = settings.max_guidance if option == "guidance" else getattr(settings, option)
+    assert isinstance(found, int | float)
+    return found
+
+
+def _whole(option: str, config: GeneratorConfig) -> Iterable[int]:
+    low, high = range_of(option, config)
+    return range(int(low), int(high) + 1)
+
+
+def _tried(option: str, config: GeneratorConfig) -> Iterable[float]:
+    """Return the numbers to try for the least and the most that is taken."""
+    low, high = range_of(option, config)
+    return (low, high) if option in ("noise_augmentation", "guidance") else _whole(option, config)
+
+
+def _read_number(option: str, current: str) -> float | None:
+    """Return the number that was typed, also one out of range; None for anything else."""
+    text = current.replace(",", ".")
+    try:
+        number = float(text) if option in ("noise_augmentation", "guidance") else int(text)
+    except ValueError:
+        return None
+    return number if abs(number) < 1e9 else None

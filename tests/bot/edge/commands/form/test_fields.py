@@ -1,0 +1,117 @@
+"""What the form offers: never what would be refused, with what was chosen last time chosen before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.config import GeneratorConfig
+from bot.edge.commands.form.fields import EXTRAS, USUAL, Field, Setting, fields_of, options_of
+from bot.policy.motion import Motion
+from bot.policy.server import DEFAULTS, ServerSettings
+from bot.texts.asking.animate_form import ABOUT, CHOICES, FORM_TITLE, LABELS, PICTURE_ABOUT, PICTURE_LABEL, WHICH_ABOUT
+from bot.texts.limits import count_letters
+from generator.clip import Format, Framing, Loop, Quality, Shape
+from generator.variants import BUILT_IN
+
+NAMES = ["motion", "shape", "loop", "format", EXTRAS]
+
+
+def setting(variant: str = "svd-xt", **server: Any) -> Setting:
+    return Setting(server=ServerSettings(**server), variant=BUILT_IN[variant], generator=GeneratorConfig())
+
+
+def offered(where: Setting, remembered: dict[str, Any] | None = None, *, with_extras: bool = True) -> dict[str, Field]:
+    return {field.name: field for field in fields_of(where, remembered or {}, with_extras=with_extras)}
+
+
+def test_everything_is_offered_where_everything_may_be_chosen() -> None:
+    fields = offered(setting())
+    assert list(fields) == NAMES
+    assert {name: field.values for name, field in fields.items()} == {name: tuple(CHOICES[name]) for name in NAMES}
+    before = {name: field.chosen for name, field in fields.items()}
+    assert before == {"motion": (USUAL,), "shape": ("auto",), "loop": ("none",), "format": ("mp4",), EXTRAS: ()}
+
+
+def test_every_level_shape_loop_and_format_is_among_the_choices() -> None:
+    assert set(CHOICES["motion"]) == {USUAL, *Motion}
+    for name, kind in (("shape", Shape), ("loop", Loop), ("format", Format)):
+        assert set(CHOICES[name]) == set(kind)
+
+
+@pytest.mark.parametrize(
+    ("server", "field", "values"),
+    [
+        ({"most_motion": Motion.MEDIUM}, "motion", (USUAL, "gentle", "medium")),
+        ({"most_motion": Motion.GENTLE}, "motion", (USUAL, "gentle")),
+        ({"formats": [Format.GIF, Format.WEBP]}, "format", ("gif", "webp")),
+        ({"formats": [Format.GIF]}, "format", None),
+        ({"qualities": [Quality.QUALITY]}, EXTRAS, ("smooth", "pad")),
+    ],
+)
+def test_what_would_be_refused_is_not_offered(
+    server: dict[str, Any], field: str, values: tuple[str, ...] | None
+) -> None:
+    found = offered(setting(**server)).get(field)
+    assert (found.values if found else None) == values
+
+
+def test_a_longest_clip_leaves_the_loops_that_fit_into_it() -> None:
+    fields = offered(setting(longest_clip=1.0))
+    assert "boomerang" in fields["loop"].values, "it is made of fewer frames"
+    where = setting(longest_clip=1.0)
+    assert all(where.allows(options_of({"loop": value})) for value in fields["loop"].values)
+
+
+@pytest.mark.parametrize("variant", list(BUILT_IN))
+def test_what_is_chosen_before_is_what_the_model_and_the_server_prefer(variant: str) -> None:
+    where = setting(variant, default_format=Format.WEBP)
+    fields = offered(where)
+    assert fields["format"].chosen == ("webp",)
+    assert fields["loop"].chosen == (where.resolve(options_of({})).loop,)
+
+
+def test_what_was_chosen_last_time_is_chosen_before() -> None:
+    last = {"motion": "wild", "shape": "square", "loop": "seam", "format": "gif", EXTRAS: ["pad", "smooth"]}
+    fields = offered(setting(), last)
+    chosen = {name: list(field.chosen) if name == EXTRAS else field.chosen[0] for name, field in fields.items()}
+    assert chosen == last | {EXTRAS: ["smooth", "pad"]}
+
+
+@pytest.mark.parametrize("last", ["warp", None, 5, ["wild"], {}])
+def test_what_this_version_does_not_know_or_this_server_does_not_allow_is_left_to_the_bot(last: Any) -> None:
+    for where in (setting(), setting(most_motion=Motion.GENTLE)):
+        assert offered(where, {"motion": last, EXTRAS: last})["motion"].chosen == (USUAL,)
+    assert offered(setting(most_motion=Motion.GENTLE), {"motion": "wild"})["motion"].chosen == (USUAL,)
+
+
+def test_without_room_there_are_no_boxes_and_what_was_ticked_last_time_does_not_count() -> None:
+    assert list(offered(setting(), {EXTRAS: ["smooth"]}, with_extras=False)) == NAMES[:-1]
+
+
+def test_choices_become_options() -> None:
+    everything = {
+        "motion": "strong",
+        "shape": "portrait",
+        "loop": "seam",
+        "format": "gif",
+        EXTRAS: list(CHOICES[EXTRAS]),
+    }
+    options = options_of(everything)
+    assert (options.motion, options.shape, options.loop) == (Motion.STRONG, Shape.PORTRAIT, Loop.SEAM)
+    assert (options.format, options.smooth) == (Format.GIF, True)
+    assert (options.quality, options.framing) == (Quality.FAST, Framing.PAD)
+    assert options_of({"motion": USUAL}) == options_of({}), "the rest is left to the bot"
+    assert options_of({}).format is None
+
+
+def test_every_text_is_as_short_as_discord_wants_it() -> None:
+    assert count_letters(FORM_TITLE) <= 45
+    assert list(CHOICES) == list(LABELS) == list(ABOUT) == NAMES
+    assert all(count_letters(text) <= 45 for text in (*LABELS.values(), PICTURE_LABEL))
+    assert all(1 <= count_letters(text) <= 100 for text in (*ABOUT.values(), PICTURE_ABOUT, WHICH_ABOUT))
+    for choices in CHOICES.values():
+        assert len(choices) <= 10
+        assert all(count_letters(text) <= 100 for pair in choices.values() for text in pair)
+    assert DEFAULTS.formats == frozenset(), "everything is allowed where nothing was chosen"
