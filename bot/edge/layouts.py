@@ -182,18 +182,13 @@ def _layout(
 
 
 def sent_card(job: Job, url: str) -> ui.LayoutView:
-    """Lay out the card of a job whose clip or failure has been posted at `url`."""
+    """Lay out the card of a job whose clip or failure has been posted in another channel, at `url`."""
     if job.state is JobState.FAILED:
         return _layout([f"No clip this time: [why, and what to do]({url})."], [], _FAILED, [])
     took_ms = int(1000 * (job.facts or {}).get("seconds", 0))
     took = f" in {format_minutes(took_ms)}" if took_ms >= 1000 else ""
     small = small_print([], job.settings)  # the settings are on the clip
     return _layout([f"Done{took}: [here is the clip]({url})."], small, _DONE, [])
-
-
-def deleted_card() -> ui.LayoutView:
-    """Lay out the card of a job whose clip was deleted with its button."""
-    return _layout(["The clip was deleted."], [], _QUIET, [])
 
 
 def dead_card(job: Job, reason: str | None, review: Review | None = None) -> ui.LayoutView:

@@ -12,7 +12,7 @@ from typing import Any, Self
 import discord
 from discord import ui
 
-from bot.edge.card_edits import edit_card
+from bot.edge.card_edits import remove_card
 from bot.edge.commands.forgetting import note_request, press_forget
 from bot.edge.commands.queue import cancel_job
 from bot.edge.commands.recipe import describe_job_recipe
@@ -25,7 +25,7 @@ from bot.edge.commands.trust.own_data import press_opt_out
 from bot.edge.commands.trust.reports import press_report, press_report_further
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import Action, deleted_card
+from bot.edge.layouts import Action
 from bot.policy.facts import Entrance
 from bot.queue.job import Job, wall_clock_ms
 from bot.texts.replies import earlier_text, not_yours_text
@@ -109,7 +109,7 @@ async def _delete(interaction: Interaction, job: Job | None) -> None:
     if job is not None:
         await services.requests.delete_clip(job)
         with contextlib.suppress(*NETWORK_ERRORS):  # the card may be gone as well
-            await edit_card(interaction.client, job, deleted_card(), now_ms=wall_clock_ms(), bare=True)
+            await remove_card(interaction.client, job, None, now_ms=wall_clock_ms())
 
 
 def _may_delete_orphan(interaction: Interaction) -> bool:

@@ -13,9 +13,9 @@ from bot.edge.commands.reviews.holding import to_hand_over
 from bot.edge.commands.submission.answers import acknowledge, fill_in, repeat_lost
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.permissions import may_end, replies_privately, usable_everywhere
+from bot.edge.connection.posts import clip_name
 from bot.edge.context import Interaction
 from bot.edge.http_errors import Next, classify
-from bot.edge.posting import clip_name
 from bot.queue.job import SETTLED, Job, JobState, wall_clock_ms
 from bot.queue.spool import ClipGone
 from bot.texts.descriptions import clip_small_print, describe_settings
