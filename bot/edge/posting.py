@@ -19,7 +19,7 @@ from bot.edge.http_errors import AttemptResult, Next, classify
 from bot.edge.layouts import clip_buttons, clip_layout, failure_buttons, status_card
 from bot.queue.job import DeadReason, Delivery, Job, JobState, Route
 from bot.queue.spool import Spool
-from bot.texts.descriptions import ALT_TEXT, clip_text, failure_text
+from bot.texts.descriptions import alt_text, clip_text, failure_text
 from bot.texts.status import CardView
 from bot.work.uplink.clip_sizes import ClipSizes, noted
 from bot.work.uplink.fitting import Shrink
@@ -178,7 +178,7 @@ class Posting:
         async with ends_when_still(self.still_seconds) as moved:
             with WatchedFile(path, moved) as content:
                 # a new File for every attempt: discord.py uploads a used one as 0 bytes
-                yield discord.File(content, filename=name, spoiler=job.route.spoiler, description=ALT_TEXT)
+                yield discord.File(content, filename=name, spoiler=job.route.spoiler, description=alt_text(job))
 
 
 def needs_look_up(delivery: Delivery, now_ms: int) -> bool:

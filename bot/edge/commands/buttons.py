@@ -17,7 +17,7 @@ from bot.edge.commands.forgetting import note_request, press_forget
 from bot.edge.commands.queue import cancel_job
 from bot.edge.commands.recipe import describe_job_recipe
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, report
-from bot.edge.commands.submission.options import MOTION_STEP, vary
+from bot.edge.commands.submission.options import MOTION_STEP, liven, vary
 from bot.edge.commands.submission.permissions import is_operator, is_served, may_end
 from bot.edge.commands.submission.submit import submit_again
 from bot.edge.commands.trust.consent import press_consent
@@ -90,6 +90,9 @@ async def _press(interaction: Interaction, action: Action, number: int, key: str
         await submit_again(interaction, number, partial(vary, motion=MOTION_STEP), Entrance.MORE)
     elif action is Action.LESS:
         await submit_again(interaction, number, partial(vary, motion=-MOTION_STEP), Entrance.LESS)
+    elif action is Action.LIVEN:
+        most = interaction.client.services.store.servers.settings(interaction.guild_id).most_motion
+        await submit_again(interaction, number, partial(liven, most=most), Entrance.LIVEN)
     elif action is Action.DELETE:
         await _delete(interaction, job if job and job.key == key else None)
     elif await acknowledge(interaction, private=True) is not None:

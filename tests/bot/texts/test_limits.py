@@ -69,7 +69,7 @@ FAILURES = [error.to_wire() for error in render_errors()]
 
 def job(state: JobState, failure: dict[str, Any] | None = None) -> Job:
     more: dict[str, Any] = {"id": HUGE, "user_id": HUGE, "settings": SETTINGS, "notes": NOTES_OF_ALL_KINDS}
-    return make_job(state, **more, attempt=1, failure=failure, facts={"seconds": 1e9})
+    return make_job(state, **more, attempt=1, failure=failure, facts={"seconds": 1e9, "motion": 0.0})
 
 
 JOBS = [*(job(state) for state in JobState), *(job(JobState.FAILED, failure) for failure in FAILURES)]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot.policy.motion import Motion
 from bot.queue.job import Job
 from bot.sandbox.faults import Do, LoseReply, Reset
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, MIA, PICTURES
+from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, MIA, PICTURES, TABLEAUX
 from bot.texts.replies import not_here_text
 from generator.errors import BadFrames
 from tests.support.edge import POSTS, Start, buttons, running_edge, until, words
@@ -214,3 +216,31 @@ async def test_a_press_that_discord_no_longer_waits_for_does_nothing(
         await edge.answer(await edge.invoke("help"))
         assert f"interaction={late.id} button failed" not in caplog.text
         assert len(await edge.store.jobs.of_user(int(ADA))) == 1
+
+
+@pytest.mark.parametrize(("most", "bucket"), [(None, 190), (Motion.STRONG, 185), (Motion.MEDIUM, 127)])
+async def test_a_clip_that_hardly_moves_says_so_and_one_tap_cures_it(
+    start: Start, most: Motion | None, bucket: int
+) -> None:
+    backend = FakeBackend(script=[Act(motion=0.2)], usual=Act(motion=3.0))
+    async with start(backend=backend) as edge:
+        if most is not None:
+            await edge.store.servers.change(int(TABLEAUX), int(BEN), {"most_motion": most})
+        await edge.animate(motion="gentle", seed=5)
+        still = await edge.clip()
+        assert "Hardly anything moves" in words(still)
+        await edge.world.press(ADA, PICTURES, still["id"], buttons(still["components"])["Make it move"])
+        lively = await edge.clip(count=2)
+        first, second = (request.settings for request in edge.backend.requests)
+        assert second == replace(first, motion_bucket=bucket, noise_augmentation=0.1)
+        assert "Hardly anything moves" not in words(lively)
+        assert "Make it move" not in buttons(lively["components"])
+
+
+async def test_of_a_clip_whose_motion_was_not_measured_nothing_is_said(start: Start) -> None:
+    """An executor of an earlier version measures nothing."""
+    async with start() as edge:
+        await edge.animate()
+        clip = await edge.clip()
+        assert "Hardly" not in words(clip)
+        assert "Make it move" not in buttons(clip["components"])
