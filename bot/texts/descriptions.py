@@ -6,7 +6,15 @@ from bot.policy.motion import MOTION_BUCKETS, is_nearly_still
 from bot.queue.job import Job, JobState
 from bot.texts.explanations import explain_hold
 from bot.texts.failures import explain_failure
-from bot.texts.limits import MESSAGE_LETTERS, NAME_LETTERS, PRESENCE_LETTERS, SENTENCE_LETTERS, fit_parts, shorten
+from bot.texts.limits import (
+    DESCRIPTION_LETTERS,
+    MESSAGE_LETTERS,
+    NAME_LETTERS,
+    PRESENCE_LETTERS,
+    SENTENCE_LETTERS,
+    fit_parts,
+    shorten,
+)
 from bot.texts.notes import explain_notes, still_text
 from bot.texts.safety.labels import AI_LABEL
 from bot.work.gate import Hold
@@ -63,7 +71,9 @@ def describe_settings(settings: ClipSettings) -> str:
 
 def alt_text(job: Job) -> str:
     """Return what a clip shows, for people who cannot see it, as far as somebody has said what its picture shows."""
-    return f"{job.told.description} (a short AI-generated clip)" if job.told.description else ALT_TEXT
+    if not job.told.description:
+        return ALT_TEXT
+    return f"{shorten(job.told.description, DESCRIPTION_LETTERS)} (a short AI-generated clip)"
 
 
 def describe_chosen(job: Job) -> str:
@@ -92,7 +102,8 @@ def _motion(bucket: int) -> str:
 
 
 def _choice(name: str, value: str) -> str:
-    return f"{name.capitalize()}: {CHOICES[name].get(value, value).partition(':')[0]}"
+    label = CHOICES[name].get(value, value).partition(":")[0]
+    return f"Quality: {label}" if name == "quality" else label
 
 
 def _unusual(settings: ClipSettings) -> list[str]:

@@ -71,10 +71,15 @@ def told_of(options: Options, alt_text: str | None) -> Told:
 
 
 def told_again(told: Told, before: ClipSettings, now: ClipSettings) -> Told:
-    """Return what was said about an earlier clip for another one of the same picture; a new motion was chosen."""
+    """Return what was said about an earlier clip, for another one of its picture.
+
+    A new motion was chosen by its button; a new seed was not chosen by anybody.
+    """
+    dropped = {"seed"} if now.seed != before.seed else set()
     if now.motion_bucket == before.motion_bucket:
-        return told
-    return replace(told, chosen=("motion_bucket", *(name for name in told.chosen if "motion" not in name)))
+        return replace(told, chosen=tuple(name for name in told.chosen if name not in dropped))
+    dropped |= {"motion", "motion_bucket"}
+    return replace(told, chosen=("motion_bucket", *(name for name in told.chosen if name not in dropped)))
 
 
 def resolve(options: Options, variant: Variant, config: GeneratorConfig) -> ClipSettings:

@@ -120,7 +120,7 @@ async def test_a_post_tells_what_was_chosen_and_nothing_else(start: Start) -> No
         numbers = words(await edge.clip(count=3))
     for technical in ("motion", "seed", "bucket", "demo ·", "MP4"):
         assert technical not in plain
-    assert "-# Motion: Strong · Format: GIF · Loop: Boomerang · seed 5" in chosen
+    assert "-# Motion: Strong · GIF · Boomerang · seed 5" in chosen
     assert "-# Motion: 61 · 12 frames a second" in numbers
 
 

@@ -225,4 +225,5 @@ def test_what_was_chosen_is_what_differs_from_an_option_left_out() -> None:
         Told(chosen=("motion", "seed"), description="A cat"), ClipSettings(), ClipSettings(motion_bucket=9)
     )
     assert again == Told(chosen=("motion_bucket", "seed"), description="A cat")
-    assert told_again(again, ClipSettings(), ClipSettings(seed=9)) == again
+    assert told_again(again, ClipSettings(), ClipSettings()) == again
+    assert told_again(again, ClipSettings(), ClipSettings(seed=9)).chosen == ("motion_bucket",)
