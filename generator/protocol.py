@@ -140,6 +140,9 @@ class Rendered:
     master_path: Path | None = None
     """the full-quality clip, where one was kept"""
     notes: tuple[Note, ...] = ()
+    motion: float | None = None
+    """how far the liveliest parts of the picture moved, in percent of its shorter side, see `MotionMeter`; None: not
+    measured, as by an executor of an earlier version"""
 
 
 def to_line(kind: str, payload: object = None, **extra: Any) -> bytes:

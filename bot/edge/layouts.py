@@ -13,9 +13,10 @@ from typing import Any
 import discord
 from discord import ui
 
+from bot.policy.motion import is_nearly_still
 from bot.queue.job import DeadReason, Job, JobState, Route
 from bot.queue.servers.reviews import Review, ReviewState
-from bot.texts.descriptions import ALT_TEXT, card_small_print, clip_text, small_print
+from bot.texts.descriptions import alt_text, card_small_print, clip_text, small_print
 from bot.texts.explanations import explain_dead, format_minutes
 from bot.texts.safety.filter import held_clip_text
 from bot.texts.status import CardView, describe_state
@@ -41,6 +42,7 @@ class Action(StrEnum):
     AGAIN = "again"
     MORE = "more"
     LESS = "less"
+    LIVEN = "liven"
     RECIPE = "recipe"
     DELETE = "delete"
     FORGET = "forget"
@@ -61,12 +63,15 @@ class Action(StrEnum):
 BUTTONS_IN_ROW = 3
 """under a clip: what makes another one, then what is about this one"""
 CLIP_ACTIONS = (Action.AGAIN, Action.MORE, Action.LESS, Action.RECIPE, Action.DELETE, Action.REPORT)
+STILL_ACTIONS = (Action.LIVEN, Action.AGAIN, Action.MORE, Action.RECIPE, Action.DELETE, Action.REPORT)
+"""under a clip in which hardly anything moves"""
 
 _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
     Action.CANCEL: ("Cancel", discord.ButtonStyle.secondary),
     Action.AGAIN: ("Again", discord.ButtonStyle.primary),
     Action.MORE: ("More motion", discord.ButtonStyle.secondary),
     Action.LESS: ("Less motion", discord.ButtonStyle.secondary),
+    Action.LIVEN: ("Make it move", discord.ButtonStyle.success),
     Action.RECIPE: ("Recipe", discord.ButtonStyle.secondary),
     Action.DELETE: ("Delete", discord.ButtonStyle.secondary),
     Action.FORGET: ("Delete what you keep", discord.ButtonStyle.danger),
@@ -149,6 +154,10 @@ def decision_buttons(key: str) -> ui.View:
     return _view([ReviewButton(ReviewAct.ALLOW, key), ReviewButton(ReviewAct.REFUSE, key)])
 
 
+def _clip_buttons(job: Job) -> list[ActionButton]:
+    return _buttons(job, STILL_ACTIONS if is_nearly_still(job.facts) else CLIP_ACTIONS)
+
+
 def _buttons(job: Job, actions: Iterable[Action]) -> list[ActionButton]:
     return [ActionButton(action, job.id, job.key) for action in actions]
 
@@ -182,18 +191,13 @@ def _layout(
 
 
 def sent_card(job: Job, url: str) -> ui.LayoutView:
-    """Lay out the card of a job whose clip or failure has been posted at `url`."""
+    """Lay out the card of a job whose clip or failure has been posted in another channel, at `url`."""
     if job.state is JobState.FAILED:
         return _layout([f"No clip this time: [why, and what to do]({url})."], [], _FAILED, [])
     took_ms = int(1000 * (job.facts or {}).get("seconds", 0))
     took = f" in {format_minutes(took_ms)}" if took_ms >= 1000 else ""
     small = small_print([], job.settings)  # the settings are on the clip
     return _layout([f"Done{took}: [here is the clip]({url})."], small, _DONE, [])
-
-
-def deleted_card() -> ui.LayoutView:
-    """Lay out the card of a job whose clip was deleted with its button."""
-    return _layout(["The clip was deleted."], [], _QUIET, [])
 
 
 def dead_card(job: Job, reason: str | None, review: Review | None = None) -> ui.LayoutView:
@@ -214,9 +218,9 @@ def clip_layout(job: Job, file_name: str, *, spoiler: bool) -> ui.LayoutView:
     """Lay out clip and card in one, for channels where only the interaction's answer can be edited."""
     layout = ui.LayoutView(timeout=None)
     layout.add_item(ui.TextDisplay(clip_text(job)))
-    clip = discord.MediaGalleryItem(f"attachment://{file_name}", description=ALT_TEXT, spoiler=spoiler)
+    clip = discord.MediaGalleryItem(f"attachment://{file_name}", description=alt_text(job), spoiler=spoiler)
     layout.add_item(ui.MediaGallery(clip))
-    buttons = _buttons(job, CLIP_ACTIONS)
+    buttons = _clip_buttons(job)
     for start in range(0, len(buttons), BUTTONS_IN_ROW):
         layout.add_item(ui.ActionRow(*buttons[start : start + BUTTONS_IN_ROW]))
     return layout
@@ -224,7 +228,7 @@ def clip_layout(job: Job, file_name: str, *, spoiler: bool) -> ui.LayoutView:
 
 def clip_buttons(job: Job) -> ui.View:
     """Return the buttons below a posted clip."""
-    buttons = _buttons(job, CLIP_ACTIONS)
+    buttons = _clip_buttons(job)
     for number, button in enumerate(buttons):
         button.row = number // BUTTONS_IN_ROW
     return _view(buttons)

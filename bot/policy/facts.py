@@ -24,6 +24,8 @@ class Entrance(StrEnum):
     AGAIN = "again"
     MORE = "more"
     LESS = "less"
+    LIVEN = "liven"
+    """the cure of a clip in which hardly anything moves"""
     ALLOWED = "allowed"
     """the picture's author agreed to an earlier request"""
 

@@ -246,4 +246,5 @@ def _rendered(frames: RenderedFrames, clip: EncodedClip) -> Rendered:
         phase_seconds=frames.phase_seconds,
         master_path=clip.master_path,
         notes=frames.notes + clip.notes,
+        motion=frames.motion,
     )

@@ -19,6 +19,7 @@ from generator.clip import ClipSettings
 from generator.errors import BadFrames, WeightsUnavailable
 from generator.executor.device import Device
 from generator.executor.frame_health import FrameHealth, Trouble
+from generator.executor.motion import MotionMeter
 from generator.executor.rungs import Planner
 from generator.memory import MemoryPlan
 from generator.protocol import ExecutorConfig, Hooks, Note, Phase, Progress, RenderRequest
@@ -41,6 +42,8 @@ class RenderedFrames:
     phase_seconds: dict[str, float]
     plan: str
     """the rung that it ended with"""
+    motion: float | None = None
+    """as in `Rendered`"""
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ class _Render:
     memory: Note | None = None
     rerun: Note | None = None
     fast_math: Note | None = None
+    motion: float | None = None
 
     @property
     def is_safer(self) -> bool:
@@ -136,7 +140,7 @@ class Renderer:
         writer = self._until_healthy(render)
         clock.pass_on(Progress(Phase.ENCODE))
         seconds = time.monotonic() - clock.began
-        return RenderedFrames(writer, render.notes, seconds, clock.seconds, render.plan.rung)
+        return RenderedFrames(writer, render.notes, seconds, clock.seconds, render.plan.rung, render.motion)
 
     def _until_healthy(self, render: _Render) -> ClipWriter:
         """Render until the frames are complete and healthy: a rung down after each out-of-memory, one rerun."""
@@ -157,7 +161,7 @@ class Renderer:
             self._step_down(render, reason)
 
     def _once(self, render: _Render) -> tuple[ClipWriter, Trouble | None]:
-        health = FrameHealth(np.asarray(render.picture))
+        health, motion = FrameHealth(np.asarray(render.picture)), MotionMeter()
         facts = self.device.facts()
         render.fast_math = Note("fast-math") if facts.get("fast_math") else None
         clip = render.clip_format(self.config.variants[render.settings.variant], facts)
@@ -165,6 +169,7 @@ class Renderer:
         try:
             for frame in self.device.frames(render.picture, render.settings, render.plan, render.hooks):
                 health.add(frame)
+                motion.add(frame)
                 writer.add(frame)
                 render.hooks.check()
         except BadFrames:
@@ -172,6 +177,7 @@ class Renderer:
         except BaseException:
             writer.abort()
             raise
+        render.motion = motion.percent()
         return writer, health.trouble()
 
     def _prepare_rerun(self, render: _Render, trouble: Trouble) -> None:

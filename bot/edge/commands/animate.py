@@ -34,6 +34,7 @@ def _choices(**labels: str) -> list[app_commands.Choice[str]]:
     framing="What to do with a picture of another shape",
     loop="How the end meets the beginning (no loop, or what suits the model, if you leave it out)",
     smooth="Fill in frames for smoother motion; a clip has at most 360",
+    description="What the picture shows, for who cannot see it: the clip's alt text, 200 letters at most",
     seed="The same seed with the same settings gives the same clip",
     noise_augmentation="Higher departs further from the picture (0.02)",
     motion_bucket="The motion as the model's own number, instead of motion (127)",
@@ -66,6 +67,7 @@ async def animate(
     framing: str | None = None,
     loop: str | None = None,
     smooth: bool = False,
+    description: str | None = None,
     seed: app_commands.Range[int, 0, 4294967295] | None = None,
     noise_augmentation: app_commands.Range[float, 0.0, 1.0] | None = None,
     motion_bucket: app_commands.Range[int, 0, 255] | None = None,
@@ -94,6 +96,7 @@ async def animate(
         frames=frames,
         decode_chunk=decode_chunk,
         guidance=guidance,
+        description=description,
     )
     await submit(interaction, image, options, Entrance.COMMAND)
 

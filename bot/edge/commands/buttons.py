@@ -12,12 +12,12 @@ from typing import Any, Self
 import discord
 from discord import ui
 
-from bot.edge.card_edits import edit_card
+from bot.edge.card_edits import remove_card
 from bot.edge.commands.forgetting import note_request, press_forget
 from bot.edge.commands.queue import cancel_job
 from bot.edge.commands.recipe import describe_job_recipe
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, report
-from bot.edge.commands.submission.options import MOTION_STEP, vary
+from bot.edge.commands.submission.options import MOTION_STEP, liven, vary
 from bot.edge.commands.submission.permissions import is_operator, is_served, may_end
 from bot.edge.commands.submission.submit import submit_again
 from bot.edge.commands.trust.consent import press_consent
@@ -25,7 +25,7 @@ from bot.edge.commands.trust.own_data import press_opt_out
 from bot.edge.commands.trust.reports import press_report, press_report_further
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import Action, deleted_card
+from bot.edge.layouts import Action
 from bot.policy.facts import Entrance
 from bot.queue.job import Job, wall_clock_ms
 from bot.texts.replies import earlier_text, not_yours_text
@@ -90,6 +90,9 @@ async def _press(interaction: Interaction, action: Action, number: int, key: str
         await submit_again(interaction, number, partial(vary, motion=MOTION_STEP), Entrance.MORE)
     elif action is Action.LESS:
         await submit_again(interaction, number, partial(vary, motion=-MOTION_STEP), Entrance.LESS)
+    elif action is Action.LIVEN:
+        most = interaction.client.services.store.servers.settings(interaction.guild_id).most_motion
+        await submit_again(interaction, number, partial(liven, most=most), Entrance.LIVEN)
     elif action is Action.DELETE:
         await _delete(interaction, job if job and job.key == key else None)
     elif await acknowledge(interaction, private=True) is not None:
@@ -109,7 +112,7 @@ async def _delete(interaction: Interaction, job: Job | None) -> None:
     if job is not None:
         await services.requests.delete_clip(job)
         with contextlib.suppress(*NETWORK_ERRORS):  # the card may be gone as well
-            await edit_card(interaction.client, job, deleted_card(), now_ms=wall_clock_ms(), bare=True)
+            await remove_card(interaction.client, job, None, now_ms=wall_clock_ms())
 
 
 def _may_delete_orphan(interaction: Interaction) -> bool:

@@ -13,12 +13,12 @@ from bot.edge.commands.reviews.holding import to_hand_over
 from bot.edge.commands.submission.answers import acknowledge, fill_in, repeat_lost
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.permissions import may_end, replies_privately, usable_everywhere
+from bot.edge.connection.posts import clip_name
 from bot.edge.context import Interaction
 from bot.edge.http_errors import Next, classify
-from bot.edge.posting import clip_name
 from bot.queue.job import SETTLED, Job, JobState, wall_clock_ms
 from bot.queue.spool import ClipGone
-from bot.texts.descriptions import clip_small_print, describe_settings
+from bot.texts.descriptions import alt_text, clip_small_print, describe_settings
 from bot.texts.failures import explain_failure
 from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, shorten
 from bot.texts.replies import explain_cancel, no_clip_text, no_job_text, not_yours_text, still_coming_text
@@ -128,7 +128,8 @@ async def _hand_over(interaction: Interaction, job: Job) -> None:
 
 async def _fill_in_clip(interaction: Interaction, job: Job, path: Path) -> None:
     # a new File for every try: discord.py uploads a used one as 0 bytes
-    file = discord.File(path, filename=clip_name(str(job.id), job.settings.format), spoiler=job.route.spoiler)
+    name = clip_name(str(job.id), job.settings.format)
+    file = discord.File(path, filename=name, spoiler=job.route.spoiler, description=alt_text(job))
     text = "\n".join(clip_small_print(noted(job, path)))
     await interaction.edit_original_response(content=text, attachments=[file])
 

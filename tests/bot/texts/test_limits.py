@@ -23,6 +23,7 @@ import bot.texts
 from bot.policy.admission import Reason, ReasonKind
 from bot.policy.blocking import Block, Subject
 from bot.policy.quota import MOST_CLIPS, Exceeded, Measure, Quota, Scope, Used
+from bot.policy.told import Told
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.texts.explanations import Sentences
 from bot.texts.limits import (
@@ -69,7 +70,8 @@ FAILURES = [error.to_wire() for error in render_errors()]
 
 def job(state: JobState, failure: dict[str, Any] | None = None) -> Job:
     more: dict[str, Any] = {"id": HUGE, "user_id": HUGE, "settings": SETTINGS, "notes": NOTES_OF_ALL_KINDS}
-    return make_job(state, **more, attempt=1, failure=failure, facts={"seconds": 1e9})
+    more["told"] = Told(chosen=(*BOUNDS, "motion", "quality", "loop", "framing", "guidance"), description=LONG)
+    return make_job(state, **more, attempt=1, failure=failure, facts={"seconds": 1e9, "motion": 0.0})
 
 
 JOBS = [*(job(state) for state in JobState), *(job(JobState.FAILED, failure) for failure in FAILURES)]

@@ -20,7 +20,7 @@ from bot.policy.admission import BLOCKS, ReasonKind, decide
 from bot.policy.blocking import Subject
 from bot.policy.facts import NOTHING_KNOWN, ChannelKind, Entrance, Facts, Person, PictureFacts, Where
 from bot.policy.quota import Allowance, Exceeded, Scope, allowance
-from bot.queue.job import NewJob
+from bot.queue.job import Job, NewJob
 from bot.queue.servers.quotas import Ask, QuotaReached
 from bot.queue.spool import SpoolFull
 from bot.texts.refusals import explain_refusal
@@ -87,6 +87,18 @@ async def refuse_blocked(interaction: Interaction, new: NewJob) -> None:
     )
     if reason is not None:
         raise Refused(explain_refusal(reason))
+
+
+async def facts_of_job(interaction: Interaction, job: Job) -> PictureFacts:
+    """Return what is known about the picture of an earlier job."""
+    source = await interaction.client.services.store.trust.pictures.source(job.id)
+    return PictureFacts(
+        author_id=job.user_id,
+        is_spoiler=job.route.spoiler,
+        can_answer=source.who is None,
+        hash=source.hash,
+        who=source.who,
+    )
 
 
 async def _gather(interaction: Interaction, asked: Asked) -> Facts:

@@ -9,23 +9,32 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 
 import aiohttp
 
 from bot.edge.commands.reviews.holding import screen_picture
-from bot.edge.commands.submission.admitting import AskAuthor, Asked, Refused, admit, allowance_of, allowance_on
+from bot.edge.commands.submission.admitting import (
+    AskAuthor,
+    Asked,
+    Refused,
+    admit,
+    allowance_of,
+    allowance_on,
+    facts_of_job,
+)
 from bot.edge.commands.submission.answers import acknowledge, answer, take_back
 from bot.edge.commands.submission.asking import ask_privately, ask_publicly, picture_of, picture_request
 from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, route_of, write_card
 from bot.edge.commands.submission.download import download
-from bot.edge.commands.submission.options import Options, check_request, resolve, with_server
+from bot.edge.commands.submission.options import Options, check_request, resolve, told_again, told_of, with_server
 from bot.edge.commands.submission.shares import share_of
 from bot.edge.commands.submission.sources import Source
 from bot.edge.connection.cards import FirstWrite
 from bot.edge.context import Interaction, Services
 from bot.policy.facts import NOTHING_KNOWN, Entrance, Person, PictureFacts
+from bot.policy.told import Told
 from bot.queue.database import StoreFull
 from bot.queue.job import Job, NewJob, PictureReleased, QueueFull, Route
 from bot.queue.job import Source as JobSource
@@ -63,6 +72,7 @@ async def submit(
     """Turn one picture with its options into a job and its status card, or say why not."""
     services = interaction.client.services
     variant = services.switches.variant
+    told = told_of(options, source.description)
     new = None
     try:
         # No longer counted as coming when it is enqueued: there it counts itself, and it must not count twice.
@@ -75,7 +85,9 @@ async def submit(
                     raise Refused(refusal)
                 await _refuse_full(interaction, coming)
             except AskAuthor as ask:
-                await ask_privately(interaction, ask, settings, {"picture": picture_request(source)})
+                await ask_privately(
+                    interaction, ask, settings, {"picture": picture_request(source), "told": asdict(told)}
+                )
                 return
             except Refused as refused:
                 await answer(interaction, refused.text)
@@ -84,7 +96,7 @@ async def submit(
             if message_id is None:
                 return
             new = await _take_picture(interaction, source, variant, settings, interaction.user.id)
-        await _accept(interaction, new, message_id, asked)
+        await _accept(interaction, replace(new, told=told), message_id, asked)
     except Refused as refused:
         if new is not None and not refused.is_kept:
             await services.requests.delete_files([new.picture])
@@ -115,14 +127,15 @@ async def submit_again(
         if settings.variant not in services.switches.variants:
             settings = replace(settings, variant=services.switches.variant.name)
         _check_request(settings, services.switches.variants[settings.variant])
-        picture = await _facts_of(interaction, job)
+        picture = await facts_of_job(interaction, job)
         for other in await services.store.jobs.active():
             if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
                 raise Refused(queued_already_text())
         route = route_of(interaction, spoiler=job.route.spoiler)
         new = await _new_job(interaction, route, settings, job.picture)
         asked = Asked(entrance=entrance, settings=settings, picture=picture)
-        await _accept(interaction, replace(new, of_job=job.id), message_id, asked)
+        new = replace(new, of_job=job.id, told=told_again(job.told, job.settings, settings))
+        await _accept(interaction, new, message_id, asked)
     except AskAuthor as ask:
         assert job is not None
         await ask_publicly(interaction, ask, message_id, settings, {"job": job.id})
@@ -147,10 +160,12 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
             raise Refused(picture_gone_text())
         route = route_of(interaction, spoiler=job.route.spoiler)
         new = replace(await _new_job(interaction, route, settings, job.picture), of_job=job.id)
-        asked = replace(asked, picture=replace(await _facts_of(interaction, job), is_allowed=True))
+        new = replace(new, told=told_again(job.told, job.settings, settings))
+        asked = replace(asked, picture=replace(await facts_of_job(interaction, job), is_allowed=True))
     else:
         source = picture_of(request["picture"])
         new = await _take_picture(interaction, source, variant, settings, person.id)
+        new = replace(new, told=Told.from_json(request.get("told")))
     own = {"key": consent.key, "user_id": person.id, "share": request["share"]}
     new = replace(new, **own, allowance=allowance_on(interaction, person))
     try:
@@ -159,18 +174,6 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
         if new.of_job is None and not refused.is_kept:
             await services.requests.delete_files([new.picture])
         raise
-
-
-async def _facts_of(interaction: Interaction, job: Job) -> PictureFacts:
-    """Return what is known about the picture of an earlier job."""
-    source = await interaction.client.services.store.trust.pictures.source(job.id)
-    return PictureFacts(
-        author_id=job.user_id,
-        is_spoiler=job.route.spoiler,
-        can_answer=source.who is None,
-        hash=source.hash,
-        who=source.who,
-    )
 
 
 def _refuse_picture(services: Services, source: Source) -> str | None:

@@ -65,6 +65,7 @@ class Scene:
     channel: str
     clip: dict[str, Any] = field(default_factory=dict)
     failure: dict[str, Any] = field(default_factory=dict)
+    still: dict[str, Any] = field(default_factory=dict)
 
     async def press(self, message: dict[str, Any], label: str) -> Interaction:
         custom_id = buttons(message["components"])[label]
@@ -125,6 +126,7 @@ ENTRANCES: dict[str, dict[str, Drive]] = {
     "button again": {"under a clip": by_button("Again"), "under a failure": by_button("Again", under="failure")},
     "button more": {"under a clip": by_button("More motion")},
     "button less": {"under a clip": by_button("Less motion")},
+    "button liven": {"under a clip that hardly moves": by_button("Make it move", under="still")},
 }
 """by which a request for a clip comes; each way to use one is tried"""
 
@@ -315,9 +317,10 @@ def test_every_rule_has_a_row() -> None:
 
 @asynccontextmanager
 async def scene_in(start: Start, channel: str) -> AsyncIterator[Scene]:
-    """Start a bot that has posted a clip and a failure there, both of Ada."""
+    """Start a bot that has posted a clip, a failure and a clip that hardly moves there, all of Ada."""
     fails = Act(error=BadFrames("NaN in latents", kind="nan"))
-    async with start(backend=FakeBackend(script=[Act(steps=1), fails], usual=Act(steps=1))) as edge:
+    script = [Act(steps=1), fails, Act(steps=1, motion=0.1)]
+    async with start(backend=FakeBackend(script=script, usual=Act(steps=1))) as edge:
         scene = Scene(edge, channel)
         await edge.animate(channel=channel, **STRONG)
         scene.clip = await edge.clip(channel=channel)
@@ -325,6 +328,8 @@ async def scene_in(start: Start, channel: str) -> AsyncIterator[Scene]:
         await edge.delivered(2)
         await until(lambda: failures(edge, channel), "a failure with its button")
         [scene.failure] = failures(edge, channel)[-1:]
+        await edge.animate(channel=channel, **STRONG | {"seed": 7})
+        scene.still = await edge.clip(channel=channel, count=2)
         yield scene
 
 
