@@ -179,8 +179,16 @@ def functions() -> dict[str, Callable[..., Any]]:
 CASES: dict[str, Callable[..., Any]] = functions()
 SMALLER = {"descriptions.describe_presence": PRESENCE_LETTERS}
 PARTS = {
-    *("descriptions.small_print", "explanations.may_be_picture", "status.draw_bar", "settings_panel.choice_label"),
-    *("server_settings.describe_setting", "server_settings.changed_text"),  # test_server_settings.py knows the names
+    *(
+        "descriptions.small_print",
+        "explanations.may_be_picture",
+        "status.draw_bar",
+        "settings.settings_panel.choice_label",
+    ),
+    *(
+        "settings.server_settings.describe_setting",
+        "settings.server_settings.changed_text",
+    ),  # test_server_settings.py knows the names
 }
 """what is no text, puts together what other functions here return, or takes what its callers choose"""
 
