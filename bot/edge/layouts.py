@@ -56,6 +56,7 @@ class Action(StrEnum):
     NEVER_ASK = "never"
     OPT_OUT = "optout"
     OPT_IN = "optin"
+    PUT_BACK = "putback"
 
 
 BUTTONS_IN_ROW = 3
@@ -80,6 +81,7 @@ _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
     Action.NEVER_ASK: ("Never my pictures", discord.ButtonStyle.secondary),
     Action.OPT_OUT: ("Nobody else may animate my pictures", discord.ButtonStyle.secondary),
     Action.OPT_IN: ("Allow it again", discord.ButtonStyle.secondary),
+    Action.PUT_BACK: ("Put it back", discord.ButtonStyle.primary),
 }
 
 
@@ -233,6 +235,11 @@ def clip_buttons(job: Job) -> ui.View:
 def failure_buttons(job: Job) -> ui.View:
     """Return the buttons below a failure."""
     return _view(_buttons(job, [Action.AGAIN]))
+
+
+def put_back_button(job: Job) -> ui.View:
+    """Return the button that queues a cancelled job again."""
+    return _view(_buttons(job, [Action.PUT_BACK]))
 
 
 def forget_buttons(user_id: int) -> ui.View:

@@ -24,6 +24,8 @@ class Entrance(StrEnum):
     AGAIN = "again"
     MORE = "more"
     LESS = "less"
+    PUT_BACK = "put-back"
+    """an earlier request that its person cancelled"""
     ALLOWED = "allowed"
     """the picture's author agreed to an earlier request"""
 

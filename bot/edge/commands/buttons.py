@@ -14,6 +14,7 @@ from discord import ui
 
 from bot.edge.card_edits import edit_card
 from bot.edge.commands.forgetting import note_request, press_forget
+from bot.edge.commands.history.putting_back import press_put_back
 from bot.edge.commands.queue import cancel_job
 from bot.edge.commands.recipe import describe_job_recipe
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, report
@@ -92,9 +93,13 @@ async def _press(interaction: Interaction, action: Action, number: int, key: str
         await submit_again(interaction, number, partial(vary, motion=-MOTION_STEP), Entrance.LESS)
     elif action is Action.DELETE:
         await _delete(interaction, job if job and job.key == key else None)
+    elif action is Action.PUT_BACK:
+        await press_put_back(interaction, job)
     elif await acknowledge(interaction, private=True) is not None:
-        act = cancel_job if action is Action.CANCEL else describe_job_recipe
-        await fill_in(interaction, await act(interaction, number))
+        if action is Action.CANCEL:
+            await cancel_job(interaction, number)
+        else:
+            await fill_in(interaction, await describe_job_recipe(interaction, number))
 
 
 async def _delete(interaction: Interaction, job: Job | None) -> None:

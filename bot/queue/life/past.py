@@ -1,7 +1,4 @@
-"""What a person asked for before: reading it page by page, and putting back what they cancelled.
-
-Tested in tests/bot/queue/life/test_past.py and tests/bot/edge/commands/history/test_history.py.
-"""
+"""What a person asked for before: reading it page by page, and putting back what they cancelled."""
 
 from __future__ import annotations
 
@@ -69,8 +66,8 @@ def count(db: Statements, user_id: int, before: int) -> int:
 def put_back(db: Statements, job_id: int, ask: Ask, limits: Limits, now_ms: int) -> PutBack:
     """Queue a job again that its person has cancelled while it waited. Raises QueueFull, QuotaReached.
 
-    It waits where it was. If something else of its person got its part of the queue since, it comes after all of theirs:
-    else whoever cancels, asks again and puts back would come twice as often.
+    It waits where it was. If something else of its person got its part of the queue since, it comes after all of
+    theirs: else whoever cancels, asks again and puts back would come twice as often.
     """
     sql = """
         select outbox.state, start_tag, tag, cost_ms from job join outbox on job_id = id

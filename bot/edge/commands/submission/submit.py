@@ -115,7 +115,7 @@ async def submit_again(
         if settings.variant not in services.switches.variants:
             settings = replace(settings, variant=services.switches.variant.name)
         _check_request(settings, services.switches.variants[settings.variant])
-        picture = await _facts_of(interaction, job)
+        picture = await facts_of(interaction, job)
         for other in await services.store.jobs.active():
             if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
                 raise Refused(queued_already_text())
@@ -147,7 +147,7 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
             raise Refused(picture_gone_text())
         route = route_of(interaction, spoiler=job.route.spoiler)
         new = replace(await _new_job(interaction, route, settings, job.picture), of_job=job.id)
-        asked = replace(asked, picture=replace(await _facts_of(interaction, job), is_allowed=True))
+        asked = replace(asked, picture=replace(await facts_of(interaction, job), is_allowed=True))
     else:
         source = picture_of(request["picture"])
         new = await _take_picture(interaction, source, variant, settings, person.id)
@@ -161,7 +161,7 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
         raise
 
 
-async def _facts_of(interaction: Interaction, job: Job) -> PictureFacts:
+async def facts_of(interaction: Interaction, job: Job) -> PictureFacts:
     """Return what is known about the picture of an earlier job."""
     source = await interaction.client.services.store.trust.pictures.source(job.id)
     return PictureFacts(

@@ -28,7 +28,7 @@ from bot.policy.facts import Entrance, Facts
 from bot.policy.motion import Motion
 from bot.policy.quota import Quota
 from bot.policy.server import DEFAULTS, AgeRule, OthersPictures
-from bot.queue.job import Job, NewJob, Route
+from bot.queue.job import Job, JobState, NewJob, Route
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.standard import (
@@ -128,8 +128,9 @@ ENTRANCES: dict[str, dict[str, Drive]] = {
 }
 """by which a request for a clip comes; each way to use one is tried"""
 
-LATER = {"button allow"}
-"""what lets an earlier request go on, tried by `test_an_authors_yes_is_held_against_every_rule_again`"""
+LATER = {"button allow", "button putback"}
+"""what lets an earlier request go on, tried by `test_an_authors_yes_is_held_against_every_rule_again` and
+`test_what_is_put_back_is_held_against_every_rule_again`"""
 
 NO_ENTRANCES = {
     *("/queue", "/cancel", "/result", "/recipe", "/help", "/privacy", "/forget-me", "/quota", "/settings"),
@@ -439,6 +440,28 @@ async def test_an_authors_yes_is_held_against_every_rule_again(start: Start, kin
             told = await until(lambda: telling(edge, sentence), f"why it is not made: {kind}")
         assert f"<@{ADA}>" in told[0]
         assert len(await edge.store.jobs.of_user(int(ADA))) == 1
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ReasonKind if kind not in ABOUT_OTHERS])
+async def test_what_is_put_back_is_held_against_every_rule_again(start: Start, kind: ReasonKind) -> None:
+    """A rule that was not in the way when Ada asked may be in it when she puts back what she cancelled."""
+    async with start(backend=FakeBackend(usual=Act(hangs=True))) as edge:
+        for _ in range(2):
+            await edge.queued(**STRONG)
+        cancelled = await edge.invoke("cancel", {"job": 2})
+        await edge.answer(cancelled)
+        await edge.delivered(2)
+        [told] = [item for item in edge.seen() if item["id"] == cancelled.message_id]
+        scene, broken = Scene(edge, PICTURES), BREAKS[kind]
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            if broken.around:
+                await broken.around(scene, monkeypatch)
+            if broken.settings:
+                wanted = NOT_WHAT_DEMO_MAKES if kind is ReasonKind.QUALITY else broken.settings
+                await edge.store.servers.change(int(TABLEAUX), int(BEN), wanted)
+            answer = await edge.answer(await scene.press(told, "Put it back"))
+        assert broken.sentence.partition(":")[0] in answer and "Nothing was queued" in answer
+        assert (await edge.job(2)).state is JobState.CANCELLED
 
 
 NOT_WHAT_DEMO_MAKES = {"qualities": [Quality.QUALITY]}
