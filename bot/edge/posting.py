@@ -15,7 +15,15 @@ import discord
 
 from bot.edge.card_edits import answer_webhook, token_is_alive
 from bot.edge.http_errors import AttemptResult, Next, classify
-from bot.edge.layouts import ActionButton, clip_buttons, clip_layout, failure_buttons, status_card
+from bot.edge.layouts import (
+    Action,
+    ActionButton,
+    clip_buttons,
+    clip_layout,
+    failure_buttons,
+    remedy_button,
+    status_card,
+)
 from bot.queue.job import DeadReason, Delivery, Job, JobState, Route
 from bot.queue.spool import Spool
 from bot.texts.descriptions import ALT_TEXT, clip_text, failure_text
@@ -144,7 +152,8 @@ class Posting:
         name = clip_name(nonce, job.settings.format)
         if any(item.filename.removeprefix("SPOILER_") == name for item in message.attachments):
             return True
-        wanted = {button.custom_id for button in failure_buttons(job).children if isinstance(button, ActionButton)}
+        # "Again" too: the only one of earlier versions, one of which may have posted it.
+        wanted = {remedy_button(job).custom_id, ActionButton(Action.AGAIN, job.id, job.key).custom_id}
         rows = (row for row in message.components if isinstance(row, discord.ActionRow))
         has_button = any(getattr(child, "custom_id", None) in wanted for row in rows for child in row.children)
         return job.state is JobState.FAILED and has_button and message.id != job.card_message_id

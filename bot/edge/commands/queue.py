@@ -16,7 +16,7 @@ from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.permissions import may_end, replies_privately, usable_everywhere
 from bot.edge.context import Interaction
 from bot.edge.http_errors import Next, classify
-from bot.edge.layouts import put_back_button
+from bot.edge.layouts import Action, job_buttons
 from bot.edge.posting import clip_name
 from bot.queue.job import SETTLED, CancelOutcome, Job, JobState, wall_clock_ms
 from bot.queue.spool import ClipGone
@@ -90,7 +90,7 @@ async def cancel_job(interaction: Interaction, job_id: int) -> None:
     services.cards.changed(job_id)
     text = cancelled_text(outcome, job, services.store.names.of(job) if is_own else None)
     if outcome is CancelOutcome.QUEUED_CANCELLED and may_put_back(interaction, job):
-        await fill_in(interaction, f"{text} {can_put_back_text()}", view=put_back_button(job))
+        await fill_in(interaction, f"{text} {can_put_back_text()}", view=job_buttons(job, Action.PUT_BACK))
     else:
         await fill_in(interaction, text)
 
@@ -121,10 +121,11 @@ async def result(interaction: Interaction, job: int | None = None) -> None:
     elif found.state not in SETTLED:
         await fill_in(interaction, still_coming_text())
     else:
-        await _hand_over(interaction, found)
+        await hand_over(interaction, found)
 
 
-async def _hand_over(interaction: Interaction, job: Job) -> None:
+async def hand_over(interaction: Interaction, job: Job) -> None:
+    """Fill in a private answer with a job's clip, as far as the filter lets it out."""
     services = interaction.client.services
     try:
         shown = await to_hand_over(interaction.client, job)

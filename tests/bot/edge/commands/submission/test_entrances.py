@@ -45,7 +45,7 @@ from bot.sandbox.world.standard import (
     THREAD,
 )
 from generator.clip import ClipSettings, Format, Quality
-from generator.errors import BadFrames
+from generator.errors import BadFrames, OutOfMemory
 from tests.support.edge import Edge, Start, buttons, png, until, words
 from tests.support.fakes import Act, FakeBackend
 
@@ -65,6 +65,8 @@ class Scene:
     channel: str
     clip: dict[str, Any] = field(default_factory=dict)
     failure: dict[str, Any] = field(default_factory=dict)
+    too_large: dict[str, Any] = field(default_factory=dict)
+    """a failure for which the card was too small"""
 
     async def press(self, message: dict[str, Any], label: str) -> Interaction:
         custom_id = buttons(message["components"])[label]
@@ -118,6 +120,15 @@ def by_button(label: str, *, under: str = "clip") -> Drive:
     return drive
 
 
+async def by_own_picture(scene: Scene) -> Interaction:
+    recipe = await scene.press(scene.clip, "Recipe")
+    await scene.edge.answer(recipe, channel=scene.channel)
+    [shown] = [item for item in scene.edge.seen(channel=scene.channel) if item["id"] == recipe.message_id]
+    opened = await scene.press(shown, "With your picture")
+    sent = await scene.edge.world.submit_modal(ADA, opened.id, "vivant-own-picture", {"picture": [png("own.png")]})
+    return await sent.acknowledged()
+
+
 ENTRANCES: dict[str, dict[str, Drive]] = {
     "/animate": {"the command": by_command},
     "menu Animate this image": {"one picture": by_message},
@@ -125,6 +136,8 @@ ENTRANCES: dict[str, dict[str, Drive]] = {
     "button again": {"under a clip": by_button("Again"), "under a failure": by_button("Again", under="failure")},
     "button more": {"under a clip": by_button("More motion")},
     "button less": {"under a clip": by_button("Less motion")},
+    "button remedy": {"under a failure": by_button("Try smaller", under="too_large")},
+    "OwnPictureForm": {"from a recipe": by_own_picture},
 }
 """by which a request for a clip comes; each way to use one is tried"""
 
@@ -133,7 +146,7 @@ LATER = {"button allow", "button putback"}
 `test_what_is_put_back_is_held_against_every_rule_again`"""
 
 NO_ENTRANCES = {
-    *("/queue", "/cancel", "/result", "/recipe", "/help", "/privacy", "/forget-me", "/quota", "/settings"),
+    *("/queue", "/cancel", "/result", "/history", "/recipe", "/help", "/privacy", "/forget-me", "/quota", "/settings"),
     *("SettingMenu", "PageButton", "QuotaButton", "QuotaForm"),
     *("/admin variant", "/admin pause", "/admin resume", "/admin status"),
     *("button cancel", "button recipe", "button delete", "button forget", "button erase"),
@@ -141,6 +154,8 @@ NO_ENTRANCES = {
     *("/admin take-down", "/admin block-pictures", "/admin audit", "/admin announce"),
     *("button report", "button reporting", "button takedown", "button dismiss"),
     *("button deny", "button never", "button optout", "button optin"),
+    *("button own", "_OwnPictureButton", "button tell"),  # the first two open OwnPictureForm
+    *("button history", "button fetch", "button discard", "button discarding"),
     "JobButton",  # its actions are listed one by one
     "ReviewPress",  # what moderators allow was asked for, and admitted, by one of the entrances
 }
@@ -318,7 +333,8 @@ def test_every_rule_has_a_row() -> None:
 async def scene_in(start: Start, channel: str) -> AsyncIterator[Scene]:
     """Start a bot that has posted a clip and a failure there, both of Ada."""
     fails = Act(error=BadFrames("NaN in latents", kind="nan"))
-    async with start(backend=FakeBackend(script=[Act(steps=1), fails], usual=Act(steps=1))) as edge:
+    too_large = Act(error=OutOfMemory("", needed_gib=9))
+    async with start(backend=FakeBackend(script=[Act(steps=1), fails, too_large], usual=Act(steps=1))) as edge:
         scene = Scene(edge, channel)
         await edge.animate(channel=channel, **STRONG)
         scene.clip = await edge.clip(channel=channel)
@@ -326,12 +342,16 @@ async def scene_in(start: Start, channel: str) -> AsyncIterator[Scene]:
         await edge.delivered(2)
         await until(lambda: failures(edge, channel), "a failure with its button")
         [scene.failure] = failures(edge, channel)[-1:]
+        await edge.animate(channel=channel, **STRONG | {"seed": 7})
+        await edge.delivered(3)
+        await until(lambda: failures(edge, channel, "Try smaller"), "a failure with its remedy")
+        [scene.too_large] = failures(edge, channel, "Try smaller")[-1:]
         yield scene
 
 
-def failures(edge: Edge, channel: str) -> list[dict[str, Any]]:
-    """Return the messages with nothing but the button to try again, and no card."""
-    return [item for item in edge.seen(channel=channel) if set(buttons(item["components"])) == {"Again"}]
+def failures(edge: Edge, channel: str, remedy: str = "Again") -> list[dict[str, Any]]:
+    """Return the messages with nothing but the button that helps, and no card."""
+    return [item for item in edge.seen(channel=channel) if set(buttons(item["components"])) == {remedy}]
 
 
 async def require_refused(scene: Scene, name: str, drive: Drive, kind: ReasonKind) -> None:
