@@ -90,6 +90,7 @@ _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
     Action.OPT_OUT: ("Nobody else may animate my pictures", discord.ButtonStyle.secondary),
     Action.OPT_IN: ("Allow it again", discord.ButtonStyle.secondary),
     Action.PUT_BACK: ("Put it back", discord.ButtonStyle.primary),
+    Action.REMEDY: ("Try again", discord.ButtonStyle.primary),
     Action.OWN_PICTURE: ("With your picture", discord.ButtonStyle.primary),
     Action.TELL: ("Tell the operator", discord.ButtonStyle.secondary),
 }
@@ -116,8 +117,7 @@ def status_card(view: CardView) -> ui.LayoutView:
     job = view.job
     title, body = describe_state(view)
     waits = job.state in (JobState.QUEUED, JobState.RUNNING)
-    failed = job.state is JobState.FAILED
-    buttons = [remedy_button(job)] if failed else _buttons(job, [Action.CANCEL] if waits else [])
+    buttons = [remedy_button(job)] if job.state is JobState.FAILED else _buttons(job, [Action.CANCEL] * waits)
     preview = job.route if view.has_preview and waits else None
     return _layout([f"### {title}", *body], card_small_print(job), _COLOURS[job.state], buttons, preview=preview)
 

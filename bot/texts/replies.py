@@ -233,7 +233,8 @@ def help_text(variant: Variant) -> str:
         "picture: Apps, Animate this image.",
         "Best is one clear subject on a simple background. Faces and text distort; that is a limit of the model.",
         "Too little motion? Try Strong or Wild. Too much? Gentle. The buttons under a clip make variations.",
-        "`/queue` where you stand in the queue · `/cancel` give one up · `/result` a finished clip again · "
+        "`/queue` where you stand in the queue · `/cancel` give one up · `/history` your clips · "
+        "`/result` a finished clip again · "
         "`/recipe` how a clip was made · `/quota` how many you may still have · `/privacy` what I keep · "
         "`/my-data` have it as a file · "
         "`/forget-me` delete it",

@@ -10,7 +10,7 @@ from bot.texts.descriptions import describe_settings
 from bot.texts.limits import CHOICE_LETTERS, count_letters, shorten
 from generator.clip import Shape
 
-NAME_LETTERS = 32
+NAME_LETTERS = 28
 """of a picture's name; it fits beside an age and a state on a phone"""
 _DISCORD_EPOCH_MS = 1_420_070_400_000
 _MARKDOWN = re.compile(r"([\\`*_~|<>\[\]()#@]|(?<=:)/(?=/))")

@@ -66,7 +66,7 @@ def history_foot(page: HistoryPage) -> str:
 def describe_past(page: HistoryPage, entry: PastJob) -> str:
     """Return what is known of one settled request: face, state, where it is, and what is no longer kept."""
     job = entry.job
-    lines = [f"**{job.id}** {job_face(job, page.names.get(job.id))}", _state(page, entry)]
+    lines = [f"`{job.id}` {job_face(job, page.names.get(job.id))}", _state(page, entry)]
     lines += [f"-# {describe_settings(job.settings)}"]
     return shorten("\n".join(lines), _ENTRY_LETTERS)
 

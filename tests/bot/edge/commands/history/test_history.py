@@ -76,7 +76,7 @@ async def test_each_clip_has_its_picture_name_age_state_and_buttons(start: Start
         assert covered == [False, True], "a covered picture stays covered"
         names = [item["filename"] for item in shown["attachments"]]
         assert names == ["job-2.png", "SPOILER_job-1.png"]
-        assert "**3**" not in text, "nobody else's"
+        assert "`3`" not in text, "nobody else's"
 
 
 async def test_pages_turn_in_the_same_message(start: Start) -> None:
@@ -85,13 +85,13 @@ async def test_pages_turn_in_the_same_message(start: Start) -> None:
             await edge.animate()
             await edge.delivered(number)
         shown = await page(edge)
-        assert "**5**" in words(shown) and "**1**" not in words(shown) and "1 older." in words(shown)
+        assert "`5`" in words(shown) and "`1`" not in words(shown) and "1 older." in words(shown)
         await press(edge, shown, "Older")
-        await until(lambda: "**1**" in words(seen(edge, shown["id"])), "the older page")
+        await until(lambda: "`1`" in words(seen(edge, shown["id"])), "the older page")
         older = seen(edge, shown["id"])
-        assert "**2**" not in words(older) and len(older["attachments"]) == 1
+        assert "`2`" not in words(older) and len(older["attachments"]) == 1
         await press(edge, older, "Newest")
-        await until(lambda: "**5**" in words(seen(edge, shown["id"])), "the newest page again")
+        await until(lambda: "`5`" in words(seen(edge, shown["id"])), "the newest page again")
 
 
 @pytest.mark.parametrize("channel", [DIRECT_ADA, LOBBY], ids=["direct message", "installed for a person"])
@@ -100,7 +100,7 @@ async def test_it_works_wherever_one_can_ask(start: Start, channel: str) -> None
         await edge.animate(channel=channel)
         await edge.delivered()
         shown = await page(edge, channel=channel)
-        assert "**1** **photo.png**" in words(shown) and len(thumbnails(shown["components"])) == 1
+        assert "`1` **photo.png**" in words(shown) and len(thumbnails(shown["components"])) == 1
         fetched = await press(edge, shown, "Fetch", channel=channel)
         await edge.answer(fetched, channel=channel)
         handed = seen(edge, str(fetched.message_id), channel=channel)
