@@ -212,3 +212,14 @@ async def test_no_page_exceeds_what_discord_takes() -> None:
         check_components(history_layout(full, HUGE).to_components(), v2=True)
         tried += 1
     assert tried > 10
+
+
+async def test_who_is_forgotten_has_their_pictures_names_forgotten_too(start: Start) -> None:
+    async with start(backend=FakeBackend(usual=Act(steps=1))) as edge:
+        for number, actor in enumerate((ADA, BEN), 1):
+            await edge.animate(actor=actor)
+            await edge.delivered(number)
+        mine, theirs = await edge.job(1), await edge.job(2)
+        assert edge.store.names.of(mine) == "photo.png", "the negative control"
+        await edge.services.requests.forget_user(int(ADA))
+        assert (edge.store.names.of(mine), edge.store.names.of(theirs)) == (None, "photo.png")
