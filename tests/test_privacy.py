@@ -255,7 +255,7 @@ async def test_a_row_has_the_columns_that_the_notice_tells(tmp_path: Path) -> No
 
 ABOUT_PEOPLE = {
     *("job", "outbox", "lane", "debt", "set_aside", "audit", "spent", "review"),
-    *("source", "consent", "blocked", "opted_out"),
+    *("source", "consent", "blocked", "opted_out", "choice"),
 }
 ABOUT_NOBODY = {"meta", "setting", "kind", "server", "blocked_picture", "report"}
 COLUMNS = """

@@ -14,6 +14,7 @@ import discord
 from discord import ui
 
 from bot.policy.motion import is_nearly_still
+from bot.policy.remedies import Remedy, remedy_for
 from bot.queue.job import DeadReason, Job, JobState, Route
 from bot.queue.servers.reviews import Review, ReviewState
 from bot.texts.descriptions import alt_text, card_small_print, clip_text, small_print
@@ -58,6 +59,14 @@ class Action(StrEnum):
     NEVER_ASK = "never"
     OPT_OUT = "optout"
     OPT_IN = "optin"
+    PUT_BACK = "putback"
+    REMEDY = "remedy"
+    OWN_PICTURE = "own"
+    TELL = "tell"
+    HISTORY = "history"
+    FETCH = "fetch"
+    DISCARD = "discard"
+    DISCARDING = "discarding"
 
 
 BUTTONS_IN_ROW = 3
@@ -85,6 +94,10 @@ _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
     Action.NEVER_ASK: ("Never my pictures", discord.ButtonStyle.secondary),
     Action.OPT_OUT: ("Nobody else may animate my pictures", discord.ButtonStyle.secondary),
     Action.OPT_IN: ("Allow it again", discord.ButtonStyle.secondary),
+    Action.PUT_BACK: ("Put it back", discord.ButtonStyle.primary),
+    Action.REMEDY: ("Try again", discord.ButtonStyle.primary),
+    Action.OWN_PICTURE: ("With your picture", discord.ButtonStyle.primary),
+    Action.TELL: ("Tell the operator", discord.ButtonStyle.secondary),
 }
 
 
@@ -95,9 +108,9 @@ class ActionButton(ui.Button[Any]):
     counts its jobs from one again.
     """
 
-    def __init__(self, action: Action, number: int, key: str = "") -> None:
-        label, style = _LABELS[action]
-        super().__init__(label=label, style=style, custom_id=f"vivant:{action}:{number}:{key}")
+    def __init__(self, action: Action, number: int, key: str = "", label: str | None = None) -> None:
+        usual, style = _LABELS.get(action, ("", discord.ButtonStyle.secondary))
+        super().__init__(label=label or usual, style=style, custom_id=f"vivant:{action}:{number}:{key}")
 
     def is_dispatchable(self) -> bool:
         """Return False, so that discord.py does not keep every message's view in memory for this object's callback."""
@@ -109,11 +122,9 @@ def status_card(view: CardView) -> ui.LayoutView:
     job = view.job
     title, body = describe_state(view)
     waits = job.state in (JobState.QUEUED, JobState.RUNNING)
-    actions = [Action.CANCEL] if waits else [Action.AGAIN] if job.state is JobState.FAILED else []
+    buttons = [remedy_button(job)] if job.state is JobState.FAILED else _buttons(job, [Action.CANCEL] * waits)
     preview = job.route if view.has_preview and waits else None
-    return _layout(
-        [f"### {title}", *body], card_small_print(job), _COLOURS[job.state], _buttons(job, actions), preview=preview
-    )
+    return _layout([f"### {title}", *body], card_small_print(job), _COLOURS[job.state], buttons, preview=preview)
 
 
 class ReviewAct(StrEnum):
@@ -235,8 +246,30 @@ def clip_buttons(job: Job) -> ui.View:
 
 
 def failure_buttons(job: Job) -> ui.View:
-    """Return the buttons below a failure."""
-    return _view(_buttons(job, [Action.AGAIN]))
+    """Return the one button below a failure that helps."""
+    return _view([remedy_button(job)])
+
+
+_REMEDIES: dict[Remedy, tuple[Action, str | None]] = {
+    Remedy.AGAIN: (Action.AGAIN, None),
+    Remedy.SMALLER: (Action.REMEDY, "Try smaller"),
+    Remedy.LIVELIER: (Action.REMEDY, "Try strong motion"),
+    Remedy.CALMER: (Action.REMEDY, "Try less motion"),
+    Remedy.AS_MP4: (Action.REMEDY, "Try as MP4"),
+    Remedy.OTHER_PICTURE: (Action.OWN_PICTURE, "Another picture"),
+    Remedy.TELL: (Action.TELL, None),
+}
+
+
+def remedy_button(job: Job) -> ActionButton:
+    """Return the button that helps after a job's failure."""
+    action, label = _REMEDIES[remedy_for(job.failure or {}, job.settings)]
+    return ActionButton(action, job.id, job.key, label)
+
+
+def job_buttons(job: Job, *actions: Action) -> ui.View:
+    """Return buttons that do this to a job."""
+    return _view(_buttons(job, actions))
 
 
 def forget_buttons(user_id: int) -> ui.View:

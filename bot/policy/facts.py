@@ -26,6 +26,12 @@ class Entrance(StrEnum):
     LESS = "less"
     LIVEN = "liven"
     """the cure of a clip in which hardly anything moves"""
+    REMEDY = "remedy"
+    """the button under a failure"""
+    RECIPE = "recipe"
+    """an earlier clip's settings, with one's own picture"""
+    PUT_BACK = "put-back"
+    """an earlier request that its person cancelled"""
     ALLOWED = "allowed"
     """the picture's author agreed to an earlier request"""
 

@@ -1,6 +1,6 @@
 """Quotas as people read them: what may be had, what of it is used, and the form that sets one. No Discord.
 
-Tested in tests/bot/texts/test_server_settings.py and tests/bot/edge/commands/settings/test_command.py.
+Tested in tests/bot/texts/settings/test_server_settings.py and tests/bot/edge/commands/settings/test_command.py.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class PageBot(discord.AutoShardedClient):
         super().__init__(intents=discord.Intents(guilds=True), proxy=proxy, guild_ready_timeout=0.1)
         self.tree = app_commands.CommandTree(self)
         commands: list[app_commands.Command[Any, ..., Any] | app_commands.Group]
-        commands = [animate, recipe, components, whisper, slow, silent, form, admin]
+        commands = [animate, recipe, components, whisper, slow, silent, form, boxes, admin]
         for command in commands:
             self.tree.add_command(command)
         self.tree.add_command(app_commands.ContextMenu(name="Animate this image", callback=animate_message))
@@ -239,6 +239,42 @@ async def silent(_interaction: discord.Interaction) -> None:
 @app_commands.command(description="Open a form")
 async def form(interaction: discord.Interaction) -> None:
     await interaction.response.send_modal(Form())
+
+
+@app_commands.command(description="Open a form with boxes and files")
+async def boxes(interaction: discord.Interaction) -> None:
+    await interaction.response.send_modal(BoxForm())
+
+
+class BoxForm(ui.Modal, title="Boxes and files"):
+    words: ui.TextDisplay[Any] = ui.TextDisplay("Read **this** first.")
+    files: ui.Label[BoxForm] = ui.Label(
+        text="Files", description="One or two pictures", component=ui.FileUpload(min_values=1, max_values=2)
+    )
+    pair: ui.Label[BoxForm] = ui.Label(
+        text="Pair",
+        component=ui.CheckboxGroup(
+            options=[discord.CheckboxGroupOption(label=name) for name in "ABC"], min_values=2, max_values=2
+        ),
+    )
+    speed: ui.Label[BoxForm] = ui.Label(
+        text="Speed",
+        component=ui.RadioGroup(
+            options=[
+                discord.RadioGroupOption(label="Slow", description="Takes its time"),
+                discord.RadioGroupOption(label="Fast", default=True),
+            ]
+        ),
+    )
+    sure: ui.Label[BoxForm] = ui.Label(text="Sure", description="Think twice", component=ui.Checkbox())
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        files, pair, speed, sure = (
+            getattr(item.component, "value", getattr(item.component, "values", None))
+            for item in (self.files, self.pair, self.speed, self.sure)
+        )
+        names = [one.filename for one in files or []]
+        await interaction.response.send_message(f"Boxes: {names} {pair} {speed} {sure}", ephemeral=True)
 
 
 class Form(ui.Modal, title="Animate with care"):

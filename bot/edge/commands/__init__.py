@@ -12,6 +12,7 @@ from discord import app_commands
 from bot.edge.commands.about import forget_me, help_command, privacy
 from bot.edge.commands.admin import AdminCommands
 from bot.edge.commands.animate import animate, animate_message
+from bot.edge.commands.history.history import history
 from bot.edge.commands.queue import cancel, queue, result
 from bot.edge.commands.recipe import recipe
 from bot.edge.commands.settings.command import quota, settings
@@ -25,6 +26,7 @@ def add_commands(tree: app_commands.CommandTree[Any]) -> None:
         queue,
         cancel,
         result,
+        history,
         recipe,
         quota,
         settings,

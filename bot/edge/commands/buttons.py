@@ -14,6 +14,10 @@ from discord import ui
 
 from bot.edge.card_edits import remove_card
 from bot.edge.commands.forgetting import note_request, press_forget
+from bot.edge.commands.history.history import press_discard, press_discarding, press_fetch, press_history
+from bot.edge.commands.history.own_picture import press_own_picture
+from bot.edge.commands.history.putting_back import press_put_back
+from bot.edge.commands.history.remedying import press_remedy, press_tell
 from bot.edge.commands.queue import cancel_job
 from bot.edge.commands.recipe import describe_job_recipe
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, report
@@ -25,7 +29,7 @@ from bot.edge.commands.trust.own_data import press_opt_out
 from bot.edge.commands.trust.reports import press_report, press_report_further
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import Action
+from bot.edge.layouts import Action, job_buttons
 from bot.policy.facts import Entrance
 from bot.queue.job import Job, wall_clock_ms
 from bot.texts.replies import earlier_text, not_yours_text
@@ -36,10 +40,23 @@ _OF_PEOPLE: dict[Action, Callable[[Interaction, Action, int, str], Awaitable[Non
     **dict.fromkeys((Action.FORGET, Action.ERASE), press_forget),
     **dict.fromkeys((Action.ALLOW, Action.DENY, Action.NEVER_ASK), press_consent),
     **dict.fromkeys((Action.OPT_OUT, Action.OPT_IN), press_opt_out),
+    Action.HISTORY: press_history,
     **dict.fromkeys((Action.REPORTING, Action.TAKE_DOWN, Action.DISMISS), press_report_further),
 }
 """what is not about the job that the button's number names"""
-ALWAYS_OPEN = (*_OF_PEOPLE.keys() - {Action.ALLOW}, Action.DELETE, Action.REPORT)
+_OF_JOBS: dict[Action, Callable[[Interaction, Job | None], Awaitable[None]]] = {
+    Action.PUT_BACK: press_put_back,
+    Action.REMEDY: press_remedy,
+    Action.OWN_PICTURE: press_own_picture,
+    Action.TELL: press_tell,
+    Action.FETCH: press_fetch,
+    Action.DISCARD: press_discard,
+    Action.DISCARDING: press_discarding,
+}
+ALWAYS_OPEN = (
+    *_OF_PEOPLE.keys() - {Action.ALLOW, Action.HISTORY},
+    *(Action.DELETE, Action.REPORT, Action.DISCARD, Action.DISCARDING),
+)
 """also where the bot does not work: what there is of somebody may always be deleted, and reported"""
 
 
@@ -95,9 +112,18 @@ async def _press(interaction: Interaction, action: Action, number: int, key: str
         await submit_again(interaction, number, partial(liven, most=most), Entrance.LIVEN)
     elif action is Action.DELETE:
         await _delete(interaction, job if job and job.key == key else None)
+    elif action in _OF_JOBS:
+        await _OF_JOBS[action](interaction, job)
     elif await acknowledge(interaction, private=True) is not None:
-        act = cancel_job if action is Action.CANCEL else describe_job_recipe
-        await fill_in(interaction, await act(interaction, number))
+        if action is Action.CANCEL:
+            await cancel_job(interaction, number)
+        else:
+            text = await describe_job_recipe(interaction, number)
+            await (
+                fill_in(interaction, text, view=job_buttons(job, Action.OWN_PICTURE))
+                if job
+                else fill_in(interaction, text)
+            )
 
 
 async def _delete(interaction: Interaction, job: Job | None) -> None:

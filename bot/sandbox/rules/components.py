@@ -33,6 +33,9 @@ class Kind(IntEnum):
     CONTAINER = 17
     LABEL = 18
     FILE_UPLOAD = 19
+    RADIO_GROUP = 21
+    CHECKBOX_GROUP = 22
+    CHECKBOX = 23
 
 
 SELECTS = {Kind.STRING_SELECT, Kind.USER_SELECT, Kind.ROLE_SELECT, Kind.MENTIONABLE_SELECT, Kind.CHANNEL_SELECT}
@@ -55,8 +58,7 @@ def walk(components: list[Json]) -> Iterator[Json]:
     for component in components:
         yield component
         yield from walk(component.get("components", []))
-        if "accessory" in component:
-            yield from walk([component["accessory"]])
+        yield from walk([component[key] for key in ("accessory", "component") if key in component])
 
 
 def check_components(components: Any, *, v2: bool) -> None:
@@ -68,26 +70,21 @@ def check_components(components: Any, *, v2: bool) -> None:
         _check(component, top)
     everything = list(walk(components))
     if v2 and len(everything) > MAX_V2:
-        raise _bad("COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED", f"The total number of components exceeds {MAX_V2}")
+        raise bad_component(
+            "COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED", f"The total number of components exceeds {MAX_V2}"
+        )
     if not v2 and len(components) > 5:
-        raise _bad("BASE_TYPE_MAX_LENGTH", "Must be 5 or fewer in length.")
+        raise bad_component("BASE_TYPE_MAX_LENGTH", "Must be 5 or fewer in length.")
     custom_ids = [component["custom_id"] for component in everything if component.get("custom_id")]
     if len(custom_ids) != len(set(custom_ids)):
-        raise _bad("COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated")
+        raise bad_component("COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated")
     if sum(len(item.get("content", "")) for item in everything if item["type"] == Kind.TEXT_DISPLAY) > 4000:
-        raise _bad("COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED", "Total displayable text size exceeds 4000")
-
-
-def check_modal(modal: Json) -> None:
-    """Check a form. Raises Refusal unless title and custom id have a good length and there are one to five rows."""
-    for field, most in (("title", 45), ("custom_id", 100), ("components", 5)):
-        if not 1 <= len(modal.get(field) or "") <= most:
-            raise invalid_form(field, "BASE_TYPE_BAD_LENGTH", f"Must be between 1 and {most} in length.")
+        raise bad_component("COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED", "Total displayable text size exceeds 4000")
 
 
 def _check(component: Json, allowed: set[Kind]) -> None:
     if component.get("type") not in allowed:
-        raise _bad(
+        raise bad_component(
             "UNION_TYPE_CHOICES", f"Value of field 'type' must be one of {sorted(int(item) for item in allowed)}."
         )
     kind = Kind(component["type"])
@@ -103,30 +100,30 @@ def _check(component: Json, allowed: set[Kind]) -> None:
     elif kind is Kind.BUTTON:
         _check_button(component)
     elif kind is Kind.TEXT_DISPLAY:
-        _check_length("content", component.get("content", ""), 1, 4000)
+        check_length("content", component.get("content", ""), 1, 4000)
     elif kind is Kind.MEDIA_GALLERY:
-        _check_length("items", component.get("items", []), 1, 10)
+        check_length("items", component.get("items", []), 1, 10)
     if kind in SELECTS:
-        _check_select(kind, component)
+        check_select(kind, component)
 
 
 def _check_children(component: Json, allowed: set[Kind], least: int, most: int) -> None:
     children = component.get("components") or []
-    _check_length("components", children, least, most)
+    check_length("components", children, least, most)
     for child in children:
         _check(child, allowed)
 
 
 def _check_button(button: Json) -> None:
     if not (button.get("label") or button.get("emoji") or button.get("style") == PREMIUM):
-        raise _bad("BUTTON_COMPONENT_INVALID_LABEL", "A button must have a label or emoji.")
+        raise bad_component("BUTTON_COMPONENT_INVALID_LABEL", "A button must have a label or emoji.")
     if len(button.get("label") or "") > 80:
-        raise _bad("BASE_TYPE_BAD_LENGTH", "Must be between 1 and 80 in length.")
+        raise bad_component("BASE_TYPE_BAD_LENGTH", "Must be between 1 and 80 in length.")
     if button.get("style") == LINK:
         if not button.get("url") or button.get("custom_id"):
-            raise _bad("COMPONENT_BUTTON_URL_REQUIRED", "A link button must have a url and no custom id.")
+            raise bad_component("COMPONENT_BUTTON_URL_REQUIRED", "A link button must have a url and no custom id.")
     elif button.get("style") != PREMIUM:
-        _check_length("custom_id", button.get("custom_id", ""), 1, 100)
+        check_length("custom_id", button.get("custom_id", ""), 1, 100)
 
 
 _DEFAULTS = {
@@ -137,43 +134,53 @@ _DEFAULTS = {
 }
 
 
-def _check_select(kind: Kind, select: Json) -> None:
-    _check_length("custom_id", select.get("custom_id", ""), 1, 100)
+def check_select(kind: Kind, select: Json) -> None:
+    """Check a menu: its custom id, how many may be chosen, its options or what is chosen before. Raises Refusal."""
+    check_length("custom_id", select.get("custom_id", ""), 1, 100)
     least, most = select.get("min_values", 1), select.get("max_values", 1)
     if not 0 <= least <= 25 or not 1 <= most <= 25 or least > most:
-        raise _bad("BASE_TYPE_MIN_MAX", "min_values lies between 0 and 25, max_values between 1 and 25 and above it.")
+        raise bad_component(
+            "BASE_TYPE_MIN_MAX", "min_values lies between 0 and 25, max_values between 1 and 25 and above it."
+        )
     if len(select.get("placeholder") or "") > 150:
-        raise _bad("BASE_TYPE_BAD_LENGTH", "A placeholder has 150 letters at most.")
+        raise bad_component("BASE_TYPE_BAD_LENGTH", "A placeholder has 150 letters at most.")
     if kind is Kind.STRING_SELECT:
-        _check_options(select, most)
+        check_options(select, most)
         return
     defaults = select.get("default_values") or []
     if len(defaults) > most or any(item.get("type") not in _DEFAULTS[kind] for item in defaults):
-        raise _bad("SELECT_COMPONENT_INVALID_DEFAULT_VALUES", "default_values are too many, or of another type.")
+        raise bad_component(
+            "SELECT_COMPONENT_INVALID_DEFAULT_VALUES", "default_values are too many, or of another type."
+        )
 
 
-def _check_options(select: Json, most: int) -> None:
+def check_options(select: Json, most: int, least_options: int = 1, most_options: int = 25) -> None:
+    """Check the options of a menu or a group of which `most` may be chosen. Raises Refusal."""
     options = select.get("options", [])
-    _check_length("options", options, 1, 25)
+    check_length("options", options, least_options, most_options)
     values = [option.get("value", "") for option in options]
     for option in options:
-        _check_length("options.label", option.get("label", ""), 1, 100)
-        _check_length("options.value", option.get("value", ""), 1, 100)
-        _check_length("options.description", option.get("description") or "", 0, 100)
+        check_length("options.label", option.get("label", ""), 1, 100)
+        check_length("options.value", option.get("value", ""), 1, 100)
+        check_length("options.description", option.get("description") or "", 0, 100)
     if len(set(values)) != len(values):
-        raise _bad("SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", "The specified option value is already used")
+        raise bad_component("SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", "The specified option value is already used")
     if most > len(options) or sum(bool(option.get("default")) for option in options) > most:
-        raise _bad("SELECT_COMPONENT_MAX_VALUES", "max_values is more than the options, or fewer than the defaults.")
+        raise bad_component(
+            "SELECT_COMPONENT_MAX_VALUES", "max_values is more than the options, or fewer than the defaults."
+        )
 
 
-def _check_length(field: str, value: Any, least: int, most: int) -> None:
+def check_length(field: str, value: Any, least: int, most: int) -> None:
+    """Check how long a text or a list is. Raises Refusal."""
     if not least <= len(value) <= most:
         raise invalid_form(
             f"components.{field}", "BASE_TYPE_BAD_LENGTH", f"Must be between {least} and {most} in length."
         )
 
 
-def _bad(code: str, message: str) -> Refusal:
+def bad_component(code: str, message: str) -> Refusal:
+    """Return the refusal of a body because of its components."""
     return invalid_form("components", code, message)
 
 
@@ -196,8 +203,9 @@ def _complete(component: Json, media: Media) -> Json:
     kind = component["type"]
     if "components" in component:
         done["components"] = [_complete(child, media) for child in component["components"]]
-    if "accessory" in component:
-        done["accessory"] = _complete(component["accessory"], media)
+    for key in ("accessory", "component"):
+        if key in component:
+            done[key] = _complete(component[key], media)
     if kind == Kind.CONTAINER:
         done = {"accent_color": None, "spoiler": False} | done
     elif kind == Kind.SEPARATOR:

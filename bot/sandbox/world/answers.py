@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bot.sandbox.rules.callbacks import Callback, InteractionType, check_callback
-from bot.sandbox.rules.components import check_modal
 from bot.sandbox.rules.errors import invalid_form, too_many_followups, unknown
 from bot.sandbox.rules.message_bodies import Flag
+from bot.sandbox.rules.modals import check_modal, complete_modal
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.channels import Channels
@@ -73,7 +73,7 @@ class Answers:
     def _answer(self, interaction: Interaction, callback: Callback, data: Json, uploads: dict[int, Upload]) -> Json:
         if callback is Callback.MODAL:
             check_modal(data)
-            interaction.modal, interaction.state = data, State.MODAL
+            interaction.modal, interaction.state = complete_modal(data), State.MODAL
             return {}
         if callback is Callback.CHOICES:
             choices = data.get("choices") or []

@@ -11,6 +11,7 @@ from typing import Any
 from bot.sandbox.rules.commands import Option, check_value
 from bot.sandbox.rules.components import SELECTS, Kind
 from bot.sandbox.rules.errors import NotPossible
+from bot.sandbox.rules.modals import LISTS, check_answer, untouched
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.attachments import Attachments
@@ -97,25 +98,31 @@ class Inputs:
         self.resolved.setdefault("roles", {})[value] = role
 
     def row(self, row: Json, values: Mapping[str, Any]) -> Json:
-        """Return one row of a form, filled from `values` by custom id: a text, chosen values, or Uploads."""
+        """Return one row of a form, filled from `values` by custom id.
+
+        A value is a text, a list of chosen values, a list of Uploads, or whether a box is ticked. What is not among
+        them was left as it was.
+        """
+        filled: Json = {"type": row["type"], "id": row["id"]}
         if row["type"] == Kind.ACTION_ROW:
-            return {
-                "type": int(Kind.ACTION_ROW),
-                "components": [self._field(item, values) for item in row["components"]],
-            }
+            return filled | {"components": [self._field(item, values) for item in row["components"]]}
         if row["type"] == Kind.LABEL:
-            return {"type": int(Kind.LABEL), "component": self._field(row["component"], values)}
-        return {"type": row["type"]}
+            return filled | {"component": self._field(row["component"], values)}
+        return filled
 
     def _field(self, item: Json, values: Mapping[str, Any]) -> Json:
-        value = values.get(item["custom_id"])
-        if value in (None, "", []) and item.get("required", True):
-            raise NotPossible("This field is required.")
-        filled = {"type": item["type"], "custom_id": item["custom_id"]}
-        if isinstance(value, list):
-            chosen = [self._upload(one) if isinstance(one, Upload) else one for one in value]
-            return filled | {"values": chosen}
-        return filled | ({"values": []} if item["type"] in {*SELECTS, Kind.FILE_UPLOAD} else {"value": value})
+        value = values[item["custom_id"]] if item["custom_id"] in values else untouched(item)
+        check_answer(item, value)
+        filled = {"type": item["type"], "id": item["id"], "custom_id": item["custom_id"]}
+        if item["type"] not in LISTS:
+            empty = "" if item["type"] == Kind.TEXT_INPUT else None
+            return filled | {"value": empty if value in (None, "") else value}
+        chosen = value or []
+        if item["type"] == Kind.FILE_UPLOAD:
+            chosen = [self._upload(one) for one in chosen]
+        elif item["type"] in SELECTS:
+            self.chosen(item, chosen)
+        return filled | {"values": chosen}
 
 
 def pick(select: Json, values: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ import itertools
 import pkgutil
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,11 @@ from bot.policy.admission import Reason, ReasonKind
 from bot.policy.blocking import Block, Subject
 from bot.policy.quota import MOST_CLIPS, Exceeded, Measure, Quota, Scope, Used
 from bot.policy.told import Told
-from bot.queue.job import Job, JobState, QueuePosition
+from bot.queue.job import DeliveryState, Job, JobState, QueuePosition
+from bot.queue.life.past import PastJob
 from bot.texts.explanations import Sentences
+from bot.texts.jobs.history import HistoryPage
+from bot.texts.jobs.queue_list import QueueView
 from bot.texts.limits import (
     MESSAGE_LETTERS,
     PRESENCE_LETTERS,
@@ -83,6 +86,19 @@ VIEWS = [
     for progress in (None, *(Progress(phase, HUGE, HUGE) for phase in Phase))
     for hold in (None, *HOLDS)
 ]
+QUEUE = QueueView(
+    user_id=HUGE,
+    active=[job(JobState.QUEUED)] * 300,
+    positions={HUGE: POSITION},
+    names={HUGE: LONG},
+    now_ms=HUGE,
+    hold=HOLDS[0],
+)
+PAST = [
+    PastJob(job=item, finished_ms=HUGE, delivery=delivery, message_id=HUGE)
+    for item in JOBS
+    for delivery in DeliveryState
+]
 QUOTA = Quota(**dict.fromkeys(Quota.model_fields, MOST_CLIPS))
 USED = Used(clips=HUGE, cost_ms=HUGE, active_clips=HUGE, active_cost_ms=HUGE)
 EXCEEDED = Exceeded(scope=Scope.MEMBER, measure=Measure.GPU_SECONDS_PER_DAY, limit=HUGE, free_again_ms=HUGE)
@@ -127,9 +143,10 @@ LONGEST: dict[Any, list[Any]] = {
     tuple[Note, ...]: [NOTES_OF_ALL_KINDS],
     dict[JobState, int]: [dict.fromkeys(JobState, HUGE)],
     list[dict[str, object]]: [[{f"{LONG}{key}": LONG for key in range(5)}] * 40],
-    list[tuple[Job, QueuePosition | None]]: [[(job(JobState.QUEUED), POSITION)] * 300],
     list[Job]: [[job(JobState.QUEUED)] * 300],
-    Collection[tuple[int, int]]: [set()],
+    QueueView: [QUEUE],
+    PastJob: PAST,
+    HistoryPage: [HistoryPage(entries=PAST[:4], older=HUGE, names={HUGE: LONG}, clip_hours=HUGE, row_days=HUGE)],
     Credentials: [
         Credentials(state=state, signer=LONG, is_generated=generated)
         for state in CredentialState
@@ -181,8 +198,16 @@ def functions() -> dict[str, Callable[..., Any]]:
 CASES: dict[str, Callable[..., Any]] = functions()
 SMALLER = {"descriptions.describe_presence": PRESENCE_LETTERS}
 PARTS = {
-    *("descriptions.small_print", "explanations.may_be_picture", "status.draw_bar", "settings_panel.choice_label"),
-    *("server_settings.describe_setting", "server_settings.changed_text"),  # test_server_settings.py knows the names
+    *(
+        "descriptions.small_print",
+        "explanations.may_be_picture",
+        "status.draw_bar",
+        "settings.settings_panel.choice_label",
+    ),
+    *(
+        "settings.server_settings.describe_setting",
+        "settings.server_settings.changed_text",
+    ),  # test_server_settings.py knows the names
 }
 """what is no text, puts together what other functions here return, or takes what its callers choose"""
 

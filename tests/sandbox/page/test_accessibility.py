@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, expect
 
 from bot.sandbox.server import Sandbox
 from tests.support.axe import serious_findings
-from tests.support.browser import drop_picture, newest, open_page, run_command, type_command
+from tests.support.browser import SAMPLE, drop_picture, newest, open_page, run_command, type_command
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 Look = Callable[[str, str], Awaitable[None]]
@@ -91,6 +91,13 @@ async def read(page: Page, look: Look) -> None:
     await run_command_by_button(page, "form")
     await expect(page.get_by_role("dialog", name="Animate with care")).to_be_visible()
     await look("the bot's form", "dialog")
+    await page.keyboard.press("Escape")
+    await run_command_by_button(page, "boxes")
+    form = page.get_by_role("dialog", name="Boxes and files")
+    await form.get_by_label("Files (required)").set_input_files(SAMPLE)
+    await form.get_by_role("button", name="Submit").click()
+    await expect(form).to_contain_text("needs an answer")
+    await look("a form with mistakes", "dialog")
     await page.keyboard.press("Escape")
 
 

@@ -15,8 +15,8 @@ from bot.policy.quota import Quota
 from bot.policy.server import AgeRule, FilterAction, OthersPictures, ServerSettings
 from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, count_letters
 from bot.texts.quotas import FORM_LABELS, not_a_number_text, too_large_number_text
-from bot.texts.server_settings import LANGUAGES
-from bot.texts.settings_panel import choice_label, longest_choice_text, unset_choice_text
+from bot.texts.settings.server_settings import LANGUAGES
+from bot.texts.settings.settings_panel import choice_label, longest_choice_text, unset_choice_text
 from generator.clip import Format, Quality
 
 UNSET = "unset"

@@ -23,14 +23,14 @@ from bot.policy.quota import Quota
 from bot.policy.server import FilterAction, ServerSettings
 from bot.texts.quotas import FORM_LABELS
 from bot.texts.safety.filter import no_moderators_text, unusable_filter_text
-from bot.texts.server_settings import (
+from bot.texts.settings.server_settings import (
     audit_text,
     changed_text,
     log_not_written_text,
     not_manager_text,
     only_in_servers_text,
 )
-from bot.texts.settings_panel import quota_form_title
+from bot.texts.settings.settings_panel import quota_form_title
 from generator.picture.filter.model import missing
 
 _CHANGES_SHOWN = 5

@@ -18,8 +18,14 @@ from discord import ui
 from bot.edge.commands.settings.choices import CHANNEL, CHANNELS, MANY, ROLES, choices_for
 from bot.policy.server import ServerSettings
 from bot.texts.limits import CHOICE_LETTERS, shorten
-from bot.texts.server_settings import TITLES, describe_setting, no_changes_text
-from bot.texts.settings_panel import PAGE_TITLES, edit_quota_text, panel_note_text, panel_title, placeholder_text
+from bot.texts.settings.server_settings import TITLES, describe_setting, no_changes_text
+from bot.texts.settings.settings_panel import (
+    PAGE_TITLES,
+    edit_quota_text,
+    panel_note_text,
+    panel_title,
+    placeholder_text,
+)
 
 _COLOUR = discord.Colour(0x5865F2)
 MOST_IDS = 25

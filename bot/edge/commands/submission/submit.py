@@ -230,6 +230,7 @@ async def _take_picture(
             async with services.intake.decoding(person):
                 prepared = await services.pictures.prepare(incoming, picture, variant, settings.shape, settings.framing)
         settings = replace(settings, shape=prepared.shape)
+        services.store.names.note(person, picture.name, source.filename)
         route = route_of(interaction, spoiler=source.is_spoiler())
         new = await _new_job(interaction, route, settings, picture.name, prepared.notes)
         return replace(new, source=JobSource(hash=prepared.hash))

@@ -1,3 +1,6 @@
--- Version 7. What a person said with a request beside its settings, as JSON: the options that they chose themselves, and
--- what the picture shows. It goes with the picture.
-alter table job add column told text check (told is null or json_valid(told));
+-- Version 7. What a person chose last in the form, so that the next one begins with it: see bot/queue/servers/choices.py.
+create table choice (
+  user_id integer primary key,
+  chosen text not null check (json_valid(chosen)),
+  made_ms integer not null              -- when it was chosen
+) strict;

@@ -1,6 +1,6 @@
 """A server's settings as what they mean, and what is said when one is changed. No Discord.
 
-Tested in tests/bot/texts/test_server_settings.py.
+Tested in tests/bot/texts/settings/test_server_settings.py.
 """
 
 from __future__ import annotations

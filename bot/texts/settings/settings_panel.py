@@ -1,6 +1,6 @@
 """The labels of the settings panel: its pages, menus and choices. No Discord.
 
-Tested in tests/bot/texts/test_server_settings.py.
+Tested in tests/bot/texts/settings/test_server_settings.py.
 """
 
 from __future__ import annotations
