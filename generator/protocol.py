@@ -150,6 +150,9 @@ class Rendered:
     frames_path: Path | None = None
     """the rendered frames, where they were kept"""
     notes: tuple[Note, ...] = ()
+    motion: float | None = None
+    """how far the liveliest parts of the picture moved, in percent of its shorter side, see `MotionMeter`; None: not
+    measured, as by an executor of an earlier version"""
 
 
 def to_line(kind: str, payload: object = None, **extra: Any) -> bytes:

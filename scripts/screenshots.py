@@ -77,7 +77,7 @@ async def render(page: Page) -> None:
     await save(page, "progress")
     clip = messages(page).filter(has=page.locator("video"))
     await expect(clip).to_be_visible(timeout=RENDER_MS)
-    await expect(card).to_contain_text("Done", timeout=RENDER_MS)
+    await expect(card).to_have_count(0, timeout=RENDER_MS)
     await page.wait_for_function("document.querySelector('video').readyState >= 2")
     await save(page, "clip")
 

@@ -46,6 +46,10 @@ HELD_BY: dict[str, list[str]] = {
         "tests/bot/queue/test_spool.py::test_files_made_anew_go_after_an_hour_and_kept_frames_with_their_clip",
     ],
     "A clip that could not be posted": [f"{RETENTION}::test_a_clip_that_could_not_be_posted_waits_for_its_person"],
+    "With a request: which options": [
+        "tests/bot/edge/commands/test_animate.py::test_a_description_becomes_the_alt_text_and_stays_with_further_clips",
+        "tests/bot/edge/commands/test_animate.py::test_the_alt_text_of_a_picture_in_a_message_becomes_the_clips",
+    ],
     "The Delete button under a clip also deletes": [
         "tests/bot/edge/commands/submission/test_permissions.py::test_only_the_requester_and_moderators_delete_a_clip",
         f"{RETENTION}::test_a_deleted_clip_leaves_the_picture_to_another_clip_of_it",
@@ -273,9 +277,9 @@ ABOUT_PEOPLE = {
 ABOUT_NOBODY = {"meta", "setting", "kind", "server", "blocked_picture", "report"}
 COLUMNS = """
     id key user_id guild_id state start_tag tag kind_id cost_ms attempt strikes cancel_requested card_message_id
-    created_ms started_ms finished_ms picture clip master route settings notes failure facts
+    created_ms started_ms finished_ms picture clip master route settings notes failure facts told
 """
-"""of a job: ids, settings, the way to answer, times, how it went, and the names of its files"""
+"""of a job: ids, settings, what was said, the way to answer, times, how it went, and the names of its files"""
 
 
 # -- what the program cannot do --------------------------------------------------------------------------------------

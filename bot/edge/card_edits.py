@@ -5,11 +5,13 @@ Tested in tests/bot/edge/test_status_cards.py and tests/bot/edge/test_posting.py
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import discord
 
 from bot.edge.http_errors import Next, classify
+from bot.edge.layouts import sent_card
 from bot.queue.job import Job, Route, wall_clock_ms
 
 
@@ -54,6 +56,26 @@ async def edit_card(client: discord.Client, job: Job, view: discord.ui.LayoutVie
                 raise
             raise refusal from error  # the token is dead, whatever this machine's clock says
     return refusal is not None
+
+
+async def remove_card(client: discord.Client, job: Job, url: str | None, *, now_ms: int) -> None:
+    """End the card of a job that was answered by another message: the card goes, and the answer alone is left.
+
+    `url` is the answer's address, None when it was deleted again. A card in another channel than its answer leads there
+    instead. Raises discord's errors.
+    """
+    channel_id, message_id = (None, None) if url is None else map(int, url.split("/")[-2:])
+    if job.card_message_id in (None, message_id):
+        return  # the card itself is the answer
+    if url is not None and channel_id != job.route.channel_id:
+        await edit_card(client, job, sent_card(job, url), now_ms=now_ms, bare=True)
+        return
+    try:
+        await delete_message(client, job.route, job.card_message_id)
+    except discord.Forbidden:
+        # Put out of the channel meanwhile: the token needs no permission.
+        if job.route.can_post:
+            await delete_message(client, replace(job.route, can_post=False), job.card_message_id)
 
 
 def own_message(client: discord.Client, route: Route, message_id: int) -> discord.PartialMessage:

@@ -66,6 +66,8 @@ class ServiceClient(discord.AutoShardedClient):
         self.advised: set[int] = set()
         """servers where somebody was told since the start which permission is missing"""
         self.kept = KeptRequests()
+        self.told_failures: set[int] = set()
+        """jobs of which the owners were told since the start that they failed"""
 
     async def login(self, token: str) -> None:
         """Log in, and let a request take as long as it moves: aiohttp ends each after five minutes, uploads too."""

@@ -19,10 +19,10 @@ from functools import partial
 import aiohttp
 import discord
 
-from bot.edge.card_edits import edit_card
+from bot.edge.card_edits import edit_card, remove_card
 from bot.edge.connection.left_cards import end_left_cards
 from bot.edge.http_errors import DELETED, NETWORK_ERRORS, AttemptResult, Next, classify, wait_ms
-from bot.edge.layouts import dead_card, deleted_card, sent_card, status_card
+from bot.edge.layouts import dead_card, status_card
 from bot.edge.posting import Posting, Unposted
 from bot.edge.status_cards import StatusCards
 from bot.queue.database import StoreFull
@@ -239,27 +239,27 @@ class Poster:
         log.error("job=%d was forgotten, but its post could not be deleted", job.id)
 
     async def _tidy(self, job: Job, result: AttemptResult, url: str | None) -> None:
-        """Edit the card to say where the clip is, or why it is not here. Give up after TIDY_ATTEMPTS failures."""
-        if result.next is Next.DEAD:
-            view = dead_card(job, result.reason, await self.store.reviews.get(clip_key(job)))
-        elif url is not None:
-            view = sent_card(job, url)
-        elif result.reason == DELETED and job.state is JobState.RENDERED:
-            view = deleted_card()
-        else:
-            return  # the card itself was the answer
+        """Take the card away once its answer is there, or let it say why there is none. Give up after TIDY_ATTEMPTS."""
+        if result.next is Next.SENT and url is None and result.reason != DELETED:
+            return  # the card itself is the answer
         for attempt in range(TIDY_ATTEMPTS):
-            current = await self.store.jobs.get(job.id)
-            if current is None or (job.clip and not current.clip and url):
-                return  # forgotten or deleted meanwhile, and the card says so
+            if await self.store.jobs.get(job.id) is None:
+                return  # forgotten meanwhile, and the card says so
             try:
                 async with asyncio.timeout(TIDY_SECONDS):
-                    await edit_card(self._client, job, view, now_ms=self.now_ms(), bare=True)
+                    await self._end_card(job, result, url)
                 return
             except NETWORK_ERRORS as error:
                 if classify(error).next is not Next.LATER:
                     return  # the card is gone
                 await self._pause(2.0**attempt)
+
+    async def _end_card(self, job: Job, result: AttemptResult, url: str | None) -> None:
+        if result.next is not Next.DEAD:
+            await remove_card(self._client, job, url, now_ms=self.now_ms())
+            return
+        view = dead_card(job, result.reason, await self.store.reviews.get(clip_key(job)))
+        await edit_card(self._client, job, view, now_ms=self.now_ms(), bare=True)
 
 
 def is_stall(error: Exception, seconds: float) -> bool:

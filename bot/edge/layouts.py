@@ -13,10 +13,12 @@ from typing import Any
 import discord
 from discord import ui
 
+from bot.policy.motion import is_nearly_still
+from bot.policy.remedies import Remedy, remedy_for
 from bot.queue.job import DeadReason, Job, JobState, Route
 from bot.queue.servers.reviews import Review, ReviewState
 from bot.texts.after_clip import change_hint, change_label, menu_text
-from bot.texts.descriptions import ALT_TEXT, card_small_print, clip_text, small_print
+from bot.texts.descriptions import alt_text, card_small_print, clip_text, small_print
 from bot.texts.explanations import explain_dead, format_minutes
 from bot.texts.safety.filter import held_clip_text
 from bot.texts.status import CardView, describe_state
@@ -51,6 +53,7 @@ class Action(StrEnum):
     FOURTH = "fourth"
     SHORTEN = "shorten"
     """undo the last part of a clip"""
+    LIVEN = "liven"
     RECIPE = "recipe"
     DELETE = "delete"
     FORGET = "forget"
@@ -66,6 +69,14 @@ class Action(StrEnum):
     NEVER_ASK = "never"
     OPT_OUT = "optout"
     OPT_IN = "optin"
+    PUT_BACK = "putback"
+    REMEDY = "remedy"
+    OWN_PICTURE = "own"
+    TELL = "tell"
+    HISTORY = "history"
+    FETCH = "fetch"
+    DISCARD = "discard"
+    DISCARDING = "discarding"
 
 
 BUTTONS_IN_ROW = 3
@@ -73,6 +84,8 @@ BUTTONS_IN_ROW = 3
 CLIP_ACTIONS = (Action.AGAIN, Action.MORE, Action.LESS, Action.RECIPE, Action.DELETE, Action.REPORT)
 DRAFT_ACTIONS = (Action.FIRST, Action.SECOND, Action.THIRD, Action.FOURTH)
 """below a sheet of drafts, in their order"""
+STILL_ACTIONS = (Action.LIVEN, Action.AGAIN, Action.MORE, Action.RECIPE, Action.DELETE, Action.REPORT)
+"""under a clip in which hardly anything moves"""
 
 _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
     Action.CANCEL: ("Cancel", discord.ButtonStyle.secondary),
@@ -85,6 +98,7 @@ _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
     Action.THIRD: ("3", discord.ButtonStyle.primary),
     Action.FOURTH: ("4", discord.ButtonStyle.primary),
     Action.SHORTEN: ("Undo the last part", discord.ButtonStyle.secondary),
+    Action.LIVEN: ("Make it move", discord.ButtonStyle.success),
     Action.RECIPE: ("Recipe", discord.ButtonStyle.secondary),
     Action.DELETE: ("Delete", discord.ButtonStyle.secondary),
     Action.FORGET: ("Delete what you keep", discord.ButtonStyle.danger),
@@ -98,6 +112,10 @@ _LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
     Action.NEVER_ASK: ("Never my pictures", discord.ButtonStyle.secondary),
     Action.OPT_OUT: ("Nobody else may animate my pictures", discord.ButtonStyle.secondary),
     Action.OPT_IN: ("Allow it again", discord.ButtonStyle.secondary),
+    Action.PUT_BACK: ("Put it back", discord.ButtonStyle.primary),
+    Action.REMEDY: ("Try again", discord.ButtonStyle.primary),
+    Action.OWN_PICTURE: ("With your picture", discord.ButtonStyle.primary),
+    Action.TELL: ("Tell the operator", discord.ButtonStyle.secondary),
 }
 
 
@@ -108,9 +126,9 @@ class ActionButton(ui.Button[Any]):
     counts its jobs from one again.
     """
 
-    def __init__(self, action: Action, number: int, key: str = "") -> None:
-        label, style = _LABELS[action]
-        super().__init__(label=label, style=style, custom_id=f"vivant:{action}:{number}:{key}")
+    def __init__(self, action: Action, number: int, key: str = "", label: str | None = None) -> None:
+        usual, style = _LABELS.get(action, ("", discord.ButtonStyle.secondary))
+        super().__init__(label=label or usual, style=style, custom_id=f"vivant:{action}:{number}:{key}")
 
     def is_dispatchable(self) -> bool:
         """Return False, so that discord.py does not keep every message's view in memory for this object's callback."""
@@ -142,11 +160,9 @@ def status_card(view: CardView) -> ui.LayoutView:
     job = view.job
     title, body = describe_state(view)
     waits = job.state in (JobState.QUEUED, JobState.RUNNING)
-    actions = [Action.CANCEL] if waits else [Action.AGAIN] if job.state is JobState.FAILED else []
+    buttons = [remedy_button(job)] if job.state is JobState.FAILED else _buttons(job, [Action.CANCEL] * waits)
     preview = job.route if view.has_preview and waits else None
-    return _layout(
-        [f"### {title}", *body], card_small_print(job), _COLOURS[job.state], _buttons(job, actions), preview=preview
-    )
+    return _layout([f"### {title}", *body], card_small_print(job), _COLOURS[job.state], buttons, preview=preview)
 
 
 class ReviewAct(StrEnum):
@@ -187,6 +203,10 @@ def decision_buttons(key: str) -> ui.View:
     return _view([ReviewButton(ReviewAct.ALLOW, key), ReviewButton(ReviewAct.REFUSE, key)])
 
 
+def _clip_buttons(job: Job) -> list[ActionButton]:
+    return _buttons(job, STILL_ACTIONS if is_nearly_still(job.facts) else CLIP_ACTIONS)
+
+
 def _buttons(job: Job, actions: Iterable[Action]) -> list[ActionButton]:
     return [ActionButton(action, job.id, job.key) for action in actions]
 
@@ -220,18 +240,13 @@ def _layout(
 
 
 def sent_card(job: Job, url: str) -> ui.LayoutView:
-    """Lay out the card of a job whose clip or failure has been posted at `url`."""
+    """Lay out the card of a job whose clip or failure has been posted in another channel, at `url`."""
     if job.state is JobState.FAILED:
         return _layout([f"No clip this time: [why, and what to do]({url})."], [], _FAILED, [])
     took_ms = int(1000 * (job.facts or {}).get("seconds", 0))
     took = f" in {format_minutes(took_ms)}" if took_ms >= 1000 else ""
     small = small_print([], job.settings)  # the settings are on the clip
     return _layout([f"Done{took}: [here is the clip]({url})."], small, _DONE, [])
-
-
-def deleted_card() -> ui.LayoutView:
-    """Lay out the card of a job whose clip was deleted with its button."""
-    return _layout(["The clip was deleted."], [], _QUIET, [])
 
 
 def dead_card(job: Job, reason: str | None, review: Review | None = None) -> ui.LayoutView:
@@ -252,7 +267,7 @@ def clip_layout(job: Job, file_name: str, *, spoiler: bool) -> ui.LayoutView:
     """Lay out clip and card in one, for channels where only the interaction's answer can be edited."""
     layout = ui.LayoutView(timeout=None)
     layout.add_item(ui.TextDisplay(clip_text(job)))
-    clip = discord.MediaGalleryItem(f"attachment://{file_name}", description=ALT_TEXT, spoiler=spoiler)
+    clip = discord.MediaGalleryItem(f"attachment://{file_name}", description=alt_text(job), spoiler=spoiler)
     layout.add_item(ui.MediaGallery(clip))
     for row in _rows_below(job):
         layout.add_item(ui.ActionRow(*row))
@@ -285,8 +300,30 @@ def menu_alone(job: Job) -> ui.View:
 
 
 def failure_buttons(job: Job) -> ui.View:
-    """Return the buttons below a failure."""
-    return _view(_buttons(job, [Action.AGAIN]))
+    """Return the one button below a failure that helps."""
+    return _view([remedy_button(job)])
+
+
+_REMEDIES: dict[Remedy, tuple[Action, str | None]] = {
+    Remedy.AGAIN: (Action.AGAIN, None),
+    Remedy.SMALLER: (Action.REMEDY, "Try smaller"),
+    Remedy.LIVELIER: (Action.REMEDY, "Try strong motion"),
+    Remedy.CALMER: (Action.REMEDY, "Try less motion"),
+    Remedy.AS_MP4: (Action.REMEDY, "Try as MP4"),
+    Remedy.OTHER_PICTURE: (Action.OWN_PICTURE, "Another picture"),
+    Remedy.TELL: (Action.TELL, None),
+}
+
+
+def remedy_button(job: Job) -> ActionButton:
+    """Return the button that helps after a job's failure."""
+    action, label = _REMEDIES[remedy_for(job.failure or {}, job.settings)]
+    return ActionButton(action, job.id, job.key, label)
+
+
+def job_buttons(job: Job, *actions: Action) -> ui.View:
+    """Return buttons that do this to a job."""
+    return _view(_buttons(job, actions))
 
 
 def forget_buttons(user_id: int) -> ui.View:

@@ -14,27 +14,21 @@ from typing import Any
 import discord
 
 from bot.edge.card_edits import answer_webhook, token_is_alive
+from bot.edge.connection.posts import clip_name, find_post
 from bot.edge.http_errors import AttemptResult, Next, classify
-from bot.edge.layouts import ActionButton, clip_buttons, clip_layout, failure_buttons, status_card
+from bot.edge.layouts import clip_buttons, clip_layout, failure_buttons, status_card
 from bot.queue.job import DeadReason, Delivery, Job, JobState, Route
 from bot.queue.spool import Spool
-from bot.texts.descriptions import ALT_TEXT, clip_text, failure_text
+from bot.texts.descriptions import alt_text, clip_text, failure_text
 from bot.texts.status import CardView
 from bot.work.uplink.clip_sizes import ClipSizes, noted
 from bot.work.uplink.fitting import Shrink
 from bot.work.uplink.uploads import WatchedFile, ends_when_still
-from generator.clip import Format
 
 log = logging.getLogger(__name__)
 
 NONCE_WINDOW_MS = 3 * 60 * 1000
 """how long Discord surely remembers a nonce ("the past few minutes")"""
-LOOK_BEFORE_MS = 60_000
-"""how much earlier than the first attempt the history is searched: clocks differ"""
-LOOK_MESSAGES = 5_000
-"""messages searched at most from one starting point: 50 requests of 100 messages"""
-CANNOT_REPLY = 160002
-"""Discord's code where a bot may not read the history and so may not reply"""
 
 
 class Unposted(Exception):
@@ -115,65 +109,17 @@ class Posting:
                 await found.delete()
 
     async def find(self, channel: discord.PartialMessageable, job: Job, delivery: Delivery) -> discord.Message | None:
-        """Return this job's message from the channel's history; None also where the history may not be read.
-
-        Without Read Message History Discord shows an empty one.
-        """
-        if not self._reads_history(channel):
-            log.warning("job=%d history may not be read: a repeat is possible after a long outage", job.id)
-        try:
-            for after in search_from(job, delivery):
-                if message := await self._find_after(after, channel, job, delivery):
-                    log.info("job=%d had arrived before as message %d", job.id, message.id)
-                    return message
-        except (discord.Forbidden, discord.NotFound):
-            log.warning("job=%d history cannot be read: a repeat is possible after a long outage", job.id)
-        return None
-
-    async def _find_after(
-        self, after: int, channel: discord.PartialMessageable, job: Job, delivery: Delivery
-    ) -> discord.Message | None:
-        history = channel.history(after=discord.Object(after), limit=LOOK_MESSAGES, oldest_first=True)
-        async for message in history:
-            is_own = self._client.user is not None and message.author.id == self._client.user.id
-            if is_own and self._is_about(message, job, delivery.nonce):
-                return message
-        return None
-
-    def _is_about(self, message: discord.Message, job: Job, nonce: str) -> bool:
-        names = {clip_name(nonce, format) for format in Format}  # its person may have changed the format since
-        if any(item.filename.removeprefix("SPOILER_") in names for item in message.attachments):
-            return True
-        wanted = {button.custom_id for button in failure_buttons(job).children if isinstance(button, ActionButton)}
-        rows = (row for row in message.components if isinstance(row, discord.ActionRow))
-        has_button = any(getattr(child, "custom_id", None) in wanted for row in rows for child in row.children)
-        return job.state is JobState.FAILED and has_button and message.id != job.card_message_id
+        """Return this job's message from the channel's history; None also where the history may not be read."""
+        return await find_post(self._client, channel, job, delivery)
 
     async def send(self, channel: discord.abc.Messageable, job: Job, nonce: str) -> discord.Message:
-        """Post a new message with the clip or the failure, as a reply to its card where the bot may reply.
+        """Post a new message with the clip or the failure: only a new one notifies its person, and them alone.
 
-        Raises Unposted, ClipGone, or what discord.py raises.
+        It is no reply to the card, which goes. Raises Unposted, ClipGone, or what discord.py raises.
         """
-        reply = self._reply_in(channel, job)
-        try:
-            return await self._send(channel, job, nonce, reply)
-        except discord.HTTPException as error:
-            if reply is None or not _is_about_the_reply(error):
-                raise
-        return await self._send(channel, job, nonce, None)
-
-    def _reply_in(self, channel: discord.abc.Messageable, job: Job) -> discord.MessageReference | None:
-        if job.card_message_id is None or not isinstance(channel, discord.PartialMessageable):
-            return None
-        if channel.id != job.route.channel_id or not self._reads_history(channel):
-            return None
-        return discord.MessageReference(message_id=job.card_message_id, channel_id=channel.id, fail_if_not_exists=False)
-
-    async def _send(
-        self, channel: discord.abc.Messageable, job: Job, nonce: str, reply: discord.MessageReference | None
-    ) -> discord.Message:
-        about = discord.AllowedMentions(users=[discord.Object(job.user_id)], replied_user=False)
-        common: Any = {"nonce": nonce, "allowed_mentions": about, "reference": reply}
+        person = discord.Object(job.user_id)
+        about = discord.AllowedMentions(everyone=False, users=[person], roles=False, replied_user=False)
+        common: Any = {"nonce": nonce, "allowed_mentions": about}
         if job.state is JobState.FAILED:
             return await channel.send(failure_text(job), view=failure_buttons(job), **common)
         async for path in self._sizes.each(job):
@@ -184,15 +130,6 @@ class Posting:
                 if classify(error).next is not Next.SHRINK:
                     raise
         raise Unposted(DeadReason.TOO_LARGE)
-
-    def _reads_history(self, channel: discord.PartialMessageable) -> bool:
-        """Tell whether the bot may read a channel's history, as far as it knows: then it may also reply there."""
-        known = self._client.get_channel(channel.id)
-        if not isinstance(known, discord.abc.GuildChannel | discord.Thread):
-            return True
-        if isinstance(known, discord.Thread) and known.parent is None:
-            return True
-        return known.permissions_for(known.guild.me).read_message_history
 
     async def _parent_of(self, route: Route) -> discord.PartialMessageable | None:
         """Return the channel of a closed thread, where it takes messages and everybody there could read the thread."""
@@ -241,16 +178,7 @@ class Posting:
         async with ends_when_still(self.still_seconds) as moved:
             with WatchedFile(path, moved) as content:
                 # a new File for every attempt: discord.py uploads a used one as 0 bytes
-                yield discord.File(content, filename=name, spoiler=job.route.spoiler, description=ALT_TEXT)
-
-
-def _is_about_the_reply(error: discord.HTTPException) -> bool:
-    return error.code == CANNOT_REPLY or (error.code == 50035 and "message_reference" in error.text)
-
-
-def clip_name(nonce: str, format: Format) -> str:
-    """Name the posted file. A delivery's nonce makes it unique, so that it can be found again in a channel."""
-    return f"vivant-{nonce}.{format}"
+                yield discord.File(content, filename=name, spoiler=job.route.spoiler, description=alt_text(job))
 
 
 def needs_look_up(delivery: Delivery, now_ms: int) -> bool:
@@ -265,15 +193,3 @@ def needs_look_up(delivery: Delivery, now_ms: int) -> bool:
     # Two clocks, because each may have stood still or have been set meanwhile.
     ages = (delivery.first_attempt_age_ms, now_ms - delivery.first_attempt_ms)
     return not all(0 <= age <= 0.6 * NONCE_WINDOW_MS for age in ages)
-
-
-def search_from(job: Job, delivery: Delivery) -> list[int]:
-    """Return the ids after which a job's post may lie in its channel, the likeliest first.
-
-    This machine's clock may have been wrong at the first attempt. The ids of the interaction and of the card carry
-    Discord's own time, and the post is newer than both.
-    """
-    first_ms = (delivery.first_attempt_ms or 0) - LOOK_BEFORE_MS
-    since = max(0, (first_ms - discord.utils.DISCORD_EPOCH) << 22)
-    asked = job.card_message_id or (int(job.key) if job.key.isdecimal() else 0)
-    return [since, asked] if 0 < asked < since else [max(since, asked)]

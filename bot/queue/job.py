@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from bot.policy.quota import NO_LIMITS, Allowance
+from bot.policy.told import NOTHING_TOLD, Told
 from generator.clip import ClipSettings
 from generator.memory import MIB
 from generator.protocol import Note, Rendered
@@ -120,6 +121,7 @@ class NewJob:
     card_message_id: int | None = None
     """the message that becomes the status card"""
     source: Source = NO_SOURCE
+    told: Told = NOTHING_TOLD
     allowance: Allowance = NO_LIMITS
     """the quotas that it is held against when it is enqueued"""
 
@@ -145,8 +147,9 @@ class Job:
     """the wire form of a RenderError"""
     notes: tuple[Note, ...] = ()
     facts: dict[str, Any] | None = None
-    """the finished clip's bytes, width, height, frames, playback_fps, seconds and phase_seconds"""
+    """the finished clip's bytes, width, height, frames, playback_fps, seconds, phase_seconds and motion"""
     cancel_requested: bool = False
+    told: Told = NOTHING_TOLD
     by_moderator: bool = False
     """that it is to be cancelled was said by somebody else than its person"""
 
@@ -267,7 +270,7 @@ class AttemptEnd:
     """of a finished clip, as in `Outcome`"""
 
 
-_FACTS = ("bytes", "width", "height", "frames", "playback_fps", "seconds", "phase_seconds")
+_FACTS = ("bytes", "width", "height", "frames", "playback_fps", "seconds", "phase_seconds", "motion")
 
 
 def rendered_outcome(rendered: Rendered) -> Outcome:

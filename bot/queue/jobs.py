@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from bot.policy.quota import Scope, Used
+from bot.policy.quota import Allowance, Scope, Used
 from bot.queue import fair_queue
 from bot.queue.database import Database, Statements, fetch
 from bot.queue.deliveries import Deliveries
@@ -30,6 +30,7 @@ from bot.queue.job import (
     rendered_outcome,
 )
 from bot.queue.life.attempts import cancel, claim, give_back, recover, settle
+from bot.queue.life.past import PutBack, put_back
 from bot.queue.opening.set_aside import set_aside_unreadable
 from bot.queue.rows import select_jobs
 from bot.queue.servers.quotas import Ask, expected_cost, refuse_over_quota, used
@@ -199,6 +200,14 @@ class Jobs:
         log.info("job=%d cancel %s", job_id, outcome)
         self._wake()
         return outcome
+
+    async def put_back(self, job: Job, allowance: Allowance) -> PutBack:
+        """Queue a job again that its person cancelled while it waited. Raises QueueFull, QuotaReached."""
+        ask = Ask(user_id=job.user_id, guild_id=job.route.guild_id, allowance=allowance)
+        found = await self._write(put_back, job.id, ask, self._limits)
+        log.info("job=%d put back: %s", job.id, found)
+        self._new_work()
+        return found
 
     async def recover(self) -> list[Job]:
         """Queue again what a dead process was running, without a strike, and make its unfinished posts due.

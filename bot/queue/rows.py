@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from bot.policy.told import NOTHING_TOLD, Told
 from bot.queue.database import Statements
 from bot.queue.job import Job, JobState, NewJob, Outcome, Route
 from generator.clip import ClipSettings
@@ -16,7 +17,7 @@ from generator.protocol import Note
 
 JOB_COLUMNS = (
     "id, key, user_id, state, attempt, cancel_requested, card_message_id, "
-    "picture, clip, master, route, settings, notes, failure, facts"
+    "picture, clip, master, route, settings, notes, failure, facts, told"
 )
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ def request_values(new: NewJob) -> dict[str, Any]:
         "settings": to_text({name: getattr(new.settings, name) for name in _SETTINGS_FIELDS}),
         "notes": notes_text(new.notes),
         "card": new.card_message_id,
+        "told": None if new.told == NOTHING_TOLD else to_text(dataclasses.asdict(new.told)),
     }
 
 
@@ -97,6 +99,7 @@ def job_from(row: Sequence[Any]) -> Job:
             notes=_known_notes(row[12]),
             failure=_object_from(row[13]),
             facts=_object_from(row[14]),
+            told=Told.from_json(_object_from(row[15])),
         )
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, SettingsError) as error:
         raise Unreadable(row[0], error) from error

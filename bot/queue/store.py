@@ -1,6 +1,6 @@
 """JobStore: opens and closes the database, and holds one store for each theme. Knows no Discord.
 
-Each public method of a theme is one transaction. The themes are in `jobs`, `deliveries`, `retention` and
+Each public method of a theme is one transaction. The themes are in `jobs`, `deliveries`, `retention`, `past`,
 `opening.recheck`, `servers.settings` and `trust`; what the operator switched is in `Settings` below.
 
 Tested in tests/bot/queue/test_store.py, tests/bot/queue/test_deliveries.py and tests/bot/queue/test_retention.py.
@@ -16,6 +16,8 @@ from bot.queue.database import Database, fetch, fetch_one
 from bot.queue.deliveries import Deliveries
 from bot.queue.job import Limits, running_ms, wall_clock_ms
 from bot.queue.jobs import Jobs
+from bot.queue.life.past import Past
+from bot.queue.life.picture_names import PictureNames
 from bot.queue.life.retention import Retention
 from bot.queue.opening.recheck import Recheck
 from bot.queue.servers.choices import Choices
@@ -43,6 +45,8 @@ class JobStore:
         """the milliseconds of a clock that nobody sets"""
         self.deliveries = Deliveries(database, now_ms, elapsed_ms)
         self.jobs = Jobs(database, self.deliveries, limits, variants, now_ms)
+        self.past = Past(database)
+        self.names = PictureNames()
         self.retention = Retention(database, now_ms)
         self.recheck = Recheck(database, now_ms)
         self.settings = Settings(database)

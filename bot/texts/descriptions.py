@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from bot.policy.motion import MOTION_BUCKETS, is_nearly_still
 from bot.queue.job import Job, JobState
 from bot.texts.explanations import explain_hold
 from bot.texts.failures import explain_failure
-from bot.texts.limits import MESSAGE_LETTERS, NAME_LETTERS, PRESENCE_LETTERS, SENTENCE_LETTERS, fit_parts, shorten
-from bot.texts.notes import explain_notes
+from bot.texts.limits import (
+    DESCRIPTION_LETTERS,
+    MESSAGE_LETTERS,
+    NAME_LETTERS,
+    PRESENCE_LETTERS,
+    SENTENCE_LETTERS,
+    fit_parts,
+    shorten,
+)
+from bot.texts.notes import explain_notes, still_text
 from bot.texts.safety.labels import AI_LABEL
 from bot.work.gate import Hold
 from generator.clip import ClipSettings, Framing, Loop
@@ -14,6 +23,24 @@ from generator.memory import GIB
 from generator.variants import BUILT_IN, Variant, is_demo
 
 ALT_TEXT = "A short AI-generated clip made from a picture"
+CHOICES: dict[str, dict[str, str]] = {
+    "motion": {"gentle": "Gentle", "medium": "Medium", "strong": "Strong", "wild": "Wild"},
+    "format": {"mp4": "MP4 video", "gif": "GIF", "webp": "Animated WebP"},
+    "quality": {"fast": "Fast", "balanced": "Balanced", "quality": "Quality"},
+    "shape": {"auto": "As the picture", "landscape": "Landscape", "portrait": "Portrait", "square": "Square"},
+    "framing": {
+        "crop": "Keep the centre",
+        "smart": "Keep the most interesting part",
+        "pad": "Keep everything, blurred edges",
+    },
+    "loop": {
+        "none": "No loop",
+        "boomerang": "Boomerang: forwards and back",
+        "crossfade": "Cross-fade",
+        "seam": "Best matching cut",
+    },
+}
+"""the words of the menu, by option and value"""
 _LONGEST_CELL = 60
 DEMO_LABEL = "Demo model: tiny, soft frames that show how it works, not how good it gets."
 
@@ -44,6 +71,44 @@ def describe_settings(settings: ClipSettings) -> str:
     return " · ".join([*facts, f"seed {settings.seed}", shorten(settings.variant, NAME_LETTERS)])
 
 
+def alt_text(job: Job) -> str:
+    """Return what a clip shows, for people who cannot see it, as far as somebody has said what its picture shows."""
+    if not job.told.description:
+        return ALT_TEXT
+    return f"{shorten(job.told.description, DESCRIPTION_LETTERS)} (a short AI-generated clip)"
+
+
+def describe_chosen(job: Job) -> str:
+    """Return the settings that the person chose themselves, in the words of the menu; the recipe has the others."""
+    settings = job.settings
+    told = {
+        "motion": _motion(settings.motion_bucket),
+        "motion_bucket": _motion(settings.motion_bucket),
+        **{name: _choice(name, getattr(settings, name)) for name in CHOICES if name != "motion"},
+        "smooth": "smooth",
+        "drafts": "Drafts",
+        "seed": f"seed {settings.seed}",
+        "noise_augmentation": f"noise augmentation {settings.noise_augmentation:g}",
+        "conditioning_fps": f"told {settings.conditioning_fps:g} frames a second",
+        "playback_fps": f"{settings.playback_fps:g} frames a second",
+        "steps": f"{settings.steps} steps",
+        "frames": f"{settings.frames} frames",
+        "decode_chunk": f"{settings.decode_chunk or settings.frames} frames decoded together",
+        "guidance": f"guidance {settings.max_guidance:g}",
+    }
+    return " · ".join(dict.fromkeys(told[name] for name in job.told.chosen if name in told))
+
+
+def _motion(bucket: int) -> str:
+    named = {bucket: motion for motion, bucket in MOTION_BUCKETS.items()}
+    return f"Motion: {CHOICES['motion'][named[bucket]] if bucket in named else bucket}"
+
+
+def _choice(name: str, value: str) -> str:
+    label = CHOICES[name].get(value, value).partition(":")[0]
+    return f"Quality: {label}" if name == "quality" else label
+
+
 def _unusual(settings: ClipSettings) -> list[str]:
     """Return the rarely used settings whose value the bot would not have chosen itself."""
     plain = ClipSettings()
@@ -59,8 +124,13 @@ def _unusual(settings: ClipSettings) -> list[str]:
 
 def clip_text(job: Job) -> str:
     """Return the text above a posted clip. It mentions the person who asked, so that Discord notifies them."""
-    told = drafts_text(job.user_id) if job.settings.drafts else f"<@{job.user_id}> here is your clip."
-    return shorten("\n".join([told, *clip_small_print(job)]), MESSAGE_LETTERS)
+    if job.settings.drafts:
+        return shorten(
+            "\n".join([drafts_text(job.user_id), *_clip_small_print(job, describe_chosen(job))]), MESSAGE_LETTERS
+        )
+    told = [still_text()] if is_nearly_still(job.facts) else []
+    small = _clip_small_print(job, describe_chosen(job))
+    return shorten("\n".join([f"<@{job.user_id}> here is your clip.", *told, *small]), MESSAGE_LETTERS)
 
 
 def drafts_text(user_id: int) -> str:
@@ -78,8 +148,13 @@ def alone_text(job: Job) -> str:
 
 
 def clip_small_print(job: Job) -> list[str]:
-    """Return the lines in small letters beside a job's clip: that a model made it, notes, and its settings."""
-    return small_print([AI_LABEL, *explain_notes(job.notes), describe_settings(job.settings)], job.settings)
+    """Return the lines in small letters beside a clip that is handed over: all its settings, for it has no buttons."""
+    return _clip_small_print(job, describe_settings(job.settings))
+
+
+def _clip_small_print(job: Job, settings: str) -> list[str]:
+    """Return that a model made a clip, what is to be told about it, and the settings."""
+    return small_print([AI_LABEL, *explain_notes(job.notes), *([settings] if settings else [])], job.settings)
 
 
 def failure_text(job: Job) -> str:

@@ -15,7 +15,7 @@ def _out_of_memory(data: Mapping[str, Any]) -> Sentences:
     return Sentences(
         "The graphics card ran out of memory, also with every saving switched on.",
         _NO_CLIP,
-        "Try fewer frames. If it happens again, tell whoever runs this bot.",
+        "Try fewer frames, decoded a few at a time. If it happens again, tell whoever runs this bot.",
     )
 
 
@@ -35,6 +35,10 @@ def _bad_frames(data: Mapping[str, Any]) -> Sentences:
         todo = "Leave the clip as it is, or go on from its end again: another seed may stay good for longer."
     if data.get("kind") == "frozen":
         todo = "Try the Strong motion; a clear subject on a simple background moves more."
+    if data.get("kind") == "strobing":
+        todo = "Try less motion, or a picture with fewer fine patterns."
+    if data.get("kind") == "black":
+        todo = "Try another picture; a bright one with one clear subject works best."
     return Sentences(what, _NO_CLIP, todo)
 
 
@@ -61,7 +65,9 @@ def _weights(data: Mapping[str, Any]) -> Sentences:
 
 def _encoding(data: Mapping[str, Any]) -> Sentences:
     if data.get("why") == "budget":
-        return Sentences("The clip is too big for this channel in every size tried.", _NO_CLIP, "Try MP4 instead.")
+        return Sentences(
+            "The clip is too big for this channel in every size tried.", _NO_CLIP, "Try MP4, or fewer frames."
+        )
     if data.get("why") == "ffmpeg-missing":
         todo = "Whoever runs this bot has to install ffmpeg: `python -m bot doctor` says how."
         return Sentences("The bot has nothing to write videos with.", _NO_CLIP, todo)
@@ -79,7 +85,7 @@ def _disk_full(data: Mapping[str, Any]) -> Sentences:
 def _executor_lost(data: Mapping[str, Any]) -> Sentences:
     what = "The GPU process stopped answering" if data.get("cause") == "stall" else "The GPU process broke down"
     return Sentences(
-        f"{what} on this picture each time it was tried.", _NO_CLIP, "Try other settings or another picture."
+        f"{what} on this picture each time it was tried.", _NO_CLIP, "Try a smaller clip or another picture."
     )
 
 
@@ -107,3 +113,21 @@ def explain_failure(wire: Mapping[str, Any]) -> Sentences:
     """Say why a render gave no clip; `wire` is a RenderError's wire form."""
     error = RenderError.from_wire(dict(wire))
     return _RENDER.get(error.code, _crashed)(error.data)
+
+
+def tell_operator_text(job_id: int, wire: Mapping[str, Any]) -> str:
+    """Say to an owner what failed, when its person asks them to look at it."""
+    sentences = explain_failure(wire)
+    return (
+        f"Job {job_id} failed, and its person asks you to look at it. {sentences.what} "
+        "`python -m bot doctor` looks for the cause; the log has the details."
+    )
+
+
+def operator_told_text(*, is_first: bool, is_reached: bool) -> str:
+    """Say that the owners were told of a failure."""
+    if not is_reached:
+        return "I could not write to the people who run this bot. It stands in their log; please tell them yourself."
+    if not is_first:
+        return "They know already. Please try again later."
+    return "The people who run this bot know now. Please try again later."

@@ -15,6 +15,10 @@ NAME_LETTERS = 60
 """of a name that the operator gave, inside a sentence"""
 SENTENCE_LETTERS = 400
 """of a reason, a description or an address that the operator gave"""
+DESCRIPTION_LETTERS = 200
+"""of what a person says that a picture shows; a layout takes 256 with what stands behind it"""
+_JOINERS = "\u200c\u200d"
+"""which are not printable, and hold some scripts' letters and emoji together"""
 
 
 def count_letters(text: str) -> int:
@@ -28,6 +32,12 @@ def shorten(text: str, most: int) -> str:
         return text
     cut = text.encode("utf-16-le", "surrogatepass")[: 2 * (most - 1)].decode("utf-16-le", "ignore")
     return cut.rstrip() + "…"
+
+
+def one_line(text: str, most: int) -> str:
+    """Return what anybody may have written as one line without control characters, cut to at most `most` letters."""
+    shown = "".join(letter if letter.isprintable() or letter in _JOINERS else " " for letter in text)
+    return shorten(" ".join(shown.split()), most)
 
 
 def fit_parts(parts: Iterable[str], most: int, separator: str = "\n") -> str:

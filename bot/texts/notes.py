@@ -91,3 +91,8 @@ _NOTES: dict[str, Callable[[Mapping[str, Any]], str]] = {
 def explain_notes(notes: tuple[Note, ...]) -> list[str]:
     """Return one sentence for each note, without repeats. Kinds of a newer version are left out."""
     return list(dict.fromkeys(_NOTES[note.kind](note.data) for note in notes if note.kind in _NOTES))
+
+
+def still_text() -> str:
+    """Say that hardly anything moves in a clip, and which button cures that."""
+    return "Hardly anything moves in it. **Make it move** asks for it again with strong motion."

@@ -233,9 +233,11 @@ def help_text(variant: Variant) -> str:
     lines = [
         "**I bring pictures to life.** `/animate` with a picture gives a short clip, or right-click any message with a "
         "picture: Apps, Animate this image. To choose more: `/animate-form`, or Apps, Animate with choices.",
-        "Best is one clear subject on a simple background. Faces and text distort; that is a limit of the model.",
+        "Best is one clear subject on a simple background. Faces, text, hands and small things come out distorted: "
+        "that is a limit of the model, and no setting cures it. A closer crop and gentle motion help.",
         "Too little motion? Try Strong or Wild. Too much? Gentle. The buttons under a clip make variations.",
-        "`/queue` where you stand in the queue · `/cancel` give one up · `/result` a finished clip again · "
+        "`/queue` where you stand in the queue · `/cancel` give one up · `/history` your clips · "
+        "`/result` a finished clip again · "
         "`/recipe` how a clip was made · `/quota` how many you may still have · `/privacy` what I keep · "
         "`/my-data` have it as a file · "
         "`/forget-me` delete it",

@@ -1,19 +1,14 @@
-"""What a status card and /queue say: position, times, progress. No Discord."""
+"""What a status card says: position, times, progress. No Discord."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.texts.explanations import explain_hold
 from bot.texts.failures import explain_failure
-from bot.texts.limits import MESSAGE_LETTERS, shorten
 from bot.work.gate import Hold
 from generator.protocol import Phase, Progress
-
-SHOWN_AT_MOST = 10
-"""jobs that /queue lists: a message takes 2,000 letters"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,52 +107,3 @@ def describe_progress(view: CardView) -> list[str]:
 def _moment(at_ms: int) -> str:
     # Discord shows this as "in 3 minutes" and counts down by itself, so that the card needs no edit for it
     return f"<t:{at_ms // 1000}:R>"
-
-
-def describe_queue(
-    own: list[tuple[Job, QueuePosition | None]],
-    active: list[Job],
-    *,
-    begun: Collection[tuple[int, int]],
-    guild_id: int | None,
-    now_ms: int,
-    hold: Hold | None,
-) -> str:
-    """List a person's own jobs and the whole queue; people of other servers stay unnamed.
-
-    `begun` holds the attempts, as job and attempt number, that a GPU works on; the other running ones come next.
-    """
-    rows = [] if hold is None else [explain_hold(hold), ""]
-    rows += ["**Your pictures**"] if own else ["You have nothing in the queue. `/animate` puts a picture there."]
-    for job, position in own[:SHOWN_AT_MOST]:
-        told = _describe_own(job, position, now_ms, begun=(job.id, job.attempt) in begun, hold=hold)
-        rows.append(f"`{job.id}` {told}")
-    rows += _and_more(len(own))
-    waiting = [job for job in active if job.state is JobState.QUEUED]
-    if not active:
-        return shorten("\n".join([*rows, "", "The queue is empty."]), MESSAGE_LETTERS)
-    made = len([job for job in active if job.state is JobState.RUNNING and (job.id, job.attempt) in begun])
-    next_up = len(active) - len(waiting) - made
-    counted = [f"{made} being made", *([f"{next_up} up next"] if next_up else []), f"{len(waiting)} waiting"]
-    rows += ["", f"**The queue**: {', '.join(counted)}"]
-    mine = {job.id for job, _ in own}
-    for number, job in enumerate(waiting[:SHOWN_AT_MOST], 1):
-        is_known = job.id in mine or (guild_id is not None and job.route.guild_id == guild_id)
-        rows.append(f"{number}. {f'<@{job.user_id}>' if is_known else 'somebody elsewhere'}")
-    rows += _and_more(len(waiting))
-    rows.append("-# The order is fair: whoever has used less of the graphics card's time comes first.")
-    return shorten("\n".join(rows), MESSAGE_LETTERS)
-
-
-def _and_more(count: int) -> list[str]:
-    return [f"… and {count - SHOWN_AT_MOST} more"] if count > SHOWN_AT_MOST else []
-
-
-def _describe_own(job: Job, position: QueuePosition | None, now_ms: int, *, begun: bool, hold: Hold | None) -> str:
-    if job.state is not JobState.QUEUED:
-        return "being made now" if begun else "up next"
-    if position is None:
-        return "waiting"
-    if hold is not None:
-        return f"number {position.position} in the queue"
-    return f"number {position.position} in the queue. {_describe_times(position, now_ms)}"

@@ -63,6 +63,7 @@ class Requests:
         cleared = await self._forget(
             lambda owner: owner.user_id == user_id, lambda: self._store.retention.forget_user(user_id)
         )
+        self._store.names.forget(user_id)
         log.info("forgot one person: %d jobs, %d files", len(cleared.jobs), cleared.files)
         return cleared
 
@@ -91,4 +92,6 @@ class Requests:
 
     async def delete_files(self, names: Iterable[str]) -> None:
         """Delete files of the spool that no row names any more."""
+        names = list(names)
+        self._store.names.drop(names)
         await asyncio.to_thread(self._spool.delete, names)

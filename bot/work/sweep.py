@@ -70,6 +70,7 @@ async def sweep_hourly(
     while True:
         now_ms, was_set = await clock.advance()
         names = await store.retention.sweep(now_ms, clip_hours=retention.clip_hours, row_days=retention.row_days)
+        store.names.drop(names)
         await asyncio.to_thread(spool.delete, names)
         if was_set:
             log.warning("the clock was set: files that no row names yet are left until the next sweep")

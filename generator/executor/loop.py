@@ -247,4 +247,5 @@ def _rendered(frames: RenderedFrames, clip: EncodedClip) -> Rendered:
         master_path=clip.master_path,
         frames_path=clip.frames_path,
         notes=frames.notes + clip.notes,
+        motion=frames.motion,
     )

@@ -20,6 +20,7 @@ from generator.errors import BadFrames, WeightsUnavailable
 from generator.executor.device import Device
 from generator.executor.drafts import draft_sheet
 from generator.executor.frame_health import FrameHealth, Trouble
+from generator.executor.motion import MotionMeter
 from generator.executor.rungs import Planner
 from generator.memory import MemoryPlan
 from generator.protocol import ExecutorConfig, Hooks, Note, Phase, Progress, RenderRequest
@@ -43,6 +44,8 @@ class RenderedFrames:
     phase_seconds: dict[str, float]
     plan: str
     """the rung that it ended with"""
+    motion: float | None = None
+    """as in `Rendered`"""
 
 
 @dataclass(slots=True)
@@ -75,6 +78,7 @@ class _Render:
     memory: Note | None = None
     rerun: Note | None = None
     fast_math: Note | None = None
+    motion: float | None = None
 
     @property
     def is_safer(self) -> bool:
@@ -138,7 +142,7 @@ class Renderer:
         writer = self._until_healthy(render)
         clock.pass_on(Progress(Phase.ENCODE))
         seconds = time.monotonic() - clock.began
-        return RenderedFrames(writer, render.notes, seconds, clock.seconds, render.plan.rung)
+        return RenderedFrames(writer, render.notes, seconds, clock.seconds, render.plan.rung, render.motion)
 
     def _until_healthy(self, render: _Render) -> ClipWriter:
         """Render until the frames are complete and healthy: a rung down after each out-of-memory, one rerun."""
@@ -159,7 +163,8 @@ class Renderer:
             self._step_down(render, reason)
 
     def _once(self, render: _Render) -> tuple[ClipWriter, Trouble | None]:
-        health = None if render.settings.drafts else FrameHealth(np.asarray(render.picture))
+        is_clip = not render.settings.drafts  # a sheet of drafts is no picture in motion
+        health, motion = FrameHealth(np.asarray(render.picture)), MotionMeter()
         facts = self.device.facts()
         render.fast_math = Note("fast-math") if facts.get("fast_math") else None
         clip = render.clip_format(self.config.variants[render.settings.variant], facts)
@@ -168,8 +173,9 @@ class Renderer:
         writer = ClipWriter(request.clip_path, clip, request.master_path, frames_path)
         try:
             for frame in self._frames(render):
-                if health is not None:
+                if is_clip:
                     health.add(frame)
+                    motion.add(frame)
                 writer.add(frame)
                 render.hooks.check()
         except BadFrames:
@@ -177,7 +183,8 @@ class Renderer:
         except BaseException:
             writer.abort()
             raise
-        return writer, None if health is None else health.trouble()
+        render.motion = motion.percent() if is_clip else None
+        return writer, health.trouble() if is_clip else None
 
     def _frames(self, render: _Render) -> Iterator[Frame]:
         """Yield the clip's frames, or those of the sheet with its drafts."""

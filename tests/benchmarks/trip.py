@@ -34,7 +34,7 @@ from generator.protocol import ExecutorConfig
 from generator.variants import BUILT_IN
 from tests.benchmarks.calls import Call, Function, read_calls, recording
 from tests.benchmarks.report import Report
-from tests.support.edge import running_edge, until, words
+from tests.support.edge import running_edge, until
 from tests.support.fakes import FAKE_EXECUTOR
 from tests.test_walls import row_of, rows
 
@@ -84,7 +84,7 @@ async def _animate(folder: Path) -> tuple[float, float]:
             await asyncio.wait_for(backend.ready.wait(), 60)
             begun = time.monotonic()
             await edge.animate()
-            await until(lambda: "Done" in words(edge.seen()), "the card's last text", timeout=60)
+            await until(lambda: edge.clips() and len(edge.seen()) == 1, "the clip, without its card", timeout=60)
             return begun, time.monotonic()
         finally:
             await backend.close()

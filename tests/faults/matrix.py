@@ -38,7 +38,7 @@ STAGES = (
     Stage("settling", event="bot.queue.jobs:Jobs.settle_rendered"),
     Stage("posting", request=POSTS),
     Stage("after the post", event="bot.queue.deliveries:Deliveries.mark_sent"),
-    Stage("editing the card", request=("PATCH", "/channels/*/messages/*"), after_post=True),
+    Stage("taking the card away", request=("DELETE", "/channels/*/messages/*"), after_post=True),
 )
 NAMES = tuple(stage.name for stage in STAGES)
 WITH_CARD = NAMES[NAMES.index("queued") :]

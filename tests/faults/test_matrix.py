@@ -24,7 +24,7 @@ async def test_a_fault_costs_nobody_the_clip_and_nobody_gets_it_twice(tmp_path: 
         run(tmp_path, "cancel", "rendering"),
     )
     assert killed.problems + unanswered.problems + cancelled.problems == []
-    assert [(one.clips, one.cards) for one in (killed, unanswered, cancelled)] == [(1, 1), (1, 1), (0, 1)]
+    assert [(one.clips, one.cards) for one in (killed, unanswered, cancelled)] == [(1, 0), (1, 0), (0, 1)]
 
 
 async def test_the_matrix_sees_a_bot_that_repeats_and_one_that_loses(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,8 +88,12 @@ def test_a_finished_clip_survives_the_pipe() -> None:
         phase_seconds={"denoise": 70.0},
         master_path=Path("/spool/m.mp4"),
         notes=(Note("memory", {"rung": "split"}),),
+        motion=1.25,
     )
-    assert answer_from_wire(from_line(to_line("rendered", rendered, job=17, attempt=2))) == rendered
+    line = to_line("rendered", rendered, job=17, attempt=2)
+    assert answer_from_wire(from_line(line)) == rendered
+    of_an_earlier_version = {name: value for name, value in from_line(line).items() if name != "motion"}
+    assert answer_from_wire(of_an_earlier_version) == replace(rendered, motion=None)
 
 
 def test_progress_survives_the_pipe() -> None:

@@ -172,6 +172,16 @@ class Edge:
         await until(lambda: len(self.clips(channel=channel)) >= count, "a clip")
         return self.clips(channel=channel)[-1]
 
+    async def only_clips(self, count: int = 1, *, channel: str = PICTURES) -> list[Json]:
+        """Wait until so many clips, and no card, are all that is left in a channel; return them."""
+
+        def are_left() -> bool:
+            seen = self.seen(channel=channel)
+            return len(seen) == count and all(map(clip_of, seen))
+
+        await until(are_left, f"{count} clips and no card")
+        return self.clips(channel=channel)
+
     async def job(self, number: int = 1) -> Job:
         job = await self.store.jobs.get(number)
         assert job is not None

@@ -70,6 +70,7 @@ class Act:
     error: RenderError | None = None
     hangs: bool = False
     notes: tuple[Note, ...] = ()
+    motion: float | None = None
 
 
 @dataclass
@@ -146,4 +147,5 @@ class FakeBackend:
             playback_fps=7.0,
             seconds=act.steps * act.step_seconds,
             notes=act.notes,
+            motion=act.motion,
         )

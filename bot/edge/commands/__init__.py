@@ -14,6 +14,7 @@ from bot.edge.commands.about import forget_me, help_command, privacy
 from bot.edge.commands.admin import AdminCommands
 from bot.edge.commands.animate import animate_command, animate_message
 from bot.edge.commands.form.command import animate_form, animate_with_choices
+from bot.edge.commands.history.history import history
 from bot.edge.commands.queue import cancel, queue, result
 from bot.edge.commands.recipe import recipe
 from bot.edge.commands.settings.command import quota, settings
@@ -28,6 +29,7 @@ def add_commands(tree: app_commands.CommandTree[Any], generator: GeneratorConfig
         queue,
         cancel,
         result,
+        history,
         recipe,
         quota,
         settings,

@@ -12,13 +12,17 @@ from typing import Any, Self
 import discord
 from discord import ui
 
-from bot.edge.card_edits import edit_card
+from bot.edge.card_edits import remove_card
 from bot.edge.commands.finished.file_menu import press_shorten
 from bot.edge.commands.forgetting import note_request, press_forget
+from bot.edge.commands.history.history import press_discard, press_discarding, press_fetch, press_history
+from bot.edge.commands.history.own_picture import press_own_picture
+from bot.edge.commands.history.putting_back import press_put_back
+from bot.edge.commands.history.remedying import press_remedy, press_tell
 from bot.edge.commands.queue import cancel_job
 from bot.edge.commands.recipe import describe_job_recipe
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, report
-from bot.edge.commands.submission.options import MOTION_STEP, draft, vary
+from bot.edge.commands.submission.options import MOTION_STEP, draft, liven, vary
 from bot.edge.commands.submission.permissions import is_operator, is_served, may_end
 from bot.edge.commands.submission.submit import submit_again
 from bot.edge.commands.trust.consent import press_consent
@@ -26,11 +30,11 @@ from bot.edge.commands.trust.own_data import press_opt_out
 from bot.edge.commands.trust.reports import press_report, press_report_further
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import DRAFT_ACTIONS, Action, deleted_card
+from bot.edge.layouts import DRAFT_ACTIONS, Action, job_buttons
 from bot.policy.facts import Entrance
 from bot.queue.job import Job, wall_clock_ms
 from bot.texts.replies import earlier_text, not_yours_text
-from generator.clip import chosen_draft
+from generator.clip import ClipSettings, chosen_draft
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +42,34 @@ _OF_PEOPLE: dict[Action, Callable[[Interaction, Action, int, str], Awaitable[Non
     **dict.fromkeys((Action.FORGET, Action.ERASE), press_forget),
     **dict.fromkeys((Action.ALLOW, Action.DENY, Action.NEVER_ASK), press_consent),
     **dict.fromkeys((Action.OPT_OUT, Action.OPT_IN), press_opt_out),
+    Action.HISTORY: press_history,
     **dict.fromkeys((Action.REPORTING, Action.TAKE_DOWN, Action.DISMISS), press_report_further),
 }
 """what is not about the job that the button's number names"""
-ALWAYS_OPEN = (*_OF_PEOPLE.keys() - {Action.ALLOW}, Action.DELETE, Action.REPORT)
+_OF_JOBS: dict[Action, Callable[[Interaction, Job | None], Awaitable[None]]] = {
+    Action.PUT_BACK: press_put_back,
+    Action.REMEDY: press_remedy,
+    Action.OWN_PICTURE: press_own_picture,
+    Action.TELL: press_tell,
+    Action.FETCH: press_fetch,
+    Action.DISCARD: press_discard,
+    Action.DISCARDING: press_discarding,
+}
+ALWAYS_OPEN = (
+    *_OF_PEOPLE.keys() - {Action.ALLOW, Action.HISTORY},
+    *(Action.DELETE, Action.REPORT, Action.DISCARD, Action.DISCARDING),
+)
 """also where the bot does not work: what there is of somebody may always be deleted, and reported"""
+
+
+_VARIATIONS: dict[Action, tuple[Callable[[ClipSettings], ClipSettings], Entrance]] = {
+    Action.AGAIN: (vary, Entrance.AGAIN),
+    Action.MORE: (partial(vary, motion=MOTION_STEP), Entrance.MORE),
+    Action.LESS: (partial(vary, motion=-MOTION_STEP), Entrance.LESS),
+    Action.DRAFTS: (draft, Entrance.DRAFTS),
+    **{action: (partial(chosen_draft, index=index), Entrance.DRAFT) for index, action in enumerate(DRAFT_ACTIONS)},
+}
+"""what asks for another clip of the same picture: which settings it makes of a job's"""
 
 
 class JobButton(
@@ -86,24 +113,27 @@ async def _press(interaction: Interaction, action: Action, number: int, key: str
         await press_report(interaction, job if job and job.key == key else None)
     elif job is not None and job.key != key and action is not Action.DELETE:
         await answer(interaction, earlier_text())
-    elif action is Action.AGAIN:
-        await submit_again(interaction, number, vary, Entrance.AGAIN)
-    elif action is Action.MORE:
-        await submit_again(interaction, number, partial(vary, motion=MOTION_STEP), Entrance.MORE)
-    elif action is Action.LESS:
-        await submit_again(interaction, number, partial(vary, motion=-MOTION_STEP), Entrance.LESS)
-    elif action is Action.DRAFTS:
-        await submit_again(interaction, number, draft, Entrance.DRAFTS)
-    elif action in DRAFT_ACTIONS:
-        chosen = partial(chosen_draft, index=DRAFT_ACTIONS.index(action))
-        await submit_again(interaction, number, chosen, Entrance.DRAFT)
+    elif action in _VARIATIONS:
+        await submit_again(interaction, number, *_VARIATIONS[action])
     elif action is Action.SHORTEN:
         await (press_shorten(interaction, job) if job else answer(interaction, earlier_text()))
+    elif action is Action.LIVEN:
+        most = interaction.client.services.store.servers.settings(interaction.guild_id).most_motion
+        await submit_again(interaction, number, partial(liven, most=most), Entrance.LIVEN)
     elif action is Action.DELETE:
         await _delete(interaction, job if job and job.key == key else None)
+    elif action in _OF_JOBS:
+        await _OF_JOBS[action](interaction, job)
     elif await acknowledge(interaction, private=True) is not None:
-        act = cancel_job if action is Action.CANCEL else describe_job_recipe
-        await fill_in(interaction, await act(interaction, number))
+        if action is Action.CANCEL:
+            await cancel_job(interaction, number)
+        else:
+            text = await describe_job_recipe(interaction, number)
+            await (
+                fill_in(interaction, text, view=job_buttons(job, Action.OWN_PICTURE))
+                if job
+                else fill_in(interaction, text)
+            )
 
 
 async def _delete(interaction: Interaction, job: Job | None) -> None:
@@ -118,7 +148,7 @@ async def _delete(interaction: Interaction, job: Job | None) -> None:
     if job is not None:
         await services.requests.delete_clip(job)
         with contextlib.suppress(*NETWORK_ERRORS):  # the card may be gone as well
-            await edit_card(interaction.client, job, deleted_card(), now_ms=wall_clock_ms(), bare=True)
+            await remove_card(interaction.client, job, None, now_ms=wall_clock_ms())
 
 
 def _may_delete_orphan(interaction: Interaction) -> bool:

@@ -9,22 +9,25 @@ from pathlib import Path
 import discord
 from discord import app_commands
 
+from bot.edge.commands.history.putting_back import may_put_back
 from bot.edge.commands.reviews.holding import to_hand_over
 from bot.edge.commands.submission.answers import acknowledge, fill_in, repeat_lost
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.permissions import may_end, replies_privately, usable_everywhere
+from bot.edge.connection.posts import clip_name
 from bot.edge.context import Interaction
 from bot.edge.http_errors import Next, classify
-from bot.edge.layouts import menu_alone
-from bot.edge.posting import clip_name
-from bot.queue.job import SETTLED, Job, JobState, wall_clock_ms
+from bot.edge.layouts import Action, job_buttons, menu_alone
+from bot.queue.job import SETTLED, CancelOutcome, Job, JobState, wall_clock_ms
 from bot.queue.spool import ClipGone
-from bot.texts.descriptions import alone_text, describe_settings
+from bot.texts.descriptions import alone_text, alt_text
 from bot.texts.failures import explain_failure
-from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, shorten
-from bot.texts.replies import explain_cancel, no_clip_text, no_job_text, not_yours_text, still_coming_text
+from bot.texts.jobs.cancelling import can_put_back_text, cancelled_text, nothing_to_cancel_text
+from bot.texts.jobs.faces import choice_label
+from bot.texts.jobs.queue_list import QueueView, describe_queue
+from bot.texts.limits import MOST_CHOICES
+from bot.texts.replies import no_clip_text, no_job_text, not_yours_text, still_coming_text
 from bot.texts.safety.filter import held_result_text
-from bot.texts.status import describe_queue
 from bot.work.uplink.clip_sizes import ClipSizes, noted
 from bot.work.uplink.fitting import fit_clip
 from generator.errors import GeneratorError
@@ -32,53 +35,70 @@ from generator.errors import GeneratorError
 log = logging.getLogger(__name__)
 
 
-@app_commands.command(name="queue", description="Where your pictures stand in the queue, and the whole queue")
+@app_commands.command(name="queue", description="Where your pictures stand in the queue, and whose turn comes when")
 @usable_everywhere
 async def queue(interaction: Interaction) -> None:
     """Show the queue."""
     if await acknowledge(interaction, private=replies_privately(interaction)) is None:
         return
-    services = interaction.client.services
+    services, person = interaction.client.services, interaction.user.id
     active = await services.store.jobs.active()
-    own = [(job, await services.store.jobs.position(job.id)) for job in active if job.user_id == interaction.user.id]
-    text = describe_queue(
-        own,
-        active,
+    own = [job for job in active if job.user_id == person]
+    found = {job.id: await services.store.jobs.position(job.id) for job in own}
+    view = QueueView(
+        user_id=person,
+        active=active,
+        positions={job_id: position for job_id, position in found.items() if position is not None},
+        names=services.store.names.of_all(own),
         begun=services.crew.progress,
         guild_id=interaction.guild_id,
         now_ms=wall_clock_ms(),
         hold=services.switches.gate.hold,
     )
-    await fill_in(interaction, text, allowed_mentions=discord.AllowedMentions.none())
+    await fill_in(interaction, describe_queue(view), allowed_mentions=discord.AllowedMentions.none())
 
 
 @app_commands.command(name="cancel", description="Give up one of your pictures in the queue")
 @usable_everywhere
-@app_commands.describe(job="Which one; /queue lists them")
-async def cancel(interaction: Interaction, job: int) -> None:
-    """Cancel a job: one's own, or as a moderator any of that server."""
+@app_commands.describe(job="Which one; leave it out for your newest")
+async def cancel(interaction: Interaction, job: int | None = None) -> None:
+    """Cancel a job: one's own, without a number the newest, or as a moderator any of that server."""
     if await acknowledge(interaction, private=True) is None:
         return
-    await fill_in(interaction, await cancel_job(interaction, job))
+    if job is None:
+        jobs = await interaction.client.services.store.jobs.active()
+        own = [item for item in jobs if item.user_id == interaction.user.id and not item.cancel_requested]
+        if not own:
+            await fill_in(interaction, nothing_to_cancel_text())
+            return
+        job = max(item.id for item in own)
+    await cancel_job(interaction, job)
 
 
-async def cancel_job(interaction: Interaction, job_id: int) -> str:
-    """Cancel a job if the person may, and return what to tell them."""
+async def cancel_job(interaction: Interaction, job_id: int) -> None:
+    """Cancel a job if the person may, and tell them which one it was; the interaction is acknowledged privately."""
     services = interaction.client.services
     job = await services.store.jobs.get(job_id)
     if job is None:
-        return no_job_text(job_id)
+        await fill_in(interaction, no_job_text(job_id))
+        return
     if not may_end(interaction, job):
-        return not_yours_text()
-    outcome = await services.requests.cancel(job_id, by_moderator=interaction.user.id != job.user_id)
+        await fill_in(interaction, not_yours_text())
+        return
+    is_own = interaction.user.id == job.user_id
+    outcome = await services.requests.cancel(job_id, by_moderator=not is_own)
     services.cards.changed(job_id)
-    return explain_cancel(outcome, job_id)
+    text = cancelled_text(outcome, job, services.store.names.of(job) if is_own else None)
+    if outcome is CancelOutcome.QUEUED_CANCELLED and may_put_back(interaction, job):
+        await fill_in(interaction, f"{text} {can_put_back_text()}", view=job_buttons(job, Action.PUT_BACK))
+    else:
+        await fill_in(interaction, text)
 
 
 @cancel.autocomplete("job")
 async def _cancellable(interaction: Interaction, current: str) -> list[app_commands.Choice[int]]:
     jobs = await interaction.client.services.store.jobs.of_user(interaction.user.id, limit=MOST_CHOICES)
-    return _job_choices([job for job in jobs if job.state not in SETTLED], current)
+    return _job_choices(interaction, [job for job in jobs if job.state not in SETTLED], current)
 
 
 @app_commands.command(name="result", description="Hand me a finished clip again, also one that could not be posted")
@@ -101,10 +121,11 @@ async def result(interaction: Interaction, job: int | None = None) -> None:
     elif found.state not in SETTLED:
         await fill_in(interaction, still_coming_text())
     else:
-        await _hand_over(interaction, found)
+        await hand_over(interaction, found)
 
 
-async def _hand_over(interaction: Interaction, job: Job) -> None:
+async def hand_over(interaction: Interaction, job: Job) -> None:
+    """Fill in a private answer with a job's clip, as far as the filter lets it out."""
     services = interaction.client.services
     try:
         shown = await to_hand_over(interaction.client, job)
@@ -129,7 +150,8 @@ async def _hand_over(interaction: Interaction, job: Job) -> None:
 
 async def _fill_in_clip(interaction: Interaction, job: Job, path: Path) -> None:
     # a new File for every try: discord.py uploads a used one as 0 bytes
-    file = discord.File(path, filename=clip_name(str(job.id), job.settings.format), spoiler=job.route.spoiler)
+    name = clip_name(str(job.id), job.settings.format)
+    file = discord.File(path, filename=name, spoiler=job.route.spoiler, description=alt_text(job))
     content = alone_text(noted(job, path))
     await interaction.edit_original_response(content=content, attachments=[file], view=menu_alone(job))
 
@@ -137,13 +159,11 @@ async def _fill_in_clip(interaction: Interaction, job: Job, path: Path) -> None:
 @result.autocomplete("job")
 async def _fetchable(interaction: Interaction, current: str) -> list[app_commands.Choice[int]]:
     jobs = await interaction.client.services.store.jobs.of_user(interaction.user.id, limit=MOST_CHOICES)
-    return _job_choices([job for job in jobs if job.state is JobState.RENDERED and job.clip], current)
+    return _job_choices(interaction, [job for job in jobs if job.state is JobState.RENDERED and job.clip], current)
 
 
-def _job_choices(jobs: list[Job], current: str) -> list[app_commands.Choice[int]]:
-    labels = ((job.id, f"{job.id}: {describe_settings(job.settings)}") for job in jobs)
-    return [
-        app_commands.Choice(name=shorten(label, CHOICE_LETTERS), value=number)
-        for number, label in labels
-        if current in label
-    ]
+def _job_choices(interaction: Interaction, jobs: list[Job], current: str) -> list[app_commands.Choice[int]]:
+    names, now_ms = interaction.client.services.store.names, wall_clock_ms()
+    labels = ((job.id, choice_label(job, names.of(job), now_ms)) for job in jobs)
+    wanted = current.casefold()
+    return [app_commands.Choice(name=label, value=number) for number, label in labels if wanted in label.casefold()]

@@ -8,14 +8,17 @@ import aiohttp
 import discord
 from discord import app_commands
 
+from bot.edge.commands.history.own_picture import OwnPictureView
 from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.download import download
 from bot.edge.commands.submission.permissions import replies_privately, usable_everywhere
 from bot.edge.context import Interaction
+from bot.edge.layouts import Action, job_buttons
 from bot.texts.descriptions import describe_recipe
 from bot.texts.replies import no_job_text, no_recipe_text, not_fetched_text, which_recipe_text
 from bot.texts.safety.labels import describe_credentials
+from generator.clip import ClipSettings
 from generator.errors import GeneratorError
 from generator.video.credentials.manifest import CredentialState
 
@@ -30,16 +33,22 @@ async def recipe(interaction: Interaction, clip: discord.Attachment | None = Non
         return
     if await acknowledge(interaction, private=replies_privately(interaction)) is None:
         return
-    text = await _read_clip(interaction, clip) if clip else await _describe_own_job(interaction, job or 0)
-    await fill_in(interaction, text)
+    if clip is not None:
+        text, settings = await _read_clip(interaction, clip)
+        await (fill_in(interaction, text, view=OwnPictureView(settings)) if settings else fill_in(interaction, text))
+    else:
+        await _show_own_job(interaction, job or 0)
 
 
-async def _describe_own_job(interaction: Interaction, job_id: int) -> str:
-    """Return the settings of one of the person's own jobs; anybody else's looks as if it did not exist."""
+async def _show_own_job(interaction: Interaction, job_id: int) -> None:
+    """Show the settings of one of the person's own jobs; anybody else's looks as if it did not exist."""
     job = await interaction.client.services.store.jobs.get(job_id)
     if job is None or job.user_id != interaction.user.id:
-        return no_job_text(job_id)
-    return await describe_job_recipe(interaction, job_id)
+        await fill_in(interaction, no_job_text(job_id))
+    else:
+        await fill_in(
+            interaction, await describe_job_recipe(interaction, job_id), view=job_buttons(job, Action.OWN_PICTURE)
+        )
 
 
 async def describe_job_recipe(interaction: Interaction, job_id: int) -> str:
@@ -51,10 +60,11 @@ async def describe_job_recipe(interaction: Interaction, job_id: int) -> str:
     return describe_recipe(job.settings, source=f"job {job.id}", fast_math=fast_math)
 
 
-async def _read_clip(interaction: Interaction, clip: discord.Attachment) -> str:
+async def _read_clip(interaction: Interaction, clip: discord.Attachment) -> tuple[str, ClipSettings | None]:
+    """Return what a file says of itself, and the settings in it, if it is a clip of ours."""
     services, person = interaction.client.services, interaction.user.id
     if clip.size > LARGEST_POST:
-        return no_recipe_text()  # no clip of ours is as large
+        return no_recipe_text(), None  # no clip of ours is as large
     path = services.spool.incoming_path(f"{interaction.id}-recipe")
     try:
         async with services.intake.picture(person):
@@ -63,11 +73,11 @@ async def _read_clip(interaction: Interaction, clip: discord.Attachment) -> str:
                 settings, fast_math = await services.pictures.read_recipe(path)
                 credentials = await services.pictures.check_credentials(path, services.certificates)
     except (aiohttp.ClientError, TimeoutError):
-        return not_fetched_text()
+        return not_fetched_text(), None
     except (GeneratorError, OSError):
-        return no_recipe_text()  # too large to be one of ours, or it ended the child
+        return no_recipe_text(), None  # too large to be one of ours, or it ended the child
     finally:
         await asyncio.to_thread(path.unlink, missing_ok=True)
     text = describe_recipe(settings, source="this clip", fast_math=fast_math) if settings else no_recipe_text()
     says_nothing = settings is None and credentials.state in (CredentialState.NONE, CredentialState.UNCHECKED)
-    return text if says_nothing else f"{text}\n{describe_credentials(credentials)}"
+    return (text if says_nothing else f"{text}\n{describe_credentials(credentials)}"), settings

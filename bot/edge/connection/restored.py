@@ -1,7 +1,8 @@
 """Look up in Discord what was answered already, before anything of it is rendered or posted again.
 
-A data folder restored from a copy still holds jobs that were answered after the copy was made; their cards show
-it. This needs the connection to Discord and must be done before the workers start.
+A data folder restored from a copy still holds jobs that were answered after the copy was made: their cards are gone
+and their answers are in the channel, or the cards show it. This needs the connection to Discord and must be done before
+the workers start.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import discord
 
 from bot.edge.card_edits import answer_webhook, token_is_alive
+from bot.edge.connection.posts import was_answered
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import Action, ActionButton
 from bot.queue.job import Job
@@ -38,27 +40,38 @@ async def look_up_answered(client: discord.Client, store: JobStore, now_ms: int)
 
 
 async def _answered(client: discord.Client, jobs: list[Job], now_ms: int) -> list[Job]:
-    shown = await asyncio.gather(*(shows_an_end(client, job, now_ms) for job in jobs))
-    return [job for job, is_answered in zip(jobs, shown, strict=True) if is_answered]
+    found = await asyncio.gather(*(_is_answered(client, job, now_ms) for job in jobs))
+    return [job for job, is_answered in zip(jobs, found, strict=True) if is_answered]
 
 
-async def shows_an_end(client: discord.Client, job: Job, now_ms: int) -> bool:
-    """Tell whether a job's card shows how it ended. False where it cannot be read: then its post is looked for."""
-    route = job.route
-    if job.card_message_id is None or not (route.can_post or token_is_alive(route, now_ms)):
-        return False
+async def _is_answered(client: discord.Client, job: Job, now_ms: int) -> bool:
+    """Tell whether a job was answered. A card that is gone was taken away by the answer, or by a moderator."""
     try:
-        if route.can_post:
-            channel = client.get_partial_messageable(route.channel_id, guild_id=route.guild_id)
-            message: discord.Message = await channel.fetch_message(job.card_message_id)
-        else:
-            message = await answer_webhook(client, route).fetch_message(job.card_message_id)
+        card = await read_card(client, job, now_ms)
+        return shows_an_end(card, job) if card is not None else False
+    except discord.NotFound:
+        return job.route.can_post and await was_answered(client, job)
     except NETWORK_ERRORS as error:
         log.info("job=%d card not read: %s", job.id, type(error).__name__)
-        return False
+        return False  # its post is looked for before it is posted again
+
+
+async def read_card(client: discord.Client, job: Job, now_ms: int) -> discord.Message | None:
+    """Read a job's card from Discord; None where the bot may not. Raises discord's errors: NotFound when it is gone."""
+    route = job.route
+    if job.card_message_id is None or not (route.can_post or token_is_alive(route, now_ms)):
+        return None
+    if route.can_post:
+        channel = client.get_partial_messageable(route.channel_id, guild_id=route.guild_id)
+        return await channel.fetch_message(job.card_message_id)
+    return await answer_webhook(client, route).fetch_message(job.card_message_id)
+
+
+def shows_an_end(card: discord.Message, job: Job) -> bool:
+    """Tell whether a job's card shows how it ended."""
     # Before the first write there is nothing on it; then, until the end, the button to cancel.
     cancel = ActionButton(Action.CANCEL, job.id, job.key).custom_id
-    return bool(message.components) and cancel not in _custom_ids(message.components)
+    return bool(card.components) and cancel not in _custom_ids(card.components)
 
 
 def _custom_ids(components: Any) -> set[str]:

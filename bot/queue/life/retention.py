@@ -61,7 +61,7 @@ def release_files(db: Statements, job_ids: Sequence[int]) -> list[str]:
     """Remove picture, clip and master from the rows of settled jobs."""
     rows = _over(db, job_ids)
     for row in rows:
-        db.execute("update job set picture = '', clip = null, master = null where id = ?", (row[0],))
+        db.execute("update job set picture = '', clip = null, master = null, told = null where id = ?", (row[0],))
     return _unreferenced(db, rows)
 
 

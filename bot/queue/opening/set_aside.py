@@ -23,7 +23,8 @@ _KEEP_SQL = """
 """
 _FAIL_SQL = """
     update job set state = 'failed', finished_ms = coalesce(finished_ms, :now), settings = :settings, notes = '[]',
-      route = coalesce(:route, '{"application_id": 0, "channel_id": 0}'), failure = :failure, facts = null
+      route = coalesce(:route, '{"application_id": 0, "channel_id": 0}'), failure = :failure, facts = null,
+      told = null
     where id = :id
 """
 _UNFINISHED = """

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.policy.filtering import Guess
+from bot.policy.told import Told
 from bot.queue.database import Database, Statements, fetch
 from bot.queue.deliveries import Deliveries, revive
 from bot.queue.job import Job, NewJob, Source
@@ -103,7 +104,7 @@ def _request_text(new: NewJob) -> str:
     # Without the interaction's token: it is worth nothing by the time that somebody decides.
     tokenless = replace(new, route=replace(new.route, interaction_token=None, token_expires_ms=None))
     values = request_values(tokenless)
-    kept = {name: values[name] for name in ("picture", "route", "settings", "notes")}
+    kept = {name: values[name] for name in ("picture", "route", "settings", "notes", "told")}
     return to_text({**kept, "share": new.share, "of_job": new.of_job, "source": asdict(new.source)})
 
 
@@ -138,6 +139,7 @@ def _request(key: str, user_id: int, kept: dict[str, Any]) -> NewJob:
         share=kept["share"],
         of_job=kept["of_job"],
         source=Source(**kept["source"]),
+        told=Told.from_json(json.loads(kept.get("told") or "null")),
     )
 
 

@@ -22,6 +22,8 @@ class Upload:
     filename: str
     content_type: str
     data: bytes
+    description: str = ""
+    """the alt text that a person gave it"""
 
 
 def clean_filename(name: str) -> str:

@@ -44,6 +44,7 @@ class Attachments:
         kind = "ephemeral-attachments" if ephemeral else "attachments"
         path = f"/{kind}/{folder}/{attachment_id}/{name}"
         payload: Json = {"id": attachment_id, "filename": name, "size": len(upload.data), **extra}
+        payload |= {"description": upload.description} if upload.description else {}
         payload |= {"url": self._sign(CDN, path), "proxy_url": self._sign(MEDIA, path)}
         payload |= _measure(upload.data)
         content_type = mimetypes.guess_type(name)[0]

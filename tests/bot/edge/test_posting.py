@@ -1,4 +1,4 @@
-"""Where and how a clip is posted: as a reply or not, in threads of every kind, and never where others would see it.
+"""Where and how a clip is posted: as one new message, in threads of every kind, and never where others would see it.
 
 The faults of Discord under which one clip must come are in test_delivery.py.
 """
@@ -13,7 +13,9 @@ from pathlib import Path
 import discord
 import pytest
 
-from bot.edge.posting import LOOK_BEFORE_MS, Posting, clip_name, needs_look_up, search_from
+from bot.edge.card_edits import remove_card
+from bot.edge.connection.posts import LOOK_BEFORE_MS, clip_name, search_from
+from bot.edge.posting import Posting, needs_look_up
 from bot.queue.job import DeadReason, Delivery, DeliveryState, Job, JobState, Route
 from bot.sandbox.faults import Do, LoseReply, Refuse
 from bot.sandbox.rules.payloads import Json
@@ -23,7 +25,7 @@ from bot.sandbox.world.directory import ANNOUNCEMENT, FORUM, MEDIA
 from bot.sandbox.world.standard import ADA, GENERAL, PICTURES, THREAD, VIVANT
 from generator.clip import ClipSettings, Format
 from generator.errors import RenderCrashed
-from tests.support.edge import POSTS, Edge, running_edge, until, words
+from tests.support.edge import POSTS, Edge, hanging, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend
 
 
@@ -125,31 +127,31 @@ def posts(edge: Edge) -> list[Json]:
 
 
 @pytest.mark.parametrize("readable", [True, False])
-async def test_where_no_reply_is_allowed_the_clip_is_an_ordinary_message(edge: Edge, readable: bool) -> None:
+async def test_a_clip_is_one_new_message_that_notifies_its_person_alone(edge: Edge, readable: bool) -> None:
     if not readable:
         take_history(edge)
     await edge.animate()
-    clip = await edge.clip()
-    assert ("message_reference" in clip) is readable
+    [clip] = await edge.only_clips()
+    assert "message_reference" not in clip, "the card, which it could reply to, is gone"
     assert [person for person, _ in edge.world.messages.notified] == [ADA]
-    assert len(posts(edge)) == 1  # what the bot knows beforehand costs no refused upload
+    assert len(posts(edge)) == 1
+    assert posts(edge)[0]["allowed_mentions"] == {"parse": [], "users": [int(ADA)]}
 
 
-async def test_a_reply_that_is_refused_all_the_same_is_posted_again_as_an_ordinary_message(edge: Edge) -> None:
-    edge.sandbox.faults.add(Do(lambda: take_history(edge)), *POSTS)
-    await edge.animate()
-    clip = await edge.clip()
-    assert "message_reference" not in clip
-    assert ["message_reference" in body for body in posts(edge)] == [True, False]
-    assert edge.rests == []
-
-
-async def test_a_card_that_cannot_be_replied_to_does_not_stop_the_clip(edge: Edge) -> None:
-    about = {"message_reference": {"_errors": [{"code": "REPLIES_CANNOT_REPLY_TO_SYSTEM_MESSAGE", "message": "no"}]}}
-    body = json.dumps({"code": 50035, "message": "Invalid Form Body", "errors": about})
-    edge.sandbox.faults.add(Refuse(400, body, {"Content-Type": "application/json"}), *POSTS)
-    await edge.animate()
-    assert "message_reference" not in await edge.clip()
+async def test_the_card_of_a_clip_in_another_channel_stays_and_leads_there(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
+        job = await edge.queued(channel=THREAD)
+        await until(lambda: words(edge.card(job)), "a card")
+        await edge.cards.finish(job.id)
+        url = f"https://discord.com/channels/1/{PICTURES}/3"
+        settled = replace(job, state=JobState.RENDERED)
+        await remove_card(edge.client, settled, url, now_ms=edge.clock())
+        assert url in words(edge.card(job))
+        own = f"https://discord.com/channels/1/{THREAD}/{job.card_message_id}"
+        await remove_card(edge.client, settled, own, now_ms=edge.clock())
+        assert edge.card(job), "a card that is the answer itself is not touched"
+        await remove_card(edge.client, settled, f"https://discord.com/channels/1/{THREAD}/3", now_ms=edge.clock())
+        assert str(job.card_message_id) not in {item["id"] for item in edge.seen(channel=THREAD)}
 
 
 async def test_any_other_fault_of_the_message_is_no_reason_to_post_again(edge: Edge) -> None:

@@ -31,11 +31,11 @@ async def test_the_card_ends_on_the_last_word_after_a_storm_of_progress(sandbox:
     async with running_edge(tmp_path, sandbox, backend=backend) as edge:
         job = await edge.queued()
         await edge.delivered()
-        await until(lambda: "here is the clip" in words(edge.seen()[0]), "the last word")
+        await edge.only_clips()
         for _ in range(50):
             edge.cards.progressed(job.id)
         await asyncio.sleep(0.2)  # 4 times edit_seconds: nothing announces an edit that does not come
-        assert "here is the clip" in words(edge.seen()[0])
+        await edge.only_clips()
         edits = edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}")
         assert len(edits) < 20
 
@@ -96,8 +96,7 @@ async def test_the_first_write_of_a_card_never_comes_after_the_last(sandbox: San
         await edge.delivered()
         first_write = ("PATCH", "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}")
         await until(lambda: len(sandbox.record.asked(*first_write)) == 3, "discord.py's third attempt")
-        await until(lambda: "here is the clip" in words(edge.seen()[0]), "the last word")
-        assert not edge.seen()[0]["attachments"]
+        await edge.only_clips()
 
 
 async def test_a_second_attempt_does_not_begin_at_the_first_ones_progress(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -141,7 +140,7 @@ async def test_a_card_follows_its_job_after_a_restart(sandbox: Sandbox, tmp_path
         await until(lambda: edge.backend.requests, "the job runs")
     async with running_edge(tmp_path, sandbox) as edge:
         await edge.clip(channel=DIRECT_ADA)
-        await until(lambda: "here is the clip" in words(edge.seen(channel=DIRECT_ADA)[0]), "the tidy card")
+        await edge.only_clips(channel=DIRECT_ADA)
 
 
 async def test_progress_is_shown_while_a_clip_is_made(start: Start) -> None:
@@ -465,7 +464,7 @@ async def test_an_old_card_is_edited_rarely_and_its_last_word_still_comes(
         edge.clock.ahead_ms = hours * HOUR_MS
         edge.services.switches.gate.open(HoldCause.DISK_FULL)
         await edge.delivered()
-        await until(lambda: "here is the clip" in words(edge.seen()[0]), "the last word")
+        await edge.only_clips()
         edits = sandbox.record.asked(*BY_BOT)
         refused = [exchange for exchange in edits if (exchange.answer or {}).get("code") == 30046]
         assert refused == []

@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from bot.policy.told import Told
 from bot.queue import fair_queue
 from bot.queue.job import JobState, Limits, NewJob, Outcome, Route
 from bot.queue.life import attempts
@@ -52,6 +53,7 @@ FULL = NewJob(
     picture="picture.png",
     notes=(Note("flattened", {"a": 1}),),
     card_message_id=16,
+    told=Told(chosen=("motion", "seed"), description="A cat ✨"),
 )
 
 
@@ -69,7 +71,7 @@ def test_every_field_comes_back_as_it_was_written() -> None:
     with closing(in_memory()) as db:
         fair_queue.enqueue(db, new_job(8), Limits(), BUILT_IN, 0)
         queued = fair_queue.enqueue(db, FULL, Limits(), BUILT_IN, 0)
-        for name in ("key", "user_id", "route", "settings", "picture", "notes", "card_message_id"):
+        for name in ("key", "user_id", "route", "settings", "picture", "notes", "card_message_id", "told"):
             assert getattr(queued, name) == getattr(FULL, name)
         assert (queued.state, queued.attempt, queued.id) == (JobState.QUEUED, 0, 2)
         assert select_jobs(db, "where id = :id", {"id": 2}) == [queued]
@@ -126,3 +128,12 @@ def test_the_settings_and_the_route_are_each_readable_by_themselves() -> None:
     assert readable_part("settings", settings) == settings
     assert readable_part("settings", "[]") is None
     assert readable_part("route", settings) is None
+
+
+@pytest.mark.parametrize("text", ['{"chosen": 5, "description": [1]}', '{"chosen": null}', "{}", None])
+def test_what_cannot_be_read_of_what_was_said_fails_no_request(text: str | None) -> None:
+    with closing(in_memory()) as db:
+        fair_queue.enqueue(db, FULL, Limits(), BUILT_IN, 0)
+        db.execute("update job set told = ?", (text,))
+        [job] = select_jobs(db, "")
+    assert job.told == Told()

@@ -13,7 +13,7 @@ import itertools
 import pkgutil
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,12 @@ import bot.texts
 from bot.policy.admission import Reason, ReasonKind
 from bot.policy.blocking import Block, Subject
 from bot.policy.quota import MOST_CLIPS, Exceeded, Measure, Quota, Scope, Used
-from bot.queue.job import Job, JobState, QueuePosition
+from bot.policy.told import Told
+from bot.queue.job import DeliveryState, Job, JobState, QueuePosition
+from bot.queue.life.past import PastJob
 from bot.texts.explanations import Sentences
+from bot.texts.jobs.history import HistoryPage
+from bot.texts.jobs.queue_list import QueueView
 from bot.texts.limits import (
     MESSAGE_LETTERS,
     PRESENCE_LETTERS,
@@ -69,7 +73,8 @@ FAILURES = [error.to_wire() for error in render_errors()]
 
 def job(state: JobState, failure: dict[str, Any] | None = None) -> Job:
     more: dict[str, Any] = {"id": HUGE, "user_id": HUGE, "settings": SETTINGS, "notes": NOTES_OF_ALL_KINDS}
-    return make_job(state, **more, attempt=1, failure=failure, facts={"seconds": 1e9})
+    more["told"] = Told(chosen=(*BOUNDS, "motion", "quality", "loop", "framing", "guidance"), description=LONG)
+    return make_job(state, **more, attempt=1, failure=failure, facts={"seconds": 1e9, "motion": 0.0})
 
 
 JOBS = [*(job(state) for state in JobState), *(job(JobState.FAILED, failure) for failure in FAILURES)]
@@ -80,6 +85,19 @@ VIEWS = [
     for position in (None, POSITION)
     for progress in (None, *(Progress(phase, HUGE, HUGE) for phase in Phase))
     for hold in (None, *HOLDS)
+]
+QUEUE = QueueView(
+    user_id=HUGE,
+    active=[job(JobState.QUEUED)] * 300,
+    positions={HUGE: POSITION},
+    names={HUGE: LONG},
+    now_ms=HUGE,
+    hold=HOLDS[0],
+)
+PAST = [
+    PastJob(job=item, finished_ms=HUGE, delivery=delivery, message_id=HUGE)
+    for item in JOBS
+    for delivery in DeliveryState
 ]
 QUOTA = Quota(**dict.fromkeys(Quota.model_fields, MOST_CLIPS))
 USED = Used(clips=HUGE, cost_ms=HUGE, active_clips=HUGE, active_cost_ms=HUGE)
@@ -125,9 +143,10 @@ LONGEST: dict[Any, list[Any]] = {
     tuple[Note, ...]: [NOTES_OF_ALL_KINDS],
     dict[JobState, int]: [dict.fromkeys(JobState, HUGE)],
     list[dict[str, object]]: [[{f"{LONG}{key}": LONG for key in range(5)}] * 40],
-    list[tuple[Job, QueuePosition | None]]: [[(job(JobState.QUEUED), POSITION)] * 300],
     list[Job]: [[job(JobState.QUEUED)] * 300],
-    Collection[tuple[int, int]]: [set()],
+    QueueView: [QUEUE],
+    PastJob: PAST,
+    HistoryPage: [HistoryPage(entries=PAST[:4], older=HUGE, names={HUGE: LONG}, clip_hours=HUGE, row_days=HUGE)],
     Credentials: [
         Credentials(state=state, signer=LONG, is_generated=generated)
         for state in CredentialState

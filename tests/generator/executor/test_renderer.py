@@ -233,6 +233,14 @@ def test_the_seconds_of_each_phase_add_up(tmp_path: Path) -> None:
     assert sum(rendered.phase_seconds.values()) == pytest.approx(rendered.seconds, abs=0.05)
 
 
+def test_it_tells_how_much_the_frames_move(tmp_path: Path) -> None:
+    request = a_request(tmp_path)
+    many, few = (replace(request, settings=replace(request.settings, frames=frames)) for frames in (10, 5))
+    moves = render(a_renderer(tmp_path), many).motion
+    assert moves is not None and moves > 0.5, "a strip moves over the picture"
+    assert render(a_renderer(tmp_path), few).motion is None, "too few to tell"
+
+
 # -- drafts
 
 

@@ -22,10 +22,10 @@ from bot.edge.commands.reviews.holding import to_hand_over
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, repeat_lost, report
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.permissions import is_served
+from bot.edge.connection.posts import clip_name
 from bot.edge.context import Interaction
 from bot.edge.http_errors import Next, classify
 from bot.edge.layouts import clip_buttons, clip_layout, menu_alone
-from bot.edge.posting import clip_name
 from bot.policy.admission import FILES, decide
 from bot.policy.facts import Entrance, Facts
 from bot.queue.job import Job

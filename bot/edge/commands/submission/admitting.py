@@ -20,7 +20,7 @@ from bot.policy.admission import BLOCKS, ReasonKind, decide, what_to_mend
 from bot.policy.blocking import Subject
 from bot.policy.facts import NOTHING_KNOWN, ChannelKind, Entrance, Facts, Person, PictureFacts, Where
 from bot.policy.quota import Allowance, Exceeded, Scope, allowance
-from bot.queue.job import NewJob, QueueFull
+from bot.queue.job import Job, NewJob, QueueFull
 from bot.queue.servers.quotas import Ask, QuotaReached
 from bot.queue.spool import SpoolFull
 from bot.texts.explanations import explain_full
@@ -92,6 +92,18 @@ async def refuse_blocked(interaction: Interaction, new: NewJob) -> None:
     )
     if reason is not None:
         raise Refused(explain_refusal(reason))
+
+
+async def facts_of_job(interaction: Interaction, job: Job) -> PictureFacts:
+    """Return what is known about the picture of an earlier job."""
+    source = await interaction.client.services.store.trust.pictures.source(job.id)
+    return PictureFacts(
+        author_id=job.user_id,
+        is_spoiler=job.route.spoiler,
+        can_answer=source.who is None,
+        hash=source.hash,
+        who=source.who,
+    )
 
 
 async def _gather(interaction: Interaction, asked: Asked) -> Facts:

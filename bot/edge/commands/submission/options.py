@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 from bot.config import GeneratorConfig
 from bot.policy.motion import MOTION_BUCKETS, Motion
 from bot.policy.server import ServerSettings
+from bot.policy.told import Told
+from bot.texts.limits import DESCRIPTION_LETTERS, one_line
 from generator.clip import (
     BOUNDS,
     DEFAULT_STEPS,
@@ -28,6 +30,8 @@ T = TypeVar("T")
 
 WILD_NOISE = 0.1
 """with more noise on the picture the model departs further from it: what cures nearly static clips"""
+LIVELY_BUCKET = 190
+"""the motion that cures them too: 180 to 200 by the experience of many"""
 MOTION_STEP = 50
 """how far "More motion" and "Less motion" go"""
 
@@ -54,6 +58,30 @@ class Options:
     frames: int | None = None
     decode_chunk: int | None = None
     guidance: float | None = None
+    description: str | None = None
+    """what the picture shows; no setting of the clip"""
+
+
+def told_of(options: Options, alt_text: str | None) -> Told:
+    """Return what a person said with a request; the picture's own alt text stands in for a description."""
+    chosen = tuple(
+        field.name
+        for field in fields(options)
+        if field.name != "description" and getattr(options, field.name) != field.default
+    )
+    return Told(chosen=chosen, description=one_line(options.description or alt_text or "", DESCRIPTION_LETTERS))
+
+
+def told_again(told: Told, before: ClipSettings, now: ClipSettings) -> Told:
+    """Return what was said about an earlier clip, for another one of its picture.
+
+    A new motion was chosen by its button; a new seed was not chosen by anybody.
+    """
+    dropped = {"seed"} if now.seed != before.seed else set()
+    if now.motion_bucket == before.motion_bucket:
+        return replace(told, chosen=tuple(name for name in told.chosen if name not in dropped))
+    dropped |= {"motion", "motion_bucket"}
+    return replace(told, chosen=("motion_bucket", *(name for name in told.chosen if name not in dropped)))
 
 
 def resolve(options: Options, variant: Variant, config: GeneratorConfig) -> ClipSettings:
@@ -164,6 +192,13 @@ def vary(settings: ClipSettings, *, motion: int = 0) -> ClipSettings:
 def draft(settings: ClipSettings) -> ClipSettings:
     """Return the settings of four drafts of a clip, with new seeds."""
     return replace(settings, drafts=True, seed=new_seed())
+
+
+def liven(settings: ClipSettings, most: Motion | None) -> ClipSettings:
+    """Return the settings with what cures a nearly still clip, as far as a server that allows `most` lets it."""
+    wanted = LIVELY_BUCKET if most is None else min(LIVELY_BUCKET, MOTION_BUCKETS[most])
+    noise = max(settings.noise_augmentation, WILD_NOISE)
+    return replace(settings, motion_bucket=max(settings.motion_bucket, wanted), noise_augmentation=noise)
 
 
 def new_seed() -> int:

@@ -33,6 +33,8 @@ class LinkedPicture:
     """Discord has looked at it, and shows it as a picture"""
     size: int | None = None
     """not told"""
+    description: str | None = None
+    """its alt text"""
 
     def is_spoiler(self) -> bool:
         """Tell whether it was covered."""
@@ -87,18 +89,20 @@ def _laid_out(components: list[Any]) -> Iterator[Source]:
     for component in components:
         if isinstance(component, discord.MediaGalleryComponent):
             for item in component.items:
-                yield from _copy(item.media, spoiler=item.spoiler)
+                yield from _copy(item.media, spoiler=item.spoiler, description=item.description)
         elif isinstance(component, discord.ThumbnailComponent):
-            yield from _copy(component.media, spoiler=component.spoiler)
+            yield from _copy(component.media, spoiler=component.spoiler, description=component.description)
         yield from _laid_out(getattr(component, "children", []))
         if accessory := getattr(component, "accessory", None):
             yield from _laid_out([accessory])
 
 
-def _copy(media: Any, *, spoiler: bool) -> Iterator[LinkedPicture]:
+def _copy(media: Any, *, spoiler: bool, description: str | None = None) -> Iterator[LinkedPicture]:
     """Yield Discord's copy of a picture. A layout may show videos too, which only the type tells."""
     kind = getattr(media, "content_type", None) or _SHOWN
     url = next((url for url in (media.proxy_url, media.url) if is_discords(url)), None)
     if url and may_be_picture("", kind):
         name = unquote(urlsplit(media.url or url).path).rpartition("/")[2] or "picture"
-        yield LinkedPicture(url=url, filename=name[-_NAME_LETTERS:], spoiler=spoiler, content_type=kind)
+        yield LinkedPicture(
+            url=url, filename=name[-_NAME_LETTERS:], spoiler=spoiler, content_type=kind, description=description
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 
 import aiohttp
@@ -22,6 +22,7 @@ from bot.edge.commands.submission.admitting import (
     admit,
     allowance_of,
     allowance_on,
+    facts_of_job,
     refuse_full,
 )
 from bot.edge.commands.submission.answers import acknowledge, answer, take_back
@@ -31,12 +32,13 @@ from bot.edge.commands.submission.choosing.elsewhere import place_for_card
 from bot.edge.commands.submission.choosing.reading import write_options
 from bot.edge.commands.submission.choosing.refusing import refuse, refused_quota, refused_settings
 from bot.edge.commands.submission.download import download
-from bot.edge.commands.submission.options import Options, check_request, resolve, with_server
+from bot.edge.commands.submission.options import Options, check_request, resolve, told_again, told_of, with_server
 from bot.edge.commands.submission.shares import share_of
 from bot.edge.commands.submission.sources import Source
 from bot.edge.connection.cards import FirstWrite
 from bot.edge.context import Interaction, Services
 from bot.policy.facts import NOTHING_KNOWN, Entrance, Person, PictureFacts
+from bot.policy.told import Told
 from bot.queue.database import StoreFull
 from bot.queue.job import Job, NewJob, PictureReleased, QueueFull, Route
 from bot.queue.job import Source as JobSource
@@ -73,6 +75,7 @@ async def submit(
     """Turn one picture with its options into a job and its status card, or say why not."""
     services = interaction.client.services
     variant = services.switches.variant
+    told = told_of(options, source.description)
     new = None
     try:
         # No longer counted as coming when it is enqueued: there it counts itself, and it must not count twice.
@@ -85,7 +88,9 @@ async def submit(
                     raise Refused(refusal, mend="picture")
                 await refuse_full(interaction, coming)
             except AskAuthor as ask:
-                await ask_privately(interaction, ask, settings, {"picture": picture_request(source)})
+                await ask_privately(
+                    interaction, ask, settings, {"picture": picture_request(source), "told": asdict(told)}
+                )
                 return
             except Refused as refused:
                 await refuse(interaction, refused, source, write_options(options), picture)
@@ -95,7 +100,7 @@ async def submit(
                 return
             new = await _take_picture(interaction, source, variant, settings, interaction.user.id)
         async with place_for_card(interaction, message_id) as card_id:
-            await _accept(interaction, new, card_id, asked)
+            await _accept(interaction, replace(new, told=told), card_id, asked)
     except Refused as refused:
         if new is not None and not refused.is_kept:
             await services.requests.delete_files([new.picture])
@@ -131,14 +136,15 @@ async def submit_again(
             settings = replace(settings, variant=services.switches.variant.name)
         name, settings = await prepare(job, settings) if prepare else (job.picture, settings)
         _check_request(settings, services.switches.variants[settings.variant])
-        picture = await _facts_of(interaction, job)
+        picture = await facts_of_job(interaction, job)
         for other in await services.store.jobs.active():
             if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
                 raise Refused(queued_already_text())
         route = route_of(interaction, spoiler=job.route.spoiler)
         new = await _new_job(interaction, route, settings, name)
         asked = Asked(entrance=entrance, settings=settings, picture=picture)
-        await _accept(interaction, replace(new, of_job=None if prepare else job.id), message_id, asked)
+        new = replace(new, of_job=None if prepare else job.id, told=told_again(job.told, job.settings, settings))
+        await _accept(interaction, new, message_id, asked)
     except AskAuthor as ask:
         assert job is not None
         if prepare:
@@ -169,10 +175,12 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
             raise Refused(picture_gone_text())
         route = route_of(interaction, spoiler=job.route.spoiler)
         new = replace(await _new_job(interaction, route, settings, job.picture), of_job=job.id)
-        asked = replace(asked, picture=replace(await _facts_of(interaction, job), is_allowed=True))
+        new = replace(new, told=told_again(job.told, job.settings, settings))
+        asked = replace(asked, picture=replace(await facts_of_job(interaction, job), is_allowed=True))
     else:
         source = picture_of(request["picture"])
         new = await _take_picture(interaction, source, variant, settings, person.id)
+        new = replace(new, told=Told.from_json(request.get("told")))
     own = {"key": consent.key, "user_id": person.id, "share": request["share"]}
     new = replace(new, **own, allowance=allowance_on(interaction, person))
     try:
@@ -181,18 +189,6 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
         if new.of_job is None and not refused.is_kept:
             await services.requests.delete_files([new.picture])
         raise
-
-
-async def _facts_of(interaction: Interaction, job: Job) -> PictureFacts:
-    """Return what is known about the picture of an earlier job."""
-    source = await interaction.client.services.store.trust.pictures.source(job.id)
-    return PictureFacts(
-        author_id=job.user_id,
-        is_spoiler=job.route.spoiler,
-        can_answer=source.who is None,
-        hash=source.hash,
-        who=source.who,
-    )
 
 
 def _refuse_picture(services: Services, source: Source) -> str | None:
@@ -237,6 +233,7 @@ async def _take_picture(
             async with services.intake.decoding(person):
                 prepared = await services.pictures.prepare(incoming, picture, variant, settings.shape, settings.framing)
         settings = replace(settings, shape=prepared.shape)
+        services.store.names.note(person, picture.name, source.filename)
         route = chosen_route(interaction, spoiler=source.is_spoiler())
         new = await _new_job(interaction, route, settings, picture.name, prepared.notes)
         return replace(new, source=JobSource(hash=prepared.hash))

@@ -6,11 +6,10 @@ import contextlib
 import logging
 from dataclasses import dataclass
 
-from bot.edge.card_edits import edit_card
+from bot.edge.card_edits import remove_card
 from bot.edge.commands.forgetting import delete_post
 from bot.edge.context import ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import deleted_card
 from bot.queue.job import SETTLED, Job, Route, wall_clock_ms
 from bot.queue.servers.settings import AuditEntry
 from bot.texts.safety.trust import taken_down_text
@@ -64,5 +63,5 @@ async def _delete(client: ServiceClient, job: Job) -> bool:
         gone = await delete_post(client, job.route, delivery.message_id)
     if job.state in SETTLED:
         with contextlib.suppress(*NETWORK_ERRORS):  # the card may be gone as well
-            await edit_card(client, job, deleted_card(), now_ms=wall_clock_ms(), bare=True)
+            await remove_card(client, job, None, now_ms=wall_clock_ms())
     return gone

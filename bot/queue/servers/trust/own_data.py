@@ -31,7 +31,7 @@ _BY_ID: dict[str, str] = {
     "quota_after_forgetting": "select created_ms, cost_ms from spent where who = :who",
 }
 """what it is called in the file -> how it is read. A time ends in _ms: UTC milliseconds"""
-_JSON = ("route", "settings", "notes", "failure", "facts", "request", "what", "chosen")
+_JSON = ("route", "settings", "notes", "failure", "facts", "told", "request", "what", "chosen")
 _SECRETS = ("interaction_token",)
 
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from typing import Any
 
 import pytest
 
 from bot.config import GeneratorConfig
 from bot.edge.commands.animate import animate_command
 from bot.edge.commands.submission.choosing.reading import OPTIONS
+from bot.edge.commands.submission.options import Options
+from bot.policy.told import NOTHING_TOLD, Told
+from bot.queue.job import Job, JobState
 from bot.sandbox.faults import Refuse
 from bot.sandbox.rules.errors import NotPossible
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.interactions import State
 from bot.sandbox.world.standard import ADA, BEN, LOBBY, PICTURES
+from bot.texts.descriptions import ALT_TEXT, CHOICES, describe_chosen
 from bot.texts.limits import count_letters
 from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality
-from tests.support.edge import Start, buttons, clip_of, hanging, picture, png, until, words
+from tests.support.edge import Edge, Start, buttons, clip_of, hanging, picture, png, until, words
 from tests.support.fakes import tiny_clip
+from tests.support.texts import make_job
 
 
 async def test_a_picture_becomes_a_clip_that_mentions_only_its_person(start: Start) -> None:
@@ -29,14 +35,12 @@ async def test_a_picture_becomes_a_clip_that_mentions_only_its_person(start: Sta
         assert interaction.state is State.ANSWERED
         assert interaction.acknowledged_after is not None and interaction.acknowledged_after < 0.5
         assert edge.world.messages.notified == [(ADA, message["id"])]
-        assert message["message_reference"]["message_id"] == interaction.message_id
         attachment = clip_of(message)
         assert attachment
         assert edge.world.attachment_bytes(attachment["id"]) == tiny_clip()
         assert "Demo model" in words(message)
-        card = await until(lambda: "here is the clip" in words(edge.seen()[0]) and edge.seen()[0], "a tidy card")
-        assert message["id"] in words(card)
-        assert card["attachments"] == []
+        assert [item["id"] for item in await edge.only_clips()] == [message["id"]], "the card went"
+        assert "message_reference" not in message, "no reply to what is gone"
 
 
 async def test_the_card_shows_the_framed_picture_the_place_and_a_cancel_button(start: Start) -> None:
@@ -130,6 +134,76 @@ async def test_the_operators_most_steps_can_be_typed_and_no_more(start: Start) -
         await edge.animate(steps=12)
         await edge.clip()
         assert edge.backend.requests[0].settings.steps == 12
+
+
+def test_a_post_names_settings_with_the_words_of_the_menu() -> None:
+    menu = {
+        option.name: {item.value: item.name for item in option.choices}
+        for option in animate_command(GeneratorConfig()).parameters
+    }
+    chosen = {name: choices for name, choices in menu.items() if choices}
+    assert chosen == {name: CHOICES[name] for name in chosen} and len(chosen) == 3, "the others are suggested"
+    told = describe_chosen(with_all_chosen())
+    assert len(told.split(" · ")) == len(fields(Options)) - 2, "every option but description; motion once"
+
+
+async def test_a_post_tells_what_was_chosen_and_nothing_else(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate()
+        plain = words(await edge.clip())
+        await edge.animate(motion="strong", loop="boomerang", format="gif", seed=5)
+        chosen = words(await edge.clip(count=2))
+        await edge.animate(motion_bucket=61, playback_fps=12)
+        numbers = words(await edge.clip(count=3))
+    for technical in ("motion", "seed", "bucket", "demo ·", "MP4"):
+        assert technical not in plain
+    assert "-# Motion: Strong · GIF · Boomerang · seed 5" in chosen
+    assert "-# Motion: 61 · 12 frames a second" in numbers
+
+
+CAT = "A cat on a wall, @everyone <@&1>"
+
+
+async def test_a_description_becomes_the_alt_text_and_stays_with_further_clips(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate(description=f" {CAT}\u202e\n")
+        first = await edge.clip()
+        await edge.world.press(BEN, PICTURES, first["id"], buttons(first["components"])["Again"])
+        again = await edge.clip(count=2)
+        await edge.animate(file=png("sunset-over-the-lake.png"))
+        without = await edge.clip(count=3)
+        told = [described(clip) for clip in (first, again, without)]
+        assert told == [f"{CAT} (a short AI-generated clip)"] * 2 + [ALT_TEXT], "a file's name is not told"
+        assert "A cat" not in words(first), "it is for who cannot see the clip"
+        assert {person for person, _ in edge.world.messages.notified} == {ADA, BEN}
+        assert sorted(person for person, _ in edge.world.messages.notified) == sorted([ADA, ADA, BEN])
+        await edge.world.press(ADA, PICTURES, first["id"], buttons(first["components"])["Delete"])
+        await until(lambda: len(edge.clips()) == 2, "it is deleted")
+        await until(lambda: _is_forgotten(edge), "what was said about it goes with its files")
+
+
+async def _is_forgotten(edge: Edge) -> bool:
+    return (await edge.job(1)).told == NOTHING_TOLD
+
+
+async def test_the_alt_text_of_a_picture_in_a_message_becomes_the_clips(start: Start) -> None:
+    async with start() as edge:
+        boat = Upload("boat.png", "image/png", picture(), description="Ben's boat")
+        posted = edge.world.post(BEN, PICTURES, "look", [boat])
+        await edge.world.invoke_on_message(ADA, PICTURES, posted["id"], MENU)
+        assert described(await edge.clip()) == "Ben's boat (a short AI-generated clip)"
+
+
+def described(message: dict[str, Any]) -> str:
+    """Return the alt text of a message's clip."""
+    found = clip_of(message)
+    assert found is not None
+    return str(found["description"])
+
+
+def with_all_chosen() -> Job:
+    names = tuple(field.name for field in fields(Options) if field.name != "description")
+    return make_job(JobState.RENDERED, told=Told(chosen=names))
 
 
 MENU = "Animate this image"

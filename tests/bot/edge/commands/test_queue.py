@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.queue.job import JobState
 from bot.sandbox.faults import payload_too_large
 from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES, TABLEAUX
 from bot.texts.descriptions import describe_settings, small_print
@@ -89,7 +90,9 @@ async def test_the_queue_shows_my_places_and_the_line(start: Start) -> None:
         assert "`1` being made now" in text
         assert "`3` number 2 in the queue" in text
         assert "1 being made, 2 waiting" in text
-        assert f"1. <@{BEN}>" in text
+        assert f"1. <@{BEN}>: 1 clip" in text
+        assert f"2. ▸ **you**, <@{ADA}>: 1 clip" in text
+        assert text.count("**photo.png**, asked <t:") == 2, "what is one's own has a face"
         assert "Ready <t:" in text
         await edge.answer(await edge.invoke("admin pause", {"reason": "lunch"}, actor=OLGA), actor=OLGA)
         text = await edge.answer(await edge.invoke("queue"))
@@ -213,6 +216,53 @@ async def test_what_is_typed_narrows_the_jobs_that_are_offered(start: Start) -> 
             offered = await edge.world.autocomplete(ADA, PICTURES, "result", {"job": typed}, "job")
             assert [choice["value"] for choice in offered] == numbers, typed
         assert await edge.world.autocomplete(ADA, PICTURES, "cancel", {"job": ""}, "job") == []
+
+
+async def test_each_job_that_is_offered_has_its_picture_s_name_its_age_and_its_state(start: Start) -> None:
+    async with start(backend=FakeBackend(script=[Act(steps=1)], usual=Act(hangs=True))) as edge:
+        await edge.animate(file=png("a_cat.png"))
+        await edge.delivered()
+        await edge.animate(file=png("dog.png"))
+        await until(lambda: len(edge.backend.requests) == 2, "the second job runs")
+        await edge.queued(actor=BEN)
+        [offered] = await edge.world.autocomplete(ADA, PICTURES, "cancel", {"job": "DOG"}, "job")
+        assert offered["name"].startswith("2: dog.png, just now, being made · motion ")
+        [offered] = await edge.world.autocomplete(ADA, PICTURES, "result", {"job": "a_c"}, "job")
+        assert offered["name"].startswith("1: a_cat.png, just now, done")
+        assert await edge.world.autocomplete(ADA, PICTURES, "cancel", {"job": "a_cat"}, "job") == []
+
+
+async def test_cancel_without_a_number_takes_ones_own_newest_and_says_which(start: Start) -> None:
+    async with start(backend=hanging()) as edge:
+        assert "nothing to cancel" in await edge.answer(await edge.invoke("cancel"))
+        await edge.animate(file=png("first.png"))
+        await until(lambda: edge.backend.requests, "the first job runs")
+        await edge.animate(file=png("second.png"))
+        await until(lambda: edge.store.jobs.get(2), "the second job waits")
+        await edge.queued(actor=BEN)
+        told = await edge.answer(await edge.invoke("cancel"))
+        assert told.startswith("Cancelled. That was job 2: **second.png**, asked <t:")
+        await edge.delivered(2)
+        running = await edge.invoke("cancel")
+        told = await edge.answer(running)
+        assert "job 1: **first.png**" in told and "cannot be put back" in told
+        [message] = [item for item in edge.seen() if item["id"] == running.message_id]
+        assert buttons(message["components"]) == {}, "what was begun cannot be put back"
+        await edge.delivered(1)
+        assert "nothing to cancel" in await edge.answer(await edge.invoke("cancel"))
+        assert (await edge.job(3)).state is JobState.RUNNING or not (await edge.job(3)).cancel_requested
+
+
+async def test_a_moderator_does_not_read_what_somebody_called_their_picture(start: Start) -> None:
+    async with start(backend=hanging()) as edge:
+        for _ in range(2):
+            await edge.animate(file=png("private.png"))
+        await until(lambda: edge.store.jobs.get(2), "both are asked for")
+        told = await edge.answer(await edge.invoke("cancel", {"job": 2}, actor=MIA), actor=MIA)
+        assert "Cancelled" in told and "private" not in told
+        assert "private" in await edge.answer(await edge.invoke("queue")), "the negative control"
+        other = await edge.answer(await edge.invoke("queue", actor=BEN), actor=BEN)
+        assert "private" not in other
 
 
 @pytest.mark.parametrize("command", ["queue", "cancel", "result"])

@@ -16,12 +16,15 @@ import pytest
 
 from bot.app import OUR_FILES
 from bot.edge.posting import Posting
+from bot.queue.deliveries import nonce_of
 from bot.queue.job import JobState
 from bot.sandbox.faults import LoseReply, Refuse
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.standard import ADA, BEN, GENERAL, PICTURES
+from bot.sandbox.world.standard import ADA, BEN, GENERAL, MIA, PICTURES, VIVANT
 from generator.process.private import make_private
-from tests.support.edge import POSTS, count_clips, hanging, running_edge, until, words
+from tests.support.edge import POSTS, count_clips, hanging, running_edge, until
+from tests.support.fakes import tiny_clip
 from tests.support.jobs import Clock, claimed, faults, new_job, opened, rendered
 
 ROOT = Path(__file__).parents[4]
@@ -82,7 +85,7 @@ async def _go_on(sandbox: Sandbox, folder: Path) -> None:
         await edge.delivered(2)
         await edge.queued(actor=BEN)
         await edge.delivered(3)
-        await until(lambda: "here is the clip" in words(edge.seen()[-2]), "the last card")
+        await edge.only_clips(3)
 
 
 @pytest.mark.parametrize("restore", WAYS)
@@ -251,3 +254,18 @@ async def test_two_timelines_never_share_a_nonce(tmp_path: Path) -> None:
             nonces.append(delivery.nonce)
     assert nonces[0] != nonces[1]
     assert all(re.fullmatch(r"[0-9a-f]{8}-1", nonce) for nonce in nonces)
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+async def test_a_card_that_is_gone_is_no_answer_by_itself(sandbox: Sandbox, tmp_path: Path, is_answered: bool) -> None:
+    """A moderator may have deleted it while its job waited: then the job goes on, and is not taken for a copy's."""
+    async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
+        job = await edge.queued()
+    name = f"vivant-{nonce_of(job.id, job.key)}.mp4"
+    posted = [] if not is_answered else [Upload(name, "video/mp4", tiny_clip())]
+    sandbox.world.post(VIVANT, PICTURES, "a clip", posted)
+    sandbox.world.delete_message(MIA, PICTURES, str(job.card_message_id))
+    async with running_edge(tmp_path, sandbox) as edge:
+        await edge.delivered(1)
+        assert len(edge.backend.requests) == (0 if is_answered else 1)
+        assert len(edge.clips()) == 1

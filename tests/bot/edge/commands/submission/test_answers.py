@@ -88,7 +88,7 @@ async def test_a_lost_reply_to_the_acknowledgement_costs_no_request(start: Start
         assert edge.world.messages.notified == [(ADA, clip["id"])]
         tries = edge.sandbox.record.asked("POST", "/interactions/{interaction_id}/{interaction_token}/callback")
         assert [exchange.status for exchange in tries] == [200, 400], "the second one heard 40060"
-        await until(lambda: "here is the clip" in words(edge.seen()[0]), "nobody sees thinking")
+        await edge.only_clips()  # nobody sees thinking
 
 
 async def test_without_a_second_try_a_lost_reply_drops_the_request(
@@ -193,7 +193,7 @@ async def _clip(edge: Edge) -> dict[str, str]:
     await edge.animate()
     clip = await edge.clip()
     await edge.delivered()
-    await until(lambda: "here is the clip" in words(edge.seen()[0]), "the tidy card")
+    await edge.only_clips()
     return {"id": clip["id"], **buttons(clip["components"])}
 
 

@@ -29,7 +29,7 @@ from bot.policy.facts import Entrance, Facts
 from bot.policy.motion import Motion
 from bot.policy.quota import Quota
 from bot.policy.server import DEFAULTS, AgeRule, OthersPictures
-from bot.queue.job import Job, NewJob, Route
+from bot.queue.job import Job, JobState, NewJob, Route
 from bot.sandbox.rules.components import walk
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.world.interactions import Interaction
@@ -47,7 +47,7 @@ from bot.sandbox.world.standard import (
     THREAD,
 )
 from generator.clip import ClipSettings, Format, Quality
-from generator.errors import BadFrames
+from generator.errors import BadFrames, OutOfMemory
 from tests.support.edge import Edge, Start, buttons, png, until, words
 from tests.support.fakes import Act, FakeBackend, tiny_clip
 
@@ -70,6 +70,9 @@ class Scene:
     failure: dict[str, Any] = field(default_factory=dict)
     sheet: dict[str, Any] = field(default_factory=dict)
     refusal: dict[str, Any] = field(default_factory=dict)
+    still: dict[str, Any] = field(default_factory=dict)
+    too_large: dict[str, Any] = field(default_factory=dict)
+    """a failure for which the card was too small"""
 
     async def press(self, message: dict[str, Any], label: str) -> Interaction:
         custom_id = buttons(message["components"])[label]
@@ -169,6 +172,15 @@ async def by_mending(scene: Scene) -> Interaction:
     return await submitted.acknowledged()
 
 
+async def by_own_picture(scene: Scene) -> Interaction:
+    recipe = await scene.press(scene.clip, "Recipe")
+    await scene.edge.answer(recipe, channel=scene.channel)
+    [shown] = [item for item in scene.edge.seen(channel=scene.channel) if item["id"] == recipe.message_id]
+    opened = await scene.press(shown, "With your picture")
+    sent = await scene.edge.world.submit_modal(ADA, opened.id, "vivant-own-picture", {"picture": [png("own.png")]})
+    return await sent.acknowledged()
+
+
 ENTRANCES: dict[str, dict[str, Drive]] = {
     "/animate": {"the command": by_command, "as drafts": by_command_as_drafts},
     "menu Animate this image": {"one picture": by_message},
@@ -186,14 +198,18 @@ ENTRANCES: dict[str, dict[str, Drive]] = {
     "button second": {"under drafts": by_button("2", under="sheet")},
     "button third": {"under drafts": by_button("3", under="sheet")},
     "button fourth": {"under drafts": by_button("4", under="sheet")},
+    "button liven": {"under a clip that hardly moves": by_button("Make it move", under="still")},
+    "button remedy": {"under a failure": by_button("Try smaller", under="too_large")},
+    "OwnPictureForm": {"from a recipe": by_own_picture},
 }
 """by which a request for a clip comes; each way to use one is tried"""
 
-LATER = {"button allow"}
-"""what lets an earlier request go on, tried by `test_an_authors_yes_is_held_against_every_rule_again`"""
+LATER = {"button allow", "button putback"}
+"""what lets an earlier request go on, tried by `test_an_authors_yes_is_held_against_every_rule_again` and
+`test_what_is_put_back_is_held_against_every_rule_again`"""
 
 NO_ENTRANCES = {
-    *("/queue", "/cancel", "/result", "/recipe", "/help", "/privacy", "/forget-me", "/quota", "/settings"),
+    *("/queue", "/cancel", "/result", "/history", "/recipe", "/help", "/privacy", "/forget-me", "/quota", "/settings"),
     *("SettingMenu", "PageButton", "QuotaButton", "QuotaForm"),
     *("/admin variant", "/admin pause", "/admin resume", "/admin status"),
     *("button cancel", "button recipe", "button delete", "button forget", "button erase"),
@@ -203,6 +219,8 @@ NO_ENTRANCES = {
     *("button report", "button reporting", "button takedown", "button dismiss"),
     *("button deny", "button never", "button optout", "button optin"),
     "MendPress",  # opens the form, which asks
+    *("button own", "_OwnPictureButton", "button tell"),  # the first two open OwnPictureForm
+    *("button history", "button fetch", "button discard", "button discarding"),
     "JobButton",  # its actions are listed one by one
     "ReviewPress",  # what moderators allow was asked for, and admitted, by one of the entrances
 }
@@ -385,9 +403,11 @@ def test_every_rule_has_a_row() -> None:
 
 @asynccontextmanager
 async def scene_in(start: Start, channel: str) -> AsyncIterator[Scene]:
-    """Start a bot that has posted a clip and a failure there, both of Ada."""
+    """Start a bot that has posted a clip, a failure and a clip that hardly moves there, all of Ada."""
     fails = Act(error=BadFrames("NaN in latents", kind="nan"))
-    async with start(backend=FakeBackend(script=[Act(steps=1), fails], usual=Act(steps=1))) as edge:
+    too_large = Act(error=OutOfMemory("", needed_gib=9))
+    script = [Act(steps=1), fails, too_large, Act(steps=1, motion=0.1)]
+    async with start(backend=FakeBackend(script=script, usual=Act(steps=1))) as edge:
         scene = Scene(edge, channel)
         await edge.animate(channel=channel, **STRONG)
         scene.clip = await edge.clip(channel=channel)
@@ -396,16 +416,22 @@ async def scene_in(start: Start, channel: str) -> AsyncIterator[Scene]:
         await edge.delivered(2)
         await until(lambda: failures(edge, channel), "a failure with its button")
         [scene.failure] = failures(edge, channel)[-1:]
+        await edge.animate(channel=channel, **STRONG | {"seed": 7})
+        await edge.delivered(3)
+        await until(lambda: failures(edge, channel, "Try smaller"), "a failure with its remedy")
+        [scene.too_large] = failures(edge, channel, "Try smaller")[-1:]
+        await edge.animate(channel=channel, **STRONG | {"seed": 8})
+        scene.still = await edge.clip(channel=channel, count=2)
         await by_command_as_drafts(scene)
-        scene.sheet = await edge.clip(count=2, channel=channel)
+        scene.sheet = await edge.clip(count=3, channel=channel)
         await edge.answer(await edge.animate(channel=channel, **STRONG | {"motion": "banana"}), channel=channel)
         [scene.refusal] = [item for item in edge.seen(channel=channel) if "banana" in words(item)]
         yield scene
 
 
-def failures(edge: Edge, channel: str) -> list[dict[str, Any]]:
-    """Return the messages with nothing but the button to try again, and no card."""
-    return [item for item in edge.seen(channel=channel) if set(buttons(item["components"])) == {"Again"}]
+def failures(edge: Edge, channel: str, remedy: str = "Again") -> list[dict[str, Any]]:
+    """Return the messages with nothing but the button that helps, and no card."""
+    return [item for item in edge.seen(channel=channel) if set(buttons(item["components"])) == {remedy}]
 
 
 async def require_refused(scene: Scene, name: str, drive: Drive, kind: ReasonKind) -> None:
@@ -550,6 +576,28 @@ async def test_a_form_that_was_open_before_is_held_against_every_rule(start: Sta
             else:
                 assert broken.sentence.partition(":")[0] in await edge.answer(sent)
         assert len(await edge.store.jobs.of_user(int(ADA))) == 1
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ReasonKind if kind not in ABOUT_OTHERS])
+async def test_what_is_put_back_is_held_against_every_rule_again(start: Start, kind: ReasonKind) -> None:
+    """A rule that was not in the way when Ada asked may be in it when she puts back what she cancelled."""
+    async with start(backend=FakeBackend(usual=Act(hangs=True))) as edge:
+        for _ in range(2):
+            await edge.queued(**STRONG)
+        cancelled = await edge.invoke("cancel", {"job": 2})
+        await edge.answer(cancelled)
+        await edge.delivered(2)
+        [told] = [item for item in edge.seen() if item["id"] == cancelled.message_id]
+        scene, broken = Scene(edge, PICTURES), BREAKS[kind]
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            if broken.around:
+                await broken.around(scene, monkeypatch)
+            if broken.settings:
+                wanted = NOT_WHAT_DEMO_MAKES if kind is ReasonKind.QUALITY else broken.settings
+                await edge.store.servers.change(int(TABLEAUX), int(BEN), wanted)
+            answer = await edge.answer(await scene.press(told, "Put it back"))
+        assert broken.sentence.partition(":")[0] in answer and "Nothing was queued" in answer
+        assert (await edge.job(2)).state is JobState.CANCELLED
 
 
 NOT_WHAT_DEMO_MAKES = {"qualities": [Quality.QUALITY]}

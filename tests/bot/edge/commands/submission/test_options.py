@@ -7,8 +7,18 @@ from dataclasses import fields, replace
 import pytest
 
 from bot.config import GeneratorConfig
-from bot.edge.commands.submission.options import Options, check_request, new_seed, resolve, vary
-from bot.policy.motion import MOTION_BUCKETS, Motion
+from bot.edge.commands.submission.options import (
+    Options,
+    check_request,
+    liven,
+    new_seed,
+    resolve,
+    told_again,
+    told_of,
+    vary,
+)
+from bot.policy.motion import MOTION_BUCKETS, Motion, is_nearly_still
+from bot.policy.told import Told
 from bot.texts.explanations import explain_settings
 from generator.clip import BOUNDS, DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import SettingsError
@@ -176,3 +186,44 @@ def test_frames_that_would_not_fit_into_memory_are_refused_for_large_variants() 
     assert "`frames`" in explain_settings(caught.value)
     check_request(ClipSettings(frames=25, shape=Shape.LANDSCAPE), huge)
     check_request(ClipSettings(frames=10), huge)
+
+
+@pytest.mark.parametrize(
+    ("facts", "still"),
+    [
+        (None, False),
+        ({}, False),
+        ({"motion": None}, False),
+        ({"motion": 0.0}, True),
+        ({"motion": 0.89}, True),
+        ({"motion": 0.9}, False),
+        ({"motion": "0"}, False),
+    ],
+)
+def test_a_clip_is_nearly_still_only_when_that_was_measured(facts: dict[str, object] | None, still: bool) -> None:
+    assert is_nearly_still(facts) is still
+
+
+@pytest.mark.parametrize(
+    ("bucket", "most", "wanted"),
+    [(60, None, 190), (60, Motion.WILD, 190), (60, Motion.STRONG, 185), (127, Motion.GENTLE, 127), (230, None, 230)],
+)
+def test_the_cure_of_a_still_clip_keeps_to_what_the_server_allows(
+    bucket: int, most: Motion | None, wanted: int
+) -> None:
+    before = ClipSettings(motion_bucket=bucket, seed=5)
+    assert liven(before, most) == replace(before, motion_bucket=wanted, noise_augmentation=0.1)
+    assert liven(replace(before, noise_augmentation=0.3), most).noise_augmentation == 0.3
+
+
+def test_what_was_chosen_is_what_differs_from_an_option_left_out() -> None:
+    assert told_of(Options(), None) == Told()
+    asked = Options(motion=Motion.STRONG, smooth=True, seed=0, description="  A cat\n@everyone ")
+    assert told_of(asked, "its alt text") == Told(chosen=("motion", "smooth", "seed"), description="A cat @everyone")
+    assert told_of(Options(), "its alt text").description == "its alt text"
+    again = told_again(
+        Told(chosen=("motion", "seed"), description="A cat"), ClipSettings(), ClipSettings(motion_bucket=9)
+    )
+    assert again == Told(chosen=("motion_bucket", "seed"), description="A cat")
+    assert told_again(again, ClipSettings(), ClipSettings()) == again
+    assert told_again(again, ClipSettings(), ClipSettings(seed=9)).chosen == ("motion_bucket",)

@@ -10,6 +10,7 @@ import pytest
 from bot.edge.commands.submission.asking import MOST_ASKED, WAIT_MS
 from bot.policy.server import OthersPictures
 from bot.sandbox.rules.payloads import Json
+from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.standard import ADA, BEN, MIA, PICTURES, TABLEAUX
@@ -23,7 +24,7 @@ from bot.texts.safety.trust import (
     unanswered_text,
     withdrawn_text,
 )
-from tests.support.edge import Edge, Start, buttons, hanging, png, running_edge, until, words
+from tests.support.edge import Edge, Start, buttons, hanging, picture, png, running_edge, until, words
 
 MENU = "Animate this image"
 
@@ -81,6 +82,17 @@ async def test_the_author_is_asked_and_agrees_and_only_then_the_picture_is_fetch
         ended = await shows(edge, asked, allowed_text(int(BEN), int(ADA)))
         assert buttons(ended["components"]) == {}
         assert await waiting(edge) == 0
+
+
+async def test_what_the_picture_shows_is_kept_with_the_question(start: Start) -> None:
+    async with start() as edge:
+        await choose(edge, OthersPictures.ASK)
+        boat = Upload("boat.png", "image/png", picture(), description="Ben's boat")
+        posted = edge.world.post(BEN, PICTURES, "look", [boat])
+        await edge.world.invoke_on_message(ADA, PICTURES, posted["id"], "Animate this image")
+        await press(edge, await question(edge), "Allow", BEN)
+        await edge.clip()
+        assert (await edge.job()).told.description == "Ben's boat"
 
 
 async def test_without_the_setting_nobody_is_asked(start: Start) -> None:

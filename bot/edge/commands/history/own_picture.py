@@ -1,0 +1,104 @@
+"""A recipe with one's own picture: a form that asks for the picture alone, and the settings that it is made with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import ui
+
+from bot.edge.commands.forgetting import note_request
+from bot.edge.commands.submission.answers import answer, answer_first, report
+from bot.edge.commands.submission.options import Options
+from bot.edge.commands.submission.permissions import is_served
+from bot.edge.commands.submission.submit import submit
+from bot.edge.context import Interaction
+from bot.policy.facts import Entrance
+from bot.queue.job import Job
+from bot.texts.descriptions import describe_settings
+from bot.texts.jobs.own_picture import (
+    own_picture_button_label,
+    own_picture_field_label,
+    own_picture_form_title,
+    own_picture_hint,
+)
+from bot.texts.replies import earlier_text
+from generator.clip import ClipSettings
+
+_OPEN_SECONDS = 14 * 60
+"""how long a button lives whose settings are in memory alone"""
+
+
+def options_of(settings: ClipSettings) -> Options:
+    """Return the options that ask for these settings; the shape follows the new picture, the model is today's."""
+    return Options(
+        format=settings.format,
+        quality=settings.quality,
+        framing=settings.framing,
+        loop=settings.loop,
+        smooth=settings.smooth,
+        seed=settings.seed,
+        motion_bucket=settings.motion_bucket,
+        noise_augmentation=settings.noise_augmentation,
+        conditioning_fps=settings.conditioning_fps,
+        playback_fps=settings.playback_fps,
+        steps=settings.steps,
+        frames=settings.frames,
+        decode_chunk=settings.decode_chunk,
+        guidance=settings.max_guidance,
+    )
+
+
+class OwnPictureForm(ui.Modal):
+    """Asks for a picture, and submits it with the settings of a recipe."""
+
+    def __init__(self, settings: ClipSettings) -> None:
+        super().__init__(title=own_picture_form_title(), custom_id="vivant-own-picture")
+        self._settings = settings
+        self._picture: ui.FileUpload[Any] = ui.FileUpload(custom_id="picture", min_values=1, max_values=1)
+        self.add_item(ui.Label(text=own_picture_field_label(), component=self._picture))
+        self.add_item(ui.TextDisplay(own_picture_hint(describe_settings(settings))))
+
+    async def on_submit(self, interaction: Interaction) -> None:  # type: ignore[override]
+        """Ask for the clip, with the same checks as any other request."""
+        note_request(interaction)
+        if await is_served(interaction):
+            await submit(interaction, self._picture.values[0], options_of(self._settings), Entrance.RECIPE)
+
+    async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:  # type: ignore[override]
+        """Log what failed and tell its person."""
+        await report(interaction, error)
+
+
+async def press_own_picture(interaction: Interaction, job: Job | None) -> None:
+    """Open the form with a job's settings."""
+    if job is None:
+        await answer(interaction, earlier_text())
+    else:
+        await _open_form(interaction, job.settings)
+
+
+async def _open_form(interaction: Interaction, settings: ClipSettings) -> None:
+    await answer_first(interaction, lambda: interaction.response.send_modal(OwnPictureForm(settings)))
+
+
+class OwnPictureView(ui.View):
+    """The button beside a recipe that was read from a file: no job keeps its settings."""
+
+    def __init__(self, settings: ClipSettings) -> None:
+        super().__init__(timeout=_OPEN_SECONDS)
+        self.add_item(_OwnPictureButton(settings))
+
+
+class _OwnPictureButton(ui.Button[OwnPictureView]):
+    def __init__(self, settings: ClipSettings) -> None:
+        super().__init__(label=own_picture_button_label(), style=discord.ButtonStyle.primary)
+        self._settings = settings
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Open the form with the recipe's settings."""
+        try:
+            if await is_served(interaction):
+                await _open_form(interaction, self._settings)
+        except Exception as error:  # noqa: BLE001 - a button has no tree to catch its errors
+            await report(interaction, error)

@@ -1,0 +1,108 @@
+"""A recipe with one's own picture, from a job and from a file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from bot.config import GeneratorConfig
+from bot.edge.commands.history.own_picture import options_of
+from bot.edge.commands.submission.options import resolve
+from bot.sandbox.rules.uploads import Upload
+from bot.sandbox.world.standard import ADA, BEN, PICTURES
+from generator.clip import ClipSettings, Format, Framing, Loop, Quality, Shape
+from generator.variants import BUILT_IN
+from generator.video.recipe import make_recipe, write_recipe
+from tests.support.edge import Edge, Start, buttons, png, until, words
+from tests.support.fakes import tiny_clip
+
+ODD = ClipSettings(
+    variant="demo",
+    frames=9,
+    motion_bucket=33,
+    noise_augmentation=0.07,
+    conditioning_fps=11,
+    playback_fps=13,
+    quality=Quality.QUALITY,
+    steps=3,
+    max_guidance=2.5,
+    decode_chunk=4,
+    seed=4711,
+    format=Format.GIF,
+    framing=Framing.PAD,
+    loop=Loop.CROSSFADE,
+    smooth=True,
+)
+
+
+def test_the_options_ask_for_every_setting_of_the_recipe() -> None:
+    assert resolve(options_of(ODD), BUILT_IN["demo"], GeneratorConfig()) == replace(ODD, shape=Shape.AUTO)
+    assert resolve(options_of(ClipSettings(variant="demo", seed=1)), BUILT_IN["demo"], GeneratorConfig()).seed == 1
+
+
+async def make(edge: Edge, message_id: str, *, actor: str) -> None:
+    """Press the button of a recipe as somebody, and send the form with their picture."""
+    [shown] = [item for item in edge.seen(actor=actor) if item["id"] == message_id]
+    custom_id = buttons(shown["components"])["With your picture"]
+    opened = await (await edge.world.press(actor, PICTURES, message_id, custom_id)).acknowledged()
+    sent = await edge.world.submit_modal(actor, opened.id, "vivant-own-picture", {"picture": [png("own.png")]})
+    await sent.acknowledged()
+
+
+async def test_somebody_else_makes_a_clip_s_recipe_with_their_own_picture(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate(seed=77, motion_bucket=200, format="gif")
+        clip = await edge.clip()
+        pressed = await edge.world.press(BEN, PICTURES, clip["id"], buttons(clip["components"])["Recipe"])
+        assert "77" in await edge.answer(await pressed.acknowledged(), actor=BEN)
+        await make(edge, str(pressed.message_id), actor=BEN)
+        await edge.clip(count=2)
+        theirs, mine = await edge.job(2), await edge.job(1)
+        assert theirs.user_id == int(BEN) and theirs.picture != mine.picture
+        assert replace(theirs.settings, shape=mine.settings.shape) == mine.settings
+        assert edge.store.names.of(theirs) == "own.png"
+
+
+async def test_a_recipe_from_a_file_is_made_with_ones_own_picture(start: Start, tmp_path: Path) -> None:
+    async with start() as edge:
+        path = tmp_path / "made.mp4"
+        path.write_bytes(tiny_clip())
+        write_recipe(path, Format.MP4, make_recipe(replace(ODD, steps=3), BUILT_IN["demo"], fast_math=False))
+        read = await edge.invoke("recipe", files={"clip": Upload("made.mp4", "video/mp4", path.read_bytes())})
+        await edge.answer(read)
+        await make(edge, str(read.message_id), actor=ADA)
+        await edge.clip()
+        assert replace((await edge.job()).settings, shape=Shape.AUTO) == replace(ODD, shape=Shape.AUTO)
+
+
+async def test_a_file_that_is_none_of_ours_offers_nothing(edge: Edge) -> None:
+    read = await edge.invoke("recipe", files={"clip": Upload("a.mp4", "video/mp4", tiny_clip())})
+    await edge.answer(read)
+    [shown] = [item for item in edge.seen() if item["id"] == read.message_id]
+    assert buttons(shown["components"]) == {} and "no recipe" in words(shown)
+
+
+async def test_a_recipe_that_this_server_does_not_allow_is_refused_privately(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate(seed=77, format="gif")
+        clip = await edge.clip()
+        pressed = await edge.world.press(ADA, PICTURES, clip["id"], buttons(clip["components"])["Recipe"])
+        await edge.answer(await pressed.acknowledged())
+        guild = (await edge.job()).route.guild_id
+        assert guild is not None
+        await edge.store.servers.change(guild, int(BEN), {"formats": [Format.WEBP]})
+        await make(edge, str(pressed.message_id), actor=ADA)
+        await until(lambda: "only these formats: webp" in words(edge.seen()), "the refusal")
+        assert len(await edge.store.jobs.of_user(int(ADA))) == 1
+
+
+async def test_the_form_says_what_the_clip_is_made_with(start: Start) -> None:
+    async with start() as edge:
+        job = await edge.queued(seed=77)
+        read = await edge.invoke("recipe", {"job": job.id})
+        await edge.answer(read)
+        [shown] = [item for item in edge.seen() if item["id"] == read.message_id]
+        custom_id = buttons(shown["components"])["With your picture"]
+        opened = await (await edge.world.press(ADA, PICTURES, shown["id"], custom_id)).acknowledged()
+        assert opened.modal is not None
+        assert "seed 77" in words(opened.modal["components"])
