@@ -276,7 +276,7 @@ def clip_layout(job: Job, file_name: str, *, spoiler: bool) -> ui.LayoutView:
 
 def _rows_below(job: Job) -> list[list[ui.Item[Any]]]:
     """Return the rows below a clip, or below a sheet of drafts, whose file is not for keeping."""
-    usual = _buttons(job, CLIP_ACTIONS)
+    usual = _clip_buttons(job)
     another, about = usual[:BUTTONS_IN_ROW], usual[BUTTONS_IN_ROW:]
     if job.settings.drafts:
         return [[*_buttons(job, DRAFT_ACTIONS)], [*another], [*about]]

@@ -96,7 +96,7 @@ def describe_chosen(job: Job) -> str:
         "decode_chunk": f"{settings.decode_chunk or settings.frames} frames decoded together",
         "guidance": f"guidance {settings.max_guidance:g}",
     }
-    return " · ".join(dict.fromkeys(told[name] for name in job.told.chosen if name in told))
+    return " · ".join(dict.fromkeys(sentence for name, sentence in told.items() if name in job.told.chosen))
 
 
 def _motion(bucket: int) -> str:

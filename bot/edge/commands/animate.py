@@ -61,7 +61,7 @@ def _suggesting(option: str) -> Any:
     quality="fast for a try, balanced, or quality for keeping",
     framing="What to do with a picture of another shape",
     smooth="Fill in frames for smoother motion; a clip has at most 360",
-    description="What the picture shows, for who cannot see it: the clip's alt text, 200 letters at most",
+    description="What the picture shows, for who cannot see it: the clip's alt text",
     seed="The same seed with the same settings gives the same clip",
     noise_augmentation="Higher departs further from the picture",
     conditioning_fps="Frame rate the model is told; lower moves more",

@@ -51,6 +51,11 @@ def change_file(change: Change, now: ClipSettings, first: ClipSettings) -> ClipS
     return replace(now, playback_fps=int(max(low, min(high, round(now.playback_fps * _SPEED[change])))))
 
 
+def changed_names(first: ClipSettings, now: ClipSettings) -> list[str]:
+    """Return the settings in which a changed file differs, by the names of their options."""
+    return [name for name in ("format", "loop", "smooth", "playback_fps") if getattr(first, name) != getattr(now, name)]
+
+
 def state_of(settings: ClipSettings) -> str:
     """Return what a menu has to remember of a changed file: letters, digits and dots, at most 25 of them."""
     seams = f".{len(settings.seams)}" if settings.seams else ""

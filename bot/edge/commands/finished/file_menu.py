@@ -36,7 +36,7 @@ from bot.texts.explanations import explain_settings
 from bot.texts.refusals import explain_refusal
 from bot.texts.replies import earlier_text, no_room_text
 from bot.texts.safety.filter import held_result_text
-from bot.work.uplink.changes import Change, change_file, with_state
+from bot.work.uplink.changes import Change, change_file, changed_names, with_state
 from bot.work.uplink.clip_sizes import SHRINK_TO
 from bot.work.uplink.remaking import MakingAlready
 from generator.clip import ClipSettings, check_extent
@@ -172,7 +172,8 @@ def _size(job: Job) -> tuple[int, int]:
 def _as_made(job: Job, wanted: ClipSettings, made: EncodedClip) -> Job:
     """Return the job as it is told beside the changed file."""
     others = tuple(note for note in job.notes if note.kind not in _OF_A_FILE)
-    return replace(job, settings=wanted, notes=(*others, *made.notes))
+    told = replace(job.told, chosen=tuple(dict.fromkeys([*job.told.chosen, *changed_names(job.settings, wanted)])))
+    return replace(job, settings=wanted, told=told, notes=(*others, *made.notes))
 
 
 async def _show(interaction: Interaction, job: Job, path: Path, *, in_place: bool) -> None:

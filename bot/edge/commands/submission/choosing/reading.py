@@ -32,8 +32,8 @@ _OPTIONS = {setting: option for option, setting in _SETTINGS.items()} | {"min_gu
 _WHOLE = ("conditioning_fps", "playback_fps", "steps", "frames", "decode_chunk", "seed")
 _BROKEN = ("noise_augmentation", "guidance")
 _SWITCHES = tuple(field.name for field in fields(Options) if field.type == "bool")
-OPTIONS = ("motion", *WORDS, *_SWITCHES, *_WHOLE, *_BROKEN)
-"""what decides a clip beside the picture"""
+OPTIONS = ("motion", *WORDS, *_SWITCHES, *_WHOLE, *_BROKEN, "description")
+"""what may be typed beside the picture"""
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _LINE = re.compile(r"\s*([\w-]+)\s*[:=\s]\s*(.+?)\s*")
 
@@ -155,10 +155,14 @@ def _flag(name: str, value: Any) -> bool:
         raise SettingsError("", setting=name, value=str(value), allowed=["true", "false"]) from None
 
 
+def _sentence(value: Any) -> str | None:
+    return " ".join(str(value).split()) or None
+
+
 def _readers() -> dict[str, Callable[[Any], Any]]:
     found: dict[str, Callable[[Any], Any]] = {name: partial(_member, name) for name in WORDS}
     found |= {name: partial(_number, name) for name in (*_WHOLE, *_BROKEN)}
-    return found | {name: partial(_flag, name) for name in _SWITCHES}
+    return found | {name: partial(_flag, name) for name in _SWITCHES} | {"description": _sentence}
 
 
 _READERS = _readers()

@@ -8,7 +8,7 @@ from tests.support.edge import Start, buttons, hanging, until, words
 
 async def test_a_tapped_draft_is_made_in_full_with_its_seed_for_who_taps(start: Start) -> None:
     async with start() as edge:
-        await edge.animate(drafts=True, seed=100, motion_bucket=80)
+        await edge.animate(drafts=True, seed=100, motion="80")
         sheet = await edge.clip()
         assert "here are four drafts" in words(sheet) and "look different" in words(sheet)
         found = buttons(sheet["components"])
@@ -23,7 +23,7 @@ async def test_a_tapped_draft_is_made_in_full_with_its_seed_for_who_taps(start: 
 
 async def test_drafts_of_a_clip_are_asked_for_with_its_button(start: Start) -> None:
     async with start() as edge:
-        await edge.animate(seed=5, motion_bucket=80)
+        await edge.animate(seed=5, motion="80")
         clip = await edge.clip()
         await edge.world.press(ADA, PICTURES, clip["id"], buttons(clip["components"])["Drafts"])
         sheet = await edge.clip(count=2)

@@ -28,7 +28,7 @@ def length(edge: Edge, message: Json, folder: Path) -> int:
 
 async def test_a_clip_goes_on_from_its_last_frame_and_each_part_can_be_undone(start: Start, tmp_path: Path) -> None:
     async with start() as edge:
-        await edge.animate(loop=Loop.NONE, seed=5, frames=5, motion_bucket=80)
+        await edge.animate(loop=Loop.NONE, seed=5, frames=5, motion="80")
         first = await edge.clip()
         second = await extended(edge, first, 2)
         assert length(edge, second, tmp_path) == 9

@@ -51,7 +51,7 @@ async def make(edge: Edge, message_id: str, *, actor: str) -> None:
 
 async def test_somebody_else_makes_a_clip_s_recipe_with_their_own_picture(start: Start) -> None:
     async with start() as edge:
-        await edge.animate(seed=77, motion_bucket=200, format="gif")
+        await edge.animate(seed=77, motion="200", format="gif")
         clip = await edge.clip()
         pressed = await edge.world.press(BEN, PICTURES, clip["id"], buttons(clip["components"])["Recipe"])
         assert "77" in await edge.answer(await pressed.acknowledged(), actor=BEN)

@@ -52,7 +52,7 @@ async def test_a_press_asks_for_what_the_button_says(
     start: Start, error: RenderError, label: str, changed: dict[str, Any]
 ) -> None:
     async with start(backend=breaks(error)) as edge:
-        message = await failed(edge, frames=20, motion_bucket=100, seed=5, format="gif")
+        message = await failed(edge, frames=20, motion="100", seed=5, format="gif")
         assert set(buttons(message["components"])) == {label}
         await edge.world.press(ADA, PICTURES, message["id"], buttons(message["components"])[label])
         await edge.clip()

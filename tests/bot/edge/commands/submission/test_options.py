@@ -69,6 +69,7 @@ def test_every_option_that_a_person_names_is_a_setting_of_the_clip() -> None:
         framing=Framing.PAD,
         loop=Loop.CROSSFADE,
         smooth=True,
+        drafts=True,
         seed=5,
         motion_bucket=99,
         noise_augmentation=0.3,

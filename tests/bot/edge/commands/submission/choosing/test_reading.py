@@ -87,6 +87,7 @@ EVERYTHING = Options(
     loop=Loop.SEAM,
     smooth=True,
     drafts=True,
+    description="A cat: asleep",
     seed=2**32 - 1,
     noise_augmentation=0.25,
     conditioning_fps=9,
