@@ -28,7 +28,8 @@ from generator.memory import GIB, MemoryPlan
 from generator.protocol import Hooks, Phase, Progress
 from generator.variants import Variant
 from generator.video.ffmpeg import Frame
-from tests.support.another_user import NOBODY
+
+NOBODY = 65534
 
 
 class SimulatedFatal(Exception):
