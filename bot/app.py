@@ -20,6 +20,7 @@ from bot.config import Config
 from bot.doctor.variant import why_not
 from bot.edge.client import VivantClient
 from bot.edge.commands.reviews.holding import screen_clip
+from bot.edge.commands.trust.announcing import resume_announcement
 from bot.edge.commands.trust.consent import end_unanswered
 from bot.edge.commands.trust.draining import tell_drained
 from bot.edge.commands.trust.reports import tell_reports
@@ -124,6 +125,7 @@ class Bot:
             ("the questions for consent", partial(end_unanswered, self.client)),
             ("the reports", partial(tell_reports, self.client)),
             ("the drain", partial(tell_drained, services.store, services.switches, self.alerts.drained)),
+            ("the announcement", partial(resume_announcement, self.client)),
             ("the heartbeat", partial(keep_heartbeat, services.config.data_dir, self.client.is_connected)),
             ("the sweep", partial(sweep_hourly, services.store, services.spool, services.config.retention)),
         ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+from dataclasses import replace
 from typing import Any, Self
 
 import discord
@@ -15,12 +16,14 @@ from discord import ui
 
 from bot.edge.card_edits import edit_card
 from bot.edge.commands.reviews.holding import post_card
-from bot.edge.commands.submission.admitting import Refused, refuse_blocked
+from bot.edge.commands.submission.admitting import Refused, allowance_on, refuse_blocked
 from bot.edge.commands.submission.answers import acknowledge, answer, fill_in, report
 from bot.edge.commands.submission.permissions import is_operator, is_served
+from bot.edge.commands.submission.shares import roles_in_server
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import ReviewAct, dead_card
+from bot.policy.facts import Person
 from bot.queue.database import StoreFull
 from bot.queue.job import DeadReason, PictureReleased, QueueFull, wall_clock_ms
 from bot.queue.servers.quotas import QuotaReached
@@ -120,7 +123,9 @@ async def _take_up(interaction: Interaction, review: Review) -> str | None:
         return None
     try:
         await refuse_blocked(interaction, review.request)
-        await interaction.client.services.store.jobs.enqueue(review.request)
+        person = Person(id=review.user_id, roles=await roles_in_server(interaction, review.user_id))
+        new = replace(review.request, allowance=allowance_on(interaction, person))
+        await interaction.client.services.store.jobs.enqueue(new)
     except Refused as refused:
         return refused.text
     except QueueFull as error:
