@@ -18,7 +18,7 @@ from bot.queue.servers.reviews import Review, ReviewState
 from bot.texts.descriptions import ALT_TEXT, card_small_print, clip_text, small_print
 from bot.texts.explanations import explain_dead, format_minutes
 from bot.texts.safety.filter import held_clip_text
-from bot.texts.status import CardView, describe_state
+from bot.texts.status import CardView, describe_origin, describe_state
 
 PREVIEW_NAME = "framing.png"
 
@@ -106,9 +106,8 @@ def status_card(view: CardView) -> ui.LayoutView:
     waits = job.state in (JobState.QUEUED, JobState.RUNNING)
     actions = [Action.CANCEL] if waits else [Action.AGAIN] if job.state is JobState.FAILED else []
     preview = job.route if view.has_preview and waits else None
-    return _layout(
-        [f"### {title}", *body], card_small_print(job), _COLOURS[job.state], _buttons(job, actions), preview=preview
-    )
+    small = [*describe_origin(view), *card_small_print(job)]
+    return _layout([f"### {title}", *body], small, _COLOURS[job.state], _buttons(job, actions), preview=preview)
 
 
 class ReviewAct(StrEnum):
