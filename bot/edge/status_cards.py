@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import io
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -192,7 +194,12 @@ class StatusCards:
         card.shown = (at.position + at.running, view.hold) if at else None
         card.progress_at = self._next_progress(card) if view.progress else 0.0
         try:
-            await self._request(self._client, card, job, status_card(view))
+            is_new = view.has_preview and view.preview not in ("", card.preview)
+            if is_new and card.first is None and not card.is_closed:
+                await _show_preview(self._client, job, view)
+                card.preview = view.preview
+            else:
+                await self._request(self._client, card, job, status_card(view))
         except NETWORK_ERRORS as error:
             log.info("job=%d card not written: %s", job.id, type(error).__name__)
             return self._after(error, card, job)
@@ -282,3 +289,12 @@ class StatusCards:
                 shown, with_hold = card.shown or (None, None)
                 position_shown = shown if with_hold == hold else None
                 yield WaitingCard(job_id, position, position_shown, card.channel_id, card.rests_until > now)
+
+
+async def _show_preview(client: discord.Client, job: Job, view: CardView) -> None:
+    """Write a card with another picture. It has the first one's name, so that later layouts may refer to either."""
+    assert job.card_message_id is not None
+    picture = discord.File(io.BytesIO(base64.b64decode(view.preview)), PREVIEW_NAME, spoiler=job.route.spoiler)
+    message = own_message(client, job.route, job.card_message_id)
+    nobody = discord.AllowedMentions.none()
+    await message.edit(view=status_card(view), attachments=[picture], allowed_mentions=nobody)

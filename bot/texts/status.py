@@ -37,6 +37,8 @@ class CardView:
     """how far the render is"""
     due_ms: int | None = None
     """when the clip is promised; None: the range of `position` is told, or nothing is known"""
+    preview: str = ""
+    """a small PNG in base64 of what is being made; empty: the card shows the framed picture"""
     origin: Origin | None = None
     """of a card that a button made: of which clip"""
 
@@ -96,6 +98,13 @@ def describe_origin(view: CardView) -> list[str]:
     return [f"-# <@{job.user_id}> asked {asked} for another clip like [this one]({view.origin.url})."]
 
 
+def describe_preview(view: CardView) -> str:
+    """Return what the picture on a card shows, for whoever does not see it."""
+    if view.preview:
+        return "A rough AI-generated preview of the clip"
+    return "The part of the picture that will move"
+
+
 def describe_position(view: CardView) -> list[str]:
     """Say where a waiting job stands and when it may be done, or why nothing is started."""
     if view.hold is not None:
@@ -113,22 +122,17 @@ def describe_position(view: CardView) -> list[str]:
 def describe_turn(position: QueuePosition) -> str:
     """Say whose clips come before a waiting one, and why."""
     before = position.position - 1 + position.running
+    if before == 0:
+        return "Next in the queue."
+    if before == 1:
+        return "Next, after your other clip." if position.own else "Next, after one other clip."
     if position.position == 1:
-        if before == 0:
-            return "Next in the queue."
-        if position.own == before:
-            return "Next, after your other clip." if before == 1 else f"Next, after {before} other clips of yours."
-        return "Next, after one other clip." if before == 1 else f"Next, after {before} other clips."
+        mine = position.own >= before
+        return f"Next, after {before} other clips of yours." if mine else f"Next, after {before} other clips."
     if position.own >= before:
-        return (
-            "One clip of yours comes before this one."
-            if before == 1
-            else f"{before} clips of yours come before this one."
-        )
+        return f"{before} clips of yours come before this one."
     if position.own:
         return f"{before} clips come before this one, {position.own} of them yours; people take turns by GPU time."
-    if before == 1:
-        return "1 clip of another person comes before yours; people take turns by GPU time."
     if position.people <= 1:
         return f"{before} clips of another person come before yours; people take turns by GPU time."
     return f"{before} clips of {position.people} people come before yours; people take turns by GPU time."

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.edge.connection.cards import Card
+from bot.policy.server import FilterAction
 from bot.queue.estimates import is_wide, keep_promise, size_of
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.queue.life.advance import Standing
@@ -16,6 +17,7 @@ from bot.queue.store import JobStore
 from bot.texts.status import CardView, Origin
 from bot.work.crew import Crew
 from bot.work.gate import Gate
+from generator.protocol import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,16 @@ async def view_of(sources: Sources, job: Job, card: Card | None) -> CardView:
     """Return what a job's card shows now, and remember in `card` what it promises."""
     waits = job.state is JobState.QUEUED
     attempt = (job.id, job.attempt)
+    # Of one moment: while this waits below, a render may move on.
+    standing, progress = (None, None) if waits else (sources.crew.look(attempt), sources.crew.progress.get(attempt))
     position = await sources.store.jobs.position(job.id) if waits else None
-    standing = None if waits else sources.crew.look(attempt)
     left_ms = await _left_ms(sources, job, position, standing)
     now_ms = sources.now_ms()
     return CardView(
         job=job,
         position=position,
-        progress=None if waits else sources.crew.progress.get(attempt),
+        progress=progress,
+        preview=_preview(sources, job, card, progress),
         standing=standing,
         due_ms=_promised(card, now_ms, left_ms),
         origin=await _origin_of(sources.store, job, card),
@@ -48,6 +52,17 @@ async def view_of(sources: Sources, job: Job, card: Card | None) -> CardView:
         has_preview=card is None or card.has_preview,
         needs_larger_card=waits and sources.crew.fits_not_all(size_of(job.settings)),
     )
+
+
+def _preview(sources: Sources, job: Job, card: Card | None, progress: Progress | None) -> str:
+    """Return the newest preview of a render, which a card keeps until the next one."""
+    if progress is None or not job.route.can_post:
+        return ""
+    # What the server's filter may hold back in the end is not shown before.
+    server = sources.store.servers.settings(job.route.guild_id)
+    if server.filter_action is not FilterAction.OFF:
+        return ""
+    return progress.preview or (card.preview if card else "")
 
 
 async def _left_ms(sources: Sources, job: Job, position: QueuePosition | None, standing: Standing | None) -> int | None:

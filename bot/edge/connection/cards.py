@@ -53,6 +53,8 @@ class Card:
     origin: Origin | None = None
     """the clip whose button made it, once that was looked up"""
     has_preview: bool = True
+    preview: str = ""
+    """the preview of the clip that it shows in place of the framed picture, in base64"""
     token_is_dead: bool = False
     """Discord no longer takes the interaction's token: only the bot token may write this card"""
     is_closed: bool = False

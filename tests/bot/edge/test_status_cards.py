@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bot.edge.connection.pacing import Pace
+from bot.policy.server import FilterAction
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.sandbox.faults import Refuse, Reset, server_error
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.standard import BEN, DIRECT_ADA, LOBBY, OLGA, PICTURES
+from bot.sandbox.world.standard import BEN, DIRECT_ADA, LOBBY, OLGA, PICTURES, TABLEAUX
 from bot.texts.status import CardView, Origin
 from bot.work.gate import HoldCause
 from generator.errors import ExecutorLost
@@ -106,6 +110,40 @@ async def test_a_card_made_by_a_button_says_who_asked_and_links_to_the_clip(sand
         await edge.store.database.write(lambda db: db.execute("update job set of_job = 99 where id = 2"))
         edge.cards.changed(2)
         assert (await edge.cards.describe(replace(await edge.job(2), id=3))).origin == Origin(None), "it is gone"
+
+
+def a_preview() -> str:
+    """Return a small picture as an executor sends it."""
+    file = io.BytesIO()
+    Image.new("RGB", (128, 72), (200, 30, 30)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+async def test_a_preview_takes_the_place_of_the_picture_on_the_card_and_stays(sandbox: Sandbox, tmp_path: Path) -> None:
+    backend = FakeBackend(usual=Act(steps=30, step_seconds=0.05, hangs=True, preview=a_preview()))
+    async with running_edge(tmp_path, sandbox, backend=backend, pace=QUICK) as edge:
+        await edge.queued()
+        await until(lambda: "rough AI-generated preview" in str(edge.seen()[0]), "the preview")
+        await until(lambda: "step 9" in words(edge.seen()[0]), "a later step")
+        [shown] = edge.seen()[0]["attachments"]
+        assert (shown["filename"], shown["size"]) == ("framing.png", len(base64.b64decode(a_preview())))
+        uploads = [exchange for exchange in sandbox.record.asked(*BY_BOT) if exchange.files]
+        assert len(uploads) == 1, "once a preview, not with each edit"
+        assert not [exchange for exchange in sandbox.record.asked(*BY_BOT) if exchange.status != 200]
+
+
+@pytest.mark.parametrize("action", FilterAction)
+async def test_where_a_filter_may_hold_the_clip_back_no_preview_is_shown(
+    sandbox: Sandbox, tmp_path: Path, action: FilterAction
+) -> None:
+    backend = FakeBackend(usual=Act(steps=30, step_seconds=0.02, hangs=True, preview=a_preview()))
+    async with running_edge(tmp_path, sandbox, backend=backend, pace=QUICK) as edge:
+        await edge.store.servers.change(int(TABLEAUX), int(OLGA), {"filter_action": action})
+        job = await edge.queued()
+        assert job.route.guild_id == int(TABLEAUX)
+        await until(lambda: "step 9" in words(edge.seen()[0]), "a later step")
+        is_shown = "rough AI-generated preview" in str(edge.seen()[0])
+        assert is_shown is (action is FilterAction.OFF)
 
 
 async def test_a_card_moves_on_while_no_step_is_told(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -60,8 +60,8 @@ def a_position(position: int = 1, **facts: Any) -> QueuePosition:
             {"position": 3, "people": 1},
             "2 clips of another person come before yours; people take turns by GPU time.",
         ),
-        ({"position": 2, "people": 1}, "1 clip of another person comes before yours; people take turns by GPU time."),
-        ({"position": 2, "people": 1, "own": 1}, "One clip of yours comes before this one."),
+        ({"position": 2, "people": 1}, "Next, after one other clip."),
+        ({"position": 2, "people": 1, "own": 1}, "Next, after your other clip."),
         ({"position": 3, "people": 1, "own": 2}, "2 clips of yours come before this one."),
         (
             {"position": 4, "running": 1, "people": 2, "own": 1},
