@@ -146,7 +146,7 @@ class StatusCards:
                 async with asyncio.timeout_at(card.passes_at):
                     await card.dirty.wait()
             except TimeoutError:
-                if card.is_begun:
+                if card.is_running:
                     break
                 card.written = card.shown = card.passes_at = None  # "2 minutes" have become 1
                 self._queue_moved.set()
@@ -182,10 +182,10 @@ class StatusCards:
         """Write the card if what it shows has changed. Return the rest before the next write, in seconds."""
         view = await self.describe(job)
         written = (job.state, job.attempt, job.cancel_requested, view.hold, view.progress), describe_state(view)
-        is_passing = card.is_begun and card.written is not None and card.written[0] == written[0]
+        is_passing = card.is_running and card.written is not None and card.written[0] == written[0]
         if is_passing and asyncio.get_running_loop().time() < (card.passes_at or 0.0):
             return 0  # nothing happened but that time goes on
-        card.is_begun = view.standing is not None
+        card.is_running = job.state is JobState.RUNNING
         card.passes_at = self._passes_at(view)
         if written == card.written or self._client is None:
             return 0

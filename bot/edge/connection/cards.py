@@ -46,8 +46,8 @@ class Card:
     """no edit before that which only shows progress"""
     passes_at: float | None = None
     """when it is out of date though nothing happens, by the loop's clock; None: it never is"""
-    is_begun: bool = False
-    """a GPU works on its clip, so it moves on by itself"""
+    is_running: bool = False
+    """it is no longer among the waiting ones, which are edited in turns"""
     due_ms: int | None = None
     """when its clip was promised last"""
     origin: Origin | None = None

@@ -64,30 +64,39 @@ def learn_phases(db: Statements, kind_id: int, seconds: Mapping[str, float]) -> 
     """Write how long the phases of one finished render took; nothing unless the bot saw all of them."""
     if Phase.ENCODE not in seconds:
         return
-    [(text,)] = db.execute("select phases from kind where id = ?", (kind_id,)).fetchall()
-    kept = [*json.loads(text), {name: round(1000 * each) for name, each in seconds.items()}][-KEPT:]
-    db.execute("update kind set phases = ? where id = ?", (json.dumps(kept), kind_id))
+    kept = [*_renders(db, kind_id), {name: round(1000 * each) for name, each in seconds.items()}][-KEPT:]
+    _write(db, kind_id, kept)
+
+
+def _renders(db: Statements, kind_id: int) -> list[dict[str, float]]:
+    rows = db.execute("select renders from render_phases where kind_id = ?", (kind_id,)).fetchall()
+    return list(json.loads(rows[0][0])) if rows else []
+
+
+def _write(db: Statements, kind_id: int, renders: list[dict[str, float]]) -> None:
+    sql = "insert into render_phases values (?, ?) on conflict do update set renders = excluded.renders"
+    db.execute(sql, (kind_id, json.dumps(renders)))
 
 
 def learn_sending(db: Statements, job_id: int, now_ms: int) -> None:
     """Write how long the clip of a job that is posted now took from its file to its post."""
-    sql = "select kind_id, finished_ms, phases from job join kind on kind.id = kind_id where job.id = ? and clip <> ''"
-    for kind_id, finished_ms, text in db.execute(sql, (job_id,)).fetchall():
-        kept = json.loads(text)
+    sql = "select kind_id, finished_ms from job where id = ? and clip <> ''"
+    for kind_id, finished_ms in db.execute(sql, (job_id,)).fetchall():
+        kept = _renders(db, kind_id)
         if kept and SENDING not in kept[-1] and 0 <= now_ms - finished_ms <= MOST_SENDING_MS:
             kept[-1][SENDING] = now_ms - finished_ms
-            db.execute("update kind set phases = ? where id = ?", (json.dumps(kept), kind_id))
+            _write(db, kind_id, kept)
 
 
 def course_of(db: Statements, settings: ClipSettings, variants: Mapping[str, Variant]) -> Course:
     """Read what the phases of such a render are expected to take."""
     name = kind_of(settings)
-    rows = db.execute("select cost_ms, phases from kind where name = ?", (name,)).fetchall()
-    guess = guess_course(rows[0][0] if rows else model_ms(settings, variants))
-    own = json.loads(rows[0][1]) if rows else []
+    rows = db.execute("select id, cost_ms from kind where name = ?", (name,)).fetchall()
+    guess = guess_course(rows[0][1] if rows else model_ms(settings, variants))
+    own = _renders(db, rows[0][0]) if rows else []
     sql = """
-        select name, phases from kind where variant = ? and name <> ? and phases <> '[]'
-        order by json_array_length(phases) desc, id desc
+        select name, renders from render_phases join kind on kind.id = kind_id where variant = ? and name <> ?
+        order by json_array_length(renders) desc, kind_id desc
         """
     others = [(other, json.loads(text)) for other, text in db.execute(sql, (settings.variant, name)).fetchall()]
     found = dict(guess.phases)

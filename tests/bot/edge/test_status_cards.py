@@ -146,6 +146,19 @@ async def test_where_a_filter_may_hold_the_clip_back_no_preview_is_shown(
         assert is_shown is (action is FilterAction.OFF)
 
 
+async def test_the_time_of_a_clip_that_is_next_is_told_anew_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    backend = FakeBackend(usual=Act(hangs=True), slots=2, at_once=1)
+    async with running_edge(tmp_path, sandbox, backend=backend, pace=QUICK) as edge:
+        await edge.queued()
+        await until(lambda: edge.services.crew.progress, "the GPU has begun the first")
+        second = await edge.queued()
+        await until(lambda: "Nearly its turn" in words(edge.card(second)), "the second is taken")
+        shown = words(edge.card(second))
+        assert "Your clip comes in a few seconds." in shown
+        edge.services.crew.left_ms = lambda: {1: 300_000}  # type: ignore[method-assign]
+        await until(lambda: "in about 5 minutes." in words(edge.card(second)), "a later time, nothing else changed")
+
+
 async def test_a_card_moves_on_while_no_step_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
     pace = Pace(edit_seconds=0.01, queue_seconds=0.05, passing_seconds=0.02)
     async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True)), pace=pace) as edge:

@@ -49,7 +49,7 @@ def test_a_kind_follows_the_median_of_its_own_last_renders(db: Connection) -> No
     course = course_of(db, ClipSettings(), BUILT_IN)
     assert course.phases[Phase.DENOISE] == 21_000
     assert course.phases[Phase.DECODE] == 4_000
-    [(text,)] = db.execute("select phases from kind where id = ?", (kind_id,)).fetchall()
+    [(text,)] = db.execute("select renders from render_phases where kind_id = ?", (kind_id,)).fetchall()
     assert len(json.loads(text)) == KEPT
 
 
