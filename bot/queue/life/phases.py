@@ -64,8 +64,8 @@ def learn_phases(db: Statements, kind_id: int, seconds: Mapping[str, float]) -> 
     """Write how long the phases of one finished render took; nothing unless the bot saw all of them."""
     if Phase.ENCODE not in seconds:
         return
-    kept = [*_renders(db, kind_id), {name: round(1000 * each) for name, each in seconds.items()}][-KEPT:]
-    _write(db, kind_id, kept)
+    took: dict[str, float] = {name: round(1000 * each) for name, each in seconds.items()}
+    _write(db, kind_id, [*_renders(db, kind_id), took][-KEPT:])
 
 
 def _renders(db: Statements, kind_id: int) -> list[dict[str, float]]:
