@@ -161,6 +161,7 @@ async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
         signer = await open_signing(config)
         crew, shrink = Crew(), Shrinks(signer=signer)
         crew.on_change = partial(_count_cards, store, crew)
+        store.jobs.left_ms = crew.left_ms
         metrics = open_metrics(config, store, stack)
         spool = await _open_spool(config, store)
         switches = Switches(config, store)

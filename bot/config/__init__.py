@@ -124,6 +124,8 @@ class GeneratorConfig(_Section):
     memory: str = "auto"
     fast_math: bool = False
     """let the GPU add up in half precision: faster on consumer cards, and approximate"""
+    previews: bool = False
+    """show on a card what the clip will be about, while it is made"""
     quality: Quality = Quality.QUALITY
     framing: Framing = Framing.CROP
     compile: bool = Field(False, exclude=True)
@@ -254,6 +256,7 @@ class Config(BaseSettings):
             pipeline=settings.pipeline,
             memory=settings.memory,
             fast_math=settings.fast_math,
+            previews=settings.previews,
             preload=preload,
             state_folder=self.data_dir / "executor",
             threads=settings.threads,

@@ -18,7 +18,7 @@ from bot.queue.servers.reviews import Review, ReviewState
 from bot.texts.descriptions import ALT_TEXT, card_small_print, clip_text, small_print
 from bot.texts.explanations import explain_dead, format_minutes
 from bot.texts.safety.filter import held_clip_text
-from bot.texts.status import CardView, describe_state
+from bot.texts.status import CardView, describe_origin, describe_preview, describe_state
 
 PREVIEW_NAME = "framing.png"
 
@@ -106,9 +106,9 @@ def status_card(view: CardView) -> ui.LayoutView:
     waits = job.state in (JobState.QUEUED, JobState.RUNNING)
     actions = [Action.CANCEL] if waits else [Action.AGAIN] if job.state is JobState.FAILED else []
     preview = job.route if view.has_preview and waits else None
-    return _layout(
-        [f"### {title}", *body], card_small_print(job), _COLOURS[job.state], _buttons(job, actions), preview=preview
-    )
+    small = [*describe_origin(view), *card_small_print(job)]
+    lines, buttons = [f"### {title}", *body], _buttons(job, actions)
+    return _layout(lines, small, _COLOURS[job.state], buttons, preview=preview, alt_text=describe_preview(view))
 
 
 class ReviewAct(StrEnum):
@@ -160,13 +160,14 @@ def _layout(
     buttons: Sequence[ui.Button[Any]],
     *,
     preview: Route | None = None,
+    alt_text: str = "",
 ) -> ui.LayoutView:
     text: ui.TextDisplay[Any] = ui.TextDisplay("\n".join(lines))
     box: ui.Container[Any] = ui.Container(accent_colour=colour)
     if preview is not None:
         picture: ui.Thumbnail[Any] = ui.Thumbnail(
             f"attachment://{'SPOILER_' if preview.spoiler else ''}{PREVIEW_NAME}",  # as discord.File names it
-            description="The part of the picture that will move",
+            description=alt_text,
             spoiler=preview.spoiler,
         )
         box.add_item(ui.Section(text, accessory=picture))

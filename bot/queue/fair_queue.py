@@ -50,8 +50,9 @@ _ADMIT_SQL = f"""
 
 _INSERT_SQL = """
     insert into job (key, user_id, guild_id, state, start_tag, tag, kind_id, cost_ms, created_ms, picture,
-      route, settings, notes, card_message_id)
-    values (:key, :user, :guild, 'queued', :start, :tag, :kind, :cost, :now, :picture, :route, :settings, :notes, :card)
+      route, settings, notes, card_message_id, of_job)
+    values (:key, :user, :guild, 'queued', :start, :tag, :kind, :cost, :now, :picture,
+      :route, :settings, :notes, :card, :of_job)
     returning id
 """
 
@@ -156,6 +157,7 @@ def _queued_job(job_id: int, new: NewJob) -> Job:
         attempt=0,
         notes=new.notes,
         card_message_id=new.card_message_id,
+        of_job=new.of_job,
     )
 
 

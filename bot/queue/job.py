@@ -147,6 +147,8 @@ class Job:
     facts: dict[str, Any] | None = None
     """the finished clip's bytes, width, height, frames, playback_fps, seconds and phase_seconds"""
     cancel_requested: bool = False
+    of_job: int | None = None
+    """the job under whose clip a button was pressed for it; it may be deleted since"""
     by_moderator: bool = False
     """that it is to be cancelled was said by somebody else than its person"""
 
@@ -161,6 +163,17 @@ class QueuePosition:
     """the number of queued jobs"""
     eta_low_ms: int
     eta_high_ms: int
+    """least and most, until the GPU is free of it"""
+    eta_ms: int | None = None
+    """the middle of that; None: not known"""
+    after_ms: int = 0
+    """what follows then: the file is written, and sent"""
+    running: int = 0
+    """the jobs that were started and are not settled"""
+    people: int = 0
+    """whose jobs come before: the running ones and those ahead in the queue"""
+    own: int = 0
+    """of what comes before, the jobs of the same person"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from generator.protocol import Note
 
 JOB_COLUMNS = (
     "id, key, user_id, state, attempt, cancel_requested, card_message_id, "
-    "picture, clip, master, route, settings, notes, failure, facts"
+    "picture, clip, master, route, settings, notes, failure, facts, of_job"
 )
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ def request_values(new: NewJob) -> dict[str, Any]:
         "settings": to_text({name: getattr(new.settings, name) for name in _SETTINGS_FIELDS}),
         "notes": notes_text(new.notes),
         "card": new.card_message_id,
+        "of_job": new.of_job,
     }
 
 
@@ -97,6 +98,7 @@ def job_from(row: Sequence[Any]) -> Job:
             notes=_known_notes(row[12]),
             failure=_object_from(row[13]),
             facts=_object_from(row[14]),
+            of_job=row[15],
         )
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, SettingsError) as error:
         raise Unreadable(row[0], error) from error

@@ -81,7 +81,8 @@ class FakeDevice:
         self._used_gib = 6.0
         for step in range(settings.steps):
             hooks.check()
-            hooks.progress(Progress(Phase.DENOISE, step, settings.steps))
+            preview = hooks.preview(lambda: np.zeros((9, 16, 8), np.float32))
+            hooks.progress(Progress(Phase.DENOISE, step, settings.steps, preview))
             time.sleep(self._options.step_seconds)
             if step == self._options.at_step:
                 self._fault(plan)

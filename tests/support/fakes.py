@@ -70,6 +70,8 @@ class Act:
     error: RenderError | None = None
     hangs: bool = False
     notes: tuple[Note, ...] = ()
+    preview: str = ""
+    """sent with its second step"""
 
 
 @dataclass
@@ -129,7 +131,7 @@ class FakeBackend:
     async def play(self, act: Act, request: RenderRequest, on_progress: ProgressCallback) -> Rendered:
         """Do with one request what `act` says, however long it takes."""
         for step in range(act.steps):
-            on_progress(Progress(Phase.DENOISE, step, act.steps))
+            on_progress(Progress(Phase.DENOISE, step, act.steps, act.preview if step == 1 else ""))
             await asyncio.sleep(act.step_seconds)
         if act.hangs:
             await asyncio.Event().wait()

@@ -14,6 +14,7 @@ import pkgutil
 import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from bot.policy.admission import Reason, ReasonKind
 from bot.policy.blocking import Block, Subject
 from bot.policy.quota import MOST_CLIPS, Exceeded, Measure, Quota, Scope, Used
 from bot.queue.job import Job, JobState, QueuePosition
+from bot.queue.life.advance import Standing
 from bot.texts.explanations import Sentences
 from bot.texts.limits import (
     MESSAGE_LETTERS,
@@ -33,7 +35,7 @@ from bot.texts.limits import (
     shorten,
 )
 from bot.texts.replies import no_variant_text
-from bot.texts.status import CardView
+from bot.texts.status import CardView, Origin
 from bot.work.gate import Hold, HoldCause
 from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality
 from generator.errors import ExecutorLost, PictureError, PictureReason, RenderError, SettingsError
@@ -63,7 +65,11 @@ SETTINGS = ClipSettings(
     seed=int(BOUNDS["seed"][1]),
 )
 NOTES_OF_ALL_KINDS = tuple(Note(kind, data) for kind, data in NOTES.items())
-POSITION = QueuePosition(position=HUGE, waiting=HUGE, eta_low_ms=HUGE, eta_high_ms=HUGE)
+POSITION = QueuePosition(
+    position=HUGE, waiting=HUGE, eta_low_ms=HUGE, eta_high_ms=HUGE, running=HUGE, people=HUGE, own=HUGE, eta_ms=HUGE
+)
+ORIGIN = Origin(f"https://discord.com/channels/{HUGE}/{HUGE}/{HUGE}")
+STANDING = Standing(0.99, HUGE)
 FAILURES = [error.to_wire() for error in render_errors()]
 
 
@@ -75,7 +81,17 @@ def job(state: JobState, failure: dict[str, Any] | None = None) -> Job:
 JOBS = [*(job(state) for state in JobState), *(job(JobState.FAILED, failure) for failure in FAILURES)]
 HOLDS = [Hold(cause, LONG) for cause in HoldCause]
 VIEWS = [
-    CardView(job=item, position=position, progress=progress, now_ms=HUGE, hold=hold, needs_larger_card=True)
+    CardView(
+        job=replace(item, key=str(HUGE)),
+        position=position,
+        progress=progress,
+        now_ms=HUGE,
+        hold=hold,
+        needs_larger_card=True,
+        origin=ORIGIN,
+        standing=STANDING if progress else None,
+        due_ms=2 * HUGE if hold is None else None,
+    )
     for item in JOBS
     for position in (None, POSITION)
     for progress in (None, *(Progress(phase, HUGE, HUGE) for phase in Phase))
