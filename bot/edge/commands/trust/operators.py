@@ -16,10 +16,12 @@ from discord import app_commands
 from bot.edge.commands.settings.log_channel import write_to_channel
 from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.commands.trust.takedown import TakeDown, take_down
+from bot.edge.connection.languages import server_language
 from bot.edge.context import Interaction
 from bot.policy.blocking import Block, Subject
 from bot.queue.job import JobState, wall_clock_ms
 from bot.queue.servers.settings import AuditEntry
+from bot.texts.languages.spoken import speaking
 from bot.texts.replies import explain_cancel, no_job_text
 from bot.texts.safety.trust import (
     announced_text,
@@ -257,7 +259,9 @@ async def announce(interaction: Interaction, text: app_commands.Range[str, 1, 15
         if channel_id is None:
             without += 1
             continue
-        if await write_to_channel(client, channel_id, announcement_text(text)):
+        with speaking(server_language(client, guild.id).code):
+            announcement = announcement_text(text)
+        if await write_to_channel(client, channel_id, announcement):
             reached += 1
         else:
             failed += 1
