@@ -162,6 +162,18 @@ def test_what_is_not_translated_stays_out_of_what_the_bot_reads() -> None:
     assert compiled_sentences(compiled(catalogue)) == compiled_sentences(compiled(read_language(LANGUAGES["ja"])))
 
 
+def test_the_commands_of_the_guide_work_one_after_the_other(tmp_path: Path) -> None:
+    guide = (Path(__file__).parent.parent / "docs/translating.md").read_text()
+    block = guide.partition("tried: tests/test_languages.py -->")[2].partition("```")[2].partition("```")[0]
+    lines = [line.partition("#")[0].split()[3:] for line in block.strip().splitlines()]
+    assert [line[0] for line in lines] == ["update", "compile", "check", "take"]
+    for line in lines:
+        words = [str(po_path(GERMAN)) if word == "other.po" else word for word in line]
+        assert main(["--folder", str(tmp_path), *words]) == (1 if line[0] == "check" else 0), (
+            "nothing is translated yet"
+        )
+
+
 def test_the_tool_updates_takes_checks_and_says_what_is_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
