@@ -16,9 +16,7 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from bot.edge.connection.languages import language_here
 from bot.edge.http_errors import NETWORK_ERRORS, passes
-from bot.texts.languages.spoken import speaking
 from bot.texts.limits import MESSAGE_LETTERS, shorten
 from bot.texts.replies import failed_text, taken_back_text
 
@@ -131,8 +129,7 @@ async def take_back(interaction: discord.Interaction[Any], text: str, **more: An
     A deferred answer cannot become private, the first followup would fill it in, and after its deletion followups fail
     with Unknown Message (discord-api-docs#2739, #3087). So it is filled in, answered privately, then deleted.
     """
-    with speaking(language_here(interaction).code):
-        await fill_in(interaction, taken_back_text())
+    await fill_in(interaction, taken_back_text())
     try:
         await answer(interaction, text, **more)
     except NETWORK_ERRORS as error:
