@@ -38,6 +38,7 @@ from bot.queue.job import Limits, running_ms, wall_clock_ms
 from bot.queue.opening.folder import chown_advice
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
+from bot.texts.languages.spoken import speak
 from bot.work.crew import Crew
 from bot.work.heartbeat import keep_heartbeat
 from bot.work.requests import Requests
@@ -155,6 +156,7 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
 @contextlib.asynccontextmanager
 async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
     """Build the bot, with its backends started, and close all of it afterwards. Raises StartError."""
+    speak(config.language)
     await asyncio.to_thread(make_private, config.data_dir, OUR_FILES)
     async with AsyncExitStack() as stack:
         store = await _open_store(config, parts, stack)

@@ -22,6 +22,7 @@ from bot.edge.layouts import PREVIEW_NAME, status_card
 from bot.queue.estimates import next_rounding_ms
 from bot.queue.job import SETTLED, Job, JobState
 from bot.queue.store import JobStore
+from bot.texts.languages.spoken import speaking
 from bot.texts.status import CardView, describe_state
 from bot.work.crew import Crew
 from bot.work.gate import Gate
@@ -130,7 +131,8 @@ class StatusCards:
                 if job is None or job.state in SETTLED:
                     self._cards.pop(card.job_id, None)
                     return  # the delivery writes the last state
-                rest_seconds = await self._write_once(card, job)
+                with speaking(job.route.language):
+                    rest_seconds = await self._write_once(card, job)
             except Exception as error:
                 # A surprise in one card ends neither the others nor the bot.
                 log.error("job=%d card not written", card.job_id, exc_info=error)

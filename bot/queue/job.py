@@ -86,6 +86,10 @@ class Route:
     max_bytes: int = 10 * MIB
     """the channel's upload limit for the bot's own posts"""
     spoiler: bool = False
+    language: str | None = None
+    """of what is posted there; None in a row of an earlier version"""
+    own_language: str | None = None
+    """of who asked, for what only they read"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

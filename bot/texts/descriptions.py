@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.queue.job import Job, JobState
 from bot.texts.explanations import explain_hold
 from bot.texts.failures import explain_failure
+from bot.texts.languages.sentences import _
 from bot.texts.limits import MESSAGE_LETTERS, NAME_LETTERS, PRESENCE_LETTERS, SENTENCE_LETTERS, fit_parts, shorten
 from bot.texts.notes import explain_notes
 from bot.texts.safety.labels import AI_LABEL
@@ -62,7 +63,7 @@ def clip_text(job: Job) -> str:
 
 def clip_small_print(job: Job) -> list[str]:
     """Return the lines in small letters beside a job's clip: that a model made it, notes, and its settings."""
-    return small_print([AI_LABEL, *explain_notes(job.notes), describe_settings(job.settings)], job.settings)
+    return small_print([_(AI_LABEL), *explain_notes(job.notes), describe_settings(job.settings)], job.settings)
 
 
 def failure_text(job: Job) -> str:

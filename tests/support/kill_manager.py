@@ -10,7 +10,7 @@ from bot.sandbox.rules.errors import NotPossible
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.interactions import State
 from bot.sandbox.world.standard import OLGA, PICTURES
-from bot.texts.server_settings import LANGUAGES
+from bot.texts.settings.server_settings import LANGUAGES
 
 MENU = "vivant-settings:replies:language"
 

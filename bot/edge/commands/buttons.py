@@ -28,6 +28,7 @@ from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import Action, deleted_card
 from bot.policy.facts import Entrance
 from bot.queue.job import Job, wall_clock_ms
+from bot.texts.languages.spoken import speaking
 from bot.texts.replies import earlier_text, not_yours_text
 
 log = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ async def _delete(interaction: Interaction, job: Job | None) -> None:
         await interaction.delete_original_response()  # of a component: the message it sits on
     if job is not None:
         await services.requests.delete_clip(job)
-        with contextlib.suppress(*NETWORK_ERRORS):  # the card may be gone as well
+        with contextlib.suppress(*NETWORK_ERRORS), speaking(job.route.language):  # the card may be gone as well
             await edit_card(interaction.client, job, deleted_card(), now_ms=wall_clock_ms(), bare=True)
 
 

@@ -15,6 +15,7 @@ from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import sent_card
 from bot.queue.job import Job
 from bot.queue.store import JobStore
+from bot.texts.languages.spoken import speaking
 
 log = logging.getLogger(__name__)
 
@@ -44,5 +45,7 @@ async def _end_if_left(client: discord.Client, job: Job, message_id: int, now_ms
 async def _end(client: discord.Client, job: Job, message_id: int, now_ms: int) -> None:
     channel = client.get_partial_messageable(job.route.channel_id, guild_id=job.route.guild_id)
     message = await channel.fetch_message(message_id)  # it may be deleted, or lie in another channel
-    await edit_card(client, job, sent_card(job, message.jump_url), now_ms=now_ms, bare=True)
+    with speaking(job.route.language):
+        view = sent_card(job, message.jump_url)
+    await edit_card(client, job, view, now_ms=now_ms, bare=True)
     log.info("job=%d card ended that an earlier process had left", job.id)

@@ -23,10 +23,12 @@ import pytest
 import bot.texts
 from bot.policy.admission import Reason, ReasonKind
 from bot.policy.blocking import Block, Subject
+from bot.policy.language import LANGUAGES
 from bot.policy.quota import MOST_CLIPS, Exceeded, Measure, Quota, Scope, Used
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.queue.life.advance import Standing
 from bot.texts.explanations import Sentences
+from bot.texts.languages.spoken import speaking
 from bot.texts.limits import (
     MESSAGE_LETTERS,
     PRESENCE_LETTERS,
@@ -181,12 +183,16 @@ def texts_of(value: Any) -> Iterator[str]:
         assert value is None
 
 
+TOOLS = {"bot.texts.limits", *(f"bot.texts.languages.{name}" for name in ("numbers", "sentences", "spoken"))}
+"""modules that say nothing of their own"""
+
+
 def functions() -> dict[str, Callable[..., Any]]:
     """Return every public function of the room that makes a text."""
     found: dict[str, Callable[..., Any]] = {}
     for module in pkgutil.walk_packages([str(Path(str(bot.texts.__file__)).parent)], "bot.texts."):
         for name, function in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
-            own = function.__module__ == module.name and not name.startswith("_") and module.name != "bot.texts.limits"
+            own = function.__module__ == module.name and not name.startswith("_") and module.name not in TOOLS
             if own and "float" not in str(inspect.signature(function).return_annotation):
                 found[f"{module.name.removeprefix('bot.texts.')}.{name}"] = function
     return found
@@ -195,21 +201,24 @@ def functions() -> dict[str, Callable[..., Any]]:
 CASES: dict[str, Callable[..., Any]] = functions()
 SMALLER = {"descriptions.describe_presence": PRESENCE_LETTERS}
 PARTS = {
-    *("descriptions.small_print", "explanations.may_be_picture", "status.draw_bar", "settings_panel.choice_label"),
-    *("server_settings.describe_setting", "server_settings.changed_text"),  # test_server_settings.py knows the names
+    *("descriptions.small_print", "explanations.may_be_picture", "status.draw_bar"),
+    *("settings.settings_panel.choice_label", "settings.settings_panel.page_title", "settings.quotas.form_label"),
+    *("settings.server_settings.describe_setting", "settings.server_settings.changed_text"),
 }
 """what is no text, puts together what other functions here return, or takes what its callers choose"""
 
 
+@pytest.mark.parametrize("code", LANGUAGES)
 @pytest.mark.parametrize("name", sorted(CASES.keys() - PARTS))
-def test_no_text_exceeds_what_discord_takes(name: str) -> None:
+def test_no_text_exceeds_what_discord_takes(name: str, code: str) -> None:
     function = CASES[name]
     hints = typing.get_type_hints(function)
     kinds = {parameter: longest(hints[parameter]) for parameter in inspect.signature(function).parameters}
     most = SMALLER.get(name, MESSAGE_LETTERS)
-    for values in itertools.product(*kinds.values()):
-        for text in texts_of(function(**dict(zip(kinds, values, strict=True)))):
-            assert count_letters(text) <= most, text
+    with speaking(code):
+        for values in itertools.product(*kinds.values()):
+            for text in texts_of(function(**dict(zip(kinds, values, strict=True)))):
+                assert count_letters(text) <= most, text
 
 
 def test_the_rooms_functions_are_found_and_a_text_without_a_limit_would_be_seen() -> None:

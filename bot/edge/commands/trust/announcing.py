@@ -15,9 +15,12 @@ from datetime import UTC, datetime
 import discord
 
 from bot.edge.commands.settings.log_channel import write_to_channel
+from bot.edge.connection.languages import server_language
 from bot.edge.context import ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
+from bot.policy.language import LANGUAGES, Language
 from bot.queue.job import wall_clock_ms
+from bot.texts.languages.spoken import speaking
 from bot.texts.safety.trust import announcement_text
 
 _KEY = "announcement"
@@ -44,10 +47,10 @@ class Announcement:
     without: int = 0
     """servers that have chosen no log channel"""
 
-    @property
-    def posted(self) -> str:
-        """Return the message as servers see it."""
-        return announcement_text(self.text)
+    def posted(self, language: Language) -> str:
+        """Return the message as a server sees it."""
+        with speaking(language.code):
+            return announcement_text(self.text)
 
     def nonce(self, guild_id: int) -> str:
         """Return what Discord knows a repeated post by for some minutes: another for each server, 25 letters."""
@@ -101,9 +104,10 @@ async def _has_arrived(client: ServiceClient, found: Announcement, guild_id: int
     if not channel.permissions_for(channel.guild.me).read_message_history:
         return None
     after = discord.Object(discord.utils.time_snowflake(datetime.fromtimestamp(found.began_ms / 1000 - _EARLIER, UTC)))
+    posted = {found.posted(language) for language in LANGUAGES.values()}  # its own may have changed since
     try:
         async for message in channel.history(limit=_LOOKED_AT, after=after):
-            if message.author == channel.guild.me and message.content == found.posted:
+            if message.author == channel.guild.me and message.content in posted:
                 return True
     except NETWORK_ERRORS as error:
         log.info("announcement: channel=%d cannot be looked at: %s", channel.id, type(error).__name__)
@@ -128,9 +132,10 @@ async def _post(client: ServiceClient, found: Announcement) -> Announcement:
 
 async def _write(client: ServiceClient, found: Announcement, guild_id: int) -> None:
     channel_id = client.services.store.servers.settings(guild_id).log_channel
+    posted = found.posted(server_language(client, guild_id))
     if channel_id is None:
         found.without += 1
-    elif await write_to_channel(client, channel_id, found.posted, found.nonce(guild_id)):
+    elif await write_to_channel(client, channel_id, posted, found.nonce(guild_id)):
         found.reached += 1
     else:
         found.failed += 1

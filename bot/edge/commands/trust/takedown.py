@@ -13,6 +13,7 @@ from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import deleted_card
 from bot.queue.job import SETTLED, Job, Route, wall_clock_ms
 from bot.queue.servers.settings import AuditEntry
+from bot.texts.languages.spoken import speaking
 from bot.texts.safety.trust import taken_down_text
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,6 @@ async def _delete(client: ServiceClient, job: Job) -> bool:
     if delivery is not None and delivery.message_id is not None:
         gone = await delete_post(client, job.route, delivery.message_id)
     if job.state in SETTLED:
-        with contextlib.suppress(*NETWORK_ERRORS):  # the card may be gone as well
+        with contextlib.suppress(*NETWORK_ERRORS), speaking(job.route.language):  # the card may be gone as well
             await edit_card(client, job, deleted_card(), now_ms=wall_clock_ms(), bare=True)
     return gone

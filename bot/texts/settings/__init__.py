@@ -1,0 +1,1 @@
+"""What the settings of a server, their panel and the quotas say."""
