@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from bot.queue.estimates import is_wide, round_wait
+from bot.queue.estimates import is_wide
 from bot.queue.job import SETTLED, Job, JobState, QueuePosition
 from bot.queue.life.advance import Standing
 from bot.texts.explanations import explain_hold
 from bot.texts.failures import explain_failure
+from bot.texts.jobs.waiting import describe_range, describe_turn, describe_wait
+from bot.texts.languages.numbers import percent, whole
+from bot.texts.languages.sentences import N_, _, pgettext
 from bot.texts.limits import MESSAGE_LETTERS, shorten
 from bot.work.gate import Hold
 from generator.protocol import Phase, Progress
@@ -52,11 +55,18 @@ class Origin:
 
 
 _PHASES = {
-    Phase.LOAD: "Loading the model",
-    Phase.PREPARE: "Looking at the picture",
-    Phase.DENOISE: "Dreaming up the motion",
-    Phase.DECODE: "Painting the frames",
-    Phase.ENCODE: "Writing the clip",
+    Phase.LOAD: N_("Loading the model."),
+    Phase.PREPARE: N_("Looking at the picture."),
+    Phase.DENOISE: N_("Dreaming up the motion."),
+    Phase.DECODE: N_("Painting the frames."),
+    Phase.ENCODE: N_("Writing the clip."),
+}
+_STEPS = {
+    Phase.LOAD: N_("Loading the model, step {step} of {of}."),
+    Phase.PREPARE: N_("Looking at the picture, step {step} of {of}."),
+    Phase.DENOISE: N_("Dreaming up the motion, step {step} of {of}."),
+    Phase.DECODE: N_("Painting the frames, step {step} of {of}."),
+    Phase.ENCODE: N_("Writing the clip, step {step} of {of}."),
 }
 
 
@@ -70,18 +80,18 @@ def describe_state(view: CardView) -> tuple[str, list[str]]:
     """Return a card's title and the sentences below it."""
     job = view.job
     if job.state is JobState.QUEUED:
-        return "Waiting for its turn", describe_position(view)
+        return _("Waiting for its turn"), describe_position(view)
     if job.state is JobState.RUNNING and view.progress is None and not job.cancel_requested:
-        return "Nearly its turn", ["The graphics card is getting ready for it.", *_promise(view)]
+        return _("Nearly its turn"), [_("The graphics card is getting ready for it."), *_promise(view)]
     if job.state is JobState.RUNNING:
-        return "Bringing it to life", describe_progress(view)
+        return _("Bringing it to life"), describe_progress(view)
     if job.state is JobState.RENDERED:
-        return "Your clip is ready", ["Sending it now."]
+        return _("Your clip is ready"), [_("Sending it now.")]
     if job.state is JobState.CANCELLED:
-        who = ["A moderator cancelled it."] if job.by_moderator else []
-        return "Cancelled", [*who, "There will be no clip."]
+        who = [_("A moderator cancelled it.")] if job.by_moderator else []
+        return pgettext("title of a card", "Cancelled"), [*who, _("There will be no clip.")]
     sentences = explain_failure(job.failure or {})
-    return "No clip this time", [sentences.what, sentences.means, sentences.todo]
+    return _("No clip this time"), [sentences.what, sentences.means, sentences.todo]
 
 
 def describe_origin(view: CardView) -> list[str]:
@@ -92,100 +102,55 @@ def describe_origin(view: CardView) -> list[str]:
     job = view.job
     asked = f"<t:{(int(job.key) >> 22) // 1000 + _DISCORD_EPOCH}:R>" if job.key.isdigit() else ""
     if view.origin is None:
-        return [f"-# Asked for {asked}"] if asked and job.state not in SETTLED else []
+        # Translators: {when} is a time such as "3 minutes ago", here and in the two next ones.
+        return [_("-# Asked for {when}", when=asked)] if asked and job.state not in SETTLED else []
     if view.origin.url is None:
-        return [f"-# <@{job.user_id}> asked {asked} for another clip of an earlier picture."]
-    return [f"-# <@{job.user_id}> asked {asked} for another clip like [this one]({view.origin.url})."]
+        return [_("-# <@{user}> asked {when} for another clip of an earlier picture.", user=job.user_id, when=asked)]
+    return [
+        _(
+            "-# <@{user}> asked {when} for another clip like [this one]({url}).",
+            user=job.user_id,
+            when=asked,
+            url=view.origin.url,
+        )
+    ]
 
 
 def describe_preview(view: CardView) -> str:
     """Return what the picture on a card shows, for whoever does not see it."""
     if view.preview:
-        return "A rough AI-generated preview of the clip"
-    return "The part of the picture that will move"
+        return _("A rough AI-generated preview of the clip")
+    return _("The part of the picture that will move")
 
 
 def describe_position(view: CardView) -> list[str]:
     """Say where a waiting job stands and when it may be done, or why nothing is started."""
     if view.hold is not None:
-        return [explain_hold(view.hold), "Your place is kept."]
+        return [explain_hold(view.hold), _("Your place is kept.")]
     if view.position is None:
-        return ["It is in the queue."]
+        return [_("It is in the queue.")]
     lines = [describe_turn(view.position), *(_promise(view) or [describe_range(view.position)])]
     if view.needs_larger_card:
-        lines.append("It is too large for one of the graphics cards here, so it waits for a larger one.")
+        lines.append(_("It is too large for one of the graphics cards here, so it waits for a larger one."))
     elif view.job.attempt:
-        lines.append("It was interrupted and starts over on its own.")
+        lines.append(_("It was interrupted and starts over on its own."))
     return lines
-
-
-def describe_turn(position: QueuePosition) -> str:
-    """Say whose clips come before a waiting one, and why."""
-    before = position.position - 1 + position.running
-    if before == 0:
-        return "Next in the queue."
-    if before == 1:
-        return "Next, after your other clip." if position.own else "Next, after one other clip."
-    if position.position == 1:
-        mine = position.own >= before
-        return f"Next, after {before} other clips of yours." if mine else f"Next, after {before} other clips."
-    if position.own >= before:
-        return f"{before} clips of yours come before this one."
-    if position.own:
-        return f"{before} clips come before this one, {position.own} of them yours; people take turns by GPU time."
-    if position.people <= 1:
-        return f"{before} clips of another person come before yours; people take turns by GPU time."
-    return f"{before} clips of {position.people} people come before yours; people take turns by GPU time."
 
 
 def _promise(view: CardView) -> list[str]:
     return [] if view.due_ms is None else [describe_wait(view.due_ms - view.now_ms)]
 
 
-def describe_wait(left_ms: int) -> str:
-    """Say in about what time a clip comes, in one rounded number that is never nothing."""
-    seconds = round_wait(left_ms)
-    if seconds < 10:
-        return "Your clip comes in a few seconds."
-    if seconds < 60:
-        return f"Your clip comes in about {seconds} seconds."
-    if seconds < 3600:
-        minutes = seconds // 60
-        return "Your clip comes in about 1 minute." if minutes == 1 else f"Your clip comes in about {minutes} minutes."
-    hours = seconds / 3600
-    return "Your clip comes in about 1 hour." if hours == 1 else f"Your clip comes in about {hours:g} hours."
-
-
-def describe_range(position: QueuePosition) -> str:
-    """Say between which times a clip comes, where nobody knows yet how long it takes."""
-    low, high = (round_wait(ms + position.after_ms) for ms in (position.eta_low_ms, position.eta_high_ms))
-    if high <= 60:
-        return "Your clip comes within a minute."
-    if low < 60 or high < 120:
-        return f"Your clip comes within {_count(high)}; how long it takes is not sure yet."
-    unit = 3600 if low >= 3600 else 60
-    if high >= 3600 and unit == 60:
-        return f"Your clip comes in {_count(low)} to {_count(high)}; how long it takes is not sure yet."
-    name = "hours" if unit == 3600 else "minutes"
-    return f"Your clip comes in {low / unit:g} to {high / unit:g} {name}; how long it takes is not sure yet."
-
-
-def _count(seconds: int) -> str:
-    if seconds >= 3600:
-        return "1 hour" if seconds == 3600 else f"{seconds / 3600:g} hours"
-    minutes = max(1, seconds // 60)
-    return "1 minute" if minutes == 1 else f"{minutes} minutes"
-
-
 def describe_progress(view: CardView) -> list[str]:
     """Say what a running render is doing, with a progress bar."""
     if view.job.cancel_requested or view.progress is None:
-        return ["Stopping."]
-    steps = f", step {view.progress.step} of {view.progress.of}" if view.progress.of > 1 else ""
-    lines = [f"{_PHASES[view.progress.phase]}{steps}."]
-    if view.standing is not None:
-        lines.append(f"{draw_bar(view.standing.part)} {int(100 * view.standing.part)}%")
-    return [*lines, *_promise(view)]
+        return [_("Stopping.")]
+    now = view.progress
+    step = _(_STEPS[now.phase], step=whole(now.step), of=whole(now.of)) if now.of > 1 else _(_PHASES[now.phase])
+    if view.standing is None:
+        return [step, *_promise(view)]
+    bar = f"{draw_bar(view.standing.part)} {percent(int(100 * view.standing.part) / 100)}"
+    return [step, bar, *_promise(view)]
 
 
 def describe_queue(
@@ -214,7 +179,7 @@ def describe_queue(
     next_up = len(active) - len(waiting) - made
     counted = [f"{made} being made", *([f"{next_up} up next"] if next_up else []), f"{len(waiting)} waiting"]
     rows += ["", f"**The queue**: {', '.join(counted)}"]
-    mine = {job.id for job, _ in own}
+    mine = {job.id for job, _position in own}
     for number, job in enumerate(waiting[:SHOWN_AT_MOST], 1):
         is_known = job.id in mine or (guild_id is not None and job.route.guild_id == guild_id)
         rows.append(f"{number}. {f'<@{job.user_id}>' if is_known else 'somebody elsewhere'}")

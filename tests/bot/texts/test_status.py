@@ -10,6 +10,8 @@ import pytest
 from bot.queue.estimates import is_wide
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.queue.life.advance import Standing
+from bot.texts.jobs.waiting import describe_turn, describe_wait
+from bot.texts.languages.spoken import speaking
 from bot.texts.status import (
     CardView,
     Origin,
@@ -17,8 +19,6 @@ from bot.texts.status import (
     describe_position,
     describe_progress,
     describe_queue,
-    describe_turn,
-    describe_wait,
     draw_bar,
 )
 from generator.protocol import Phase, Progress
@@ -145,3 +145,26 @@ def test_a_card_says_that_its_clip_waits_for_a_larger_graphics_card() -> None:
     assert "waits for a larger one" in waits[-1]
     assert not any("interrupted" in line for line in waits)
     assert "interrupted" in describe_position(CardView(job=job, position=position))[-1]
+
+
+@pytest.mark.parametrize(
+    ("code", "texts"),
+    [
+        ("de", ["1 Minute.", "5 Minuten.", "anderthalb Stunden.", "2,5 Stunden."]),
+        ("fr", ["1 minute.", "5 minutes.", "une heure et demie.", "2,5 heures."]),
+        ("es", ["1 minuto.", "5 minutos.", "una hora y media.", "2,5 horas."]),
+        ("pt-BR", ["1 minuto.", "5 minutos.", "uma hora e meia.", "2,5 horas."]),
+        ("ja", ["約1分で届きます。", "約5分で届きます。", "約1時間半で届きます。", "約2.5時間で届きます。"]),
+    ],
+)
+def test_a_time_is_told_as_each_language_tells_it(code: str, texts: list[str]) -> None:
+    with speaking(code):
+        told = [describe_wait(seconds * 1000) for seconds in (60, 300, 5_400, 9_000)]
+    assert [sentence.endswith(text) for sentence, text in zip(told, texts, strict=True)] == [True] * 4, told
+
+
+def test_a_progress_bar_and_its_step_are_in_the_language_spoken() -> None:
+    view = CardView(job=make_job(JobState.RUNNING), progress=Progress(Phase.DENOISE, 3, 25), standing=Standing(0.5, 1))
+    with speaking("de"):
+        assert describe_progress(view) == ["Die Bewegung wird erträumt, Schritt 3 von 25.", f"{draw_bar(0.5)} 50\xa0%"]
+    assert describe_progress(view) == ["Dreaming up the motion, step 3 of 25.", f"{draw_bar(0.5)} 50%"]

@@ -189,7 +189,6 @@ WRITERS = {"send", "edit_card", "write_to_channel"}
 CHOOSES = {"speak", "speaking"}
 KNOWN = {
     "status_cards.StatusCards._request": "_write chooses, by the job",
-    "status_cards._show_preview": "_write chooses, by the job",
     "commands.trust.announcing._write": "posted chooses, by the server",
     "delivery.Poster._close_cancelled": "_deliver chooses, by the job",
     "delivery.Poster._tidy": "_deliver chooses, by the job",
