@@ -20,6 +20,7 @@ from bot.config import Config
 from bot.doctor.variant import why_not
 from bot.edge.client import VivantClient
 from bot.edge.commands.reviews.holding import screen_clip
+from bot.edge.commands.trust.announcing import resume_announcement
 from bot.edge.commands.trust.consent import end_unanswered
 from bot.edge.commands.trust.draining import tell_drained
 from bot.edge.commands.trust.reports import tell_reports
@@ -37,6 +38,7 @@ from bot.queue.job import Limits, running_ms, wall_clock_ms
 from bot.queue.opening.folder import chown_advice
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore
+from bot.texts.languages.spoken import speak
 from bot.work.crew import Crew
 from bot.work.heartbeat import keep_heartbeat
 from bot.work.requests import Requests
@@ -126,6 +128,7 @@ class Bot:
             ("the questions for consent", partial(end_unanswered, self.client)),
             ("the reports", partial(tell_reports, self.client)),
             ("the drain", partial(tell_drained, services.store, services.switches, self.alerts.drained)),
+            ("the announcement", partial(resume_announcement, self.client)),
             ("the heartbeat", partial(keep_heartbeat, services.config.data_dir, self.client.is_connected)),
             ("the sweep", partial(sweep_hourly, services.store, services.spool, services.config.retention)),
         ]
@@ -155,12 +158,14 @@ async def run_bot(config: Config, parts: Parts = Parts()) -> None:
 @contextlib.asynccontextmanager
 async def build(config: Config, parts: Parts = Parts()) -> AsyncIterator[Bot]:
     """Build the bot, with its backends started, and close all of it afterwards. Raises StartError."""
+    speak(config.language)
     await asyncio.to_thread(make_private, config.data_dir, OUR_FILES)
     async with AsyncExitStack() as stack:
         store = await _open_store(config, parts, stack)
         signer = await open_signing(config)
         crew, shrink = Crew(), Shrinks(signer=signer)
         crew.on_change = partial(_count_cards, store, crew)
+        store.jobs.left_ms = crew.left_ms
         metrics = open_metrics(config, store, stack)
         spool = await _open_spool(config, store)
         switches = Switches(config, store)

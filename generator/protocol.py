@@ -53,14 +53,25 @@ class Progress:
     phase: Phase
     step: int = 0
     of: int = 0
+    preview: str = ""
+    """a small PNG of what the clip will be about, in base64; empty: none with this step"""
+
+
+TakeLatents = Callable[[], Any]
+"""returns a numpy array; numpy itself is not imported in the bot process"""
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What a render calls while it runs: `progress` after each step, `check` before it, which may raise Cancelled."""
+    """What a render calls while it runs: `progress` after each step, `check` before it, which may raise Cancelled.
+
+    `preview` is asked after a denoising step. It gets a function that returns one frame of the clean latents, height x
+    width x channels in single precision, and calls it only when it is time for another `Progress.preview`.
+    """
 
     progress: Callable[[Progress], None]
     check: Callable[[], None]
+    preview: Callable[[TakeLatents], str] = lambda take: ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,8 @@ class ExecutorConfig:
     """lean or stock"""
     memory: str = "auto"
     """auto, full, model-offload, lean, minimal, or a cap such as "6GiB" """
+    previews: bool = False
+    """send a small picture with some of the denoising steps, of variants whose latents' colours are known"""
     fast_math: bool = False
     """let products be added up in half precision, where the device can: approximate"""
     preload: str | None = None
@@ -226,4 +239,9 @@ def _rendered(wire: dict[str, Any]) -> Rendered:
 
 
 def _progress(wire: dict[str, Any]) -> Progress:
-    return Progress(phase=Phase(wire["phase"]), step=int(wire.get("step", 0)), of=int(wire.get("of", 0)))
+    return Progress(
+        phase=Phase(wire["phase"]),
+        step=int(wire.get("step", 0)),
+        of=int(wire.get("of", 0)),
+        preview=str(wire.get("preview", "")),
+    )

@@ -15,6 +15,32 @@ from generator.errors import SettingsError
 Size = tuple[int, int]
 """width, height in pixels"""
 
+Colours = tuple[tuple[float, float, float], ...]
+"""red, green and blue, -1 to 1, for a latent's 1 in each channel; the last row is added to all"""
+
+_SD_COLOURS: Colours = (
+    (0.298, 0.207, 0.208),
+    (0.187, 0.286, 0.173),
+    (-0.158, 0.189, 0.264),
+    (-0.184, -0.271, -0.473),
+    (0.0, 0.0, 0.0),
+)
+"""of Stable Diffusion's autoencoder, whose encoder SVD has too. As keturn found them in 2022 by comparing latents with
+decoded pictures: https://discuss.huggingface.co/t/decoding-latents-to-rgb-without-upscaling/23204"""
+
+_DEMO_COLOURS: Colours = (
+    (0.335, 0.176, 0.332),
+    (-0.277, -0.345, -0.166),
+    (-0.112, 0.056, -0.066),
+    (-0.184, -0.286, -0.281),
+    (0.060, -0.130, -0.082),
+    (-0.257, -0.029, -0.090),
+    (-0.036, 0.097, -0.159),
+    (-0.381, -0.334, -0.477),
+    (0.042, -0.011, 0.056),
+)
+"""fitted with `scripts/fit_preview_colours.py` over eight pictures of scikit-image"""
+
 _OWN_DEFAULTS = (
     "description",
     "frames",
@@ -62,6 +88,9 @@ class Variant:
     steps: int | None = None
     """denoising steps where the schedule is the variant's own; None: as many as the schedule usually has"""
 
+    colours: Colours | None = None
+    """what the latents look like, for previews; None: not known, so there are none"""
+
     def size(self, shape: Shape) -> Size:
         """Return width and height in pixels for a shape; AUTO must be resolved from the picture first."""
         sizes = {Shape.LANDSCAPE: self.landscape, Shape.PORTRAIT: self.portrait, Shape.SQUARE: self.square}
@@ -85,6 +114,8 @@ class Variant:
             if name in values:
                 width, height = values[name]
                 values[name] = (int(width), int(height))
+        if values.get("colours"):
+            values["colours"] = tuple((red, green, blue) for red, green, blue in values["colours"])
         for name, kind in (("quality", Quality), ("loop", Loop)):
             if values.get(name):
                 values[name] = kind(values[name])
@@ -138,6 +169,7 @@ BUILT_IN: dict[str, Variant] = {
             description="Stable Video Diffusion XT: 25 frames",
             licence=_STABILITY_LICENCE,
             licence_url=_STABILITY_URL,
+            colours=_SD_COLOURS,
         ),
         Variant(
             name="svd",
@@ -147,8 +179,11 @@ BUILT_IN: dict[str, Variant] = {
             description="Stable Video Diffusion: 14 frames, about half the time",
             licence=_STABILITY_LICENCE,
             licence_url=_STABILITY_URL,
+            colours=_SD_COLOURS,
         ),
-        dataclasses.replace(variant_of_folder(DEMO_MODEL_FOLDER), name="demo", licence="MIT", is_demo=True),
+        dataclasses.replace(
+            variant_of_folder(DEMO_MODEL_FOLDER), name="demo", licence="MIT", is_demo=True, colours=_DEMO_COLOURS
+        ),
     )
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
@@ -12,6 +13,10 @@ from tests.support.state_of_code import state_of_code
 # A test that asks for two threads made those that follow it in its process spin, at three times the processor's time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Some machines tell Python to keep nothing of what it compiles. Each of the hundreds of children that tests start would
+# compile all that it imports again: seven seconds of the processor for torch and diffusers, half of one for the bot.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture(autouse=True)

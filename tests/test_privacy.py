@@ -274,10 +274,10 @@ ABOUT_PEOPLE = {
     *("job", "outbox", "lane", "debt", "set_aside", "audit", "spent", "review"),
     *("source", "consent", "blocked", "opted_out", "choice"),
 }
-ABOUT_NOBODY = {"meta", "setting", "kind", "server", "blocked_picture", "report"}
+ABOUT_NOBODY = {"meta", "setting", "kind", "server", "blocked_picture", "report", "render_phases"}
 COLUMNS = """
     id key user_id guild_id state start_tag tag kind_id cost_ms attempt strikes cancel_requested card_message_id
-    created_ms started_ms finished_ms picture clip master route settings notes failure facts told
+    created_ms started_ms finished_ms picture clip master route settings notes failure facts told of_job
 """
 """of a job: ids, settings, what was said, the way to answer, times, how it went, and the names of its files"""
 

@@ -66,6 +66,7 @@ WALLS = (
         doors=("bot.edge", "bot.sandbox", "bot.app", "bot.doctor", "bot.__main__"),
     ),
     Wall("the queue knows the vocabulary alone", ("bot.queue",), ("generator",), allowed=VOCABULARY),
+    Wall("Babel is a tool of development alone", ("bot", "generator"), ("babel",)),
     Wall("only the demo command knows the sandbox", ("bot",), ("bot.sandbox",), doors=("bot.sandbox", "bot.__main__")),
 )
 

@@ -35,6 +35,7 @@ from bot.config.file import ConfigError, find_file, from_home, read_file
 from bot.config.filter import FilterConfig
 from bot.config.mistakes import PREFIX, foreign_variables, mend, sentence
 from bot.config.token import other_secret
+from bot.policy.language import ENGLISH, LANGUAGES
 from bot.policy.quota import Limits as QuotaLimits
 from bot.policy.quota import Quota
 from generator.clip import Framing, Quality
@@ -46,6 +47,13 @@ from generator.variants import BUILT_IN, Variant
 
 _PathText = Annotated[str, AfterValidator(from_home)]
 """a path that may begin with `~`"""
+
+
+def _check_language(code: str) -> str:
+    if code not in LANGUAGES:
+        text = f"the bot does not speak {code!r}, only {', '.join(LANGUAGES)}.{did_you_mean(code, LANGUAGES)}"
+        raise PydanticCustomError("unknown_language", "{text}", {"text": text})
+    return code
 
 
 class _Section(BaseModel):
@@ -124,6 +132,8 @@ class GeneratorConfig(_Section):
     memory: str = "auto"
     fast_math: bool = False
     """let the GPU add up in half precision: faster on consumer cards, and approximate"""
+    previews: bool = False
+    """show on a card what the clip will be about, while it is made"""
     quality: Quality = Quality.QUALITY
     framing: Framing = Framing.CROP
     compile: bool = Field(False, exclude=True)
@@ -196,6 +206,7 @@ class Config(BaseSettings):
     allowed_guilds: frozenset[int] = frozenset()
     proxy: str | None = None
     privacy_url: str | None = None
+    language: Annotated[str, AfterValidator(_check_language)] = ENGLISH.code
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
     metrics_port: int = Field(0, ge=0, le=65535)
@@ -254,6 +265,7 @@ class Config(BaseSettings):
             pipeline=settings.pipeline,
             memory=settings.memory,
             fast_math=settings.fast_math,
+            previews=settings.previews,
             preload=preload,
             state_folder=self.data_dir / "executor",
             threads=settings.threads,

@@ -15,6 +15,10 @@ from bot.config import Config
 from bot.doctor.check import Check, Status
 from bot.edge.redact import hide_tokens
 
+UNTRUSTED = (
+    "Install ca-certificates with the system's packages. Where a firewall opens encrypted connections, let "
+    "the variable SSL_CERT_FILE name a file with the certificate of its authority."
+)
 API = "https://discord.com/api/v10"
 
 NEEDED = {
@@ -78,6 +82,9 @@ async def find_account(config: Config, api: str = API) -> Account | Check:
         return await _identity(token, config.proxy, api)
     except _Unauthorized:
         return REFUSED
+    except aiohttp.ClientConnectorCertificateError as error:  # a ValueError as well
+        seen = f"the certificate of who answers as Discord is not trusted here ({error.certificate_error})"
+        return Check("Discord token", Status.PROBLEM, seen, UNTRUSTED)
     except (aiohttp.InvalidURL, aiohttp.ContentTypeError, ValueError, LookupError, TypeError, AttributeError) as error:
         return _strange_answer(config.proxy, error)
     except aiohttp.ClientResponseError as error:

@@ -13,6 +13,7 @@ import discord
 from bot.edge.http_errors import Next, classify
 from bot.edge.layouts import sent_card
 from bot.queue.job import Job, Route, wall_clock_ms
+from bot.texts.languages.spoken import speaking
 
 
 def token_is_alive(route: Route, now_ms: int, *, spare_ms: int = 60_000) -> bool:
@@ -68,7 +69,9 @@ async def remove_card(client: discord.Client, job: Job, url: str | None, *, now_
     if job.card_message_id in (None, message_id):
         return  # the card itself is the answer
     if url is not None and channel_id != job.route.channel_id:
-        await edit_card(client, job, sent_card(job, url), now_ms=now_ms, bare=True)
+        with speaking(job.route.language):
+            view = sent_card(job, url)
+        await edit_card(client, job, view, now_ms=now_ms, bare=True)
         return
     try:
         await delete_message(client, job.route, job.card_message_id)

@@ -26,6 +26,7 @@ from bot.edge.commands.submission.answers import report
 from bot.edge.commands.submission.choosing.mending import MendPress
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.connection.invalid_requests import InvalidRequests
+from bot.edge.connection.languages import CatalogueTranslator, answer_in_own_language
 from bot.edge.connection.pacing import paced_identify, paced_start
 from bot.edge.connection.restored import look_up_answered
 from bot.edge.connection.starting import Pause, explain_close, wait_for_discord
@@ -96,6 +97,7 @@ class VivantClient(ServiceClient):
             guild_ready_timeout=0.2,  # on_ready is all that waits for it, and READY itself names every server
         )
         self.tree = Tree(self)
+        answer_in_own_language(self)
         self.ready_seconds: float | None = None
         """from the object's making to the first gateway READY"""
         self._now_ms = now_ms
@@ -130,7 +132,9 @@ class VivantClient(ServiceClient):
 
     async def _sync_changed_commands(self) -> None:
         store = self.services.store
-        payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+        translator = CatalogueTranslator()
+        await self.tree.set_translator(translator)
+        payload = [await command.get_translated_payload(self.tree, translator) for command in self.tree.get_commands()]
         text = json.dumps([self.application_id, payload], sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()
         if await store.settings.get("commands_hash") == digest:

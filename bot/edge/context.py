@@ -5,6 +5,7 @@ Tested in tests/bot/edge/test_client.py.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,8 @@ class ServiceClient(discord.AutoShardedClient):
     def __init__(self, services: Services, connector: aiohttp.BaseConnector, **options: Any) -> None:
         super().__init__(proxy=services.config.proxy, connector=connector, **options)
         self.services = services
+        self.announcing = asyncio.Lock()
+        """held while an announcement is posted"""
         self.downloads = aiohttp.ClientSession(connector=connector, connector_owner=False)
         """what fetches attachments"""
         self.advised: set[int] = set()

@@ -30,6 +30,7 @@ from bot.queue.job import DeadReason, Delivery, Job, JobState
 from bot.queue.servers.reviews import clip_key
 from bot.queue.spool import ClipGone
 from bot.queue.store import JobStore
+from bot.texts.languages.spoken import speak
 from bot.texts.status import CardView
 from bot.work.ongoing import Ongoing, Owner
 from bot.work.retry import retry_while_full
@@ -137,6 +138,7 @@ class Poster:
         stalls = 0
         while job := await self.store.jobs.get(delivery.job_id):
             async with self._turn(job):
+                speak(job.route.language)
                 with self._ongoing.noted(Owner(job.user_id, job.route.guild_id)):
                     first_ms = delivery.first_attempt_ms or self.now_ms()
                     result, url = await self.attempt(job, replace(delivery, stalls=stalls))

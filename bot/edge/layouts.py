@@ -21,7 +21,7 @@ from bot.texts.after_clip import change_hint, change_label, menu_text
 from bot.texts.descriptions import alt_text, card_small_print, clip_text, small_print
 from bot.texts.explanations import explain_dead, format_minutes
 from bot.texts.safety.filter import held_clip_text
-from bot.texts.status import CardView, describe_state
+from bot.texts.status import CardView, describe_origin, describe_preview, describe_state
 from bot.work.uplink.changes import Change, state_of
 
 PREVIEW_NAME = "framing.png"
@@ -162,7 +162,9 @@ def status_card(view: CardView) -> ui.LayoutView:
     waits = job.state in (JobState.QUEUED, JobState.RUNNING)
     buttons = [remedy_button(job)] if job.state is JobState.FAILED else _buttons(job, [Action.CANCEL] * waits)
     preview = job.route if view.has_preview and waits else None
-    return _layout([f"### {title}", *body], card_small_print(job), _COLOURS[job.state], buttons, preview=preview)
+    small = [*describe_origin(view), *card_small_print(job)]
+    lines = [f"### {title}", *body]
+    return _layout(lines, small, _COLOURS[job.state], buttons, preview=preview, alt_text=describe_preview(view))
 
 
 class ReviewAct(StrEnum):
@@ -218,13 +220,14 @@ def _layout(
     buttons: Sequence[ui.Button[Any]],
     *,
     preview: Route | None = None,
+    alt_text: str = "",
 ) -> ui.LayoutView:
     text: ui.TextDisplay[Any] = ui.TextDisplay("\n".join(lines))
     box: ui.Container[Any] = ui.Container(accent_colour=colour)
     if preview is not None:
         picture: ui.Thumbnail[Any] = ui.Thumbnail(
             f"attachment://{'SPOILER_' if preview.spoiler else ''}{PREVIEW_NAME}",  # as discord.File names it
-            description="The part of the picture that will move",
+            description=alt_text,
             spoiler=preview.spoiler,
         )
         box.add_item(ui.Section(text, accessory=picture))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import io
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -11,15 +13,17 @@ from dataclasses import replace
 import discord
 
 from bot.edge.card_edits import edit_card, own_message, token_is_alive
+from bot.edge.connection.card_views import Sources, view_of
 from bot.edge.connection.cards import Card, FirstWrite
 from bot.edge.connection.pacing import Pace
 from bot.edge.connection.refreshes import WaitingCard, choose_waiting
 from bot.edge.http_errors import NETWORK_ERRORS, CardNext, classify_card
 from bot.edge.layouts import PREVIEW_NAME, status_card
-from bot.queue.estimates import size_of
+from bot.queue.estimates import next_rounding_ms
 from bot.queue.job import SETTLED, Job, JobState
 from bot.queue.store import JobStore
-from bot.texts.status import CardView
+from bot.texts.languages.spoken import speaking
+from bot.texts.status import CardView, describe_state
 from bot.work.crew import Crew
 from bot.work.gate import Gate
 
@@ -50,6 +54,7 @@ class StatusCards:
         self._gate = gate
         self._crew = crew
         self._now_ms = now_ms
+        self._sources = Sources(store, gate, crew, now_ms)
         self._pace = pace
         self._cards: dict[int, Card] = {}
         self._queue_moved = asyncio.Event()
@@ -126,7 +131,8 @@ class StatusCards:
                 if job is None or job.state in SETTLED:
                     self._cards.pop(card.job_id, None)
                     return  # the delivery writes the last state
-                rest_seconds = await self._write_once(card, job)
+                with speaking(job.route.language):
+                    rest_seconds = await self._write_once(card, job)
             except Exception as error:
                 # A surprise in one card ends neither the others nor the bot.
                 log.error("job=%d card not written", card.job_id, exc_info=error)
@@ -141,8 +147,10 @@ class StatusCards:
             try:
                 async with asyncio.timeout_at(card.passes_at):
                     await card.dirty.wait()
-            except TimeoutError:  # "ready in 2 minutes" has become "ready 1 second ago"
-                card.written = card.shown = card.passes_at = None
+            except TimeoutError:
+                if card.is_running:
+                    break
+                card.written = card.shown = card.passes_at = None  # "2 minutes" have become 1
                 self._queue_moved.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(card.progress_at):
@@ -170,35 +178,30 @@ class StatusCards:
 
     async def describe(self, job: Job) -> CardView:
         """Return what a job's card shows now."""
-        card = self._cards.get(job.id)
-        waits = job.state is JobState.QUEUED
-        return CardView(
-            job=job,
-            position=await self._store.jobs.position(job.id) if waits else None,
-            progress=None if waits else self._crew.progress.get((job.id, job.attempt)),
-            now_ms=self._now_ms(),
-            hold=self._gate.hold,
-            has_preview=card is None or card.has_preview,
-            needs_larger_card=waits and self._crew.fits_not_all(size_of(job.settings)),
-        )
+        return await view_of(self._sources, job, self._cards.get(job.id))
 
     async def _edit(self, card: Card, job: Job) -> float:
         """Write the card if what it shows has changed. Return the rest before the next write, in seconds."""
         view = await self.describe(job)
-        # the times are left out: Discord counts them down by itself, until they pass
-        number = view.position and view.position.position
-        shown = (job.state, job.attempt, job.cancel_requested, number, view.hold, view.needs_larger_card)
-        if (shown, view.progress) == card.written or self._client is None:
+        written = (job.state, job.attempt, job.cancel_requested, view.hold, view.progress), describe_state(view)
+        is_passing = card.is_running and card.written is not None and card.written[0] == written[0]
+        if is_passing and asyncio.get_running_loop().time() < (card.passes_at or 0.0):
+            return 0  # nothing happened but that time goes on
+        card.is_running = job.state is JobState.RUNNING
+        card.passes_at = self._passes_at(view)
+        if written == card.written or self._client is None:
             return 0
-        card.written = (shown, view.progress)
-        card.shown = (view.position.position, view.hold) if view.position else None
-        card.passes_at = None
+        card.written = written
+        at = view.position
+        card.shown = (at.position + at.running, view.hold) if at else None
         card.progress_at = self._next_progress(card) if view.progress else 0.0
-        if view.position is not None and view.hold is None:
-            seconds = max(self._pace.queue_seconds, view.position.eta_low_ms / 1000)
-            card.passes_at = asyncio.get_running_loop().time() + seconds
         try:
-            await self._request(self._client, card, job, status_card(view))
+            is_new = view.has_preview and view.preview not in ("", card.preview)
+            if is_new and card.first is None and not card.is_closed:
+                await _show_preview(self._client, job, view)
+                card.preview = view.preview
+            else:
+                await self._request(self._client, card, job, status_card(view))
         except NETWORK_ERRORS as error:
             log.info("job=%d card not written: %s", job.id, type(error).__name__)
             return self._after(error, card, job)
@@ -207,6 +210,17 @@ class StatusCards:
             card.first = None
             return 0  # what happened during the first write may follow at once
         return self._pace.after_edit(self._now_ms() - _made_ms(job))
+
+    def _passes_at(self, view: CardView) -> float | None:
+        """Return when a card is out of date though nothing happens, by the loop's clock; None: it never is."""
+        seconds = None
+        if view.standing is not None:
+            seconds = self._pace.passing_seconds
+        elif view.due_ms is not None:
+            seconds = max(self._pace.queue_seconds, next_rounding_ms(view.due_ms - view.now_ms) / 1000)
+        elif view.position is not None and view.hold is None:
+            seconds = max(self._pace.queue_seconds, view.position.eta_low_ms / 1000)
+        return None if seconds is None else asyncio.get_running_loop().time() + seconds
 
     def _next_progress(self, card: Card) -> float:
         """Return when a card may show more progress, by the loop's clock."""
@@ -250,7 +264,8 @@ class StatusCards:
             await self._queue_moved.wait()
             self._queue_moved.clear()
             try:
-                chosen, is_more = choose_waiting(self._waiting(await self._store.jobs.waiting_ids()), self._pace)
+                running, waiting = await self._store.jobs.count_running(), await self._store.jobs.waiting_ids()
+                chosen, is_more = choose_waiting(self._waiting(waiting, running), self._pace)
                 if is_more:
                     self._queue_moved.set()
             except Exception as error:
@@ -263,13 +278,25 @@ class StatusCards:
                 await asyncio.sleep(self._pace.queue_seconds / self._pace.most_waiting)
             await asyncio.sleep(self._pace.queue_seconds / self._pace.most_waiting * spare)
 
-    def _waiting(self, job_ids: Iterable[int]) -> Iterator[WaitingCard]:
-        """Return what is known of the cards that wait, from the jobs in the order of claims."""
+    def _waiting(self, job_ids: Iterable[int], running: int) -> Iterator[WaitingCard]:
+        """Return what is known of the cards that wait, from the jobs in the order of claims.
+
+        A position is counted here from the jobs that run: the cards tell of those too.
+        """
         now, hold = asyncio.get_running_loop().time(), self._gate.hold
         nobody = Card(0)
-        for position, job_id in enumerate(job_ids, start=1):
+        for position, job_id in enumerate(job_ids, start=1 + running):
             card = self._cards.get(job_id, nobody)
             if card.given_up is None:
                 shown, with_hold = card.shown or (None, None)
                 position_shown = shown if with_hold == hold else None
                 yield WaitingCard(job_id, position, position_shown, card.channel_id, card.rests_until > now)
+
+
+async def _show_preview(client: discord.Client, job: Job, view: CardView) -> None:
+    """Write a card with another picture. It has the first one's name, so that later layouts may refer to either."""
+    assert job.card_message_id is not None
+    picture = discord.File(io.BytesIO(base64.b64decode(view.preview)), PREVIEW_NAME, spoiler=job.route.spoiler)
+    message = own_message(client, job.route, job.card_message_id)
+    nobody = discord.AllowedMentions.none()
+    await message.edit(view=status_card(view), attachments=[picture], allowed_mentions=nobody)

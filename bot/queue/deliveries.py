@@ -16,6 +16,7 @@ from typing import Any
 
 from bot.queue.database import Database, Statements, fetch
 from bot.queue.job import Delivery, DeliveryState, Job, running_ms
+from bot.queue.life.phases import learn_sending
 from bot.queue.rows import select_jobs
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,11 @@ def mark_sent(db: Statements, job_id: int, message_id: int | None) -> bool:
         where job_id = :job and state in ('pending', 'sending') returning job_id
     """
     return bool(db.execute(sql, {"job": job_id, "message": message_id}).fetchall())
+
+
+def _mark_sent_now(db: Statements, job_id: int, message_id: int | None, now_ms: int) -> bool:
+    learn_sending(db, job_id, now_ms)
+    return mark_sent(db, job_id, message_id)
 
 
 def revive(db: Statements, job_id: int) -> None:
@@ -176,7 +182,7 @@ class Deliveries:
 
     async def mark_sent(self, job_id: int, message_id: int | None) -> bool:
         """Record that the post arrived, also when it was found in the channel's history."""
-        sent = await self._mark(mark_sent, job_id, message_id)
+        sent = await self._mark(_mark_sent_now, job_id, message_id, self._now_ms())
         self._first_tries.pop(job_id, None)
         self.on_attempt_end(DeliveryState.SENT, "")
         log.info("job=%d sent", job_id)

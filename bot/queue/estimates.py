@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from bot.queue.database import Statements
+from bot.queue.job import QueuePosition
 from generator.clip import ClipSettings, Shape, count_written, draft_of, interpolates
 from generator.variants import Variant
 
@@ -185,3 +186,44 @@ def delete_kind(db: Statements, kind_id: int, last: int) -> None:
     """Delete a kind that no job up to the id `last` has, and no later one either."""
     sql = "delete from kind where id = :id and not exists (select 1 from job where job.id > :last and kind_id = :id)"
     db.execute(sql, {"id": kind_id, "last": last})
+
+
+# -- what people are told -------------------------------------------------------------------------------------------
+
+_WIDE = 4
+"""by which factor the least and the most differ where a range is told: without a measurement it is 20"""
+_ROUNDED_TO = ((60, 10), (600, 60), (3600, 300), (6 * 3600, 1800))
+"""below so many seconds, a time is rounded to so many"""
+_EARLY, _LATE = 0.6, 1.5
+"""a promise stands while the newest estimate lies within these parts of it"""
+
+
+def is_wide(position: QueuePosition) -> bool:
+    """Tell whether a clip may come so much earlier or later that one time would say nothing."""
+    low, high = position.eta_low_ms + position.after_ms, position.eta_high_ms + position.after_ms
+    return position.eta_ms is None or high > _WIDE * max(low, 10_000)
+
+
+def round_wait(left_ms: int) -> int:
+    """Round the time until a clip comes as a person would, to seconds: 5 is a few seconds, and the least."""
+    seconds = max(0, left_ms) / 1000
+    if seconds < 10:
+        return 5
+    step = next((step for below, step in _ROUNDED_TO if seconds < below - step / 2), 3600)
+    return int(seconds / step + 0.5) * step
+
+
+def keep_promise(due_ms: int | None, now_ms: int, left_ms: int) -> int:
+    """Return when a clip is promised: as before, unless that has passed or the newest estimate is another one."""
+    if due_ms is not None and due_ms > now_ms and _EARLY * left_ms <= due_ms - now_ms <= _LATE * left_ms:
+        return due_ms
+    return now_ms + max(1, left_ms)
+
+
+def next_rounding_ms(left_ms: int) -> int:
+    """Return after how many milliseconds the rounded time until a clip comes is another one."""
+    shown = round_wait(left_ms)
+    if shown < 10:
+        return max(1, left_ms)
+    step = next((step for below, step in _ROUNDED_TO if shown <= below), 3600)
+    return max(1, left_ms - int(1000 * max(10, shown - step / 2)) + 1)

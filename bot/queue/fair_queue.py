@@ -50,9 +50,9 @@ _ADMIT_SQL = f"""
 
 _INSERT_SQL = """
     insert into job (key, user_id, guild_id, state, start_tag, tag, kind_id, cost_ms, created_ms, picture,
-      route, settings, notes, card_message_id, told)
+      route, settings, notes, card_message_id, told, of_job)
     values (:key, :user, :guild, 'queued', :start, :tag, :kind, :cost, :now, :picture, :route, :settings, :notes, :card,
-      :told)
+      :told, :of_job)
     returning id
 """
 
@@ -158,6 +158,7 @@ def _queued_job(job_id: int, new: NewJob) -> Job:
         notes=new.notes,
         card_message_id=new.card_message_id,
         told=new.told,
+        of_job=new.of_job,
     )
 
 

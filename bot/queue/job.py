@@ -87,6 +87,10 @@ class Route:
     max_bytes: int = 10 * MIB
     """the channel's upload limit for the bot's own posts"""
     spoiler: bool = False
+    language: str | None = None
+    """of what is posted there; None in a row of an earlier version"""
+    own_language: str | None = None
+    """of who asked, for what only they read"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +154,8 @@ class Job:
     """the finished clip's bytes, width, height, frames, playback_fps, seconds, phase_seconds and motion"""
     cancel_requested: bool = False
     told: Told = NOTHING_TOLD
+    of_job: int | None = None
+    """the job under whose clip a button was pressed for it; it may be deleted since"""
     by_moderator: bool = False
     """that it is to be cancelled was said by somebody else than its person"""
 
@@ -164,6 +170,17 @@ class QueuePosition:
     """the number of queued jobs"""
     eta_low_ms: int
     eta_high_ms: int
+    """least and most, until the GPU is free of it"""
+    eta_ms: int | None = None
+    """the middle of that; None: not known"""
+    after_ms: int = 0
+    """what follows then: the file is written, and sent"""
+    running: int = 0
+    """the jobs that were started and are not settled"""
+    people: int = 0
+    """whose jobs come before: the running ones and those ahead in the queue"""
+    own: int = 0
+    """of what comes before, the jobs of the same person"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

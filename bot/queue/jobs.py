@@ -31,6 +31,8 @@ from bot.queue.job import (
 )
 from bot.queue.life.attempts import cancel, claim, give_back, recover, settle
 from bot.queue.life.past import PutBack, put_back
+from bot.queue.life.phases import Course, course_of
+from bot.queue.life.standing import Cards, standing
 from bot.queue.opening.set_aside import set_aside_unreadable
 from bot.queue.rows import select_jobs
 from bot.queue.servers.quotas import Ask, expected_cost, refuse_over_quota, used
@@ -69,6 +71,8 @@ class Jobs:
         self._untold: list[int] = []
         self._tell_of_set_aside: Callable[[int], None] = self._untold.append
         self.executors = 1
+        self.left_ms: Callable[[], Mapping[int, int]] = dict
+        """by job, how long each render that has begun still takes, as its steps tell"""
         self.on_accepted: Callable[[], None] = lambda: None
         self.on_attempt_end: Callable[[AttemptEnd], None] = lambda end: None
 
@@ -259,13 +263,22 @@ class Jobs:
         """Read the ids of all queued jobs in the order of claims, from an index alone."""
         return await self._database.read(fair_queue.waiting_ids)
 
+    async def count_running(self) -> int:
+        """Count the jobs that were started and are not settled."""
+        [(count,)] = await self._database.read(fetch, "select count(*) from job where state = 'running'")
+        return int(count)
+
     async def _read(self, tail: str, **parameters: object) -> list[Job]:
         return await self._database.read(select_jobs, tail, parameters)
 
     async def position(self, job_id: int) -> QueuePosition | None:
         """Read where a queued job stands and when it may be done; None when it is not queued."""
-        settled_ms = self._settled_ms
-        return await self._database.read(fair_queue.position, job_id, self.executors, self._now_ms(), settled_ms)
+        cards = Cards(self.executors, self._now_ms(), self._settled_ms, self.left_ms())
+        return await self._database.read(standing, job_id, cards, self._variants)
+
+    async def course(self, settings: ClipSettings) -> Course:
+        """Read what the phases of such a render are expected to take."""
+        return await self._database.read(course_of, settings, self._variants)
 
     async def measured(self, variant: str) -> Measured | None:
         """Read how long the variant's most rendered kind of clip took here; None when none was rendered."""

@@ -17,7 +17,7 @@ from generator.protocol import Note
 
 JOB_COLUMNS = (
     "id, key, user_id, state, attempt, cancel_requested, card_message_id, "
-    "picture, clip, master, route, settings, notes, failure, facts, told"
+    "picture, clip, master, route, settings, notes, failure, facts, told, of_job"
 )
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ def request_values(new: NewJob) -> dict[str, Any]:
         "notes": notes_text(new.notes),
         "card": new.card_message_id,
         "told": None if new.told == NOTHING_TOLD else to_text(dataclasses.asdict(new.told)),
+        "of_job": new.of_job,
     }
 
 
@@ -100,6 +101,7 @@ def job_from(row: Sequence[Any]) -> Job:
             failure=_object_from(row[13]),
             facts=_object_from(row[14]),
             told=Told.from_json(_object_from(row[15])),
+            of_job=row[16],
         )
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, SettingsError) as error:
         raise Unreadable(row[0], error) from error

@@ -6,6 +6,7 @@ from bot.policy.motion import MOTION_BUCKETS, is_nearly_still
 from bot.queue.job import Job, JobState
 from bot.texts.explanations import explain_hold
 from bot.texts.failures import explain_failure
+from bot.texts.languages.sentences import _
 from bot.texts.limits import (
     DESCRIPTION_LETTERS,
     MESSAGE_LETTERS,
@@ -154,7 +155,7 @@ def clip_small_print(job: Job) -> list[str]:
 
 def _clip_small_print(job: Job, settings: str) -> list[str]:
     """Return that a model made a clip, what is to be told about it, and the settings."""
-    return small_print([AI_LABEL, *explain_notes(job.notes), *([settings] if settings else [])], job.settings)
+    return small_print([_(AI_LABEL), *explain_notes(job.notes), *([settings] if settings else [])], job.settings)
 
 
 def failure_text(job: Job) -> str:

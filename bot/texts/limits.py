@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bot.texts.languages.sentences import ngettext, pgettext
+
 MESSAGE_LETTERS = 2000
 """what one message takes"""
 CHOICE_LETTERS = 100
@@ -40,13 +42,19 @@ def one_line(text: str, most: int) -> str:
     return shorten(" ".join(shown.split()), most)
 
 
+def listed(parts: Iterable[str], most: int = SENTENCE_LETTERS) -> str:
+    """Join as many whole parts as fit with what the language puts between the items of a list."""
+    return fit_parts(parts, most, pgettext("between the items of a list", ", "))
+
+
 def fit_parts(parts: Iterable[str], most: int, separator: str = "\n") -> str:
     """Join as many whole parts as fit, and say how many were left out."""
     kept = list(parts)
     total = len(kept)
     while True:
         left_out = total - len(kept)
-        text = separator.join([*kept, *([f"… and {left_out} more"] if left_out else [])])
+        more = [ngettext("… and {count} more", "… and {count} more", left_out)] if left_out else []
+        text = separator.join([*kept, *more])
         if count_letters(text) <= most or not kept:
             return shorten(text, most)
         kept.pop()

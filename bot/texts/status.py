@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.queue.job import Job, JobState, QueuePosition
+from bot.queue.job import SETTLED, Job, JobState, QueuePosition
+from bot.queue.life.advance import Standing
 from bot.texts.explanations import explain_hold
 from bot.texts.failures import explain_failure
+from bot.texts.jobs.waiting import describe_range, describe_turn, describe_wait
+from bot.texts.languages.numbers import percent, whole
+from bot.texts.languages.sentences import N_, _, pgettext
 from bot.work.gate import Hold
 from generator.protocol import Phase, Progress
+
+_DISCORD_EPOCH = 1_420_070_400
+"""of the times in Discord's ids, in seconds"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,31 +30,38 @@ class CardView:
     has_preview: bool = True
     needs_larger_card: bool = False
     """some of the cards here have no room for the clip"""
+    standing: Standing | None = None
+    """how far the render is"""
+    due_ms: int | None = None
+    """when the clip is promised; None: the range of `position` is told, or nothing is known"""
+    preview: str = ""
+    """a small PNG in base64 of what is being made; empty: the card shows the framed picture"""
+    origin: Origin | None = None
+    """of a card that a button made: of which clip"""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The clip under which a button was pressed."""
+
+    url: str | None
+    """where it is posted; None: it is not there any more"""
 
 
 _PHASES = {
-    Phase.LOAD: "Loading the model",
-    Phase.PREPARE: "Looking at the picture",
-    Phase.DENOISE: "Dreaming up the motion",
-    Phase.DECODE: "Painting the frames",
-    Phase.ENCODE: "Writing the clip",
+    Phase.LOAD: N_("Loading the model."),
+    Phase.PREPARE: N_("Looking at the picture."),
+    Phase.DENOISE: N_("Dreaming up the motion."),
+    Phase.DECODE: N_("Painting the frames."),
+    Phase.ENCODE: N_("Writing the clip."),
 }
-
-_PHASE_SPANS: dict[Phase, tuple[float, float]] = {
-    # share of the bar a phase fills: denoising is where the time goes
-    Phase.LOAD: (0.0, 0.05),
-    Phase.PREPARE: (0.05, 0.10),
-    Phase.DENOISE: (0.10, 0.85),
-    Phase.DECODE: (0.85, 0.95),
-    Phase.ENCODE: (0.95, 1.0),
+_STEPS = {
+    Phase.LOAD: N_("Loading the model, step {step} of {of}."),
+    Phase.PREPARE: N_("Looking at the picture, step {step} of {of}."),
+    Phase.DENOISE: N_("Dreaming up the motion, step {step} of {of}."),
+    Phase.DECODE: N_("Painting the frames, step {step} of {of}."),
+    Phase.ENCODE: N_("Writing the clip, step {step} of {of}."),
 }
-
-
-def measure_progress(progress: Progress) -> float:
-    """Return the whole render's progress, 0 to 1. It never goes back from one phase to the next."""
-    low, high = _PHASE_SPANS[progress.phase]
-    inside = min(progress.step / progress.of, 1.0) if progress.of else 0.0
-    return low + (high - low) * inside
 
 
 def draw_bar(fraction: float, cells: int = 16) -> str:
@@ -60,50 +74,74 @@ def describe_state(view: CardView) -> tuple[str, list[str]]:
     """Return a card's title and the sentences below it."""
     job = view.job
     if job.state is JobState.QUEUED:
-        return "Waiting for its turn", describe_position(view)
+        return _("Waiting for its turn"), describe_position(view)
     if job.state is JobState.RUNNING and view.progress is None and not job.cancel_requested:
-        return "Nearly its turn", ["The graphics card is getting ready for it."]
+        return _("Nearly its turn"), [_("The graphics card is getting ready for it."), *_promise(view)]
     if job.state is JobState.RUNNING:
-        return "Bringing it to life", describe_progress(view)
+        return _("Bringing it to life"), describe_progress(view)
     if job.state is JobState.RENDERED:
-        return "Your clip is ready", ["Sending it now."]
+        return _("Your clip is ready"), [_("Sending it now.")]
     if job.state is JobState.CANCELLED:
-        who = ["A moderator cancelled it."] if job.by_moderator else []
-        return "Cancelled", [*who, "There will be no clip."]
+        who = [_("A moderator cancelled it.")] if job.by_moderator else []
+        return pgettext("title of a card", "Cancelled"), [*who, _("There will be no clip.")]
     sentences = explain_failure(job.failure or {})
-    return "No clip this time", [sentences.what, sentences.means, sentences.todo]
+    return _("No clip this time"), [sentences.what, sentences.means, sentences.todo]
+
+
+def describe_origin(view: CardView) -> list[str]:
+    """Say who asked for a clip and when, in small letters. A card that a button made also says under which clip.
+
+    Discord itself shows who used a command, and nothing of the sort for a button.
+    """
+    job = view.job
+    asked = f"<t:{(int(job.key) >> 22) // 1000 + _DISCORD_EPOCH}:R>" if job.key.isdigit() else ""
+    if view.origin is None:
+        # Translators: {when} is a time such as "3 minutes ago", here and in the two next ones.
+        return [_("-# Asked for {when}", when=asked)] if asked and job.state not in SETTLED else []
+    if view.origin.url is None:
+        return [_("-# <@{user}> asked {when} for another clip of an earlier picture.", user=job.user_id, when=asked)]
+    return [
+        _(
+            "-# <@{user}> asked {when} for another clip like [this one]({url}).",
+            user=job.user_id,
+            when=asked,
+            url=view.origin.url,
+        )
+    ]
+
+
+def describe_preview(view: CardView) -> str:
+    """Return what the picture on a card shows, for whoever does not see it."""
+    if view.preview:
+        return _("A rough AI-generated preview of the clip")
+    return _("The part of the picture that will move")
 
 
 def describe_position(view: CardView) -> list[str]:
     """Say where a waiting job stands and when it may be done, or why nothing is started."""
     if view.hold is not None:
-        return [explain_hold(view.hold), "Your place is kept."]
+        return [explain_hold(view.hold), _("Your place is kept.")]
     if view.position is None:
-        return ["It is in the queue."]
-    position = view.position
-    where = "Next in the queue." if position.position == 1 else f"Number {position.position} in the queue."
-    lines = [where, _describe_times(position, view.now_ms)]
+        return [_("It is in the queue.")]
+    lines = [describe_turn(view.position), *(_promise(view) or [describe_range(view.position)])]
     if view.needs_larger_card:
-        lines.append("It is too large for one of the graphics cards here, so it waits for a larger one.")
+        lines.append(_("It is too large for one of the graphics cards here, so it waits for a larger one."))
     elif view.job.attempt:
-        lines.append("It was interrupted and starts over on its own.")
+        lines.append(_("It was interrupted and starts over on its own."))
     return lines
 
 
-def _describe_times(position: QueuePosition, now_ms: int) -> str:
-    soonest, latest = (_moment(now_ms + eta_ms) for eta_ms in (position.eta_low_ms, position.eta_high_ms))
-    return f"Ready {soonest}, or {latest} if it takes long."
+def _promise(view: CardView) -> list[str]:
+    return [] if view.due_ms is None else [describe_wait(view.due_ms - view.now_ms)]
 
 
 def describe_progress(view: CardView) -> list[str]:
     """Say what a running render is doing, with a progress bar."""
     if view.job.cancel_requested or view.progress is None:
-        return ["Stopping."]
-    fraction = measure_progress(view.progress)
-    steps = f", step {view.progress.step} of {view.progress.of}" if view.progress.of > 1 else ""
-    return [f"{_PHASES[view.progress.phase]}{steps}.", f"{draw_bar(fraction)} {fraction:.0%}"]
-
-
-def _moment(at_ms: int) -> str:
-    # Discord shows this as "in 3 minutes" and counts down by itself, so that the card needs no edit for it
-    return f"<t:{at_ms // 1000}:R>"
+        return [_("Stopping.")]
+    now = view.progress
+    step = _(_STEPS[now.phase], step=whole(now.step), of=whole(now.of)) if now.of > 1 else _(_PHASES[now.phase])
+    if view.standing is None:
+        return [step, *_promise(view)]
+    bar = f"{draw_bar(view.standing.part)} {percent(int(100 * view.standing.part) / 100)}"
+    return [step, bar, *_promise(view)]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Protocol
 
 from bot.queue.fair_queue import Sizes
+from bot.queue.life.advance import Advance, Standing
+from bot.queue.life.phases import Course
 from bot.work.ongoing import Ongoing
-from generator.protocol import Progress
+from generator.protocol import Progress, Rendered
 
 UNFIT_SECONDS = 3600.0
 """how long a card is not asked again for a size that it had no room for: other programs may have used it"""
@@ -76,13 +80,16 @@ class Member(Protocol):
 class Crew:
     """All workers; wakes them when one changes what it does."""
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
         self._members: list[Member] = []
         self.progress: dict[tuple[int, int], Progress] = {}
         """of each attempt, as job and attempt number, that a GPU has begun and that is not settled yet
 
         An executor takes one job more than it renders, so a running job may be absent.
         """
+        self.advances: dict[tuple[int, int], Advance] = {}
+        """of the same attempts: how far each is, and how long it still takes"""
         self.ongoing = Ongoing()
         """what they, and others, are doing for whom"""
         self.on_change: Callable[[], None] = lambda: None
@@ -112,6 +119,33 @@ class Crew:
         finally:
             for wait in waits:
                 wait.cancel()
+
+    def note(self, attempt: tuple[int, int], progress: Progress, course: Course) -> None:
+        """Note how far a render is; `course` is what its phases are expected to take."""
+        now = self._monotonic()
+        self.progress[attempt] = progress
+        self.advances.setdefault(attempt, Advance(course, now)).note(progress, now)
+
+    def with_phases(self, attempt: tuple[int, int], rendered: Rendered) -> Rendered:
+        """Return a finished clip's facts with what the executor does not measure: loading, and writing the file."""
+        advance = self.advances.get(attempt)
+        seen = advance.finish(self._monotonic()) if advance else {}
+        return replace(rendered, phase_seconds=seen | rendered.phase_seconds)
+
+    def ended(self, attempt: tuple[int, int]) -> None:
+        """Forget how far a render is."""
+        self.progress.pop(attempt, None)
+        self.advances.pop(attempt, None)
+
+    def look(self, attempt: tuple[int, int]) -> Standing | None:
+        """Return how far a render is now; None: no GPU has begun it."""
+        advance = self.advances.get(attempt)
+        return advance.look(self._monotonic()) if advance else None
+
+    def left_ms(self) -> dict[int, int]:
+        """Return how many milliseconds each render that has begun still takes, by its job."""
+        now = self._monotonic()
+        return {job_id: advance.look(now).left_ms for (job_id, _), advance in self.advances.items()}
 
     def cancel(self, job_id: int) -> bool:
         """Stop a job's render, whichever worker runs it. Return False when none does."""

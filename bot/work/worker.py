@@ -191,7 +191,7 @@ class Worker:
                 async with asyncio.timeout(STOP_SECONDS):
                     await self._store.jobs.give_back(job, counts=False)
             await asyncio.wait({render}, timeout=STOP_SECONDS)
-            self._crew.progress.pop((job.id, job.attempt), None)
+            self._crew.ended((job.id, job.attempt))
             raise
         finally:
             del self._renders[job.id]
@@ -206,7 +206,7 @@ class Worker:
             crashed = RenderCrashed(str(error), type=type(error).__name__)
             await self._insist(partial(self._store.jobs.give_back, job, counts=True, error=crashed))
         finally:
-            self._crew.progress.pop((job.id, job.attempt), None)
+            self._crew.ended((job.id, job.attempt))
             self._on_change(job.id)
 
     async def _leave_nothing_of_a_forgotten(self, job: Job) -> None:
@@ -230,11 +230,12 @@ class Worker:
             max_bytes=job.route.max_bytes,
         )
         render = asyncio.current_task()
+        course = await self._store.jobs.course(job.settings)
 
         def note(progress: Progress) -> None:
             # An event may come after the end of its render, also when the job's next attempt has begun.
             if self._renders.get(job.id) is render:
-                self._crew.progress[job.id, job.attempt] = progress
+                self._crew.note((job.id, job.attempt), progress, course)
                 if progress.phase is Phase.ENCODE and job.id not in self._encoding:
                     self._encoding.add(job.id)
                     self._crew.changed()
@@ -269,8 +270,8 @@ class Worker:
             raise error
 
     async def _keep(self, job: Job, rendered: Rendered) -> None:
-        state = await self._insist(partial(self._store.jobs.settle_rendered, job, rendered))
-        if state is None:
+        rendered = self._crew.with_phases((job.id, job.attempt), rendered)
+        if await self._insist(partial(self._store.jobs.settle_rendered, job, rendered)) is None:
             names = [path.name for path in (rendered.clip_path, rendered.master_path) if path]
             await asyncio.to_thread(self._spool.delete, names)
 

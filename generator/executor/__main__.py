@@ -14,6 +14,7 @@ from collections.abc import Callable
 from generator.executor.device import Device
 from generator.executor.events import EventWriter
 from generator.executor.loop import Executor
+from generator.executor.pulse import Pulse
 from generator.process.confine import hide_memory
 from generator.process.lifeline import die_with_parent, guard_group, lower_priority, take_stdout
 from generator.protocol import PROTOCOL_VERSION, ExecutorConfig, config_from_wire, from_line
@@ -31,6 +32,7 @@ def main(make_device: Callable[[ExecutorConfig], Device] = _torch_device, *, pul
     `pulse_seconds` is the time between two reports of a long load.
     """
     guard_group()
+    pulse = Pulse(pulse_seconds)
     hide_memory()  # its environment has the hub's token
     lower_priority()
     events = EventWriter(take_stdout())
@@ -43,7 +45,7 @@ def main(make_device: Callable[[ExecutorConfig], Device] = _torch_device, *, pul
     faulthandler.enable()
     config = config_from_wire(wire)
     events.write("hello", protocol=PROTOCOL_VERSION)
-    executor = Executor(config, events, pulse_seconds)
+    executor = Executor(config, events, pulse)
     threading.Thread(target=executor.read_requests, args=(sys.stdin.buffer,), name="reader", daemon=True).start()
     executor.run(make_device)
 

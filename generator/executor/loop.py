@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from generator.errors import Cancelled, RenderError, WeightsUnavailable
 from generator.executor.device import Device
 from generator.executor.events import EventWriter, failure_to_wire
-from generator.executor.pulse import pulse
+from generator.executor.pulse import Pulse
 from generator.executor.renderer import RenderedFrames, Renderer
 from generator.executor.rungs import Planner, RememberedRungs
 from generator.protocol import (
@@ -65,10 +65,10 @@ class Executor:
 
     _renderer: Renderer
 
-    def __init__(self, config: ExecutorConfig, events: EventWriter, pulse_seconds: float) -> None:
+    def __init__(self, config: ExecutorConfig, events: EventWriter, pulse: Pulse) -> None:
         self._config = config
         self._events = events
-        self._pulse_seconds = pulse_seconds
+        self._pulse = pulse
         self._lock = threading.Lock()
         self._in_flight: dict[tuple[int, int], InFlight] = {}
         self._to_do: queue.SimpleQueue[InFlight | str] = queue.SimpleQueue()
@@ -152,7 +152,7 @@ class Executor:
         if variant is not None:
             tell(Progress(Phase.LOAD))
             try:
-                with pulse(tell, self._pulse_seconds):
+                with self._pulse.beating(tell):
                     self._renderer.load(variant, tell)
             except BaseException as error:
                 self._events.write("broken", error=failure_to_wire(error))

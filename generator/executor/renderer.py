@@ -21,6 +21,7 @@ from generator.executor.device import Device
 from generator.executor.drafts import draft_sheet
 from generator.executor.frame_health import FrameHealth, Trouble
 from generator.executor.motion import MotionMeter
+from generator.executor.previews import Previews
 from generator.executor.rungs import Planner
 from generator.memory import MemoryPlan
 from generator.protocol import ExecutorConfig, Hooks, Note, Phase, Progress, RenderRequest
@@ -138,11 +139,17 @@ class Renderer:
         with Image.open(request.picture_path) as image:
             picture = image.convert("RGB")
         plan = self.planner.first(request.settings, picture.size)
-        render = _Render(request, picture, request.settings, plan, Hooks(clock.pass_on, hooks.check))
+        render = _Render(request, picture, request.settings, plan, self._hooks(request.settings, clock, hooks))
         writer = self._until_healthy(render)
         clock.pass_on(Progress(Phase.ENCODE))
         seconds = time.monotonic() - clock.began
         return RenderedFrames(writer, render.notes, seconds, clock.seconds, render.plan.rung, render.motion)
+
+    def _hooks(self, settings: ClipSettings, clock: _PhaseClock, hooks: Hooks) -> Hooks:
+        colours = self.config.variants[settings.variant].colours
+        if not self.config.previews or colours is None:
+            return Hooks(clock.pass_on, hooks.check)
+        return Hooks(clock.pass_on, hooks.check, Previews(colours).look)
 
     def _until_healthy(self, render: _Render) -> ClipWriter:
         """Render until the frames are complete and healthy: a rung down after each out-of-memory, one rerun."""

@@ -97,8 +97,11 @@ def test_a_finished_clip_survives_the_pipe() -> None:
 
 
 def test_progress_survives_the_pipe() -> None:
-    progress = Progress(Phase.DENOISE, 3, 25)
-    assert answer_from_wire(from_line(to_line("progress", progress, job=1, attempt=1))) == progress
+    progress = Progress(Phase.DENOISE, 3, 25, preview="iVBORw0K")
+    wire = from_line(to_line("progress", progress, job=1, attempt=1))
+    assert answer_from_wire(wire) == progress
+    del wire["preview"]
+    assert answer_from_wire(wire) == Progress(Phase.DENOISE, 3, 25), "of a node with an earlier version"
 
 
 def test_a_failure_survives_the_pipe() -> None:

@@ -14,7 +14,7 @@ RENDERED = {
     "facts": {"bytes": 4, "width": 64, "height": 36, "frames": 5, "playback_fps": 7.0, "seconds": 1.0},
 }
 A_CLIP = (
-    {"type": "progress", "phase": "denoise", "step": 1, "of": 2},
+    {"type": "progress", "phase": "denoise", "step": 1, "of": 2, "preview": "iVBORw0K"},
     {"type": "part", "of": "clip", "bytes": b"clip"},
 )
 

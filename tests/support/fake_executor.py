@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import os
+import resource  # noqa: F401 - another user may not read Python's own folder, where it is found when needed
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ from generator.memory import GIB, MemoryPlan
 from generator.protocol import Hooks, Phase, Progress
 from generator.variants import Variant
 from generator.video.ffmpeg import Frame
+
+NOBODY = 65534
 
 
 class SimulatedFatal(Exception):
@@ -78,7 +81,8 @@ class FakeDevice:
         self._used_gib = 6.0
         for step in range(settings.steps):
             hooks.check()
-            hooks.progress(Progress(Phase.DENOISE, step, settings.steps))
+            preview = hooks.preview(lambda: np.zeros((9, 16, 8), np.float32))
+            hooks.progress(Progress(Phase.DENOISE, step, settings.steps, preview))
             time.sleep(self._options.step_seconds)
             if step == self._options.at_step:
                 self._fault(plan)
@@ -196,6 +200,7 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--step-seconds", type=float, default=0.01)
     parser.add_argument("--load-seconds", type=float, default=0.0)
     parser.add_argument("--load-moves-bytes", action="store_true", help="as a download does")
+    parser.add_argument("--ordinary-user", action="store_true", help="run without root's rights, where root tests")
     parser.add_argument("--frames", choices=("black", "frozen", "strobing"))
     parser.add_argument("--good-seed", type=int, help="the seed with which the frames are good")
     parser.add_argument("--free-gib", type=float, default=24.0)
@@ -204,6 +209,12 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--pids", type=Path, help="where the fault `child` writes its process ids")
     parser.add_argument("--deaf", action="store_true", help="outlive the parent and read nothing: a negative control")
     return parser.parse_args(arguments)
+
+
+def _become_ordinary() -> None:
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: as the program of an ordinary user starts
 
 
 def main() -> None:
@@ -216,6 +227,8 @@ def main() -> None:
         time.sleep(600)
     if options.encodes_in_turn:
         threading.Thread = InTurn  # type: ignore[misc]
+    if options.ordinary_user and os.getuid() == 0:
+        _become_ordinary()
     executor.main(lambda config: FakeDevice(options, raw_stdout), pulse_seconds=0.2)
 
 

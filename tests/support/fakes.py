@@ -71,6 +71,8 @@ class Act:
     hangs: bool = False
     notes: tuple[Note, ...] = ()
     motion: float | None = None
+    preview: str = ""
+    """sent with its second step"""
 
 
 @dataclass
@@ -130,7 +132,7 @@ class FakeBackend:
     async def play(self, act: Act, request: RenderRequest, on_progress: ProgressCallback) -> Rendered:
         """Do with one request what `act` says, however long it takes."""
         for step in range(act.steps):
-            on_progress(Progress(Phase.DENOISE, step, act.steps))
+            on_progress(Progress(Phase.DENOISE, step, act.steps, act.preview if step == 1 else ""))
             await asyncio.sleep(act.step_seconds)
         if act.hangs:
             await asyncio.Event().wait()

@@ -38,7 +38,8 @@ def private_uses(source: str) -> list[str]:
 
 
 def _is_private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__") and name not in FOREIGN
+    is_mark = name == "_"  # by which gettext's tools know a sentence
+    return name.startswith("_") and not name.startswith("__") and not is_mark and name not in FOREIGN
 
 
 def _named(tree: ast.AST) -> Iterator[tuple[int, str, ast.AST]]:

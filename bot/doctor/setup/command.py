@@ -30,6 +30,7 @@ ReadConfig = Annotated[Path | None, typer.Option("--config", help="The config fi
 TokenFile = Annotated[str | None, typer.Option(help="A file that holds the bot's token; - for the standard input.")]
 Token = Annotated[str | None, typer.Option(help="The token itself. Other users may see it: better --token-file.")]
 Owner = Annotated[list[str] | None, typer.Option(help="A user id that may use /admin; again for more, - for nobody.")]
+Language = Annotated[str | None, typer.Option(help="The bot's own language: en, de, fr, es, pt-BR or ja.")]
 Variant = Annotated[str | None, typer.Option(help="svd-xt, svd, demo, or one of your own.")]
 Memory = Annotated[str | None, typer.Option(help='auto, full, model-offload, lean, minimal or a cap: "6GiB".')]
 DataDir = Annotated[str | None, typer.Option(help="Where the queue, pictures and clips lie.")]
@@ -43,6 +44,7 @@ def setup(
     token_file: TokenFile = None,
     token: Token = None,
     owner: Owner = None,
+    language: Language = None,
     variant: Variant = None,
     memory: Memory = None,
     data_dir: DataDir = None,
@@ -55,6 +57,7 @@ def setup(
     answers = {
         "token": _read_token(token_file) if token_file is not None else token,
         "owners": ",".join(owner) if owner else None,
+        "language": language,
         "generator.variant": variant,
         "generator.memory": memory,
         "data_dir": data_dir,

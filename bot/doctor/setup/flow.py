@@ -82,6 +82,7 @@ def collect(setup: Setup) -> Account | None:
     account = _token(setup)
     owner = str((account.application.get("owner") or {}).get("username") or "") if account else ""
     _answer(setup, lambda: questions.owners_question(owner), ", ".join(map(str, sorted(setup.before.owners))) or "-")
+    _answer(setup, questions.language_question, setup.before.language)
     asks = setup.given.asks and not {"generator.variant", "generator.memory"} <= setup.given.answers.keys()
     cards = _look_at_cards(setup) if asks else []
     _variant(setup, cards)

@@ -14,6 +14,7 @@ from typing import Any
 
 from bot.config.file import from_home
 from bot.config.token import PORTAL, WHERE, shape_problem
+from bot.policy.language import LANGUAGES
 from generator.errors import SettingsError, did_you_mean
 from generator.memory import check_memory
 from generator.variants import Variant
@@ -57,6 +58,17 @@ def owners_question(owner: str) -> Question:
         "separated by commas, and - means nobody."
     )
     return Question("owners", "--owner", "Who else may administer the bot", text, parse_owners)
+
+
+def language_question() -> Question:
+    """Ask for the language that is spoken where nobody chose another."""
+    lines = [f"{code}: {language.name}" for code, language in LANGUAGES.items()]
+    text = (
+        "Everybody reads the answers in the language of their own Discord, and each server may choose one with "
+        "/settings. This one is for what is written to the bot's owners, and below its name.\n"
+        "How that works: docs/operators.md\n" + "\n".join(lines)
+    )
+    return Question("language", "--language", "The bot's own language", text, parse_language)
 
 
 def variant_question(variants: Mapping[str, Variant], has_card: bool) -> Question:
@@ -118,6 +130,16 @@ def parse_owners(typed: str) -> list[int]:
     if not words:
         raise ValueError("No user id was given. - means nobody.")
     return sorted({int(word) for word in words})
+
+
+def parse_language(typed: str) -> str:
+    """Return the code of a language that the bot speaks. Raises ValueError for any other."""
+    code = typed.strip()
+    called = {name.casefold(): each.code for each in LANGUAGES.values() for name in (each.code, each.folder, each.name)}
+    found = called.get(code.casefold())
+    if found is None:
+        raise ValueError(f"I do not speak {code!r}, only {', '.join(LANGUAGES)}.{did_you_mean(code, LANGUAGES)}")
+    return found
 
 
 def parse_variant(typed: str, variants: Mapping[str, Variant]) -> str:

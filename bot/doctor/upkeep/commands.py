@@ -13,7 +13,7 @@ import typer
 from bot.doctor.check import Status
 from bot.doctor.output import command, console, load_or_stop, print_checks, stop
 from bot.doctor.upkeep.backup import make_backup
-from bot.doctor.upkeep.contents import BackupFailed
+from bot.doctor.upkeep.contents import BackupFailed, Contents
 from bot.doctor.upkeep.restore import restore_backup
 from generator.memory import MIB
 from generator.process.private import write_private_files
@@ -34,7 +34,7 @@ def backup(target: Target, config: ConfigOption = None) -> None:
     contents = made.contents
     size = sum(file.bytes for file in contents.files.values()) / MIB
     console.print(
-        f"{made.path}: {made.jobs} jobs, {len(contents.files) - 1} pictures and clips, {size:.1f} MiB",
+        f"{made.path}: {_holds(made.jobs, contents)}, {size:.1f} MiB",
         soft_wrap=True,
         markup=False,
     )
@@ -57,11 +57,18 @@ def restore(source: Source, config: ConfigOption = None) -> None:
         stop(str(error), 1)
     contents = restored.contents
     text = (
-        f"{data_dir}: {restored.jobs} jobs, {len(contents.files) - 1} pictures and clips, as of {contents.made}\n"
+        f"{data_dir}: {_holds(restored.jobs, contents)}, as of {contents.made}\n"
         "Start it on one machine only. The bot then looks up in Discord what was answered since, and answers nothing "
         f"twice. What was asked after the backup was made is not in it. Next: {command('run', config)}"
     )
     console.print(text, soft_wrap=True, markup=False)
+
+
+def _holds(jobs: int, contents: Contents) -> str:
+    files = len(contents.files) - 1  # the database is one
+    return (
+        f"{jobs} {'job' if jobs == 1 else 'jobs'}, {files} {'picture or clip' if files == 1 else 'pictures and clips'}"
+    )
 
 
 def upgrade_check(

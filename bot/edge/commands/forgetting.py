@@ -16,6 +16,7 @@ from bot.edge.context import Interaction, ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import Action, status_card
 from bot.queue.job import ForgottenJob, Job, JobState, Route, wall_clock_ms
+from bot.texts.languages.spoken import speaking
 from bot.texts.replies import (
     deleting_posts_text,
     forgotten_text,
@@ -85,7 +86,8 @@ async def _withdraw(interrupted: Iterable[Request]) -> None:
 async def _close_card(client: ServiceClient, job: Job) -> None:
     """Remove the picture from a card that nothing else will edit any more."""
     await client.services.cards.finish(job.id)
-    view = status_card(CardView(job=replace(job, state=JobState.CANCELLED)))
+    with speaking(job.route.language):
+        view = status_card(CardView(job=replace(job, state=JobState.CANCELLED)))
     try:
         await edit_card(client, job, view, now_ms=wall_clock_ms(), bare=True)
     except NETWORK_ERRORS as error:

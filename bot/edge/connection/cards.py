@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot.texts.status import Origin
 from bot.work.gate import Hold
 
 
@@ -34,17 +35,26 @@ class Card:
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     first: FirstWrite | None = None
     """None once it is written"""
-    written: object = None
+    written: tuple[object, object] | None = None
+    """what had happened when it was written, and its text; None: it must be written anew"""
     shown: tuple[int, Hold | None] | None = None
-    """the position that is written, with the hold; None: it must be written anew"""
+    """the position that is written, counted from the running jobs, with the hold; None: it must be written anew"""
     channel_id: int | None = None
     rests_until: float = 0.0
     """no edit before that, by the loop's clock"""
     progress_at: float = 0.0
     """no edit before that which only shows progress"""
     passes_at: float | None = None
-    """when the times it shows may have passed, by the loop's clock; None: it shows none"""
+    """when it is out of date though nothing happens, by the loop's clock; None: it never is"""
+    is_running: bool = False
+    """it is no longer among the waiting ones, which are edited in turns"""
+    due_ms: int | None = None
+    """when its clip was promised last"""
+    origin: Origin | None = None
+    """the clip whose button made it, once that was looked up"""
     has_preview: bool = True
+    preview: str = ""
+    """the preview of the clip that it shows in place of the framed picture, in base64"""
     token_is_dead: bool = False
     """Discord no longer takes the interaction's token: only the bot token may write this card"""
     is_closed: bool = False

@@ -35,6 +35,8 @@ class Pace:
     """between two edits of one card: after five edits in 2 s a card stayed on an old step"""
     queue_seconds: float = 10.0
     """between two refreshes of the cards that wait"""
+    passing_seconds: float = 4.0
+    """between two edits of a card to which nothing happened: the time goes on"""
     old_edit_seconds: float = 600.0
     """between two edits of a card that is nearly an hour old: Discord takes only a few an hour then (30046)"""
     most_begun: int = 48

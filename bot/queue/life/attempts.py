@@ -15,6 +15,7 @@ from bot.queue.database import Statements
 from bot.queue.estimates import learn
 from bot.queue.fair_queue import Sizes
 from bot.queue.job import CancelOutcome, Job, JobState, Limits, Outcome
+from bot.queue.life.phases import learn_phases
 from bot.queue.opening.set_aside import set_aside
 from bot.queue.rows import BY_MODERATOR, Unreadable, outcome_values, select_jobs
 
@@ -40,6 +41,7 @@ def settle(db: Statements, job: Job, outcome: Outcome, now_ms: int) -> JobState 
     deliveries.add(db, job.id, now_ms)
     if outcome.took_ms > 0:
         learn(db, kind_id, outcome.took_ms)
+    learn_phases(db, kind_id, (outcome.facts or {}).get("phase_seconds", {}))
     # Who is first in the lane has not changed, so its index is left alone.
     db.execute("update lane set running = running - 1 where user_id = ?", (user_id,))
     return JobState(state)

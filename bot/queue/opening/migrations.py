@@ -20,7 +20,7 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-STEPS = ("schema.sql", *(f"version_{number}.sql" for number in range(2, 9)))
+STEPS = ("schema.sql", *(f"version_{number}.sql" for number in range(2, 10)))
 """step n brings user_version from n-1 to n; a released step is never changed again"""
 
 

@@ -38,6 +38,7 @@ class Actions:
             "press": self.press,
             "modal": self.modal,
             "kill": self.kill,
+            "language": self.language,
         }
         return {name: _handler(action) for name, action in actions.items()}
 
@@ -76,6 +77,11 @@ class Actions:
     async def kill(self, _payload: Json, _files: Files) -> Json:
         """Kill the demo's GPU process, and tell which one runs after it."""
         return asdict(await self._gpu.kill())
+
+    async def language(self, payload: Json, _files: Files) -> Json:
+        """Set the person's client to another language, as in Discord's settings."""
+        self._world.set_locale(payload["actor"], payload["locale"])
+        return {}
 
     async def modal(self, payload: Json, files: Files) -> Json:
         """Send a form; each file part is named `custom id` + "#" + number."""

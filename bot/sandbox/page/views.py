@@ -16,6 +16,7 @@ from bot.sandbox.page.gallery import made_with_svd
 from bot.sandbox.page.gpu_process import GpuProcess
 from bot.sandbox.rules.callbacks import InteractionType
 from bot.sandbox.rules.errors import NotPossible
+from bot.sandbox.rules.locales import LOCALES, as_shown
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.world.events import Subscription
 from bot.sandbox.world.interactions import Interaction
@@ -49,6 +50,7 @@ class Views:
         bot = {"user": world.directory.bot, **self._bot_status()}
         state = {"me": me, "actors": actors, "guilds": guilds, "channels": channels, "bot": bot}
         demo = {"can_kill": self._gpu.can_be_killed}
+        state |= {"locale": world.locale(me["id"]), "locales": LOCALES}
         return web.json_response(state | {"demo": demo, "gallery": made_with_svd()})
 
     async def messages(self, request: web.Request) -> web.StreamResponse:
@@ -61,7 +63,8 @@ class Views:
         """Return the commands the person is offered in a channel."""
         actor, channel = request.query["actor"], request.query["channel"]
         self._require_sight(actor, channel)
-        return web.json_response(self._world.commands_for(actor, channel))
+        locale = self._world.locale(actor)
+        return web.json_response([as_shown(command, locale) for command in self._world.commands_for(actor, channel)])
 
     async def attachment(self, request: web.Request) -> web.StreamResponse:
         """Serve an uploaded file: whole, or the one range that a video player asks for."""

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Any
 
 from bot.sandbox.rules.errors import NotPossible, invalid_form
+from bot.sandbox.rules.locales import localizations, names_in_each, total_letters
 from bot.sandbox.rules.payloads import Json
 
 
@@ -29,27 +30,56 @@ class Option(IntEnum):
 CHAT_INPUT, USER_COMMAND, MESSAGE_COMMAND = 1, 2, 3
 _NESTED = {Option.SUB_COMMAND, Option.SUB_COMMAND_GROUP}
 _NAME = re.compile(r"^[-_'\w]{1,32}$")
+MOST_LETTERS = 8000
+"""of a command with all that is in it"""
 
 
 def check_definition(definition: Json, depth: int = 0) -> None:
     """Check what a bot wants to register. Raises Refusal when it breaks one of Discord's rules."""
-    name, kind = definition["name"], definition.get("type", CHAT_INPUT)
+    kind = definition.get("type", CHAT_INPUT)
+    if depth == 0 and total_letters(definition) > MOST_LETTERS:
+        raise invalid_form("", "APPLICATION_COMMAND_TOO_LARGE", "Command exceeds maximum size (8000)")
     if depth or kind == CHAT_INPUT:
-        if not _NAME.match(name) or name != name.lower():
-            raise invalid_form("name", "APPLICATION_COMMAND_INVALID_NAME", f"Command name {name!r} is invalid")
-        if not 1 <= len(definition.get("description") or "") <= 100:
-            raise invalid_form("description", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.")
-    options = definition.get("options") or []
+        for name in (definition["name"], *localizations(definition, "name").values()):
+            if not _NAME.match(name) or name != name.lower():
+                raise invalid_form("name", "APPLICATION_COMMAND_INVALID_NAME", f"Command name {name!r} is invalid")
+        for text in (definition.get("description") or "", *localizations(definition, "description").values()):
+            check_length("description", text, 100)
+    else:
+        for name in (definition["name"], *localizations(definition, "name").values()):
+            check_length("name", name, 32)
+    _check_options(definition.get("options") or [], depth)
+
+
+def _check_options(options: list[Json], depth: int) -> None:
     if len(options) > 25:
         raise invalid_form("options", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
     required = [bool(option.get("required")) for option in options if option["type"] not in _NESTED]
     if required != sorted(required, reverse=True):
         text = "Required options must be placed before non-required options"
         raise invalid_form("options", "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID", text)
+    check_unique("options", options, "APPLICATION_COMMAND_OPTIONS_NAME_INVALID")
     for option in options:
         check_definition(option, depth + 1)
-        if len(option.get("choices") or []) > 25:
+        choices = option.get("choices") or []
+        if len(choices) > 25:
             raise invalid_form("options.choices", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
+        for choice in choices:
+            for name in (choice["name"], *localizations(choice, "name").values()):
+                check_length("options.choices.name", name, 100)
+
+
+def check_length(key: str, text: str, most: int) -> None:
+    """Refuse a text that is empty or longer than Discord takes. Raises Refusal."""
+    if not 1 <= len(text) <= most:
+        raise invalid_form(key, "BASE_TYPE_BAD_LENGTH", f"Must be between 1 and {most} in length.")
+
+
+def check_unique(key: str, definitions: list[Json], code: str) -> None:
+    """Refuse what is called the same as something beside it, in any language. Raises Refusal."""
+    for names in names_in_each(definitions):
+        if len(names) != len(set(names)):
+            raise invalid_form(key, code, "Application command names must be unique")
 
 
 def find_command(commands: list[Json], kind: int, name: str) -> Json:

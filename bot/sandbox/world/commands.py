@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bot.sandbox.rules.clock import Snowflakes
-from bot.sandbox.rules.commands import CHAT_INPUT, check_definition
-from bot.sandbox.rules.errors import invalid_form, unknown
+from bot.sandbox.rules.commands import CHAT_INPUT, check_definition, check_unique
+from bot.sandbox.rules.errors import unknown
 from bot.sandbox.rules.payloads import Json
 
 
@@ -22,11 +22,9 @@ class Commands:
         """Replace the commands of a guild or the global ones. A command of the same type and name keeps its id."""
         for definition in definitions:
             check_definition(definition)
-        names = [(item.get("type", CHAT_INPUT), item["name"]) for item in definitions]
-        if len(names) != len(set(names)):
-            raise invalid_form(
-                "name", "APPLICATION_COMMANDS_DUPLICATE_NAME", "Application command names must be unique"
-            )
+        for kind in {item.get("type", CHAT_INPUT) for item in definitions}:
+            alike = [item for item in definitions if item.get("type", CHAT_INPUT) == kind]
+            check_unique("name", alike, "APPLICATION_COMMANDS_DUPLICATE_NAME")
         old = {(item["type"], item["name"]): item for item in self.all(guild_id)}
         self._scopes[guild_id] = [self._register(item, guild_id, old) for item in definitions]
         return self.all(guild_id)

@@ -31,6 +31,8 @@ class Directory:
     """(guild id, user id) -> member; the members of "Elsewhere" have installed the app for themselves"""
     thread_members: dict[str, set[str]] = field(default_factory=dict)
     """thread id -> the ids of the people in it; a private thread is seen by them and by who manages threads"""
+    locales: dict[str, str] = field(default_factory=dict)
+    """user id -> the language that the person's client is set to, where it is not American English"""
     upload_limits: dict[str, int] = field(default_factory=dict)
     """guild id -> bytes, where a test sets another limit than that of the boost tier"""
     commands_only: set[str] = field(default_factory=set)

@@ -11,6 +11,7 @@ from bot.sandbox.rules.clock import Stamps
 from bot.sandbox.rules.commands import CHAT_INPUT, MESSAGE_COMMAND, descend, find_command, nest
 from bot.sandbox.rules.components import LINK, SELECTS, Kind, walk
 from bot.sandbox.rules.errors import NotPossible
+from bot.sandbox.rules.locales import USUAL_LOCALE
 from bot.sandbox.rules.message_bodies import Flag
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.permissions import Permission
@@ -217,7 +218,7 @@ class People:
             "authorizing_integration_owners": self._owners(actor["id"], channel),
             "app_permissions": str(self._app_permissions(channel)),
             "attachment_size_limit": self.channels.upload_limit(channel),
-            "locale": "en-US",
+            "locale": self.directory.locales.get(actor["id"], USUAL_LOCALE),
             "entitlements": [],
         }
         if message:

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.sandbox.rules.clock import Clock, Snowflakes, Stamps, Timing
 from bot.sandbox.rules.errors import unknown
+from bot.sandbox.rules.locales import USUAL_LOCALE, check_locale
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.rules.session_starts import SessionStarts
@@ -79,6 +80,14 @@ class World:
             if channel["type"] == DIRECT and channel["recipients"][0]["id"] == actor_id:
                 return channel
         raise unknown("User")
+
+    def locale(self, actor_id: str) -> str:
+        """Return the language that a person's client is set to."""
+        return self.directory.locales.get(actor_id, USUAL_LOCALE)
+
+    def set_locale(self, actor_id: str, locale: str) -> None:
+        """Set a person's client to a language. Raises NotPossible for one that Discord does not have."""
+        self.directory.locales[actor_id] = check_locale(locale)
 
     def channels_for(self, actor_id: str) -> list[Json]:
         """Return the channels, threads and direct messages a person sees."""

@@ -6,9 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from bot.queue.estimates import is_wide
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.texts.explanations import explain_hold
 from bot.texts.jobs.faces import job_face
+from bot.texts.jobs.waiting import describe_range, describe_wait
 from bot.texts.limits import MESSAGE_LETTERS, shorten
 from bot.work.gate import Hold
 
@@ -103,5 +105,5 @@ def _describe_own(job: Job, view: QueueView) -> str:
         return "waiting"
     if view.hold is not None:
         return f"number {position.position} in the queue"
-    soonest, latest = ((view.now_ms + eta) // 1000 for eta in (position.eta_low_ms, position.eta_high_ms))
-    return f"number {position.position} in the queue. Ready <t:{soonest}:R>, or <t:{latest}:R> if it takes long."
+    wait = describe_range(position) if is_wide(position) else describe_wait(position.eta_ms or 0)
+    return f"number {position.position} in the queue. {wait}"

@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+from bot.texts.languages.sentences import N_, _, pgettext
 from bot.texts.limits import NAME_LETTERS, shorten
 from generator.video.credentials.manifest import INSTALL, Credentials, CredentialState
 
-AI_LABEL = "AI-generated: a model made this clip from a picture."
+AI_LABEL = N_("AI-generated: a model made this clip from a picture.")
 """beside every clip, wherever it is posted"""
 
 
 def describe_credentials(found: Credentials) -> str:
     """Say what a check of a clip's Content Credentials found, and what that is worth."""
-    signer = _plain(found.signer) or "no name"
+    signer = _plain(found.signer) or pgettext("of a signer", "no name")
     match found.state:
         case CredentialState.OURS if found.is_generated:
-            return "Content Credentials: signed by this bot and unchanged since. They say that a model made the clip."
+            return _(
+                "Content Credentials: signed by this bot and unchanged since. They say that a model made the clip."
+            )
         case CredentialState.OURS:
-            return "Content Credentials: signed by this bot and unchanged since."
+            return _("Content Credentials: signed by this bot and unchanged since.")
         case CredentialState.OTHERS if found.is_generated:
-            return (
-                f"Content Credentials: signed by {signer}, and unchanged since. They say that a model made the clip. "
-                "I do not know that signer, and anybody may write any name."
+            return _(
+                "Content Credentials: signed by {signer}, and unchanged since. They say that a model made the clip. "
+                "I do not know that signer, and anybody may write any name.",
+                signer=signer,
             )
         case CredentialState.OTHERS:
-            return (
-                f"Content Credentials: signed by {signer}, and unchanged since. "
-                "I do not know that signer, and anybody may write any name."
+            return _(
+                "Content Credentials: signed by {signer}, and unchanged since. "
+                "I do not know that signer, and anybody may write any name.",
+                signer=signer,
             )
         case CredentialState.CHANGED:
-            return "Content Credentials: not valid. The clip or they were changed after the signing."
+            return _("Content Credentials: not valid. The clip or they were changed after the signing.")
         case CredentialState.UNCHECKED:
-            return f"Content Credentials: not checked. The bot's operator can have that: `{INSTALL}`."
-    return "Content Credentials: none. Programs that save a clip again often leave them out."
+            return _(
+                "Content Credentials: not checked. The bot's operator can have that: `{command}`.", command=INSTALL
+            )
+    return _("Content Credentials: none. Programs that save a clip again often leave them out.")
 
 
 def _plain(name: str) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from bot.policy.blocking import Block, Subject
 from bot.policy.quota import Quota
 from bot.texts.limits import MESSAGE_LETTERS, SENTENCE_LETTERS, fit_parts, shorten
-from bot.texts.quotas import describe_quota
 from bot.texts.refusals import moment
+from bot.texts.settings.quotas import describe_quota
 
 # -- consent ---------------------------------------------------------------------------------------------------------
 

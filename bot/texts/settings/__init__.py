@@ -1,1 +1,1 @@
-"""What people read about a server's settings."""
+"""What the settings of a server, their panel and the quotas say."""

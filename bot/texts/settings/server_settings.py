@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from bot.policy.language import LANGUAGES as KNOWN
 from bot.policy.server import AgeRule, FilterAction, OthersPictures, ServerSettings
 from bot.texts.limits import SENTENCE_LETTERS, fit_parts, shorten
-from bot.texts.quotas import describe_quota
+from bot.texts.settings.quotas import describe_quota
 
 TITLES: Mapping[str, str] = {
     "channels": "Channels",
@@ -51,21 +52,7 @@ _FILTER = {
     FilterAction.RESTRICTED_ONLY: "What the filter takes for indecent is made in age-restricted channels alone.",
     FilterAction.MODERATORS: "What the filter takes for indecent waits until a moderator decides.",
 }
-LANGUAGES: Mapping[str, str] = {
-    "en": "English",
-    "de": "Deutsch",
-    "fr": "Français",
-    "es": "Español",
-    "pt-BR": "Português do Brasil",
-    "it": "Italiano",
-    "nl": "Nederlands",
-    "pl": "Polski",
-    "uk": "Українська",
-    "tr": "Türkçe",
-    "ja": "日本語",
-    "ko": "한국어",
-    "zh-CN": "中文",
-}
+LANGUAGES: Mapping[str, str] = {code: language.name for code, language in KNOWN.items()}
 """what a server can choose as its language, each by its own name"""
 
 

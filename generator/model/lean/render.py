@@ -138,12 +138,20 @@ class LeanPipeline:
         constants = unet.prepare(conditioning.context, ids, times, settings.frames)
         guided = GuidedUNet(unet, conditioning, constants, plan.split_cfg, hooks.check, self.dtype)
 
+        newest = torch.empty(0)
+
+        def denoise(noisy: Tensor, sigma: float, index: int) -> Tensor:
+            nonlocal newest
+            newest = guided.denoise(noisy, sigma, index)
+            return newest
+
         def on_step(done: int, of: int) -> None:
             hooks.check()
-            hooks.progress(Progress(Phase.DENOISE, done, of))
+            preview = hooks.preview(lambda: newest[settings.frames // 2].float().cpu().numpy()) if done else ""
+            hooks.progress(Progress(Phase.DENOISE, done, of, preview))
 
         start = noise[0].permute(0, 2, 3, 1).contiguous().to(self._device)
-        return sample(guided.denoise, start, schedule, rng, on_step)
+        return sample(denoise, start, schedule, rng, on_step)
 
     def _schedule(self, settings: ClipSettings) -> Schedule:
         lowest, highest = (self._scheduler.get(name) for name in ("sigma_min", "sigma_max"))

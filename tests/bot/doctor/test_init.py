@@ -56,6 +56,14 @@ async def test_an_unreachable_discord_is_not_blamed_on_the_token() -> None:
     assert "proxy" in check.remedy
 
 
+async def test_a_certificate_that_nobody_here_trusts_is_not_blamed_on_the_proxys_address() -> None:
+    async with Sandbox() as sandbox:
+        check = only(await check_token(config(token=sandbox.token, proxy=sandbox.proxy_url)))
+    assert check.status is Status.PROBLEM
+    assert "certificate" in check.seen and "issuer" in check.seen, "what OpenSSL has against it"
+    assert "SSL_CERT_FILE" in check.remedy and "http://host:port" not in check.remedy
+
+
 def test_the_invite_link_asks_for_no_more_than_the_bot_needs() -> None:
     assert "permissions=274878024704" in invite_link(7)
     assert 274878024704 == 1 << 10 | 1 << 11 | 1 << 38 | 1 << 14 | 1 << 15 | 1 << 16

@@ -18,6 +18,7 @@ from bot.edge.layouts import (
     status_card,
 )
 from bot.queue.job import DeadReason, JobState, QueuePosition
+from bot.queue.life.advance import Standing
 from bot.sandbox.rules.components import check_components
 from bot.texts.descriptions import clip_text, failure_text
 from bot.texts.status import CardView
@@ -33,18 +34,19 @@ from tests.support.texts import SECRET, make_job
 
 
 async def test_a_waiting_card_shows_position_times_settings_and_a_cancel_button() -> None:
-    view = CardView(
-        job=make_job(), position=QueuePosition(position=3, waiting=7, eta_low_ms=60_000, eta_high_ms=120_000)
-    )
+    position = QueuePosition(position=3, waiting=7, eta_low_ms=60_000, eta_high_ms=120_000, people=2)
+    view = CardView(job=make_job(), position=position, due_ms=90_000)
     layout = status_card(view).to_components()
-    assert "Number 3 in the queue." in words(layout)
-    assert "<t:60:R>, or <t:120:R>" in words(layout)
+    assert "2 clips of 2 people come before yours" in words(layout)
+    assert "in about 2 minutes." in words(layout)
     assert "seed 7" in words(layout)
     assert buttons(layout) == {"Cancel": f"vivant:cancel:17:{make_job().key}"}
 
 
 async def test_a_running_card_shows_its_phase_and_progress() -> None:
-    view = CardView(job=make_job(JobState.RUNNING), progress=Progress(Phase.DENOISE, 12, 25))
+    view = CardView(
+        job=make_job(JobState.RUNNING), progress=Progress(Phase.DENOISE, 12, 25), standing=Standing(0.46, 9_000)
+    )
     text = words(status_card(view).to_components())
     assert "step 12 of 25" in text
     assert "▰" in text

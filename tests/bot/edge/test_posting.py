@@ -342,7 +342,7 @@ async def test_a_bot_that_is_put_out_of_a_private_thread_still_answers(edge: Edg
         channels.remove_from_thread(thread, VIVANT)
         await until(lambda: known.me is None, "the bot hears of it")
     interaction = await edge.animate(channel=thread)
-    await until(lambda: "Next in the queue" in words(edge.seen(channel=thread)) or edge.backend.requests, "a card")
+    await until(lambda: "Your clip comes" in words(edge.seen(channel=thread)) or edge.backend.requests, "a card")
     if when == "while it works":
         channels.remove_from_thread(thread, VIVANT)
     await until(lambda: "Bringing it to life" in words(edge.seen(channel=thread)), "a card that moves on")

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bot.edge.connection.pacing import Pace
+from bot.policy.server import FilterAction
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.sandbox.faults import Refuse, Reset, server_error
-from bot.sandbox.rules.payloads import Json
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.standard import BEN, DIRECT_ADA, LOBBY, OLGA, PICTURES
-from bot.texts.status import CardView
+from bot.sandbox.world.standard import BEN, DIRECT_ADA, LOBBY, OLGA, PICTURES, TABLEAUX
+from bot.texts.status import CardView, Origin
 from bot.work.gate import HoldCause
 from generator.errors import ExecutorLost
-from tests.support.edge import Edge, Start, hanging, running_edge, until, words
+from tests.support.edge import Edge, Start, buttons, hanging, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend
 
 SLOW = 60.0
@@ -45,9 +48,9 @@ async def test_waiting_cards_follow_their_position_without_flooding(sandbox: San
     async with running_edge(tmp_path, sandbox, backend=backend) as edge:
         for _ in range(4):
             await edge.queued()
-        await until(lambda: "Number 3" in words(edge.seen()[3]), "the last one's position")
+        await until(lambda: "3 clips of yours" in words(edge.seen()[3]), "the last one's position")
         await edge.invoke("cancel", {"job": 1})
-        moved = ("Cancelled", "Bringing it to life", "Next in the queue", "Number 2")
+        moved = ("Cancelled", "Bringing it to life", "Next, after your other clip", "2 clips of yours")
         await until(
             lambda: all(position in words(card) for position, card in zip(moved, edge.seen()[:4], strict=True)),
             "all moved up",
@@ -59,34 +62,118 @@ async def test_waiting_cards_follow_their_position_without_flooding(sandbox: San
         assert len(edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}")) == edits
 
 
-async def test_times_that_have_passed_are_told_anew(sandbox: Sandbox, tmp_path: Path) -> None:
-    async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True))) as edge:
-        first = await _first_time_told(edge)
-        await until(lambda: (_soonest(edge.seen()[1]) or 0) > first, "a later time, nothing else changed", timeout=30)
-
-
-async def _first_time_told(edge: Edge) -> int:
-    """Let one job wait behind another, and return the time on its card."""
+async def _second_waits(edge: Edge, eta_ms: int) -> None:
+    """Let one job wait behind another, so that it is expected to be done in `eta_ms`."""
     await edge.queued()
     await until(lambda: edge.backend.requests, "the first job runs")
-    await edge.queued()
-    return int(await until(lambda: _soonest(edge.seen()[1]), "a time on the waiting card"))
+    edge.store.jobs.left_ms = lambda: {1: 0}
+    waits = await edge.queued()
+    position = await edge.store.jobs.position(waits.id)
+    assert position is not None and position.eta_ms is not None
+    rest_ms = eta_ms - position.eta_ms
+    edge.store.jobs.left_ms = lambda: {1: rest_ms}
+    edge.cards.changed(waits.id)
 
 
-def _soonest(card: Json) -> int | None:
-    found = re.search(r"Ready <t:(\d+):R>", words(card))
-    return int(found[1]) if found else None
-
-
-async def test_times_pass_also_while_others_come_and_go(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_a_time_is_told_anew_when_it_has_become_another_one(sandbox: Sandbox, tmp_path: Path) -> None:
     async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True))) as edge:
-        first = await _first_time_told(edge)
+        await _second_waits(edge, 25_400)
+        await until(lambda: "in about 30 seconds." in words(edge.seen()[1]), "the time")
+        edge.store.jobs.left_ms = lambda: {1: 21_000}
+        await until(lambda: "in about 20 seconds." in words(edge.seen()[1]), "a later one, nothing else changed")
 
-        def told_anew() -> bool:
-            edge.cards.queue_changed()  # as each job does that comes or goes
-            return (_soonest(edge.seen()[1]) or 0) > first
 
-        await until(told_anew, "a later time", timeout=30)
+async def test_a_time_that_is_overdue_is_raised_and_never_past(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True))) as edge:
+        await _second_waits(edge, 40_000)
+        await until(lambda: "in about 40 seconds." in words(edge.seen()[1]), "the time")
+        edge.clock.ahead_ms += 3_600_000
+        edge.cards.changed(2)
+        await until(lambda: "in about 40 seconds." in words(edge.seen()[1]), "the same again")
+        edge.store.jobs.left_ms = lambda: {1: 300_000}
+        edge.cards.changed(2)
+        await until(lambda: "in about 5 minutes." in words(edge.seen()[1]), "a later time")
+
+
+async def test_a_card_made_by_a_button_says_who_asked_and_links_to_the_clip(sandbox: Sandbox, tmp_path: Path) -> None:
+    backend = FakeBackend(script=[Act()], usual=Act(hangs=True))
+    async with running_edge(tmp_path, sandbox, backend=backend) as edge:
+        await edge.animate()
+        clip = await edge.clip()
+        await edge.world.press(BEN, PICTURES, clip["id"], buttons(clip["components"])["Again"])
+        await until(lambda: len(backend.requests) == 2, "the second one runs")
+        job = await edge.job(2)
+        await until(lambda: f"<@{BEN}> asked" in words(edge.card(job)), "who asked")
+        assert f"https://discord.com/channels/{job.route.guild_id}/{PICTURES}/{clip['id']})" in words(edge.card(job))
+        asked = sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}")
+        assert asked and all(exchange.body["allowed_mentions"]["parse"] == [] for exchange in asked), "nobody is pinged"
+        await edge.store.database.write(lambda db: db.execute("update job set of_job = 99 where id = 2"))
+        edge.cards.changed(2)
+        assert (await edge.cards.describe(replace(await edge.job(2), id=3))).origin == Origin(None), "it is gone"
+
+
+def a_preview() -> str:
+    """Return a small picture as an executor sends it."""
+    file = io.BytesIO()
+    Image.new("RGB", (128, 72), (200, 30, 30)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+async def test_a_preview_takes_the_place_of_the_picture_on_the_card_and_stays(sandbox: Sandbox, tmp_path: Path) -> None:
+    backend = FakeBackend(usual=Act(steps=30, step_seconds=0.05, hangs=True, preview=a_preview()))
+    async with running_edge(tmp_path, sandbox, backend=backend, pace=QUICK) as edge:
+        await edge.queued()
+        await until(lambda: "rough AI-generated preview" in str(edge.seen()[0]), "the preview")
+        await until(lambda: "step 9" in words(edge.seen()[0]), "a later step")
+        [shown] = edge.seen()[0]["attachments"]
+        assert (shown["filename"], shown["size"]) == ("framing.png", len(base64.b64decode(a_preview())))
+        uploads = [exchange for exchange in sandbox.record.asked(*BY_BOT) if exchange.files]
+        assert len(uploads) == 1, "once a preview, not with each edit"
+        assert not [exchange for exchange in sandbox.record.asked(*BY_BOT) if exchange.status != 200]
+
+
+@pytest.mark.parametrize("action", FilterAction)
+async def test_where_a_filter_may_hold_the_clip_back_no_preview_is_shown(
+    sandbox: Sandbox, tmp_path: Path, action: FilterAction
+) -> None:
+    backend = FakeBackend(usual=Act(steps=30, step_seconds=0.02, hangs=True, preview=a_preview()))
+    async with running_edge(tmp_path, sandbox, backend=backend, pace=QUICK) as edge:
+        await edge.store.servers.change(int(TABLEAUX), int(OLGA), {"filter_action": action})
+        job = await edge.queued()
+        assert job.route.guild_id == int(TABLEAUX)
+        await until(lambda: "step 9" in words(edge.seen()[0]), "a later step")
+        is_shown = "rough AI-generated preview" in str(edge.seen()[0])
+        assert is_shown is (action is FilterAction.OFF)
+
+
+async def test_the_time_of_a_clip_that_is_next_is_told_anew_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    backend = FakeBackend(usual=Act(hangs=True), slots=2, at_once=1)
+    async with running_edge(tmp_path, sandbox, backend=backend, pace=QUICK) as edge:
+        await edge.queued()
+        await until(lambda: edge.services.crew.progress, "the GPU has begun the first")
+        second = await edge.queued()
+        await until(lambda: "Nearly its turn" in words(edge.card(second)), "the second is taken")
+        shown = words(edge.card(second))
+        assert "Your clip comes in a few seconds." in shown
+        edge.services.crew.left_ms = lambda: {1: 300_000}  # type: ignore[method-assign]
+        await until(lambda: "in about 5 minutes." in words(edge.card(second)), "a later time, nothing else changed")
+
+
+async def test_a_card_moves_on_while_no_step_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
+    pace = Pace(edit_seconds=0.01, queue_seconds=0.05, passing_seconds=0.02)
+    async with running_edge(tmp_path, sandbox, backend=FakeBackend(usual=Act(hangs=True)), pace=pace) as edge:
+        await edge.queued()
+        percents: set[str] = set()
+
+        def moved() -> bool:
+            percents.update(re.findall(r"(\d+)%", words(edge.seen()[0])))
+            return len(percents) > 4
+
+        await until(moved, "a bar that moves")
+        edits = len(edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}"))
+        await asyncio.sleep(0.2)
+        more = len(edge.sandbox.record.asked("PATCH", "/channels/{channel_id}/messages/{message_id}")) - edits
+        assert more <= 11, "one each 0.02 s at most"
 
 
 async def test_the_first_write_of_a_card_never_comes_after_the_last(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -177,7 +264,7 @@ async def test_after_a_restart_the_cards_of_a_long_queue_are_not_all_written_at_
     async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
         for _ in range(8):
             await edge.queued()
-        await until(lambda: "Number 7" in words(edge.seen()[7]), "the last one's position")
+        await until(lambda: "7 clips of yours" in words(edge.seen()[7]), "the last one's position")
     before = len(sandbox.record.asked(*BY_BOT))
     pace = Pace(edit_seconds=0.05, queue_seconds=600.0, most_waiting=1000, most_waiting_in_channel=2)
     async with running_edge(tmp_path, sandbox, backend=hanging(), pace=pace) as edge:
@@ -209,7 +296,7 @@ async def test_a_dead_token_at_the_first_write_leaves_the_card_to_the_bot_token(
         card = await until(lambda: "Bringing it to life" in words(edge.seen()[0]) and edge.seen()[0], "the card")
         assert [item["filename"] for item in card["attachments"]] == ["framing.png"]
         await edge.queued()
-        await until(lambda: "Next in the queue" in words(edge.seen()[1]), "the next card")
+        await until(lambda: "Next, after" in words(edge.seen()[1]), "the next card")
         assert len(sandbox.record.asked(*BY_TOKEN)) == 2, "one try a card"
         assert sandbox.invalid_requests.count == (0 if refused.status == 404 else 2)
         assert edge.client.invalid_requests.count == sandbox.invalid_requests.count, "webhooks are counted as well"
@@ -305,7 +392,7 @@ async def test_an_outage_at_a_card_is_waited_out_with_longer_and_longer_rests(sa
         await edge.queued()
         await until(lambda: len(sandbox.faults.played) >= 4, "some tries")
         sandbox.faults.remove(rule)
-        await until(lambda: "Next in the queue" in words(edge.seen()[1]), "the card is right in the end")
+        await until(lambda: "Next, after" in words(edge.seen()[1]), "the card is right in the end")
     assert [round(QUICK.after_failures(count) / QUICK.edit_seconds) for count in (1, 2, 3, 100)] == [1, 2, 4, 64]
 
 
@@ -357,7 +444,11 @@ async def test_a_card_shows_a_waiting_jobs_position_and_a_running_ones_progress(
         gate.close(HoldCause.PAUSED, "lunch")
         shown = [await edge.cards.describe(await edge.job(number)) for number in (1, 2)]
         now_ms = shown[0].now_ms
-        assert shown[0] == CardView(job=await edge.job(1), progress=progress, now_ms=now_ms, hold=gate.hold)
+        standing, due_ms = shown[0].standing, shown[0].due_ms
+        assert standing is not None and 0 < standing.part < 1
+        assert due_ms is not None and due_ms > now_ms
+        running = CardView(job=await edge.job(1), progress=progress, now_ms=now_ms, hold=gate.hold)
+        assert shown[0] == replace(running, standing=standing, due_ms=due_ms)
         waits = replace(shown[1], position=None)
         assert waits == CardView(job=await edge.job(2), now_ms=waits.now_ms, hold=gate.hold)
         assert shown[1].position is not None and shown[1].position.position == 1
@@ -403,7 +494,7 @@ async def test_a_surprise_in_one_card_ends_neither_the_others_nor_the_bot(
         monkeypatch.setattr(edge.cards, "describe", stumble)
         await edge.queued()
         await edge.queued()
-        await until(lambda: "Next in the queue" in words(edge.seen()[1]), "the other card")
+        await until(lambda: "Next, after" in words(edge.seen()[1]), "the other card")
         await until(lambda: "Bringing it to life" in words(edge.seen()[0]), "its own card, in the end")
         assert surprised == 3
 
@@ -417,11 +508,11 @@ async def test_a_pause_and_its_end_reach_the_waiting_cards_with_nothing_else_hap
         await edge.queued()
         await until(lambda: edge.backend.requests, "the first job runs")
         await edge.queued(actor=BEN)
-        await until(lambda: "Next in the queue" in words(edge.seen()[1]), "the waiting card")
+        await until(lambda: "Next, after" in words(edge.seen()[1]), "the waiting card")
         await edge.answer(await edge.invoke("admin pause", {"reason": "lunch"}, actor=OLGA), actor=OLGA)
         await until(lambda: "lunch." in words(edge.seen()[1]), "the reason on the card")
         await edge.answer(await edge.invoke("admin resume", actor=OLGA), actor=OLGA)
-        await until(lambda: "Next in the queue" in words(edge.seen()[1]), "the position again")
+        await until(lambda: "Next, after" in words(edge.seen()[1]), "the position again")
 
 
 async def test_progress_reaches_a_card_with_nothing_else_happening(start: Start) -> None:
@@ -441,7 +532,7 @@ async def test_after_a_restart_each_card_has_one_writer(sandbox: Sandbox, tmp_pa
             await edge.queued()
     async with running_edge(tmp_path, sandbox, backend=hanging()) as edge:
         await until(lambda: edge.backend.requests, "the first job runs again")
-        await until(lambda: "Number 2" in words(edge.seen()[2]), "the cards are written")
+        await until(lambda: "2 clips of yours" in words(edge.seen()[2]), "the cards are written")
         writers = [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("card-")]
         assert sorted(writers) == ["card-1", "card-2", "card-3"]
 

@@ -8,7 +8,22 @@ from statistics import median
 
 import pytest
 
-from bot.queue.estimates import KEPT, Estimate, encoding_ms, estimate, kind_for, kind_of, learn, measured, model_ms
+from bot.queue.estimates import (
+    KEPT,
+    Estimate,
+    encoding_ms,
+    estimate,
+    is_wide,
+    keep_promise,
+    kind_for,
+    kind_of,
+    learn,
+    measured,
+    model_ms,
+    next_rounding_ms,
+    round_wait,
+)
+from bot.queue.job import QueuePosition
 from generator.clip import ClipSettings, Loop, Shape
 from generator.variants import BUILT_IN
 from tests.support.jobs import in_memory
@@ -182,3 +197,30 @@ def test_drafts_cost_what_their_few_small_steps_do_and_are_a_kind_of_their_own()
     assert kind_of(drafts) not in (kind_of(clip), kind_of(replace(clip, steps=8, max_guidance=1.0)))
     assert kind_of(replace(drafts, steps=4)) != kind_of(drafts)
     assert model_ms(drafts, BUILT_IN) == pytest.approx(model_ms(clip, BUILT_IN) * 8 / 50, rel=0.01)
+
+
+def test_a_promise_stands_until_it_has_passed_or_the_estimate_is_another_one() -> None:
+    now_ms = 1_000_000
+    assert keep_promise(None, now_ms, 60_000) == now_ms + 60_000
+    assert keep_promise(now_ms + 50_000, now_ms, 60_000) == now_ms + 50_000
+    assert keep_promise(now_ms + 20_000, now_ms, 60_000) == now_ms + 60_000, "raised"
+    assert keep_promise(now_ms + 200_000, now_ms, 60_000) == now_ms + 60_000, "it goes faster"
+    assert keep_promise(now_ms, now_ms, 0) > now_ms
+    assert keep_promise(now_ms - 1, now_ms, 30_000) == now_ms + 30_000, "never in the past"
+
+
+def test_a_rounded_time_changes_when_it_is_said_to() -> None:
+    for left_ms in (*range(9_000, 100_000, 700), *range(100_000, 30_000_000, 170_000)):
+        after_ms = next_rounding_ms(left_ms)
+        assert 0 < after_ms <= left_ms
+        if round_wait(left_ms) > 5:
+            assert round_wait(left_ms - after_ms) < round_wait(left_ms)
+            assert after_ms < 3 or round_wait(left_ms - after_ms + 2) == round_wait(left_ms)
+
+
+def test_the_range_is_told_only_where_it_is_really_wide() -> None:
+    position = QueuePosition(position=1, waiting=1, eta_low_ms=60_000, eta_high_ms=200_000, eta_ms=90_000)
+    assert not is_wide(position)
+    assert is_wide(replace(position, eta_high_ms=300_000))
+    assert is_wide(replace(position, eta_ms=None)), "nothing else is known"
+    assert not is_wide(replace(position, eta_low_ms=300, eta_high_ms=9_000)), "seconds"

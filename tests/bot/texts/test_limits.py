@@ -14,6 +14,7 @@ import pkgutil
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,16 @@ import pytest
 import bot.texts
 from bot.policy.admission import Reason, ReasonKind
 from bot.policy.blocking import Block, Subject
+from bot.policy.language import LANGUAGES
 from bot.policy.quota import MOST_CLIPS, Exceeded, Measure, Quota, Scope, Used
 from bot.policy.told import Told
 from bot.queue.job import DeliveryState, Job, JobState, QueuePosition
+from bot.queue.life.advance import Standing
 from bot.queue.life.past import PastJob
 from bot.texts.explanations import Sentences
 from bot.texts.jobs.history import HistoryPage
 from bot.texts.jobs.queue_list import QueueView
+from bot.texts.languages.spoken import speaking
 from bot.texts.limits import (
     MESSAGE_LETTERS,
     PRESENCE_LETTERS,
@@ -37,7 +41,7 @@ from bot.texts.limits import (
     shorten,
 )
 from bot.texts.replies import no_variant_text
-from bot.texts.status import CardView
+from bot.texts.status import CardView, Origin
 from bot.work.gate import Hold, HoldCause
 from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality
 from generator.errors import ExecutorLost, PictureError, PictureReason, RenderError, SettingsError
@@ -67,7 +71,11 @@ SETTINGS = ClipSettings(
     seed=int(BOUNDS["seed"][1]),
 )
 NOTES_OF_ALL_KINDS = tuple(Note(kind, data) for kind, data in NOTES.items())
-POSITION = QueuePosition(position=HUGE, waiting=HUGE, eta_low_ms=HUGE, eta_high_ms=HUGE)
+POSITION = QueuePosition(
+    position=HUGE, waiting=HUGE, eta_low_ms=HUGE, eta_high_ms=HUGE, running=HUGE, people=HUGE, own=HUGE, eta_ms=HUGE
+)
+ORIGIN = Origin(f"https://discord.com/channels/{HUGE}/{HUGE}/{HUGE}")
+STANDING = Standing(0.99, HUGE)
 FAILURES = [error.to_wire() for error in render_errors()]
 
 
@@ -80,7 +88,17 @@ def job(state: JobState, failure: dict[str, Any] | None = None) -> Job:
 JOBS = [*(job(state) for state in JobState), *(job(JobState.FAILED, failure) for failure in FAILURES)]
 HOLDS = [Hold(cause, LONG) for cause in HoldCause]
 VIEWS = [
-    CardView(job=item, position=position, progress=progress, now_ms=HUGE, hold=hold, needs_larger_card=True)
+    CardView(
+        job=replace(item, key=str(HUGE)),
+        position=position,
+        progress=progress,
+        now_ms=HUGE,
+        hold=hold,
+        needs_larger_card=True,
+        origin=ORIGIN,
+        standing=STANDING if progress else None,
+        due_ms=2 * HUGE if hold is None else None,
+    )
     for item in JOBS
     for position in (None, POSITION)
     for progress in (None, *(Progress(phase, HUGE, HUGE) for phase in Phase))
@@ -184,12 +202,16 @@ def texts_of(value: Any) -> Iterator[str]:
         assert value is None
 
 
+TOOLS = {"bot.texts.limits", *(f"bot.texts.languages.{name}" for name in ("numbers", "sentences", "spoken"))}
+"""modules that say nothing of their own"""
+
+
 def functions() -> dict[str, Callable[..., Any]]:
     """Return every public function of the room that makes a text."""
     found: dict[str, Callable[..., Any]] = {}
     for module in pkgutil.walk_packages([str(Path(str(bot.texts.__file__)).parent)], "bot.texts."):
         for name, function in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
-            own = function.__module__ == module.name and not name.startswith("_") and module.name != "bot.texts.limits"
+            own = function.__module__ == module.name and not name.startswith("_") and module.name not in TOOLS
             if own and "float" not in str(inspect.signature(function).return_annotation):
                 found[f"{module.name.removeprefix('bot.texts.')}.{name}"] = function
     return found
@@ -199,22 +221,24 @@ CASES: dict[str, Callable[..., Any]] = functions()
 SMALLER = {"descriptions.describe_presence": PRESENCE_LETTERS}
 PARTS = {
     *("descriptions.small_print", "explanations.may_be_picture", "status.draw_bar"),
-    "settings.settings_panel.choice_label",
+    *("settings.settings_panel.choice_label", "settings.settings_panel.page_title", "settings.quotas.form_label"),
     # test_server_settings.py knows the names
     *("settings.server_settings.describe_setting", "settings.server_settings.changed_text"),
 }
 """what is no text, puts together what other functions here return, or takes what its callers choose"""
 
 
+@pytest.mark.parametrize("code", LANGUAGES)
 @pytest.mark.parametrize("name", sorted(CASES.keys() - PARTS))
-def test_no_text_exceeds_what_discord_takes(name: str) -> None:
+def test_no_text_exceeds_what_discord_takes(name: str, code: str) -> None:
     function = CASES[name]
     hints = typing.get_type_hints(function)
     kinds = {parameter: longest(hints[parameter]) for parameter in inspect.signature(function).parameters}
     most = SMALLER.get(name, MESSAGE_LETTERS)
-    for values in itertools.product(*kinds.values()):
-        for text in texts_of(function(**dict(zip(kinds, values, strict=True)))):
-            assert count_letters(text) <= most, text
+    with speaking(code):
+        for values in itertools.product(*kinds.values()):
+            for text in texts_of(function(**dict(zip(kinds, values, strict=True)))):
+                assert count_letters(text) <= most, text
 
 
 def test_the_rooms_functions_are_found_and_a_text_without_a_limit_would_be_seen() -> None:

@@ -189,7 +189,10 @@ async def test_a_child_that_never_says_hello_is_replaced(tmp_path: Path) -> None
     await backend.close()
 
 
-@pytest.mark.parametrize(("moves_bytes", "survives"), [(("--load-moves-bytes",), True), ((), False)])
+@pytest.mark.parametrize(
+    ("moves_bytes", "survives"),
+    [(("--load-moves-bytes",), True), (("--load-moves-bytes", "--ordinary-user"), True), ((), False)],
+)
 async def test_a_long_download_is_no_stall_but_a_dead_one_is(moves_bytes: tuple[str, ...], survives: bool) -> None:
     states: list[ExecutorState] = []
     limits = replace(PATIENT, load_seconds=1.0)

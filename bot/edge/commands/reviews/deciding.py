@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+from dataclasses import replace
 from typing import Any, Self
 
 import discord
@@ -15,17 +16,21 @@ from discord import ui
 
 from bot.edge.card_edits import edit_card
 from bot.edge.commands.reviews.holding import post_card
-from bot.edge.commands.submission.admitting import Refused, refuse_blocked
+from bot.edge.commands.submission.admitting import Refused, allowance_on, refuse_blocked
 from bot.edge.commands.submission.answers import acknowledge, answer, fill_in, report
 from bot.edge.commands.submission.permissions import is_operator, is_served
+from bot.edge.commands.submission.shares import roles_in_server
+from bot.edge.connection.languages import language_here, usual_language
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import ReviewAct, dead_card
+from bot.policy.facts import Person
 from bot.queue.database import StoreFull
 from bot.queue.job import DeadReason, PictureReleased, QueueFull, wall_clock_ms
 from bot.queue.servers.quotas import QuotaReached
 from bot.queue.servers.reviews import Review, ReviewState
 from bot.texts.explanations import explain_full
+from bot.texts.languages.spoken import speaking
 from bot.texts.refusals import explain_exceeded
 from bot.texts.replies import no_room_text, not_yours_text, picture_gone_text
 from bot.texts.safety.filter import (
@@ -120,7 +125,9 @@ async def _take_up(interaction: Interaction, review: Review) -> str | None:
         return None
     try:
         await refuse_blocked(interaction, review.request)
-        await interaction.client.services.store.jobs.enqueue(review.request)
+        person = Person(id=review.user_id, roles=await roles_in_server(interaction, review.user_id))
+        new = replace(review.request, allowance=allowance_on(interaction, person))
+        await interaction.client.services.store.jobs.enqueue(new)
     except Refused as refused:
         return refused.text
     except QueueFull as error:
@@ -139,11 +146,11 @@ async def _conclude(interaction: Interaction, review: Review, *, allowed: bool) 
     names = await services.store.reviews.decide(review.key, allowed=allowed)
     await services.requests.delete_files(names)
     log.info("review=%s allowed=%s", review.key, allowed)
-    text = decided_text(allowed, moderator, review.user_id)
-    await fill_in(interaction, text, allowed_mentions=discord.AllowedMentions.none())
-    with contextlib.suppress(*NETWORK_ERRORS):  # the card may have been deleted
+    nobody = discord.AllowedMentions.none()
+    await fill_in(interaction, decided_text(allowed, moderator, review.user_id), allowed_mentions=nobody)
+    with contextlib.suppress(*NETWORK_ERRORS), speaking(language_here(interaction).code):  # it may have been deleted
         if interaction.message is not None:
-            nobody = discord.AllowedMentions.none()
+            text = decided_text(allowed, moderator, review.user_id)
             await interaction.message.edit(content=text, attachments=[], view=None, allowed_mentions=nobody)
     if not allowed:
         await _tell_refused(interaction, review)
@@ -156,7 +163,9 @@ async def _tell_refused(interaction: Interaction, review: Review) -> None:
     if job is not None:
         await client.services.requests.delete_clip(job)
     server = interaction.guild.name if interaction.guild else ""
-    with contextlib.suppress(*NETWORK_ERRORS):
+    asked = job or review.request
+    own_language = asked.route.own_language if asked else None
+    with contextlib.suppress(*NETWORK_ERRORS), speaking(own_language or usual_language(client).code):
         await (await client.create_dm(discord.Object(review.user_id))).send(refused_by_moderators_text(server))
 
 
@@ -165,6 +174,6 @@ async def _show_on_card(interaction: Interaction, review: Review) -> None:
     client = interaction.client
     job = None if review.job_id is None else await client.services.store.jobs.get(review.job_id)
     if job is not None:
-        with contextlib.suppress(*NETWORK_ERRORS):
+        with contextlib.suppress(*NETWORK_ERRORS), speaking(job.route.language):
             view = dead_card(job, DeadReason.HELD, review)
             await edit_card(client, job, view, now_ms=wall_clock_ms(), bare=True)

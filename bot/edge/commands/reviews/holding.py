@@ -13,6 +13,7 @@ import discord
 
 from bot.edge.commands.submission.admitting import Refused
 from bot.edge.commands.submission.channel import is_age_restricted
+from bot.edge.connection.languages import server_language
 from bot.edge.context import Interaction, ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import appeal_buttons, decision_buttons
@@ -22,6 +23,7 @@ from bot.policy.filtering import Outcome
 from bot.queue.job import DeadReason, Job, JobState, NewJob, Route
 from bot.queue.servers.reviews import Review, ReviewState, of_clip, of_picture
 from bot.queue.spool import ClipGone
+from bot.texts.languages.spoken import speaking
 from bot.texts.safety.filter import (
     held_picture_text,
     not_restricted_text,
@@ -121,13 +123,11 @@ async def post_card(client: ServiceClient, review: Review) -> bool:
         return False
     say = review_picture_text if review.job_id is None else review_clip_text
     channel = client.get_partial_messageable(channel_id, guild_id=review.guild_id)
+    with speaking(server_language(client, review.guild_id).code):
+        text, view = say(review.user_id, review.score, review.threshold), decision_buttons(review.key)
+    file = discord.File(path, filename=f"review{path.suffix}", spoiler=True)
     try:
-        message = await channel.send(
-            say(review.user_id, review.score, review.threshold),
-            file=discord.File(path, filename=f"review{path.suffix}", spoiler=True),
-            view=decision_buttons(review.key),
-            allowed_mentions=discord.AllowedMentions.none(),
-        )
+        message = await channel.send(text, file=file, view=view, allowed_mentions=discord.AllowedMentions.none())
     except NETWORK_ERRORS as error:
         log.error("review=%s cannot be shown to the moderators: %s", review.key, type(error).__name__)
         return False

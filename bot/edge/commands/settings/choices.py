@@ -14,7 +14,7 @@ from bot.policy.motion import Motion
 from bot.policy.quota import Quota
 from bot.policy.server import AgeRule, FilterAction, OthersPictures, ServerSettings
 from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, count_letters
-from bot.texts.quotas import FORM_LABELS, not_a_number_text, too_large_number_text
+from bot.texts.settings.quotas import form_label, not_a_number_text, too_large_number_text
 from bot.texts.settings.server_settings import LANGUAGES
 from bot.texts.settings.settings_panel import choice_label, longest_choice_text, unset_choice_text
 from generator.clip import Format, Quality
@@ -138,8 +138,8 @@ def _number(name: str, text: str) -> int:
     if not text:
         return 0
     if not (text.isascii() and text.isdecimal()):
-        raise WrongNumber(not_a_number_text(FORM_LABELS[name]))
+        raise WrongNumber(not_a_number_text(form_label(name)))
     most = next(item.le for item in Quota.model_fields[name].metadata if hasattr(item, "le"))
     if int(text) > most:
-        raise WrongNumber(too_large_number_text(FORM_LABELS[name], most))
+        raise WrongNumber(too_large_number_text(form_label(name), most))
     return int(text)

@@ -13,7 +13,7 @@ from bot.edge.commands.submission.options import Options, resolve, with_server
 from bot.edge.commands.submission.permissions import replies_privately, usable_everywhere
 from bot.edge.context import Interaction
 from bot.queue.servers.quotas import Ask
-from bot.texts.quotas import describe_quotas
+from bot.texts.settings.quotas import describe_quotas
 
 
 @app_commands.command(name="settings", description="Choose how I work in this server: channels, clips, limits, safety")

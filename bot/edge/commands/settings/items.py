@@ -18,11 +18,13 @@ from bot.edge.commands.settings.log_channel import can_write, write_to_channel
 from bot.edge.commands.settings.panel import Page, Shown, settings_panel
 from bot.edge.commands.submission.answers import answer, answer_first, report
 from bot.edge.commands.submission.permissions import is_served
+from bot.edge.connection.languages import language_here
 from bot.edge.context import Interaction
 from bot.policy.quota import Quota
 from bot.policy.server import FilterAction, ServerSettings
-from bot.texts.quotas import FORM_LABELS
+from bot.texts.languages.spoken import speaking
 from bot.texts.safety.filter import no_moderators_text, unusable_filter_text
+from bot.texts.settings.quotas import FORM_LABELS, form_label
 from bot.texts.settings.server_settings import (
     audit_text,
     changed_text,
@@ -99,9 +101,9 @@ async def _log(interaction: Interaction, before: ServerSettings, after: ServerSe
     names = [name for name in ServerSettings.model_fields if getattr(before, name) != getattr(after, name)]
     for channel_id in dict.fromkeys((before.log_channel, after.log_channel)):
         for name in names:
-            await write_to_channel(
-                interaction.client, channel_id, changed_text(interaction.user.id, name, before, after)
-            )
+            with speaking(language_here(interaction).code):
+                text = changed_text(interaction.user.id, name, before, after)
+            await write_to_channel(interaction.client, channel_id, text)
 
 
 async def _is_allowed(interaction: Interaction) -> bool:
@@ -214,13 +216,13 @@ class QuotaForm(ui.Modal):
         super().__init__(title=quota_form_title(target), custom_id=f"vivant-settings-form:{target}")
         self.target = target
         self.fields: dict[str, ui.TextInput[Any]] = {}
-        for name, label in FORM_LABELS.items():
+        for name in FORM_LABELS:
             number = getattr(quota, name)
             field: ui.TextInput[Any] = ui.TextInput(
                 custom_id=name, required=False, max_length=7, default=str(number) if number else None
             )
             self.fields[name] = field
-            self.add_item(ui.Label(text=label, component=field))
+            self.add_item(ui.Label(text=form_label(name), component=field))
 
     async def on_submit(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Change the quota, or say what is wrong with a number."""

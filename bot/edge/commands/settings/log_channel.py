@@ -6,6 +6,7 @@ Tested in tests/bot/edge/commands/settings/test_command.py.
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import discord
 
@@ -16,13 +17,18 @@ from bot.texts.limits import MESSAGE_LETTERS, shorten
 log = logging.getLogger(__name__)
 
 
-async def write_to_channel(client: ServiceClient, channel_id: int | None, text: str) -> bool:
-    """Write into a server's own channel, without notifying anybody; return whether it arrived."""
+async def write_to_channel(client: ServiceClient, channel_id: int | None, text: str, nonce: str | None = None) -> bool:
+    """Write into a server's own channel, without notifying anybody; return whether it arrived.
+
+    Discord takes a message with the same nonce once within some minutes.
+    """
     if channel_id is None:
         return False
     channel = client.get_partial_messageable(channel_id)
     try:
-        await channel.send(shorten(text, MESSAGE_LETTERS), allowed_mentions=discord.AllowedMentions.none())
+        once: dict[str, Any] = {} if nonce is None else {"nonce": nonce}
+        nobody = discord.AllowedMentions.none()
+        await channel.send(shorten(text, MESSAGE_LETTERS), allowed_mentions=nobody, **once)
     except NETWORK_ERRORS as error:
         log.info("channel=%d cannot be written to: %s", channel_id, type(error).__name__)
         return False

@@ -20,8 +20,8 @@ from bot.policy.server import ServerSettings
 from bot.texts.limits import CHOICE_LETTERS, shorten
 from bot.texts.settings.server_settings import TITLES, describe_setting, no_changes_text
 from bot.texts.settings.settings_panel import (
-    PAGE_TITLES,
     edit_quota_text,
+    page_title,
     panel_note_text,
     panel_title,
     placeholder_text,
@@ -77,7 +77,7 @@ class Shown:
 def settings_panel(shown: Shown) -> ui.LayoutView:
     """Lay out one page of the panel."""
     box: ui.Container[Any] = ui.Container(accent_colour=_COLOUR)
-    box.add_item(ui.TextDisplay(panel_title(shown.server, PAGE_TITLES[shown.page])))
+    box.add_item(ui.TextDisplay(panel_title(shown.server, page_title(shown.page))))
     if shown.warning:
         box.add_item(ui.TextDisplay(shown.warning))
     for name in PAGES[shown.page]:
@@ -122,7 +122,7 @@ class PageLink(_Lasting, ui.Button[Any]):
 
     def __init__(self, page: Page, *, is_open: bool) -> None:
         style = discord.ButtonStyle.primary if is_open else discord.ButtonStyle.secondary
-        super().__init__(label=PAGE_TITLES[page], style=style, custom_id=f"vivant-settings-page:{page}")
+        super().__init__(label=page_title(page), style=style, custom_id=f"vivant-settings-page:{page}")
 
 
 class QuotaLink(_Lasting, ui.Button[Any]):

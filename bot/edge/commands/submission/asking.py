@@ -17,10 +17,12 @@ from bot.edge.commands.submission.answers import acknowledge, answer, repeat_los
 from bot.edge.commands.submission.channel import can_post, elsewhere_of
 from bot.edge.commands.submission.shares import share_of
 from bot.edge.commands.submission.sources import LinkedPicture, Source
+from bot.edge.connection.languages import language_here
 from bot.edge.context import Interaction
 from bot.edge.layouts import consent_buttons
 from bot.policy.facts import Facts
 from bot.queue.servers.trust.consents import Consent
+from bot.texts.languages.spoken import speaking, spoken
 from bot.texts.refusals import asks_enough_text, cannot_ask_text
 from bot.texts.safety.trust import ask_author_text
 from generator.clip import ClipSettings
@@ -99,18 +101,18 @@ async def _ask_author(
             "settings": settings.to_json(),
             "person": {"roles": sorted(facts.person.roles)},
             "share": await share_of(interaction),
+            "language": language_here(interaction).code,
+            "own_language": spoken().code,
         },
     )
     if not await consents.ask(consent, MOST_ASKED):  # others came in between
         await take_back(interaction, asks_enough_text(MOST_ASKED))
         return
-    await repeat_lost(
-        lambda: interaction.edit_original_response(
-            content=ask_author_text(author_id, interaction.user.id, consent.until_ms, _link(interaction, facts)),
-            view=consent_buttons(author_id, consent.key),
-            allowed_mentions=discord.AllowedMentions(users=[discord.Object(author_id)]),
-        )
-    )
+    with speaking(language_here(interaction).code):
+        text = ask_author_text(author_id, interaction.user.id, consent.until_ms, _link(interaction, facts))
+        view = consent_buttons(author_id, consent.key)
+    author = discord.AllowedMentions(users=[discord.Object(author_id)])
+    await repeat_lost(lambda: interaction.edit_original_response(content=text, view=view, allowed_mentions=author))
 
 
 def _link(interaction: Interaction, facts: Facts) -> str | None:

@@ -9,10 +9,12 @@ from typing import Any
 import discord
 
 from bot.edge.commands.submission.answers import answer
+from bot.edge.connection.languages import language_here
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.policy.facts import Where
 from bot.queue.job import Route, wall_clock_ms
+from bot.texts.languages.spoken import spoken
 from bot.texts.replies import no_history_text
 from generator.memory import MIB
 
@@ -129,6 +131,8 @@ def route_of(interaction: Interaction, *, spoiler: bool) -> Route:
         can_post=posts,
         max_bytes=min(limit, LARGEST_POST),
         spoiler=spoiler,
+        language=language_here(interaction).code,
+        own_language=spoken().code,
     )
 
 

@@ -8,9 +8,11 @@ import discord
 from discord import app_commands
 
 from bot.edge.commands.submission.answers import answer
+from bot.edge.connection.languages import language_here
 from bot.edge.context import Interaction
 from bot.edge.owner_alerts import owner_ids
 from bot.queue.job import Job
+from bot.texts.languages.spoken import speak
 from bot.texts.replies import not_here_text
 
 T = TypeVar("T")
@@ -38,8 +40,14 @@ async def is_served(interaction: Interaction) -> bool:
 
 
 def replies_privately(interaction: Interaction) -> bool:
-    """Tell whether answers to /queue, /recipe, /help and /quota are seen by who asked alone: the server chooses."""
-    return interaction.client.services.store.servers.settings(interaction.guild_id).private_replies
+    """Tell whether answers to /queue, /recipe, /help and /quota are seen by who asked alone: the server chooses.
+
+    Where everybody sees them, the channel's language is spoken from here on.
+    """
+    private = interaction.client.services.store.servers.settings(interaction.guild_id).private_replies
+    if not private:
+        speak(language_here(interaction).code)
+    return private
 
 
 def is_operator(interaction: Interaction) -> bool:

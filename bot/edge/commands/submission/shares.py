@@ -56,6 +56,15 @@ def own_roles(interaction: Interaction) -> frozenset[int]:
     return frozenset({interaction.guild_id, *known, *getattr(interaction.user, "_roles", ())})
 
 
+async def roles_in_server(interaction: Interaction, user_id: int) -> frozenset[int]:
+    """Return somebody's roles in the server of the interaction, its own id included; none elsewhere."""
+    if interaction.guild_id is None:
+        return frozenset()
+    guild = interaction.client.get_guild(interaction.guild_id)
+    member = None if guild is None else await _member(guild, user_id)
+    return frozenset({interaction.guild_id, *(role.id for role in (member.roles if member else ()))})
+
+
 async def _member(guild: discord.Guild, user_id: int) -> discord.Member | None:
     try:
         return await guild.fetch_member(user_id)

@@ -181,7 +181,8 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
         source = picture_of(request["picture"])
         new = await _take_picture(interaction, source, variant, settings, person.id)
         new = replace(new, told=Told.from_json(request.get("told")))
-    own = {"key": consent.key, "user_id": person.id, "share": request["share"]}
+    route = replace(new.route, language=request.get("language"), own_language=request.get("own_language"))
+    own = {"key": consent.key, "user_id": person.id, "share": request["share"], "route": route}
     new = replace(new, **own, allowance=allowance_on(interaction, person))
     try:
         await _accept(interaction, new, message_id, asked)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 
 import discord
 
 from bot.edge.commands.submission.admitting import Refused
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in
 from bot.edge.commands.submission.submit import submit_allowed
+from bot.edge.connection.languages import language_here
 from bot.edge.context import Interaction, ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import Action
 from bot.queue.servers.trust.consents import Consent
+from bot.texts.languages.spoken import speak, speaking
 from bot.texts.safety.trust import (
     allowed_refused_text,
     allowed_text,
@@ -45,13 +48,12 @@ async def press_consent(interaction: Interaction, action: Action, author_id: int
         await services.store.trust.pictures.opt_out(author_id)
         await answer(interaction, opted_out_now_text())
         for other in await services.store.trust.consents.of_author(author_id):
-            await _close(interaction.client, other.key, denied_text(author_id, other.user_id))
+            await _close(interaction.client, other.key, _denied)
     elif consent is None:
         await answer(interaction, asked_over_text())
     elif action is Action.DENY:
         await acknowledge_press(interaction)
-        text = withdrawn_text(consent.user_id) if withdraws else denied_text(author_id, consent.user_id)
-        await _close(interaction.client, key, text)
+        await _close(interaction.client, key, _withdrawn if withdraws else _denied)
     else:
         await _allow(interaction, key)
 
@@ -60,7 +62,8 @@ async def _allow(interaction: Interaction, key: str) -> None:
     message_id = await acknowledge(interaction, private=False)
     if message_id is None:
         return  # the question stays open: nobody would see what came of it
-    consent = await _close(interaction.client, key, "", allowed=True)
+    speak(language_here(interaction).code)
+    consent = await _close(interaction.client, key, _allowed)
     if consent is None:
         await fill_in(interaction, asked_over_text())
         return
@@ -75,12 +78,29 @@ async def _allow(interaction: Interaction, key: str) -> None:
         await fill_in(interaction, allowed_refused_text(consent.user_id, refused.text))
 
 
-async def _close(client: ServiceClient, key: str, text: str, *, allowed: bool = False) -> Consent | None:
-    """End a question, and let its message say how it ended. None: it was over."""
+def _allowed(consent: Consent) -> str:
+    return allowed_text(consent.author_id, consent.user_id)
+
+
+def _denied(consent: Consent) -> str:
+    return denied_text(consent.author_id, consent.user_id)
+
+
+def _withdrawn(consent: Consent) -> str:
+    return withdrawn_text(consent.user_id)
+
+
+def _unanswered(consent: Consent) -> str:
+    return unanswered_text(consent.author_id, consent.user_id)
+
+
+async def _close(client: ServiceClient, key: str, say: Callable[[Consent], str]) -> Consent | None:
+    """End a question, and let its message say how it ended, in its own language. None: it was over."""
     consent = await client.services.store.trust.consents.take(key)
     if consent is None:
         return None
-    told = allowed_text(consent.author_id, consent.user_id) if allowed else text
+    with speaking(consent.request.get("language")):
+        told = say(consent)
     channel = client.get_partial_messageable(consent.channel_id, guild_id=consent.guild_id)
     with contextlib.suppress(*NETWORK_ERRORS):  # it may be deleted, or the channel closed
         await channel.get_partial_message(consent.message_id).edit(
@@ -96,7 +116,7 @@ async def end_unanswered(client: ServiceClient) -> None:
     while True:
         for consent in await consents.over():
             log.info("a question for consent was not answered")
-            await _close(client, consent.key, unanswered_text(consent.author_id, consent.user_id))
+            await _close(client, consent.key, _unanswered)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_SECONDS):
                 await consents.look.wait()

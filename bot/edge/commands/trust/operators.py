@@ -13,8 +13,8 @@ from typing import Any, Literal
 import discord
 from discord import app_commands
 
-from bot.edge.commands.settings.log_channel import write_to_channel
 from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
+from bot.edge.commands.trust.announcing import announce_everywhere
 from bot.edge.commands.trust.takedown import TakeDown, take_down
 from bot.edge.context import Interaction
 from bot.policy.blocking import Block, Subject
@@ -23,7 +23,6 @@ from bot.queue.servers.settings import AuditEntry
 from bot.texts.replies import explain_cancel, no_job_text
 from bot.texts.safety.trust import (
     announced_text,
-    announcement_text,
     audit_row,
     audit_text,
     blocks_text,
@@ -249,19 +248,9 @@ async def announce(interaction: Interaction, text: app_commands.Range[str, 1, 15
     """Tell all servers something."""
     if await acknowledge(interaction, private=True) is None:
         return
-    client = interaction.client
     await note(interaction, "announce", {"text": text})
-    reached = failed = without = 0
-    for guild in client.guilds:
-        channel_id = client.services.store.servers.settings(guild.id).log_channel
-        if channel_id is None:
-            without += 1
-            continue
-        if await write_to_channel(client, channel_id, announcement_text(text)):
-            reached += 1
-        else:
-            failed += 1
-    await fill_in(interaction, announced_text(reached, failed, without))
+    done = await announce_everywhere(interaction.client, text)
+    await fill_in(interaction, announced_text(done.reached, done.failed, done.without))
 
 
 async def note(interaction: Interaction, action: str, what: dict[str, object]) -> None:

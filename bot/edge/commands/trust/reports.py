@@ -11,12 +11,14 @@ import discord
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in
 from bot.edge.commands.submission.permissions import is_operator
 from bot.edge.commands.trust.takedown import TakeDown, take_down
+from bot.edge.connection.languages import language_here, server_language
 from bot.edge.context import Interaction, ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts import Action, confirm_report_button, report_buttons
 from bot.edge.owner_alerts import owner_ids
 from bot.queue.job import Job, Route
 from bot.queue.servers.trust.reports import Report, Told
+from bot.texts.languages.spoken import speak, speaking
 from bot.texts.safety.trust import (
     ask_report_text,
     dismissed_text,
@@ -62,6 +64,7 @@ async def _decide_report(interaction: Interaction, action: Action, report_id: in
         await answer(interaction, not_moderator_text())
         return
     await acknowledge_press(interaction)
+    speak(language_here(interaction).code)  # whoever moderates reads what follows
     if action is Action.TAKE_DOWN:
         text = await take_down(interaction.client, _wanted(interaction, report))
     else:
@@ -119,7 +122,8 @@ async def _tell_server(client: ServiceClient, report: Report) -> None:
         return
     try:
         channel = client.get_partial_messageable(channel_id, guild_id=report.guild_id)
-        await channel.send(**await _content(client, report))
+        with speaking(server_language(client, report.guild_id).code):
+            await channel.send(**await _content(client, report))
     except NETWORK_ERRORS as error:
         log.warning("guild=%s could not be told of a report: %s", report.guild_id, type(error).__name__)
 

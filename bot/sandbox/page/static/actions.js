@@ -3,6 +3,7 @@
 import { findComponent, selectChoices } from "./components.js";
 import { toggleMotion } from "./clips.js";
 import { toast } from "./dom.js";
+import { shownName } from "./language.js";
 import { enlarge } from "./media.js";
 import { openChoices, openMenu } from "./menu.js";
 import { openModal } from "./modal.js";
@@ -95,7 +96,7 @@ export class Actions {
     if (!message) return;
     const apps = this.session
       .commandsOfType(MESSAGE_COMMAND)
-      .map((command) => ({ label: command.name, icon: "slash", pick: () => this.invokeOn(message, command) }));
+      .map((command) => ({ label: shownName(command), icon: "slash", pick: () => this.invokeOn(message, command) }));
     const items = [
       message.content && {
         label: "Copy text",

@@ -6,6 +6,7 @@ import { Demo } from "./demo.js";
 import { catchPictures } from "./files.js";
 import { drawHeader, openColumns } from "./header.js";
 import { drawIntro } from "./intro.js";
+import { followLanguage } from "./language.js";
 import { MessageList } from "./messages.js";
 import { Session } from "./session.js";
 import { Sidebar } from "./sidebar.js";
@@ -35,6 +36,7 @@ for (const event of ["session", "channel", "presence", "connection"]) session.on
 for (const event of ["session", "channel"]) session.on(event, () => drawIntro(messages.intro, session, demo));
 session.on("connection", showConnection);
 followTheme(byId("theme"));
+followLanguage(byId("language"), session);
 keepTimeStamps(document.body);
 catchPictures(composer, byId("drop-target"));
 session.watch();

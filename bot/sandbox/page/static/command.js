@@ -2,22 +2,24 @@
 
 import { h, iconButton, onTouch } from "./dom.js";
 import { isPicture } from "./files.js";
+import { isCalled, shownName } from "./language.js";
 import { makeField, Option } from "./options.js";
 
 const SUBCOMMAND = 1;
 const GROUP = 2;
 
-/** Returns the commands that a person can type as {path, description, options}; each subcommand is one of them. */
+/** Returns the commands that a person can type as {path, shown, description, options}; each subcommand is one of them. */
 export function typedCommands(commands) {
-  const spread = (node, path) => {
+  const spread = (node, path, shown) => {
     const inside = (node.options ?? []).filter((option) => option.type === SUBCOMMAND || option.type === GROUP);
-    if (inside.length) return inside.flatMap((option) => spread(option, `${path} ${option.name}`));
-    return [{ path, description: node.description, options: node.options ?? [] }];
+    const deeper = (option) => spread(option, `${path} ${option.name}`, `${shown} ${shownName(option)}`);
+    if (inside.length) return inside.flatMap(deeper);
+    return [{ path, shown, description: node.description, options: node.options ?? [] }];
   };
-  return commands.flatMap((command) => spread(command, command.name));
+  return commands.flatMap((command) => spread(command, command.name, shownName(command)));
 }
 
-const PAIR = /([\w-]+):\s*(?:"([^"]*)"|(\S+))/g;
+const PAIR = /([\p{L}\p{N}_-]+):\s*(?:"([^"]*)"|(\S+))/gu;
 
 /** The open form; `done` is called when it was sent or closed. */
 export class CommandForm {
@@ -33,7 +35,7 @@ export class CommandForm {
       "form",
       {
         class: "command",
-        "aria-label": `/${command.path}`,
+        "aria-label": `/${command.shown}`,
         on: {
           submit: (event) => (event.preventDefault(), this.submit()),
           focusout: ({ relatedTarget }) => this.element.contains(relatedTarget) || this.suggestions.hide(),
@@ -44,7 +46,7 @@ export class CommandForm {
       h(
         "div",
         { class: "command-line" },
-        h("span", { class: "command-name" }, `/${command.path}`),
+        h("span", { class: "command-name" }, `/${command.shown}`),
         this.pills,
         this.more,
         iconButton("close", "Leave this command", { on: { click: () => this.leave() } }),
@@ -102,14 +104,14 @@ export class CommandForm {
 
   offer() {
     const text = this.more.value.trim().toLowerCase();
-    const fitting = this.rest().filter((option) => option.name.includes(text));
+    const fitting = this.rest().filter((option) => isCalled(option, text));
     const options = fitting.length ? fitting : this.rest(); // for a word that is no option, what there is
     const items = options.map((option) => ({
-      title: option.name,
+      title: shownName(option),
       detail: option.description,
       pick: () => this.addPicked(option),
     }));
-    const heading = items.length ? "Options" : `/${this.command.path}`;
+    const heading = items.length ? "Options" : `/${this.command.shown}`;
     const sends = onTouch() ? "the arrow sends" : "Enter sends";
     const note = items.length ? `Optional; ${sends}` : `${sends[0].toUpperCase()}${sends.slice(1)} the command`;
     this.suggestions.show(this.more, { heading, note, items, first: Boolean(text) && fitting.length > 0 });
@@ -124,7 +126,7 @@ export class CommandForm {
   attach(file) {
     const slots = this.fields.filter((field) => field.option.type === Option.ATTACHMENT);
     const slot = slots.find((field) => field.isEmpty) ?? slots[0];
-    if (slot?.wantsPicture && !isPicture(file)) this.say(`${file.name} is not a picture: ${slot.option.name} needs one.`);
+    if (slot?.wantsPicture && !isPicture(file)) this.say(`${file.name} is not a picture: ${shownName(slot.option)} needs one.`);
     else slot?.take(file);
     return Boolean(slot);
   }
@@ -134,7 +136,8 @@ export class CommandForm {
     const pairs = [...text.matchAll(PAIR)];
     const strange = text.replace(PAIR, " ").trim();
     for (const [whole, name, quoted, plain] of pairs) {
-      const option = this.command.options.find((other) => other.name === name.toLowerCase());
+      const wanted = name.toLowerCase();
+      const option = this.command.options.find((other) => [other.name, shownName(other)].includes(wanted));
       const field = option && (this.fields.find((other) => other.option === option) ?? this.add(option));
       if (field?.put) field.put(quoted ?? plain);
       else return this.sayNoOption(whole);
@@ -146,7 +149,7 @@ export class CommandForm {
     this.more.value = text;
     this.more.focus();
     const name = text.split(/[:\s]/)[0];
-    this.say(`/${this.command.path} has no option “${name}”. Choose one of the list, or delete the word.`);
+    this.say(`/${this.command.shown} has no option “${name}”. Choose one of the list, or delete the word.`);
   }
 
   focusNext(field = null) {

@@ -4,6 +4,7 @@ import { avatar } from "./avatar.js";
 import { CommandForm, typedCommands } from "./command.js";
 import { h, iconButton, onTouch, toast } from "./dom.js";
 import { isPicture, tooLarge } from "./files.js";
+import { shownName } from "./language.js";
 import { drawFile } from "./media.js";
 import { sendNames, suggestNames } from "./mentions.js";
 import { openMenu } from "./menu.js";
@@ -109,7 +110,7 @@ export class Composer {
   /** Shows what fits the text: commands, people or channels. */
   offer() {
     if (this.form || document.activeElement !== this.text) return undefined;
-    const typed = /^\/([\w -]*)$/.exec(this.text.value);
+    const typed = /^\/([\p{L}\p{N}_ -]*)$/u.exec(this.text.value);
     if (typed) return this.offerCommands(typed);
     const items = suggestNames(this.text, this.session, () => this.typed());
     if (items.length === 0) return this.suggestions.hide();
@@ -118,14 +119,15 @@ export class Composer {
 
   offerCommands(typed) {
     const wanted = typed[1].toLowerCase();
-    const commands = typedCommands(this.session.commandsOfType(1)).filter(({ path }) => path.includes(wanted));
-    commands.sort((a, b) => b.path.startsWith(wanted) - a.path.startsWith(wanted));
+    const commands = typedCommands(this.session.commandsOfType(1)).filter(({ path, shown }) => `${path}\n${shown}`.includes(wanted));
+    const begins = ({ path, shown }) => path.startsWith(wanted) || shown.startsWith(wanted);
+    commands.sort((a, b) => begins(b) - begins(a));
     const items = commands.map((command) => ({
-      title: `/${command.path}`,
+      title: `/${command.shown}`,
       detail: command.description,
       hint: command.options
         .filter((option) => option.required)
-        .map((option) => option.name)
+        .map(shownName)
         .join(" "),
       leading: avatar(this.session.bot.user, "avatar-small"),
       pick: () => this.openCommand(command),
@@ -150,10 +152,12 @@ export class Composer {
 
   /** Opens the form of a command that is typed in full, with what follows its name. Returns false for another text. */
   openTyped(text) {
-    const commands = typedCommands(this.session.commandsOfType(1)).filter(({ path }) => `${text} `.startsWith(`/${path} `));
-    if (commands.length === 0) return false;
-    this.openCommand(commands[0]);
-    this.form.fillFrom(text.slice(commands[0].path.length + 1).trim());
+    const typed = (name) => `${text} `.startsWith(`/${name} `) && name;
+    const called = ({ path, shown }) => typed(path) || typed(shown);
+    const command = typedCommands(this.session.commandsOfType(1)).find(called);
+    if (!command) return false;
+    this.openCommand(command);
+    this.form.fillFrom(text.slice(called(command).length + 1).trim());
     return true;
   }
 

@@ -1,6 +1,7 @@
 // The channel's messages: draws them, updates them, and keeps the scroll position.
 
 import { appBadge, avatar } from "./avatar.js";
+import { typedCommands } from "./command.js";
 import { drawComponent, drawEmbed, firstText } from "./components.js";
 import { h, icon, iconButton, morph } from "./dom.js";
 import { markdown, plainText } from "./markdown.js";
@@ -184,8 +185,8 @@ export class MessageList {
   }
 
   invocation({ user, name }) {
-    const slash = this.session.commandsOfType(1).some((command) => command.name === name?.split(" ")[0]);
-    const shown = name && h("span", { class: "mention" }, slash ? `/${name}` : name);
+    const command = typedCommands(this.session.commandsOfType(1)).find(({ path }) => path === name);
+    const shown = name && h("span", { class: "mention" }, command ? `/${command.shown}` : name);
     return h(
       "div",
       { class: "context" },

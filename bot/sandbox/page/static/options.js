@@ -2,6 +2,7 @@
 
 import { fill, formatBytes, h, icon, iconButton, onTouch, uniqueId } from "./dom.js";
 import { isPicture, PICTURES, tooLarge } from "./files.js";
+import { shownName } from "./language.js";
 import { drawFile } from "./media.js";
 import { displayName } from "./session.js";
 
@@ -60,7 +61,7 @@ class ValueField extends Field {
       inputmode: option.type === Option.INTEGER ? "numeric" : option.type === Option.NUMBER ? "decimal" : null,
       maxlength: option.max_length,
       role: listed ? "combobox" : null,
-      "aria-label": `${option.name}: ${option.description}`,
+      "aria-label": `${shownName(option)}: ${option.description}`,
       "aria-controls": listed ? "suggestion-list" : null,
       "aria-autocomplete": listed ? "list" : null,
       "aria-expanded": listed ? "false" : null,
@@ -68,11 +69,11 @@ class ValueField extends Field {
       on: { focus: () => this.suggest(), input: () => this.typed(), keydown: (event) => this.form.key(event, this) },
     });
     const on = { click: () => form.remove(this) };
-    const remove = iconButton("close", `Remove ${option.name}`, { tabindex: "-1", on }); // keys: Backspace in the field
+    const remove = iconButton("close", `Remove ${shownName(option)}`, { tabindex: "-1", on }); // keys: Backspace in the field
     this.element = h(
       "span",
       { class: "pill" },
-      h("label", {}, h("span", { class: "pill-name" }, option.name), this.control),
+      h("label", {}, h("span", { class: "pill-name" }, shownName(option)), this.control),
       !option.required && remove,
     );
     this.resize();
@@ -125,7 +126,7 @@ class ValueField extends Field {
     if (document.activeElement !== control || control.value !== asked) return; // a later answer may have come first
     const items = choices.slice(0, 25).map((choice) => ({ title: choice.name, pick: () => this.choose(choice) }));
     this.form.suggestions.show(control, {
-      heading: option.name,
+      heading: shownName(option),
       note: this.note(),
       items,
       first: Boolean(text) && items.length > 0,
@@ -165,15 +166,15 @@ class ValueField extends Field {
   /** Returns what is wrong with the value, or "". */
   problem() {
     const { option } = this;
-    if (this.isEmpty) return `${option.name} ${option.required ? "is required" : "has no value: fill it in, or remove it"}.`;
+    if (this.isEmpty) return `${shownName(option)} ${option.required ? "is required" : "has no value: fill it in, or remove it"}.`;
     const value = this.value();
-    if (this.choices() && value === undefined) return `${option.name}: choose one of the list.`;
-    if (option.type === Option.INTEGER && !Number.isInteger(value)) return `${option.name} takes a whole number.`;
-    if (option.type === Option.NUMBER && !Number.isFinite(value)) return `${option.name} takes a number.`;
-    if (value < option.min_value) return `${option.name} must be ${option.min_value} or more.`;
-    if (value > option.max_value) return `${option.name} must be ${option.max_value} or less.`;
+    if (this.choices() && value === undefined) return `${shownName(option)}: choose one of the list.`;
+    if (option.type === Option.INTEGER && !Number.isInteger(value)) return `${shownName(option)} takes a whole number.`;
+    if (option.type === Option.NUMBER && !Number.isFinite(value)) return `${shownName(option)} takes a number.`;
+    if (value < option.min_value) return `${shownName(option)} must be ${option.min_value} or more.`;
+    if (value > option.max_value) return `${shownName(option)} must be ${option.max_value} or less.`;
     if (option.min_length && value.length < option.min_length)
-      return `${option.name} takes at least ${option.min_length} characters.`;
+      return `${shownName(option)} takes at least ${option.min_length} characters.`;
     return "";
   }
 
@@ -238,7 +239,7 @@ class AttachmentField extends Field {
     const { file, option } = this;
     this.clear.hidden = !file;
     this.element.classList.toggle("filled", Boolean(file));
-    const name = h("span", { class: "pill-name" }, option.name, h("span", { class: "unseen" }, `: ${option.description}`));
+    const name = h("span", { class: "pill-name" }, shownName(option), h("span", { class: "unseen" }, `: ${option.description}`));
     if (file) {
       const doubt = this.wantsPicture && !isPicture(file) && h("span", { class: "problem" }, "This is not a picture");
       return fill(this.face, name, drawFile(file), doubt);
@@ -251,7 +252,7 @@ class AttachmentField extends Field {
   }
 
   suggest() {
-    this.form.suggestions.show(this.control, { heading: this.option.name, note: this.option.description, items: [] });
+    this.form.suggestions.show(this.control, { heading: shownName(this.option), note: this.option.description, items: [] });
   }
 
   get isEmpty() {
@@ -259,7 +260,7 @@ class AttachmentField extends Field {
   }
 
   problem() {
-    return this.isEmpty && this.option.required ? `${this.option.name} is required: choose ${this.wantsPicture ? "a picture" : "a file"}.` : "";
+    return this.isEmpty && this.option.required ? `${shownName(this.option)} is required: choose ${this.wantsPicture ? "a picture" : "a file"}.` : "";
   }
 
   value() {

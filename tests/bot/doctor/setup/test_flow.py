@@ -61,6 +61,7 @@ async def _answer_all(terminal: Terminal, token: str, folder: Path) -> None:
     for bad, told, good in (
         ("1100000000000000001", "id of 15 to 22 digits", token),
         ("@ada", "is no user id", "123456789012345678, 223456789012345678"),
+        ("tlh", "I do not speak 'tlh'", "Deutsch"),
         ("svdxt", "There is no variant", "svd"),
         ("lots", "memory must be", "6GiB"),
         ("a-file", "is a file", "my data"),
@@ -85,7 +86,7 @@ async def test_a_person_is_asked_until_every_answer_fits(discord: Sandbox, tmp_p
     config = load_config(tmp_path / "config.toml")
     assert config.token.get_secret_value() == discord.token
     assert sorted(config.owners) == [123456789012345678, 223456789012345678]
-    assert (config.generator.variant, config.generator.memory) == ("svd", "6GiB")
+    assert (config.language, config.generator.variant, config.generator.memory) == ("de", "svd", "6GiB")
     assert str(config.data_dir) == "my data"
     assert (tmp_path / "config.toml").stat().st_mode & 0o777 == 0o600
     assert discord.token not in terminal.text, "a secret is never shown"
@@ -99,7 +100,13 @@ async def test_enter_everywhere_changes_no_letter_of_the_file(discord: Sandbox, 
     (tmp_path / "config.toml").write_text(own)
     environment = around(discord, NO_COLOR="1")
     async with on_a_terminal(*PERSON, "setup", environment=environment, folder=tmp_path) as terminal:
-        for title in ("The bot's token [", "administer the bot [", "The model [", "The data folder ["):
+        for title in (
+            "The bot's token [",
+            "administer the bot [",
+            "own language [",
+            "The model [",
+            "The data folder [",
+        ):
             await terminal.reads(title)
             terminal.types("")
         assert await terminal.ends() == 0
@@ -141,7 +148,7 @@ async def test_without_a_network_a_person_may_go_on(tmp_path: Path, discord: San
         terminal.types(discord.token)
         await terminal.reads("Go on without this check?")
         terminal.types("y")
-        for title in ("administer the bot [", "The model [demo", "The data folder ["):
+        for title in ("administer the bot [", "own language [en", "The model [demo", "The data folder ["):
             await terminal.reads(title)
             terminal.types("")
         await terminal.reads("Discord was not asked")
@@ -152,7 +159,19 @@ async def test_without_a_network_a_person_may_go_on(tmp_path: Path, discord: San
 
 # -- without a terminal ---------------------------------------------------------------------------------------------
 
-ALL = ("--variant", "svd", "--memory", "lean", "--data-dir", "d", "--owner", "123456789012345678", "--no-download")
+ALL = (
+    "--language",
+    "fr",
+    "--variant",
+    "svd",
+    "--memory",
+    "lean",
+    "--data-dir",
+    "d",
+    "--owner",
+    "123456789012345678",
+    "--no-download",
+)
 
 
 async def test_flags_alone_set_everything_and_a_second_run_changes_one_line(discord: Sandbox, tmp_path: Path) -> None:
@@ -162,6 +181,7 @@ async def test_flags_alone_set_everything_and_a_second_run_changes_one_line(disc
     first = (tmp_path / "config.toml").read_text().splitlines()
     config = load_config(tmp_path / "config.toml")
     assert (config.generator.variant, config.generator.memory, str(config.data_dir)) == ("svd", "lean", "d")
+    assert config.language == "fr"
     assert config.owners == {123456789012345678} and discord.token not in said
     (tmp_path / "config.toml").chmod(0o644)
     status, said = await run_setup(tmp_path, around(discord), "--variant", "demo")
@@ -195,6 +215,7 @@ BAD = [
     (("--owner", "ada"), "--owner: 'ada' is no user id"),
     (("--owner", ""), "No user id"),
     (("--variant", "svdxt"), "Did you mean"),
+    (("--language", "tlh"), "--language: I do not speak 'tlh'"),
     (("--memory", "6 gigs"), "memory must be"),
     (("--memory", "6GB"), "Did you mean 6GiB?"),
     (("--data-dir", ""), "Name a folder"),

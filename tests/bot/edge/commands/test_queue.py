@@ -93,12 +93,12 @@ async def test_the_queue_shows_my_places_and_the_line(start: Start) -> None:
         assert f"1. <@{BEN}>: 1 clip" in text
         assert f"2. ▸ **you**, <@{ADA}>: 1 clip" in text
         assert text.count("**photo.png**, asked <t:") == 2, "what is one's own has a face"
-        assert "Ready <t:" in text
+        assert "Your clip comes in" in text
         await edge.answer(await edge.invoke("admin pause", {"reason": "lunch"}, actor=OLGA), actor=OLGA)
         text = await edge.answer(await edge.invoke("queue"))
         assert "The bot is paused: lunch." in text
         assert "`3` number 2 in the queue" in text
-        assert "Ready" not in text, "nobody knows while nothing is started"
+        assert "comes in" not in text, "nobody knows while nothing is started"
         assert "queue" not in [words(item) for item in edge.seen(actor=BEN)]
 
 

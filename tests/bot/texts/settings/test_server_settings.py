@@ -10,7 +10,7 @@ import pytest
 from bot.policy.quota import Quota, Scope, Used
 from bot.policy.server import DEFAULTS, ServerSettings
 from bot.texts.limits import MESSAGE_LETTERS, count_letters
-from bot.texts.quotas import describe_quota, describe_quotas
+from bot.texts.settings.quotas import describe_quota, describe_quotas
 from bot.texts.settings.server_settings import LANGUAGES, TITLES, changed_text, describe_setting
 from bot.texts.settings.settings_panel import PAGE_TITLES, choice_label
 

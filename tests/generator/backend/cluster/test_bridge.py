@@ -122,6 +122,7 @@ async def test_a_request_goes_to_the_least_busy_card_and_its_clip_comes_back(tmp
         answer = await it.answer(1)
         assert answer["type"] == "rendered" and Path(answer["clip_path"]).read_bytes() == b"clip"
         assert it.told("progress")[0]["step"] == 1
+        assert it.told("progress")[0]["preview"] == "iVBORw0K"
 
 
 async def test_a_lost_actor_costs_its_request_an_innocent_attempt_and_nothing_later_counts(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from generator.model.lean.render import LeanPipeline
 from generator.model.loaded import PipelineConfig, load_variant
 from generator.model.pipeline import Pipeline
 from generator.model.stock import load_modules
+from generator.protocol import Phase, TakeLatents
 from generator.variants import Variant
 from tests.support.checkpoints import checkpoint_of
 from tests.support.tiny_clip import LEAN_PLANS, STOCK, Recorder, noise_picture, tiny_settings
@@ -75,3 +76,22 @@ def test_a_seed_decides_the_clip(lean: Pipeline) -> None:
 def test_turbo_renders_without_guidance(tiny_variant: Variant) -> None:
     turbo = load_variant(dataclasses.replace(tiny_variant, turbo=True), CPU).pipeline
     assert len(clip(turbo)) == 3
+
+
+def test_a_preview_is_asked_after_each_step_and_changes_no_frame(lean: Pipeline) -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    def look(take: TakeLatents) -> str:
+        latents = take()
+        assert latents.dtype == np.float32 and np.isfinite(latents).all()
+        shapes.append(latents.shape)
+        return f"preview {len(shapes)}"
+
+    recorder, picture, settings = Recorder(), noise_picture(), tiny_settings()
+    hooks = dataclasses.replace(recorder.hooks, preview=look)
+    frames = np.stack(list(lean.render(picture, settings, FULL, hooks)))
+    assert np.array_equal(frames, clip(lean, seed=settings.seed))
+    scale = picture.width // shapes[0][1]
+    assert shapes == [(picture.height // scale, picture.width // scale, 4)] * settings.steps
+    told = [item.preview for item in recorder.seen if item.phase is Phase.DENOISE]
+    assert told == ["", *(f"preview {number + 1}" for number in range(settings.steps))]

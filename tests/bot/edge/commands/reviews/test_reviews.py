@@ -26,6 +26,7 @@ from generator.picture.filter.model import INSTALL, OPEN_NSFW, missing
 from generator.picture.intake import PictureChild
 from tests.bot.edge.commands.submission.test_entrances import ENTRANCES, scene_in
 from tests.support.edge import Edge, Start, buttons, clip_of, until, words
+from tests.support.fakes import Act, FakeBackend
 from tests.support.onnx_file import redness
 
 needs_extra = pytest.mark.skipif(bool(missing(OPEN_NSFW)), reason=f"without the extra: {INSTALL}")
@@ -184,6 +185,28 @@ async def test_where_the_moderators_cannot_be_shown_the_picture_it_is_refused(st
         text = await told(edge, asked)
         assert "does not take this picture" in text and "ask the moderators" not in text
         assert not list(edge.spool.folder.glob("picture-*"))
+
+
+@needs_extra
+async def test_a_held_picture_is_held_against_its_persons_quota_when_it_is_allowed(
+    start: Start, tmp_path: Path
+) -> None:
+    config = red_filter(tmp_path / "model") | {"quota": {"person": {"clips_at_once": 1}}}
+    backend = FakeBackend(usual=Act(hangs=True))
+    async with start(config=config, backend=backend) as edge:
+        changes = {"filter_action": FilterAction.MODERATORS, "log_channel": int(GENERAL)}
+        await edge.store.servers.change(int(TABLEAUX), int(MIA), changes)
+        await edge.animate(file=painted(RED))
+        card = await until(lambda: card_for_moderators(edge), "the moderators' card")
+        job = await edge.queued(file=painted(BLUE))
+        await press(edge, MIA, GENERAL, card, "Allow")
+        told = "There is room again as soon as one of them is done"
+        await until(lambda: told in words(edge.seen(actor=MIA, channel=GENERAL)), "the moderator reads why not")
+        assert len(await edge.store.jobs.of_user(int(ADA))) == 1, "nothing was taken beyond the quota"
+        assert card_for_moderators(edge), "the decision is still open"
+        await edge.services.requests.cancel(job.id)
+        await press(edge, MIA, GENERAL, card, "Allow")
+        await until(lambda: edge.store.jobs.get(job.id + 1), "the negative control: within the quota it is taken")
 
 
 @needs_extra

@@ -9,6 +9,7 @@ import discord
 import pytest
 
 from bot.edge.commands.submission.channel import LARGEST_POST, TOKEN_MS, can_post, missing_permissions, route_of
+from bot.policy.server import DEFAULTS
 from bot.queue.job import Route
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.world.standard import (
@@ -23,6 +24,7 @@ from bot.sandbox.world.standard import (
     TABLEAUX,
     THREAD,
 )
+from bot.texts.languages.spoken import speaking
 from generator.memory import MIB
 from tests.support.edge import Edge, Start, buttons, until, words
 
@@ -103,11 +105,17 @@ class Thread(discord.Thread):
         return self.private
 
 
+def server(limit: int) -> Any:
+    return SimpleNamespace(filesize_limit=limit, features=[])
+
+
 def interaction(guild_id: int | None = 10, **more: Any) -> Any:
     """Return an interaction in a server of which the bot is a member, unless `more` says otherwise."""
     usual = {
         "guild_id": guild_id,
-        "guild": SimpleNamespace(filesize_limit=50 * MIB) if guild_id else None,
+        "guild": server(50 * MIB) if guild_id else None,
+        "locale": discord.Locale.german,
+        "guild_locale": discord.Locale.french if guild_id else None,
         "channel": None,
         "channel_id": 20,
         "application_id": 30,
@@ -116,7 +124,13 @@ def interaction(guild_id: int | None = 10, **more: Any) -> Any:
         "context": SimpleNamespace(dm_channel=guild_id is None),
         "filesize_limit": 9 * MIB,
         "is_guild_integration": lambda: True,
-        "client": SimpleNamespace(get_guild=lambda asked: SimpleNamespace() if asked == 10 else None),
+        "client": SimpleNamespace(
+            get_guild=lambda asked: SimpleNamespace() if asked == 10 else None,
+            services=SimpleNamespace(
+                config=SimpleNamespace(language="en"),
+                store=SimpleNamespace(servers=SimpleNamespace(settings=lambda guild_id: DEFAULTS)),
+            ),
+        ),
     }
     return SimpleNamespace(**usual | more)
 
@@ -174,9 +188,9 @@ def test_where_the_bot_can_post_by_itself(asked: Any, posts: bool) -> None:
     [
         (interaction(), 9 * MIB),
         (interaction(filesize_limit=500 * MIB), LARGEST_POST),
-        (interaction(filesize_limit=500 * MIB, guild=SimpleNamespace(filesize_limit=11 * MIB)), 11 * MIB),
+        (interaction(filesize_limit=500 * MIB, guild=server(11 * MIB)), 11 * MIB),
         (interaction(None, filesize_limit=500 * MIB), 10 * MIB),
-        (interaction(11, filesize_limit=23 * MIB, guild=SimpleNamespace(filesize_limit=11 * MIB)), 23 * MIB),
+        (interaction(11, filesize_limit=23 * MIB, guild=server(11 * MIB)), 23 * MIB),
         (interaction(11, filesize_limit=500 * MIB), LARGEST_POST),
     ],
     ids=["asked", "a request's most", "the server's", "direct messages", "the answer's own", "an answer's most"],
@@ -184,7 +198,9 @@ def test_where_the_bot_can_post_by_itself(asked: Any, posts: bool) -> None:
 def test_a_route_says_all_that_a_later_answer_needs(monkeypatch: pytest.MonkeyPatch, asked: Any, most: int) -> None:
     monkeypatch.setattr("bot.edge.commands.submission.channel.wall_clock_ms", lambda: 1_000)
     for spoiler in (True, False):
-        assert route_of(asked, spoiler=spoiler) == Route(
+        with speaking("ja"):
+            route = route_of(asked, spoiler=spoiler)
+        assert route == Route(
             application_id=30,
             channel_id=20,
             guild_id=asked.guild_id,
@@ -193,4 +209,6 @@ def test_a_route_says_all_that_a_later_answer_needs(monkeypatch: pytest.MonkeyPa
             can_post=asked.guild_id != 11,
             max_bytes=most,
             spoiler=spoiler,
+            language="fr" if asked.guild_id else "de",
+            own_language="ja",
         )

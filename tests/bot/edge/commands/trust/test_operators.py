@@ -133,7 +133,7 @@ async def test_limits_are_set_shown_kept_and_reset(sandbox: Sandbox, tmp_path: P
     async with running_edge(tmp_path, sandbox, config=config) as edge:
         assert "Each person: At most 9 clips at once." in await admin(edge, "limits", {"whose": "person"})
         told = await admin(edge, "limits", {"whose": "person", "clips_per_day": 1})
-        assert "Each person: At most 1 clips in 24 hours, 9 clips at once." in told
+        assert "Each person: At most 1 clip in 24 hours, 9 clips at once." in told
         assert "Each server, all its people together: no limit." in told
         await edge.animate()
         await edge.clip()

@@ -1,0 +1,1 @@
+"""The catalogue of sentences, and in which language they are said just now."""
