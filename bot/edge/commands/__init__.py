@@ -12,9 +12,9 @@ from discord import app_commands
 from bot.edge.commands.about import forget_me, help_command, privacy
 from bot.edge.commands.admin import AdminCommands
 from bot.edge.commands.animate import animate, animate_message
-from bot.edge.commands.history.history import history
-from bot.edge.commands.queue import cancel, queue, result
-from bot.edge.commands.recipe import recipe
+from bot.edge.commands.jobs.history import history
+from bot.edge.commands.jobs.queue import cancel, queue, result
+from bot.edge.commands.jobs.recipe import recipe
 from bot.edge.commands.settings.command import quota, settings
 from bot.edge.commands.trust.own_data import my_data
 

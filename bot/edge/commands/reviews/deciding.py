@@ -20,7 +20,8 @@ from bot.edge.commands.submission.answers import acknowledge, answer, fill_in, r
 from bot.edge.commands.submission.permissions import is_operator, is_served
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import ReviewAct, dead_card
+from bot.edge.layouts.actions import ReviewAct
+from bot.edge.layouts.cards import dead_card
 from bot.queue.database import StoreFull
 from bot.queue.job import DeadReason, PictureReleased, QueueFull, wall_clock_ms
 from bot.queue.servers.quotas import QuotaReached

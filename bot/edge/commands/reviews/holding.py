@@ -14,7 +14,7 @@ import discord
 from bot.edge.commands.submission.admitting import Refused, is_age_restricted
 from bot.edge.context import Interaction, ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import appeal_buttons, decision_buttons
+from bot.edge.layouts.buttons import appeal_buttons, decision_buttons
 from bot.edge.posting import Unposted
 from bot.policy.facts import Facts
 from bot.policy.filtering import Outcome

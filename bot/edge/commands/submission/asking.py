@@ -18,7 +18,7 @@ from bot.edge.commands.submission.channel import can_post
 from bot.edge.commands.submission.shares import share_of
 from bot.edge.commands.submission.sources import LinkedPicture, Source
 from bot.edge.context import Interaction
-from bot.edge.layouts import consent_buttons
+from bot.edge.layouts.buttons import consent_buttons
 from bot.policy.facts import Facts
 from bot.queue.servers.trust.consents import Consent
 from bot.texts.refusals import asks_enough_text, cannot_ask_text

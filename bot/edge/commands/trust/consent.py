@@ -13,7 +13,7 @@ from bot.edge.commands.submission.answers import acknowledge, acknowledge_press,
 from bot.edge.commands.submission.submit import submit_allowed
 from bot.edge.context import Interaction, ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import Action
+from bot.edge.layouts.actions import Action
 from bot.queue.servers.trust.consents import Consent
 from bot.texts.safety.trust import (
     allowed_refused_text,
