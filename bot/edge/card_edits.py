@@ -11,7 +11,7 @@ from typing import Any
 import discord
 
 from bot.edge.http_errors import Next, classify
-from bot.edge.layouts import sent_card
+from bot.edge.layouts.cards import sent_card
 from bot.queue.job import Job, Route, wall_clock_ms
 from bot.texts.languages.spoken import speaking
 

@@ -22,7 +22,7 @@ import discord
 from bot.edge.card_edits import edit_card, remove_card
 from bot.edge.connection.left_cards import end_left_cards
 from bot.edge.http_errors import DELETED, NETWORK_ERRORS, AttemptResult, Next, classify, wait_ms
-from bot.edge.layouts import dead_card, status_card
+from bot.edge.layouts.cards import dead_card, status_card
 from bot.edge.posting import Posting, Unposted
 from bot.edge.status_cards import StatusCards
 from bot.queue.database import StoreFull

@@ -16,7 +16,8 @@ import discord
 from bot.edge.card_edits import answer_webhook, token_is_alive
 from bot.edge.connection.posts import clip_name, find_post
 from bot.edge.http_errors import AttemptResult, Next, classify
-from bot.edge.layouts import clip_buttons, clip_layout, failure_buttons, status_card
+from bot.edge.layouts.buttons import clip_buttons, failure_buttons
+from bot.edge.layouts.cards import clip_layout, status_card
 from bot.queue.job import DeadReason, Delivery, Job, JobState, Route
 from bot.queue.spool import Spool
 from bot.texts.descriptions import alt_text, clip_text, failure_text

@@ -18,7 +18,7 @@ from bot.edge.connection.cards import Card, FirstWrite
 from bot.edge.connection.pacing import Pace
 from bot.edge.connection.refreshes import WaitingCard, choose_waiting
 from bot.edge.http_errors import NETWORK_ERRORS, CardNext, classify_card
-from bot.edge.layouts import PREVIEW_NAME, status_card
+from bot.edge.layouts.cards import PREVIEW_NAME, status_card
 from bot.queue.estimates import next_rounding_ms
 from bot.queue.job import SETTLED, Job, JobState
 from bot.queue.store import JobStore

@@ -7,12 +7,10 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
+from bot.policy.motion import Motion, liven
 from generator.clip import BOUNDS, ClipSettings, Format
 from generator.errors import RenderError
 
-LIVELY_BUCKET = 180
-LIVELY_NOISE = 0.1
-"""what gets pictures to move that stay frozen; less noise keeps too close to the picture"""
 CALMER_BY = 50
 SMALLER_CHUNK = 2
 """frames decoded together: the decoder's memory is what a card runs out of"""
@@ -27,6 +25,7 @@ class Remedy(StrEnum):
     SMALLER = "smaller"
     """half the frames, decoded two at a time"""
     LIVELIER = "livelier"
+    """the cure of a clip that hardly moves, too"""
     CALMER = "calmer"
     AS_MP4 = "as-mp4"
     OTHER_PICTURE = "other-picture"
@@ -34,6 +33,8 @@ class Remedy(StrEnum):
     """nothing that is asked for can help: whoever runs the bot reads of it"""
 
 
+_CHANGE = (Remedy.SMALLER, Remedy.LIVELIER, Remedy.CALMER)
+"""what changes settings that may have been as far as that already"""
 _ANY = ""
 REMEDIES: dict[str, dict[str, Remedy]] = {
     "render": {_ANY: Remedy.AGAIN},
@@ -72,13 +73,16 @@ def remedy_for(wire: Mapping[str, Any], settings: ClipSettings) -> Remedy:
     remedy = rows.get(closely, rows[_ANY])
     if remedy is Remedy.AS_MP4 and settings.format is Format.MP4:
         remedy = Remedy.SMALLER
-    if remedy is Remedy.SMALLER and remedied(settings, remedy) == settings:
+    if remedy in _CHANGE and remedied(settings, remedy) == settings:
         return Remedy.OTHER_PICTURE
     return remedy
 
 
-def remedied(settings: ClipSettings, remedy: Remedy) -> ClipSettings:
-    """Return the settings with what a remedy changes; the seed stays. Some remedies change nothing."""
+def remedied(settings: ClipSettings, remedy: Remedy, most: Motion | None = None) -> ClipSettings:
+    """Return the settings with what a remedy changes; the seed stays. Some remedies change nothing.
+
+    `most` is the strongest motion that the server allows.
+    """
     low, _ = BOUNDS["motion_bucket"]
     match remedy:
         case Remedy.SMALLER:
@@ -86,10 +90,7 @@ def remedied(settings: ClipSettings, remedy: Remedy) -> ClipSettings:
             frames = min(settings.frames, max(FEWEST_FRAMES, settings.frames // 2))
             return replace(settings, frames=frames, decode_chunk=chunk)
         case Remedy.LIVELIER:
-            bucket = max(LIVELY_BUCKET, settings.motion_bucket)
-            return replace(
-                settings, motion_bucket=bucket, noise_augmentation=max(LIVELY_NOISE, settings.noise_augmentation)
-            )
+            return liven(settings, most)
         case Remedy.CALMER:
             return replace(settings, motion_bucket=int(max(low, settings.motion_bucket - CALMER_BY)))
         case Remedy.AS_MP4:

@@ -14,9 +14,9 @@ from bot.edge.commands.about import forget_me, help_command, privacy
 from bot.edge.commands.admin import AdminCommands
 from bot.edge.commands.animate import animate_command, animate_message
 from bot.edge.commands.form.command import animate_form, animate_with_choices
-from bot.edge.commands.history.history import history
-from bot.edge.commands.queue import cancel, queue, result
-from bot.edge.commands.recipe import recipe
+from bot.edge.commands.jobs.history import history
+from bot.edge.commands.jobs.queue import cancel, queue, result
+from bot.edge.commands.jobs.recipe import recipe
 from bot.edge.commands.settings.command import quota, settings
 from bot.edge.commands.trust.own_data import my_data
 

@@ -15,14 +15,14 @@ from discord import ui
 from bot.edge.card_edits import remove_card
 from bot.edge.commands.finished.file_menu import press_shorten
 from bot.edge.commands.forgetting import note_request, press_forget
-from bot.edge.commands.history.history import press_discard, press_discarding, press_fetch, press_history
-from bot.edge.commands.history.own_picture import press_own_picture
-from bot.edge.commands.history.putting_back import press_put_back
-from bot.edge.commands.history.remedying import press_remedy, press_tell
-from bot.edge.commands.queue import cancel_job
-from bot.edge.commands.recipe import describe_job_recipe
+from bot.edge.commands.jobs.history import press_discard, press_discarding, press_fetch, press_history
+from bot.edge.commands.jobs.own_picture import press_own_picture
+from bot.edge.commands.jobs.putting_back import press_put_back
+from bot.edge.commands.jobs.queue import cancel_job
+from bot.edge.commands.jobs.recipe import describe_job_recipe
+from bot.edge.commands.jobs.remedying import press_liven, press_remedy, press_tell
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, report
-from bot.edge.commands.submission.options import MOTION_STEP, draft, liven, vary
+from bot.edge.commands.submission.options import MOTION_STEP, draft, vary
 from bot.edge.commands.submission.permissions import is_operator, is_served, may_end
 from bot.edge.commands.submission.submit import submit_again
 from bot.edge.commands.trust.consent import press_consent
@@ -30,7 +30,8 @@ from bot.edge.commands.trust.own_data import press_opt_out
 from bot.edge.commands.trust.reports import press_report, press_report_further
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import DRAFT_ACTIONS, Action, job_buttons
+from bot.edge.layouts.actions import DRAFT_ACTIONS, Action
+from bot.edge.layouts.buttons import job_buttons
 from bot.policy.facts import Entrance
 from bot.queue.job import Job, wall_clock_ms
 from bot.texts.replies import earlier_text, not_yours_text
@@ -48,6 +49,7 @@ _OF_PEOPLE: dict[Action, Callable[[Interaction, Action, int, str], Awaitable[Non
 """what is not about the job that the button's number names"""
 _OF_JOBS: dict[Action, Callable[[Interaction, Job | None], Awaitable[None]]] = {
     Action.PUT_BACK: press_put_back,
+    Action.LIVEN: press_liven,
     Action.REMEDY: press_remedy,
     Action.OWN_PICTURE: press_own_picture,
     Action.TELL: press_tell,
@@ -117,9 +119,6 @@ async def _press(interaction: Interaction, action: Action, number: int, key: str
         await submit_again(interaction, number, *_VARIATIONS[action])
     elif action is Action.SHORTEN:
         await (press_shorten(interaction, job) if job else answer(interaction, earlier_text()))
-    elif action is Action.LIVEN:
-        most = interaction.client.services.store.servers.settings(interaction.guild_id).most_motion
-        await submit_again(interaction, number, partial(liven, most=most), Entrance.LIVEN)
     elif action is Action.DELETE:
         await _delete(interaction, job if job and job.key == key else None)
     elif action in _OF_JOBS:

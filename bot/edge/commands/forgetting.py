@@ -14,7 +14,8 @@ from bot.edge.card_edits import delete_message, edit_card
 from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.context import Interaction, ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import Action, status_card
+from bot.edge.layouts.actions import Action
+from bot.edge.layouts.cards import status_card
 from bot.queue.job import ForgottenJob, Job, JobState, Route, wall_clock_ms
 from bot.texts.languages.spoken import speaking
 from bot.texts.replies import (

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import discord
 
-from bot.edge.layouts import ActionButton, failure_buttons
+from bot.edge.layouts.actions import buttons_of
+from bot.edge.layouts.buttons import FAILURE_ACTIONS
 from bot.queue.deliveries import nonce_of
 from bot.queue.job import Delivery, DeliveryState, Job, JobState
 from generator.clip import Format
@@ -84,7 +85,8 @@ def _is_about(message: discord.Message, job: Job, nonce: str) -> bool:
     names = {clip_name(nonce, format) for format in Format}  # its person may have changed the format since
     if any(item.filename.removeprefix("SPOILER_") in names for item in message.attachments):
         return True
-    wanted = {button.custom_id for button in failure_buttons(job).children if isinstance(button, ActionButton)}
+    # Whichever remedy it was: a restored copy does not know how the job failed, and earlier versions had "Again" alone.
+    wanted = {button.custom_id for button in buttons_of(job, FAILURE_ACTIONS)}
     rows = (row for row in message.components if isinstance(row, discord.ActionRow))
     has_button = any(getattr(child, "custom_id", None) in wanted for row in rows for child in row.children)
     return job.state is JobState.FAILED and has_button and message.id != job.card_message_id

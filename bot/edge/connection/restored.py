@@ -16,7 +16,7 @@ import discord
 from bot.edge.card_edits import answer_webhook, token_is_alive
 from bot.edge.connection.posts import was_answered
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import Action, ActionButton
+from bot.edge.layouts.actions import Action, ActionButton
 from bot.queue.job import Job
 from bot.queue.store import JobStore
 

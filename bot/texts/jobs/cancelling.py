@@ -1,6 +1,6 @@
 """What people read about giving up a request, and putting it back. No Discord.
 
-Tested in tests/bot/edge/commands/history/test_putting_back.py.
+Tested in tests/bot/edge/commands/jobs/test_putting_back.py.
 """
 
 from __future__ import annotations

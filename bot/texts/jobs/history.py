@@ -1,6 +1,6 @@
 """What /history says of each request, and what its buttons say. No Discord.
 
-Tested in tests/bot/edge/commands/history/test_history.py.
+Tested in tests/bot/edge/commands/jobs/test_history.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What people read when they make a recipe with their own picture. No Discord.
 
-Tested in tests/bot/edge/commands/history/test_own_picture.py.
+Tested in tests/bot/edge/commands/jobs/test_own_picture.py.
 """
 
 from __future__ import annotations

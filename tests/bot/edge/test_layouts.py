@@ -8,15 +8,8 @@ from typing import Any
 import discord
 import pytest
 
-from bot.edge.layouts import (
-    clip_buttons,
-    clip_layout,
-    dead_card,
-    failure_buttons,
-    forget_buttons,
-    sent_card,
-    status_card,
-)
+from bot.edge.layouts.buttons import clip_buttons, failure_buttons, forget_buttons
+from bot.edge.layouts.cards import clip_layout, dead_card, sent_card, status_card
 from bot.queue.job import DeadReason, JobState, QueuePosition
 from bot.queue.life.advance import Standing
 from bot.sandbox.rules.components import check_components

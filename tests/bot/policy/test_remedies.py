@@ -66,12 +66,15 @@ def test_what_is_as_small_as_can_be_wants_another_picture_and_an_mp4_is_made_sma
     smallest = remedied(remedied(GIF, Remedy.SMALLER), Remedy.SMALLER)
     assert (smallest.frames, smallest.decode_chunk) == (8, 2)
     assert remedy_for(OutOfMemory("").to_wire(), smallest) is Remedy.OTHER_PICTURE
+    frozen, strobing = BadFrames("", kind="frozen").to_wire(), BadFrames("", kind="strobing").to_wire()
+    assert remedy_for(frozen, remedied(GIF, Remedy.LIVELIER)) is Remedy.OTHER_PICTURE
+    assert remedy_for(strobing, replace(GIF, motion_bucket=0)) is Remedy.OTHER_PICTURE
     assert remedied(replace(GIF, frames=5), Remedy.SMALLER).frames == 5, "never more than were asked for"
 
 
 def test_remedies_change_what_they_say_and_keep_the_seed() -> None:
     lively, calm = remedied(GIF, Remedy.LIVELIER), remedied(GIF, Remedy.CALMER)
-    assert (lively.motion_bucket, lively.noise_augmentation) == (180, 0.1)
+    assert (lively.motion_bucket, lively.noise_augmentation) == (190, 0.1)
     assert remedied(replace(GIF, motion_bucket=250), Remedy.LIVELIER).motion_bucket == 250
     assert (calm.motion_bucket, remedied(replace(GIF, motion_bucket=20), Remedy.CALMER).motion_bucket) == (77, 0)
     assert remedied(GIF, Remedy.AS_MP4).format is Format.MP4

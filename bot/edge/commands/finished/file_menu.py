@@ -25,7 +25,8 @@ from bot.edge.commands.submission.permissions import is_served
 from bot.edge.connection.posts import clip_name
 from bot.edge.context import Interaction
 from bot.edge.http_errors import Next, classify
-from bot.edge.layouts import clip_buttons, clip_layout, menu_alone
+from bot.edge.layouts.buttons import clip_buttons, menu_alone
+from bot.edge.layouts.cards import clip_layout
 from bot.policy.admission import FILES, decide
 from bot.policy.facts import Entrance, Facts
 from bot.queue.job import Job

@@ -23,7 +23,8 @@ from bot.edge.commands.submission.shares import roles_in_server
 from bot.edge.connection.languages import language_here, usual_language
 from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import ReviewAct, dead_card
+from bot.edge.layouts.actions import ReviewAct
+from bot.edge.layouts.cards import dead_card
 from bot.policy.facts import Person
 from bot.queue.database import StoreFull
 from bot.queue.job import DeadReason, PictureReleased, QueueFull, wall_clock_ms

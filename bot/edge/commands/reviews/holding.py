@@ -16,7 +16,7 @@ from bot.edge.commands.submission.channel import is_age_restricted
 from bot.edge.connection.languages import server_language
 from bot.edge.context import Interaction, ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import appeal_buttons, decision_buttons
+from bot.edge.layouts.buttons import appeal_buttons, decision_buttons
 from bot.edge.posting import Unposted
 from bot.policy.facts import Facts
 from bot.policy.filtering import Outcome

@@ -19,7 +19,7 @@ from bot.edge.commands.submission.shares import share_of
 from bot.edge.commands.submission.sources import LinkedPicture, Source
 from bot.edge.connection.languages import language_here
 from bot.edge.context import Interaction
-from bot.edge.layouts import consent_buttons
+from bot.edge.layouts.buttons import consent_buttons
 from bot.policy.facts import Facts
 from bot.queue.servers.trust.consents import Consent
 from bot.texts.languages.spoken import speaking, spoken

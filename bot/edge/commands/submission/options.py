@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 from bot.config import GeneratorConfig
-from bot.policy.motion import MOTION_BUCKETS, Motion
+from bot.policy.motion import MOTION_BUCKETS, WILD_NOISE, Motion
 from bot.policy.server import ServerSettings
 from bot.policy.told import Told
 from bot.texts.limits import DESCRIPTION_LETTERS, one_line
@@ -28,10 +28,6 @@ from generator.variants import Variant
 T = TypeVar("T")
 
 
-WILD_NOISE = 0.1
-"""with more noise on the picture the model departs further from it: what cures nearly static clips"""
-LIVELY_BUCKET = 190
-"""the motion that cures them too: 180 to 200 by the experience of many"""
 MOTION_STEP = 50
 """how far "More motion" and "Less motion" go"""
 
@@ -60,15 +56,19 @@ class Options:
     guidance: float | None = None
     description: str | None = None
     """what the picture shows; no setting of the clip"""
+    recipe: Told | None = None
+    """what was said with the request whose recipe the options are; None: they are this person's own choice"""
 
 
 def told_of(options: Options, alt_text: str | None) -> Told:
     """Return what a person said with a request; the picture's own alt text stands in for a description."""
-    chosen = tuple(
+    no_settings = ("description", "recipe")
+    own = tuple(
         field.name
         for field in fields(options)
-        if field.name != "description" and getattr(options, field.name) != field.default
+        if field.name not in no_settings and getattr(options, field.name) != field.default
     )
+    chosen = own if options.recipe is None else options.recipe.chosen
     return Told(chosen=chosen, description=one_line(options.description or alt_text or "", DESCRIPTION_LETTERS))
 
 
@@ -192,13 +192,6 @@ def vary(settings: ClipSettings, *, motion: int = 0) -> ClipSettings:
 def draft(settings: ClipSettings) -> ClipSettings:
     """Return the settings of four drafts of a clip, with new seeds."""
     return replace(settings, drafts=True, seed=new_seed())
-
-
-def liven(settings: ClipSettings, most: Motion | None) -> ClipSettings:
-    """Return the settings with what cures a nearly still clip, as far as a server that allows `most` lets it."""
-    wanted = LIVELY_BUCKET if most is None else min(LIVELY_BUCKET, MOTION_BUCKETS[most])
-    noise = max(settings.noise_augmentation, WILD_NOISE)
-    return replace(settings, motion_bucket=max(settings.motion_bucket, wanted), noise_augmentation=noise)
 
 
 def new_seed() -> int:

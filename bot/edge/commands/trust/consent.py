@@ -15,7 +15,7 @@ from bot.edge.commands.submission.submit import submit_allowed
 from bot.edge.connection.languages import language_here
 from bot.edge.context import Interaction, ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import Action
+from bot.edge.layouts.actions import Action
 from bot.queue.servers.trust.consents import Consent
 from bot.texts.languages.spoken import speak, speaking
 from bot.texts.safety.trust import (

@@ -16,7 +16,7 @@ from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.permissions import usable_everywhere
 from bot.edge.context import Interaction
-from bot.edge.layouts import Action
+from bot.edge.layouts.actions import Action
 from bot.queue.servers.trust.own_data import OwnData, own_data
 from bot.texts.replies import not_yours_text
 from bot.texts.safety.trust import my_data_text, opted_in_now_text, opted_out_now_text

@@ -14,7 +14,8 @@ from bot.edge.commands.trust.takedown import TakeDown, take_down
 from bot.edge.connection.languages import language_here, server_language
 from bot.edge.context import Interaction, ServiceClient
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.edge.layouts import Action, confirm_report_button, report_buttons
+from bot.edge.layouts.actions import Action
+from bot.edge.layouts.buttons import confirm_report_button, report_buttons
 from bot.edge.owner_alerts import owner_ids
 from bot.queue.job import Job, Route
 from bot.queue.servers.trust.reports import Report, Told

@@ -14,7 +14,8 @@ import bot
 MARKS = {"_", "N_", "ngettext", "nN_", "pgettext", "pN_"}
 FOLDER = Path(str(bot.__file__)).parent
 LEFT = {
-    "edge/layouts.py",
+    "edge/layouts/actions.py",
+    "edge/layouts/buttons.py",
     *(
         f"texts/{name}.py"
         for name in ("descriptions", "explanations", "failures", "notes", "refusals", "replies", "status")
@@ -57,7 +58,12 @@ def _texts(node: ast.AST) -> Iterator[str]:
 
 def checked() -> dict[str, Path]:
     """Return the files that say something to people in Discord."""
-    paths = [*(FOLDER / "texts").rglob("*.py"), FOLDER / "edge/layouts.py", FOLDER / "edge/commands/settings/panel.py"]
+    paths = [
+        *(FOLDER / "texts").rglob("*.py"),
+        FOLDER / "edge/layouts/actions.py",
+        "edge/layouts/buttons.py",
+        FOLDER / "edge/commands/settings/panel.py",
+    ]
     return {path.relative_to(FOLDER).as_posix(): path for path in paths}
 
 

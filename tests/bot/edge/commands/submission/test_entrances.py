@@ -22,7 +22,7 @@ from discord import app_commands, ui
 import bot.edge
 from bot.edge.commands import add_commands
 from bot.edge.commands.submission.choosing.reading import write_lines
-from bot.edge.layouts import Action
+from bot.edge.layouts.actions import Action
 from bot.policy.admission import RULES, ReasonKind, decide
 from bot.policy.blocking import Block, Subject
 from bot.policy.facts import Entrance, Facts

@@ -10,14 +10,13 @@ from bot.config import GeneratorConfig
 from bot.edge.commands.submission.options import (
     Options,
     check_request,
-    liven,
     new_seed,
     resolve,
     told_again,
     told_of,
     vary,
 )
-from bot.policy.motion import MOTION_BUCKETS, Motion, is_nearly_still
+from bot.policy.motion import MOTION_BUCKETS, Motion, is_nearly_still, liven
 from bot.policy.told import Told
 from bot.texts.explanations import explain_settings
 from generator.clip import BOUNDS, DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape

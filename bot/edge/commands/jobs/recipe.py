@@ -8,13 +8,14 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from bot.edge.commands.history.own_picture import OwnPictureView
+from bot.edge.commands.jobs.own_picture import OwnPictureView
 from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.download import download
 from bot.edge.commands.submission.permissions import replies_privately, usable_everywhere
 from bot.edge.context import Interaction
-from bot.edge.layouts import Action, job_buttons
+from bot.edge.layouts.actions import Action
+from bot.edge.layouts.buttons import job_buttons
 from bot.texts.descriptions import describe_recipe
 from bot.texts.replies import no_job_text, no_recipe_text, not_fetched_text, which_recipe_text
 from bot.texts.safety.labels import describe_credentials

@@ -1,6 +1,6 @@
 """The pages of /history: each request with its thumbnail and its buttons. Pure: records in, a discord.py layout out.
 
-Tested in tests/bot/edge/commands/history/test_history.py.
+Tested in tests/bot/edge/commands/jobs/test_history.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot.edge.layouts import Action, ActionButton, remedy_button
+from bot.edge.layouts.actions import Action, ActionButton
+from bot.edge.layouts.buttons import remedy_button
 from bot.queue.job import JobState
 from bot.queue.life.past import PastJob
 from bot.texts.jobs import history as texts

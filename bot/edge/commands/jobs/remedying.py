@@ -1,12 +1,13 @@
-"""What the one button under a failure does.
+"""What the one button under a failure does, and the one that makes a clip move.
 
-Tested in tests/bot/edge/commands/history/test_remedying.py.
+Tested in tests/bot/edge/commands/jobs/test_remedying.py.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+from functools import partial
 
 from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.commands.submission.submit import submit_again
@@ -14,10 +15,10 @@ from bot.edge.context import Interaction
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.owner_alerts import owner_ids
 from bot.policy.facts import Entrance
-from bot.policy.remedies import remedied, remedy_for
+from bot.policy.remedies import Remedy, remedied, remedy_for
 from bot.queue.job import Job, JobState
 from bot.texts.failures import operator_told_text, tell_operator_text
-from bot.texts.replies import earlier_text, not_yours_text
+from bot.texts.replies import earlier_text, not_yours_text, picture_gone_text
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,20 @@ async def press_remedy(interaction: Interaction, job: Job | None) -> None:
     if job is None or job.state is not JobState.FAILED:
         await answer(interaction, earlier_text())
         return
-    remedy = remedy_for(job.failure or {}, job.settings)
-    await submit_again(interaction, job.id, lambda settings: remedied(settings, remedy), Entrance.REMEDY)
+    await _submit_remedied(interaction, job, remedy_for(job.failure or {}, job.settings), Entrance.REMEDY)
+
+
+async def press_liven(interaction: Interaction, job: Job | None) -> None:
+    """Ask for the job's clip again with more motion: hardly anything moved in it, or nothing at all."""
+    if job is None:
+        await answer(interaction, picture_gone_text())
+        return
+    await _submit_remedied(interaction, job, Remedy.LIVELIER, Entrance.LIVEN)
+
+
+async def _submit_remedied(interaction: Interaction, job: Job, remedy: Remedy, entrance: Entrance) -> None:
+    most = interaction.client.services.store.servers.settings(interaction.guild_id).most_motion
+    await submit_again(interaction, job.id, partial(remedied, remedy=remedy, most=most), entrance)
 
 
 async def press_tell(interaction: Interaction, job: Job | None) -> None:

@@ -14,6 +14,7 @@ from bot.edge.commands.submission.permissions import is_served
 from bot.edge.commands.submission.submit import submit
 from bot.edge.context import Interaction
 from bot.policy.facts import Entrance
+from bot.policy.told import NOTHING_TOLD, Told
 from bot.queue.job import Job
 from bot.texts.descriptions import describe_settings
 from bot.texts.jobs.own_picture import (
@@ -29,9 +30,13 @@ _OPEN_SECONDS = 14 * 60
 """how long a button lives whose settings are in memory alone"""
 
 
-def options_of(settings: ClipSettings) -> Options:
-    """Return the options that ask for these settings; the shape follows the new picture, the model is today's."""
+def options_of(settings: ClipSettings, told: Told = NOTHING_TOLD) -> Options:
+    """Return the options that ask for these settings; the shape follows the new picture, the model is today's.
+
+    `told` is what was said with the request whose settings they are.
+    """
     return Options(
+        recipe=told,
         format=settings.format,
         quality=settings.quality,
         framing=settings.framing,
@@ -52,9 +57,9 @@ def options_of(settings: ClipSettings) -> Options:
 class OwnPictureForm(ui.Modal):
     """Asks for a picture, and submits it with the settings of a recipe."""
 
-    def __init__(self, settings: ClipSettings) -> None:
+    def __init__(self, settings: ClipSettings, told: Told = NOTHING_TOLD) -> None:
         super().__init__(title=own_picture_form_title(), custom_id="vivant-own-picture")
-        self._settings = settings
+        self._options = options_of(settings, told)
         self._picture: ui.FileUpload[Any] = ui.FileUpload(custom_id="picture", min_values=1, max_values=1)
         self.add_item(ui.Label(text=own_picture_field_label(), component=self._picture))
         self.add_item(ui.TextDisplay(own_picture_hint(describe_settings(settings))))
@@ -63,7 +68,7 @@ class OwnPictureForm(ui.Modal):
         """Ask for the clip, with the same checks as any other request."""
         note_request(interaction)
         if await is_served(interaction):
-            await submit(interaction, self._picture.values[0], options_of(self._settings), Entrance.RECIPE)
+            await submit(interaction, self._picture.values[0], self._options, Entrance.RECIPE)
 
     async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:  # type: ignore[override]
         """Log what failed and tell its person."""
@@ -75,11 +80,11 @@ async def press_own_picture(interaction: Interaction, job: Job | None) -> None:
     if job is None:
         await answer(interaction, earlier_text())
     else:
-        await _open_form(interaction, job.settings)
+        await _open_form(interaction, OwnPictureForm(job.settings, job.told))
 
 
-async def _open_form(interaction: Interaction, settings: ClipSettings) -> None:
-    await answer_first(interaction, lambda: interaction.response.send_modal(OwnPictureForm(settings)))
+async def _open_form(interaction: Interaction, form: OwnPictureForm) -> None:
+    await answer_first(interaction, lambda: interaction.response.send_modal(form))
 
 
 class OwnPictureView(ui.View):
@@ -99,6 +104,6 @@ class _OwnPictureButton(ui.Button[OwnPictureView]):
         """Open the form with the recipe's settings."""
         try:
             if await is_served(interaction):
-                await _open_form(interaction, self._settings)
+                await _open_form(interaction, OwnPictureForm(self._settings))
         except Exception as error:  # noqa: BLE001 - a button has no tree to catch its errors
             await report(interaction, error)

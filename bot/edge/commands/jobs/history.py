@@ -9,12 +9,12 @@ import discord
 from discord import app_commands
 
 from bot.edge.commands.forgetting import delete_post
-from bot.edge.commands.history.pages import FIRST_PAGE, PAGE_SIZE, discard_button, history_layout, picture_file_name
-from bot.edge.commands.queue import hand_over
+from bot.edge.commands.jobs.pages import FIRST_PAGE, PAGE_SIZE, discard_button, history_layout, picture_file_name
+from bot.edge.commands.jobs.queue import hand_over
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, repeat_lost
 from bot.edge.commands.submission.permissions import usable_everywhere
 from bot.edge.context import Interaction
-from bot.edge.layouts import Action
+from bot.edge.layouts.actions import Action
 from bot.queue.job import Job, JobState
 from bot.queue.life.past import PastJob
 from bot.queue.spool import Spool

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.edge.commands.history.pages import PAGE_SIZE, history_layout
+from bot.edge.commands.jobs.pages import PAGE_SIZE, history_layout
 from bot.queue.job import DeliveryState, JobState
 from bot.queue.life.past import PastJob
 from bot.sandbox.rules.components import check_components

@@ -113,9 +113,9 @@ async def test_a_clip_that_is_larger_than_any_of_ours_is_not_fetched(
     assert "4711" in await answer_to(edge, tmp_path, {"seed": 4711})
     fetched = len(edge.sandbox.record.exchanges)
     size = (tmp_path / "made.mp4").stat().st_size
-    monkeypatch.setattr(sys.modules["bot.edge.commands.recipe"], "LARGEST_POST", size)
+    monkeypatch.setattr(sys.modules["bot.edge.commands.jobs.recipe"], "LARGEST_POST", size)
     assert "4711" in await answer_to(edge, tmp_path, {"seed": 4711}), "as large as may be"
-    monkeypatch.setattr(sys.modules["bot.edge.commands.recipe"], "LARGEST_POST", size - 1)
+    monkeypatch.setattr(sys.modules["bot.edge.commands.jobs.recipe"], "LARGEST_POST", size - 1)
     edge.sandbox.faults.add(Refuse(404), "GET", "/ephemeral-attachments/**", times=None)
     edge.sandbox.faults.add(Refuse(404), "GET", "/attachments/**", times=None)
     assert await answer_to(edge, tmp_path, {"seed": 4711}) == no_recipe_text()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.config import GeneratorConfig
-from bot.edge.commands.history.own_picture import options_of
+from bot.edge.commands.jobs.own_picture import options_of
 from bot.edge.commands.submission.options import resolve
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.standard import ADA, BEN, PICTURES

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.edge.layouts import failure_buttons, status_card
+from bot.edge.layouts.buttons import failure_buttons
+from bot.edge.layouts.cards import status_card
 from bot.queue.job import JobState
 from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, OLGA, PICTURES
 from bot.texts.status import CardView
@@ -43,7 +44,7 @@ def breaks(error: RenderError) -> FakeBackend:
     ("error", "label", "changed"),
     [
         (OutOfMemory(""), "Try smaller", {"frames": 10, "decode_chunk": 2}),
-        (BadFrames("", kind="frozen"), "Try strong motion", {"motion_bucket": 180, "noise_augmentation": 0.1}),
+        (BadFrames("", kind="frozen"), "Make it move", {"motion_bucket": 190, "noise_augmentation": 0.1}),
         (BadFrames("", kind="strobing"), "Try less motion", {"motion_bucket": 50}),
         (EncodingFailed("", why="budget"), "Try as MP4", {"format": "mp4"}),
     ],
@@ -102,7 +103,7 @@ async def test_an_owner_who_cannot_be_written_to_is_not_said_to_know(
 ) -> None:
     async with start(backend=breaks(EncodingFailed("", why="ffmpeg-missing")), config={"owners": [999]}) as edge:
         message = await failed(edge)
-        monkeypatch.setattr("bot.edge.commands.history.remedying.owner_ids", lambda client, configured: {999})
+        monkeypatch.setattr("bot.edge.commands.jobs.remedying.owner_ids", lambda client, configured: {999})
         pressed = await edge.world.press(
             ADA, PICTURES, message["id"], buttons(message["components"])["Tell the operator"]
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 import discord
 from discord import app_commands
 
-from bot.edge.commands.history.putting_back import may_put_back
+from bot.edge.commands.jobs.putting_back import may_put_back
 from bot.edge.commands.reviews.holding import to_hand_over
 from bot.edge.commands.submission.answers import acknowledge, fill_in, repeat_lost
 from bot.edge.commands.submission.channel import LARGEST_POST
@@ -17,7 +17,8 @@ from bot.edge.commands.submission.permissions import may_end, replies_privately,
 from bot.edge.connection.posts import clip_name
 from bot.edge.context import Interaction
 from bot.edge.http_errors import Next, classify
-from bot.edge.layouts import Action, job_buttons, menu_alone
+from bot.edge.layouts.actions import Action
+from bot.edge.layouts.buttons import job_buttons, menu_alone
 from bot.queue.job import SETTLED, CancelOutcome, Job, JobState, wall_clock_ms
 from bot.queue.spool import ClipGone
 from bot.texts.descriptions import alone_text, alt_text

@@ -1,1 +1,0 @@
-"""What was asked for before: the pages of /history, what their buttons do, and putting back what was cancelled."""
