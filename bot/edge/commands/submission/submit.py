@@ -15,7 +15,15 @@ from functools import partial
 import aiohttp
 
 from bot.edge.commands.reviews.holding import screen_picture
-from bot.edge.commands.submission.admitting import AskAuthor, Asked, Refused, admit, allowance_of, allowance_on
+from bot.edge.commands.submission.admitting import (
+    AskAuthor,
+    Asked,
+    Refused,
+    admit,
+    allowance_of,
+    allowance_on,
+    setting_of,
+)
 from bot.edge.commands.submission.answers import acknowledge, answer, take_back
 from bot.edge.commands.submission.asking import ask_privately, ask_publicly, picture_of, picture_request
 from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, chosen_route, elsewhere_of, route_of, write_card
@@ -23,7 +31,7 @@ from bot.edge.commands.submission.choosing.elsewhere import place_for_card
 from bot.edge.commands.submission.choosing.reading import write_options
 from bot.edge.commands.submission.choosing.refusing import refuse, refused_quota, refused_settings
 from bot.edge.commands.submission.download import download
-from bot.edge.commands.submission.options import Options, check_request, resolve, with_server
+from bot.edge.commands.submission.options import Options, Setting, check_request
 from bot.edge.commands.submission.shares import share_of
 from bot.edge.commands.submission.sources import Source
 from bot.edge.connection.cards import FirstWrite
@@ -64,13 +72,13 @@ async def submit(
 ) -> None:
     """Turn one picture with its options into a job and its status card, or say why not."""
     services = interaction.client.services
-    variant = services.switches.variant
+    setting = setting_of(interaction)
     new = None
     try:
         # No longer counted as coming when it is enqueued: there it counts itself, and it must not count twice.
         with services.intake.coming(interaction.user.id) as coming:
             try:
-                settings = _resolve(interaction, variant, options)
+                settings = _resolve(setting, options)
                 asked = Asked(entrance=entrance, settings=settings, picture=picture)
                 await admit(interaction, replace(asked, coming=coming))
                 if refusal := _refuse_picture(services, source):
@@ -85,7 +93,7 @@ async def submit(
             message_id = await acknowledge(interaction, private=elsewhere_of(interaction) is not None)
             if message_id is None:
                 return
-            new = await _take_picture(interaction, source, variant, settings, interaction.user.id)
+            new = await _take_picture(interaction, source, setting.variant, settings, interaction.user.id)
         async with place_for_card(interaction, message_id) as card_id:
             await _accept(interaction, new, card_id, asked)
     except Refused as refused:
@@ -194,16 +202,10 @@ async def _refuse_full(interaction: Interaction, coming: int) -> None:
         log.warning("interaction=%d the queue did not tell in time whether it is full", interaction.id)
 
 
-def _resolve(interaction: Interaction, variant: Variant, options: Options) -> ClipSettings:
-    """Return the settings of the options, seed included; the shape may still be AUTO. Raises Refused."""
-    config = interaction.client.services.config
-    server = interaction.client.services.store.servers.settings(interaction.guild_id)
-    most = config.generator.max_steps
+def _resolve(setting: Setting, options: Options) -> ClipSettings:
+    """Return the settings of the options; the shape may still be AUTO. Raises Refused."""
     try:
-        if options.steps is not None and options.steps > most:
-            raise SettingsError("", setting="steps", low=1, high=most)
-        wanted = with_server(options, server, variant, config.generator)
-        return resolve(wanted, variant, config.generator)
+        return setting.resolve(options)
     except SettingsError as error:
         raise refused_settings(error) from error
 

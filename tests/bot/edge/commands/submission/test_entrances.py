@@ -151,10 +151,10 @@ def by_button(label: str, *, under: str = "clip") -> Drive:
 
 async def by_mending(scene: Scene) -> Interaction:
     pressed = await scene.press(scene.refusal, "Mend and try again")
-    values = {"motion": "200", "rest": write_lines({name: STRONG[name] for name in ("frames", "seed")})}
-    chosen = {name: [STRONG[name]] for name in ("format", "quality")}
+    rest = write_lines({name: STRONG[name] for name in STRONG if name != "motion"})  # the menus have what is allowed
+    values: dict[str, Any] = {"motion": "200", "rest": rest, "format": [], "quality": []}
     form = pressed.modal["custom_id"] if pressed.modal else ""
-    submitted = await scene.edge.world.submit_modal(ADA, pressed.id, form, values | chosen)
+    submitted = await scene.edge.world.submit_modal(ADA, pressed.id, form, values)
     return await submitted.acknowledged()
 
 
