@@ -81,7 +81,8 @@ async def submit(
                 settings = _resolve(setting, options)
                 asked = Asked(entrance=entrance, settings=settings, picture=picture)
                 await admit(interaction, replace(asked, coming=coming))
-                if refusal := _refuse_picture(services, source):
+                most = services.config.picture.max_mib * MIB  # what the file really is, only decoding tells
+                if refusal := explain_source(source.filename, source.content_type, source.size, most):
                     raise Refused(refusal, mend="picture")
                 await _refuse_full(interaction, coming)
             except AskAuthor as ask:
@@ -182,12 +183,6 @@ async def _facts_of(interaction: Interaction, job: Job) -> PictureFacts:
         hash=source.hash,
         who=source.who,
     )
-
-
-def _refuse_picture(services: Services, source: Source) -> str | None:
-    """Refuse from what Discord says about the file; what it really is, only decoding tells."""
-    limit = services.config.picture.max_mib * MIB
-    return explain_source(source.filename, source.content_type, source.size, limit)
 
 
 async def _refuse_full(interaction: Interaction, coming: int) -> None:
