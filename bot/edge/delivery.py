@@ -30,8 +30,8 @@ from bot.queue.job import DeadReason, Delivery, Job, JobState
 from bot.queue.servers.reviews import clip_key
 from bot.queue.spool import ClipGone
 from bot.queue.store import JobStore
+from bot.texts.jobs.status import CardView
 from bot.texts.languages.spoken import speak
-from bot.texts.status import CardView
 from bot.work.ongoing import Ongoing, Owner
 from bot.work.retry import retry_while_full
 from bot.work.supervise import damage_in

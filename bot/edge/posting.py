@@ -21,7 +21,7 @@ from bot.edge.layouts.cards import clip_layout, status_card
 from bot.queue.job import DeadReason, Delivery, Job, JobState, Route
 from bot.queue.spool import Spool
 from bot.texts.descriptions import alt_text, clip_text, failure_text
-from bot.texts.status import CardView
+from bot.texts.jobs.status import CardView
 from bot.work.uplink.clip_sizes import ClipSizes, noted
 from bot.work.uplink.fitting import Shrink
 from bot.work.uplink.uploads import WatchedFile, ends_when_still

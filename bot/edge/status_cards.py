@@ -22,8 +22,8 @@ from bot.edge.layouts.cards import PREVIEW_NAME, status_card
 from bot.queue.estimates import next_rounding_ms
 from bot.queue.job import SETTLED, Job, JobState
 from bot.queue.store import JobStore
+from bot.texts.jobs.status import CardView, describe_state
 from bot.texts.languages.spoken import speaking
-from bot.texts.status import CardView, describe_state
 from bot.work.crew import Crew
 from bot.work.gate import Gate
 

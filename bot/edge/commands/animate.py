@@ -10,8 +10,9 @@ import discord
 from discord import app_commands
 
 from bot.config import GeneratorConfig
+from bot.edge.commands.submission.admitting import setting_of
 from bot.edge.commands.submission.answers import answer
-from bot.edge.commands.submission.choosing.suggestions import SUGGESTED, Setting, range_of, suggest
+from bot.edge.commands.submission.choosing.suggestions import SUGGESTED, range_of, suggest
 from bot.edge.commands.submission.choosing.typed import submit_typed
 from bot.edge.commands.submission.options import Options
 from bot.edge.commands.submission.permissions import usable_everywhere
@@ -34,15 +35,9 @@ def _suggesting(option: str) -> Any:
     """Return what answers while somebody types an option."""
 
     async def complete(interaction: Interaction, current: Any) -> list[app_commands.Choice[Any]]:
-        services = interaction.client.services
-        setting = Setting(
-            variant=services.switches.variant,
-            config=services.config.generator,
-            server=services.store.servers.settings(interaction.guild_id),
-        )
         is_empty = current is None or (isinstance(current, float) and math.isnan(current))  # nan: discord.py's nothing
         typed = "" if is_empty else f"{current:g}" if isinstance(current, float) else str(current)
-        found = suggest(option, typed, dict(iter(interaction.namespace)), setting)
+        found = suggest(option, typed, dict(iter(interaction.namespace)), setting_of(interaction))
         return [
             app_commands.Choice(name=shorten(text, CHOICE_LETTERS), value=value) for text, value in found[:MOST_CHOICES]
         ]

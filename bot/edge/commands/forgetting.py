@@ -17,6 +17,7 @@ from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.layouts.actions import Action
 from bot.edge.layouts.cards import status_card
 from bot.queue.job import ForgottenJob, Job, JobState, Route, wall_clock_ms
+from bot.texts.jobs.status import CardView
 from bot.texts.languages.spoken import speaking
 from bot.texts.replies import (
     deleting_posts_text,
@@ -25,7 +26,6 @@ from bot.texts.replies import (
     not_yours_text,
     posts_deleted_text,
 )
-from bot.texts.status import CardView
 from bot.work.ongoing import Owner, Request
 
 log = logging.getLogger(__name__)

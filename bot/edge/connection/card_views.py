@@ -14,7 +14,7 @@ from bot.queue.estimates import is_wide, keep_promise, size_of
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.queue.life.advance import Standing
 from bot.queue.store import JobStore
-from bot.texts.status import CardView, Origin
+from bot.texts.jobs.status import CardView, Origin
 from bot.work.crew import Crew
 from bot.work.gate import Gate
 from generator.protocol import Progress

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.texts.status import Origin
+from bot.texts.jobs.status import Origin
 from bot.work.gate import Hold
 
 

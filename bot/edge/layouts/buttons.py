@@ -15,7 +15,7 @@ from bot.edge.layouts.actions import DRAFT_ACTIONS, Action, ActionButton, Review
 from bot.policy.motion import is_nearly_still
 from bot.policy.remedies import Remedy, remedy_for
 from bot.queue.job import Job
-from bot.texts.after_clip import change_hint, change_label, menu_text
+from bot.texts.jobs.after_clip import change_hint, change_label, menu_text
 from bot.work.uplink.changes import Change, state_of
 
 BUTTONS_IN_ROW = 3

@@ -20,8 +20,8 @@ from bot.queue.job import DeadReason, Job, JobState, Route
 from bot.queue.servers.reviews import Review, ReviewState
 from bot.texts.descriptions import alt_text, card_small_print, clip_text, small_print
 from bot.texts.explanations import explain_dead, format_minutes
+from bot.texts.jobs.status import CardView, describe_origin, describe_preview, describe_state
 from bot.texts.safety.filter import held_clip_text
-from bot.texts.status import CardView, describe_origin, describe_preview, describe_state
 
 PREVIEW_NAME = "framing.png"
 

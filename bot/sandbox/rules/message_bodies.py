@@ -6,8 +6,8 @@ import re
 from enum import IntFlag
 from typing import Any
 
-from bot.sandbox.rules.components import Media, check_components
 from bot.sandbox.rules.errors import empty_message, invalid_form
+from bot.sandbox.rules.layout.components import Media, check_components
 from bot.sandbox.rules.payloads import Json
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bot.sandbox.rules.callbacks import Callback, InteractionType, check_callback
 from bot.sandbox.rules.errors import invalid_form, too_many_followups, unknown
+from bot.sandbox.rules.layout.modals import check_modal, complete_modal
 from bot.sandbox.rules.message_bodies import Flag
-from bot.sandbox.rules.modals import check_modal, complete_modal
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.channels import Channels

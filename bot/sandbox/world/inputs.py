@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.sandbox.rules.commands import Option, check_value
-from bot.sandbox.rules.components import SELECTS, Kind
 from bot.sandbox.rules.errors import NotPossible
-from bot.sandbox.rules.modals import LISTS, check_answer, untouched
+from bot.sandbox.rules.layout.components import SELECTS, Kind
+from bot.sandbox.rules.layout.modals import LISTS, check_answer, untouched
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.attachments import Attachments

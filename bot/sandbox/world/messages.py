@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bot.sandbox.rules.clock import Stamps
-from bot.sandbox.rules.components import Kind, complete, walk
 from bot.sandbox.rules.errors import invalid_form, unknown
+from bot.sandbox.rules.layout.components import Kind, complete, walk
 from bot.sandbox.rules.message_bodies import (
     Flag,
     check_flags,

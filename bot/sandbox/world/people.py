@@ -9,8 +9,8 @@ from typing import Any
 from bot.sandbox.rules.callbacks import InteractionType
 from bot.sandbox.rules.clock import Stamps
 from bot.sandbox.rules.commands import CHAT_INPUT, MESSAGE_COMMAND, descend, find_command, nest
-from bot.sandbox.rules.components import LINK, SELECTS, Kind, walk
 from bot.sandbox.rules.errors import NotPossible
+from bot.sandbox.rules.layout.components import LINK, SELECTS, Kind, walk
 from bot.sandbox.rules.locales import USUAL_LOCALE
 from bot.sandbox.rules.message_bodies import Flag
 from bot.sandbox.rules.payloads import Json

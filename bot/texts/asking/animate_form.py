@@ -6,6 +6,11 @@ Tested in tests/bot/edge/commands/form/test_fields.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
+
+from bot.policy.motion import Motion
+from bot.texts.asking.choosing import choice_hint, choice_label
+from generator.clip import Format, Loop, Shape
 
 FORM_TITLE = "Animate a picture"
 PICTURE_LABEL = "Picture"
@@ -29,31 +34,16 @@ ABOUT: Mapping[str, str] = {
     "extras": "Tick what you want",
 }
 
+
+def _named(words: type[StrEnum]) -> dict[str, tuple[str, str]]:
+    return {str(word): (choice_label(word), choice_hint(word)) for word in words}
+
+
 CHOICES: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "motion": {
-        "usual": ("As usual", "What suits the model, or what this server prefers"),
-        "gentle": ("Gentle", "The camera hardly moves, small things do"),
-        "medium": ("Medium", "Calm movement, good for most pictures"),
-        "strong": ("Strong", "Clear movement of the camera and of what it sees"),
-        "wild": ("Wild", "As much as the model can; departs further from the picture"),
-    },
-    "shape": {
-        "auto": ("As the picture", ""),
-        "landscape": ("Landscape", ""),
-        "portrait": ("Portrait", ""),
-        "square": ("Square", ""),
-    },
-    "loop": {
-        "none": ("No loop", "It ends somewhere else than it began"),
-        "boomerang": ("Boomerang", "Forwards and back, twice as long"),
-        "crossfade": ("Cross-fade", "The end fades into the beginning"),
-        "seam": ("Best matching cut", "Shorter: cut where end and beginning look alike"),
-    },
-    "format": {
-        "mp4": ("MP4 video", "Sharpest, small; one presses play"),
-        "gif": ("GIF", "Moves by itself everywhere; large, few colours"),
-        "webp": ("Animated WebP", "Moves by itself; sharper than GIF"),
-    },
+    "motion": {"usual": ("As usual", "What suits the model, or what this server prefers"), **_named(Motion)},
+    "shape": _named(Shape),
+    "loop": _named(Loop),
+    "format": _named(Format),
     "extras": {
         "smooth": ("Smooth", "Fill in frames for smoother motion"),
         "fast": ("Quick try", "Fewer steps: sooner there, a little rougher"),

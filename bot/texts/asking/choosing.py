@@ -1,4 +1,4 @@
-"""What is suggested while somebody types the options of a clip. No Discord.
+"""What the choices for a clip are called and do, in a form and while somebody types. No Discord.
 
 Tested in tests/bot/edge/commands/submission/choosing/test_suggestions.py.
 """
@@ -12,36 +12,46 @@ from bot.policy.motion import Motion
 from bot.texts.limits import NAME_LETTERS, shorten
 from generator.clip import Format, Framing, Loop, Quality, Shape
 
-_MOTIONS: Mapping[Motion, str] = {
-    Motion.GENTLE: "gentle: still camera, only small things move",
-    Motion.MEDIUM: "medium: things move, and the camera a little",
-    Motion.STRONG: "strong: the camera moves too",
-    Motion.WILD: "wild: everything moves, and the clip departs further from the picture",
+_WORDS: Mapping[StrEnum, tuple[str, str]] = {
+    Motion.GENTLE: ("Gentle", "still camera, only small things move"),
+    Motion.MEDIUM: ("Medium", "things move, and the camera a little"),
+    Motion.STRONG: ("Strong", "the camera moves too"),
+    Motion.WILD: ("Wild", "everything moves, and the clip departs further from the picture"),
+    Format.MP4: ("MP4 video", "sharpest and small, plays when it is pressed"),
+    Format.GIF: ("GIF", "loops by itself everywhere, large, with few colours"),
+    Format.WEBP: ("Animated WebP", "loops by itself, with all colours"),
+    Quality.FAST: ("fast", "for a try"),
+    Quality.BALANCED: ("balanced", "between the two"),
+    Quality.QUALITY: ("quality", "for keeping"),
+    Shape.AUTO: ("As the picture", ""),
+    Shape.LANDSCAPE: ("Landscape", ""),
+    Shape.PORTRAIT: ("Portrait", ""),
+    Shape.SQUARE: ("Square", ""),
+    Framing.CROP: ("Keep the centre", ""),
+    Framing.SMART: ("Keep the most interesting part", ""),
+    Framing.PAD: ("Keep everything", "blurred edges instead of a crop"),
+    Loop.NONE: ("No loop", "the end differs from the beginning"),
+    Loop.BOOMERANG: ("Boomerang", "forwards and back, twice as long"),
+    Loop.CROSSFADE: ("Cross-fade", "the end fades into the beginning"),
+    Loop.SEAM: ("Best matching cut", "shorter, cut where end and beginning look alike"),
 }
-_WORDS: Mapping[StrEnum, str] = {
-    Format.MP4: "MP4 video: sharpest",
-    Format.GIF: "GIF: loops by itself",
-    Format.WEBP: "Animated WebP: loops by itself",
-    Quality.FAST: "fast: for a try",
-    Quality.BALANCED: "balanced: between the two",
-    Quality.QUALITY: "quality: for keeping",
-    Shape.AUTO: "As the picture",
-    Shape.LANDSCAPE: "Landscape",
-    Shape.PORTRAIT: "Portrait",
-    Shape.SQUARE: "Square",
-    Framing.CROP: "Keep the centre",
-    Framing.SMART: "Keep the most interesting part",
-    Framing.PAD: "Keep everything, blurred edges",
-    Loop.NONE: "No loop",
-    Loop.BOOMERANG: "Boomerang: forwards and back",
-    Loop.CROSSFADE: "Cross-fade",
-    Loop.SEAM: "Best matching cut",
-}
+"""what each word that an option takes is called, and what it does; empty: its name says it"""
+
+
+def choice_label(choice: StrEnum) -> str:
+    """Name one of the words that an option takes."""
+    return _WORDS[choice][0]
+
+
+def choice_hint(choice: StrEnum) -> str:
+    """Say under its name what one of the words does; empty: its name says it."""
+    hint = _WORDS[choice][1]
+    return hint[:1].upper() + hint[1:]
 
 
 def motion_text(motion: Motion) -> str:
     """Say what a named motion does."""
-    return _MOTIONS[motion]
+    return f"{motion}: {_WORDS[motion][1]}"
 
 
 def motion_number_text(bucket: int, level: Motion) -> str:
@@ -60,8 +70,9 @@ def most_motion_text(bucket: int, level: Motion) -> str:
 
 
 def choice_text(choice: StrEnum) -> str:
-    """Say what one of the words that an option takes is good for."""
-    return _WORDS[choice]
+    """Name one of the words that an option takes, and say what it does."""
+    label, hint = _WORDS[choice]
+    return f"{label}: {hint}" if hint else label
 
 
 def usual_text(number: float, variant: str) -> str:

@@ -1,6 +1,6 @@
 """What a waiting clip's card says of what comes before it, and when it comes. No Discord.
 
-Tested in tests/bot/texts/test_status.py.
+Tested in tests/bot/texts/jobs/test_status.py.
 """
 
 from __future__ import annotations

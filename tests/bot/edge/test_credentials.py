@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.rules.components import walk
+from bot.sandbox.rules.layout.components import walk
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.standard import ADA, PICTURES
 from bot.texts.safety.labels import AI_LABEL

@@ -12,9 +12,9 @@ from bot.edge.layouts.buttons import clip_buttons, failure_buttons, forget_butto
 from bot.edge.layouts.cards import clip_layout, dead_card, sent_card, status_card
 from bot.queue.job import DeadReason, JobState, QueuePosition
 from bot.queue.life.advance import Standing
-from bot.sandbox.rules.components import check_components
+from bot.sandbox.rules.layout.components import check_components
 from bot.texts.descriptions import clip_text, failure_text
-from bot.texts.status import CardView
+from bot.texts.jobs.status import CardView
 from bot.work.gate import Hold, HoldCause
 from generator.errors import (
     BadFrames,

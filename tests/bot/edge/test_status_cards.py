@@ -19,7 +19,7 @@ from bot.queue.job import Job, JobState, QueuePosition
 from bot.sandbox.faults import Refuse, Reset, server_error
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import BEN, DIRECT_ADA, LOBBY, OLGA, PICTURES, TABLEAUX
-from bot.texts.status import CardView, Origin
+from bot.texts.jobs.status import CardView, Origin
 from bot.work.gate import HoldCause
 from generator.errors import ExecutorLost
 from tests.support.edge import Edge, Start, buttons, hanging, running_edge, until, words

@@ -301,6 +301,6 @@ def test_a_clip_that_takes_long_to_write_counts_for_more() -> None:
         new = replace(new, settings=replace(new.settings, variant="svd-xt", frames=25, smooth=smooth))
         fair_queue.enqueue(db, new, NO_LIMITS, BUILT_IN, 0)
     plain, smoothed = (cost for (cost,) in db.execute("select distinct cost_ms from job order by cost_ms").fetchall())
-    assert smoothed == plain + 86 * 125, "the CPU's seconds are a person's own"
+    assert smoothed == plain + 86 * 65, "the CPU's seconds are a person's own"
     assert [job.user_id for job in fair_queue.waiting(db)] == [1, 2, 1, 2]
     db.close()

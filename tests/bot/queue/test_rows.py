@@ -53,6 +53,7 @@ FULL = NewJob(
     picture="picture.png",
     notes=(Note("flattened", {"a": 1}),),
     card_message_id=16,
+    of_job=17,
     told=Told(chosen=("motion", "seed"), description="A cat ✨"),
 )
 

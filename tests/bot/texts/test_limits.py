@@ -32,6 +32,7 @@ from bot.queue.life.past import PastJob
 from bot.texts.explanations import Sentences
 from bot.texts.jobs.history import HistoryPage
 from bot.texts.jobs.queue_list import QueueView
+from bot.texts.jobs.status import CardView, Origin
 from bot.texts.languages.spoken import speaking
 from bot.texts.limits import (
     MESSAGE_LETTERS,
@@ -41,7 +42,6 @@ from bot.texts.limits import (
     shorten,
 )
 from bot.texts.replies import no_variant_text
-from bot.texts.status import CardView, Origin
 from bot.work.gate import Hold, HoldCause
 from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality
 from generator.errors import ExecutorLost, PictureError, PictureReason, RenderError, SettingsError

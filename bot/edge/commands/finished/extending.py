@@ -18,7 +18,7 @@ from bot.edge.context import Interaction
 from bot.policy.facts import Entrance
 from bot.queue.job import Job
 from bot.queue.spool import ClipGone
-from bot.texts.after_clip import frames_gone_text, not_changed_text, worse_already_text
+from bot.texts.jobs.after_clip import frames_gone_text, not_changed_text, worse_already_text
 from bot.texts.replies import no_room_text
 from bot.work.uplink.changes import with_state
 from generator.clip import ClipSettings, total_frames

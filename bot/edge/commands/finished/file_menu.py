@@ -31,9 +31,9 @@ from bot.policy.admission import FILES, decide
 from bot.policy.facts import Entrance, Facts
 from bot.queue.job import Job
 from bot.queue.spool import ClipGone, SpoolFull
-from bot.texts.after_clip import frames_gone_text, making_already_text, not_changed_text, same_file_text
 from bot.texts.descriptions import ALT_TEXT, alone_text, clip_text
 from bot.texts.explanations import explain_settings
+from bot.texts.jobs.after_clip import frames_gone_text, making_already_text, not_changed_text, same_file_text
 from bot.texts.refusals import explain_refusal
 from bot.texts.replies import earlier_text, no_room_text
 from bot.texts.safety.filter import held_result_text

@@ -15,9 +15,9 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.edge.commands.form.fields import Setting, fields_of
+from bot.edge.commands.form.fields import fields_of
 from bot.edge.commands.form.modal import AnimateForm
-from bot.edge.commands.submission.admitting import AskAuthor, Asked, Refused, admit
+from bot.edge.commands.submission.admitting import AskAuthor, Asked, Refused, admit, setting_of
 from bot.edge.commands.submission.answers import answer, answer_first
 from bot.edge.commands.submission.options import Options
 from bot.edge.commands.submission.permissions import usable_everywhere
@@ -54,7 +54,7 @@ async def animate_with_choices(interaction: Interaction, message: discord.Messag
 
 async def open_form(interaction: Interaction, pictures: Sequence[Source], facts: PictureFacts) -> None:
     """Open the form with what this person chose last time, or say why nothing can be asked for here."""
-    setting = _setting(interaction)
+    setting = setting_of(interaction)
     try:
         settings = setting.resolve(Options())
         await admit(interaction, Asked(entrance=Entrance.FORM, settings=settings, picture=facts))
@@ -69,12 +69,6 @@ async def open_form(interaction: Interaction, pictures: Sequence[Source], facts:
     fields = fields_of(setting, await _remembered(interaction), with_extras=len(pictures) == 1)
     form = AnimateForm(interaction.id, fields, pictures, facts)
     await answer_first(interaction, lambda: interaction.response.send_modal(form))
-
-
-def _setting(interaction: Interaction) -> Setting:
-    services = interaction.client.services
-    server = services.store.servers.settings(interaction.guild_id)
-    return Setting(server=server, variant=services.switches.variant, generator=services.config.generator)
 
 
 async def _remembered(interaction: Interaction) -> dict[str, Any]:

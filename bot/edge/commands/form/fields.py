@@ -10,22 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.config import GeneratorConfig
-from bot.edge.commands.submission.options import Options, resolve, with_server
-from bot.policy.admission import clip_format, decide, length, motion, quality
-from bot.policy.facts import Entrance, Facts
-from bot.policy.motion import Motion
-from bot.policy.server import ServerSettings
+from bot.edge.commands.submission.choosing.reading import Typed
+from bot.edge.commands.submission.choosing.suggestions import taken_settings
+from bot.edge.commands.submission.options import Options, Setting
 from bot.texts.asking.animate_form import CHOICES
-from generator.clip import ClipSettings, Format, Framing, Loop, Quality, Shape
-from generator.errors import SettingsError
-from generator.variants import Variant
+from generator.clip import Framing, Quality, Shape
 
 Chosen = Mapping[str, Any]
 """by field: a value; of the extras a list of them"""
 USUAL = "usual"
 EXTRAS = "extras"
-_RULES = (motion, clip_format, quality, length)
+_EXTRAS: Mapping[str, Typed] = {"fast": {"quality": Quality.FAST}, "pad": {"framing": Framing.PAD}}
+"""boxes that are not an option of their own"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,27 +33,6 @@ class Field:
     chosen: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """Where a form is opened: what the server, the model and the operator allow and prefer."""
-
-    server: ServerSettings
-    variant: Variant
-    generator: GeneratorConfig
-
-    def resolve(self, options: Options) -> ClipSettings:
-        """Return the settings that options become here. Raises SettingsError."""
-        return resolve(with_server(options, self.server, self.variant, self.generator), self.variant, self.generator)
-
-    def allows(self, options: Options) -> bool:
-        """Tell whether a request with these options would be taken, as far as its settings go."""
-        try:
-            settings = self.resolve(options)
-        except SettingsError:
-            return False
-        return decide(Facts(entrance=Entrance.FORM, server=self.server, settings=settings), _RULES) is None
-
-
 def fields_of(setting: Setting, remembered: Chosen, *, with_extras: bool) -> list[Field]:
     """Return the fields in the form's order; one that leaves no choice is left out."""
     before = {**_usual(setting), **remembered}
@@ -65,7 +40,7 @@ def fields_of(setting: Setting, remembered: Chosen, *, with_extras: bool) -> lis
     for name, choices in CHOICES.items():
         is_extras = name == EXTRAS
         values = tuple(
-            value for value in choices if setting.allows(options_of({name: [value] if is_extras else value}))
+            value for value in choices if taken_settings(typed_of({name: [value] if is_extras else value}), setting)
         )
         if is_extras:
             if with_extras and values:
@@ -76,19 +51,12 @@ def fields_of(setting: Setting, remembered: Chosen, *, with_extras: bool) -> lis
     return fields
 
 
-def options_of(chosen: Chosen) -> Options:
-    """Return the options that were chosen; what is not among them is left to the bot."""
-    extras = chosen.get(EXTRAS, [])
-    wanted = chosen.get("motion", USUAL)
-    return Options(
-        motion=None if wanted == USUAL else Motion(wanted),
-        shape=Shape(chosen.get("shape", Shape.AUTO)),
-        loop=Loop(chosen["loop"]) if "loop" in chosen else None,
-        format=Format(chosen["format"]) if "format" in chosen else None,
-        smooth="smooth" in extras,
-        quality=Quality.FAST if "fast" in extras else None,
-        framing=Framing.PAD if "pad" in extras else None,
-    )
+def typed_of(chosen: Chosen) -> Typed:
+    """Return what was chosen as if it had been typed for /animate; what is not among it is left to the bot."""
+    typed = {name: value for name, value in chosen.items() if name != EXTRAS and value != USUAL}
+    for extra in chosen.get(EXTRAS, []):
+        typed |= _EXTRAS.get(extra, {extra: True})
+    return typed
 
 
 def _usual(setting: Setting) -> dict[str, str]:

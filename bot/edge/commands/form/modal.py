@@ -14,11 +14,12 @@ import discord
 from discord import ui
 
 from bot.edge.commands.forgetting import note_request
-from bot.edge.commands.form.fields import EXTRAS, Field, options_of
+from bot.edge.commands.form.fields import EXTRAS, Field, typed_of
 from bot.edge.commands.submission.answers import answer, is_acknowledged, report
+from bot.edge.commands.submission.choosing.parts import choices_of, value_of
+from bot.edge.commands.submission.choosing.typed import submit_typed
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.commands.submission.sources import Source
-from bot.edge.commands.submission.submit import submit
 from bot.edge.context import Interaction
 from bot.policy.facts import Entrance, PictureFacts
 from bot.queue.database import StoreFull
@@ -76,8 +77,8 @@ class AnimateForm(ui.Modal):
         if source is None:
             await answer(interaction, no_file_text())
             return
-        chosen = {name: value for name, item in self.choices.items() if (value := _value(item)) is not None}
-        await submit(interaction, source, options_of(chosen), Entrance.FORM, self.facts)
+        chosen = {name: value for name, item in self.choices.items() if (value := value_of(item)) is not None}
+        await submit_typed(interaction, source, typed_of(chosen), Entrance.FORM, self.facts)
         try:
             await interaction.client.services.store.choices.keep(interaction.user.id, chosen)
         except StoreFull as error:
@@ -116,30 +117,13 @@ def _choose_picture(pictures: Sequence[Source]) -> ui.Select[Any]:
 
 def _draw(field: Field) -> Choice:
     """Return the field's component: buttons for what matters most, boxes for the extras, menus for the rest."""
-    shown = [(value, *CHOICES[field.name][value], value in field.chosen) for value in field.values]
+    texts = {value: CHOICES[field.name][value] for value in field.values}
     if field.name == "motion":
-        radios = [
-            discord.RadioGroupOption(value=value, label=label, description=about or None, default=default)
-            for value, label, about, default in shown
-        ]
+        radios = choices_of(discord.RadioGroupOption, texts, field.chosen)
         return ui.RadioGroup(custom_id=field.name, options=radios)
     if field.name == EXTRAS:
-        boxes = [
-            discord.CheckboxGroupOption(value=value, label=label, description=about or None, default=default)
-            for value, label, about, default in shown
-        ]
+        boxes = choices_of(discord.CheckboxGroupOption, texts, field.chosen)
         return ui.CheckboxGroup(
             custom_id=field.name, options=boxes, required=False, min_values=0, max_values=len(boxes)
         )
-    options = [
-        discord.SelectOption(value=value, label=label, description=about or None, default=default)
-        for value, label, about, default in shown
-    ]
-    return ui.Select(custom_id=field.name, options=options)
-
-
-def _value(item: Choice) -> Any:
-    """Return what was chosen in a field; None for nothing, where something could be."""
-    if isinstance(item, ui.RadioGroup):
-        return item.value
-    return list(item.values) if isinstance(item, ui.CheckboxGroup) else next(iter(item.values), None)
+    return ui.Select(custom_id=field.name, options=choices_of(discord.SelectOption, texts, field.chosen))

@@ -13,6 +13,7 @@ from typing import Any
 import discord
 
 from bot.edge.commands.submission.channel import can_post, elsewhere_of, is_age_restricted, missing_permissions
+from bot.edge.commands.submission.options import Setting
 from bot.edge.commands.submission.permissions import is_operator
 from bot.edge.commands.submission.shares import own_roles, roles_of
 from bot.edge.context import Interaction
@@ -33,6 +34,13 @@ _PLACE_SECONDS = 1.0
 """of the three within which Discord wants the acknowledgement; the queue asks again before it accepts"""
 _QUOTA_SECONDS = 1.0
 """of the three within which Discord wants the acknowledgement; the queue asks again before it accepts"""
+
+
+def setting_of(interaction: Interaction) -> Setting:
+    """Return what the model, the operator and the server of an interaction take and prefer."""
+    services = interaction.client.services
+    server = services.store.servers.settings(interaction.guild_id)
+    return Setting(variant=services.switches.variant, config=services.config.generator, server=server)
 
 
 class Refused(Exception):

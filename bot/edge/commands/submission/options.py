@@ -84,6 +84,25 @@ def told_again(told: Told, before: ClipSettings, now: ClipSettings) -> Told:
     return replace(told, chosen=("motion_bucket", *(name for name in told.chosen if name not in dropped)))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Where a clip is asked for: what the model, the operator and the server take and prefer."""
+
+    variant: Variant
+    config: GeneratorConfig
+    server: ServerSettings
+
+    def resolve(self, options: Options) -> ClipSettings:
+        """Return the settings that options become here, seed included; the shape may still be AUTO.
+
+        Raises SettingsError, also on more steps than the operator allows.
+        """
+        most = self.config.max_steps
+        if options.steps is not None and options.steps > most:
+            raise SettingsError("", setting="steps", low=1, high=most)
+        return resolve(with_server(options, self.server, self.variant, self.config), self.variant, self.config)
+
+
 def resolve(options: Options, variant: Variant, config: GeneratorConfig) -> ClipSettings:
     """Return the frozen settings of the options, seed included.
 

@@ -24,6 +24,7 @@ from bot.edge.commands.submission.admitting import (
     allowance_on,
     facts_of_job,
     refuse_full,
+    setting_of,
 )
 from bot.edge.commands.submission.answers import acknowledge, answer, take_back
 from bot.edge.commands.submission.asking import ask_privately, ask_publicly, picture_of, picture_request
@@ -32,7 +33,7 @@ from bot.edge.commands.submission.choosing.elsewhere import place_for_card
 from bot.edge.commands.submission.choosing.reading import write_options
 from bot.edge.commands.submission.choosing.refusing import refuse, refused_quota, refused_settings
 from bot.edge.commands.submission.download import download
-from bot.edge.commands.submission.options import Options, check_request, resolve, told_again, told_of, with_server
+from bot.edge.commands.submission.options import Options, Setting, check_request, told_again, told_of
 from bot.edge.commands.submission.shares import share_of
 from bot.edge.commands.submission.sources import Source
 from bot.edge.connection.cards import FirstWrite
@@ -74,17 +75,18 @@ async def submit(
 ) -> None:
     """Turn one picture with its options into a job and its status card, or say why not."""
     services = interaction.client.services
-    variant = services.switches.variant
+    setting = setting_of(interaction)
     told = told_of(options, source.description)
     new = None
     try:
         # No longer counted as coming when it is enqueued: there it counts itself, and it must not count twice.
         with services.intake.coming(interaction.user.id) as coming:
             try:
-                settings = _resolve(interaction, variant, options)
+                settings = _resolve(setting, options)
                 asked = Asked(entrance=entrance, settings=settings, picture=picture)
                 await admit(interaction, replace(asked, coming=coming))
-                if refusal := _refuse_picture(services, source):
+                most = services.config.picture.max_mib * MIB  # what the file really is, only decoding tells
+                if refusal := explain_source(source.filename, source.content_type, source.size, most):
                     raise Refused(refusal, mend="picture")
                 await refuse_full(interaction, coming)
             except AskAuthor as ask:
@@ -98,7 +100,7 @@ async def submit(
             message_id = await acknowledge(interaction, private=elsewhere_of(interaction) is not None)
             if message_id is None:
                 return
-            new = await _take_picture(interaction, source, variant, settings, interaction.user.id)
+            new = await _take_picture(interaction, source, setting.variant, settings, interaction.user.id)
         async with place_for_card(interaction, message_id) as card_id:
             await _accept(interaction, replace(new, told=told), card_id, asked)
     except Refused as refused:
@@ -192,22 +194,10 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
         raise
 
 
-def _refuse_picture(services: Services, source: Source) -> str | None:
-    """Refuse from what Discord says about the file; what it really is, only decoding tells."""
-    limit = services.config.picture.max_mib * MIB
-    return explain_source(source.filename, source.content_type, source.size, limit)
-
-
-def _resolve(interaction: Interaction, variant: Variant, options: Options) -> ClipSettings:
-    """Return the settings of the options, seed included; the shape may still be AUTO. Raises Refused."""
-    config = interaction.client.services.config
-    server = interaction.client.services.store.servers.settings(interaction.guild_id)
-    most = config.generator.max_steps
+def _resolve(setting: Setting, options: Options) -> ClipSettings:
+    """Return the settings of the options; the shape may still be AUTO. Raises Refused."""
     try:
-        if options.steps is not None and options.steps > most:
-            raise SettingsError("", setting="steps", low=1, high=most)
-        wanted = with_server(options, server, variant, config.generator)
-        return resolve(wanted, variant, config.generator)
+        return setting.resolve(options)
     except SettingsError as error:
         raise refused_settings(error) from error
 

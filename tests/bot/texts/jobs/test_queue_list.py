@@ -48,7 +48,7 @@ def test_the_reason_fits_who_waits() -> None:
 
 
 def test_own_jobs_have_a_number_a_face_and_a_time() -> None:
-    position = QueuePosition(position=2, waiting=3, eta_low_ms=60_000, eta_high_ms=120_000)
+    position = QueuePosition(position=2, waiting=3, eta_low_ms=60_000, eta_high_ms=120_000, eta_ms=60_000)
     first, second = queue(ME, ME)
     active = [replace(first, state=JobState.RUNNING, attempt=1), second]
     view = QueueView(
@@ -56,10 +56,10 @@ def test_own_jobs_have_a_number_a_face_and_a_time() -> None:
     )
     text = describe_queue(view)
     assert "`1` being made now\n-# **a\\_cat.png**, asked <t:" in text
-    assert "`2` number 2 in the queue. Ready <t:60:R>, or <t:120:R> if it takes long.\n-# a picture, asked" in text
+    assert "`2` number 2 in the queue. Your clip comes in about 1 minute.\n-# a picture, asked" in text
     assert "`1` up next" in describe_queue(replace(view, begun=()))
     held = describe_queue(replace(view, hold=Hold(HoldCause.PAUSED, "lunch")))
-    assert "Ready" not in held and "lunch" in held, "nobody knows while nothing is started"
+    assert "comes in" not in held and "lunch" in held, "nobody knows while nothing is started"
 
 
 def test_it_names_nobody_of_another_server_and_fits_a_message() -> None:

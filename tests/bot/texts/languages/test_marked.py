@@ -16,9 +16,11 @@ FOLDER = Path(str(bot.__file__)).parent
 LEFT = {
     "edge/layouts/actions.py",
     "edge/layouts/buttons.py",
+    *(f"texts/{name}.py" for name in ("descriptions", "explanations", "failures", "notes", "refusals", "replies")),
+    *(f"texts/asking/{name}.py" for name in ("animate_form", "choosing", "mending")),
     *(
-        f"texts/{name}.py"
-        for name in ("descriptions", "explanations", "failures", "notes", "refusals", "replies", "status")
+        f"texts/jobs/{name}.py"
+        for name in ("after_clip", "cancelling", "faces", "history", "own_picture", "queue_list")
     ),
     *("texts/safety/filter.py", "texts/safety/trust.py", "texts/settings/server_settings.py"),
 }
@@ -60,8 +62,7 @@ def checked() -> dict[str, Path]:
     """Return the files that say something to people in Discord."""
     paths = [
         *(FOLDER / "texts").rglob("*.py"),
-        FOLDER / "edge/layouts/actions.py",
-        "edge/layouts/buttons.py",
+        *(FOLDER / "edge/layouts").glob("*.py"),
         FOLDER / "edge/commands/settings/panel.py",
     ]
     return {path.relative_to(FOLDER).as_posix(): path for path in paths}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Self
 
 import discord
@@ -15,6 +14,7 @@ from bot.edge.commands.forgetting import note_request
 from bot.edge.commands.submission.answers import answer, answer_first, report
 from bot.edge.commands.submission.choosing.elsewhere import move, open_channels
 from bot.edge.commands.submission.choosing.kept import KEEP_SECONDS, Kept
+from bot.edge.commands.submission.choosing.parts import choices_of, value_of
 from bot.edge.commands.submission.choosing.reading import OPTIONS, WORDS, join_typed, read_lines, shown, write_lines
 from bot.edge.commands.submission.choosing.refusing import refuse, refused_settings
 from bot.edge.commands.submission.choosing.typed import submit_typed
@@ -23,7 +23,7 @@ from bot.edge.commands.submission.sources import Source
 from bot.edge.context import Interaction
 from bot.policy.facts import NOTHING_KNOWN, Entrance
 from bot.policy.server import ServerSettings
-from bot.texts.asking.choosing import choice_text
+from bot.texts.asking.choosing import choice_hint, choice_label
 from bot.texts.asking.mending import (
     field_label,
     mend_title,
@@ -35,7 +35,7 @@ from bot.texts.asking.mending import (
     rest_hint,
     usual_choice_text,
 )
-from bot.texts.limits import CHOICE_LETTERS, shorten
+from bot.texts.limits import shorten
 from generator.errors import SettingsError
 
 _FIELDS = 3
@@ -118,24 +118,20 @@ class MendForm(ui.Modal):
             await answer(interaction, not_kept_text())
             return
         interaction.client.kept.drop(self.key)  # once; a further refusal keeps it anew
-        picture = self._picture()
-        move(interaction, _value(self.fields["channel"]) if "channel" in self.fields else "")
+        given = {name: value for name, field in self.fields.items() if (value := value_of(field)) is not None}
+        picture: Source | None = given.pop("picture", None)
+        move(interaction, given.pop("channel", ""))
         source, facts = (picture, NOTHING_KNOWN) if picture else (kept.source, kept.picture)
-        chosen = {name: value for name, field in self.fields.items() if name != "channel" and (value := _value(field))}
         try:
-            typed = join_typed(chosen, self.rest.value)
+            typed = join_typed(given, self.rest.value)
         except SettingsError as error:
-            await refuse(interaction, refused_settings(error), source, {**read_lines(self.rest.value), **chosen}, facts)
+            await refuse(interaction, refused_settings(error), source, {**read_lines(self.rest.value), **given}, facts)
             return
         await submit_typed(interaction, source, typed, Entrance.MEND, facts)
 
     async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:  # type: ignore[override]
         """Log what failed and tell its person."""
         await report(interaction, error)
-
-    def _picture(self) -> Source | None:
-        field = self.fields.get("picture")
-        return field.values[0] if isinstance(field, ui.FileUpload) and field.values else None
 
 
 def fields_of(kept: Kept, offered: Offered) -> list[str]:
@@ -167,17 +163,7 @@ def _field(name: str, typed: Mapping[str, Any], offered: Offered) -> ui.Item[Any
 
 def _menu(name: str, value: str, server: ServerSettings) -> ui.Select[Any]:
     allowed = {"format": server.formats, "quality": server.qualities}.get(name) or frozenset(WORDS[name])
-    options = [_option(item, value) for item in WORDS[name] if item in allowed]
+    texts = {str(item): (choice_label(item), choice_hint(item)) for item in WORDS[name] if item in allowed}
+    options = choices_of(discord.SelectOption, texts, [value])
     usual = usual_choice_text()
     return ui.Select(custom_id=name, required=False, min_values=0, options=options, placeholder=usual)
-
-
-def _option(item: StrEnum, value: str) -> discord.SelectOption:
-    label = shorten(choice_text(item), CHOICE_LETTERS)
-    return discord.SelectOption(label=label, value=str(item), default=str(item) == value)
-
-
-def _value(field: ui.Item[Any]) -> str:
-    if isinstance(field, ui.Select):
-        return field.values[0] if field.values else ""
-    return field.value.strip() if isinstance(field, ui.TextInput) else ""

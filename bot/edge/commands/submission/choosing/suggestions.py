@@ -6,16 +6,14 @@ A value is tried: with what else was typed it has to resolve, and the server's r
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from bot.config import GeneratorConfig
 from bot.edge.commands.submission.choosing.reading import OPTIONS, WORDS, Typed, bounds_of, read_options
-from bot.edge.commands.submission.options import resolve, with_server
+from bot.edge.commands.submission.options import Setting
 from bot.policy.admission import OF_SETTINGS, decide
 from bot.policy.facts import Entrance, Facts
 from bot.policy.motion import Motion, level_of
-from bot.policy.server import ServerSettings
 from bot.texts.asking.choosing import (
     choice_text,
     least_text,
@@ -28,7 +26,6 @@ from bot.texts.asking.choosing import (
 )
 from generator.clip import ClipSettings
 from generator.errors import SettingsError
-from generator.variants import Variant
 
 NUMBERS = ("noise_augmentation", "conditioning_fps", "playback_fps", "steps", "frames", "guidance")
 """the options that take a number and have a usual one"""
@@ -36,15 +33,6 @@ SUGGESTED = ("motion", "format", "quality", *NUMBERS)
 """the options with suggestions"""
 Suggestion = tuple[str, Any]
 """what a person reads, and the value"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """Where something is typed: what the model, the operator and the server take."""
-
-    variant: Variant
-    config: GeneratorConfig
-    server: ServerSettings
 
 
 def range_of(option: str, config: GeneratorConfig) -> tuple[float, float]:
@@ -68,21 +56,19 @@ def _suggest(option: str, current: str, others: Typed, setting: Setting) -> list
     return list(found.values())
 
 
-def _settings(typed: Typed, setting: Setting) -> ClipSettings | None:
+def taken_settings(typed: Typed, setting: Setting) -> ClipSettings | None:
     """Return what would be made of the options; None when that would be refused."""
     try:
-        options = with_server(read_options(typed), setting.server, setting.variant, setting.config)
-        settings = resolve(options, setting.variant, setting.config)
+        settings = setting.resolve(read_options(typed))
     except SettingsError:
         return None
     facts = Facts(entrance=Entrance.COMMAND, server=setting.server, settings=settings)
-    refused = settings.steps > setting.config.max_steps or decide(facts, OF_SETTINGS) is not None
-    return None if refused else settings
+    return None if decide(facts, OF_SETTINGS) else settings
 
 
 def _motions(option: str, current: str, others: Typed, setting: Setting) -> Iterator[Suggestion]:
     def is_taken(value: object) -> bool:
-        return _settings({**others, option: value}, setting) is not None
+        return taken_settings({**others, option: value}, setting) is not None
 
     numbers = [number for number in _whole(option, setting.config) if is_taken(number)]
     names = [motion for motion in Motion if is_taken(motion)]
@@ -92,7 +78,7 @@ def _motions(option: str, current: str, others: Typed, setting: Setting) -> Iter
         number = int(max(numbers[0], min(numbers[-1], typed)))
         text = motion_number_text if number == typed else most_motion_text
         yield text(number, level_of(number)), str(number)
-    usual = _settings(others, setting)
+    usual = taken_settings(others, setting)
     if not current and usual is not None:
         bucket = usual.motion_bucket
         yield usual_motion_text(bucket, level_of(bucket), setting.variant.name), str(bucket)
@@ -101,7 +87,7 @@ def _motions(option: str, current: str, others: Typed, setting: Setting) -> Iter
 
 
 def _words(option: str, current: str, others: Typed, setting: Setting) -> Iterator[Suggestion]:
-    taken = [item for item in WORDS[option] if _settings({**others, option: item}, setting) is not None]
+    taken = [item for item in WORDS[option] if taken_settings({**others, option: item}, setting) is not None]
     chosen = [item for item in taken if current.casefold() in choice_text(item).casefold()]
     for item in chosen or taken:
         yield choice_text(item), str(item)
@@ -111,13 +97,13 @@ def _numbers(option: str, current: str, others: Typed, setting: Setting) -> Iter
     taken = [
         number
         for number in _tried(option, setting.config)
-        if _settings({**others, option: number}, setting) is not None
+        if taken_settings({**others, option: number}, setting) is not None
     ]
-    typed, usual = _read_number(option, current), _settings(others, setting)
+    typed, usual = _read_number(option, current), taken_settings(others, setting)
     if not taken:
         return
     least, most = taken[0], taken[-1]
-    if typed is not None and least <= typed <= most and _settings({**others, option: typed}, setting) is not None:
+    if typed is not None and least <= typed <= most and taken_settings({**others, option: typed}, setting) is not None:
         yield f"{typed:g}", typed
     if usual is not None:
         number = _usual(option, usual)

@@ -12,7 +12,7 @@ import pytest
 from bot.edge.commands.trust.takedown import TakeDown, take_down
 from bot.edge.posting import Posting
 from bot.sandbox.faults import LoseReply
-from bot.sandbox.rules.components import walk
+from bot.sandbox.rules.layout.components import walk
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, OLGA, PICTURES, TABLEAUX

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 import pytest
 
 from bot.config import GeneratorConfig
-from bot.edge.commands.form.fields import EXTRAS, USUAL, Field, Setting, fields_of, options_of
+from bot.edge.commands.form.fields import EXTRAS, USUAL, Field, fields_of, typed_of
+from bot.edge.commands.submission.choosing.reading import read_options
+from bot.edge.commands.submission.choosing.suggestions import taken_settings
+from bot.edge.commands.submission.options import Options, Setting
 from bot.policy.motion import Motion
 from bot.policy.server import DEFAULTS, ServerSettings
 from bot.texts.asking.animate_form import ABOUT, CHOICES, FORM_TITLE, LABELS, PICTURE_ABOUT, PICTURE_LABEL, WHICH_ABOUT
+from bot.texts.asking.choosing import choice_hint, choice_label, choice_text
+from bot.texts.explanations import explain_settings
 from bot.texts.limits import count_letters
 from generator.clip import Format, Framing, Loop, Quality, Shape
+from generator.errors import SettingsError
 from generator.variants import BUILT_IN
 
 NAMES = ["motion", "shape", "loop", "format", EXTRAS]
 
 
 def setting(variant: str = "svd-xt", **server: Any) -> Setting:
-    return Setting(server=ServerSettings(**server), variant=BUILT_IN[variant], generator=GeneratorConfig())
+    return Setting(server=ServerSettings(**server), variant=BUILT_IN[variant], config=GeneratorConfig())
 
 
 def offered(where: Setting, remembered: dict[str, Any] | None = None, *, with_extras: bool = True) -> dict[str, Field]:
@@ -61,7 +68,7 @@ def test_a_longest_clip_leaves_the_loops_that_fit_into_it() -> None:
     fields = offered(setting(longest_clip=1.0))
     assert "boomerang" in fields["loop"].values, "it is made of fewer frames"
     where = setting(longest_clip=1.0)
-    assert all(where.allows(options_of({"loop": value})) for value in fields["loop"].values)
+    assert all(taken_settings({"loop": value}, where) for value in fields["loop"].values)
 
 
 @pytest.mark.parametrize("variant", list(BUILT_IN))
@@ -69,7 +76,7 @@ def test_what_is_chosen_before_is_what_the_model_and_the_server_prefer(variant: 
     where = setting(variant, default_format=Format.WEBP)
     fields = offered(where)
     assert fields["format"].chosen == ("webp",)
-    assert fields["loop"].chosen == (where.resolve(options_of({})).loop,)
+    assert fields["loop"].chosen == (where.resolve(Options()).loop,)
 
 
 def test_what_was_chosen_last_time_is_chosen_before() -> None:
@@ -98,12 +105,37 @@ def test_choices_become_options() -> None:
         "format": "gif",
         EXTRAS: list(CHOICES[EXTRAS]),
     }
-    options = options_of(everything)
+    options = read_options(typed_of(everything))
     assert (options.motion, options.shape, options.loop) == (Motion.STRONG, Shape.PORTRAIT, Loop.SEAM)
     assert (options.format, options.smooth) == (Format.GIF, True)
     assert (options.quality, options.framing) == (Quality.FAST, Framing.PAD)
-    assert options_of({"motion": USUAL}) == options_of({}), "the rest is left to the bot"
-    assert options_of({}).format is None
+    assert read_options(typed_of({"motion": USUAL})) == Options(), "the rest is left to the bot"
+
+
+@pytest.mark.parametrize("wrong", [{"motion": "banana"}, {"loop": "round"}])
+def test_what_no_form_offers_is_refused_with_the_sentence_that_the_command_has(wrong: dict[str, str]) -> None:
+    with pytest.raises(SettingsError) as sent:
+        read_options(typed_of(wrong))
+    with pytest.raises(SettingsError) as typed:
+        read_options(wrong)
+    assert explain_settings(sent.value) == explain_settings(typed.value)
+    assert "I know no" in explain_settings(sent.value)
+
+
+def test_a_box_that_no_form_has_is_refused_in_words() -> None:
+    with pytest.raises(SettingsError) as sent:
+        read_options(typed_of({EXTRAS: ["glitter"]}))
+    assert "There is no option `glitter`" in explain_settings(sent.value)
+
+
+@pytest.mark.parametrize("kind", [Motion, Shape, Loop, Format])
+def test_the_form_and_the_command_call_a_choice_the_same(kind: type[StrEnum]) -> None:
+    for name, hint in ((choice_label(word), choice_hint(word)) for word in kind):
+        assert (name, hint) in [pair for choices in CHOICES.values() for pair in choices.values()]
+    for word in kind:
+        said = ": ".join(filter(None, (choice_label(word), choice_hint(word))))
+        assert choice_text(word).casefold() == said.casefold()
+        assert count_letters(choice_text(word)) <= 100
 
 
 def test_every_text_is_as_short_as_discord_wants_it() -> None:

@@ -43,7 +43,8 @@ async def send(edge: Edge, opened: Interaction, *, actor: str = ADA, **values: A
 def fields(opened: Interaction) -> dict[str, Any]:
     """Return the form's fields by custom id."""
     assert opened.modal is not None
-    return {row["component"]["custom_id"]: row["component"] for row in opened.modal["components"]}
+    parts = (row["component"] for row in opened.modal["components"] if "component" in row)
+    return {part["custom_id"]: part for part in parts}
 
 
 def chosen_in(field: dict[str, Any]) -> list[str]:
@@ -169,6 +170,34 @@ async def test_a_file_that_is_no_picture_is_refused_in_words(start: Start) -> No
         opened = await edge.invoke("animate-form")
         sent = await send(edge, opened, picture=[Upload("notes.txt", "text/plain", b"words")])
         assert "Nothing was queued" in await edge.answer(sent)
+
+
+async def test_a_refused_form_is_mended_with_all_that_was_chosen_in_it(start: Start) -> None:
+    async with start() as edge:
+        opened = await edge.invoke("animate-form")
+        await edge.store.servers.change(int(TABLEAUX), int(BEN), {"most_motion": Motion.GENTLE})
+        sent = await send(edge, opened, picture=[png()], **EVERYTHING)
+        assert "no stronger motion than Gentle" in await edge.answer(sent)
+        mend = await open_mending(edge)
+        assert fields(mend)["motion"]["value"] == "wild"
+        sent = await send(edge, mend, motion="banana", format="gif", rest="shape: square\nloop: boomerang")
+        assert "I know no motion `banana`" in await edge.answer(sent), "as /animate says it"
+        mend = await open_mending(edge)
+        menu = {item["value"]: (item["label"], item.get("description")) for item in fields(mend)["format"]["options"]}
+        form = {item["value"]: (item["label"], item.get("description")) for item in fields(opened)["format"]["options"]}
+        assert menu == form, "both forms call a choice the same"
+        await send(edge, mend, motion="gentle", format="gif", rest="shape: square\nloop: boomerang")
+        await edge.clip()
+        settings = edge.backend.requests[0].settings
+        assert (settings.motion_bucket, settings.shape, settings.loop) == (60, Shape.SQUARE, Loop.BOOMERANG)
+        assert settings.format is Format.GIF
+
+
+async def open_mending(edge: Edge) -> Interaction:
+    """Press the button under the newest refusal."""
+    told = [item for item in edge.seen() if "Mend and try again" in buttons(item["components"])][-1]
+    pressed = await edge.world.press(ADA, PICTURES, told["id"], buttons(told["components"])["Mend and try again"])
+    return await pressed.acknowledged()
 
 
 async def test_the_author_is_asked_when_the_form_is_sent(start: Start) -> None:

@@ -79,7 +79,7 @@ async def test_the_form_tells_what_each_field_is_and_begins_with_the_last_choice
     await expect(form.get_by_label("Picture (required)")).to_have_accessible_description(about)
     group = form.get_by_role("radiogroup", name="Motion (required)")
     await expect(group).to_have_accessible_description("How much shall move")
-    await expect(group.get_by_role("radio", name="Wild As much as the model can")).to_be_checked()
+    await expect(group.get_by_role("radio", name="Wild Everything moves, and the clip departs")).to_be_checked()
     await expect(form.get_by_role("button", name="Format (required) GIF")).to_be_visible()
     await form.get_by_role("button", name="Submit").press("Enter")
     await expect(form.get_by_role("alert").last).to_have_text("“Picture” needs an answer.")

@@ -10,7 +10,7 @@ import pytest
 from bot.edge.commands.jobs.pages import PAGE_SIZE, history_layout
 from bot.queue.job import DeliveryState, JobState
 from bot.queue.life.past import PastJob
-from bot.sandbox.rules.components import check_components
+from bot.sandbox.rules.layout.components import check_components
 from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, LOBBY, PICTURES
 from bot.texts.jobs.history import HistoryPage, clip_no_longer_kept_text, describe_past
 from generator.errors import OutOfMemory

@@ -10,7 +10,7 @@ from bot.edge.layouts.buttons import failure_buttons
 from bot.edge.layouts.cards import status_card
 from bot.queue.job import JobState
 from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, OLGA, PICTURES
-from bot.texts.status import CardView
+from bot.texts.jobs.status import CardView
 from generator.errors import BadFrames, EncodingFailed, OutOfMemory, RenderError
 from tests.support.edge import Edge, Start, buttons, png, until, words
 from tests.support.fakes import Act, FakeBackend

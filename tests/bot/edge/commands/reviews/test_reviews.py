@@ -19,7 +19,7 @@ from PIL import Image
 from bot.policy.blocking import Block, Subject
 from bot.policy.server import FilterAction
 from bot.queue.servers.reviews import ReviewState
-from bot.sandbox.rules.components import walk
+from bot.sandbox.rules.layout.components import walk
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.standard import ADA, BEN, GENERAL, MIA, OLGA, PICTURES, TABLEAUX
 from generator.picture.filter.model import INSTALL, OPEN_NSFW, missing

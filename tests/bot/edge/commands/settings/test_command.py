@@ -13,8 +13,8 @@ from bot.edge.commands.settings.panel import PAGES, Page
 from bot.policy.motion import Motion
 from bot.policy.quota import Quota
 from bot.policy.server import DEFAULTS, AgeRule, FilterAction, ServerSettings
-from bot.sandbox.rules.components import Kind, walk
 from bot.sandbox.rules.errors import NotPossible
+from bot.sandbox.rules.layout.components import Kind, walk
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.interactions import State

@@ -8,8 +8,8 @@ import pytest
 
 from bot.edge.commands.settings.panel import PAGES, Page, Shown, settings_panel
 from bot.policy.server import ServerSettings
-from bot.sandbox.rules.components import check_components
 from bot.sandbox.rules.errors import Refusal
+from bot.sandbox.rules.layout.components import check_components
 from bot.texts.settings.server_settings import TITLES, describe_setting
 from tests.support.edge import words
 

@@ -30,7 +30,7 @@ from bot.policy.motion import Motion
 from bot.policy.quota import Quota
 from bot.policy.server import DEFAULTS, AgeRule, OthersPictures
 from bot.queue.job import Job, JobState, NewJob, Route
-from bot.sandbox.rules.components import walk
+from bot.sandbox.rules.layout.components import walk
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.standard import (
@@ -165,10 +165,10 @@ async def by_menu(scene: Scene) -> Interaction:
 
 async def by_mending(scene: Scene) -> Interaction:
     pressed = await scene.press(scene.refusal, "Mend and try again")
-    values = {"motion": "200", "rest": write_lines({name: STRONG[name] for name in ("frames", "seed")})}
-    chosen = {name: [STRONG[name]] for name in ("format", "quality")}
+    rest = write_lines({name: STRONG[name] for name in STRONG if name != "motion"})  # the menus have what is allowed
+    values: dict[str, Any] = {"motion": "200", "rest": rest, "format": [], "quality": []}
     form = pressed.modal["custom_id"] if pressed.modal else ""
-    submitted = await scene.edge.world.submit_modal(ADA, pressed.id, form, values | chosen)
+    submitted = await scene.edge.world.submit_modal(ADA, pressed.id, form, values)
     return await submitted.acknowledged()
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from bot.config import GeneratorConfig
 from bot.edge.commands.submission.choosing.reading import read_options
-from bot.edge.commands.submission.choosing.suggestions import NUMBERS, SUGGESTED, Setting, range_of, suggest
-from bot.edge.commands.submission.options import resolve, with_server
+from bot.edge.commands.submission.choosing.suggestions import NUMBERS, SUGGESTED, range_of, suggest
+from bot.edge.commands.submission.options import Setting, resolve, with_server
 from bot.policy.motion import MOTION_BUCKETS, Motion
 from bot.policy.server import DEFAULTS, ServerSettings
 from bot.sandbox.world.standard import ADA, BEN, PICTURES, TABLEAUX

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bot.sandbox.rules.components import (
+from bot.sandbox.rules.errors import NotPossible, Refusal, invalid_form
+from bot.sandbox.rules.layout.components import (
     SELECTS,
     Kind,
     bad_component,
@@ -19,7 +20,6 @@ from bot.sandbox.rules.components import (
     complete,
     walk,
 )
-from bot.sandbox.rules.errors import NotPossible, Refusal, invalid_form
 from bot.sandbox.rules.payloads import Json
 
 MOST_ROWS = 5

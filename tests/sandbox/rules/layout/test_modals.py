@@ -9,7 +9,7 @@ import pytest
 from discord import ui
 
 from bot.sandbox.rules.errors import NotPossible, Refusal
-from bot.sandbox.rules.modals import check_answer, check_modal, complete_modal, untouched
+from bot.sandbox.rules.layout.modals import check_answer, check_modal, complete_modal, untouched
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.interactions import State

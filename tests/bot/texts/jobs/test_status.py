@@ -10,9 +10,7 @@ import pytest
 from bot.queue.estimates import is_wide
 from bot.queue.job import JobState, QueuePosition
 from bot.queue.life.advance import Standing
-from bot.texts.jobs.waiting import describe_turn, describe_wait
-from bot.texts.languages.spoken import speaking
-from bot.texts.status import (
+from bot.texts.jobs.status import (
     CardView,
     Origin,
     describe_origin,
@@ -20,6 +18,8 @@ from bot.texts.status import (
     describe_progress,
     draw_bar,
 )
+from bot.texts.jobs.waiting import describe_turn, describe_wait
+from bot.texts.languages.spoken import speaking
 from generator.protocol import Phase, Progress
 from tests.support.texts import make_job
 
