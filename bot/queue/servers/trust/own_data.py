@@ -25,12 +25,13 @@ _BY_ID: dict[str, str] = {
     "held_back": "select * from review where user_id = :id order by id",
     "blocks": "select reason, until_ms from blocked where subject = 'person' and number = :id",
     "changes_you_made": "select guild_id, made_ms, action, what from audit where user_id = :id order by id",
+    "chosen_last": "select chosen, made_ms from choice where user_id = :id",
     "opted_out": "select count(*) as yes from opted_out where who = :who",
     "used_after_forgetting": "select served, until_ms from debt where who = :who",
     "quota_after_forgetting": "select created_ms, cost_ms from spent where who = :who",
 }
 """what it is called in the file -> how it is read. A time ends in _ms: UTC milliseconds"""
-_JSON = ("route", "settings", "notes", "failure", "facts", "told", "request", "what")
+_JSON = ("route", "settings", "notes", "failure", "facts", "told", "request", "what", "chosen")
 _SECRETS = ("interaction_token",)
 
 

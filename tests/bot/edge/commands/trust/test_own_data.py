@@ -64,11 +64,12 @@ async def test_every_table_about_people_is_in_it(start: Start) -> None:
         named = {
             *("requests", "posts", "pictures", "queue", "set_aside", "questions_you_asked", "questions_to_you"),
             "held_back",
+            "chosen_last",
             *("blocks", "changes_you_made", "opted_out", "used_after_forgetting", "quota_after_forgetting"),
         }
         assert set(data) == named
         tables = {"job", "outbox", "source", "lane", "set_aside", "consent", "review", "blocked", "audit", "opted_out"}
-        assert tables | {"debt", "spent"} == ABOUT_PEOPLE, "a new table about people belongs into /my-data"
+        assert tables | {"debt", "spent", "choice"} == ABOUT_PEOPLE, "a new table about people belongs into /my-data"
 
 
 def test_what_does_not_fit_is_left_out_and_named(tmp_path: Path) -> None:
