@@ -14,7 +14,7 @@ import aiohttp
 import discord
 
 from bot.config import Config
-from bot.edge.commands.submission.choosing.kept import KeptRequests
+from bot.edge.connection.kept_requests import KeptRequests
 from bot.edge.status_cards import StatusCards
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.policy.motion import MOTION_BUCKETS, is_nearly_still
 from bot.queue.job import Job, JobState
+from bot.texts.asking.choosing import choice_label
 from bot.texts.explanations import explain_hold
 from bot.texts.failures import explain_failure
 from bot.texts.languages.sentences import _
@@ -24,24 +25,8 @@ from generator.memory import GIB
 from generator.variants import BUILT_IN, Variant, is_demo
 
 ALT_TEXT = "A short AI-generated clip made from a picture"
-CHOICES: dict[str, dict[str, str]] = {
-    "motion": {"gentle": "Gentle", "medium": "Medium", "strong": "Strong", "wild": "Wild"},
-    "format": {"mp4": "MP4 video", "gif": "GIF", "webp": "Animated WebP"},
-    "quality": {"fast": "Fast", "balanced": "Balanced", "quality": "Quality"},
-    "shape": {"auto": "As the picture", "landscape": "Landscape", "portrait": "Portrait", "square": "Square"},
-    "framing": {
-        "crop": "Keep the centre",
-        "smart": "Keep the most interesting part",
-        "pad": "Keep everything, blurred edges",
-    },
-    "loop": {
-        "none": "No loop",
-        "boomerang": "Boomerang: forwards and back",
-        "crossfade": "Cross-fade",
-        "seam": "Best matching cut",
-    },
-}
-"""the words of the menu, by option and value"""
+_WORDS = ("format", "shape", "framing", "loop")
+"""settings that are words, called as the menu calls them"""
 _LONGEST_CELL = 60
 DEMO_LABEL = "Demo model: tiny, soft frames that show how it works, not how good it gets."
 
@@ -85,7 +70,8 @@ def describe_chosen(job: Job) -> str:
     told = {
         "motion": _motion(settings.motion_bucket),
         "motion_bucket": _motion(settings.motion_bucket),
-        **{name: _choice(name, getattr(settings, name)) for name in CHOICES if name != "motion"},
+        **{name: choice_label(getattr(settings, name)) for name in _WORDS},
+        "quality": f"Quality: {choice_label(settings.quality)}",
         "smooth": "smooth",
         "drafts": "Drafts",
         "seed": f"seed {settings.seed}",
@@ -102,12 +88,7 @@ def describe_chosen(job: Job) -> str:
 
 def _motion(bucket: int) -> str:
     named = {bucket: motion for motion, bucket in MOTION_BUCKETS.items()}
-    return f"Motion: {CHOICES['motion'][named[bucket]] if bucket in named else bucket}"
-
-
-def _choice(name: str, value: str) -> str:
-    label = CHOICES[name].get(value, value).partition(":")[0]
-    return f"Quality: {label}" if name == "quality" else label
+    return f"Motion: {choice_label(named[bucket]) if bucket in named else bucket}"
 
 
 def _unusual(settings: ClipSettings) -> list[str]:

@@ -220,7 +220,7 @@ def functions() -> dict[str, Callable[..., Any]]:
 CASES: dict[str, Callable[..., Any]] = functions()
 SMALLER = {"descriptions.describe_presence": PRESENCE_LETTERS}
 PARTS = {
-    *("descriptions.small_print", "explanations.may_be_picture", "status.draw_bar"),
+    *("descriptions.small_print", "explanations.may_be_picture", "jobs.status.draw_bar"),
     *("settings.settings_panel.choice_label", "settings.settings_panel.page_title", "settings.quotas.form_label"),
     # test_server_settings.py knows the names
     *("settings.server_settings.describe_setting", "settings.server_settings.changed_text"),

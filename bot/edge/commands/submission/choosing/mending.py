@@ -13,13 +13,13 @@ from discord import ui
 from bot.edge.commands.forgetting import note_request
 from bot.edge.commands.submission.answers import answer, answer_first, report
 from bot.edge.commands.submission.choosing.elsewhere import move, open_channels
-from bot.edge.commands.submission.choosing.kept import KEEP_SECONDS, Kept
 from bot.edge.commands.submission.choosing.parts import choices_of, value_of
-from bot.edge.commands.submission.choosing.reading import OPTIONS, WORDS, join_typed, read_lines, shown, write_lines
+from bot.edge.commands.submission.choosing.reading import OPTIONS, WORDS, join_typed, read_lines, write_lines
 from bot.edge.commands.submission.choosing.refusing import refuse, refused_settings
 from bot.edge.commands.submission.choosing.typed import submit_typed
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.commands.submission.sources import Source
+from bot.edge.connection.kept_requests import KEEP_SECONDS, Kept, shown
 from bot.edge.context import Interaction
 from bot.policy.facts import NOTHING_KNOWN, Entrance
 from bot.policy.server import ServerSettings

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from bot.edge.commands.submission.options import Options
+from bot.edge.connection.kept_requests import shown
 from bot.policy.motion import Motion
 from generator.clip import BOUNDS, SMOOTH_FPS, Format, Framing, Loop, Quality, Shape
 from generator.errors import SettingsError
@@ -101,11 +102,6 @@ def join_typed(fields: Mapping[str, str], rest: str) -> dict[str, str]:
         if names.count(name) > 1:
             raise SettingsError("", setting=name, is_twice=True)
     return {**fields, **read_lines(rest)}
-
-
-def shown(value: Any) -> str:
-    """Return a value as a person types it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _plain(value: Any) -> str:

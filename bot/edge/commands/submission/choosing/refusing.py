@@ -9,9 +9,10 @@ from bot.edge.commands.submission.admitting import Refused
 from bot.edge.commands.submission.answers import answer, fill_in, is_acknowledged, take_back
 from bot.edge.commands.submission.channel import elsewhere_of
 from bot.edge.commands.submission.choosing.elsewhere import open_channels
-from bot.edge.commands.submission.choosing.kept import Kept, mendable
+from bot.edge.commands.submission.choosing.mend_button import mendable
 from bot.edge.commands.submission.choosing.reading import Typed, option_of
 from bot.edge.commands.submission.sources import Source
+from bot.edge.connection.kept_requests import Kept
 from bot.edge.context import Interaction
 from bot.policy.admission import Reason, ReasonKind, what_to_mend
 from bot.policy.facts import NOTHING_KNOWN, PictureFacts

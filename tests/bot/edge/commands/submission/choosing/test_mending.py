@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.edge.commands.submission.choosing.kept import MOST_EACH, KeptRequests
+from bot.edge.connection.kept_requests import MOST_EACH, KeptRequests
 from bot.policy.motion import Motion
 from bot.policy.quota import Quota
 from bot.policy.server import OthersPictures

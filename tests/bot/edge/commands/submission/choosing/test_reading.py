@@ -106,7 +106,7 @@ def test_what_was_chosen_can_be_written_and_read_back() -> None:
         assert read_options(write_options(options)) == options
         assert read_options(read_lines(write_lines(write_options(options)))) == options
     unset = [field.name for field in fields(Options) if getattr(EVERYTHING, field.name) is None]
-    assert unset == ["motion"], "a new option is read and written too"
+    assert unset == ["motion", "recipe"], "a new option is read and written too"
     assert set(write_options(EVERYTHING)) == set(OPTIONS)
 
 

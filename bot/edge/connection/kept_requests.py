@@ -9,20 +9,16 @@ Tested in tests/bot/edge/commands/submission/choosing/test_mending.py.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import discord
-from discord import ui
-
-from bot.edge.commands.submission.choosing.reading import Typed, shown
-from bot.edge.commands.submission.sources import Source
 from bot.policy.facts import PictureFacts
 from bot.queue.job import wall_clock_ms
-from bot.texts.asking.mending import mend_label, mend_until_text
-from bot.texts.limits import MESSAGE_LETTERS, count_letters, shorten
 from bot.work.ongoing import Concerns, Owner
+
+if TYPE_CHECKING:  # its package is all of the commands, which import this module
+    from bot.edge.commands.submission.sources import Source
 
 KEEP_SECONDS = 14 * 60.0
 """the answer with the button can be changed for 15 minutes"""
@@ -37,7 +33,8 @@ class Kept:
     owner: Owner
     source: Source
     picture: PictureFacts
-    typed: Typed
+    typed: Mapping[str, Any]
+    """the name of an option -> what was typed or chosen for it"""
     why: str
     mend: str
     """the option to change, or "picture", or "channel"; empty: nothing, it may be taken later as it is"""
@@ -46,6 +43,11 @@ class Kept:
         """Return what is kept, for its person to read."""
         chosen = {name: shown(value) for name, value in self.typed.items()}
         return {"guild_id": self.owner.guild_id, "picture": self.source.url, "chosen": chosen, "why": self.why}
+
+
+def shown(value: Any) -> str:
+    """Return a value of an option as a person types it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class KeptRequests:
@@ -89,22 +91,3 @@ class KeptRequests:
     def _drop_all(self, which: Callable[[Kept], bool]) -> None:
         for key in [key for key, (kept, _) in self._kept.items() if which(kept)]:
             self.drop(key)
-
-
-class MendButton(ui.Button[Any]):
-    """Opens the form; its custom id names the request."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(label=mend_label(), style=discord.ButtonStyle.primary, custom_id=f"vivant-mend:{key}")
-
-    def is_dispatchable(self) -> bool:
-        """Return False, so that discord.py does not keep the message's view for this object's callback."""
-        return False
-
-
-def mendable(text: str, key: str, until_ms: int) -> tuple[str, dict[str, Any]]:
-    """Return what a person reads about a refusal that they can mend, and what else its message has."""
-    view = ui.View(timeout=None)
-    view.add_item(MendButton(key))
-    until = mend_until_text(until_ms)
-    return f"{shorten(text, MESSAGE_LETTERS - count_letters(until) - 1)}\n{until}", {"view": view}
