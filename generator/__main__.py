@@ -247,6 +247,7 @@ def _settings(variant: Variant, quality: Quality | None, **chosen: Any) -> ClipS
     if variant.max_guidance:
         values["max_guidance"] = variant.max_guidance
     with _shown_as_usage():
+        variant.check_steps(values["steps"])
         return ClipSettings(**values)
 
 

@@ -70,7 +70,8 @@ class Note:
     The sentences are in `bot/texts/notes.py`, by kind.
     Kinds: `memory` (rung), `rerun` (why, how), `shrunk` (width, height, from_width, from_height, why),
     `frame-rate` (fps, from_fps, and why=gif where the format is the reason), `loop-score` (score),
-    `small-picture` (width, height), `first-picture` (of), `first-frame`, `flattened`, `hdr`, `fast-math`.
+    `small-picture` (width, height), `first-picture` (of), `first-frame`, `flattened`, `hdr`, `fast-math`,
+    `one-quality` (steps).
     """
 
     kind: str

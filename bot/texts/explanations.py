@@ -138,6 +138,8 @@ def explain_settings(error: SettingsError) -> str:
         return _EXTENTS[error.data["extent"]].format(value=error.data["value"], most=error.data["most"])
     name = str(error.data.get("setting", "one option"))
     low, high = error.data.get("low"), error.data.get("high")
+    if (name, high) == ("steps", 1):
+        return f"This model makes every clip in one step. {NOTHING_QUEUED} Leave out `steps`."
     allowed = f" It goes from {low:g} to {high:g} here." if low is not None and high is not None else ""
     return f"The option `{shorten(_OPTIONS.get(name, name), NAME_LETTERS)}` is out of range.{allowed} {NOTHING_QUEUED}"
 

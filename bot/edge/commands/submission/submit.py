@@ -20,7 +20,7 @@ from bot.edge.commands.submission.answers import acknowledge, answer, take_back
 from bot.edge.commands.submission.asking import ask_privately, ask_publicly, picture_of, picture_request
 from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, route_of, write_card
 from bot.edge.commands.submission.download import download
-from bot.edge.commands.submission.options import Options, check_request, resolve, with_server
+from bot.edge.commands.submission.options import Options, check_request, notes_on_steps, resolve, with_server
 from bot.edge.commands.submission.shares import share_of
 from bot.edge.commands.submission.sources import Source
 from bot.edge.connection.cards import FirstWrite
@@ -114,6 +114,7 @@ async def submit_again(
             raise Refused(no_further_text())
         if settings.variant not in services.switches.variants:
             settings = replace(settings, variant=services.switches.variant.name)
+        settings = services.switches.variants[settings.variant].limited(settings)
         _check_request(settings, services.switches.variants[settings.variant])
         picture = await _facts_of(interaction, job)
         for other in await services.store.jobs.active():
@@ -228,7 +229,8 @@ async def _take_picture(
                 prepared = await services.pictures.prepare(incoming, picture, variant, settings.shape, settings.framing)
         settings = replace(settings, shape=prepared.shape)
         route = route_of(interaction, spoiler=source.is_spoiler())
-        new = await _new_job(interaction, route, settings, picture.name, prepared.notes)
+        notes = (*prepared.notes, *notes_on_steps(settings, variant))
+        new = await _new_job(interaction, route, settings, picture.name, notes)
         return replace(new, source=JobSource(hash=prepared.hash))
     except PictureError as error:
         raise Refused(str(explain_picture(error))) from error

@@ -104,7 +104,9 @@ async def test_where_the_bot_is_no_member_a_job_that_is_claimed_at_once_is_made(
 
 
 async def test_where_the_bot_is_no_member_a_long_queue_is_refused(start: Start) -> None:
-    async with start(backend=hanging(), config={"queue": {"max_queued_per_server": 0}}) as edge:
+    async with start(
+        backend=hanging(), config={"generator": {"variant": "svd"}, "queue": {"max_queued_per_server": 0}}
+    ) as edge:
         for _ in range(2):
             await edge.queued(steps=50, frames=50, shape="square")
         await until(lambda: len(edge.backend.requests) == 1, "the first job runs")
@@ -162,7 +164,7 @@ async def require_refused_at_once(edge: Edge, sentence: str, **request: Any) -> 
 async def test_everything_that_can_be_refused_from_memory_is_refused_at_once_and_privately(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with start(config={"generator": {"variant": "demo", "max_steps": 30}}) as edge:
+    async with start(config={"generator": {"variant": "svd", "max_steps": 30}}) as edge:
         await require_refused_at_once(edge, "`steps`", steps=31)
         await require_refused_at_once(edge, "Attach Files", channel=NO_FILES)
         await edge.answer(await edge.invoke("admin pause", {"reason": "lunch"}, actor=OLGA), actor=OLGA)
@@ -208,9 +210,20 @@ async def test_a_picture_that_discord_does_not_hand_over_is_not_queued(start: St
 
 
 async def test_more_steps_than_the_operator_allows_are_refused(start: Start) -> None:
-    async with start(config={"generator": {"variant": "demo", "max_steps": 30}}) as edge:
+    async with start(config={"generator": {"variant": "svd", "max_steps": 30}}) as edge:
         refused = await edge.animate(steps=31)
         assert "`steps`" in await edge.answer(refused)
+
+
+async def test_a_model_of_one_step_refuses_more_at_once_and_says_that_its_qualities_are_alike(start: Start) -> None:
+    async with start(config={"generator": {"variant": "demo"}}) as edge:
+        await require_refused_at_once(edge, "Leave out `steps`", steps=2)
+        await edge.animate(quality="quality", seed=7)
+        best = await edge.clip()
+        await edge.animate(seed=7)
+        usual = await edge.clip(count=2)
+        assert [request.settings.steps for request in edge.backend.requests] == [1, 1]
+        assert ["its qualities are all alike" in words(clip) for clip in (best, usual)] == [True, False]
 
 
 async def test_another_clip_that_finds_no_place_is_refused_at_once_and_privately_too(start: Start) -> None:
