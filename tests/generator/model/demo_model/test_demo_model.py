@@ -60,7 +60,8 @@ class Made:
         """Return the true last frame, what of it the picture shows, and how far the camera went, in pixels."""
         width, height = self.picture.size
         asked = (self.settings.motion_bucket, self.settings.conditioning_fps, self.settings.noise_augmentation)
-        way = ways(*(torch.tensor([float(value)]) for value in asked), self.settings.frames)
+        bucket, fps, augmentation = (torch.tensor([float(value)]) for value in asked)
+        way = ways(bucket, fps, augmentation, self.settings.frames)
         across, along = (
             each[0, -1] for each in follow(self.numbers if numbers is None else numbers, way, height, width, 1)
         )
