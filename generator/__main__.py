@@ -247,7 +247,9 @@ def _settings(variant: Variant, quality: Quality | None, **chosen: Any) -> ClipS
     if variant.max_guidance:
         values["max_guidance"] = variant.max_guidance
     with _shown_as_usage():
-        return ClipSettings(**values)
+        settings = ClipSettings(**values)
+        variant.check_steps(settings.steps)
+    return settings
 
 
 @contextlib.contextmanager

@@ -82,7 +82,7 @@ class Note:
     Kinds: `memory` (rung), `rerun` (why, how), `shrunk` (width, height, from_width, from_height, why),
     `frame-rate` (fps, from_fps, and why=gif where the format is the reason), `loop-score` (score),
     `small-picture` (width, height), `first-picture` (of), `first-frame`, `flattened`, `hdr`, `fast-math`,
-    `drift` (kept, of).
+    `drift` (kept, of), `one-quality` (steps).
     """
 
     kind: str

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.clip import DEFAULT_STEPS, Loop, Quality, Shape
+from generator.clip import BOUNDS, DEFAULT_STEPS, ClipSettings, Loop, Quality, Shape
 from generator.errors import SettingsError
 
 Size = tuple[int, int]
@@ -47,6 +47,7 @@ _OWN_DEFAULTS = (
     "landscape",
     "loop",
     "max_guidance",
+    "max_steps",
     "motion_bucket",
     "portrait",
     "quality",
@@ -87,6 +88,8 @@ class Variant:
     """likewise its motion"""
     steps: int | None = None
     """denoising steps where the schedule is the variant's own; None: as many as the schedule usually has"""
+    max_steps: int | None = None
+    """the most denoising steps of a clip, for a UNet that more would mislead; None: no limit of its own"""
 
     colours: Colours | None = None
     """what the latents look like, for previews; None: not known, so there are none"""
@@ -98,7 +101,24 @@ class Variant:
 
     def usual_steps(self, quality: Quality) -> int:
         """Return the denoising steps of a clip of this quality for which nobody named a number."""
-        return self.steps if self.steps and quality is self.quality else DEFAULT_STEPS[quality]
+        own = self.steps if self.steps and quality is self.quality else DEFAULT_STEPS[quality]
+        return min(own, self.most_steps)
+
+    @property
+    def most_steps(self) -> int:
+        """Return the most denoising steps that a clip may have."""
+        return self.max_steps or int(BOUNDS["steps"][1])
+
+    def check_steps(self, steps: int) -> None:
+        """Raise SettingsError for more denoising steps than a clip of this variant may have."""
+        most = self.most_steps
+        if steps > most:
+            text = f"a clip of {self.name} has at most {most} denoising step{'s' if most > 1 else ''}, not {steps}"
+            raise SettingsError(text, setting="steps", value=steps, low=1, high=most)
+
+    def limited(self, settings: ClipSettings) -> ClipSettings:
+        """Return settings of an earlier request with as many steps as a clip may have now."""
+        return dataclasses.replace(settings, steps=min(settings.steps, self.most_steps))
 
     @property
     def is_local(self) -> bool:

@@ -23,7 +23,7 @@ from bot.sandbox.world.standard import ADA, PICTURES, VIVANT
 from generator.variants import BUILT_IN
 from tests.support.edge import png, until
 from tests.support.inspect_clip import inspect_clip
-from tests.support.long_render import MANY_STEPS
+from tests.support.long_render import MANY_FRAMES
 
 
 def messages(sandbox: Sandbox) -> list[Json]:
@@ -40,7 +40,7 @@ def cards(sandbox: Sandbox) -> str:
 
 async def animate(sandbox: Sandbox) -> None:
     await asyncio.wait_for(sandbox.gateway.online.wait(), 30)
-    await sandbox.world.invoke(ADA, PICTURES, "animate", {"steps": MANY_STEPS}, {"image": png()})
+    await sandbox.world.invoke(ADA, PICTURES, "animate", {"frames": MANY_FRAMES}, {"image": png()})
 
 
 def test_the_demo_animates_one_picture_without_a_browser(tmp_path: Path) -> None:

@@ -93,10 +93,11 @@ def _motion(bucket: int) -> str:
 
 def _unusual(settings: ClipSettings) -> list[str]:
     """Return the rarely used settings whose value the bot would not have chosen itself."""
-    plain = ClipSettings()
+    plain, own = ClipSettings(), BUILT_IN.get(settings.variant)
+    variants = [own] if own else list(BUILT_IN.values())
     usual = {
-        "steps": (settings.steps, tuple(variant.usual_steps(settings.quality) for variant in BUILT_IN.values())),
-        "frames": (settings.frames, tuple(variant.frames for variant in BUILT_IN.values())),
+        "steps": (settings.steps, tuple(variant.usual_steps(settings.quality) for variant in variants)),
+        "frames": (settings.frames, tuple(variant.frames for variant in variants)),
         "fps": (settings.playback_fps, (plain.playback_fps,)),
         "noise": (settings.noise_augmentation, (plain.noise_augmentation,)),
         "guidance": (settings.max_guidance, (plain.max_guidance, 1.0)),

@@ -151,6 +151,8 @@ def explain_settings(error: SettingsError) -> str:
     if "value" in data and ("allowed" in data or "is_whole" in data):
         return _explain_unreadable(option, data)
     low, high = data.get("low"), data.get("high")
+    if (name, high) == ("steps", 1):
+        return f"This model makes every clip in one step. {NOTHING_QUEUED} Leave out `steps`."
     allowed = f" It goes from {low:g} to {high:g} here." if low is not None and high is not None else ""
     return f"The option `{option}` is out of range.{allowed} {NOTHING_QUEUED}"
 

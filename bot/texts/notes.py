@@ -84,6 +84,7 @@ _NOTES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "first-picture": lambda data: "The message holds more pictures; this is its first. /animate takes any other.",
     "first-frame": lambda data: "The picture is animated; its first frame was used.",
     "hdr": lambda data: "The picture is HDR; its colours were brought down to an ordinary screen's.",
+    "one-quality": lambda data: "This model makes every clip in the same few steps: its qualities are all alike.",
     "flattened": lambda data: "The transparent parts were filled in.",
 }
 

@@ -138,8 +138,9 @@ class Renderer:
         clock.pass_on(Progress(Phase.PREPARE))
         with Image.open(request.picture_path) as image:
             picture = image.convert("RGB")
-        plan = self.planner.first(request.settings, picture.size)
-        render = _Render(request, picture, request.settings, plan, self._hooks(request.settings, clock, hooks))
+        settings = self.config.variants[request.settings.variant].limited(request.settings)
+        plan = self.planner.first(settings, picture.size)
+        render = _Render(request, picture, settings, plan, self._hooks(settings, clock, hooks))
         writer = self._until_healthy(render)
         clock.pass_on(Progress(Phase.ENCODE))
         seconds = time.monotonic() - clock.began

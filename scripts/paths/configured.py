@@ -34,7 +34,7 @@ async def serve_one_clip(machine: Machine, vivant: str) -> str:
         with machine.running(f"exec {vivant} run", trusts) as log:
             await _until(sandbox.gateway.online.is_set, "the bot to be online", log)
             picture = Upload("photo.jpg", "image/jpeg", (machine.work / "photo.jpg").read_bytes())
-            await sandbox.world.invoke(ADA, PICTURES, "animate", {"steps": 3}, {"image": picture})
+            await sandbox.world.invoke(ADA, PICTURES, "animate", {}, {"image": picture})
             await _until(lambda: _clips(sandbox), "the clip", log)
     return "a bot with a token and doctor content, which made a clip"
 

@@ -94,8 +94,8 @@ async def _burst_during_an_upload(sandbox: Sandbox) -> tuple[list[float], tuple[
     world = sandbox.world
     uploading = asyncio.Event()
     sandbox.faults.add(Do(uploading.set), "POST", f"/channels/{PICTURES}/messages")
-    for steps in (2, 50):  # the first is soon there, the second renders while it goes up
-        job = await world.invoke(BEN, PICTURES, "animate", {"steps": steps}, {"image": png()})
+    for frames in (4, 50):  # the first is soon there, the second renders while it goes up
+        job = await world.invoke(BEN, PICTURES, "animate", {"frames": frames}, {"image": png()})
         await job.acknowledged()
     await asyncio.wait_for(uploading.wait(), 300)
     begun = time.time() - AROUND_SECONDS

@@ -37,7 +37,7 @@ def test_a_picture_becomes_a_clip_and_one_line_of_json_and_its_recipe_makes_it_a
     picture: Path, tmp_path: Path
 ) -> None:
     clip = tmp_path / "clip.mp4"
-    options = ("--variant", "demo", "--steps", "2", "--frames", "3", "--device", "cpu", "--shape", "landscape")
+    options = ("--variant", "demo", "--frames", "3", "--device", "cpu", "--shape", "landscape")
     done = run(picture, "-o", clip, *options, "--seed", "7", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     facts = json.loads(done.stdout)
@@ -114,6 +114,7 @@ def test_a_plan_for_the_card_that_is_here_asks_torch(
         (("PICTURE", "--seed", "-1"), 2, "seed must be between 0 and 4294967295, not -1"),
         (("plan", "--vram-gib", "2"), 1, "needs 2.3 GiB of GPU memory, 1.1 GiB are free"),
         (("PICTURE", "--steps", "900"), 2, "steps must be between 1 and 100"),
+        (("PICTURE", "--variant", "demo", "--steps", "2"), 2, "a clip of demo has at most 1 denoising step, not 2"),
         (("PICTURE", "--variant", "svd-2"), 2, "there is no variant svd-2"),
         (("PICTURE", "--model", "nowhere"), 2, "nowhere holds no Stable Video Diffusion checkpoint"),
         (("PICTURE", "--size", "100x100"), 2, "multiples of 64"),

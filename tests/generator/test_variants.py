@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.clip import DEFAULT_STEPS, Loop, Quality
+from generator.clip import DEFAULT_STEPS, ClipSettings, Loop, Quality
 from generator.errors import SettingsError
 from generator.variants import BUILT_IN, DEMO_MODEL_FOLDER, Variant, variant_of_folder
 
@@ -52,6 +52,17 @@ def test_a_variants_own_number_of_steps_is_that_of_its_own_quality() -> None:
     assert variant.usual_steps(Quality.FAST) == 1
     assert variant.usual_steps(Quality.BALANCED) == DEFAULT_STEPS[Quality.BALANCED]
     assert BUILT_IN["svd"].usual_steps(Quality.FAST) == DEFAULT_STEPS[Quality.FAST]
+
+
+def test_a_variant_that_more_steps_would_mislead_never_has_more() -> None:
+    one = dataclasses.replace(BUILT_IN["svd"], max_steps=1)
+    assert {one.usual_steps(quality) for quality in Quality} == {1}
+    assert one.limited(ClipSettings(steps=10)) == ClipSettings(steps=1)
+    assert BUILT_IN["svd"].limited(ClipSettings(steps=10)) == ClipSettings(steps=10)
+    one.check_steps(1)
+    BUILT_IN["svd"].check_steps(100)
+    with pytest.raises(SettingsError, match="at most 1 denoising step, not 2"):
+        one.check_steps(2)
 
 
 def test_the_demo_models_frames_are_such_as_its_checkpoint_says() -> None:

@@ -22,7 +22,7 @@ from tests.support.browser import (
     run_command,
     type_command,
 )
-from tests.support.long_render import MANY_STEPS
+from tests.support.long_render import MANY_FRAMES
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 RENDER_MS = 120_000
@@ -69,10 +69,10 @@ async def animate(page: Page, **options: str) -> Locator:
 
 async def test_a_dropped_picture_comes_back_as_a_clip_that_plays(ada: Page, browser: Browser, sandbox: Sandbox) -> None:
     ben = await open_page(browser, sandbox, "Ben")
-    card = await animate(ada, quality="Fast", steps=str(MANY_STEPS))
+    card = await animate(ada, quality="Fast", frames=str(MANY_FRAMES))
     await expect(card.locator(".thumbnail img")).to_be_visible()
     await expect(card.get_by_role("button", name="Cancel")).to_be_visible()
-    await expect(card).to_contain_text(re.compile(rf"step \d+ of {MANY_STEPS}"), timeout=RENDER_MS)
+    await expect(card).to_contain_text(re.compile(rf"step \d+ of {MANY_FRAMES}"), timeout=RENDER_MS)
     clip = messages(ada).filter(has=ada.locator("video"))
     await expect(clip).to_contain_text("@Ada", timeout=RENDER_MS)
     await expect(clip).to_contain_text("Demo model")
@@ -102,7 +102,7 @@ async def test_a_button_kills_the_gpu_process_and_the_clip_comes_all_the_same(ad
 
 
 async def test_cancel_ends_a_render(ada: Page) -> None:
-    card = await animate(ada, steps="50")
+    card = await animate(ada, frames="50")
     await card.get_by_role("button", name="Cancel").click()
     await expect(card).to_contain_text("Cancelled", timeout=RENDER_MS)
     await expect(card.get_by_role("button", name="Cancel")).to_have_count(0)

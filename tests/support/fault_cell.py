@@ -168,7 +168,7 @@ class Cell:
         """Ask for a clip, wait for the stage, and let the fault happen there."""
         self._arm()
         self._asked = await self.sandbox.world.invoke(
-            ADA, PICTURES, "animate", {"frames": 4, "steps": 4} | self._stage.options, {"image": png()}
+            ADA, PICTURES, "animate", {"frames": 4} | self._stage.options, {"image": png()}
         )
         await until(self._reached.is_set, f"the stage {self._stage.name}", timeout=60)
         happening = asyncio.create_task(self._happen())

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.doctor.check import ask_module
 from generator.backend.speed import clip_tflop, estimate_clip, rate_from_product, rate_of
-from generator.clip import DEFAULT_STEPS, ClipSettings, Quality
+from generator.clip import ClipSettings, Quality
 from generator.errors import OutOfMemory
 from generator.memory import GIB, ClipSize, plan_memory
 from generator.variants import Variant
@@ -61,7 +61,7 @@ def _time(card: Card, variant: Variant) -> str:
         return ""
     quality = variant.quality or Quality.QUALITY
     settings = ClipSettings(
-        variant=variant.name, frames=variant.frames, quality=quality, steps=DEFAULT_STEPS[quality], seed=0
+        variant=variant.name, frames=variant.frames, quality=quality, steps=variant.usual_steps(quality), seed=0
     )
     found = estimate_clip(rate, clip_tflop(settings, variant.landscape))
     return f" A clip takes about {found.low_s:.0f} to {found.high_s:.0f} s (estimated, not measured)."

@@ -43,6 +43,7 @@ VARIANT = {
     "square": [288, 288],
     "quality": "fast",
     "steps": 1,
+    "max_steps": 1,
     "max_guidance": 1.0,
     "loop": "boomerang",
     "motion_bucket": 90,

@@ -185,9 +185,10 @@ def choose(sizes: tuple[TrainingSize, ...], step: int, progress: float) -> Train
 
 def fixed_weights(unet: Any, *, looking: bool) -> dict[Tensor, Tensor]:
     """Return which numbers of the UNet's weights are not trained: see `noise_route` and, if `looking`, `fetching`."""
-    masks = dict(zip(unet.parameters(), route_mask(unet), strict=True))
-    whole = fixed_parts(unet) if looking else []
-    return masks | {weight: torch.ones_like(weight, dtype=torch.bool) for weight in whole}
+    masks = {weight: mask.to(weight.device) for weight, mask in zip(unet.parameters(), route_mask(unet), strict=True)}
+    for weight, mask in fixed_parts(unet, LATENT_CHANNELS).items() if looking else ():
+        masks[weight] = masks[weight] | mask
+    return masks
 
 
 def _places(inputs: dict[str, Tensor], maps: Tensor, cell: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -10,6 +10,7 @@ from bot.texts.notes import explain_notes
 from generator.protocol import Note
 
 NOTES: dict[str, dict[str, Any]] = {
+    "one-quality": {"steps": 1},
     "memory": {"rung": "lean"},
     "rerun": {"why": "nan", "how": "float32"},
     "shrunk": {"width": 512, "height": 288, "from_width": 1024, "from_height": 576},

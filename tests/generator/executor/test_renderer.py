@@ -52,6 +52,17 @@ def test_a_clip_that_fits_has_nothing_to_tell(tmp_path: Path) -> None:
     assert rendered.writer.finish().frames == 8
 
 
+def test_an_old_request_for_more_steps_than_the_variant_has_now_gets_those(tmp_path: Path) -> None:
+    made = a_renderer(tmp_path)
+    found = []
+    for variant in (VARIANTS["demo"], replace(VARIANTS["demo"], max_steps=1)):
+        made.config = replace(made.config, variants={"demo": variant})
+        recipe = read_recipe(render(made, a_request(tmp_path, steps=4)).writer.finish().path)
+        assert recipe is not None
+        found.append(recipe["settings"]["steps"])
+    assert found == [4, 1]
+
+
 class ApproximateDevice(FakeDevice):
     """Says that `fast_math` is in effect on it."""
 

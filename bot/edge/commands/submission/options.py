@@ -23,6 +23,7 @@ from generator.clip import (
     check_extent,
 )
 from generator.errors import SettingsError
+from generator.protocol import Note
 from generator.variants import Variant
 
 T = TypeVar("T")
@@ -113,6 +114,7 @@ def resolve(options: Options, variant: Variant, config: GeneratorConfig) -> Clip
     noise = _first(options.noise_augmentation, wild)
     plain = ClipSettings()
     steps = _first(options.steps, min(variant.usual_steps(quality), config.max_steps))
+    variant.check_steps(steps)
     settings = ClipSettings(
         variant=variant.name,
         frames=_first(options.frames, variant.frames),
@@ -198,6 +200,12 @@ def check_request(settings: ClipSettings, variant: Variant) -> None:
     shapes = [shape for shape in Shape if shape is not Shape.AUTO]
     sizes = map(variant.size, shapes if settings.shape is Shape.AUTO else [settings.shape])
     check_extent(settings, max(sizes, key=lambda size: size[0] * size[1]))
+
+
+def notes_on_steps(settings: ClipSettings, variant: Variant) -> tuple[Note, ...]:
+    """Return what to tell somebody whose chosen quality is the variant's only one, whatever its name."""
+    told = settings.quality is not variant.quality and variant.most_steps < DEFAULT_STEPS[settings.quality]
+    return (Note("one-quality", {"steps": settings.steps}),) if told else ()
 
 
 def vary(settings: ClipSettings, *, motion: int = 0) -> ClipSettings:

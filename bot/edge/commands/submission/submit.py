@@ -33,7 +33,14 @@ from bot.edge.commands.submission.choosing.elsewhere import place_for_card
 from bot.edge.commands.submission.choosing.reading import write_options
 from bot.edge.commands.submission.choosing.refusing import refuse, refused_quota, refused_settings
 from bot.edge.commands.submission.download import download
-from bot.edge.commands.submission.options import Options, Setting, check_request, told_again, told_of
+from bot.edge.commands.submission.options import (
+    Options,
+    Setting,
+    check_request,
+    notes_on_steps,
+    told_again,
+    told_of,
+)
 from bot.edge.commands.submission.shares import share_of
 from bot.edge.commands.submission.sources import Source
 from bot.edge.connection.cards import FirstWrite
@@ -136,6 +143,7 @@ async def submit_again(
             raise Refused(no_further_text())
         if settings.variant not in services.switches.variants:
             settings = replace(settings, variant=services.switches.variant.name)
+        settings = services.switches.variants[settings.variant].limited(settings)
         name, settings = await prepare(job, settings) if prepare else (job.picture, settings)
         _check_request(settings, services.switches.variants[settings.variant])
         picture = await facts_of_job(interaction, job)
@@ -226,7 +234,8 @@ async def _take_picture(
         settings = replace(settings, shape=prepared.shape)
         services.store.names.note(person, picture.name, source.filename)
         route = chosen_route(interaction, spoiler=source.is_spoiler())
-        new = await _new_job(interaction, route, settings, picture.name, prepared.notes)
+        notes = (*prepared.notes, *notes_on_steps(settings, variant))
+        new = await _new_job(interaction, route, settings, picture.name, notes)
         return replace(new, source=JobSource(hash=prepared.hash))
     except PictureError as error:
         raise Refused(str(explain_picture(error)), mend="picture") from error

@@ -6,8 +6,9 @@ says where it is, in the same waves, and its value is the picture's latent. The 
 the block before hands over; the training tells that block directly what they should be. One head looks narrowly; the
 other, more widely and with the opposite sign, takes back the blur.
 
-All that makes queries and keys stays as it is here until the last stage: a network that is unsure of the move
-would otherwise learn to look everywhere a little, which is a blurred picture. All other weights are trained.
+All that makes queries and keys, and all that hands on the picture's latents to them, stays as it is here until the last
+stage: a network that is unsure of the move would otherwise learn to look everywhere a little, which is a blurred
+picture, and one that learns moves alone would use these channels for something else.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ PERIODS = (32, 96, 384)
 are made in cells of 8 pixels and then interpolated, for which 16 would be too short"""
 WAVES = 4 * len(PERIODS)
 """numbers that say a position: sine and cosine of x and of y for each period"""
-NARROW = (16.0, 8.0, 16.0)
-"""by period: what a match of the waves adds to a score; with the first a look is about two pixels wide"""
+NARROW = (10.0, 4.0, 6.0)
+"""by period: what a match of the waves adds to a score; with the first a look is about three pixels wide. The others
+only tell its repeats apart: the group norm before takes a mean from the long waves, so that they pull to one side"""
 WIDE = 0.4
 """the other head's scores, as a share of the first's"""
-SHARPER = 0.0
-"""share of the other head that is taken off"""
+SHARPER = 0.4
+"""share of the other head that is taken off at first"""
 QUIET = 0.3
 """scale of the latents in a token"""
 LOUD = 6.0
@@ -106,13 +108,26 @@ def _look(attention: Any, latent_channels: int) -> None:
             looking.to_out[0].weight[free[index], head * width + index] = share
 
 
-def fixed_parts(unet: Any) -> list[Tensor]:
-    """Return the weights that stay as `prepare_fetching` leaves them: all that queries and keys are made by.
+def fixed_parts(unet: Any, latent_channels: int) -> dict[Tensor, Tensor]:
+    """Return which numbers of the weights stay as `prepare_fetching` leaves them.
 
-    The layer norm's input is among them: if its other channels grew, the waves would shrink, and all looks widen.
+    All that queries and keys are made by: the layer norm's input is among them, since the waves would shrink, and all
+    looks widen, if its other channels grew. And the way of the picture's latents from the input to the values.
     """
-    attention = unet.up_blocks[-1].attentions[0]
-    block = attention.transformer_blocks[0]
-    layers = (attention.norm, attention.proj_in, block.norm1)
+    block = unet.up_blocks[-1]
+    attention, shortcut = block.attentions[0], block.resnets[0].spatial_res_block.conv_shortcut
+    looking = attention.transformer_blocks[0]
+    layers = (attention.norm, attention.proj_in, looking.norm1)
     tokens = [weight for layer in layers for weight in (layer.weight, layer.bias)]
-    return [*tokens, block.attn1.to_q.weight, block.attn1.to_k.weight]
+    whole = [*tokens, looking.attn1.to_q.weight, looking.attn1.to_k.weight]
+    ways = ((unet.conv_in, latent_channels), (shortcut, 2 * WAVES + latent_channels))
+    first = [(weight, count) for layer, count in ways for weight in (layer.weight, layer.bias)]
+    return {weight: _first_rows(weight, len(weight)) for weight in whole} | {
+        weight: _first_rows(weight, count) for weight, count in first
+    }
+
+
+def _first_rows(weight: Tensor, count: int) -> Tensor:
+    mask = torch.zeros_like(weight, dtype=torch.bool)
+    mask[:count] = True
+    return mask

@@ -55,7 +55,7 @@ async def test_the_card_shows_the_framed_picture_the_place_and_a_cancel_button(s
 
 
 async def test_every_option_reaches_the_frozen_settings(start: Start) -> None:
-    async with start() as edge:
+    async with start(config={"generator": {"variant": "svd"}}) as edge:
         await edge.animate(
             motion="33",
             format="webp",
@@ -76,7 +76,7 @@ async def test_every_option_reaches_the_frozen_settings(start: Start) -> None:
         await edge.clip()
         settings = edge.backend.requests[0].settings
         assert settings == ClipSettings(
-            variant="demo",
+            variant="svd",
             frames=6,
             motion_bucket=33,
             noise_augmentation=0.3,

@@ -11,6 +11,7 @@ from bot.edge.commands.submission.options import (
     Options,
     check_request,
     new_seed,
+    notes_on_steps,
     resolve,
     told_again,
     told_of,
@@ -21,6 +22,7 @@ from bot.policy.told import Told
 from bot.texts.explanations import explain_settings
 from generator.clip import BOUNDS, DEFAULT_STEPS, ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import SettingsError
+from generator.protocol import Note
 from generator.variants import BUILT_IN
 
 
@@ -28,10 +30,24 @@ def test_the_demo_model_chooses_the_short_schedule_without_guidance() -> None:
     settings = resolve(Options(), BUILT_IN["demo"], GeneratorConfig())
     assert (settings.quality, settings.max_guidance) == (Quality.FAST, 1.0)
     assert settings.steps == BUILT_IN["demo"].steps
-    one = replace(BUILT_IN["demo"], steps=1)
+    one = replace(BUILT_IN["demo"], steps=1, max_steps=None)
     assert resolve(Options(), one, GeneratorConfig()).steps == 1
     assert resolve(Options(quality=Quality.BALANCED), one, GeneratorConfig()).steps == 15
     assert resolve(Options(steps=4), one, GeneratorConfig()).steps == 4
+
+
+def test_a_variant_of_few_steps_makes_all_qualities_with_them_and_refuses_more() -> None:
+    few = replace(BUILT_IN["svd"], max_steps=4)
+    for quality in Quality:
+        settings = resolve(Options(quality=quality), few, GeneratorConfig())
+        assert settings.steps == 4
+        assert notes_on_steps(settings, few) == (Note("one-quality", {"steps": 4}),)
+        assert notes_on_steps(settings, replace(few, quality=quality)) == ()
+        assert notes_on_steps(settings, replace(few, max_steps=None)) == ()
+    assert resolve(Options(steps=3), few, GeneratorConfig()).steps == 3
+    with pytest.raises(SettingsError) as caught:
+        resolve(Options(steps=5), few, GeneratorConfig())
+    assert caught.value.data == {"setting": "steps", "value": 5, "low": 1, "high": 4}
 
 
 def test_the_demo_models_clips_go_there_and_back_and_move_gently() -> None:
@@ -56,7 +72,7 @@ def test_a_loop_that_only_the_variant_wants_makes_no_request_too_long() -> None:
 
 def test_what_the_person_names_goes_before_the_variants_own_defaults() -> None:
     options = Options(quality=Quality.BALANCED, guidance=2.5)
-    settings = resolve(options, BUILT_IN["demo"], GeneratorConfig())
+    settings = resolve(options, replace(BUILT_IN["demo"], max_steps=None), GeneratorConfig())
     assert (settings.quality, settings.steps, settings.max_guidance) == (Quality.BALANCED, 15, 2.5)
 
 

@@ -104,7 +104,9 @@ async def test_where_the_bot_is_no_member_a_job_that_is_claimed_at_once_is_made(
 
 
 async def test_where_the_bot_is_no_member_a_long_queue_is_refused(start: Start) -> None:
-    async with start(backend=hanging(), config={"queue": {"max_queued_per_server": 0}}) as edge:
+    async with start(
+        backend=hanging(), config={"generator": {"variant": "svd"}, "queue": {"max_queued_per_server": 0}}
+    ) as edge:
         for _ in range(2):
             await edge.queued(steps=50, frames=50, shape="square")
         await until(lambda: len(edge.backend.requests) == 1, "the first job runs")
@@ -206,6 +208,16 @@ async def test_a_picture_that_discord_does_not_hand_over_is_not_queued(start: St
         edge.sandbox.faults.add(Refuse(404), "GET", "/ephemeral-attachments/**")
         refused = await edge.animate()
         assert "could not fetch" in await edge.answer(refused)
+
+
+async def test_a_model_of_one_step_refuses_more_at_once_and_says_that_its_qualities_are_alike(start: Start) -> None:
+    async with start(config={"generator": {"variant": "demo"}}) as edge:
+        await edge.animate(quality="quality", seed=7)
+        best = await edge.clip()
+        await edge.animate(seed=7)
+        usual = await edge.clip(count=2)
+        assert [request.settings.steps for request in edge.backend.requests] == [1, 1]
+        assert ["its qualities are all alike" in words(clip) for clip in (best, usual)] == [True, False]
 
 
 async def test_another_clip_that_finds_no_place_is_refused_at_once_and_privately_too(start: Start) -> None:
