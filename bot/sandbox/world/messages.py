@@ -190,6 +190,8 @@ class Messages:
 
         if "components" in body:
             message["components"] = complete(message["components"], media)
+            for item in walk(message["components"]):
+                item.pop("required", None)  # it is for forms alone
         if "embeds" in body:
             message["embeds"] = [complete_embed(embed, media) for embed in message["embeds"]]
 

@@ -48,12 +48,13 @@ FULL = NewJob(
         can_post=False,
         max_bytes=15,
         spoiler=True,
+        language="de",
+        own_language="ja",
     ),
     settings=ClipSettings(variant="demo", seed=5, steps=9, format=Format.GIF, loop=Loop.BOOMERANG),
     picture="picture.png",
     notes=(Note("flattened", {"a": 1}),),
     card_message_id=16,
-    of_job=17,
     told=Told(chosen=("motion", "seed"), description="A cat ✨"),
 )
 

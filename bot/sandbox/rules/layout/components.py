@@ -199,7 +199,6 @@ def complete(components: list[Json], media: Media) -> list[Json]:
 
 
 def _complete(component: Json, media: Media) -> Json:
-    component = {name: value for name, value in component.items() if name != "required"}  # of selects in forms alone
     done = {"type": component["type"], "id": component.get("id")} | component
     kind = component["type"]
     if "components" in component:

@@ -128,7 +128,7 @@ def test_no_hint_names_a_number_that_is_only_one_models_usual() -> None:
 
 
 async def test_the_operators_most_steps_can_be_typed_and_no_more(start: Start) -> None:
-    async with start(config={"generator": {"variant": "demo", "max_steps": 12}}) as edge:
+    async with start(config={"generator": {"variant": "svd", "max_steps": 12}}) as edge:
         with pytest.raises(NotPossible, match="from 1 to 12"):
             await edge.animate(steps=13)
         await edge.animate(steps=12)

@@ -70,7 +70,7 @@ async def test_a_refused_value_is_mended_and_everything_else_is_as_it_was_chosen
     async with start() as edge:
         wide = Upload("SPOILER_wide.png", "image/png", picture(640, 200))
         chosen: dict[str, Any] = {"format": "gif", "loop": "seam", "seed": 7, "guidance": 2.5, "smooth": True}
-        told = await refusal(edge, await edge.animate(file=wide, motion="banana", steps=4, **chosen))
+        told = await refusal(edge, await edge.animate(file=wide, motion="banana", steps=1, **chosen))
         assert "I know no motion `banana`" in words(told)
         assert "I keep the picture and what you chose until <t:" in words(told)
         assert not edge.seen(actor=BEN), "the refusal is private"
@@ -80,7 +80,7 @@ async def test_a_refused_value_is_mended_and_everything_else_is_as_it_was_chosen
         assert "Refused" not in parts(opened)["rest"]["description"]
         assert filled(opened)["format"] == ["gif"]
         assert set(filled(opened)["rest"].splitlines()) == {
-            *("loop: seam", "seed: 7", "guidance: 2.5", "smooth: true", "steps: 4"),
+            *("loop: seam", "seed: 7", "guidance: 2.5", "smooth: true", "steps: 1"),
         }
         assert opened.modal is not None and "I know no motion" in words(opened.modal["components"])
         await send(edge, opened, motion="Gentle")
@@ -88,7 +88,7 @@ async def test_a_refused_value_is_mended_and_everything_else_is_as_it_was_chosen
         assert clip and clip["filename"].startswith("SPOILER_vivant-"), "the same picture"
         settings = edge.backend.requests[0].settings
         assert (settings.motion_bucket, settings.format, settings.loop, settings.seed) == (60, "gif", Loop.SEAM, 7)
-        assert (settings.max_guidance, settings.smooth, settings.steps) == (2.5, True, 4)
+        assert (settings.max_guidance, settings.smooth, settings.steps) == (2.5, True, 1)
         again = await open_form_or_answer(edge, told)
         assert "I no longer keep what you chose" in again, "it was taken, so it is kept no longer"
 
@@ -156,7 +156,7 @@ async def test_what_a_server_does_not_allow_is_mended(
 
 async def test_more_steps_than_the_operator_allows_are_refused_where_they_can_be_typed(start: Start) -> None:
     """In the command itself they can't be: test_animate.py."""
-    async with start(config={"generator": {"variant": "demo", "max_steps": 30}}) as edge:
+    async with start(config={"generator": {"variant": "svd", "max_steps": 30}}) as edge:
         opened = await open_form(edge, await refusal(edge, await edge.animate(motion="banana")))
         told = await refusal(edge, await send(edge, opened, motion="", rest="steps: 31"))
         assert "`steps` is out of range. It goes from 1 to 30 here." in words(told)
