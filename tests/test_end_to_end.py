@@ -54,7 +54,8 @@ def test_the_demo_animates_one_picture_without_a_browser(tmp_path: Path) -> None
     assert (facts.width, facts.height) == BUILT_IN["demo"].landscape
     assert facts.frames == 26, "14 frames, there and back"
     transcript = json.loads((tmp_path / "out" / "transcript.json").read_text())
-    assert clip.name in json.dumps(transcript)
+    assert clip.name in json.dumps(transcript[-1])
+    assert len(transcript) == 1, "the card is gone, as a person sees it"
     assert "Demo model" in json.dumps(transcript), "nobody may take the demo model for the real one"
 
 

@@ -47,6 +47,24 @@ def test_a_setting_without_a_sentence_would_be_seen() -> None:
     assert re.search(r"^\| `max_attempts` .*\|  \|$", page, re.MULTILINE)
 
 
+def unshown(page: str) -> list[str]:
+    """Return the rows of a table of features that name no test, or one that does not exist."""
+    heads = r"^\|(?: [^|]*\|)* shown by \|\n\|[-|]+\n((?:\|.*\n)+)"
+    rows = [row for table in re.findall(heads, page, re.MULTILINE) for row in table.splitlines()]
+    assert rows
+    tests = {row: re.findall(r"`([^`]+)`", row.split("|")[-2]) for row in rows}
+    return [row for row, named in tests.items() if not named or not all((ROOT / name).is_file() for name in named)]
+
+
+def test_each_feature_names_the_tests_that_show_it() -> None:
+    page = (ROOT / "docs/features.md").read_text()
+    assert unshown(page) == []
+    assert len(re.findall(r"`tests/[^`]+\.py`", page)) > 50
+    head = "| | Vivant | shown by |\n|---|---|---|\n"
+    lost, bare = "| flies | yes | `tests/test_flying.py` |", "| swims | yes | |"
+    assert unshown(f"{head}{lost}\n{bare}\n| runs | yes | `tests/test_written.py` |\n") == [lost, bare]
+
+
 def test_every_command_of_the_tree_has_its_heading_and_its_options() -> None:
     page = commands_page()
     names = [name for name, _ in flat(tree())]

@@ -167,17 +167,17 @@ async def _clip_among(events: Subscription) -> Json:
             continue
         if is_clip(event):
             with suppress(TimeoutError):
-                await asyncio.wait_for(_next_edit(events), TIDY_SECONDS)
+                await asyncio.wait_for(_next_deletion(events), TIDY_SECONDS)
             return dict(message["attachments"][0])
         if event["visible_to"] == ADA or "message_reference" in message:
             raise DemoError(f"The bot answered without a clip: {_words(message)}")
     raise DemoError("The local Discord ended.")
 
 
-async def _next_edit(events: Subscription) -> None:
-    """Wait until the card says where the clip is, so that the transcript shows what a person saw at the end."""
+async def _next_deletion(events: Subscription) -> None:
+    """Wait until the card is gone, so that the transcript shows what a person saw at the end."""
     async for event in events:
-        if event["t"] == "MESSAGE_UPDATE" and event["d"]["author"]["id"] == VIVANT:
+        if event["t"] == "MESSAGE_DELETE":
             return
 
 

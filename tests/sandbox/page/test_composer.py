@@ -130,6 +130,46 @@ async def test_options_are_filled_by_keyboard_alone_and_checked(ada: Page) -> No
     await expect(messages(ada).filter(has_text="strength=30").last).to_contain_text("title=Lake-at dusk")
 
 
+async def test_the_list_of_another_field_takes_no_key_while_the_bot_still_looks_for_suggestions(ada: Page) -> None:
+    answered = asyncio.Event()
+    await ada.route(re.compile("/api/autocomplete"), lambda route: answer_after(answered, route))
+    await drop_picture(ada)
+    await ada.keyboard.type("title")
+    await ada.keyboard.press("Enter")
+    title = ada.locator("input[data-option=title]")
+    await expect(title).to_be_focused()
+    await expect(ada.get_by_role("option")).to_have_count(0)
+    await ada.keyboard.type("Sea")
+    await ada.keyboard.press("Tab")
+    await expect(title).to_have_count(1)
+    await expect(title).to_have_value("Sea")
+    await expect(ada.get_by_label("More options")).to_be_focused()
+    answered.set()
+    await ada.keyboard.type("strength")
+    await ada.keyboard.press("Enter")
+    await expect(ada.locator("input[data-option=strength]")).to_be_focused()
+    await ada.keyboard.press("Escape")
+
+
+async def test_a_list_for_fewer_letters_takes_no_key_before_the_bot_answers(ada: Page) -> None:
+    await drop_picture(ada)
+    await ada.keyboard.type("title")
+    await ada.keyboard.press("Enter")
+    await ada.keyboard.type("La")
+    await expect(ada.get_by_role("option", selected=True)).to_have_text("La at dusk")
+    answered = asyncio.Event()
+    await ada.route(re.compile("/api/autocomplete"), lambda route: answer_after(answered, route))
+    await ada.keyboard.type("dder")
+    await ada.keyboard.press("Tab")
+    await expect(ada.locator("input[data-option=title]")).to_have_value("Ladder")
+    answered.set()
+    await ada.keyboard.press("Shift+Tab")
+    await expect(ada.get_by_role("option", selected=True)).to_have_text("Ladder at dusk")
+    await ada.keyboard.press("Tab")
+    await expect(ada.locator("input[data-option=title]")).to_have_value("Ladder at dusk")
+    await ada.keyboard.press("Escape")
+
+
 async def test_a_required_option_is_asked_for(ada: Page) -> None:
     await type_command(ada, "animate")
     await ada.get_by_role("button", name="Send command").click()

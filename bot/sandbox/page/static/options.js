@@ -120,9 +120,8 @@ class ValueField extends Field {
     const { option, control } = this;
     const asked = control.value;
     const text = this.chosen ? "" : asked.trim().toLowerCase();
-    let choices = this.choices() ?? [];
-    if (option.autocomplete) choices = await this.askBot();
-    else if (text) choices = choices.filter((choice) => choice.name.toLowerCase().includes(text));
+    let choices = option.autocomplete ? await this.askBot() : (this.choices() ?? []);
+    if (!option.autocomplete && text) choices = choices.filter((choice) => choice.name.toLowerCase().includes(text));
     if (document.activeElement !== control || control.value !== asked) return; // a later answer may have come first
     const items = choices.slice(0, 25).map((choice) => ({ title: choice.name, pick: () => this.choose(choice) }));
     this.form.suggestions.show(control, {
@@ -135,6 +134,7 @@ class ValueField extends Field {
 
   async askBot() {
     const { name } = this.option;
+    this.form.suggestions.wait(this.control, { heading: shownName(this.option), note: this.note() });
     const draft = this.form.draft();
     const options = { ...draft.options, [name]: this.control.value };
     try {

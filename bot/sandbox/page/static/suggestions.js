@@ -54,6 +54,12 @@ export class Suggestions {
     this.mark(first && items.length ? 0 : -1);
   }
 
+  /** Lets no key pick from the list until `show` brings the one for what is typed now; what is seen stays, if it is `input`'s. */
+  wait(input, { heading, note }) {
+    if (this.open && this.input === input) this.mark(-1);
+    else this.show(input, { heading, note, items: [] });
+  }
+
   /** Keeps the list below the window's top edge: what lies above it could not be reached. */
   fit() {
     const { top } = this.root.parentElement.getBoundingClientRect();
