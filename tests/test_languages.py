@@ -90,7 +90,7 @@ def test_each_text_of_the_commands_is_found_with_its_kind(texts: list[CommandTex
         ("command name", "admin"),
         ("command name", "resume"),
         ("option name", "image"),
-        ("choice", "Gentle"),
+        ("choice", "Portrait"),
         ("description", "Work again"),
         ("menu entry", "Animate this image"),
     } <= found
@@ -104,7 +104,10 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
     "a space at the end": (lambda text: text.replace('"Jeder Kanal"', '"Jeder Kanal "'), "space"),
     "a description that is too long": (lambda text: text.replace('"Wessen Grenze"', f'"{"W" * 101}"'), "100"),
     "a capital in a name": (lambda text: text.replace('"kontingent"', '"Kontingent"'), "small letters"),
-    "a command by its English name": (lambda text: text.replace("/warteschlange zählt", "/queue zählt"), "is called"),
+    "a command by its English name": (
+        lambda text: text.replace("bis /admin fortsetzen", "bis /admin resume"),
+        "is called",
+    ),
     "a translation that nobody has looked at": (
         lambda text: text.replace('msgid "Choose"', '#, fuzzy\nmsgid "Choose"'),
         "fuzzy",
@@ -184,7 +187,8 @@ def test_the_tool_updates_takes_checks_and_says_what_is_missing(
     assert main([*folder, "check"]) == 1
     assert "de: 'Choose' is missing" in capsys.readouterr().out
     assert main([*folder, "take", "de", str(po_path(GERMAN))]) == 0
-    assert po_path(GERMAN, tmp_path).read_text() == po_path(GERMAN).read_text()
+    taken, kept = (path.read_text().partition("#~ ")[0] for path in (po_path(GERMAN, tmp_path), po_path(GERMAN)))
+    assert taken.rstrip() == kept.rstrip(), "all but what waits for sentences that are gone"
     for language in TRANSLATED:
         shutil.copy(po_path(language), po_path(language, tmp_path))
     assert main([*folder, "compile"]) == 0

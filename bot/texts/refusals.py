@@ -11,11 +11,12 @@ from typing import Any
 from bot.policy.admission import Reason, ReasonKind
 from bot.policy.blocking import Block, Subject
 from bot.policy.quota import Exceeded, Measure, Scope
-from bot.texts.explanations import NOTHING_QUEUED, explain_channel
-from bot.texts.limits import SENTENCE_LETTERS, fit_parts, shorten
+from bot.texts.explanations import explain_channel
+from bot.texts.languages.numbers import shortest
+from bot.texts.languages.sentences import _, ngettext, nN_
+from bot.texts.limits import SENTENCE_LETTERS, listed, shorten
 from bot.texts.replies import no_room_text, paused_text
-
-ASK_MANAGERS = "Who manages this server can change that with /settings."
+from bot.texts.settings.settings_panel import choice_label
 
 
 def moment(ms: int) -> str:
@@ -25,56 +26,83 @@ def moment(ms: int) -> str:
 
 def draining_text(reason: str) -> str:
     """Say that nothing new is taken."""
-    told = shorten(reason, SENTENCE_LETTERS)
-    return f"I finish what is waiting and take nothing new now: {told} {NOTHING_QUEUED} Please try again later."
+    # Translators: {reason} is one sentence or more, in the operator's own words.
+    return _(
+        "I finish what is waiting and take nothing new now: {reason} Nothing was queued. Please try again later.",
+        reason=shorten(reason, SENTENCE_LETTERS),
+    )
 
 
 def blocked_text(block: Block) -> str:
     """Say to somebody that they are kept out, why and until when."""
     reason = shorten(block.reason, SENTENCE_LETTERS)
-    until = "" if block.until_ms is None else f" This ends on {moment(block.until_ms)}."
     if block.subject is Subject.SERVER:
-        return (
-            f"The people who run this bot take no requests from this server: {reason}{until} {NOTHING_QUEUED} "
-            "Questions go to them."
+        return _server_blocked_text(reason, block.until_ms)
+    if block.until_ms is None:
+        return _(
+            "The people who run this bot take no requests from you: {reason} Nothing was queued. "
+            "Questions go to them. /privacy, /my-data and /forget-me work all the same.",
+            reason=reason,
         )
-    return (
-        f"The people who run this bot take no requests from you: {reason}{until} {NOTHING_QUEUED} "
-        "Questions go to them. /privacy, /my-data and /forget-me work all the same."
+    # Translators: {reason} is one sentence or more, in the operator's own words; {time} is a date with its time.
+    return _(
+        "The people who run this bot take no requests from you: {reason} This ends on {time}. Nothing was queued. "
+        "Questions go to them. /privacy, /my-data and /forget-me work all the same.",
+        reason=reason,
+        time=moment(block.until_ms),
+    )
+
+
+def _server_blocked_text(reason: str, until_ms: int | None) -> str:
+    if until_ms is None:
+        return _(
+            "The people who run this bot take no requests from this server: {reason} Nothing was queued. "
+            "Questions go to them.",
+            reason=reason,
+        )
+    return _(
+        "The people who run this bot take no requests from this server: {reason} This ends on {time}. "
+        "Nothing was queued. Questions go to them.",
+        reason=reason,
+        time=moment(until_ms),
     )
 
 
 def opted_out_text() -> str:
     """Say that the picture's author wants nobody else to animate their pictures."""
-    return f"Who posted that picture wants nobody else to animate it. {NOTHING_QUEUED}"
+    return _("Who posted that picture wants nobody else to animate it. Nothing was queued.")
 
 
 def others_never_text() -> str:
     """Say that the server allows only one's own pictures."""
-    return (
-        f"In this server you can animate only pictures that you posted yourself. {NOTHING_QUEUED} "
+    return _(
+        "In this server you can animate only pictures that you posted yourself. Nothing was queued. "
         "Who manages this server can change that with /settings."
     )
 
 
 def cannot_ask_text() -> str:
     """Say that the picture's author would have to be asked, and cannot be."""
-    return (
+    return _(
         "In this server I ask the author of a picture first, and this one I cannot ask: it was posted by a bot, or I "
-        f"may not post here. {NOTHING_QUEUED} Who manages this server can change that with /settings."
+        "may not post here. Nothing was queued. Who manages this server can change that with /settings."
     )
 
 
 def asks_enough_text(limit: int) -> str:
     """Say that a person has asked enough others already."""
-    return f"{limit} of your requests wait for the word of somebody already. {NOTHING_QUEUED} Please wait for those."
+    return ngettext(
+        "{count} of your requests waits for the word of somebody already. Nothing was queued. Please wait for that.",
+        "{count} of your requests wait for the word of somebody already. Nothing was queued. Please wait for those.",
+        limit,
+    )
 
 
 def picture_blocked_text() -> str:
     """Say that this picture is blocked."""
-    return (
-        f"That picture is blocked here: a clip of it was taken down, or it is on the list of the people who run this "
-        f"bot. {NOTHING_QUEUED} If that is a mistake, please tell a moderator."
+    return _(
+        "That picture is blocked here: a clip of it was taken down, or it is on the list of the people who run this "
+        "bot. Nothing was queued. If that is a mistake, please tell a moderator."
     )
 
 
@@ -84,52 +112,71 @@ def explain_refusal(reason: Reason) -> str:
 
 
 def _channel(data: Mapping[str, Any]) -> str:
-    return (
-        f"In this server I make clips only in {_mentions('#', data['channels'])}. {NOTHING_QUEUED} "
-        f"Please ask there. {ASK_MANAGERS}"
+    return _(
+        "In this server I make clips only in {channels}. Nothing was queued. Please ask there. "
+        "Who manages this server can change that with /settings.",
+        channels=_mentions("#", data["channels"]),
     )
 
 
 def _role(data: Mapping[str, Any]) -> str:
-    return (
-        f"In this server only people with one of these roles may ask for clips: {_mentions('@&', data['roles'])}. "
-        f"{NOTHING_QUEUED} {ASK_MANAGERS}"
+    return _(
+        "In this server only people with one of these roles may ask for clips: {roles}. Nothing was queued. "
+        "Who manages this server can change that with /settings.",
+        roles=_mentions("@&", data["roles"]),
     )
 
 
 def _age(data: Mapping[str, Any]) -> str:
-    return (
-        f"In this server I make clips only in age-restricted channels, and this is none. {NOTHING_QUEUED} "
-        f"Please ask in one of those. {ASK_MANAGERS}"
+    return _(
+        "In this server I make clips only in age-restricted channels, and this is none. Nothing was queued. "
+        "Please ask in one of those. Who manages this server can change that with /settings."
     )
 
 
 def _motion(data: Mapping[str, Any]) -> str:
-    return (
-        f"This server allows no stronger motion than {str(data['most']).capitalize()}, which is "
-        f"{data['bucket']}. {NOTHING_QUEUED} Please choose less motion. {ASK_MANAGERS}"
+    # Translators: {motion} is one of the strengths of motion by its name, {number} the same as a number.
+    return _(
+        "This server allows no stronger motion than {motion}, which is {number}. Nothing was queued. "
+        "Please choose less motion. Who manages this server can change that with /settings.",
+        motion=choice_label("most_motion", str(data["most"])),
+        number=data["bucket"],
     )
 
 
 def _format(data: Mapping[str, Any]) -> str:
-    return f"This server allows only these formats: {_names(data['allowed'])}. {NOTHING_QUEUED} {ASK_MANAGERS}"
+    return _(
+        "This server allows only these formats: {formats}. Nothing was queued. "
+        "Who manages this server can change that with /settings.",
+        formats=_names(data["allowed"]),
+    )
 
 
 def _quality(data: Mapping[str, Any]) -> str:
-    return f"This server allows only these qualities: {_names(data['allowed'])}. {NOTHING_QUEUED} {ASK_MANAGERS}"
+    return _(
+        "This server allows only these qualities: {qualities}. Nothing was queued. "
+        "Who manages this server can change that with /settings.",
+        qualities=_names(data["allowed"]),
+    )
 
 
 def _variant(data: Mapping[str, Any]) -> str:
-    return (
-        f"This server allows only clips made with {_names(data['allowed'])}, and I make them with "
-        f"{_names([data['variant']])} now. {NOTHING_QUEUED} {ASK_MANAGERS}"
+    return _(
+        "This server allows only clips made with {allowed}, and I make them with {variant} now. Nothing was queued. "
+        "Who manages this server can change that with /settings.",
+        allowed=_names(data["allowed"]),
+        variant=_names([data["variant"]]),
     )
 
 
 def _too_long(data: Mapping[str, Any]) -> str:
-    return (
-        f"That clip would play {data['seconds']:.4g} seconds; this server allows {data['most']:g}. {NOTHING_QUEUED} "
-        f"Raise playback_fps, leave out the boomerang, or take fewer frames. {ASK_MANAGERS}"
+    # Translators: {seconds} and {most} are numbers such as 7.04 and 3.5.
+    return _(
+        "That clip would play {seconds} seconds; this server allows {most}. Nothing was queued. "
+        "Raise playback_fps, leave out the boomerang, or take fewer frames. "
+        "Who manages this server can change that with /settings.",
+        seconds=shortest(float(f"{data['seconds']:.4g}")),
+        most=shortest(data["most"]),
     )
 
 
@@ -159,44 +206,87 @@ _SENTENCES: Mapping[ReasonKind, Callable[[Mapping[str, Any]], str]] = {
     ReasonKind.ASK_AUTHOR: lambda data: cannot_ask_text(),
 }
 
-_LIMITS: Mapping[tuple[Scope, Measure], str] = {
-    (Scope.PERSON, Measure.CLIPS_PER_DAY): "You may have {limit} clips in 24 hours.",
-    (Scope.PERSON, Measure.GPU_SECONDS_PER_DAY): "You may have {limit} seconds of the GPU in 24 hours.",
-    (Scope.PERSON, Measure.CLIPS_AT_ONCE): "You may have {limit} clips waiting or being made at once.",
-    (Scope.PERSON, Measure.GPU_SECONDS_AT_ONCE): "You may have {limit} seconds of the GPU asked for at once.",
-    (Scope.MEMBER, Measure.CLIPS_PER_DAY): "In this server each person may have {limit} clips in 24 hours.",
-    (Scope.MEMBER, Measure.GPU_SECONDS_PER_DAY): (
-        "In this server each person may have {limit} seconds of the GPU in 24 hours."
+_LIMITS: Mapping[tuple[Scope, Measure], tuple[str, str]] = {
+    (Scope.PERSON, Measure.CLIPS_PER_DAY): nN_(
+        "You may have {count} clip in 24 hours.",
+        "You may have {count} clips in 24 hours.",
     ),
-    (Scope.MEMBER, Measure.CLIPS_AT_ONCE): (
-        "In this server each person may have {limit} clips waiting or being made at once."
+    (Scope.PERSON, Measure.GPU_SECONDS_PER_DAY): nN_(
+        "You may have {count} second of the GPU in 24 hours.",
+        "You may have {count} seconds of the GPU in 24 hours.",
     ),
-    (Scope.MEMBER, Measure.GPU_SECONDS_AT_ONCE): (
-        "In this server each person may have {limit} seconds of the GPU asked for at once."
+    (Scope.PERSON, Measure.CLIPS_AT_ONCE): nN_(
+        "You may have {count} clip waiting or being made at once.",
+        "You may have {count} clips waiting or being made at once.",
     ),
-    (Scope.SERVER, Measure.CLIPS_PER_DAY): "This server may have {limit} clips in 24 hours.",
-    (Scope.SERVER, Measure.GPU_SECONDS_PER_DAY): "This server may have {limit} seconds of the GPU in 24 hours.",
-    (Scope.SERVER, Measure.CLIPS_AT_ONCE): "This server may have {limit} clips waiting or being made at once.",
-    (Scope.SERVER, Measure.GPU_SECONDS_AT_ONCE): "This server may have {limit} seconds of the GPU asked for at once.",
+    (Scope.PERSON, Measure.GPU_SECONDS_AT_ONCE): nN_(
+        "You may have {count} second of the GPU asked for at once.",
+        "You may have {count} seconds of the GPU asked for at once.",
+    ),
+    (Scope.MEMBER, Measure.CLIPS_PER_DAY): nN_(
+        "In this server each person may have {count} clip in 24 hours.",
+        "In this server each person may have {count} clips in 24 hours.",
+    ),
+    (Scope.MEMBER, Measure.GPU_SECONDS_PER_DAY): nN_(
+        "In this server each person may have {count} second of the GPU in 24 hours.",
+        "In this server each person may have {count} seconds of the GPU in 24 hours.",
+    ),
+    (Scope.MEMBER, Measure.CLIPS_AT_ONCE): nN_(
+        "In this server each person may have {count} clip waiting or being made at once.",
+        "In this server each person may have {count} clips waiting or being made at once.",
+    ),
+    (Scope.MEMBER, Measure.GPU_SECONDS_AT_ONCE): nN_(
+        "In this server each person may have {count} second of the GPU asked for at once.",
+        "In this server each person may have {count} seconds of the GPU asked for at once.",
+    ),
+    (Scope.SERVER, Measure.CLIPS_PER_DAY): nN_(
+        "This server may have {count} clip in 24 hours.",
+        "This server may have {count} clips in 24 hours.",
+    ),
+    (Scope.SERVER, Measure.GPU_SECONDS_PER_DAY): nN_(
+        "This server may have {count} second of the GPU in 24 hours.",
+        "This server may have {count} seconds of the GPU in 24 hours.",
+    ),
+    (Scope.SERVER, Measure.CLIPS_AT_ONCE): nN_(
+        "This server may have {count} clip waiting or being made at once.",
+        "This server may have {count} clips waiting or being made at once.",
+    ),
+    (Scope.SERVER, Measure.GPU_SECONDS_AT_ONCE): nN_(
+        "This server may have {count} second of the GPU asked for at once.",
+        "This server may have {count} seconds of the GPU asked for at once.",
+    ),
 }
 
 
 def explain_exceeded(exceeded: Exceeded) -> str:
     """Say which limit of a quota is reached, and when there is room again."""
-    limit = _LIMITS[exceeded.scope, exceeded.measure].format(limit=f"{exceeded.limit:,}")
+    limit = ngettext(*_LIMITS[exceeded.scope, exceeded.measure], exceeded.limit)
     if exceeded.never:
-        return (
-            f"{limit} This clip alone needs more. {NOTHING_QUEUED} Choose fewer steps or frames, or a faster quality."
+        # Translators: {limit} is a sentence such as "You may have 3 clips in 24 hours.", here and in the two next ones.
+        return _(
+            "{limit} This clip alone needs more. Nothing was queued. "
+            "Choose fewer steps or frames, or a faster quality.",
+            limit=limit,
         )
     if exceeded.free_again_ms is not None:
-        when = exceeded.free_again_ms // 1000 + 1  # Discord's own times show whole seconds
-        return f"{limit} That is used up. {NOTHING_QUEUED} There is room again <t:{when}:R> (<t:{when}:t>)."
-    return f"{limit} That is reached. {NOTHING_QUEUED} There is room again as soon as one of them is done or given up."
+        second = exceeded.free_again_ms // 1000 + 1  # Discord's own times show whole seconds
+        when, time = f"<t:{second}:R>", f"<t:{second}:t>"
+        # Translators: {when} is a time such as "in 3 hours", {time} the same as a time of the day.
+        return _(
+            "{limit} That is used up. Nothing was queued. There is room again {when} ({time}).",
+            limit=limit,
+            when=when,
+            time=time,
+        )
+    return _(
+        "{limit} That is reached. Nothing was queued. There is room again as soon as one of them is done or given up.",
+        limit=limit,
+    )
 
 
 def _mentions(kind: str, ids: Iterable[int]) -> str:
-    return fit_parts([f"<{kind}{number}>" for number in ids], SENTENCE_LETTERS, ", ")
+    return listed(f"<{kind}{number}>" for number in ids)
 
 
 def _names(names: Iterable[Any]) -> str:
-    return fit_parts([str(name) for name in names], SENTENCE_LETTERS, ", ")
+    return listed(str(name) for name in names)
