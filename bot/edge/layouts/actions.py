@@ -13,6 +13,7 @@ import discord
 from discord import ui
 
 from bot.queue.job import Job
+from bot.texts.languages.sentences import pgettext, pN_
 
 
 class Action(StrEnum):
@@ -58,35 +59,35 @@ class Action(StrEnum):
 
 DRAFT_ACTIONS = (Action.FIRST, Action.SECOND, Action.THIRD, Action.FOURTH)
 """below a sheet of drafts, in their order"""
-_LABELS: dict[Action, tuple[str, discord.ButtonStyle]] = {
-    Action.CANCEL: ("Cancel", discord.ButtonStyle.secondary),
-    Action.AGAIN: ("Again", discord.ButtonStyle.primary),
-    Action.MORE: ("More motion", discord.ButtonStyle.secondary),
-    Action.LESS: ("Less motion", discord.ButtonStyle.secondary),
-    Action.DRAFTS: ("Drafts", discord.ButtonStyle.secondary),
-    Action.FIRST: ("1", discord.ButtonStyle.primary),
-    Action.SECOND: ("2", discord.ButtonStyle.primary),
-    Action.THIRD: ("3", discord.ButtonStyle.primary),
-    Action.FOURTH: ("4", discord.ButtonStyle.primary),
-    Action.SHORTEN: ("Undo the last part", discord.ButtonStyle.secondary),
-    Action.LIVEN: ("Make it move", discord.ButtonStyle.success),
-    Action.RECIPE: ("Recipe", discord.ButtonStyle.secondary),
-    Action.DELETE: ("Delete", discord.ButtonStyle.secondary),
-    Action.FORGET: ("Delete what you keep", discord.ButtonStyle.danger),
-    Action.ERASE: ("Delete my posted clips too", discord.ButtonStyle.danger),
-    Action.REPORT: ("Report", discord.ButtonStyle.secondary),
-    Action.REPORTING: ("Report this clip", discord.ButtonStyle.danger),
-    Action.TAKE_DOWN: ("Take down", discord.ButtonStyle.danger),
-    Action.DISMISS: ("Dismiss", discord.ButtonStyle.secondary),
-    Action.ALLOW: ("Allow", discord.ButtonStyle.success),
-    Action.DENY: ("Don't allow", discord.ButtonStyle.secondary),
-    Action.NEVER_ASK: ("Never my pictures", discord.ButtonStyle.secondary),
-    Action.OPT_OUT: ("Nobody else may animate my pictures", discord.ButtonStyle.secondary),
-    Action.OPT_IN: ("Allow it again", discord.ButtonStyle.secondary),
-    Action.PUT_BACK: ("Put it back", discord.ButtonStyle.primary),
-    Action.REMEDY: ("Try again", discord.ButtonStyle.primary),
-    Action.OWN_PICTURE: ("With your picture", discord.ButtonStyle.primary),
-    Action.TELL: ("Tell the operator", discord.ButtonStyle.secondary),
+_LABELS: dict[Action, tuple[tuple[str, str], discord.ButtonStyle]] = {
+    Action.CANCEL: (pN_("button", "Cancel"), discord.ButtonStyle.secondary),
+    Action.AGAIN: (pN_("button", "Again"), discord.ButtonStyle.primary),
+    Action.MORE: (pN_("button", "More motion"), discord.ButtonStyle.secondary),
+    Action.LESS: (pN_("button", "Less motion"), discord.ButtonStyle.secondary),
+    Action.DRAFTS: (pN_("button", "Drafts"), discord.ButtonStyle.secondary),
+    Action.FIRST: (("button", "1"), discord.ButtonStyle.primary),
+    Action.SECOND: (("button", "2"), discord.ButtonStyle.primary),
+    Action.THIRD: (("button", "3"), discord.ButtonStyle.primary),
+    Action.FOURTH: (("button", "4"), discord.ButtonStyle.primary),
+    Action.SHORTEN: (pN_("button", "Undo the last part"), discord.ButtonStyle.secondary),
+    Action.LIVEN: (pN_("button", "Make it move"), discord.ButtonStyle.success),
+    Action.RECIPE: (pN_("button", "Recipe"), discord.ButtonStyle.secondary),
+    Action.DELETE: (pN_("button", "Delete"), discord.ButtonStyle.secondary),
+    Action.FORGET: (pN_("button", "Delete what you keep"), discord.ButtonStyle.danger),
+    Action.ERASE: (pN_("button", "Delete my posted clips too"), discord.ButtonStyle.danger),
+    Action.REPORT: (pN_("button", "Report"), discord.ButtonStyle.secondary),
+    Action.REPORTING: (pN_("button", "Report this clip"), discord.ButtonStyle.danger),
+    Action.TAKE_DOWN: (pN_("button", "Take down"), discord.ButtonStyle.danger),
+    Action.DISMISS: (pN_("button", "Dismiss"), discord.ButtonStyle.secondary),
+    Action.ALLOW: (pN_("button", "Allow"), discord.ButtonStyle.success),
+    Action.DENY: (pN_("button", "Don't allow"), discord.ButtonStyle.secondary),
+    Action.NEVER_ASK: (pN_("button", "Never my pictures"), discord.ButtonStyle.secondary),
+    Action.OPT_OUT: (pN_("button", "Nobody else may animate my pictures"), discord.ButtonStyle.secondary),
+    Action.OPT_IN: (pN_("button", "Allow it again"), discord.ButtonStyle.secondary),
+    Action.PUT_BACK: (pN_("button", "Put it back"), discord.ButtonStyle.primary),
+    Action.REMEDY: (pN_("button", "Try again"), discord.ButtonStyle.primary),
+    Action.OWN_PICTURE: (pN_("button", "With your picture"), discord.ButtonStyle.primary),
+    Action.TELL: (pN_("button", "Tell the operator"), discord.ButtonStyle.secondary),
 }
 
 
@@ -98,8 +99,8 @@ class ActionButton(ui.Button[Any]):
     """
 
     def __init__(self, action: Action, number: int, key: str = "", label: str | None = None) -> None:
-        usual, style = _LABELS.get(action, ("", discord.ButtonStyle.secondary))
-        super().__init__(label=label or usual, style=style, custom_id=f"vivant:{action}:{number}:{key}")
+        usual, style = _LABELS.get(action, (("", ""), discord.ButtonStyle.secondary))
+        super().__init__(label=label or pgettext(*usual), style=style, custom_id=f"vivant:{action}:{number}:{key}")
 
     def is_dispatchable(self) -> bool:
         """Return False, so that discord.py does not keep every message's view in memory for this object's callback."""
@@ -116,9 +117,9 @@ class ReviewAct(StrEnum):
 
 
 _REVIEW_LABELS = {
-    ReviewAct.APPEAL: ("Ask the moderators", discord.ButtonStyle.secondary),
-    ReviewAct.ALLOW: ("Allow", discord.ButtonStyle.success),
-    ReviewAct.REFUSE: ("Refuse", discord.ButtonStyle.danger),
+    ReviewAct.APPEAL: (pN_("button", "Ask the moderators"), discord.ButtonStyle.secondary),
+    ReviewAct.ALLOW: (pN_("button", "Allow"), discord.ButtonStyle.success),
+    ReviewAct.REFUSE: (pN_("button", "Refuse"), discord.ButtonStyle.danger),
 }
 
 
@@ -127,7 +128,7 @@ class ReviewButton(ui.Button[Any]):
 
     def __init__(self, act: ReviewAct, key: str) -> None:
         label, style = _REVIEW_LABELS[act]
-        super().__init__(label=label, style=style, custom_id=f"vivant-review:{act}:{key}")
+        super().__init__(label=pgettext(*label), style=style, custom_id=f"vivant-review:{act}:{key}")
 
     def is_dispatchable(self) -> bool:
         """Return False, as an ActionButton does."""

@@ -16,6 +16,7 @@ from bot.policy.motion import is_nearly_still
 from bot.policy.remedies import Remedy, remedy_for
 from bot.queue.job import Job
 from bot.texts.jobs.after_clip import change_hint, change_label, menu_text
+from bot.texts.languages.sentences import pgettext, pN_
 from bot.work.uplink.changes import Change, state_of
 
 BUTTONS_IN_ROW = 3
@@ -24,13 +25,13 @@ CLIP_ACTIONS = (Action.AGAIN, Action.MORE, Action.LESS, Action.RECIPE, Action.DE
 STILL_ACTIONS = (Action.LIVEN, Action.AGAIN, Action.MORE, Action.RECIPE, Action.DELETE, Action.REPORT)
 """under a clip in which hardly anything moves"""
 
-_REMEDIES: dict[Remedy, tuple[Action, str | None]] = {
+_REMEDIES: dict[Remedy, tuple[Action, tuple[str, str] | None]] = {
     Remedy.AGAIN: (Action.AGAIN, None),
-    Remedy.SMALLER: (Action.REMEDY, "Try smaller"),
+    Remedy.SMALLER: (Action.REMEDY, pN_("button", "Try smaller")),
     Remedy.LIVELIER: (Action.LIVEN, None),
-    Remedy.CALMER: (Action.REMEDY, "Try less motion"),
-    Remedy.AS_MP4: (Action.REMEDY, "Try as MP4"),
-    Remedy.OTHER_PICTURE: (Action.OWN_PICTURE, "Another picture"),
+    Remedy.CALMER: (Action.REMEDY, pN_("button", "Try less motion")),
+    Remedy.AS_MP4: (Action.REMEDY, pN_("button", "Try as MP4")),
+    Remedy.OTHER_PICTURE: (Action.OWN_PICTURE, pN_("button", "Another picture")),
     Remedy.TELL: (Action.TELL, None),
 }
 
@@ -42,7 +43,7 @@ FAILURE_ACTIONS = frozenset(action for action, _ in _REMEDIES.values())
 def remedy_button(job: Job) -> ActionButton:
     """Return the button that helps after a job's failure."""
     action, label = _REMEDIES[remedy_for(job.failure or {}, job.settings)]
-    return ActionButton(action, job.id, job.key, label)
+    return ActionButton(action, job.id, job.key, pgettext(*label) if label else None)
 
 
 class FileMenuItem(ui.Select[Any]):
@@ -57,7 +58,7 @@ class FileMenuItem(ui.Select[Any]):
             for change in Change
             if job.settings.seams or change is not Change.SHORTEN
         ]
-        custom_id = f"vivant:file:{job.id}:{job.key}:{state_of(job.settings)}"
+        custom_id = ":".join(("vivant", "file", str(job.id), job.key, state_of(job.settings)))
         super().__init__(custom_id=custom_id, placeholder=menu_text(), options=options)
 
     def is_dispatchable(self) -> bool:

@@ -19,8 +19,7 @@ from bot.edge.layouts.buttons import clip_rows, remedy_button
 from bot.queue.job import DeadReason, Job, JobState, Route
 from bot.queue.servers.reviews import Review, ReviewState
 from bot.texts.descriptions import alt_text, card_small_print, clip_text, small_print
-from bot.texts.explanations import explain_dead, format_minutes
-from bot.texts.jobs.status import CardView, describe_origin, describe_preview, describe_state
+from bot.texts.jobs.status import CardView, dead_lines, describe_origin, describe_preview, describe_state, sent_text
 from bot.texts.safety.filter import held_clip_text
 
 PREVIEW_NAME = "framing.png"
@@ -81,11 +80,8 @@ def _layout(
 def sent_card(job: Job, url: str) -> ui.LayoutView:
     """Lay out the card of a job whose clip or failure has been posted in another channel, at `url`."""
     if job.state is JobState.FAILED:
-        return _layout([f"No clip this time: [why, and what to do]({url})."], [], _FAILED, [])
-    took_ms = int(1000 * (job.facts or {}).get("seconds", 0))
-    took = f" in {format_minutes(took_ms)}" if took_ms >= 1000 else ""
-    small = small_print([], job.settings)  # the settings are on the clip
-    return _layout([f"Done{took}: [here is the clip]({url})."], small, _DONE, [])
+        return _layout([sent_text(job, url)], [], _FAILED, [])
+    return _layout([sent_text(job, url)], small_print([], job.settings), _DONE, [])  # the settings are on the clip
 
 
 def dead_card(job: Job, reason: str | None, review: Review | None = None) -> ui.LayoutView:
@@ -96,10 +92,7 @@ def dead_card(job: Job, reason: str | None, review: Review | None = None) -> ui.
         buttons = [ReviewButton(ReviewAct.APPEAL, review.key)] if review.state is ReviewState.OFFERED else []
         lines = [held_clip_text(review.score, review.threshold, reason == DeadReason.HELD)]
         return _layout(lines, [], _FAILED, buttons)
-    lines = ["### Your clip is ready, but not here", explain_dead(reason)]
-    if reason != DeadReason.CLIP_GONE:
-        lines.append(f"Use `/result job:{job.id}` wherever you can see me, and I will hand it to you.")
-    return _layout(lines, [], _FAILED, [])
+    return _layout(dead_lines(job, reason), [], _FAILED, [])
 
 
 def clip_layout(job: Job, file_name: str, *, spoiler: bool) -> ui.LayoutView:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.queue.job import SETTLED, Job, JobState, QueuePosition
+from bot.queue.job import SETTLED, DeadReason, Job, JobState, QueuePosition
 from bot.queue.life.advance import Standing
-from bot.texts.explanations import explain_hold
+from bot.texts.explanations import explain_dead, explain_hold, format_minutes
 from bot.texts.failures import explain_failure
 from bot.texts.jobs.waiting import describe_range, describe_turn, describe_wait
 from bot.texts.languages.numbers import percent, whole
 from bot.texts.languages.sentences import N_, _, pgettext
+from bot.texts.limits import SENTENCE_LETTERS, shorten
 from bot.work.gate import Hold
 from generator.protocol import Phase, Progress
 
@@ -145,3 +146,23 @@ def describe_progress(view: CardView) -> list[str]:
         return [step, *_promise(view)]
     bar = f"{draw_bar(view.standing.part)} {percent(int(100 * view.standing.part) / 100)}"
     return [step, bar, *_promise(view)]
+
+
+def sent_text(job: Job, url: str) -> str:
+    """Say where a job's clip, or why there is none, has been posted."""
+    url = shorten(url, SENTENCE_LETTERS)
+    if job.state is JobState.FAILED:
+        return _("No clip this time: [why, and what to do]({url}).", url=url)
+    took_ms = int(1000 * (job.facts or {}).get("seconds", 0))
+    if took_ms < 1000:
+        return _("Done: [here is the clip]({url}).", url=url)
+    # Translators: {time} is a duration such as "42 s".
+    return _("Done in {time}: [here is the clip]({url}).", time=format_minutes(took_ms), url=url)
+
+
+def dead_lines(job: Job, reason: str | None) -> list[str]:
+    """Say why a clip could not be posted in its channel, and how its person gets it."""
+    lines = [_("### Your clip is ready, but not here"), explain_dead(reason)]
+    if reason != DeadReason.CLIP_GONE:
+        lines.append(_("Use `/result job:{job}` wherever you can see me, and I will hand it to you.", job=job.id))
+    return lines

@@ -34,6 +34,8 @@ from bot.queue.spool import ClipGone, SpoolFull
 from bot.texts.descriptions import ALT_TEXT, alone_text, clip_text
 from bot.texts.explanations import explain_settings
 from bot.texts.jobs.after_clip import frames_gone_text, making_already_text, not_changed_text, same_file_text
+from bot.texts.languages.sentences import _
+from bot.texts.languages.spoken import speaking
 from bot.texts.refusals import explain_refusal
 from bot.texts.replies import earlier_text, no_room_text
 from bot.texts.safety.filter import held_result_text
@@ -182,17 +184,18 @@ async def _show(interaction: Interaction, job: Job, path: Path, *, in_place: boo
     name = clip_name(delivery.nonce if delivery else str(job.id), job.settings.format)
     flags = interaction.message.flags if interaction.message is not None and in_place else None
 
+    def content(file: discord.File) -> dict[str, Any]:
+        if flags is None or flags.ephemeral:
+            return {"content": alone_text(job), "view": menu_alone(job)}
+        with speaking(job.route.language):
+            if flags.components_v2:
+                return {"view": clip_layout(job, file.filename, spoiler=job.route.spoiler)}
+            return {"content": clip_text(job), "view": clip_buttons(job)}
+
     async def edit() -> None:
         # a new File for every try: discord.py uploads a used one as 0 bytes
-        file = discord.File(path, filename=name, spoiler=job.route.spoiler, description=ALT_TEXT)
-        content: dict[str, Any]
-        if flags is None or flags.ephemeral:
-            content = {"content": alone_text(job), "view": menu_alone(job)}
-        elif flags.components_v2:
-            content = {"view": clip_layout(job, file.filename, spoiler=job.route.spoiler)}
-        else:
-            content = {"content": clip_text(job), "view": clip_buttons(job)}
+        file = discord.File(path, filename=name, spoiler=job.route.spoiler, description=_(ALT_TEXT))
         nobody = discord.AllowedMentions.none()
-        await interaction.edit_original_response(attachments=[file], allowed_mentions=nobody, **content)
+        await interaction.edit_original_response(attachments=[file], allowed_mentions=nobody, **content(file))
 
     await repeat_lost(edit)
