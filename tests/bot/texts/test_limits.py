@@ -220,6 +220,7 @@ def functions() -> dict[str, Callable[..., Any]]:
 CASES: dict[str, Callable[..., Any]] = functions()
 SMALLER = {"descriptions.describe_presence": PRESENCE_LETTERS}
 PARTS = {
+    "asking.animate_form.form_choices",  # tests/bot/edge/commands/form/test_fields.py
     *("descriptions.small_print", "explanations.may_be_picture", "jobs.status.draw_bar"),
     *("settings.settings_panel.choice_label", "settings.settings_panel.page_title", "settings.quotas.form_label"),
     # test_server_settings.py knows the names

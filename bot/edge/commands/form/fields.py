@@ -13,7 +13,7 @@ from typing import Any
 from bot.edge.commands.submission.choosing.reading import Typed
 from bot.edge.commands.submission.choosing.suggestions import taken_settings
 from bot.edge.commands.submission.options import Options, Setting
-from bot.texts.asking.animate_form import CHOICES
+from bot.texts.asking.animate_form import form_choices
 from generator.clip import Framing, Quality, Shape
 
 Chosen = Mapping[str, Any]
@@ -37,7 +37,7 @@ def fields_of(setting: Setting, remembered: Chosen, *, with_extras: bool) -> lis
     """Return the fields in the form's order; one that leaves no choice is left out."""
     before = {**_usual(setting), **remembered}
     fields = []
-    for name, choices in CHOICES.items():
+    for name, choices in form_choices().items():
         is_extras = name == EXTRAS
         values = tuple(
             value for value in choices if taken_settings(typed_of({name: [value] if is_extras else value}), setting)

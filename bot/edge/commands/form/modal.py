@@ -25,15 +25,17 @@ from bot.policy.facts import Entrance, PictureFacts
 from bot.queue.database import StoreFull
 from bot.texts.asking.animate_form import (
     ABOUT,
-    CHOICES,
     FORM_TITLE,
     LABELS,
     PICTURE_ABOUT,
     PICTURE_LABEL,
     WHICH_ABOUT,
+    form_choices,
     form_gone_text,
     no_file_text,
+    unnamed_picture_text,
 )
+from bot.texts.languages.sentences import _
 from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, shorten
 
 log = logging.getLogger(__name__)
@@ -52,20 +54,20 @@ class AnimateForm(ui.Modal):
     """the forms that may still be sent, by custom id; discord.py keeps them as long as they may be"""
 
     def __init__(self, number: int, fields: Sequence[Field], pictures: Sequence[Source], facts: PictureFacts) -> None:
-        super().__init__(title=FORM_TITLE, custom_id=f"{PREFIX}{number}", timeout=OPEN_SECONDS)
+        super().__init__(title=_(FORM_TITLE), custom_id=f"{PREFIX}{number}", timeout=OPEN_SECONDS)
         self.pictures = list(pictures[:MOST_CHOICES])
         self.facts = facts
         self.upload: ui.FileUpload[Any] | None = None
         self.which: ui.Select[Any] | None = None
         if not self.pictures:
             self.upload = ui.FileUpload(custom_id="picture")
-            self.add_item(ui.Label(text=PICTURE_LABEL, description=PICTURE_ABOUT, component=self.upload))
+            self.add_item(ui.Label(text=_(PICTURE_LABEL), description=_(PICTURE_ABOUT), component=self.upload))
         elif len(self.pictures) > 1:
             self.which = _choose_picture(self.pictures)
-            self.add_item(ui.Label(text=PICTURE_LABEL, description=WHICH_ABOUT, component=self.which))
+            self.add_item(ui.Label(text=_(PICTURE_LABEL), description=_(WHICH_ABOUT), component=self.which))
         self.choices = {field.name: _draw(field) for field in fields}
         for name, item in self.choices.items():
-            self.add_item(ui.Label(text=LABELS[name], description=ABOUT[name], component=item))
+            self.add_item(ui.Label(text=_(LABELS[name]), description=_(ABOUT[name]), component=item))
         self.known[self.custom_id] = self
 
     async def on_submit(self, interaction: Interaction) -> None:  # type: ignore[override]
@@ -106,7 +108,7 @@ async def answer_gone(interaction: Interaction) -> None:
 
 
 def _choose_picture(pictures: Sequence[Source]) -> ui.Select[Any]:
-    names = (picture.filename.removeprefix("SPOILER_") or "picture" for picture in pictures)
+    names = (picture.filename.removeprefix("SPOILER_") or unnamed_picture_text() for picture in pictures)
     options = [
         discord.SelectOption(label=shorten(f"{number}. {name}", CHOICE_LETTERS), value=str(number - 1))
         for number, name in enumerate(names, 1)
@@ -117,7 +119,8 @@ def _choose_picture(pictures: Sequence[Source]) -> ui.Select[Any]:
 
 def _draw(field: Field) -> Choice:
     """Return the field's component: buttons for what matters most, boxes for the extras, menus for the rest."""
-    texts = {value: CHOICES[field.name][value] for value in field.values}
+    choices = form_choices()[field.name]
+    texts = {value: choices[value] for value in field.values}
     if field.name == "motion":
         radios = choices_of(discord.RadioGroupOption, texts, field.chosen)
         return ui.RadioGroup(custom_id=field.name, options=radios)

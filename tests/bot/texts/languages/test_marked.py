@@ -13,10 +13,8 @@ import bot
 
 MARKS = {"_", "N_", "ngettext", "nN_", "pgettext", "pN_"}
 FOLDER = Path(str(bot.__file__)).parent
+<<<<<<< HEAD
 LEFT: set[str] = {
-    "texts/asking/animate_form.py",
-    "texts/asking/choosing.py",
-    "texts/asking/mending.py",
     "texts/descriptions.py",
     "texts/explanations.py",
     "texts/failures.py",

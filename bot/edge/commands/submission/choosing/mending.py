@@ -43,7 +43,7 @@ _FIELDS = 3
 _USUAL = ("motion", "format", "quality", "loop")
 _LONGEST_VALUE = 100
 _LONGEST_REST = 1000
-_HINTS = {"motion": motion_hint(), "rest": rest_hint()}
+_HINTS = {"motion": motion_hint, "rest": rest_hint}
 
 
 class MendPress(ui.DynamicItem[ui.Button[Any]], template=r"vivant-mend:(?P<key>\d+)"):
@@ -105,7 +105,7 @@ class MendForm(ui.Modal):
         )
         for name, field in {**self.fields, "rest": self.rest}.items():
             is_refused = name == kept.mend or (name == "rest" and kept.mend in rest)
-            hint = _mark(kept) if is_refused else _HINTS.get(name)
+            hint = _mark(kept) if is_refused else _HINTS[name]() if name in _HINTS else None
             self.add_item(ui.Label(text=field_label(name), description=hint, component=field))
 
     async def on_submit(self, interaction: Interaction) -> None:  # type: ignore[override]

@@ -24,6 +24,7 @@ from bot.texts.asking.choosing import (
     usual_motion_text,
     usual_text,
 )
+from bot.texts.languages.numbers import shortest
 from generator.clip import ClipSettings
 from generator.errors import SettingsError
 
@@ -88,7 +89,7 @@ def _motions(option: str, current: str, others: Typed, setting: Setting) -> Iter
 
 def _words(option: str, current: str, others: Typed, setting: Setting) -> Iterator[Suggestion]:
     taken = [item for item in WORDS[option] if taken_settings({**others, option: item}, setting) is not None]
-    chosen = [item for item in taken if current.casefold() in choice_text(item).casefold()]
+    chosen = [item for item in taken if current.casefold() in f"{item} {choice_text(item)}".casefold()]
     for item in chosen or taken:
         yield choice_text(item), str(item)
 
@@ -104,7 +105,7 @@ def _numbers(option: str, current: str, others: Typed, setting: Setting) -> Iter
         return
     least, most = taken[0], taken[-1]
     if typed is not None and least <= typed <= most and taken_settings({**others, option: typed}, setting) is not None:
-        yield f"{typed:g}", typed
+        yield shortest(typed), typed
     if usual is not None:
         number = _usual(option, usual)
         yield usual_text(number, setting.variant.name), number

@@ -12,17 +12,29 @@ from bot.edge.commands.form.fields import EXTRAS, USUAL, Field, fields_of, typed
 from bot.edge.commands.submission.choosing.reading import read_options
 from bot.edge.commands.submission.choosing.suggestions import taken_settings
 from bot.edge.commands.submission.options import Options, Setting
+from bot.policy.language import LANGUAGES
 from bot.policy.motion import Motion
 from bot.policy.server import DEFAULTS, ServerSettings
-from bot.texts.asking.animate_form import ABOUT, CHOICES, FORM_TITLE, LABELS, PICTURE_ABOUT, PICTURE_LABEL, WHICH_ABOUT
+from bot.texts.asking.animate_form import (
+    ABOUT,
+    FORM_TITLE,
+    LABELS,
+    PICTURE_ABOUT,
+    PICTURE_LABEL,
+    WHICH_ABOUT,
+    form_choices,
+)
 from bot.texts.asking.choosing import choice_hint, choice_label, choice_text
 from bot.texts.explanations import explain_settings
+from bot.texts.languages.sentences import _
+from bot.texts.languages.spoken import speaking
 from bot.texts.limits import count_letters
 from generator.clip import Format, Framing, Loop, Quality, Shape
 from generator.errors import SettingsError
 from generator.variants import BUILT_IN
 
 NAMES = ["motion", "shape", "loop", "format", EXTRAS]
+CHOICES = form_choices()
 
 
 def setting(variant: str = "svd-xt", **server: Any) -> Setting:
@@ -138,12 +150,17 @@ def test_the_form_and_the_command_call_a_choice_the_same(kind: type[StrEnum]) ->
         assert count_letters(choice_text(word)) <= 100
 
 
-def test_every_text_is_as_short_as_discord_wants_it() -> None:
-    assert count_letters(FORM_TITLE) <= 45
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_text_is_as_short_as_discord_wants_it(code: str) -> None:
     assert list(CHOICES) == list(LABELS) == list(ABOUT) == NAMES
-    assert all(count_letters(text) <= 45 for text in (*LABELS.values(), PICTURE_LABEL))
-    assert all(1 <= count_letters(text) <= 100 for text in (*ABOUT.values(), PICTURE_ABOUT, WHICH_ABOUT))
-    for choices in CHOICES.values():
-        assert len(choices) <= 10
-        assert all(count_letters(text) <= 100 for pair in choices.values() for text in pair)
-    assert DEFAULTS.formats == frozenset(), "everything is allowed where nothing was chosen"
+    with speaking(code):
+        assert count_letters(_(FORM_TITLE)) <= 45
+        assert all(count_letters(_(text)) <= 45 for text in (*LABELS.values(), PICTURE_LABEL))
+        assert all(1 <= count_letters(_(text)) <= 100 for text in (*ABOUT.values(), PICTURE_ABOUT, WHICH_ABOUT))
+        for choices in form_choices().values():
+            assert len(choices) <= 10
+            assert all(count_letters(text) <= 100 for pair in choices.values() for text in pair)
+
+
+def test_everything_is_allowed_where_nothing_was_chosen() -> None:
+    assert DEFAULTS.formats == frozenset()

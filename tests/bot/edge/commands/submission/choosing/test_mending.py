@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from bot.edge.commands.submission.choosing.reading import OPTIONS
 from bot.edge.connection.kept_requests import MOST_EACH, KeptRequests
+from bot.policy.language import LANGUAGES
 from bot.policy.motion import Motion
 from bot.policy.quota import Quota
 from bot.policy.server import OthersPictures
@@ -17,6 +19,18 @@ from bot.queue.job import Job
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.standard import ADA, BEN, GENERAL, NO_FILES, PICTURES, TABLEAUX
+from bot.texts.asking.mending import (
+    HINT_LETTERS,
+    LABEL_LETTERS,
+    field_label,
+    mend_title,
+    motion_hint,
+    refused_channel_text,
+    refused_field_text,
+    refused_picture_text,
+    rest_hint,
+)
+from bot.texts.languages.spoken import speaking
 from bot.texts.limits import count_letters
 from generator.clip import Format, Loop, Quality
 from tests.support.edge import Edge, Start, buttons, clip_of, hanging, picture, png, until, words
@@ -358,3 +372,14 @@ async def test_a_persons_own_data_has_the_requests_that_can_be_mended(start: Sta
         [kept] = rows["refused_to_mend"]
         assert kept["chosen"] == {"motion": "banana", "seed": "7"}
         assert kept["picture"].startswith("https://")
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_the_form_s_texts_are_as_short_as_discord_wants_them(code: str) -> None:
+    with speaking(code):
+        hints = [refused_field_text(value) for value in ("", "x" * 500)]
+        hints += [refused_picture_text(), refused_channel_text(), motion_hint(), rest_hint()]
+        labels = [field_label(name) for name in (*OPTIONS, "rest", "picture", "channel")]
+        assert all(1 <= count_letters(text) <= HINT_LETTERS for text in hints)
+        assert all(1 <= count_letters(text) <= LABEL_LETTERS for text in (mend_title(), *labels))
+        assert len(set(labels)) == len(labels)
