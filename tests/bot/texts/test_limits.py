@@ -224,7 +224,7 @@ PARTS = {
     *("descriptions.small_print", "explanations.may_be_picture", "jobs.status.draw_bar"),
     *("settings.settings_panel.choice_label", "settings.settings_panel.page_title", "settings.quotas.form_label"),
     # test_server_settings.py knows the names
-    *("settings.server_settings.describe_setting", "settings.server_settings.changed_text"),
+    *(f"settings.server_settings.{name}" for name in ("changed_text", "describe_setting", "setting_title")),
 }
 """what is no text, puts together what other functions here return, or takes what its callers choose"""
 

@@ -18,7 +18,7 @@ from discord import ui
 from bot.edge.commands.settings.choices import CHANNEL, CHANNELS, MANY, ROLES, choices_for
 from bot.policy.server import ServerSettings
 from bot.texts.limits import CHOICE_LETTERS, shorten
-from bot.texts.settings.server_settings import TITLES, describe_setting, no_changes_text
+from bot.texts.settings.server_settings import describe_setting, no_changes_text, setting_title
 from bot.texts.settings.settings_panel import (
     edit_quota_text,
     page_title,
@@ -81,7 +81,7 @@ def settings_panel(shown: Shown) -> ui.LayoutView:
     if shown.warning:
         box.add_item(ui.TextDisplay(shown.warning))
     for name in PAGES[shown.page]:
-        box.add_item(ui.TextDisplay(f"**{TITLES[name]}**\n{describe_setting(name, shown.settings)}"))
+        box.add_item(ui.TextDisplay(f"**{setting_title(name)}**\n{describe_setting(name, shown.settings)}"))
         box.add_item(ui.ActionRow(_control(name, shown)))
     if shown.page is Page.REPLIES:
         box.add_item(ui.TextDisplay("\n".join(shown.changes) or no_changes_text()))

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from bot.policy.language import LANGUAGES as KNOWN
 from bot.policy.quota import Quota, Scope, Used
 from bot.policy.server import DEFAULTS, ServerSettings
+from bot.texts.languages.spoken import speaking
 from bot.texts.limits import MESSAGE_LETTERS, count_letters
 from bot.texts.settings.quotas import describe_quota, describe_quotas
 from bot.texts.settings.server_settings import LANGUAGES, TITLES, changed_text, describe_setting
@@ -38,12 +40,26 @@ OTHERS: dict[str, list[Any]] = {
 }
 
 
+@pytest.mark.parametrize("code", KNOWN)
 @pytest.mark.parametrize("name", list(ServerSettings.model_fields))
-def test_each_value_of_a_setting_has_a_sentence_of_its_own(name: str) -> None:
+def test_each_value_of_a_setting_has_a_sentence_of_its_own(name: str, code: str) -> None:
     values = [DEFAULTS, *(ServerSettings.model_validate({name: value}) for value in OTHERS[name])]
-    told = [describe_setting(name, settings) for settings in values]
+    with speaking(code):
+        told = [describe_setting(name, settings) for settings in values]
     assert len(set(told)) == len(told)
-    assert all(text.endswith((".", "`")) for text in told)
+    assert all(text.endswith((".", "`", "。")) for text in told)
+
+
+def test_the_longest_clip_is_told_in_seconds() -> None:
+    told = [describe_setting("longest_clip", ServerSettings(longest_clip=seconds)) for seconds in (1, 4.5)]
+    assert told == ["A clip plays 1 second at most.", "A clip plays 4.5 seconds at most."]
+
+
+def test_a_choice_is_called_in_a_sentence_as_in_its_menu() -> None:
+    settings = ServerSettings.model_validate({"most_motion": "wild", "qualities": ["fast", "quality"]})
+    with speaking("fr"):
+        assert choice_label("most_motion", "wild") in describe_setting("most_motion", settings)
+        assert choice_label("qualities", "fast") in describe_setting("qualities", settings)
 
 
 def test_a_change_is_told_with_what_it_was_and_what_it_is() -> None:
@@ -54,8 +70,9 @@ def test_a_change_is_told_with_what_it_was_and_what_it_is() -> None:
     assert "Now: I make clips only in <#7>" in text
 
 
+@pytest.mark.parametrize("code", KNOWN)
 @pytest.mark.parametrize("name", list(ServerSettings.model_fields))
-def test_the_longest_settings_fit_into_a_message(name: str) -> None:
+def test_the_longest_settings_fit_into_a_message(name: str, code: str) -> None:
     full = ServerSettings.model_validate(
         {
             "channels": list(range(10**18, 10**18 + 500)),
@@ -64,7 +81,8 @@ def test_the_longest_settings_fit_into_a_message(name: str) -> None:
             "variants": [f"{'Ẅ🎞' * 50}{number}" for number in range(100)],
         }
     )
-    assert count_letters(changed_text(2**62, name, full, full)) <= MESSAGE_LETTERS
+    with speaking(code):
+        assert count_letters(changed_text(2**62, name, full, full)) <= MESSAGE_LETTERS
 
 
 def test_a_quota_is_told_with_each_limit() -> None:
