@@ -103,16 +103,11 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
     "no full stop": (lambda text: text.replace("Höchstens {limits}.", "Höchstens {limits}"), "full stop"),
     "a space at the end": (lambda text: text.replace('"Jeder Kanal"', '"Jeder Kanal "'), "space"),
     "a description that is too long": (lambda text: text.replace('"Wessen Grenze"', f'"{"W" * 101}"'), "100"),
-<<<<<<< HEAD
-    "a capital in a name": (lambda text: text.replace('"kontingent"', '"Kontingent"'), "small letters"),
+    "a capital in a name": (lambda text: text.replace('"rauschzugabe"', '"Rauschzugabe"'), "small letters"),
     "a command by its English name": (
         lambda text: text.replace("bis /admin fortsetzen", "bis /admin resume"),
         "is called",
     ),
-=======
-    "a capital in a name": (lambda text: text.replace('"rauschzugabe"', '"Rauschzugabe"'), "small letters"),
-    "a command by its English name": (lambda text: text.replace("/warteschlange zählt", "/queue zählt"), "is called"),
->>>>>>> hlang4
     "a translation that nobody has looked at": (
         lambda text: text.replace('msgid "Choose"', '#, fuzzy\nmsgid "Choose"'),
         "fuzzy",

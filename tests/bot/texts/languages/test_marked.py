@@ -13,8 +13,6 @@ import bot
 
 MARKS = {"_", "N_", "ngettext", "nN_", "pgettext", "pN_"}
 FOLDER = Path(str(bot.__file__)).parent
-<<<<<<< HEAD
-<<<<<<< HEAD
 LEFT: set[str] = {
     "texts/descriptions.py",
     "texts/explanations.py",
