@@ -14,7 +14,7 @@ import bot
 MARKS = {"_", "N_", "ngettext", "nN_", "pgettext", "pN_"}
 FOLDER = Path(str(bot.__file__)).parent
 LEFT = {
-    *(f"texts/{name}.py" for name in ("explanations", "failures", "refusals", "replies")),
+    *(f"texts/{name}.py" for name in ("explanations", "refusals", "replies")),
     *(f"texts/asking/{name}.py" for name in ("animate_form", "choosing", "mending")),
     *(f"texts/jobs/{name}.py" for name in ("after_clip", "cancelling", "faces", "history", "own_picture")),
     *("texts/jobs/queue_list.py", "texts/safety/filter.py", "texts/safety/trust.py"),
