@@ -7,7 +7,8 @@ from bot.queue.job import Job, JobState
 from bot.texts.asking.choosing import choice_label
 from bot.texts.explanations import explain_hold
 from bot.texts.failures import explain_failure
-from bot.texts.languages.sentences import _
+from bot.texts.languages.numbers import rounded, shortest, whole
+from bot.texts.languages.sentences import N_, _, ngettext, nN_, pgettext
 from bot.texts.limits import (
     DESCRIPTION_LETTERS,
     MESSAGE_LETTERS,
@@ -24,16 +25,16 @@ from generator.clip import ClipSettings, Framing, Loop
 from generator.memory import GIB
 from generator.variants import BUILT_IN, Variant, is_demo
 
-ALT_TEXT = "A short AI-generated clip made from a picture"
+ALT_TEXT = N_("A short AI-generated clip made from a picture")
 _WORDS = ("format", "shape", "framing", "loop")
 """settings that are words, called as the menu calls them"""
 _LONGEST_CELL = 60
-DEMO_LABEL = "Demo model: tiny, soft frames that show how it works, not how good it gets."
+DEMO_LABEL = N_("Demo model: tiny, soft frames that show how it works, not how good it gets.")
 
 
 def small_print(sentences: list[str], settings: ClipSettings) -> list[str]:
     """Return lines in small letters; the demo model's clips get its label as the last one."""
-    labels = [DEMO_LABEL] if is_demo(settings.variant) else []
+    labels = [_(DEMO_LABEL)] if is_demo(settings.variant) else []
     return [f"-# {sentence}" for sentence in [*sentences, *labels]]
 
 
@@ -42,53 +43,76 @@ def card_small_print(job: Job) -> list[str]:
     return small_print([describe_settings(job.settings), *explain_notes(job.notes)], job.settings)
 
 
+_LOOPS = {
+    Loop.BOOMERANG: N_("boomerang loop"),
+    Loop.CROSSFADE: N_("crossfade loop"),
+    Loop.SEAM: N_("seam loop"),
+}
+_FRAMINGS = {Framing.SMART: N_("smart framing"), Framing.PAD: N_("pad framing")}
+
+
 def describe_settings(settings: ClipSettings) -> str:
     """Return a clip's settings in one short line."""
-    facts = [f"motion {settings.motion_bucket}", str(settings.format).upper(), str(settings.quality)]
+    motion = _("motion {number}", number=whole(settings.motion_bucket))
+    facts = [motion, str(settings.format).upper(), choice_label(settings.quality)]
     if settings.loop is not Loop.NONE:
-        facts.append(f"{settings.loop} loop")
+        facts.append(_(_LOOPS[settings.loop]))
     if settings.framing is not Framing.CROP:
-        facts.append(f"{settings.framing} framing")
+        facts.append(_(_FRAMINGS[settings.framing]))
     if settings.smooth:
-        facts.append("smooth")
+        facts.append(pgettext("of a clip", "smooth"))
     if settings.drafts:
-        facts.append("four drafts")
+        facts.append(_("four drafts"))
     facts += _unusual(settings)
-    return " · ".join([*facts, f"seed {settings.seed}", shorten(settings.variant, NAME_LETTERS)])
+    return " · ".join([*facts, _("seed {number}", number=settings.seed), shorten(settings.variant, NAME_LETTERS)])
 
 
 def alt_text(job: Job) -> str:
     """Return what a clip shows, for people who cannot see it, as far as somebody has said what its picture shows."""
     if not job.told.description:
-        return ALT_TEXT
-    return f"{shorten(job.told.description, DESCRIPTION_LETTERS)} (a short AI-generated clip)"
+        return _(ALT_TEXT)
+    # Translators: at most 50 letters beside {description}.
+    return _(
+        "{description} (a short AI-generated clip)", description=shorten(job.told.description, DESCRIPTION_LETTERS)
+    )
 
 
 def describe_chosen(job: Job) -> str:
     """Return the settings that the person chose themselves, in the words of the menu; the recipe has the others."""
     settings = job.settings
+    together = settings.decode_chunk or settings.frames
     told = {
         "motion": _motion(settings.motion_bucket),
         "motion_bucket": _motion(settings.motion_bucket),
         **{name: choice_label(getattr(settings, name)) for name in _WORDS},
-        "quality": f"Quality: {choice_label(settings.quality)}",
-        "smooth": "smooth",
-        "drafts": "Drafts",
-        "seed": f"seed {settings.seed}",
-        "noise_augmentation": f"noise augmentation {settings.noise_augmentation:g}",
-        "conditioning_fps": f"told {settings.conditioning_fps:g} frames a second",
-        "playback_fps": f"{settings.playback_fps:g} frames a second",
-        "steps": f"{settings.steps} steps",
-        "frames": f"{settings.frames} frames",
-        "decode_chunk": f"{settings.decode_chunk or settings.frames} frames decoded together",
-        "guidance": f"guidance {settings.max_guidance:g}",
+        "quality": _("Quality: {quality}", quality=choice_label(settings.quality)),
+        "smooth": pgettext("of a clip", "smooth"),
+        "drafts": pgettext("of a clip", "Drafts"),
+        "seed": _("seed {number}", number=settings.seed),
+        "noise_augmentation": _("noise augmentation {number}", number=shortest(settings.noise_augmentation)),
+        "conditioning_fps": _("told {fps} frames a second", fps=shortest(settings.conditioning_fps)),
+        "playback_fps": _("{fps} frames a second", fps=shortest(settings.playback_fps)),
+        "steps": ngettext("{count} step", "{count} steps", settings.steps),
+        "frames": ngettext("{count} frame", "{count} frames", settings.frames),
+        "decode_chunk": ngettext("{count} frame decoded together", "{count} frames decoded together", together),
+        "guidance": _("guidance {number}", number=shortest(settings.max_guidance)),
     }
     return " · ".join(dict.fromkeys(sentence for name, sentence in told.items() if name in job.told.chosen))
 
 
 def _motion(bucket: int) -> str:
     named = {bucket: motion for motion, bucket in MOTION_BUCKETS.items()}
-    return f"Motion: {choice_label(named[bucket]) if bucket in named else bucket}"
+    # Translators: {motion} is a word of the menu, or a number.
+    return _("Motion: {motion}", motion=choice_label(named[bucket]) if bucket in named else whole(bucket))
+
+
+_UNUSUAL = {
+    "steps": N_("steps {number}"),
+    "frames": N_("frames {number}"),
+    "fps": N_("fps {number}"),
+    "noise": N_("noise {number}"),
+    "guidance": N_("guidance {number}"),
+}
 
 
 def _unusual(settings: ClipSettings) -> list[str]:
@@ -102,7 +126,9 @@ def _unusual(settings: ClipSettings) -> list[str]:
         "noise": (settings.noise_augmentation, (plain.noise_augmentation,)),
         "guidance": (settings.max_guidance, (plain.max_guidance, 1.0)),
     }
-    return [f"{name} {value:g}" for name, (value, expected) in usual.items() if value not in expected]
+    return [
+        _(_UNUSUAL[name], number=shortest(value)) for name, (value, expected) in usual.items() if value not in expected
+    ]
 
 
 def clip_text(job: Job) -> str:
@@ -113,15 +139,17 @@ def clip_text(job: Job) -> str:
         )
     told = [still_text()] if is_nearly_still(job.facts) else []
     small = _clip_small_print(job, describe_chosen(job))
-    return shorten("\n".join([f"<@{job.user_id}> here is your clip.", *told, *small]), MESSAGE_LETTERS)
+    here = _("<@{user}> here is your clip.", user=job.user_id)
+    return shorten("\n".join([here, *told, *small]), MESSAGE_LETTERS)
 
 
 def drafts_text(user_id: int) -> str:
     """Say what a sheet of drafts is for, and how a clip may differ from its draft."""
-    return (
-        f"<@{user_id}> here are four drafts. Tap the number of the one you like: I make it in full, and it moves the "
+    return _(
+        "<@{user}> here are four drafts. Tap the number of the one you like: I make it in full, and it moves the "
         "same way. Drafts are small and rough, so in full fine things, faces above all, look different, and the "
-        "motion may be a little stronger or weaker."
+        "motion may be a little stronger or weaker.",
+        user=user_id,
     )
 
 
@@ -145,18 +173,23 @@ def failure_text(job: Job) -> str:
     return f"<@{job.user_id}> {explain_failure(job.failure or {})}"
 
 
-def describe_recipe(settings: ClipSettings, *, source: str, fast_math: bool = False) -> str:
-    """Return every setting of a clip as a list that a person can copy. `fast_math`: it was computed approximately."""
+def describe_recipe(settings: ClipSettings, *, job_id: int | None = None, fast_math: bool = False) -> str:
+    """Return every setting of a clip as a list that a person can copy.
+
+    `job_id`: None for a clip that somebody attached. `fast_math`: it was computed approximately.
+    """
     wire = settings.to_json()
     order = ("variant", "frames", "motion_bucket", "noise_augmentation", "conditioning_fps", "playback_fps")
     keys = [*order, *(key for key in wire if key not in order)]
-    rows = [f"{key:20s} {'whole clip' if wire[key] is None else _cell(wire[key])}" for key in keys]
-    rows += [f"{'fast_math':20s} true, approximate"] if fast_math else []
-    return (
-        f"Recipe of {shorten(source, NAME_LETTERS)}\n```\n"
-        + "\n".join(rows)
-        + "\n```\nThe same seed gives the same clip on the same setup."
-    )
+    whole_clip = pgettext("frames that are decoded together", "whole clip")
+    rows = [f"{key:20s} {whole_clip if wire[key] is None else _cell(wire[key])}" for key in keys]
+    if fast_math:
+        # Translators: "true" is as a program writes it.
+        approximate = _("true, approximate")
+        rows.append(f"{'fast_math':20s} {approximate}")
+    title = _("Recipe of this clip") if job_id is None else _("Recipe of job {number}", number=job_id)
+    same = _("The same seed gives the same clip on the same setup.")
+    return "\n".join([title, "```", *rows, "```", same])
 
 
 def _cell(value: object) -> str:
@@ -177,6 +210,16 @@ def describe_variants(variants: dict[str, Variant], current: str, costs: dict[st
     return fit_parts(rows, MESSAGE_LETTERS)
 
 
+_COUNTS = {
+    JobState.QUEUED: nN_("{count} queued", "{count} queued"),
+    JobState.RUNNING: nN_("{count} running", "{count} running"),
+    JobState.RENDERED: nN_("{count} rendered", "{count} rendered"),
+    JobState.FAILED: nN_("{count} failed", "{count} failed"),
+    JobState.CANCELLED: nN_("{count} cancelled", "{count} cancelled"),
+}
+"""of jobs"""
+
+
 def describe_status(
     *,
     counts: dict[JobState, int],
@@ -187,46 +230,71 @@ def describe_status(
     time: str = "",
 ) -> str:
     """Return what an admin reads about how the bot is doing. `time` is a sentence on how long a clip takes."""
-    rows = [f"Variant **{shorten(variant, NAME_LETTERS)}**, {free_bytes / GIB:.1f} GiB of disk left"]
+    name, gib = shorten(variant, NAME_LETTERS), rounded(free_bytes / GIB, 1)
+    rows = [_("Variant **{variant}**, {gib} GiB of disk left", variant=name, gib=gib)]
     if hold is not None:
-        rows.append(f"**Nothing is started.** {explain_hold(hold)}")
-    rows.append(" · ".join(f"{count} {state}" for state, count in counts.items()))
+        rows.append(" ".join([_("**Nothing is started.**"), explain_hold(hold)]))
+    rows.append(" · ".join(ngettext(*_COUNTS[state], count) for state, count in counts.items()))
     rows += [time] if time else []
-    for number, facts in enumerate(backends):
-        name = f"Machine {shorten(str(facts['node']), NAME_LETTERS)}" if "node" in facts else f"GPU process {number}"
-        rows.append(f"{name}: {_describe_card(facts)}"[:400])
+    rows += [shorten(_describe_executor(number, facts), SENTENCE_LETTERS) for number, facts in enumerate(backends)]
     return fit_parts(rows, MESSAGE_LETTERS)
+
+
+def _describe_executor(number: int, facts: dict[str, object]) -> str:
+    about = _describe_card(facts)
+    if "node" in facts:
+        # Translators: {facts} is a list of technical facts, here and in the next one.
+        return _("Machine {name}: {facts}", name=shorten(str(facts["node"]), NAME_LETTERS), facts=about)
+    return _("GPU process {number}: {facts}", number=number, facts=about)
 
 
 def _describe_card(facts: dict[str, object]) -> str:
     """Return what one executor says of itself, the card and its speed first."""
     known = {key: value for key, value in facts.items() if key != "node" and isinstance(value, str | int | float)}
-    patterns = {"name": "{}", "vram_gib": "{} GiB", "plan": "plan {}", "clip_seconds": "{:.1f} s a clip"}
-    first = [pattern.format(known.pop(key)) for key, pattern in patterns.items() if known.get(key)]
-    return ", ".join([*first, *(f"{key} {value}" for key, value in known.items())]) or "starting"
+    first = [str(known.pop("name"))] if known.get("name") else []
+    if gib := known.pop("vram_gib", None):
+        first.append(f"{gib} GiB")
+    if plan := known.pop("plan", None):
+        # Translators: {plan} is a word of the program's, such as "full".
+        first.append(_("plan {plan}", plan=plan))
+    if seconds := known.pop("clip_seconds", None):
+        first.append(_("{seconds} s a clip", seconds=rounded(float(seconds), 1)))
+    parts = [*first, *(f"{key} {value}" for key, value in known.items())]
+    return pgettext("between the items of a list", ", ").join(parts) or pgettext("of a GPU process", "starting")
 
 
 def measured_time_text(kind: str, low_ms: int, high_ms: int) -> str:
     """Say how long clips of a kind took here."""
-    low, high = low_ms / 1000, high_ms / 1000
-    return f"A clip of {shorten(kind, NAME_LETTERS)} takes {low:.1f} to {high:.1f} s of GPU time, measured here."
+    return _(
+        "A clip of {kind} takes {low} to {high} s of GPU time, measured here.",
+        kind=shorten(kind, NAME_LETTERS),
+        low=rounded(low_ms / 1000, 1),
+        high=rounded(high_ms / 1000, 1),
+    )
 
 
 def estimated_time_text(variant: str, card: str, low_s: float, high_s: float) -> str:
     """Say how long a clip may take on a card that has made none yet."""
-    name, on = shorten(variant, NAME_LETTERS), shorten(card, NAME_LETTERS)
-    return f"A clip of {name} takes an estimated {low_s:.0f} to {high_s:.0f} s on {on}; none was made yet."
+    return _(
+        "A clip of {variant} takes an estimated {low} to {high} s on {card}; none was made yet.",
+        variant=shorten(variant, NAME_LETTERS),
+        card=shorten(card, NAME_LETTERS),
+        low=rounded(low_s),
+        high=rounded(high_s),
+    )
 
 
 def unknown_time_text(variant: str) -> str:
     """Say that nobody knows how long a clip takes here."""
-    name = shorten(variant, NAME_LETTERS)
-    return f"How long a clip of {name} takes here is not known: none was made yet, and the card's rate is not known."
+    return _(
+        "How long a clip of {variant} takes here is not known: none was made yet, and the card's rate is not known.",
+        variant=shorten(variant, NAME_LETTERS),
+    )
 
 
 def describe_presence(variant: Variant, waiting: int, hold: Hold | None) -> str:
     """Return the text below the bot's name."""
     if hold is not None:
-        return "paused"
-    busy = f"{waiting} waiting" if waiting else "ready for a picture"
+        return pgettext("below the bot's name", "paused")
+    busy = ngettext("{count} waiting", "{count} waiting", waiting) if waiting else _("ready for a picture")
     return shorten(f"{shorten(variant.name, NAME_LETTERS)} · {busy}", PRESENCE_LETTERS)

@@ -18,22 +18,22 @@ def test_the_settings_line_names_what_few_people_set() -> None:
 
 
 def test_a_recipe_lists_every_setting() -> None:
-    text = describe_recipe(ClipSettings(seed=4242), source="job 1")
+    text = describe_recipe(ClipSettings(seed=4242), job_id=1)
     assert all(key in text for key in ClipSettings().to_json())
     assert "4242" in text
 
 
 @pytest.mark.parametrize("value", ["```", "a\nb", "x" * 5000, "\u2028", "a\u202eb", "```\n" * 50], ids=repr)
 def test_no_value_of_a_recipe_ends_its_code_block_or_its_line(value: str) -> None:
-    text = describe_recipe(ClipSettings(variant=value), source="this clip")
+    text = describe_recipe(ClipSettings(variant=value))
     assert text.count("```") == 2
-    assert len(text.splitlines()) == len(describe_recipe(ClipSettings(), source="this clip").splitlines())
+    assert len(text.splitlines()) == len(describe_recipe(ClipSettings()).splitlines())
     assert len(text) <= 2000
 
 
 def test_an_ordinary_value_of_a_recipe_is_shown_as_it_is() -> None:
     name = "für Ölbilder 日本 v1.5"
-    assert name in describe_recipe(ClipSettings(variant=name), source="this clip")
+    assert name in describe_recipe(ClipSettings(variant=name))
 
 
 def test_each_machine_of_a_cluster_has_its_own_row() -> None:

@@ -58,7 +58,7 @@ async def describe_job_recipe(interaction: Interaction, job_id: int) -> str:
     if job is None:
         return no_job_text(job_id)
     fast_math = any(note.kind == "fast-math" for note in job.notes)
-    return describe_recipe(job.settings, source=f"job {job.id}", fast_math=fast_math)
+    return describe_recipe(job.settings, job_id=job.id, fast_math=fast_math)
 
 
 async def _read_clip(interaction: Interaction, clip: discord.Attachment) -> tuple[str, ClipSettings | None]:
@@ -79,6 +79,6 @@ async def _read_clip(interaction: Interaction, clip: discord.Attachment) -> tupl
         return no_recipe_text(), None  # too large to be one of ours, or it ended the child
     finally:
         await asyncio.to_thread(path.unlink, missing_ok=True)
-    text = describe_recipe(settings, source="this clip", fast_math=fast_math) if settings else no_recipe_text()
+    text = describe_recipe(settings, fast_math=fast_math) if settings else no_recipe_text()
     says_nothing = settings is None and credentials.state in (CredentialState.NONE, CredentialState.UNCHECKED)
     return (text if says_nothing else f"{text}\n{describe_credentials(credentials)}"), settings

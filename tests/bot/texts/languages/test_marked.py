@@ -14,16 +14,13 @@ import bot
 MARKS = {"_", "N_", "ngettext", "nN_", "pgettext", "pN_"}
 FOLDER = Path(str(bot.__file__)).parent
 LEFT: set[str] = {
-    "texts/descriptions.py",
     "texts/explanations.py",
-    "texts/failures.py",
     "texts/jobs/after_clip.py",
     "texts/jobs/cancelling.py",
     "texts/jobs/faces.py",
     "texts/jobs/history.py",
     "texts/jobs/own_picture.py",
     "texts/jobs/queue_list.py",
-    "texts/notes.py",
     "texts/replies.py",
     "texts/safety/filter.py",
     "texts/safety/trust.py",

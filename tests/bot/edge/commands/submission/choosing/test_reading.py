@@ -112,7 +112,7 @@ def test_what_was_chosen_can_be_written_and_read_back() -> None:
 
 def test_the_lines_of_a_recipe_are_understood() -> None:
     settings = resolve(EVERYTHING, BUILT_IN["svd"], GeneratorConfig())
-    told = describe_recipe(settings, source="job 1").split("```")[1]
+    told = describe_recipe(settings, job_id=1).split("```")[1]
     typed = {name: value for name, value in read_lines(told).items() if name in OPTIONS}
     again = resolve(read_options(typed), BUILT_IN["svd"], GeneratorConfig())
     assert again == settings
