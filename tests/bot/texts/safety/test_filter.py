@@ -29,7 +29,7 @@ TOLD = {
 
 @pytest.mark.parametrize("name", TOLD)
 def test_the_score_the_threshold_and_their_worth_are_told_everywhere(name: str) -> None:
-    assert "93 %" in TOLD[name] and "80 %" in TOLD[name]
+    assert "93%" in TOLD[name] and "80%" in TOLD[name]
     assert "a guess" in TOLD[name] and "often wrong" in TOLD[name]
 
 
@@ -39,7 +39,7 @@ def test_an_appeal_is_offered_only_where_somebody_can_be_asked() -> None:
 
 
 def test_a_score_beyond_its_bounds_is_no_percentage_beyond_them() -> None:
-    assert "with 100 %" in guess_text(1e9, 0.5) and "with 0 %" in guess_text(-1, 0.5)
+    assert "with 100%" in guess_text(1e9, 0.5) and "with 0%" in guess_text(-1, 0.5)
 
 
 def test_what_is_missing_is_named() -> None:

@@ -104,7 +104,7 @@ async def test_each_action_does_what_it_says_and_the_guess_is_told(
             assert clip is not None and clip["filename"].startswith("SPOILER_") is (expected == "covered")
             return
         text = await told(edge, asked)
-        assert expected in text and "100 %" in text and "90 %" in text and "a guess" in text
+        assert expected in text and "100%" in text and "90%" in text and "a guess" in text
         assert not await edge.store.jobs.of_user(int(ADA))
 
 
@@ -239,7 +239,7 @@ async def test_a_clip_that_the_filter_finds_is_held_until_moderators_decide(
     async with with_filter(start, tmp_path, action, pictures=RedLater) as edge:
         job = await edge.queued()
         await edge.delivered(job.id, "dead")
-        assert not edge.clips() and "97 %" in words(await card_says(edge, job, "97 %"))
+        assert not edge.clips() and "97%" in words(await card_says(edge, job, "97%"))
         assert "held back" in await edge.answer(await edge.invoke("result", {"job": job.id}))
         if action is FilterAction.REFUSE:
             await press(edge, ADA, PICTURES, edge.card(job), "Ask the moderators")
