@@ -10,7 +10,7 @@ from functools import partial
 import discord
 
 from bot.edge.http_errors import NETWORK_ERRORS
-from bot.texts.explanations import left_out_text, storm_text, unreadable_text
+from bot.texts.jobs.alerts import left_out_text, storm_text, unreadable_text
 from bot.texts.safety.trust import drained_text
 from generator.errors import ExecutorLost
 

@@ -111,7 +111,7 @@ async def test_many_rows_that_cannot_be_read_are_one_message(edge: Edge) -> None
     ringing = asyncio.create_task(alerts.run())
     try:
         first, _ = await until(lambda: two_messages(edge), "two messages to the owner")
-        assert first["content"].startswith("1000 jobs (1, 2, 3, ")
+        assert first["content"].startswith("1,000 jobs (1, 2, 3, ")
         assert "set_aside" in first["content"]
         alerts.unreadable(7)
         third = await until(lambda: edge.world.messages_for(OLGA, DIRECT_OLGA)[2:], "what comes later is told as well")

@@ -14,7 +14,6 @@ import bot
 MARKS = {"_", "N_", "ngettext", "nN_", "pgettext", "pN_"}
 FOLDER = Path(str(bot.__file__)).parent
 LEFT: set[str] = {
-    "texts/explanations.py",
     "texts/jobs/after_clip.py",
     "texts/jobs/cancelling.py",
     "texts/jobs/faces.py",
