@@ -16,8 +16,7 @@ FOLDER = Path(str(bot.__file__)).parent
 LEFT = {
     *(f"edge/layouts/{name}.py" for name in ("actions", "buttons", "cards")),
     *(f"texts/{name}.py" for name in ("descriptions", "explanations", "failures", "notes", "refusals", "replies")),
-    *(f"texts/jobs/{name}.py" for name in ("after_clip", "cancelling", "faces", "history", "own_picture")),
-    *("texts/jobs/queue_list.py", "texts/safety/filter.py", "texts/safety/trust.py"),
+    *("texts/safety/filter.py", "texts/safety/trust.py"),
     "texts/settings/server_settings.py",
 }
 """whose sentences are still English for everybody. Take a file out of it when all of its sentences are marked"""
