@@ -13,6 +13,7 @@ from bot.policy.server import FilterAction
 from bot.queue.estimates import is_wide, keep_promise, size_of
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.queue.life.advance import Standing
+from bot.queue.life.past import post_url
 from bot.queue.store import JobStore
 from bot.texts.jobs.status import CardView, Origin
 from bot.work.crew import Crew
@@ -96,8 +97,7 @@ async def _origin_of(store: JobStore, job: Job, card: Card | None) -> Origin | N
         delivery = await store.deliveries.of_job(job.of_job)
         url = None
         if source is not None and delivery is not None and delivery.message_id is not None:
-            where = source.route.guild_id or "@me"
-            url = f"https://discord.com/channels/{where}/{source.route.channel_id}/{delivery.message_id}"
+            url = post_url(source, delivery.message_id)
         if card is None:
             return Origin(url)
         card.origin = Origin(url)

@@ -26,6 +26,11 @@ class PastJob:
     """the post, or the card where that became the answer"""
 
 
+def post_url(job: Job, message_id: int) -> str:
+    """Return the address of a job's post."""
+    return f"https://discord.com/channels/{job.route.guild_id or '@me'}/{job.route.channel_id}/{message_id}"
+
+
 class PutBack(StrEnum):
     """What an attempt to put a cancelled job back did."""
 

@@ -5,66 +5,70 @@ Tested in tests/bot/texts/test_limits.py and tests/bot/edge/commands/finished/te
 
 from __future__ import annotations
 
+from bot.texts.languages.sentences import N_, _, ngettext
 from bot.work.uplink.changes import Change
 
 _MENU: dict[Change, tuple[str, str]] = {
-    Change.BOOMERANG: ("Boomerang", "Plays forwards, then backwards, again and again"),
-    Change.CROSSFADE: ("Cross-fade loop", "The end melts into the beginning; a quarter shorter"),
-    Change.SEAM: ("Best cut loop", "Cut to the part whose end fits its beginning best, with a score"),
-    Change.NO_LOOP: ("No loop", "From the beginning to the end"),
-    Change.EXTEND: ("Go on from the end", "Makes the clip longer; this one takes the GPU, like a clip"),
-    Change.SHORTEN: ("Undo the last part", "The clip as it was before it went on"),
-    Change.SMOOTH: ("Smooth", "Fills in frames, to 24 a second"),
-    Change.SLOWER: ("Slower", "Half the speed"),
-    Change.FASTER: ("Faster", "Twice the speed"),
-    Change.MP4: ("As MP4", "Sharpest and smallest"),
-    Change.GIF: ("As GIF", "Loops by itself everywhere; smaller, with fewer colours"),
-    Change.WEBP: ("As WebP", "Loops by itself, with all colours"),
-    Change.UNDO: ("Undo all changes", "The file as it was made first"),
+    Change.BOOMERANG: (N_("Boomerang"), N_("Plays forwards, then backwards, again and again")),
+    Change.CROSSFADE: (N_("Cross-fade loop"), N_("The end melts into the beginning; a quarter shorter")),
+    Change.SEAM: (N_("Best cut loop"), N_("Cut to the part whose end fits its beginning best, with a score")),
+    Change.NO_LOOP: (N_("No loop"), N_("From the beginning to the end")),
+    Change.EXTEND: (N_("Go on from the end"), N_("Makes the clip longer; this one takes the GPU, like a clip")),
+    Change.SHORTEN: (N_("Undo the last part"), N_("The clip as it was before it went on")),
+    Change.SMOOTH: (N_("Smooth"), N_("Fills in frames, to 24 a second")),
+    Change.SLOWER: (N_("Slower"), N_("Half the speed")),
+    Change.FASTER: (N_("Faster"), N_("Twice the speed")),
+    Change.MP4: (N_("As MP4"), N_("Sharpest and smallest")),
+    Change.GIF: (N_("As GIF"), N_("Loops by itself everywhere; smaller, with fewer colours")),
+    Change.WEBP: (N_("As WebP"), N_("Loops by itself, with all colours")),
+    Change.UNDO: (N_("Undo all changes"), N_("The file as it was made first")),
 }
 
 
 def change_label(change: Change) -> str:
     """Name a change in the menu below a clip."""
-    return _MENU[change][0]
+    return _(_MENU[change][0])
 
 
 def change_hint(change: Change) -> str:
     """Say below its name what a change does."""
-    return _MENU[change][1]
+    return _(_MENU[change][1])
 
 
 def menu_text() -> str:
     """Say what the menu below a clip is for, while nothing is chosen."""
-    return "Change the file: loop, speed, format"
+    return _("Change the file: loop, speed, format")
 
 
 def frames_gone_text(clip_hours: int) -> str:
     """Say that a clip's file can no longer be changed."""
-    return (
-        f"I no longer have the frames of this clip: I keep them for {clip_hours} hours. "
-        "The file above stays as it is. /animate with the picture and the same seed makes the clip again."
+    return ngettext(
+        "I no longer have the frames of this clip: I keep them for {count} hour. "
+        "The file above stays as it is. /animate with the picture and the same seed makes the clip again.",
+        "I no longer have the frames of this clip: I keep them for {count} hours. "
+        "The file above stays as it is. /animate with the picture and the same seed makes the clip again.",
+        clip_hours,
     )
 
 
 def same_file_text() -> str:
     """Say that the file is as it was asked for."""
-    return "The file is like that already."
+    return _("The file is like that already.")
 
 
 def making_already_text() -> str:
     """Say that one change of a clip at a time is made."""
-    return "I am still at your last change of this clip. Choose again in a moment."
+    return _("I am still at your last change of this clip. Choose again in a moment.")
 
 
 def not_changed_text() -> str:
     """Say that a file could not be made."""
-    return "I could not make that file. The clip above is as it was. Try another change, or this one again later."
+    return _("I could not make that file. The clip above is as it was. Try another change, or this one again later.")
 
 
 def worse_already_text() -> str:
     """Say that a clip has got worse at its end, so that it does not go on from there."""
-    return (
+    return _(
         "I stopped this clip where it began to get softer or its colours off. From there it would only get worse. "
         'Nothing was queued. "Undo the last part" in the menu gives the shorter clip, which can go on in another way.'
     )

@@ -218,7 +218,14 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 
 CASES: dict[str, Callable[..., Any]] = functions()
-SMALLER = {"descriptions.describe_presence": PRESENCE_LETTERS}
+SMALLER = {
+    "descriptions.describe_presence": PRESENCE_LETTERS,
+    **dict.fromkeys(("jobs.after_clip.change_label", "jobs.after_clip.change_hint", "jobs.faces.choice_label"), 100),
+    "jobs.after_clip.menu_text": 150,
+    **dict.fromkeys(("jobs.history.button_label", "jobs.own_picture.own_picture_button_label"), 80),
+    **dict.fromkeys(("jobs.own_picture.own_picture_form_title", "jobs.own_picture.own_picture_field_label"), 45),
+    **dict.fromkeys(("asking.mending.mend_title", "asking.mending.field_label"), 45),
+}
 PARTS = {
     "asking.animate_form.form_choices",  # tests/bot/edge/commands/form/test_fields.py
     *("descriptions.small_print", "explanations.may_be_picture", "jobs.status.draw_bar"),

@@ -14,8 +14,15 @@ from bot.edge.layouts.actions import Action, ActionButton
 from bot.edge.layouts.buttons import remedy_button
 from bot.queue.job import JobState
 from bot.queue.life.past import PastJob
-from bot.texts.jobs import history as texts
-from bot.texts.jobs.history import HistoryPage, describe_past, history_foot, history_title
+from bot.texts.jobs.history import (
+    Button,
+    HistoryPage,
+    button_label,
+    describe_past,
+    framed_picture_text,
+    history_foot,
+    history_title,
+)
 
 PAGE_SIZE = 4
 """requests on a page: each takes up to seven of the 40 components that Discord allows, and a phone shows two at once"""
@@ -52,7 +59,7 @@ def _face(page: HistoryPage, entry: PastJob) -> ui.Item[Any]:
         return text
     spoiler = job.route.spoiler
     url = f"attachment://{picture_file_name(job.id, spoiler=spoiler)}"
-    return ui.Section(text, accessory=ui.Thumbnail(url, description="Your picture, as framed", spoiler=spoiler))
+    return ui.Section(text, accessory=ui.Thumbnail(url, description=framed_picture_text(), spoiler=spoiler))
 
 
 def _buttons(page: HistoryPage, entry: PastJob) -> list[ActionButton]:
@@ -60,26 +67,28 @@ def _buttons(page: HistoryPage, entry: PastJob) -> list[ActionButton]:
     if job.state is JobState.FAILED and job.id in page.pictures:
         found.append(remedy_button(job))
     elif job.id in page.pictures:
-        found.append(ActionButton(Action.AGAIN, job.id, job.key, texts.AGAIN))
+        found.append(ActionButton(Action.AGAIN, job.id, job.key, button_label(Button.AGAIN)))
     if job.id in page.clips:
-        found.append(ActionButton(Action.FETCH, job.id, job.key, texts.FETCH))
+        found.append(ActionButton(Action.FETCH, job.id, job.key, button_label(Button.FETCH)))
     is_posted = job.state is JobState.RENDERED and entry.message_id is not None
     if job.id in page.clips or job.id in page.pictures or is_posted:
-        found.append(ActionButton(Action.DISCARD, job.id, job.key, texts.DELETE))
+        found.append(ActionButton(Action.DISCARD, job.id, job.key, button_label(Button.DELETE)))
     return found
 
 
 def _turning(page: HistoryPage, user_id: int) -> list[ActionButton]:
-    found = [] if page.is_newest else [ActionButton(Action.HISTORY, FIRST_PAGE, str(user_id), texts.NEWEST)]
+    found = (
+        [] if page.is_newest else [ActionButton(Action.HISTORY, FIRST_PAGE, str(user_id), button_label(Button.NEWEST))]
+    )
     if page.older and page.entries:
-        found.append(ActionButton(Action.HISTORY, page.entries[-1].job.id, str(user_id), texts.OLDER))
+        found.append(ActionButton(Action.HISTORY, page.entries[-1].job.id, str(user_id), button_label(Button.OLDER)))
     return found
 
 
 def discard_button(job_id: int, key: str) -> ui.View:
     """Return the button that deletes for good."""
     view = ui.View(timeout=None)
-    button = ActionButton(Action.DISCARDING, job_id, key, texts.DELETE_FOR_GOOD)
+    button = ActionButton(Action.DISCARDING, job_id, key, button_label(Button.DELETE_FOR_GOOD))
     button.style = discord.ButtonStyle.danger
     view.add_item(button)
     return view

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from bot.policy.language import LANGUAGES
 from bot.queue.job import Job, JobState, QueuePosition
 from bot.texts.jobs.queue_list import OWN_SHOWN, TURNS_SHOWN, QueueView, describe_queue
+from bot.texts.languages.spoken import speaking
 from bot.texts.limits import count_letters
 from bot.work.gate import Hold, HoldCause
 from tests.support.texts import make_job
@@ -62,12 +66,12 @@ def test_own_jobs_have_a_number_a_face_and_a_time() -> None:
     assert "comes in" not in held and "lunch" in held, "nobody knows while nothing is started"
 
 
-def test_it_names_nobody_of_another_server_and_fits_a_message() -> None:
+def longest_view() -> QueueView:
     position = QueuePosition(position=10**6, waiting=10**6, eta_low_ms=10**9, eta_high_ms=10**10)
     mine = [make_job(id=10**9 + number, user_id=10**18, key=str(10**18)) for number in range(60)]
     others = [make_job(id=number, user_id=10**18 + number) for number in range(1, 60)]
     elsewhere = replace(others[0], route=replace(others[0].route, guild_id=99))
-    view = QueueView(
+    return QueueView(
         user_id=10**18,
         active=[*mine, elsewhere, *others[1:]],
         positions={job.id: position for job in mine},
@@ -75,10 +79,30 @@ def test_it_names_nobody_of_another_server_and_fits_a_message() -> None:
         guild_id=3,
         now_ms=10**13,
     )
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_nothing_of_it_is_cut_off_in_any_language(code: str) -> None:
+    with speaking(code):
+        text = describe_queue(longest_view())
+    assert count_letters(text) < 2000 and not text.endswith("…")
+
+
+def test_a_german_reads_all_of_it_in_german() -> None:
+    with speaking("de"):
+        text = describe_queue(QueueView(user_id=ME, active=queue(ME, ANN, ANN), guild_id=3))
+    assert turns(text) == [f"1. ▸ **du**, <@{ME}>: 1 Clip", f"2. <@{ANN}>: 2 Clips"]
+    assert "`1` wartet\n-# ein Bild, angefragt <t:" in text
+    assert "**Die Warteschlange**: 0 in Arbeit, 3 wartend" in text
+
+
+def test_it_names_nobody_of_another_server_and_fits_a_message() -> None:
+    view = longest_view()
     text = describe_queue(view)
+    elsewhere, *others = [job for job in view.active if job.user_id != view.user_id]
     assert count_letters(text) < 2000 and "GPU time" in text, "nothing is cut off"
-    assert f"<@{others[1].user_id}>" in text
+    assert f"<@{others[0].user_id}>" in text
     assert f"<@{elsewhere.user_id}>" not in text and "somebody elsewhere: 1 clip" in text
     assert f"… and {60 - OWN_SHOWN} more" in text and f"… and {60 - TURNS_SHOWN} more" in text
     direct = describe_queue(replace(view, guild_id=None))
-    assert f"<@{others[1].user_id}>" not in direct, "in a direct message nobody else is named"
+    assert f"<@{others[0].user_id}>" not in direct, "in a direct message nobody else is named"

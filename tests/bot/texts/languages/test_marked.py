@@ -14,12 +14,6 @@ import bot
 MARKS = {"_", "N_", "ngettext", "nN_", "pgettext", "pN_"}
 FOLDER = Path(str(bot.__file__)).parent
 LEFT: set[str] = {
-    "texts/jobs/after_clip.py",
-    "texts/jobs/cancelling.py",
-    "texts/jobs/faces.py",
-    "texts/jobs/history.py",
-    "texts/jobs/own_picture.py",
-    "texts/jobs/queue_list.py",
     "texts/replies.py",
     "texts/safety/trust.py",
 }

@@ -12,7 +12,8 @@ from bot.queue.job import DeliveryState, JobState
 from bot.queue.life.past import PastJob
 from bot.sandbox.rules.layout.components import check_components
 from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, LOBBY, PICTURES
-from bot.texts.jobs.history import HistoryPage, clip_no_longer_kept_text, describe_past
+from bot.texts.jobs.history import HistoryPage, clip_no_longer_kept_text, describe_past, history_foot
+from bot.texts.languages.spoken import speaking
 from generator.errors import OutOfMemory
 from tests.bot.texts.test_limits import HUGE, LONG, PAST
 from tests.support.edge import Edge, Start, png, until, words
@@ -223,3 +224,11 @@ async def test_who_is_forgotten_has_their_pictures_names_forgotten_too(start: St
         assert edge.store.names.of(mine) == "photo.png", "the negative control"
         await edge.services.requests.forget_user(int(ADA))
         assert (edge.store.names.of(mine), edge.store.names.of(theirs)) == (None, "photo.png")
+
+
+def test_the_foot_counts_one_and_many_in_each_language() -> None:
+    foot = history_foot(HistoryPage(entries=[], older=2, clip_hours=1, row_days=1))
+    assert foot == "-# 2 older. Pictures and clips are kept for 1 hour, this list for 1 day."
+    with speaking("de"):
+        foot = history_foot(HistoryPage(entries=[], older=1, clip_hours=24, row_days=30))
+    assert foot == "-# 1 älterer. Bilder und Clips werden 24 Stunden behalten, diese Liste 30 Tage."

@@ -11,9 +11,11 @@ from bot.config import GeneratorConfig
 from bot.edge.commands.submission.choosing.reading import read_options
 from bot.edge.commands.submission.choosing.suggestions import NUMBERS, SUGGESTED, range_of, suggest
 from bot.edge.commands.submission.options import Setting, resolve, with_server
+from bot.policy.language import LANGUAGES
 from bot.policy.motion import MOTION_BUCKETS, Motion
 from bot.policy.server import DEFAULTS, ServerSettings
 from bot.sandbox.world.standard import ADA, BEN, PICTURES, TABLEAUX
+from bot.texts.languages.spoken import speaking
 from bot.texts.limits import CHOICE_LETTERS, count_letters
 from generator.clip import Format, Loop, Quality
 from generator.variants import BUILT_IN
@@ -120,6 +122,16 @@ def test_whatever_is_suggested_is_taken(option: str, current: str) -> None:
             made = resolve(wanted, setting.variant, setting.config)
             assert made.motion_bucket <= MOTION_BUCKETS[Motion.GENTLE] or server is DEFAULTS
             assert made.frames / made.playback_fps <= (server.longest_clip or 60)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_suggestions_fit_and_are_found_by_their_english_word_in_each_language(code: str) -> None:
+    named = replace(where(), variant=replace(where().variant, name="x" * 200))
+    with speaking(code):
+        for option in SUGGESTED:
+            assert all(0 < count_letters(text) <= CHOICE_LETTERS for text, _ in suggest(option, "", {}, named))
+            assert all(0 < count_letters(text) <= CHOICE_LETTERS for text, _ in suggest(option, "999", {}, named))
+        assert values("quality", "fast", where()) == [Quality.FAST]
 
 
 async def test_discord_is_given_suggestions_for_the_server_where_somebody_types(start: Start) -> None:
