@@ -11,7 +11,7 @@ import discord
 
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.texts.jobs.alerts import left_out_text, storm_text, unreadable_text
-from bot.texts.safety.trust import drained_text
+from bot.texts.safety.operators import drained_text
 from generator.errors import ExecutorLost
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from bot.edge.http_errors import NETWORK_ERRORS
 from bot.policy.language import LANGUAGES, Language
 from bot.queue.job import wall_clock_ms
 from bot.texts.languages.spoken import speaking
-from bot.texts.safety.trust import announcement_text
+from bot.texts.safety.operators import announcement_text
 
 _KEY = "announcement"
 _LOOKED_AT = 5_000

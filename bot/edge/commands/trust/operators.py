@@ -21,7 +21,7 @@ from bot.policy.blocking import Block, Subject
 from bot.queue.job import JobState, wall_clock_ms
 from bot.queue.servers.settings import AuditEntry
 from bot.texts.replies import explain_cancel, no_job_text
-from bot.texts.safety.trust import (
+from bot.texts.safety.operators import (
     announced_text,
     audit_row,
     audit_text,

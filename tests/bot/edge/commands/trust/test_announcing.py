@@ -12,7 +12,7 @@ from bot.sandbox.faults import Do
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import BEN, BOT_ROLE, ELSEWHERE, GENERAL, LOBBY, MIA, OLGA, TABLEAUX, VIVANT
-from bot.texts.safety.trust import announcement_text
+from bot.texts.safety.operators import announcement_text
 from tests.support.edge import Edge, running_edge, until, words
 
 TEXT = "New model tonight."

@@ -14,7 +14,7 @@ from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, BEN, DIRECT_OLGA, GENERAL, MIA, OLGA, TABLEAUX
 from bot.texts.replies import not_admin_text, resumed_text
-from bot.texts.safety.trust import (
+from bot.texts.safety.operators import (
     announced_text,
     announcement_text,
     drained_text,
