@@ -15,7 +15,7 @@ MARKS = {"_", "N_", "ngettext", "nN_", "pgettext", "pN_"}
 FOLDER = Path(str(bot.__file__)).parent
 LEFT = {
     *(f"edge/layouts/{name}.py" for name in ("actions", "buttons", "cards")),
-    *(f"texts/{name}.py" for name in ("descriptions", "failures", "notes", "replies")),
+    *(f"texts/{name}.py" for name in ("descriptions", "failures", "notes")),
     *(f"texts/asking/{name}.py" for name in ("animate_form", "choosing", "mending")),
     *(f"texts/jobs/{name}.py" for name in ("after_clip", "cancelling", "faces", "history", "own_picture")),
     *("texts/jobs/queue_list.py", "texts/safety/filter.py", "texts/safety/trust.py"),
