@@ -91,7 +91,7 @@ def _wrong(message: Message, names: Names) -> Iterator[str]:
         if message.context in ("command name", "option name") and (not _NAME.fullmatch(form) or form != form.lower()):
             yield f"a name has small letters, digits, - and _ alone: {form!r}"
         for shown, count in names.mentioned(english[-1]).items():
-            if form.count(shown) != count:
+            if len(re.findall(rf"{re.escape(shown)}(?![-\w])", form)) != count:
                 yield f"the command is called {shown} in this language: {form!r}"
 
 

@@ -8,7 +8,8 @@ from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.commands.submission.permissions import replies_privately, usable_everywhere
 from bot.edge.context import Interaction
 from bot.edge.layouts.buttons import forget_buttons, opt_out_button
-from bot.texts.replies import forget_text, help_text, privacy_text
+from bot.texts.replies import help_text, privacy_text
+from bot.texts.safety.forgetting import forget_text
 from bot.texts.safety.trust import opt_out_state_text
 
 

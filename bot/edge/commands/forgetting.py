@@ -19,13 +19,8 @@ from bot.edge.layouts.cards import status_card
 from bot.queue.job import ForgottenJob, Job, JobState, Route, wall_clock_ms
 from bot.texts.jobs.status import CardView
 from bot.texts.languages.spoken import speaking
-from bot.texts.replies import (
-    deleting_posts_text,
-    forgotten_text,
-    no_posts_known_text,
-    not_yours_text,
-    posts_deleted_text,
-)
+from bot.texts.replies import not_yours_text
+from bot.texts.safety.forgetting import deleting_posts_text, forgotten_text, no_posts_known_text, posts_deleted_text
 from bot.work.ongoing import Owner, Request
 
 log = logging.getLogger(__name__)

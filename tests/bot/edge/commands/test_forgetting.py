@@ -365,7 +365,7 @@ async def test_a_thread_s_clip_that_was_posted_into_the_channel_above_is_deleted
         assert len(edge.clips()) == 2, "the negative control: it is there"
         text = await told(edge, await press_forget(edge, "erase"), "are deleted.")
         assert [words(item).split()[0] for item in edge.clips()] == [f"<@{BEN}>"]
-        gone = "1 messages in Discord are deleted. 1 could not" if archived else "2 messages in Discord are deleted."
+        gone = "1 message in Discord is deleted. 1 could not" if archived else "2 messages in Discord are deleted."
         assert gone in text, "in an archived thread the card stays"
 
 

@@ -376,7 +376,7 @@ BREAKS: dict[ReasonKind, Break] = {
     ReasonKind.QUALITY: Break("only these qualities: fast", {"qualities": [Quality.FAST]}, adapts=True),
     ReasonKind.VARIANT: Break("only clips made with svd,", {"variants": ["svd"]}),
     ReasonKind.TOO_LONG: Break("this server allows 1.", {"longest_clip": 1.0}, adapts=True),
-    ReasonKind.QUOTA: Break("may have 1 clips in 24 hours", {"member_quota": Quota(clips_per_day=1)}),
+    ReasonKind.QUOTA: Break("may have 1 clip in 24 hours", {"member_quota": Quota(clips_per_day=1)}),
 }
 
 ON_MESSAGES = (

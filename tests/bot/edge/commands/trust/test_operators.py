@@ -139,7 +139,7 @@ async def test_limits_are_set_shown_kept_and_reset(sandbox: Sandbox, tmp_path: P
         await edge.clip()
     async with running_edge(tmp_path, sandbox, config=config) as edge:
         refusal = await edge.answer(await edge.animate())
-        assert "You may have 1 clips in 24 hours." in refusal, "after a restart"
+        assert "You may have 1 clip in 24 hours." in refusal, "after a restart"
         told = await admin(edge, "limits", {"whose": "person", "reset": True})
         assert "Each person: At most 9 clips at once." in told
         await edge.animate()
