@@ -152,14 +152,13 @@ async def tour(browser: Browser, sandbox: Sandbox) -> None:
     await open_form(page)
     await save(page, "form")
     await page.keyboard.press("Escape")
+    await speak_german(await open_page(browser, sandbox, "Ben", viewport=WIDE, **SHARP))
+    await mend(page)
     await type_command(page)
     await save(page, "command")
     await render(page)
     await change(page)
-    await draft(page)
     await look_back(page)
-    await mend(page)
-    await speak_german(await open_page(browser, sandbox, "Ben", viewport=WIDE, **SHARP))
     for name, options in (
         ("light", {"viewport": WIDE}),
         ("phone", {"viewport": PHONE, "has_touch": True, "is_mobile": True}),
@@ -169,6 +168,7 @@ async def tour(browser: Browser, sandbox: Sandbox) -> None:
             await other.get_by_role("button", name="Switch to light").click()
         await moves(other)
         await save(other, name)
+    await draft(page)
 
 
 async def main() -> None:
