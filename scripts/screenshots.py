@@ -17,7 +17,7 @@ from bot.sandbox.demo import running_bot
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import BEN, PICTURES
-from tests.support.browser import SAMPLE, chromium, drop_picture, messages, newest, open_page
+from tests.support.browser import SAMPLE, chromium, drop_picture, messages, newest, open_page, run_command
 
 FOLDER = Path(__file__).parents[1] / "docs" / "screenshots"
 WIDE = {"width": 1180, "height": 720}
@@ -25,6 +25,8 @@ PHONE = {"width": 390, "height": 780}
 # The page allows no evaluated scripts, and Playwright's waiting for a condition is one.
 SHARP: dict[str, Any] = {"device_scale_factor": 1.25, "bypass_csp": True}
 RENDER_MS = 600_000
+MOST_FRAMES = 50
+"""the demo model has one step: many frames are what there is to see on its card"""
 
 
 async def save(page: Page, name: str) -> None:
@@ -50,10 +52,10 @@ async def type_command(page: Page) -> None:
     await drop_picture(page)
     await page.keyboard.type("motion")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("option", name="Strong")).to_be_visible()
-    await page.keyboard.press("ArrowDown")
-    await page.keyboard.press("ArrowDown")
-    await page.keyboard.press("ArrowDown")
+    strong = page.get_by_role("option", name="strong")
+    await expect(strong).to_be_visible()
+    while await strong.get_attribute("aria-selected") != "true":
+        await page.keyboard.press("ArrowDown")
 
 
 async def open_form(page: Page) -> None:
@@ -65,21 +67,79 @@ async def open_form(page: Page) -> None:
 
 
 async def render(page: Page) -> None:
-    """Send the command and take the card while it moves and the clip when it is there."""
+    """Send the command with many frames, and take the card while it moves and the clip when it is there."""
     await page.keyboard.press("Enter")
-    await page.keyboard.type("quality")
+    await page.keyboard.type("frames")
     await page.keyboard.press("Enter")
-    await page.keyboard.type("Quality")
-    await page.keyboard.press("Enter")
+    await page.keyboard.type(str(MOST_FRAMES))
+    await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     card = await newest(page, "used /animate")
-    await expect(card).to_contain_text(re.compile(r"step ([3-9]|1\d) of 25"), timeout=RENDER_MS)
+    await expect(card).to_contain_text(re.compile(rf"step \d+ of {MOST_FRAMES}"), timeout=RENDER_MS)
     await save(page, "progress")
-    clip = messages(page).filter(has=page.locator("video"))
-    await expect(clip).to_be_visible(timeout=RENDER_MS)
     await expect(card).to_have_count(0, timeout=RENDER_MS)
-    await page.wait_for_function("document.querySelector('video').readyState >= 2")
+    await moves(page)
     await save(page, "clip")
+
+
+async def moves(page: Page) -> None:
+    """Wait until the channel's newest clip can be seen."""
+    clip = messages(page).filter(has=page.locator("video")).last
+    await expect(clip).to_be_visible(timeout=RENDER_MS)
+    await page.wait_for_function("[...document.querySelectorAll('video')].at(-1).readyState >= 2")
+
+
+async def change(page: Page) -> None:
+    """Open the menu below the clip."""
+    await page.locator("[data-action=select]").last.press("Enter")
+    await expect(page.get_by_role("option").last).to_be_visible()
+    await save(page, "menu")
+    await page.keyboard.press("Escape")
+
+
+async def draft(page: Page) -> None:
+    """Ask for drafts with the button below the clip."""
+    await messages(page).filter(has=page.locator("video")).last.get_by_role("button", name="Drafts").press("Enter")
+    sheet = messages(page).filter(has=page.get_by_role("button", name="4", exact=True))
+    await expect(sheet).to_be_visible(timeout=RENDER_MS)
+    await seen(page)
+    await save(page, "drafts")
+
+
+async def seen(page: Page) -> None:
+    """Wait until every picture of the page is there."""
+    await page.wait_for_function("[...document.images].every((one) => one.complete)")
+
+
+async def look_back(page: Page) -> None:
+    """Show one's own clips."""
+    await run_command(page, "history")
+    await expect(messages(page).last).to_contain_text("Only you can see this")
+    await seen(page)
+    await save(page, "history")
+
+
+async def mend(page: Page) -> None:
+    """Type what no motion is called, and open the form that mends it."""
+    await drop_picture(page)
+    await page.keyboard.type("motion:slowly")
+    await page.keyboard.press("Enter")
+    await messages(page).last.get_by_role("button", name="Mend and try again").press("Enter")
+    await expect(page.get_by_role("dialog")).to_contain_text("Refused")
+    await save(page, "mend")
+    await page.keyboard.press("Escape")
+
+
+async def speak_german(page: Page) -> None:
+    """Let a person have a Discord in German, who asks what there is and begins a command."""
+    await page.locator("#language").click()
+    await page.get_by_role("menuitem", name="Deutsch").click()
+    await page.locator("#message-text").fill("/")
+    await expect(page.get_by_role("option").filter(has_text="/animieren")).to_be_visible()
+    await run_command(page, "hilfe")
+    await expect(messages(page).last).to_contain_text("Only you can see this")
+    await drop_picture(page)
+    await save(page, "german")
 
 
 async def tour(browser: Browser, sandbox: Sandbox) -> None:
@@ -92,9 +152,13 @@ async def tour(browser: Browser, sandbox: Sandbox) -> None:
     await open_form(page)
     await save(page, "form")
     await page.keyboard.press("Escape")
+    await speak_german(await open_page(browser, sandbox, "Ben", viewport=WIDE, **SHARP))
+    await mend(page)
     await type_command(page)
     await save(page, "command")
     await render(page)
+    await change(page)
+    await look_back(page)
     for name, options in (
         ("light", {"viewport": WIDE}),
         ("phone", {"viewport": PHONE, "has_touch": True, "is_mobile": True}),
@@ -102,8 +166,9 @@ async def tour(browser: Browser, sandbox: Sandbox) -> None:
         other = await open_page(browser, sandbox, **options, **SHARP)
         if name == "light":
             await other.get_by_role("button", name="Switch to light").click()
-        await other.wait_for_function("document.querySelector('video').readyState >= 2")
+        await moves(other)
         await save(other, name)
+    await draft(page)
 
 
 async def main() -> None:

@@ -33,7 +33,9 @@ async def test_a_clip_plays_by_itself_muted_and_again_and_again(ada: Page) -> No
 
 
 async def test_a_clip_is_stopped_and_played_by_keyboard_and_keeps_the_focus(ada: Page) -> None:
+    before = await messages(ada).filter(has_text="Header").count()
     await run_command(ada, "components")
+    await expect(messages(ada).filter(has_text="Header")).to_have_count(before + 1)
     message = await newest(ada, "Header")
     await until(ada, PLAYS)
     button = message.get_by_role("button", name="Pause clip")
