@@ -103,7 +103,7 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
     "no full stop": (lambda text: text.replace("Höchstens {limits}.", "Höchstens {limits}"), "full stop"),
     "a space at the end": (lambda text: text.replace('"Jeder Kanal"', '"Jeder Kanal "'), "space"),
     "a description that is too long": (lambda text: text.replace('"Wessen Grenze"', f'"{"W" * 101}"'), "100"),
-    "a capital in a name": (lambda text: text.replace('"rauschzugabe"', '"Rauschzugabe"'), "small letters"),
+    "a capital in a name": (lambda text: text.replace('"sperren-liste"', '"Sperren-liste"'), "small letters"),
     "a command by its English name": (
         lambda text: text.replace("bis /admin fortsetzen", "bis /admin resume"),
         "is called",
