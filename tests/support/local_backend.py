@@ -17,8 +17,9 @@ from generator.protocol import ExecutorConfig, Phase, Progress, Rendered, Render
 from generator.variants import BUILT_IN
 from tests.support.fakes import FAKE_EXECUTOR
 
-CONFIG = ExecutorConfig(variants=BUILT_IN, preload="demo", threads=1)
-STEPPED = replace(CONFIG, variants=BUILT_IN | {"demo": replace(BUILT_IN["demo"], max_steps=None)})
+CONFIG = ExecutorConfig(
+    variants=BUILT_IN | {"demo": replace(BUILT_IN["demo"], max_steps=None)}, preload="demo", threads=1
+)
 """with as many steps of the demo model as a test asks for: its clip is worse for them"""
 PATIENT = StallLimits(backoff_seconds=0.05, term_seconds=1.0)
 IMPATIENT = replace(

@@ -133,7 +133,7 @@ def test_what_a_clips_file_takes_to_write_after_its_last_frame_is_estimated() ->
     assert cost() == cost(playback_fps=30, smooth=True) == 0, "frames are written as they come"
     assert cost(loop=Loop.BOOMERANG) == 23 * 25
     assert cost(smooth=True) == 86 * 65
-    assert cost(smooth=True, variant="demo") == pytest.approx(86 * 65 / 16, abs=1)
+    assert cost(smooth=True, variant="demo") == pytest.approx(86 * 65 * 384 * 224 / (1024 * 576), abs=1)
 
 
 @pytest.mark.parametrize(

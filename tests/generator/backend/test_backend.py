@@ -15,7 +15,7 @@ from generator.backend.local_backend import LocalBackend
 from generator.errors import ExecutorLost, WeightsUnavailable
 from generator.protocol import Phase, Progress
 from tests.support.fakes import FAKE_EXECUTOR, Act, FakeBackend, a_request
-from tests.support.local_backend import CONFIG, PATIENT, STEPPED, ignore, start_render
+from tests.support.local_backend import CONFIG, PATIENT, ignore, start_render
 
 
 def fake() -> FakeBackend:
@@ -28,7 +28,7 @@ def without_torch() -> LocalBackend:
 
 
 def with_the_demo_model() -> LocalBackend:
-    return LocalBackend(STEPPED, limits=PATIENT)
+    return LocalBackend(CONFIG, limits=PATIENT)
 
 
 FEW_FRAMES = {"frames": 3}
