@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -67,8 +68,11 @@ class OwnPictureForm(ui.Modal):
     async def on_submit(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Ask for the clip, with the same checks as any other request."""
         note_request(interaction)
+        services = interaction.client.services
+        most = min(services.switches.variant.most_steps, services.config.generator.max_steps)
+        options = replace(self._options, steps=min(self._options.steps or most, most))  # today's model may take fewer
         if await is_served(interaction):
-            await submit(interaction, self._picture.values[0], self._options, Entrance.RECIPE)
+            await submit(interaction, self._picture.values[0], options, Entrance.RECIPE)
 
     async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:  # type: ignore[override]
         """Log what failed and tell its person."""

@@ -37,7 +37,10 @@ ODD = ClipSettings(
 
 def test_the_options_ask_for_every_setting_of_the_recipe() -> None:
     assert resolve(options_of(ODD), BUILT_IN["demo"], GeneratorConfig()) == replace(ODD, shape=Shape.AUTO)
-    assert resolve(options_of(ClipSettings(variant="demo", seed=1)), BUILT_IN["demo"], GeneratorConfig()).seed == 1
+    assert (
+        resolve(options_of(ClipSettings(variant="demo", steps=1, seed=1)), BUILT_IN["demo"], GeneratorConfig()).seed
+        == 1
+    )
 
 
 async def make(edge: Edge, message_id: str, *, actor: str) -> None:
@@ -67,7 +70,7 @@ async def test_a_recipe_from_a_file_is_made_with_ones_own_picture(start: Start, 
     async with start() as edge:
         path = tmp_path / "made.mp4"
         path.write_bytes(tiny_clip())
-        write_recipe(path, Format.MP4, make_recipe(ODD, BUILT_IN["demo"], fast_math=False))
+        write_recipe(path, Format.MP4, make_recipe(replace(ODD, steps=3), BUILT_IN["demo"], fast_math=False))
         read = await edge.invoke("recipe", files={"clip": Upload("made.mp4", "video/mp4", path.read_bytes())})
         await edge.answer(read)
         await make(edge, str(read.message_id), actor=ADA)
