@@ -82,7 +82,7 @@ async def test_a_bot_killed_in_mid_render_still_delivers_that_clip_once(tmp_path
     async with Sandbox() as sandbox:
         async with running_bot(sandbox, tmp_path) as bot:
             await animate(sandbox)
-            await until(lambda: re.search(r"step [1-9]", cards(sandbox)), "a step on the card", timeout=90)
+            await until(lambda: re.search(r"Dreaming|step [1-9]", cards(sandbox)), "a render on the card", timeout=90)
             bot.kill()
             await bot.wait()
         assert not clips(sandbox)
@@ -95,7 +95,7 @@ async def test_a_bot_killed_in_mid_render_still_delivers_that_clip_once(tmp_path
 async def test_a_bot_that_is_stopped_ends_within_seconds_and_leaves_nothing_behind(tmp_path: Path) -> None:
     async with Sandbox() as sandbox, running_bot(sandbox, tmp_path) as bot:
         await animate(sandbox)
-        await until(lambda: re.search(r"step [1-9]", cards(sandbox)), "a step on the card", timeout=90)
+        await until(lambda: re.search(r"Dreaming|step [1-9]", cards(sandbox)), "a render on the card", timeout=90)
         family = psutil.Process(bot.pid).children(recursive=True)
         assert len(family) >= 1
         started = time.monotonic()

@@ -130,11 +130,11 @@ def test_a_wheel_without_its_files_or_with_the_tests_is_seen(tmp_path: Path) -> 
 
 
 def test_every_file_beside_the_code_comes_into_the_wheel() -> None:
-    """What git knows in the packages and is no Python is named as data of the package."""
+    """What git knows in the packages and is no Python is named as data of the package; of catalogues what is read."""
     listed = subprocess.run(
         ["git", "ls-files", "bot", "generator"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    data = {name for name in listed.stdout.splitlines() if not name.endswith((".py", ".md"))}
+    data = {name for name in listed.stdout.splitlines() if not name.endswith((".py", ".md", ".po", ".pot"))}
     found = {
         path.relative_to(ROOT).as_posix()
         for package, patterns in PROJECT["tool"]["setuptools"]["package-data"].items()

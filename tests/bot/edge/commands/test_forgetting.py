@@ -306,7 +306,7 @@ async def test_the_posts_can_be_deleted_too(start: Start, channel: str) -> None:
         await edge.animate(channel=channel)
         await edge.clip(channel=channel)
         await edge.delivered()
-        text = await told(edge, await press_forget(edge, "erase", channel=channel), "are deleted.", channel=channel)
+        text = await told(edge, await press_forget(edge, "erase", channel=channel), "deleted.", channel=channel)
         assert "could not" not in text
         assert [words(item) for item in edge.seen(channel=channel) if not item["flags"] & Flag.EPHEMERAL] == []
         await nothing_is_left(edge, channel=channel)
@@ -363,7 +363,7 @@ async def test_a_thread_s_clip_that_was_posted_into_the_channel_above_is_deleted
         await edge.animate(channel=THREAD)
         await edge.delivered(2)
         assert len(edge.clips()) == 2, "the negative control: it is there"
-        text = await told(edge, await press_forget(edge, "erase"), "are deleted.")
+        text = await told(edge, await press_forget(edge, "erase"), " deleted.")
         assert [words(item).split()[0] for item in edge.clips()] == [f"<@{BEN}>"]
         gone = "1 message in Discord is deleted. 1 could not" if archived else "2 messages in Discord are deleted."
         assert gone in text, "in an archived thread the card stays"
