@@ -16,11 +16,11 @@ from skimage import data
 
 from generator.backend.local_backend import LocalBackend
 from generator.executor.previews import COST_SHARE, SECONDS, Previews, draw
-from generator.protocol import ExecutorConfig, Progress
+from generator.protocol import Progress
 from generator.variants import BUILT_IN, Variant
 from scripts.fit_preview_colours import encode, fit
 from tests.support.fakes import FAKE_EXECUTOR, a_request
-from tests.support.local_backend import PATIENT
+from tests.support.local_backend import CONFIG, PATIENT
 
 
 def shown(preview: str) -> NDArray[np.float32]:
@@ -86,7 +86,7 @@ def test_a_variants_colours_cross_the_pipe_and_another_one_has_none() -> None:
 
 @pytest.mark.parametrize("is_on", [True, False])
 async def test_the_executor_sends_previews_only_where_the_operator_wants_them(tmp_path: Path, is_on: bool) -> None:
-    config = ExecutorConfig(variants=BUILT_IN, device="cpu", previews=is_on)
+    config = dataclasses.replace(CONFIG, device="cpu", previews=is_on)
     backend = LocalBackend(config, command=FAKE_EXECUTOR, limits=PATIENT)
     seen: list[Progress] = []
     await backend.start()
