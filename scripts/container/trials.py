@@ -160,7 +160,7 @@ async def stopped_in_mid_render(bench: Bench) -> str:
         async with running(container) as bot:
             await _animate(sandbox)
             await _until_healthy(bot, health)
-            await _until(lambda: re.search(r"step [1-9]", _cards(sandbox)), "a step on the card")
+            await _until(lambda: re.search(r"Dreaming|step [1-9]", _cards(sandbox)), "a render on the card")
             metrics = await _metrics(port)
             _require("vivant_jobs" in metrics, f"the metrics know of no jobs: {metrics[:400]}")
             asked = time.monotonic()
