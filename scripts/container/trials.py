@@ -193,7 +193,7 @@ async def _animate(sandbox: Sandbox) -> None:
     await _until(sandbox.gateway.online.is_set, "the bot to be online")
     picture = Path(__file__).parents[2] / "docs/screenshots/clip.png"
     upload = Upload("photo.png", "image/png", picture.read_bytes())
-    await sandbox.world.invoke(ADA, PICTURES, "animate", {"frames": 50}, {"image": upload})
+    await sandbox.world.invoke(ADA, PICTURES, "animate", {"frames": 25}, {"image": upload})
 
 
 async def _metrics(port: int) -> str:
