@@ -158,11 +158,11 @@ async def stopped_in_mid_render(bench: Bench) -> str:
         alone = await run_to_end(replace(container, command=health, whole=True), 60)
         _require(alone.code == 1, f"no bot runs, and it says that it is healthy: {alone.output}")
         async with running(container) as bot:
-            await _animate(sandbox)
             await _until_healthy(bot, health)
-            await _until(lambda: re.search(r"Dreaming|step [1-9]", _cards(sandbox)), "a render on the card")
             metrics = await _metrics(port)
             _require("vivant_jobs" in metrics, f"the metrics know of no jobs: {metrics[:400]}")
+            await _animate(sandbox)
+            await _until(lambda: "Bringing it to life" in _cards(sandbox), "a render on the card")
             asked = time.monotonic()
             await bot.signal("TERM")
             ended = await bot.ended(STOP_SECONDS)
