@@ -90,3 +90,9 @@ def test_what_discord_would_refuse_is_counted() -> None:
 
 def test_sizes_are_given_on_the_command_line() -> None:
     assert parse(["scale", "--json", "--gpus=10", "--hours=2"]) == (["scale"], True, {"gpus": 10, "hours": 2})
+
+
+@pytest.mark.parametrize("given", [["demoo"], ["demo", "--mate"], ["demo", "-x"]])
+def test_what_no_benchmark_knows_is_said_before_any_of_them_runs(given: list[str]) -> None:
+    with pytest.raises(SystemExit, match="unknown: "):
+        parse(given)
