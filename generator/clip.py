@@ -142,7 +142,8 @@ class ClipSettings:
                     high=high,
                 )
         if self.min_guidance > self.max_guidance:
-            raise SettingsError("min_guidance must not exceed max_guidance", setting="min_guidance")
+            text = "min_guidance must not exceed max_guidance"
+            raise SettingsError(text, setting="min_guidance", contradicts="max_guidance", most=self.max_guidance)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a JSON object."""
@@ -258,4 +259,4 @@ def _member(kind: type[StrEnum], name: str, value: str) -> StrEnum:
         return kind(value)
     except ValueError as error:
         allowed = [str(member) for member in kind]
-        raise SettingsError(f"{name} must be one of {allowed}", setting=name, value=value) from error
+        raise SettingsError(f"{name} must be one of {allowed}", setting=name, value=value, allowed=allowed) from error

@@ -9,12 +9,17 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from babel.messages.catalog import Catalog
 
+from bot.edge.connection.languages import CatalogueTranslator
 from bot.policy.language import LANGUAGES, Language
+from bot.texts.asking.choosing import choice_text
 from bot.texts.languages.sentences import CATALOGUES
+from bot.texts.languages.spoken import speaking
+from generator.clip import Framing, Loop, Shape
 from scripts.languages.__main__ import main
 from scripts.languages.catalogues import (
     TEMPLATE,
@@ -29,7 +34,8 @@ from scripts.languages.catalogues import (
     read_language,
     sentences,
 )
-from scripts.languages.checks import placeholders, problems, refused_commands
+from scripts.languages.checks import most_letters, placeholders, problems, refused_commands
+from scripts.languages.labels import COMPONENTS, given_labels, key_of, label_limits
 from scripts.languages.texts import CommandText, command_texts, extract
 
 GERMAN = LANGUAGES["de"]
@@ -83,6 +89,56 @@ def test_discord_takes_the_commands_with_all_their_translations() -> None:
     assert refused_commands() == []
 
 
+def test_two_commands_of_one_name_in_a_language_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = CatalogueTranslator.translate
+
+    async def translate(self: CatalogueTranslator, string: Any, locale: Any, context: Any) -> str | None:
+        said = await usual(self, string, locale, context)
+        return "warteschlange" if said == "verlauf" else said
+
+    monkeypatch.setattr(CatalogueTranslator, "translate", translate)
+    [problem] = refused_commands()
+    assert problem.startswith("commands of type 1")
+
+
+NAMED_BY_PEOPLE = {
+    "commands.admin Choice name",  # a variant's; a longer one is left out
+    "commands.animate Choice name",  # a suggestion, cut
+    "commands.settings.panel SelectOption label",  # `settings.choices Choice 1`, cut
+    "commands.submission.choosing.mending SelectOption label",  # a channel's, cut
+    "commands.submission.choosing.parts SelectOption label",  # `choices_of 1`, cut
+    "commands.submission.choosing.parts SelectOption description",
+    "commands.submission.picture_choice _PictureButton 3",  # a file's, cut
+    "commands.submission.picture_choice Button label",  # `_PictureButton 3`
+    "layouts.cards Thumbnail description",  # `_layout alt_text`
+}
+"""what shows no text of ours, or one that is found where it is handed on"""
+
+
+def test_the_texts_of_every_component_are_found() -> None:
+    empty = {given.where for given in given_labels() if not given.texts}
+    shown = {given.where for given in given_labels() if given.texts}
+    assert empty == NAMED_BY_PEOPLE - (shown - empty)
+    for kind in COMPONENTS.keys() - {"UserSelect", "MentionableSelect", "RadioGroupOption", "CheckboxGroupOption"}:
+        assert kind == "TextInput" or any(f" {kind} " in given.where for given in given_labels()), kind
+
+
+def test_every_button_and_every_kind_of_label_has_its_limit(template: Catalog) -> None:
+    buttons = [message for message in sentences(template) if message.context == "button"]
+    assert len(buttons) > 30 and all((most_letters(message) or 1000) <= 80 for message in buttons)
+    limits = label_limits()
+    assert limits[key_of("Animate a picture", None)] == limits[key_of("Motion", None)] == 45
+    assert limits[key_of("Tick what you want", None)] == limits[key_of("Half the speed", None)] == 100
+    assert limits[key_of("Change the file: loop, speed, format", None)] == 150
+    assert key_of("Nothing was queued.", None) not in limits
+
+
+def test_the_english_labels_fit_too(template: Catalog) -> None:
+    for message in sentences(template):
+        message.string = message.id
+    assert [text for text in problems(template, []) if "Discord takes" in text] == []
+
+
 def test_each_text_of_the_commands_is_found_with_its_kind(texts: list[CommandText]) -> None:
     found = {(text.context, text.text) for text in texts}
     assert {
@@ -96,6 +152,11 @@ def test_each_text_of_the_commands_is_found_with_its_kind(texts: list[CommandTex
     } <= found
 
 
+def in_place_of(english: str, letters: int) -> Callable[[str], str]:
+    """Return what gives a message a translation of so many letters."""
+    return lambda text: re.sub(rf'(?<=\nmsgid "{english}"\nmsgstr ").*(?=")', "W" * letters, text)
+
+
 BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
     "a placeholder that is not there": (lambda text: text.replace("Höchstens {limits}", "Höchstens {limit}"), "limits"),
     "a brace that is not closed": (lambda text: text.replace("Höchstens {limits}", "Höchstens {limits"), "braces"),
@@ -103,10 +164,52 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
     "no full stop": (lambda text: text.replace("Höchstens {limits}.", "Höchstens {limits}"), "full stop"),
     "a space at the end": (lambda text: text.replace('"Jeder Kanal"', '"Jeder Kanal "'), "space"),
     "a description that is too long": (lambda text: text.replace('"Wessen Grenze"', f'"{"W" * 101}"'), "100"),
+    "a button's label that is too long": (in_place_of("More motion", 81), "81 letters, and Discord takes 80"),
+    "a form's title that is too long": (in_place_of("Animate a picture", 46), "takes 45"),
+    "a field's label that is too long": (in_place_of("Seconds of the GPU in 24 hours", 46), "takes 45"),
+    "a field's description that is too long": (in_place_of("How much shall move", 101), "takes 100"),
+    "a menu's text that is too long": (in_place_of("Change the file: loop, speed, format", 151), "takes 150"),
+    "an option's label that is too long": (in_place_of("Cover them as spoilers", 101), "takes 100"),
+    "an option's description that is too long": (in_place_of("Half the speed", 101), "takes 100"),
+    "an alt text that is too long": (in_place_of("Your picture, as framed", 257), "takes 256"),
     "a capital in a name": (lambda text: text.replace('"sperren-liste"', '"Sperren-liste"'), "small letters"),
     "a command by its English name": (
         lambda text: text.replace("bis /admin fortsetzen", "bis /admin resume"),
         "is called",
+    ),
+    "a button by another name than it has": (
+        lambda text: text.replace("„Noch mal“ macht", "„Nochmals“ macht"),
+        "Noch mal",
+    ),
+    "a button in other quotation marks": (
+        lambda text: text.replace("„Letzten Teil zurücknehmen“ im", "Letzten Teil zurücknehmen im"),
+        "„Letzten Teil zurücknehmen“",
+    ),
+    "a button in bold by its English name": (
+        lambda text: text.replace("**Lebhafter machen**", "**Make it move**"),
+        "**Lebhafter machen**",
+    ),
+    "a menu entry that is called otherwise": (
+        lambda text: text.replace("Apps, „Mit Auswahl animieren“", "Apps, „Mit Optionen animieren“"),
+        "Mit Auswahl animieren",
+    ),
+    "an option by its English name": (
+        lambda text: text.replace("Lass `schritte` weg", "Lass `steps` weg"),
+        "`schritte`",
+    ),
+    "an option of a command by its English name": (
+        lambda text: text.replace("/ergebnis auftrag:", "/ergebnis job:"),
+        "auftrag:",
+    ),
+    "an option without code marks by its English name": (
+        lambda text: text.replace("Erhöhe abspiel_fps, lass", "Erhöhe playback_fps, lass"),
+        "abspiel_fps",
+    ),
+    "a word to type by its English name": (
+        lambda text: text.replace(
+            "sanft, mittel, stark, wild oder eine Zahl", "gentle, mittel, stark, wild oder eine Zahl"
+        ),
+        "Sanft or sanft",
     ),
     "a translation that nobody has looked at": (
         lambda text: text.replace('msgid "Choose"', '#, fuzzy\nmsgid "Choose"'),
@@ -127,6 +230,40 @@ def test_what_is_wrong_would_be_seen(
     path.write_text(damaged, encoding="utf-8")
     [problem, *more] = problems(read_language(GERMAN, tmp_path), texts)
     assert said in problem and not more, (problem, more)
+
+
+@pytest.mark.parametrize(
+    ("code", "right", "wrong"),
+    [
+        ("fr", "C'est fait\u00a0:", "C'est fait :"),
+        ("fr", "Quel clip\u202f?", "Quel clip ?"),
+        ("fr", "«\u00a0Encore\u00a0»", "« Encore »"),
+        ("es", "¿Qué clip?", "Qué clip?"),
+        ("ja", "どのクリップですか\uff1f", "どのクリップですか?"),
+    ],
+)
+def test_wrong_punctuation_would_be_seen(
+    code: str, right: str, wrong: str, tmp_path: Path, texts: list[CommandText]
+) -> None:
+    language = LANGUAGES[code]
+    path = po_path(language, tmp_path)
+    path.parent.mkdir(parents=True)
+    text = po_path(language).read_text(encoding="utf-8")
+    assert right in text
+    path.write_text(text.replace(right, wrong), encoding="utf-8")
+    found = problems(read_language(language, tmp_path), texts)
+    assert found and all(wrong in problem for problem in found)
+
+
+@EACH
+def test_a_choice_is_called_the_same_in_the_menu_and_where_it_is_suggested(language: Language) -> None:
+    catalogue = read_language(language)
+    with speaking(language.code):
+        for word in (*Loop, *Shape, *Framing):
+            with speaking("en"):
+                english = choice_text(word)
+            menu = catalogue.get(english, "choice")
+            assert menu is not None and menu.string == choice_text(word)
 
 
 def test_a_plural_form_too_few_counts_as_missing(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from bot.queue.job import DeadReason
+from bot.texts.asking.choosing import typed_word
 from bot.texts.languages.numbers import rounded, shortest, whole
 from bot.texts.languages.sentences import N_, _, ngettext, pgettext, pN_
 from bot.texts.limits import NAME_LETTERS, SENTENCE_LETTERS, listed, shorten
@@ -155,29 +157,25 @@ _EXTENTS = {
 
 
 def explain_settings(error: SettingsError) -> str:
-    """Say which option is out of range, or that the options together make too much."""
+    """Say what is wrong with an option, or that the options together make too much: each mistake in its sentence."""
     data = error.data
     if data.get("extent") in _EXTENTS:
         return _(_EXTENTS[data["extent"]], value=rounded(data["value"]), most=rounded(data["most"]))
-    name = str(data.get("setting", "?"))
-    option = shorten(_OPTIONS.get(name, name), NAME_LETTERS).replace("`", "'")
+    name = str(data.get("setting", ""))
+    option = _option_name(name)
     if data.get("is_unknown"):
         return _("There is no option `{option}`. Nothing was queued. /animate lists all there are.", option=option)
     if data.get("is_twice"):
         return _("The option `{option}` is there twice: leave it in one place. Nothing was queued.", option=option)
-    if data.get("contradicts"):
-        return _(
-            "`smooth` fills in frames up to {most} a second, so it does nothing with a `playback_fps` of "
-            "{most} or more: leave one of the two out. Nothing was queued.",
-            most=data.get("most"),
-        )
+    if "contradicts" in data:
+        return _explain_contradiction(option, data)
     if "value" in data and ("allowed" in data or "is_whole" in data):
         return _explain_unreadable(option, data)
     low, high = data.get("low"), data.get("high")
     if (name, high) == ("steps", 1):
         return _("This model makes every clip in one step. Nothing was queued. Leave out `steps`.")
-    if low is None or high is None:
-        return _("The option `{option}` is out of range. Nothing was queued.", option=option)
+    if not name or low is None or high is None:
+        return _("I cannot make a clip with these options. Nothing was queued. Please choose other ones with /animate.")
     return _(
         "The option `{option}` is out of range. It goes from {low} to {high} here. Nothing was queued.",
         option=option,
@@ -186,10 +184,32 @@ def explain_settings(error: SettingsError) -> str:
     )
 
 
+def _option_name(setting: str) -> str:
+    """Return what the option of a setting is called in the language that is spoken; what nobody knows, as it is."""
+    name = pgettext("option name", _OPTIONS.get(setting, setting)) if setting else ""
+    return shorten(name, NAME_LETTERS).replace("`", "'")
+
+
+def _explain_contradiction(option: str, data: Mapping[str, Any]) -> str:
+    """Say which options, or which option and the model, do not go together."""
+    if data["contradicts"] == "playback_fps":
+        return _(
+            "`smooth` fills in frames up to {most} a second, so it does nothing with a `playback_fps` of "
+            "{most} or more: leave one of the two out. Nothing was queued.",
+            most=data.get("most"),
+        )
+    return _(
+        "The option `{option}` is lower here than what a clip begins with. Nothing was queued. "
+        "Choose a higher number, or leave it out.",
+        option=option,
+    )
+
+
 def _explain_unreadable(option: str, data: Mapping[str, Any]) -> str:
     """Say that what was typed for an option is none of its values, and which there are."""
     typed = shorten(str(data["value"]), NAME_LETTERS).replace("`", "'") or " "
-    names = listed(f"`{name}`" for name in data.get("allowed", []))
+    allowed = data.get("allowed", [])
+    names = listed(f"`{typed_word(name) if isinstance(name, StrEnum) else name}`" for name in allowed)
     if data.get("low") is None:
         # Translators: {option} is an option's name such as motion, {typed} what somebody typed for it.
         return _(
