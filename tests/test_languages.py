@@ -34,8 +34,7 @@ from scripts.languages.catalogues import (
     read_language,
     sentences,
 )
-from scripts.languages.checks import most_letters, placeholders, problems, refused_commands
-from scripts.languages.labels import COMPONENTS, given_labels, key_of, label_limits
+from scripts.languages.checks import placeholders, problems, refused_commands
 from scripts.languages.texts import CommandText, command_texts, extract
 
 GERMAN = LANGUAGES["de"]
@@ -99,44 +98,6 @@ def test_two_commands_of_one_name_in_a_language_would_be_seen(monkeypatch: pytes
     monkeypatch.setattr(CatalogueTranslator, "translate", translate)
     [problem] = refused_commands()
     assert problem.startswith("commands of type 1")
-
-
-NAMED_BY_PEOPLE = {
-    "commands.admin Choice name",  # a variant's; a longer one is left out
-    "commands.animate Choice name",  # a suggestion, cut
-    "commands.settings.panel SelectOption label",  # `settings.choices Choice 1`, cut
-    "commands.submission.choosing.mending SelectOption label",  # a channel's, cut
-    "commands.submission.choosing.parts SelectOption label",  # `choices_of 1`, cut
-    "commands.submission.choosing.parts SelectOption description",
-    "commands.submission.picture_choice _PictureButton 3",  # a file's, cut
-    "commands.submission.picture_choice Button label",  # `_PictureButton 3`
-    "layouts.cards Thumbnail description",  # `_layout alt_text`
-}
-"""what shows no text of ours, or one that is found where it is handed on"""
-
-
-def test_the_texts_of_every_component_are_found() -> None:
-    empty = {given.where for given in given_labels() if not given.texts}
-    shown = {given.where for given in given_labels() if given.texts}
-    assert empty == NAMED_BY_PEOPLE - (shown - empty)
-    for kind in COMPONENTS.keys() - {"UserSelect", "MentionableSelect", "RadioGroupOption", "CheckboxGroupOption"}:
-        assert kind == "TextInput" or any(f" {kind} " in given.where for given in given_labels()), kind
-
-
-def test_every_button_and_every_kind_of_label_has_its_limit(template: Catalog) -> None:
-    buttons = [message for message in sentences(template) if message.context == "button"]
-    assert len(buttons) > 30 and all((most_letters(message) or 1000) <= 80 for message in buttons)
-    limits = label_limits()
-    assert limits[key_of("Animate a picture", None)] == limits[key_of("Motion", None)] == 45
-    assert limits[key_of("Tick what you want", None)] == limits[key_of("Half the speed", None)] == 100
-    assert limits[key_of("Change the file: loop, speed, format", None)] == 150
-    assert key_of("Nothing was queued.", None) not in limits
-
-
-def test_the_english_labels_fit_too(template: Catalog) -> None:
-    for message in sentences(template):
-        message.string = message.id
-    assert [text for text in problems(template, []) if "Discord takes" in text] == []
 
 
 def test_each_text_of_the_commands_is_found_with_its_kind(texts: list[CommandText]) -> None:

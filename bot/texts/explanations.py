@@ -142,8 +142,6 @@ def explain_source(file_name: str, content_type: str | None, size: int | None, m
 
 
 _OPTIONS = {"min_guidance": "guidance", "max_guidance": "guidance", "motion_bucket": "motion"}
-
-
 _EXTENTS = {
     "frames": N_(
         "Together these options make a clip of {value} frames; the most is {most}. Nothing was queued. "
@@ -154,6 +152,16 @@ _EXTENTS = {
         "Raise `playback_fps`, leave out the boomerang, or take fewer `frames`."
     ),
 }
+_CONTRADICTIONS = {
+    "playback_fps": N_(
+        "`smooth` fills in frames up to {most} a second, so it does nothing with a `playback_fps` of "
+        "{most} or more: leave one of the two out. Nothing was queued."
+    ),
+    "max_guidance": N_(
+        "The option `{option}` is lower here than what a clip begins with. Nothing was queued. "
+        "Choose a higher number, or leave it out."
+    ),
+}
 
 
 def explain_settings(error: SettingsError) -> str:
@@ -162,13 +170,14 @@ def explain_settings(error: SettingsError) -> str:
     if data.get("extent") in _EXTENTS:
         return _(_EXTENTS[data["extent"]], value=rounded(data["value"]), most=rounded(data["most"]))
     name = str(data.get("setting", ""))
-    option = _option_name(name)
+    known = pgettext("option name", _OPTIONS.get(name, name)) if name else ""  # as the person's own menu calls it
+    option = shorten(known, NAME_LETTERS).replace("`", "'")
     if data.get("is_unknown"):
         return _("There is no option `{option}`. Nothing was queued. /animate lists all there are.", option=option)
     if data.get("is_twice"):
         return _("The option `{option}` is there twice: leave it in one place. Nothing was queued.", option=option)
-    if "contradicts" in data:
-        return _explain_contradiction(option, data)
+    if data.get("contradicts") in _CONTRADICTIONS:
+        return _(_CONTRADICTIONS[data["contradicts"]], option=option, most=data.get("most"))
     if "value" in data and ("allowed" in data or "is_whole" in data):
         return _explain_unreadable(option, data)
     low, high = data.get("low"), data.get("high")
@@ -181,27 +190,6 @@ def explain_settings(error: SettingsError) -> str:
         option=option,
         low=shortest(low),
         high=shortest(high),
-    )
-
-
-def _option_name(setting: str) -> str:
-    """Return what the option of a setting is called in the language that is spoken; what nobody knows, as it is."""
-    name = pgettext("option name", _OPTIONS.get(setting, setting)) if setting else ""
-    return shorten(name, NAME_LETTERS).replace("`", "'")
-
-
-def _explain_contradiction(option: str, data: Mapping[str, Any]) -> str:
-    """Say which options, or which option and the model, do not go together."""
-    if data["contradicts"] == "playback_fps":
-        return _(
-            "`smooth` fills in frames up to {most} a second, so it does nothing with a `playback_fps` of "
-            "{most} or more: leave one of the two out. Nothing was queued.",
-            most=data.get("most"),
-        )
-    return _(
-        "The option `{option}` is lower here than what a clip begins with. Nothing was queued. "
-        "Choose a higher number, or leave it out.",
-        option=option,
     )
 
 

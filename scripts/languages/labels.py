@@ -3,7 +3,7 @@
 What `bot/edge/` gives to a component is followed to the marked texts that it comes from: through local names, tables,
 functions and imports. What is filled into a text, and what people have named, is not followed.
 
-Tested in tests/test_languages.py.
+Tested in tests/test_labels.py.
 """
 
 from __future__ import annotations

@@ -258,6 +258,21 @@ async def test_what_another_channel_takes_is_made_there(start: Start) -> None:
         assert edge.world.messages.notified == [(ADA, clip["id"])]
 
 
+async def test_the_form_shows_and_takes_the_persons_language(start: Start) -> None:
+    async with start() as edge:
+        edge.sandbox.world.set_locale(ADA, "de")
+        told = await refusal(edge, await edge.animate(motion="banane", steps=1, seed=7))
+        assert "bewegung: `banane` kenne ich nicht. Wähle `sanft`, `mittel`, `stark`, `wild`" in words(told)
+        pressed = buttons(told["components"])["Ändern und noch mal versuchen"]
+        opened = await (await edge.world.press(ADA, PICTURES, told["id"], pressed)).acknowledged()
+        assert set(filled(opened)["rest"].splitlines()) == {"schritte: 1", "seed: 7"}
+        assert parts(opened)["rest"]["description"].endswith("zum Beispiel schleife: bumerang")
+        await send(edge, opened, motion="Sanft", rest="schleife: bumerang\nseed: 8\nsteps: 1")
+        await edge.clip()
+        settings = edge.backend.requests[0].settings
+        assert (settings.motion_bucket, settings.loop, settings.seed, settings.steps) == (60, Loop.BOOMERANG, 8, 1)
+
+
 async def test_a_channel_of_the_longest_name_can_be_chosen_too(start: Start) -> None:
     async with start() as edge:
         await edge.store.servers.change(int(TABLEAUX), int(BEN), {"channels": [GENERAL, NO_FILES]})
