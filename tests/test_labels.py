@@ -5,10 +5,12 @@ That a longer one in a translation is seen: `BROKEN` in test_languages.py.
 
 from __future__ import annotations
 
+import ast
+
 from scripts.languages.catalogues import sentences
 from scripts.languages.checks import most_letters, problems
 from scripts.languages.labels import COMPONENTS, given_labels, key_of, label_limits
-from scripts.languages.texts import extract
+from scripts.languages.texts import ROOT, extract
 
 NAMED_BY_PEOPLE = {
     "commands.admin Choice name",  # a variant's; a longer one is left out
@@ -48,3 +50,27 @@ def test_the_english_labels_fit_too() -> None:
     for message in sentences(template):
         message.string = message.id
     assert [text for text in problems(template, []) if "Discord takes" in text] == []
+
+
+SHOWN = {"label", "placeholder", "title", "description"}
+NO_COMPONENTS = {"command", "describe", "Group"}  # whose texts `texts.py` takes from the tree of commands
+
+
+def made_with_texts(source: str) -> set[str]:
+    """Return what of discord.py a module makes with a text that people see."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return {
+        call.func.attr
+        for call in calls
+        if isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id in ("ui", "discord", "app_commands")
+        and SHOWN & {keyword.arg for keyword in call.keywords}
+    }
+
+
+def test_nothing_is_made_that_nobody_looks_at() -> None:
+    made = {name for path in (ROOT / "bot/edge").rglob("*.py") for name in made_with_texts(path.read_text())}
+    assert {"Label", "Select", "SelectOption", "File"} <= made
+    assert made - NO_COMPONENTS <= COMPONENTS.keys()
+    assert made_with_texts('discord.Embed(title=_("Hello"))') == {"Embed"}, "which would be seen"

@@ -262,7 +262,7 @@ async def test_the_form_shows_and_takes_the_persons_language(start: Start) -> No
     async with start() as edge:
         edge.sandbox.world.set_locale(ADA, "de")
         told = await refusal(edge, await edge.animate(motion="banane", steps=1, seed=7))
-        assert "bewegung: `banane` kenne ich nicht. Wähle `sanft`, `mittel`, `stark`, `wild`" in words(told)
+        assert "Bei bewegung kenne ich `banane` nicht. Wähle `sanft`, `mittel`, `stark`, `wild`" in words(told)
         pressed = buttons(told["components"])["Ändern und noch mal versuchen"]
         opened = await (await edge.world.press(ADA, PICTURES, told["id"], pressed)).acknowledged()
         assert set(filled(opened)["rest"].splitlines()) == {"schritte: 1", "seed: 7"}
