@@ -259,4 +259,4 @@ def _member(kind: type[StrEnum], name: str, value: str) -> StrEnum:
         return kind(value)
     except ValueError as error:
         allowed = [str(member) for member in kind]
-        raise SettingsError(f"{name} must be one of {allowed}", setting=name, value=value, allowed=allowed) from error
+        raise SettingsError(f"{name} must be one of {allowed}", setting=name, value=value) from error

@@ -5,7 +5,7 @@ People never read an exception's text: a sentence is chosen by the error's class
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -16,6 +16,7 @@ from bot.texts.languages.numbers import rounded, shortest, whole
 from bot.texts.languages.sentences import N_, _, ngettext, pgettext, pN_
 from bot.texts.limits import NAME_LETTERS, SENTENCE_LETTERS, listed, shorten
 from bot.work.gate import Hold, HoldCause
+from generator.clip import Format, Framing, Loop, Quality, Shape
 from generator.errors import PictureError, PictureReason, SettingsError
 from generator.memory import MIB
 
@@ -61,8 +62,6 @@ _PICTURE: dict[PictureReason, tuple[str, str]] = {
         N_("Please save it as an ordinary JPEG or PNG and try again."),
     ),
 }
-
-
 _TOO_SLOW = {
     "time": N_("That picture takes too long to open."),
     "memory": N_("That picture takes too much memory to open."),
@@ -142,6 +141,7 @@ def explain_source(file_name: str, content_type: str | None, size: int | None, m
 
 
 _OPTIONS = {"min_guidance": "guidance", "max_guidance": "guidance", "motion_bucket": "motion"}
+_WORDS = dict[str, type[StrEnum]](shape=Shape, loop=Loop, format=Format, quality=Quality, framing=Framing)
 _EXTENTS = {
     "frames": N_(
         "Together these options make a clip of {value} frames; the most is {most}. Nothing was queued. "
@@ -178,8 +178,8 @@ def explain_settings(error: SettingsError) -> str:
         return _("The option `{option}` is there twice: leave it in one place. Nothing was queued.", option=option)
     if data.get("contradicts") in _CONTRADICTIONS:
         return _(_CONTRADICTIONS[data["contradicts"]], option=option, most=data.get("most"))
-    if "value" in data and ("allowed" in data or "is_whole" in data):
-        return _explain_unreadable(option, data)
+    if "value" in data and (name in _WORDS or "allowed" in data or "is_whole" in data):
+        return _explain_unreadable(option, data, data.get("allowed") or list(_WORDS.get(name, [])))
     low, high = data.get("low"), data.get("high")
     if (name, high) == ("steps", 1):
         return _("This model makes every clip in one step. Nothing was queued. Leave out `steps`.")
@@ -193,10 +193,9 @@ def explain_settings(error: SettingsError) -> str:
     )
 
 
-def _explain_unreadable(option: str, data: Mapping[str, Any]) -> str:
+def _explain_unreadable(option: str, data: Mapping[str, Any], allowed: Iterable[str]) -> str:
     """Say that what was typed for an option is none of its values, and which there are."""
     typed = shorten(str(data["value"]), NAME_LETTERS).replace("`", "'") or " "
-    allowed = data.get("allowed", [])
     names = listed(f"`{typed_word(name) if isinstance(name, StrEnum) else name}`" for name in allowed)
     if data.get("low") is None:
         # Translators: {option} is an option's name such as motion, {typed} what somebody typed for it.
