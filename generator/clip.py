@@ -142,7 +142,8 @@ class ClipSettings:
                     high=high,
                 )
         if self.min_guidance > self.max_guidance:
-            raise SettingsError("min_guidance must not exceed max_guidance", setting="min_guidance")
+            text = "min_guidance must not exceed max_guidance"
+            raise SettingsError(text, setting="min_guidance", contradicts="max_guidance", most=self.max_guidance)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a JSON object."""

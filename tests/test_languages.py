@@ -9,12 +9,17 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from babel.messages.catalog import Catalog
 
+from bot.edge.connection.languages import CatalogueTranslator
 from bot.policy.language import LANGUAGES, Language
+from bot.texts.asking.choosing import choice_text
 from bot.texts.languages.sentences import CATALOGUES
+from bot.texts.languages.spoken import speaking
+from generator.clip import Framing, Loop, Shape
 from scripts.languages.__main__ import main
 from scripts.languages.catalogues import (
     TEMPLATE,
@@ -83,6 +88,18 @@ def test_discord_takes_the_commands_with_all_their_translations() -> None:
     assert refused_commands() == []
 
 
+def test_two_commands_of_one_name_in_a_language_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = CatalogueTranslator.translate
+
+    async def translate(self: CatalogueTranslator, string: Any, locale: Any, context: Any) -> str | None:
+        said = await usual(self, string, locale, context)
+        return "warteschlange" if said == "verlauf" else said
+
+    monkeypatch.setattr(CatalogueTranslator, "translate", translate)
+    [problem] = refused_commands()
+    assert problem.startswith("commands of type 1")
+
+
 def test_each_text_of_the_commands_is_found_with_its_kind(texts: list[CommandText]) -> None:
     found = {(text.context, text.text) for text in texts}
     assert {
@@ -96,6 +113,11 @@ def test_each_text_of_the_commands_is_found_with_its_kind(texts: list[CommandTex
     } <= found
 
 
+def in_place_of(english: str, letters: int) -> Callable[[str], str]:
+    """Return what gives a message a translation of so many letters."""
+    return lambda text: re.sub(rf'(?<=\nmsgid "{english}"\nmsgstr ").*(?=")', "W" * letters, text)
+
+
 BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
     "a placeholder that is not there": (lambda text: text.replace("Höchstens {limits}", "Höchstens {limit}"), "limits"),
     "a brace that is not closed": (lambda text: text.replace("Höchstens {limits}", "Höchstens {limits"), "braces"),
@@ -103,10 +125,52 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
     "no full stop": (lambda text: text.replace("Höchstens {limits}.", "Höchstens {limits}"), "full stop"),
     "a space at the end": (lambda text: text.replace('"Jeder Kanal"', '"Jeder Kanal "'), "space"),
     "a description that is too long": (lambda text: text.replace('"Wessen Grenze"', f'"{"W" * 101}"'), "100"),
+    "a button's label that is too long": (in_place_of("More motion", 81), "81 letters, and Discord takes 80"),
+    "a form's title that is too long": (in_place_of("Animate a picture", 46), "takes 45"),
+    "a field's label that is too long": (in_place_of("Seconds of the GPU in 24 hours", 46), "takes 45"),
+    "a field's description that is too long": (in_place_of("How much shall move", 101), "takes 100"),
+    "a menu's text that is too long": (in_place_of("Change the file: loop, speed, format", 151), "takes 150"),
+    "an option's label that is too long": (in_place_of("Cover them as spoilers", 101), "takes 100"),
+    "an option's description that is too long": (in_place_of("Half the speed", 101), "takes 100"),
+    "an alt text that is too long": (in_place_of("Your picture, as framed", 257), "takes 256"),
     "a capital in a name": (lambda text: text.replace('"sperren-liste"', '"Sperren-liste"'), "small letters"),
     "a command by its English name": (
         lambda text: text.replace("bis /admin fortsetzen", "bis /admin resume"),
         "is called",
+    ),
+    "a button by another name than it has": (
+        lambda text: text.replace("„Noch mal“ macht", "„Nochmals“ macht"),
+        "Noch mal",
+    ),
+    "a button in other quotation marks": (
+        lambda text: text.replace("„Letzten Teil zurücknehmen“ im", "Letzten Teil zurücknehmen im"),
+        "„Letzten Teil zurücknehmen“",
+    ),
+    "a button in bold by its English name": (
+        lambda text: text.replace("**Lebhafter machen**", "**Make it move**"),
+        "**Lebhafter machen**",
+    ),
+    "a menu entry that is called otherwise": (
+        lambda text: text.replace("Apps, „Mit Auswahl animieren“", "Apps, „Mit Optionen animieren“"),
+        "Mit Auswahl animieren",
+    ),
+    "an option by its English name": (
+        lambda text: text.replace("Lass `schritte` weg", "Lass `steps` weg"),
+        "`schritte`",
+    ),
+    "an option of a command by its English name": (
+        lambda text: text.replace("/ergebnis auftrag:", "/ergebnis job:"),
+        "auftrag:",
+    ),
+    "an option without code marks by its English name": (
+        lambda text: text.replace("Erhöhe abspiel_fps, lass", "Erhöhe playback_fps, lass"),
+        "abspiel_fps",
+    ),
+    "a word to type by its English name": (
+        lambda text: text.replace(
+            "sanft, mittel, stark, wild oder eine Zahl", "gentle, mittel, stark, wild oder eine Zahl"
+        ),
+        "Sanft or sanft",
     ),
     "a translation that nobody has looked at": (
         lambda text: text.replace('msgid "Choose"', '#, fuzzy\nmsgid "Choose"'),
@@ -127,6 +191,40 @@ def test_what_is_wrong_would_be_seen(
     path.write_text(damaged, encoding="utf-8")
     [problem, *more] = problems(read_language(GERMAN, tmp_path), texts)
     assert said in problem and not more, (problem, more)
+
+
+@pytest.mark.parametrize(
+    ("code", "right", "wrong"),
+    [
+        ("fr", "C'est fait\u00a0:", "C'est fait :"),
+        ("fr", "Quel clip\u202f?", "Quel clip ?"),
+        ("fr", "«\u00a0Encore\u00a0»", "« Encore »"),
+        ("es", "¿Qué clip?", "Qué clip?"),
+        ("ja", "どのクリップですか\uff1f", "どのクリップですか?"),
+    ],
+)
+def test_wrong_punctuation_would_be_seen(
+    code: str, right: str, wrong: str, tmp_path: Path, texts: list[CommandText]
+) -> None:
+    language = LANGUAGES[code]
+    path = po_path(language, tmp_path)
+    path.parent.mkdir(parents=True)
+    text = po_path(language).read_text(encoding="utf-8")
+    assert right in text
+    path.write_text(text.replace(right, wrong), encoding="utf-8")
+    found = problems(read_language(language, tmp_path), texts)
+    assert found and all(wrong in problem for problem in found)
+
+
+@EACH
+def test_a_choice_is_called_the_same_in_the_menu_and_where_it_is_suggested(language: Language) -> None:
+    catalogue = read_language(language)
+    with speaking(language.code):
+        for word in (*Loop, *Shape, *Framing):
+            with speaking("en"):
+                english = choice_text(word)
+            menu = catalogue.get(english, "choice")
+            assert menu is not None and menu.string == choice_text(word)
 
 
 def test_a_plural_form_too_few_counts_as_missing(tmp_path: Path) -> None:

@@ -5,15 +5,18 @@ People never read an exception's text: a sentence is chosen by the error's class
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from bot.queue.job import DeadReason
+from bot.texts.asking.choosing import typed_word
 from bot.texts.languages.numbers import rounded, shortest, whole
 from bot.texts.languages.sentences import N_, _, ngettext, pgettext, pN_
 from bot.texts.limits import NAME_LETTERS, SENTENCE_LETTERS, listed, shorten
 from bot.work.gate import Hold, HoldCause
+from generator.clip import Format, Framing, Loop, Quality, Shape
 from generator.errors import PictureError, PictureReason, SettingsError
 from generator.memory import MIB
 
@@ -59,8 +62,6 @@ _PICTURE: dict[PictureReason, tuple[str, str]] = {
         N_("Please save it as an ordinary JPEG or PNG and try again."),
     ),
 }
-
-
 _TOO_SLOW = {
     "time": N_("That picture takes too long to open."),
     "memory": N_("That picture takes too much memory to open."),
@@ -140,8 +141,7 @@ def explain_source(file_name: str, content_type: str | None, size: int | None, m
 
 
 _OPTIONS = {"min_guidance": "guidance", "max_guidance": "guidance", "motion_bucket": "motion"}
-
-
+_WORDS = dict[str, type[StrEnum]](shape=Shape, loop=Loop, format=Format, quality=Quality, framing=Framing)
 _EXTENTS = {
     "frames": N_(
         "Together these options make a clip of {value} frames; the most is {most}. Nothing was queued. "
@@ -152,32 +152,39 @@ _EXTENTS = {
         "Raise `playback_fps`, leave out the boomerang, or take fewer `frames`."
     ),
 }
+_CONTRADICTIONS = {
+    "playback_fps": N_(
+        "`smooth` fills in frames up to {most} a second, so it does nothing with a `playback_fps` of "
+        "{most} or more: leave one of the two out. Nothing was queued."
+    ),
+    "max_guidance": N_(
+        "The option `{option}` is lower here than what a clip begins with. Nothing was queued. "
+        "Choose a higher number, or leave it out."
+    ),
+}
 
 
 def explain_settings(error: SettingsError) -> str:
-    """Say which option is out of range, or that the options together make too much."""
+    """Say what is wrong with an option, or that the options together make too much: each mistake in its sentence."""
     data = error.data
     if data.get("extent") in _EXTENTS:
         return _(_EXTENTS[data["extent"]], value=rounded(data["value"]), most=rounded(data["most"]))
-    name = str(data.get("setting", "?"))
-    option = shorten(_OPTIONS.get(name, name), NAME_LETTERS).replace("`", "'")
+    name = str(data.get("setting", ""))
+    known = pgettext("option name", _OPTIONS.get(name, name)) if name else ""  # as the person's own menu calls it
+    option = shorten(known, NAME_LETTERS).replace("`", "'")
     if data.get("is_unknown"):
         return _("There is no option `{option}`. Nothing was queued. /animate lists all there are.", option=option)
     if data.get("is_twice"):
         return _("The option `{option}` is there twice: leave it in one place. Nothing was queued.", option=option)
-    if data.get("contradicts"):
-        return _(
-            "`smooth` fills in frames up to {most} a second, so it does nothing with a `playback_fps` of "
-            "{most} or more: leave one of the two out. Nothing was queued.",
-            most=data.get("most"),
-        )
-    if "value" in data and ("allowed" in data or "is_whole" in data):
-        return _explain_unreadable(option, data)
+    if data.get("contradicts") in _CONTRADICTIONS:
+        return _(_CONTRADICTIONS[data["contradicts"]], option=option, most=data.get("most"))
+    if "value" in data and (name in _WORDS or "allowed" in data or "is_whole" in data):
+        return _explain_unreadable(option, data, data.get("allowed") or list(_WORDS.get(name, [])))
     low, high = data.get("low"), data.get("high")
     if (name, high) == ("steps", 1):
         return _("This model makes every clip in one step. Nothing was queued. Leave out `steps`.")
-    if low is None or high is None:
-        return _("The option `{option}` is out of range. Nothing was queued.", option=option)
+    if not name or low is None or high is None:
+        return _("I cannot make a clip with these options. Nothing was queued. Please choose other ones with /animate.")
     return _(
         "The option `{option}` is out of range. It goes from {low} to {high} here. Nothing was queued.",
         option=option,
@@ -186,10 +193,10 @@ def explain_settings(error: SettingsError) -> str:
     )
 
 
-def _explain_unreadable(option: str, data: Mapping[str, Any]) -> str:
+def _explain_unreadable(option: str, data: Mapping[str, Any], allowed: Iterable[str]) -> str:
     """Say that what was typed for an option is none of its values, and which there are."""
     typed = shorten(str(data["value"]), NAME_LETTERS).replace("`", "'") or " "
-    names = listed(f"`{name}`" for name in data.get("allowed", []))
+    names = listed(f"`{typed_word(name) if isinstance(name, StrEnum) else name}`" for name in allowed)
     if data.get("low") is None:
         # Translators: {option} is an option's name such as motion, {typed} what somebody typed for it.
         return _(

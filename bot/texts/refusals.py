@@ -13,7 +13,7 @@ from bot.policy.blocking import Block, Subject
 from bot.policy.quota import Exceeded, Measure, Scope
 from bot.texts.explanations import explain_channel
 from bot.texts.languages.numbers import shortest
-from bot.texts.languages.sentences import _, ngettext, nN_
+from bot.texts.languages.sentences import N_, _, ngettext, nN_
 from bot.texts.limits import SENTENCE_LETTERS, listed, shorten
 from bot.texts.replies import no_room_text, paused_text
 from bot.texts.settings.settings_panel import choice_label
@@ -33,38 +33,43 @@ def draining_text(reason: str) -> str:
     )
 
 
+BlockTexts = Mapping[tuple[Subject, bool], str]
+"""a sentence for each subject of a block, and whether the block ends"""
+# Translators: {reason} is one sentence or more, in the operator's own words; {when} is a date with its time.
+_BLOCKED: BlockTexts = {
+    (Subject.PERSON, False): N_(
+        "The people who run this bot take no requests from you: {reason} Nothing was queued. "
+        "Questions go to them. /privacy, /my-data and /forget-me work all the same."
+    ),
+    (Subject.PERSON, True): N_(
+        "The people who run this bot take no requests from you: {reason} This ends on {when}. Nothing was queued. "
+        "Questions go to them. /privacy, /my-data and /forget-me work all the same."
+    ),
+    (Subject.SERVER, False): N_(
+        "The people who run this bot take no requests from this server: {reason} Nothing was queued. "
+        "Questions go to them."
+    ),
+    (Subject.SERVER, True): N_(
+        "The people who run this bot take no requests from this server: {reason} This ends on {when}. "
+        "Nothing was queued. Questions go to them."
+    ),
+}
+
+
 def blocked_text(block: Block) -> str:
     """Say to somebody that they are kept out, why and until when."""
-    reason = shorten(block.reason, SENTENCE_LETTERS)
-    if block.subject is Subject.SERVER:
-        return _server_blocked_text(reason, block.until_ms)
-    if block.until_ms is None:
-        return _(
-            "The people who run this bot take no requests from you: {reason} Nothing was queued. "
-            "Questions go to them. /privacy, /my-data and /forget-me work all the same.",
-            reason=reason,
-        )
-    # Translators: {reason} is one sentence or more, in the operator's own words; {time} is a date with its time.
-    return _(
-        "The people who run this bot take no requests from you: {reason} This ends on {time}. Nothing was queued. "
-        "Questions go to them. /privacy, /my-data and /forget-me work all the same.",
-        reason=reason,
-        time=moment(block.until_ms),
-    )
+    return say_block(_BLOCKED, block)
 
 
-def _server_blocked_text(reason: str, until_ms: int | None) -> str:
-    if until_ms is None:
-        return _(
-            "The people who run this bot take no requests from this server: {reason} Nothing was queued. "
-            "Questions go to them.",
-            reason=reason,
-        )
+def say_block(texts: BlockTexts, block: Block, most: int = SENTENCE_LETTERS) -> str:
+    """Say of a block what fits its subject, and whether it ends; its reason has `most` letters at most."""
+    ends = block.until_ms is not None
     return _(
-        "The people who run this bot take no requests from this server: {reason} This ends on {time}. "
-        "Nothing was queued. Questions go to them.",
-        reason=reason,
-        time=moment(until_ms),
+        texts[block.subject, ends],
+        user=block.number,
+        server=block.number,
+        reason=shorten(block.reason, most),
+        when=moment(block.until_ms) if block.until_ms is not None else "",
     )
 
 

@@ -10,51 +10,22 @@ import re
 import string
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 from babel.messages.catalog import Catalog, Message
 
 from bot.edge.connection.languages import CatalogueTranslator
-from bot.sandbox.rules.commands import check_definition
+from bot.sandbox.rules.commands import check_definition, check_unique
 from bot.sandbox.rules.errors import Refusal
 from bot.texts.limits import count_letters
 from scripts.languages.catalogues import is_translated, sentences
+from scripts.languages.labels import key_of, label_limits
+from scripts.languages.names import Names
 from scripts.languages.texts import CommandText, translated_commands
 
 MOST_LETTERS = {"command name": 32, "option name": 32, "menu entry": 32, "description": 100, "choice": 100}
 _NAME = re.compile(r"[-_'\w]{1,32}")
-_COMMAND = re.compile(r"(?<![\w/<.])/([a-z][a-z-]*)(?: ([a-z][a-z-]*))?")
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _MARKS = ("**", "`", "\n", "-# ", "### ", "__", "<@", "<#", "<t:", "||")
-
-
-@dataclass(frozen=True)
-class Names:
-    """What the commands are called in a language, by their English names."""
-
-    texts: Sequence[CommandText]
-    catalogue: Catalog
-
-    @cached_property
-    def commands(self) -> set[str]:
-        """Return the English names of all commands and subcommands, as they are typed without the slash."""
-        return {text.command for text in self.texts if text.context == "command name"}
-
-    def of(self, name: str) -> str:
-        """Return what one word of a command is called."""
-        found = self.catalogue.get(name, "command name")
-        return str(found.string) if found and found.string else name
-
-    def mentioned(self, text: str) -> Counter[str]:
-        """Count the commands that an English text mentions, as they are called in the language."""
-        found: Counter[str] = Counter()
-        for match in _COMMAND.finditer(text):
-            first, second = match.groups()
-            if f"{first} {second}" in self.commands:
-                found[f"/{self.of(first)} {self.of(second)}"] += 1
-            elif first in self.commands or any(name.startswith(f"{first} ") for name in self.commands):
-                found[f"/{self.of(first)}"] += 1
-        return found
 
 
 def problems(catalogue: Catalog, texts: Sequence[CommandText]) -> list[str]:
@@ -85,14 +56,29 @@ def _wrong(message: Message, names: Names) -> Iterator[str]:
             yield f"it begins or ends with a space: {form!r}"
         if english[-1].endswith(".") and not form.endswith((".", "。", ".`")):
             yield f"the English one ends with a full stop: {form!r}"
-        most = MOST_LETTERS.get(message.context or "")
-        if most is not None and count_letters(form) > most:
-            yield f"it has {count_letters(form)} letters, and Discord takes {most}: {form!r}"
+        most = most_letters(message)
+        if most is not None and _least_letters(form) > most:
+            yield f"it has {_least_letters(form)} letters, and Discord takes {most}: {form!r}"
         if message.context in ("command name", "option name") and (not _NAME.fullmatch(form) or form != form.lower()):
             yield f"a name has small letters, digits, - and _ alone: {form!r}"
         for shown, count in names.mentioned(english[-1]).items():
             if len(re.findall(rf"{re.escape(shown)}(?![-\w])", form)) != count:
                 yield f"the command is called {shown} in this language: {form!r}"
+        for allowed in names.quoted(english[-1]):
+            if not any(shown in form for shown in allowed):
+                yield f"what it names is called {' or '.join(allowed)} in this language: {form!r}"
+        yield from _wrong_typography(names.language, form)
+
+
+def most_letters(message: Message) -> int | None:
+    """Return how many letters Discord takes where a text is shown; None for a sentence in a message."""
+    found = [MOST_LETTERS.get(message.context or ""), label_limits().get(key_of(message.id, message.context))]
+    return min((most for most in found if most is not None), default=None)
+
+
+def _least_letters(form: str) -> int:
+    """Count the letters of a text without what is filled in; how long that gets, tests of the functions try."""
+    return count_letters(_PLACEHOLDER.sub("", form))
 
 
 def _wrong_placeholders(english: list[str], form: str) -> Iterator[str]:
@@ -112,6 +98,24 @@ def placeholders(text: str) -> Counter[str]:
     return Counter(f"{{{name}:{spec}}}" if spec else f"{{{name}}}" for name, spec in fields)
 
 
+_TYPOGRAPHY = {
+    "fr": (
+        re.compile(r"(?<!\u00a0)[:»](?=[\s.,)]|$)(?<!\*)|(?<!\u202f)[;?!]|«(?!\u00a0)"),
+        "a no-break space is missing",
+    ),
+    "es": (re.compile(r"^[^¿]*\?|^[^¡]*!"), "¿ or ¡ is missing"),
+    "ja": (re.compile(r"[\u3040-\u30ff\u4e00-\u9fff][,.;:!?](?!\w)|[,;!?](?=[\u3040-\u9fff])"), "it is not full-width"),
+}
+"""what is wrong in a language's punctuation, and what to say of it; addresses and code are looked at without it"""
+_NO_PROSE = re.compile(r"`[^`]*`|https?://\S+|<[^<>]*>|\{[^{}]*\}")
+
+
+def _wrong_typography(language: str, form: str) -> Iterator[str]:
+    pattern, said = _TYPOGRAPHY.get(language, (None, ""))
+    if pattern and pattern.search(_NO_PROSE.sub("x", form)):
+        yield f"{said}: {form!r}"
+
+
 def _marks(text: str) -> list[int]:
     return [text.count(mark) for mark in _MARKS]
 
@@ -119,9 +123,15 @@ def _marks(text: str) -> list[int]:
 def refused_commands() -> list[str]:
     """Return what Discord's rules refuse in the commands with all their translations."""
     refused = []
-    for definition in asyncio.run(translated_commands(CatalogueTranslator())):
+    definitions = asyncio.run(translated_commands(CatalogueTranslator()))
+    for definition in definitions:
         try:
             check_definition(definition)
         except Refusal as error:
             refused.append(f"/{definition['name']}: {error}")
+    for kind in sorted({item["type"] for item in definitions}):
+        try:
+            check_unique("name", [item for item in definitions if item["type"] == kind], "NAMES_ARE_THE_SAME")
+        except Refusal as error:
+            refused.append(f"commands of type {kind}: {error}")
     return refused

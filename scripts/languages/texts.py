@@ -17,6 +17,7 @@ from discord import app_commands
 
 from bot.edge.commands import add_commands
 from bot.edge.connection.languages import context_of
+from scripts.languages.labels import key_of, label_limits
 
 ROOT = Path(__file__).parent.parent.parent
 KEYWORDS: dict[str, Any] = {
@@ -80,11 +81,13 @@ async def translated_commands(translator: app_commands.Translator) -> list[dict[
 
 def extract() -> Catalog:
     """Return the template: every sentence of the bot, untranslated."""
-    template = Catalog(project="Vivant", charset="utf-8")
+    template, labels = Catalog(project="Vivant", charset="utf-8"), label_limits()
     for path in sorted((ROOT / "bot").rglob("*.py")):
         where = path.relative_to(ROOT).as_posix()
         found = extract_from_file("python", path, KEYWORDS, [COMMENT_TAG], strip_comment_tags=True)
         for _line, message, comments, context in found:
+            most = labels.get(key_of(message, context))
+            comments = [*comments, *([f"{most} letters at most"] if most else [])]
             template.add(message, None, [(where, 0)], auto_comments=comments, context=context)
     for text in command_texts():
         comments = [LIMITS[text.context], *([f"of {text.command}"] if text.command else [])]

@@ -45,6 +45,11 @@ def choice_label(choice: StrEnum) -> str:
     return pgettext(*_WORDS[choice][0])
 
 
+def typed_word(choice: StrEnum) -> str:
+    """Return what people type for one of the words: a motion's or a quality's name, else the word as it is."""
+    return choice_label(choice).lower() if isinstance(choice, Motion | Quality) else str(choice)
+
+
 def choice_hint(choice: StrEnum) -> str:
     """Say under its name what one of the words does; empty: its name says it."""
     hint = _hint(choice)
@@ -53,12 +58,12 @@ def choice_hint(choice: StrEnum) -> str:
 
 def motion_text(motion: Motion) -> str:
     """Say what a named motion does."""
-    return _with_hint(str(motion), _hint(motion))
+    return _with_hint(typed_word(motion), _hint(motion))
 
 
 def motion_number_text(bucket: int, level: Motion) -> str:
     """Say to which named motion a number comes closest."""
-    return f"{bucket}: {level}"
+    return _with_hint(str(bucket), typed_word(level))
 
 
 def usual_motion_text(bucket: int, level: Motion, variant: str) -> str:
@@ -67,14 +72,14 @@ def usual_motion_text(bucket: int, level: Motion, variant: str) -> str:
     return _(
         "{number}: {motion}, as usual with {variant}",
         number=whole(bucket),
-        motion=level,
+        motion=typed_word(level),
         variant=shorten(variant, NAME_LETTERS),
     )
 
 
 def most_motion_text(bucket: int, level: Motion) -> str:
     """Say that no stronger motion is taken here."""
-    return _("{number}: {motion}, the most that is taken here", number=whole(bucket), motion=level)
+    return _("{number}: {motion}, the most that is taken here", number=whole(bucket), motion=typed_word(level))
 
 
 def choice_text(choice: StrEnum) -> str:

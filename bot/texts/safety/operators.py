@@ -8,10 +8,24 @@ from __future__ import annotations
 from bot.policy.blocking import Block, Subject
 from bot.policy.quota import Quota
 from bot.texts.languages.numbers import whole
-from bot.texts.languages.sentences import _, ngettext
+from bot.texts.languages.sentences import N_, _, ngettext
 from bot.texts.limits import MESSAGE_LETTERS, SENTENCE_LETTERS, fit_parts, shorten
-from bot.texts.refusals import moment
+from bot.texts.refusals import BlockTexts, moment, say_block
 from bot.texts.settings.quotas import describe_quota
+
+# Translators: {server} is its number, as Discord knows it, here and in what follows.
+_BLOCKED: BlockTexts = {
+    (Subject.PERSON, False): N_("<@{user}> is blocked until /admin unblock: {reason}"),
+    (Subject.PERSON, True): N_("<@{user}> is blocked until {when}: {reason}"),
+    (Subject.SERVER, False): N_("The server {server} is blocked until /admin unblock: {reason}"),
+    (Subject.SERVER, True): N_("The server {server} is blocked until {when}: {reason}"),
+}
+_ROWS: BlockTexts = {
+    (Subject.PERSON, False): N_("· <@{user}>: {reason}"),
+    (Subject.PERSON, True): N_("· <@{user}> until {when}: {reason}"),
+    (Subject.SERVER, False): N_("· The server {server}: {reason}"),
+    (Subject.SERVER, True): N_("· The server {server} until {when}: {reason}"),
+}
 
 
 def now_draining_text(active: int) -> str:
@@ -52,20 +66,7 @@ def no_id_text() -> str:
 def now_blocked_text(block: Block, cancelled: int) -> str:
     """Say that somebody is kept out now."""
     clips = _("Clips of theirs that were cancelled: {clips}.", clips=whole(cancelled))
-    return f"{_blocked_until(block, shorten(block.reason, SENTENCE_LETTERS))} {clips}"
-
-
-def _blocked_until(block: Block, reason: str) -> str:
-    if block.subject is Subject.PERSON:
-        if block.until_ms is None:
-            return _("<@{user}> is blocked until /admin unblock: {reason}", user=block.number, reason=reason)
-        until = moment(block.until_ms)
-        return _("<@{user}> is blocked until {when}: {reason}", user=block.number, when=until, reason=reason)
-    if block.until_ms is None:
-        # Translators: {server} is its number, as Discord knows it.
-        return _("The server {server} is blocked until /admin unblock: {reason}", server=block.number, reason=reason)
-    until = moment(block.until_ms)
-    return _("The server {server} is blocked until {when}: {reason}", server=block.number, when=until, reason=reason)
+    return f"{say_block(_BLOCKED, block)} {clips}"
 
 
 def unblocked_text(*, was_blocked: bool) -> str:
@@ -76,20 +77,8 @@ def unblocked_text(*, was_blocked: bool) -> str:
 def blocks_text(blocks: list[Block], pictures: int) -> str:
     """List who is kept out, and count the blocked pictures."""
     count = ngettext("{count} picture is blocked everywhere.", "{count} pictures are blocked everywhere.", pictures)
-    rows = [_block_row(block, shorten(block.reason, 200)) for block in blocks]
+    rows = [say_block(_ROWS, block, 200) for block in blocks]
     return fit_parts([count, *(rows or [_("Nobody is blocked.")])], MESSAGE_LETTERS)
-
-
-def _block_row(block: Block, reason: str) -> str:
-    if block.subject is Subject.PERSON:
-        if block.until_ms is None:
-            return _("· <@{user}>: {reason}", user=block.number, reason=reason)
-        until = moment(block.until_ms)
-        return _("· <@{user}> until {when}: {reason}", user=block.number, when=until, reason=reason)
-    if block.until_ms is None:
-        return _("· The server {server}: {reason}", server=block.number, reason=reason)
-    until = moment(block.until_ms)
-    return _("· The server {server} until {when}: {reason}", server=block.number, when=until, reason=reason)
 
 
 def audit_text(rows: list[str]) -> str:

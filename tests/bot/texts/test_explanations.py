@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from bot.policy.language import LANGUAGES
 from bot.queue.job import CancelOutcome, DeadReason
 from bot.texts.explanations import (
     explain_dead,
@@ -16,14 +18,18 @@ from bot.texts.explanations import (
     explain_source,
     format_minutes,
 )
+from bot.texts.languages.sentences import pgettext
+from bot.texts.languages.spoken import speaking
 from bot.texts.replies import explain_cancel, now_paused_text, paused_text
 from bot.work.gate import Hold, HoldCause
-from generator.clip import BOUNDS, ClipSettings
+from generator.clip import BOUNDS, ClipSettings, check_extent
 from generator.errors import (
     PictureError,
     PictureReason,
     SettingsError,
 )
+from generator.memory import check_memory
+from generator.variants import Variant
 from tests.support.texts import SECRET
 
 
@@ -95,6 +101,45 @@ def test_an_option_out_of_range_is_named_with_its_range(setting: str) -> None:
         ClipSettings(**beyond)
     text = explain_settings(caught.value)
     assert f"{low:g} to {high:g}" in text
+
+
+MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
+    "guidance that ends below its beginning": (
+        lambda: ClipSettings(min_guidance=2.0, max_guidance=1.5),
+        "`guidance` is lower here than what a clip begins with",
+    ),
+    "a word that this version does not know": (
+        lambda: ClipSettings.from_json(ClipSettings().to_json() | {"loop": "spiral"}),
+        "I know no loop `spiral`. Choose one of `none`, `boomerang`",
+    ),
+    "what is wrong with no option by itself": (lambda: check_memory("huge"), "I cannot make a clip with these options"),
+    "more frames than memory takes": (
+        lambda: check_extent(ClipSettings(frames=50), (8192, 8192)),
+        "`frames` is out of range. It goes from 2 to",
+    ),
+    "more steps than the model takes": (
+        lambda: Variant(name="quick", source="quick", frames=14, max_steps=4).check_steps(5),
+        "`steps` is out of range. It goes from 1 to 4",
+    ),
+}
+
+
+@pytest.mark.parametrize(("mistake", "said"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_each_kind_of_mistake_in_settings_has_its_sentence(mistake: Callable[[], object], said: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        mistake()
+    text = explain_settings(caught.value)
+    assert said in text and "Nothing was queued." in text
+    assert ("out of range" in text) == ("low" in caught.value.data), "only what has a range is out of it"
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_refused_option_is_called_as_the_person_sees_it(code: str) -> None:
+    with speaking(code):
+        named = pgettext("option name", "playback_fps")
+        text = explain_settings(SettingsError("", setting="playback_fps", value=99, low=1, high=60))
+        assert f"`{named}`" in text
+        assert ("playback_fps" in text) == (code == "en")
 
 
 @pytest.mark.parametrize(

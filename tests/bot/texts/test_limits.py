@@ -24,6 +24,7 @@ import bot.texts
 from bot.policy.admission import Reason, ReasonKind
 from bot.policy.blocking import Block, Subject
 from bot.policy.language import LANGUAGES
+from bot.policy.motion import Motion
 from bot.policy.quota import MOST_CLIPS, Exceeded, Measure, Quota, Scope, Used
 from bot.policy.told import Told
 from bot.queue.job import DeliveryState, Job, JobState, QueuePosition
@@ -43,11 +44,12 @@ from bot.texts.limits import (
 )
 from bot.texts.replies import no_variant_text
 from bot.work.gate import Hold, HoldCause
-from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality
+from generator.clip import BOUNDS, ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import ExecutorLost, PictureError, PictureReason, RenderError, SettingsError
 from generator.protocol import Note, Phase, Progress
 from generator.variants import Variant
 from generator.video.credentials.manifest import Credentials, CredentialState
+from scripts.languages.labels import label_functions
 from tests.bot.texts.test_notes import NOTES
 from tests.support.texts import make_job, render_errors
 
@@ -135,6 +137,7 @@ LONGEST: dict[Any, list[Any]] = {
     float: [1e300],
     bool: [True, False],
     type(None): [None],
+    enum.StrEnum: [word for kind in (Motion, Format, Quality, Shape, Framing, Loop) for word in kind],
     Variant: [VARIANT],
     Block: BLOCKS,
     list[Block]: [BLOCKS * 100],
@@ -220,14 +223,12 @@ def functions() -> dict[str, Callable[..., Any]]:
 CASES: dict[str, Callable[..., Any]] = functions()
 SMALLER = {
     "descriptions.describe_presence": PRESENCE_LETTERS,
-    **dict.fromkeys(("jobs.after_clip.change_label", "jobs.after_clip.change_hint", "jobs.faces.choice_label"), 100),
-    "jobs.after_clip.menu_text": 150,
-    **dict.fromkeys(("jobs.history.button_label", "jobs.own_picture.own_picture_button_label"), 80),
-    **dict.fromkeys(("jobs.own_picture.own_picture_form_title", "jobs.own_picture.own_picture_field_label"), 45),
-    **dict.fromkeys(("asking.mending.mend_title", "asking.mending.field_label"), 45),
+    "descriptions.alt_text": 256,  # a layout takes less than a file
+    **label_functions(),
 }
 PARTS = {
     "asking.animate_form.form_choices",  # tests/bot/edge/commands/form/test_fields.py
+    "refusals.say_block",  # by `refusals.blocked_text` and `safety.operators`
     *("descriptions.small_print", "explanations.may_be_picture", "jobs.status.draw_bar"),
     *("settings.settings_panel.choice_label", "settings.settings_panel.page_title", "settings.quotas.form_label"),
     # test_server_settings.py knows the names
@@ -247,6 +248,19 @@ def test_no_text_exceeds_what_discord_takes(name: str, code: str) -> None:
         for values in itertools.product(*kinds.values()):
             for text in texts_of(function(**dict(zip(kinds, values, strict=True)))):
                 assert count_letters(text) <= most, text
+
+
+def test_every_function_has_values_to_be_called_with() -> None:
+    for name in CASES.keys() - PARTS:
+        hints = typing.get_type_hints(CASES[name])
+        assert all(longest(hints[parameter]) for parameter in inspect.signature(CASES[name]).parameters), name
+
+
+def test_a_label_is_held_to_what_its_component_takes() -> None:
+    assert SMALLER["jobs.history.button_label"] == SMALLER["asking.mending.mend_label"] == 80
+    assert SMALLER["asking.mending.mend_title"] == SMALLER["asking.mending.field_label"] == 45
+    assert SMALLER["asking.mending.refused_field_text"] == SMALLER["asking.choosing.choice_text"] == 100
+    assert SMALLER["jobs.after_clip.menu_text"] == 150
 
 
 def test_the_rooms_functions_are_found_and_a_text_without_a_limit_would_be_seen() -> None:

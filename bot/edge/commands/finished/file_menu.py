@@ -31,10 +31,9 @@ from bot.policy.admission import FILES, decide
 from bot.policy.facts import Entrance, Facts
 from bot.queue.job import Job
 from bot.queue.spool import ClipGone, SpoolFull
-from bot.texts.descriptions import ALT_TEXT, alone_text, clip_text
+from bot.texts.descriptions import alone_text, alt_text, clip_text
 from bot.texts.explanations import explain_settings
 from bot.texts.jobs.after_clip import frames_gone_text, making_already_text, not_changed_text, same_file_text
-from bot.texts.languages.sentences import _
 from bot.texts.languages.spoken import speaking
 from bot.texts.refusals import explain_refusal
 from bot.texts.replies import earlier_text, no_room_text
@@ -194,7 +193,10 @@ async def _show(interaction: Interaction, job: Job, path: Path, *, in_place: boo
 
     async def edit() -> None:
         # a new File for every try: discord.py uploads a used one as 0 bytes
-        file = discord.File(path, filename=name, spoiler=job.route.spoiler, description=_(ALT_TEXT))
+        is_for_all = flags is not None and not flags.ephemeral
+        with speaking(job.route.language if is_for_all else None):
+            shown = alt_text(job)
+        file = discord.File(path, filename=name, spoiler=job.route.spoiler, description=shown)
         nobody = discord.AllowedMentions.none()
         await interaction.edit_original_response(attachments=[file], allowed_mentions=nobody, **content(file))
 

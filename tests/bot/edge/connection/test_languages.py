@@ -26,7 +26,7 @@ from bot.texts.languages.spoken import spoken
 from tests.support.edge import Edge, hanging, running_edge, until, words
 
 GERMAN_LABEL = "KI-generiert: Ein Modell hat diesen Clip aus einem Bild gemacht."
-FRENCH_LABEL = "Généré par IA : un modèle a créé ce clip à partir d'une image."
+FRENCH_LABEL = "Généré par IA\u00a0: un modèle a créé ce clip à partir d'une image."
 JAPANESE_LABEL = "AI生成：このクリップはモデルが1枚の画像から作りました。"
 
 

@@ -22,8 +22,9 @@ from bot.edge.commands.submission.sources import Source
 from bot.edge.connection.kept_requests import KEEP_SECONDS, Kept, shown
 from bot.edge.context import Interaction
 from bot.policy.facts import NOTHING_KNOWN, Entrance
+from bot.policy.motion import Motion
 from bot.policy.server import ServerSettings
-from bot.texts.asking.choosing import choice_hint, choice_label
+from bot.texts.asking.choosing import choice_hint, choice_label, typed_word
 from bot.texts.asking.mending import (
     field_label,
     mend_title,
@@ -35,7 +36,7 @@ from bot.texts.asking.mending import (
     rest_hint,
     usual_choice_text,
 )
-from bot.texts.limits import shorten
+from bot.texts.limits import CHOICE_LETTERS, shorten
 from generator.errors import SettingsError
 
 _FIELDS = 3
@@ -149,10 +150,15 @@ def _mark(kept: Kept) -> str:
 
 def _field(name: str, typed: Mapping[str, Any], offered: Offered) -> ui.Item[Any]:
     value = shown(typed.get(name, ""))
+    if name == "motion" and value in set(Motion):
+        value = typed_word(Motion(value))
     if name == "picture":
         return ui.FileUpload(custom_id=name, required=False, min_values=0, max_values=1)
     if name == "channel":
-        options = [discord.SelectOption(label=f"#{item.name}", value=str(item.id)) for item in offered.channels]
+        options = [
+            discord.SelectOption(label=shorten(f"#{item.name}", CHOICE_LETTERS), value=str(item.id))
+            for item in offered.channels
+        ]
         return ui.Select(custom_id=name, required=False, min_values=0, options=options)
     if name in WORDS:
         return _menu(name, value, offered.server)

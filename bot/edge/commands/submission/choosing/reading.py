@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from enum import StrEnum
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.edge.commands.submission.options import Options
 from bot.edge.connection.kept_requests import shown
 from bot.policy.motion import Motion
+from bot.texts.asking.choosing import choice_label
+from bot.texts.languages.sentences import pgettext
 from generator.clip import BOUNDS, SMOOTH_FPS, Format, Framing, Loop, Quality, Shape
 from generator.errors import SettingsError
 
@@ -36,7 +38,8 @@ _SWITCHES = tuple(field.name for field in fields(Options) if field.type == "bool
 OPTIONS = ("motion", *WORDS, *_SWITCHES, *_WHOLE, *_BROKEN, "description")
 """what may be typed beside the picture"""
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-_LINE = re.compile(r"\s*([\w-]+)\s*[:=\s]\s*(.+?)\s*")
+_LINE = re.compile(r"\s*([\w-]+)\s*[:\N{FULLWIDTH COLON}=\s]\s*(.+?)\s*")
+T = TypeVar("T", bound=StrEnum)
 
 
 def option_of(setting: str) -> str:
@@ -81,17 +84,21 @@ def write_options(options: Options) -> dict[str, Any]:
 
 
 def write_lines(typed: Typed) -> str:
-    """Return a line for each option."""
-    return "\n".join(f"{name}: {shown(value)}" for name, value in typed.items())
+    """Return a line for each option, by its name in the language that is spoken."""
+    return "\n".join(f"{pgettext('option name', name)}: {shown(value)}" for name, value in typed.items())
 
 
 def read_lines(text: str) -> dict[str, str]:
-    """Return the option and the value in each line, whether apart by a colon or as a recipe shows them."""
+    """Return the option and the value in each line, whether apart by a colon or as a recipe shows them.
+
+    An option may be called as in the language that is spoken, or by its English name.
+    """
+    english = {pgettext("option name", option): option for option in OPTIONS}
     found = {}
     for line in filter(str.strip, text.splitlines()):
         match = _LINE.fullmatch(line)
         name, value = (match[1].lower(), match[2]) if match else (line.strip(), "")
-        found[option_of(name)] = value
+        found[option_of(english.get(name, name))] = value
     return found
 
 
@@ -109,11 +116,17 @@ def _plain(value: Any) -> str:
     return unicodedata.normalize("NFKC", shown(value)).strip().casefold()
 
 
+def _word(kind: type[T], value: Any) -> T | None:
+    """Return the word that was typed: as it is, or as it is called in the language that is spoken."""
+    text = _plain(value).partition(":")[0].strip()
+    return next((item for item in kind if text in (str(item), _plain(choice_label(item)))), None)
+
+
 def _motion(value: Any) -> dict[str, Any]:
     """Read a name or a number; also what a suggestion shows: "42: gentle"."""
+    if motion := _word(Motion, value):
+        return {"motion": motion, "motion_bucket": None}
     text = _plain(value).partition(":")[0].strip()
-    if text in set(Motion):
-        return {"motion": Motion(text), "motion_bucket": None}
     low, high = bounds_of("motion")
     if not re.fullmatch(r"-?\d+", text):
         raise SettingsError("", setting="motion", value=str(value), allowed=[*Motion], low=low, high=high)
@@ -121,10 +134,9 @@ def _motion(value: Any) -> dict[str, Any]:
 
 
 def _member(name: str, value: Any) -> StrEnum:
-    text, kind = _plain(value).partition(":")[0].strip(), WORDS[name]
-    if text not in set(kind):
-        raise SettingsError("", setting=name, value=str(value), allowed=[*kind])
-    return kind(text)
+    if (found := _word(WORDS[name], value)) is None:
+        raise SettingsError("", setting=name, value=str(value), allowed=[*WORDS[name]])
+    return found
 
 
 def _number(name: str, value: Any) -> float | int:

@@ -21,6 +21,7 @@ from bot.texts.asking.choosing import (
     most_text,
     motion_number_text,
     motion_text,
+    typed_word,
     usual_motion_text,
     usual_text,
 )
@@ -73,7 +74,8 @@ def _motions(option: str, current: str, others: Typed, setting: Setting) -> Iter
 
     numbers = [number for number in _whole(option, setting.config) if is_taken(number)]
     names = [motion for motion in Motion if is_taken(motion)]
-    chosen = [motion for motion in names if motion.startswith(current.casefold())]
+    start = current.casefold()
+    chosen = [motion for motion in names if motion.startswith(start) or typed_word(motion).startswith(start)]
     typed = _read_number(option, current)
     if typed is not None and numbers:
         number = int(max(numbers[0], min(numbers[-1], typed)))

@@ -114,6 +114,22 @@ async def test_somebody_else_gets_the_changed_file_privately_and_goes_on_there(s
         assert "<@" not in words(faster) and "14" in words(faster)
 
 
+async def test_a_changed_file_says_what_it_shows_in_the_language_of_those_who_see_it(start: Start) -> None:
+    async with start() as edge:
+        edge.sandbox.world.set_locale(ADA, "de")
+        edge.sandbox.world.set_locale(BEN, "de")
+        await edge.store.servers.change(int(TABLEAUX), int(ADA), {"language": "fr"})
+        await edge.animate(description="Un chat")
+        clip = await edge.clip()
+        await choose(edge, clip, "gif")
+        shown = clip_of(await changed(edge, clip, ".gif")) or {}
+        assert shown["description"] == "Un chat (un court clip généré par IA)", "all in the channel see it"
+        asked = await choose(edge, again(edge, clip), "webp", actor=BEN)
+        await edge.answer(asked, actor=BEN)
+        [own] = [clip_of(item) or {} for item in edge.seen(actor=BEN) if clip_of(item) and item["flags"] & 64]
+        assert own["description"] == "Un chat (ein kurzer KI-generierter Clip)", "Ben alone sees it"
+
+
 async def test_a_clip_in_an_answer_changes_too(start: Start) -> None:
     async with start() as edge:
         await edge.animate(channel=DIRECT_ADA)

@@ -7,6 +7,7 @@ import json
 import zipfile
 from typing import Any
 
+import discord
 import pytest
 
 from bot.edge.commands.submission.choosing.reading import OPTIONS
@@ -255,6 +256,32 @@ async def test_what_another_channel_takes_is_made_there(start: Start) -> None:
         await until(lambda: not card_of(edge, job), "no card beside the clip")
         assert edge.seen(actor=BEN) == [], "nothing is left where it was asked"
         assert edge.world.messages.notified == [(ADA, clip["id"])]
+
+
+async def test_the_form_shows_and_takes_the_persons_language(start: Start) -> None:
+    async with start() as edge:
+        edge.sandbox.world.set_locale(ADA, "de")
+        told = await refusal(edge, await edge.animate(motion="banane", steps=1, seed=7))
+        assert "Bei bewegung kenne ich `banane` nicht. Wähle `sanft`, `mittel`, `stark`, `wild`" in words(told)
+        pressed = buttons(told["components"])["Ändern und noch mal versuchen"]
+        opened = await (await edge.world.press(ADA, PICTURES, told["id"], pressed)).acknowledged()
+        assert set(filled(opened)["rest"].splitlines()) == {"schritte: 1", "seed: 7"}
+        assert parts(opened)["rest"]["description"].endswith("zum Beispiel schleife: bumerang")
+        await send(edge, opened, motion="Sanft", rest="schleife: bumerang\nseed: 8\nsteps: 1")
+        await edge.clip()
+        settings = edge.backend.requests[0].settings
+        assert (settings.motion_bucket, settings.loop, settings.seed, settings.steps) == (60, Loop.BOOMERANG, 8, 1)
+
+
+async def test_a_channel_of_the_longest_name_can_be_chosen_too(start: Start) -> None:
+    async with start() as edge:
+        await edge.store.servers.change(int(TABLEAUX), int(BEN), {"channels": [GENERAL, NO_FILES]})
+        told = await refusal(edge, await edge.animate(motion="42"))
+        general = edge.client.get_channel(int(GENERAL))
+        assert isinstance(general, discord.TextChannel)
+        general.name = "g" * 100
+        [channel] = parts(await open_form(edge, told))["channel"]["component"]["options"]
+        assert channel["label"] == "#" + "g" * 98 + "…"
 
 
 def card_of(edge: Edge, job: Job) -> list[dict[str, Any]]:

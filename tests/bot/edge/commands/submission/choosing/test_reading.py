@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from bot.config import GeneratorConfig
 from bot.edge.commands.submission.choosing.reading import (
     OPTIONS,
+    WORDS,
     bounds_of,
     read_lines,
     read_options,
@@ -17,9 +19,12 @@ from bot.edge.commands.submission.choosing.reading import (
     write_options,
 )
 from bot.edge.commands.submission.options import Options, resolve
+from bot.policy.language import LANGUAGES
 from bot.policy.motion import MOTION_BUCKETS, Motion, level_of
+from bot.texts.asking.choosing import choice_label, choice_text, typed_word
 from bot.texts.descriptions import describe_recipe
 from bot.texts.explanations import explain_settings
+from bot.texts.languages.spoken import speaking
 from generator.clip import ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.errors import SettingsError
 from generator.variants import BUILT_IN
@@ -44,6 +49,29 @@ def test_a_motion_is_a_name_or_a_number_as_people_type_it(
 ) -> None:
     options = read_options({"motion": typed})
     assert (options.motion, options.motion_bucket) == (motion, bucket)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_what_is_shown_in_a_language_can_be_typed_in_it(code: str) -> None:
+    with speaking(code):
+        kinds: dict[str, type[StrEnum]] = {"motion": Motion, **WORDS}
+        for option, kind in kinds.items():
+            for word in kind:
+                for typed in (str(word), choice_label(word), typed_word(word), choice_text(word)):
+                    assert getattr(read_options({option: typed}), option) is word, typed
+        chosen = {"motion": Motion.WILD, "noise_augmentation": 0.1, "playback_fps": 9}
+        assert read_options(read_lines(write_lines(chosen))) == read_options(chosen)
+        assert read_lines("loop: boomerang") == {"loop": "boomerang"}, "English is always read"
+
+
+def test_a_word_of_another_language_is_not_taken_for_one() -> None:
+    assert read_options({"motion": "wild"}).motion is Motion.WILD
+    with pytest.raises(SettingsError):
+        read_options({"motion": "sanft"})
+    with speaking("de"), pytest.raises(SettingsError) as caught:
+        read_options(read_lines("schritte: viele\nbewegung: sanft"))
+    with speaking("de"):
+        assert "`schritte` ist eine ganze Zahl" in explain_settings(caught.value)
 
 
 @pytest.mark.parametrize(

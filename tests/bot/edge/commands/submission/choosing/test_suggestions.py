@@ -59,6 +59,14 @@ def test_what_is_typed_for_a_motion_is_told_what_it_does(typed: str, first: str,
     assert suggest("motion", typed, {}, where())[0] == (first, value)
 
 
+def test_a_motion_is_suggested_by_its_name_in_the_persons_language() -> None:
+    with speaking("de"):
+        assert suggest("motion", "sa", {}, where())[0] == ("sanft: ruhige Kamera, nur Kleines bewegt sich", "gentle")
+        assert suggest("motion", "42", {}, where())[0] == ("42: sanft", "42")
+        assert suggest("motion", "gen", {}, where())[0][1] == "gentle", "by its English name too"
+    assert texts("motion", "sa", where()) == texts("motion", "banana", where()), "which is nothing in English"
+
+
 def test_a_motion_that_the_server_refuses_is_not_suggested() -> None:
     setting = where(most_motion=Motion.MEDIUM)
     assert values("motion", "", setting) == ["90", "gentle", "medium"]
