@@ -20,10 +20,10 @@ async def choose_motion(here: Here) -> None:
     choices = me.page.get_by_role("option")
     for words in ("gentle: still camera, only small things move", "wild: everything moves"):
         await expect(choices.filter(has_text=words)).to_be_visible()
+    await here.look()
     await me.page.keyboard.type("s")
     strong = choices.filter(has_text="strong: the camera moves too")
     await expect(strong).to_have_attribute("aria-selected", "true")
-    await here.look()
     await me.press(strong)
     await me.send()
     await here.one_clip()

@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 from playwright.async_api import Locator, expect
 
+from bot.sandbox.rules.locales import USUAL_LOCALE
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES
 from generator.clip import ClipSettings
@@ -60,6 +61,7 @@ class Here:
     async def clear(self) -> None:
         """Leave the bot and the channel as they were before anybody came."""
         self.edge.backend.usual = Act(steps=1)
+        self.edge.world.set_locale(ADA, USUAL_LOCALE)
         for actor in (ADA, BEN, MIA):
             await self.edge.services.requests.forget_user(int(actor))
         for actor in (OLGA, ADA):  # what only Ada sees, she dismisses
