@@ -5,9 +5,7 @@ On a desktop and on a phone, dark and light, with a mouse, a finger and the keyb
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -23,8 +21,6 @@ from tests.support.flows.looks import flaws
 from tests.support.flows.person import LAYOUTS, Layout, Person
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
-DOCS = Path(__file__).parents[1] / "docs"
-PICTURE = re.compile(r"!\[[^]]{10,}\]\((?:docs/)?screenshots/([\w-]+)\.png\)")
 LOW = "document.querySelector('.channel-header h2').style.color = '#555'"
 APART = "document.querySelector('#composer .add').tabIndex = -1"
 
@@ -82,10 +78,3 @@ async def test_what_cannot_be_read_or_reached_would_be_seen(browser: Browser, ed
     with pytest.raises(AssertionError, match="keys do not reach"):
         await person.reach(add)
     await person.page.context.close()
-
-
-def test_each_flow_has_a_picture_in_the_docs_with_a_text_for_who_does_not_see_it() -> None:
-    pages = [path.read_text() for path in (*DOCS.rglob("*.md"), DOCS.parent / "README.md")]
-    shown = {name for page in pages for name in PICTURE.findall(page)}
-    there = {path.stem for path in (DOCS / "screenshots").iterdir()}
-    assert shown == there == set(FLOWS)
