@@ -1,38 +1,90 @@
-"""Take the README's screenshots from the running demo: `python -m scripts.screenshots`."""
+"""Take the documentation's pictures of each thing that people do with the bot: `python -m scripts.screenshots`.
+
+The tests drive the same flows. Here the demo model makes the clips, and each flow is seen on one device in one theme.
+Names take only those pictures: `python -m scripts.screenshots menu drafts`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
+import typer
 from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
-from bot.sandbox.demo import running_bot
-from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.standard import BEN, PICTURES
-from tests.support.browser import SAMPLE, chromium, drop_picture, messages, newest, open_page, run_command
+from bot.sandbox.world.standard import OLGA
+from generator.backend.backend import Backend
+from generator.backend.local_backend import LocalBackend
+from generator.protocol import Rendered, RenderRequest
+from tests.support.browser import chromium
+from tests.support.edge import Edge, running_edge
+from tests.support.fakes import Act, FakeBackend, ProgressCallback
+from tests.support.flows import FLOWS
+from tests.support.flows.here import Here
+from tests.support.flows.person import Hands, Layout, Person
 
 FOLDER = Path(__file__).parents[1] / "docs" / "screenshots"
-WIDE = {"width": 1180, "height": 720}
-PHONE = {"width": 390, "height": 780}
-# The page allows no evaluated scripts, and Playwright's waiting for a condition is one.
-SHARP: dict[str, Any] = {"device_scale_factor": 1.25, "bypass_csp": True}
-RENDER_MS = 600_000
-MOST_FRAMES = 50
-"""the demo model has one step: many frames are what there is to see on its card"""
+PATIENCE_MS = 120_000
+SHARP: dict[str, Any] = {"device_scale_factor": 1.25, "bypass_csp": True, "patience_ms": PATIENCE_MS}
+"""the page allows no evaluated scripts, and Playwright's waiting for a condition is one"""
+WINDOW = {"width": 1080, "height": 700}
+DARK, LIGHT = (Layout("desktop", theme, Hands.MOUSE) for theme in ("dark", "light"))
+PHONE, LIGHT_PHONE = (Layout("phone", theme, Hands.FINGER) for theme in ("dark", "light"))
+SEEN = {
+    **dict.fromkeys(("form", "mend", "queue", "history"), LIGHT),
+    **dict.fromkeys(("form-on-message", "waiting", "cancel", "still", "recipe", "german"), PHONE),
+    **dict.fromkeys(("contradiction", "one-gesture", "again", "failure", "help"), LIGHT_PHONE),
+}
+"""how a flow is seen; the others on a dark desktop"""
+
+
+@dataclass
+class DemoModel(FakeBackend):
+    """Lets the demo model make each clip, unless an act says that there is none; what an act says of a clip goes."""
+
+    model: Backend | None = field(default=None, init=False)
+
+    def made(self, config: Any, **more: Any) -> Self:
+        """Stand where the bot's own backend stands."""
+        self.model = LocalBackend(config, **more)
+        return self
+
+    async def start(self) -> None:
+        """Start the model's process, too."""
+        assert self.model is not None
+        await self.model.start()
+        await super().start()
+
+    async def close(self) -> None:
+        """End it."""
+        await super().close()
+        if self.model is not None:
+            await self.model.close()
+
+    async def play(self, act: Act, request: RenderRequest, on_progress: ProgressCallback) -> Rendered:
+        """Render, or play the act."""
+        if act.hangs or act.error or self.model is None:
+            return await super().play(act, request, on_progress)
+        made = await self.model.render(request, on_progress)
+        return made if act.motion is None else replace(made, motion=act.motion)
 
 
 async def save(page: Page, name: str) -> None:
     """Write the page as PNG of few colours: sharp text in a small file."""
-    await page.mouse.move(0, 0)
+    if await page.locator(".message .toolbar").count() and not await page.locator("[popover]:popover-open").count():
+        await page.mouse.move(0, 0)
     await page.evaluate("document.fonts.ready")
+    await page.wait_for_function("[...document.images].every((one) => one.complete)")
+    await page.wait_for_function("[...document.querySelectorAll('video')].every((one) => one.readyState >= 2)")
     picture = Image.open(BytesIO(await page.screenshot()))
     path = FOLDER / f"{name}.png"
     palette = picture.convert("RGB").quantize(256, kmeans=4, dither=Image.Dither.FLOYDSTEINBERG)
@@ -40,144 +92,48 @@ async def save(page: Page, name: str) -> None:
     sys.stdout.write(f"{path} {path.stat().st_size // 1024} KiB\n")
 
 
-def say_hello(sandbox: Sandbox) -> None:
-    """Let Ben post a picture, so that the channel is not empty."""
-    balloon = SAMPLE.with_name("sample-balloon.webp")
-    upload = Upload("balloons.webp", "image/webp", balloon.read_bytes())
-    sandbox.world.post(BEN, PICTURES, "Look what I found! Somebody make this one fly.", [upload])
+class Seen(Exception):
+    """The picture is taken: the rest of the flow shows nothing more."""
 
 
-async def type_command(page: Page) -> None:
-    """Fill /animate up to its choices."""
-    await drop_picture(page)
-    await page.keyboard.type("motion")
-    await page.keyboard.press("Enter")
-    strong = page.get_by_role("option", name="strong")
-    await expect(strong).to_be_visible()
-    while await strong.get_attribute("aria-selected") != "true":
-        await page.keyboard.press("ArrowDown")
+async def take(browser: Browser, edge: Edge, name: str) -> None:
+    """Go through a flow up to its picture, and take that."""
+    layout = SEEN.get(name, DARK)
+    window: dict[str, Any] = {} if layout.is_phone else {"viewport": WINDOW}
+    person = await Person.arrive(browser, edge.sandbox, layout, **SHARP, **window)
+
+    async def look() -> None:
+        await save(person.page, name)
+        raise Seen
+
+    here = Here(edge, person, look)
+    with suppress(Seen):
+        await FLOWS[name](here)
+    await here.clear()
+    await person.page.context.close()
 
 
-async def open_form(page: Page) -> None:
-    """Open the form on Ben's message, and choose a motion."""
-    await messages(page).first.get_by_role("button", name="More actions").press("Enter")
-    await page.get_by_role("menuitem", name="Animate with choices").press("Enter")
-    form = page.get_by_role("dialog", name="Animate a picture")
-    await form.get_by_role("radio", name="Strong").check()
-
-
-async def render(page: Page) -> None:
-    """Send the command with many frames, and take the card while it moves and the clip when it is there."""
-    await page.keyboard.press("Enter")
-    await page.keyboard.type("frames")
-    await page.keyboard.press("Enter")
-    await page.keyboard.type(str(MOST_FRAMES))
-    await page.keyboard.press("Tab")
-    await page.keyboard.press("Enter")
-    card = await newest(page, "used /animate")
-    await expect(card).to_contain_text(re.compile(rf"step \d+ of {MOST_FRAMES}"), timeout=RENDER_MS)
-    await save(page, "progress")
-    await expect(card).to_have_count(0, timeout=RENDER_MS)
-    await moves(page)
-    await save(page, "clip")
-
-
-async def moves(page: Page) -> None:
-    """Wait until the channel's newest clip can be seen."""
-    clip = messages(page).filter(has=page.locator("video")).last
-    await expect(clip).to_be_visible(timeout=RENDER_MS)
-    await page.wait_for_function("[...document.querySelectorAll('video')].at(-1).readyState >= 2")
-
-
-async def change(page: Page) -> None:
-    """Open the menu below the clip."""
-    await page.locator("[data-action=select]").last.press("Enter")
-    await expect(page.get_by_role("option").last).to_be_visible()
-    await save(page, "menu")
-    await page.keyboard.press("Escape")
-
-
-async def draft(page: Page) -> None:
-    """Ask for drafts with the button below the clip."""
-    await messages(page).filter(has=page.locator("video")).last.get_by_role("button", name="Drafts").press("Enter")
-    sheet = messages(page).filter(has=page.get_by_role("button", name="4", exact=True))
-    await expect(sheet).to_be_visible(timeout=RENDER_MS)
-    await seen(page)
-    await save(page, "drafts")
-
-
-async def seen(page: Page) -> None:
-    """Wait until every picture of the page is there."""
-    await page.wait_for_function("[...document.images].every((one) => one.complete)")
-
-
-async def look_back(page: Page) -> None:
-    """Show one's own clips."""
-    await run_command(page, "history")
-    await expect(messages(page).last).to_contain_text("Only you can see this")
-    await seen(page)
-    await save(page, "history")
-
-
-async def mend(page: Page) -> None:
-    """Type what no motion is called, and open the form that mends it."""
-    await drop_picture(page)
-    await page.keyboard.type("motion:slowly")
-    await page.keyboard.press("Enter")
-    await messages(page).last.get_by_role("button", name="Mend and try again").press("Enter")
-    await expect(page.get_by_role("dialog")).to_contain_text("Refused")
-    await save(page, "mend")
-    await page.keyboard.press("Escape")
-
-
-async def speak_german(page: Page) -> None:
-    """Let a person have a Discord in German, who asks what there is and begins a command."""
-    await page.locator("#language").click()
-    await page.get_by_role("menuitem", name="Deutsch").click()
-    await page.locator("#message-text").fill("/")
-    await expect(page.get_by_role("option").filter(has_text="/animieren")).to_be_visible()
-    await run_command(page, "hilfe")
-    await expect(messages(page).last).to_contain_text("Only you can see this")
-    await drop_picture(page)
-    await save(page, "german")
-
-
-async def tour(browser: Browser, sandbox: Sandbox) -> None:
-    """Walk through the page and take every picture."""
-    page = await open_page(browser, sandbox, viewport=WIDE, **SHARP)
-    await expect(page.locator("#bot-state")).to_contain_text("is online", timeout=60_000)
-    await save(page, "channel")
-    say_hello(sandbox)
-    await expect(messages(page)).to_have_count(1)
-    await open_form(page)
-    await save(page, "form")
-    await page.keyboard.press("Escape")
-    await speak_german(await open_page(browser, sandbox, "Ben", viewport=WIDE, **SHARP))
-    await mend(page)
-    await type_command(page)
-    await save(page, "command")
-    await render(page)
-    await change(page)
-    await look_back(page)
-    for name, options in (
-        ("light", {"viewport": WIDE}),
-        ("phone", {"viewport": PHONE, "has_touch": True, "is_mobile": True}),
-    ):
-        other = await open_page(browser, sandbox, **options, **SHARP)
-        if name == "light":
-            await other.get_by_role("button", name="Switch to light").click()
-        await moves(other)
-        await save(other, name)
-    await draft(page)
-
-
-async def main() -> None:
+async def take_all(names: Iterable[str]) -> None:
     """Start everything, take the pictures, stop everything."""
     FOLDER.mkdir(exist_ok=True)
+    model = DemoModel()
+    config = {"owners": [int(OLGA)], "generator": {"variant": "demo", "previews": True}}
+    parts: dict[str, Any] = {"backend": model, "config": config}
     with tempfile.TemporaryDirectory() as data:
-        async with chromium() as browser, Sandbox() as sandbox, running_bot(sandbox, Path(data)):
-            await tour(browser, sandbox)
+        async with (
+            chromium() as browser,
+            Sandbox() as sandbox,
+            running_edge(Path(data), sandbox, make_backend=model.made, **parts) as edge,
+        ):
+            expect.set_options(timeout=PATIENCE_MS)
+            for name in names:
+                await take(browser, edge, name)
+
+
+def main(names: Annotated[list[str] | None, typer.Argument(help="Of these flows only.")] = None) -> None:
+    """Take the pictures."""
+    asyncio.run(take_all(names or FLOWS))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    typer.run(main)

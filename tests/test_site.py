@@ -21,6 +21,7 @@ from playwright.async_api import expect
 
 from scripts.site.links import lead
 from tests.support.browser import chromium
+from tests.support.flows import FLOWS
 
 ROOT = Path(__file__).parent.parent
 TEXTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -225,3 +226,15 @@ def test_the_readme_says_what_a_person_needs_in_the_first_two_minutes() -> None:
     text = (ROOT / "README.md").read_text()
     assert len(text.splitlines()) <= 120
     assert "python3-venv" in text and "make demo" in text, "what its first command needs stands beside it"
+
+
+# -- its pictures ------------------------------------------------------------------------------------------------------
+
+PICTURE = re.compile(r"!\[[^]]{10,}\]\((?:docs/)?screenshots/([\w-]+)\.png\)")
+
+
+def test_each_flow_has_a_picture_in_the_docs_with_a_text_for_who_does_not_see_it() -> None:
+    pages = [path.read_text() for path in (*(ROOT / "docs").rglob("*.md"), ROOT / "README.md")]
+    shown = {name for page in pages for name in PICTURE.findall(page)}
+    there = {path.stem for path in (ROOT / "docs" / "screenshots").iterdir()}
+    assert shown == there == set(FLOWS)

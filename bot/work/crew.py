@@ -121,9 +121,14 @@ class Crew:
                 wait.cancel()
 
     def note(self, attempt: tuple[int, int], progress: Progress, course: Course) -> None:
-        """Note how far a render is; `course` is what its phases are expected to take."""
+        """Note how far a render is; `course` is what its phases are expected to take.
+
+        A preview stays until the next one: steps may follow quicker than a card is written.
+        """
         now = self._monotonic()
-        self.progress[attempt] = progress
+        before = self.progress.get(attempt)
+        preview = progress.preview or (before.preview if before else "")
+        self.progress[attempt] = replace(progress, preview=preview)
         self.advances.setdefault(attempt, Advance(course, now)).note(progress, now)
 
     def with_phases(self, attempt: tuple[int, int], rendered: Rendered) -> Rendered:

@@ -64,10 +64,12 @@ async def bot_process(sandbox: Sandbox, module: str, *arguments: str, **environm
         await process.wait()
 
 
-async def open_page(browser: Browser, sandbox: Sandbox, who: str = "Ada", **options: Any) -> Page:
+async def open_page(
+    browser: Browser, sandbox: Sandbox, who: str = "Ada", *, patience_ms: float = 10_000, **options: Any
+) -> Page:
     """Open the page as somebody, in a context (a browser profile) of its own."""
     context = await browser.new_context(locale="en-GB", **options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(patience_ms)
     await context.add_init_script(f"sessionStorage['vivant-actor'] ??= '{sandbox.world.actor(who)}'")
     page = await context.new_page()
     page.on("pageerror", lambda error: pytest.fail(f"The page threw: {error}"))

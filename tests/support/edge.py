@@ -31,6 +31,7 @@ from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.standard import ADA, PICTURES
 from bot.sandbox.world.world import World
 from bot.work.switches import Switches
+from generator.backend.backend import Backend
 from generator.picture.intake import PictureChild
 from tests.support.fakes import Act, FakeBackend
 from tests.support.jobs import require_agreement
@@ -241,6 +242,7 @@ async def running_edge(
     config: dict[str, Any] | None = None,
     pause_scale: float = 0.01,
     ahead_ms: int = 0,
+    make_backend: Callable[..., Backend] | None = None,
     **parts: Any,
 ) -> AsyncIterator[Edge]:
     """Run the bot as `bot.app.build` makes it until the block ends; `parts` override the fields of Parts."""
@@ -255,7 +257,7 @@ async def running_edge(
         await asyncio.sleep(seconds * pause_scale)
 
     usual: dict[str, Any] = {
-        "backend": lambda config, *, gpu, on_state: fake,
+        "backend": make_backend or (lambda config, *, gpu, on_state: fake),
         "pictures": partial(PictureChild, children=1),
         "connector": lambda: aiohttp.TCPConnector(ssl=sandbox.client_tls()),
         "check_variant": _runs_all,

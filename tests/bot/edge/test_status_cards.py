@@ -124,7 +124,7 @@ async def test_a_preview_takes_the_place_of_the_picture_on_the_card_and_stays(sa
     async with running_edge(tmp_path, sandbox, backend=backend, pace=QUICK) as edge:
         await edge.queued()
         await until(lambda: "rough AI-generated preview" in str(edge.seen()[0]), "the preview")
-        await until(lambda: "step 9" in words(edge.seen()[0]), "a later step")
+        await until(lambda: "step 29" in words(edge.seen()[0]), "the last step")
         [shown] = edge.seen()[0]["attachments"]
         assert (shown["filename"], shown["size"]) == ("framing.png", len(base64.b64decode(a_preview())))
         uploads = [exchange for exchange in sandbox.record.asked(*BY_BOT) if exchange.files]
@@ -141,7 +141,7 @@ async def test_where_a_filter_may_hold_the_clip_back_no_preview_is_shown(
         await edge.store.servers.change(int(TABLEAUX), int(OLGA), {"filter_action": action})
         job = await edge.queued()
         assert job.route.guild_id == int(TABLEAUX)
-        await until(lambda: "step 9" in words(edge.seen()[0]), "a later step")
+        await until(lambda: "step 29" in words(edge.seen()[0]), "the last step")
         is_shown = "rough AI-generated preview" in str(edge.seen()[0])
         assert is_shown is (action is FilterAction.OFF)
 

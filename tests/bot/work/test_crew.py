@@ -12,17 +12,28 @@ from PIL import Image
 
 from bot.queue.estimates import size_of
 from bot.queue.job import JobState, Limits
+from bot.queue.life.phases import guess_course
 from bot.queue.spool import Spool
 from bot.work.crew import Crew
 from bot.work.gate import Gate, HoldCause
 from bot.work.worker import STORM_CRASHES, Worker
 from generator.backend.local_backend import SLOTS, LocalBackend
 from generator.errors import OutOfMemory
-from generator.protocol import Rendered, RenderRequest
+from generator.protocol import Phase, Progress, Rendered, RenderRequest
 from tests.support.bench import Bench, at_work, lost
 from tests.support.fakes import FAKE_EXECUTOR, Act, FakeBackend, ProgressCallback
 from tests.support.jobs import failure, new_job, opened
 from tests.support.local_backend import CONFIG, PATIENT
+
+
+def test_a_preview_stays_until_the_next_one_whatever_the_steps_after_it_bring() -> None:
+    """A card is written every few seconds; the next step may come within half of one."""
+    crew, attempt, course = Crew(), (1, 1), guess_course(1000)
+    for step, sent, shown in ((0, "", ""), (1, "one", "one"), (2, "", "one"), (3, "two", "two"), (4, "", "two")):
+        crew.note(attempt, Progress(Phase.DENOISE, step, 25, sent), course)
+        assert (crew.progress[attempt].step, crew.progress[attempt].preview) == (step, shown)
+    crew.note((1, 2), Progress(Phase.DENOISE, 0, 25), course)
+    assert crew.progress[1, 2].preview == "", "another attempt begins without one"
 
 
 async def test_one_gpu_that_keeps_crashing_does_not_stop_the_others(tmp_path: Path) -> None:
