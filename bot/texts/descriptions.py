@@ -86,8 +86,8 @@ def describe_chosen(job: Job) -> str:
         "motion_bucket": _motion(settings.motion_bucket),
         **{name: choice_label(getattr(settings, name)) for name in _WORDS},
         "quality": _("Quality: {quality}", quality=choice_label(settings.quality)),
-        "smooth": pgettext("of a clip", "smooth"),
-        "drafts": pgettext("of a clip", "Drafts"),
+        "smooth": pgettext("of a clip", "smooth") if settings.smooth else "",
+        "drafts": pgettext("of a clip", "Drafts") if settings.drafts else "",  # a draft was chosen, and is made in full
         "seed": _("seed {number}", number=settings.seed),
         "noise_augmentation": _("noise augmentation {number}", number=shortest(settings.noise_augmentation)),
         "conditioning_fps": _("told {fps} frames a second", fps=shortest(settings.conditioning_fps)),
@@ -97,7 +97,9 @@ def describe_chosen(job: Job) -> str:
         "decode_chunk": ngettext("{count} frame decoded together", "{count} frames decoded together", together),
         "guidance": _("guidance {number}", number=shortest(settings.max_guidance)),
     }
-    return " · ".join(dict.fromkeys(sentence for name, sentence in told.items() if name in job.told.chosen))
+    return " · ".join(
+        dict.fromkeys(sentence for name, sentence in told.items() if sentence and name in job.told.chosen)
+    )
 
 
 def _motion(bucket: int) -> str:
