@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from bot.config import GeneratorConfig
+from bot.config.generator import GeneratorConfig
 from bot.edge.commands.jobs.own_picture import options_of
 from bot.edge.commands.submission.options import resolve
 from bot.sandbox.rules.uploads import Upload
