@@ -34,7 +34,7 @@ from bot.edge.context import Interaction, ServiceClient, Services
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.redact import hide_tokens_in_logs
 from bot.queue.job import JobState
-from bot.texts.descriptions import describe_presence
+from bot.texts.jobs.running import describe_presence
 from bot.work.supervise import keep_going
 from bot.work.uplink.uploads import open_socket
 

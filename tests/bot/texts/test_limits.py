@@ -219,7 +219,7 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 CASES: dict[str, Callable[..., Any]] = functions()
 SMALLER = {
-    "descriptions.describe_presence": PRESENCE_LETTERS,
+    "jobs.running.describe_presence": PRESENCE_LETTERS,
     **dict.fromkeys(("jobs.after_clip.change_label", "jobs.after_clip.change_hint", "jobs.faces.choice_label"), 100),
     "jobs.after_clip.menu_text": 150,
     **dict.fromkeys(("jobs.history.button_label", "jobs.own_picture.own_picture_button_label"), 80),
