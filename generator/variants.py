@@ -146,7 +146,7 @@ class Variant:
         return cls(**values)
 
 
-def _own_defaults(folder: Path) -> dict[str, Any]:
+def own_defaults(folder: Path) -> dict[str, Any]:
     """Return what `variant.json` beside a checkpoint's modules says: the sizes and settings that it was trained for.
 
     Empty without such a file. Raises ValueError for a file that is no JSON object.
@@ -173,7 +173,7 @@ def variant_of_folder(folder: Path) -> Variant:
         raise SettingsError(text, setting="model", value=str(folder)) from None
     facts = {"name": folder.name, "source": str(folder.absolute()), "frames": int(unet.get("num_frames", 25))}
     try:
-        return Variant.from_json(facts | _own_defaults(folder))
+        return Variant.from_json(facts | own_defaults(folder))
     except (TypeError, ValueError) as error:
         text = f"{folder / 'variant.json'} cannot be used: {error}"
         raise SettingsError(text, setting="model", value=str(folder)) from None

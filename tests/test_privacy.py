@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import RetentionConfig
+from bot.config.sections import RetentionConfig
 from bot.queue.fair_queue import DEBT_KEPT_MS
 from bot.queue.life.retention import COPY_DAYS
 from bot.sandbox.rules.uploads import Upload

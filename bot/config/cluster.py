@@ -9,9 +9,10 @@ import pwd
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from bot.config.file import from_home
+from bot.config.sections import Section
 
 
 def _address(value: str) -> str:
@@ -30,10 +31,8 @@ def _account(value: str) -> str:
     return value
 
 
-class ClusterConfig(BaseModel):
+class ClusterConfig(Section):
     """Many machines through Ray; off while `address` is empty."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     address: Annotated[str, AfterValidator(_address)] = ""
     token_file: str = "~/.vivant-cluster-token"

@@ -8,18 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, model_validator
 
 from bot.config.file import from_home
+from bot.config.sections import Section
 from generator.video.credentials.keys import KeyFiles
 
 _PathText = Annotated[str, AfterValidator(from_home)]
 
 
-class CredentialsConfig(BaseModel):
+class CredentialsConfig(Section):
     """How clips are signed, where the extra is installed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     sign: bool = True
     certificate: _PathText = ""

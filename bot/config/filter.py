@@ -8,16 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from bot.config.file import from_home
+from bot.config.sections import Section
 from generator.picture.filter.model import OPEN_NSFW, FilterModel, Order
 
 
-class FilterConfig(BaseModel):
+class FilterConfig(Section):
     """What a server may have its pictures and clips looked at with. No server uses it before it chooses to."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     threshold: float = Field(0.8, gt=0, le=1)
     frames: int = Field(4, ge=1, le=16)

@@ -27,6 +27,7 @@ from bot.edge.commands.submission.choosing.mending import MendPress
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.connection.invalid_requests import InvalidRequests
 from bot.edge.connection.languages import CatalogueTranslator, answer_in_own_language
+from bot.edge.connection.left_cards import end_cards_in
 from bot.edge.connection.pacing import paced_identify, paced_start
 from bot.edge.connection.restored import look_up_answered
 from bot.edge.connection.starting import Pause, explain_close, wait_for_discord
@@ -34,7 +35,7 @@ from bot.edge.context import Interaction, ServiceClient, Services
 from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.redact import hide_tokens_in_logs
 from bot.queue.job import JobState
-from bot.texts.descriptions import describe_presence
+from bot.texts.jobs.running import describe_presence
 from bot.work.supervise import keep_going
 from bot.work.uplink.uploads import open_socket
 
@@ -210,6 +211,15 @@ class VivantClient(ServiceClient):
     async def on_interaction(self, interaction: Interaction) -> None:
         """Answer a form that was opened before the last start, which discord.py does not know."""
         await answer_gone(interaction)
+
+    async def on_thread_join(self, thread: discord.Thread) -> None:
+        """End the cards of a thread that was archived."""
+        await end_cards_in(self, self.services.store, thread, self._now_ms())
+
+    async def on_thread_update(self, before: discord.Thread, after: discord.Thread) -> None:
+        """End the cards of a thread that was locked."""
+        if before.locked:
+            await self.on_thread_join(after)
 
     async def on_thread_remove(self, thread: discord.Thread) -> None:
         """Forget our membership of a thread; discord.py keeps it, and with it the belief that we may post there."""

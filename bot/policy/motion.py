@@ -1,6 +1,7 @@
 """How much shall move, a name for a motion bucket; and how little is nearly nothing.
 
-Tested in tests/bot/edge/commands/submission/test_options.py and tests/bot/policy/test_remedies.py.
+Tested in tests/bot/edge/commands/submission/test_options.py, tests/bot/policy/test_remedies.py and
+tests/bot/edge/commands/submission/choosing/test_reading.py.
 """
 
 from __future__ import annotations

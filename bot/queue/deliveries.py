@@ -91,11 +91,24 @@ def _of_job(db: Statements, job_id: int) -> Delivery | None:
     return next(iter(_deliveries(db, rows)), None)
 
 
-def _last_posted(db: Statements, limit: int) -> list[tuple[Job, int]]:
+_IN_CHANNEL = "(:channel is null or json_extract(route, '$.channel_id') = :channel)"
+
+
+def _last_posted(db: Statements, limit: int, channel_id: int | None) -> list[tuple[Job, int]]:
     posted = "select message_id from outbox where job_id = job.id and state = 'sent' and message_id <> card_message_id"
-    jobs = select_jobs(db, f"where exists ({posted}) order by id desc limit :limit", {"limit": limit})
-    messages = "select message_id from outbox where job_id = ?"
-    return [(job, int(db.execute(messages, (job.id,)).fetchall()[0][0])) for job in jobs]
+    return [(job, int(message_id)) for job, message_id in _newest(db, posted, limit, channel_id)]
+
+
+def _last_dead(db: Statements, limit: int, channel_id: int) -> list[tuple[Job, str]]:
+    return _newest(db, "select error from outbox where job_id = job.id and state = 'dead'", limit, channel_id)
+
+
+def _newest(db: Statements, found: str, limit: int, channel_id: int | None) -> list[tuple[Job, Any]]:
+    """Read the newest jobs for which `found` finds something in the outbox, with what it finds."""
+    tail = f"where exists ({found}) and {_IN_CHANNEL} order by id desc limit :limit"
+    jobs = select_jobs(db, tail, {"limit": limit, "channel": channel_id})
+    value = f"select ({found}) from job where id = ?"
+    return [(job, db.execute(value, (job.id,)).fetchall()[0][0]) for job in jobs]
 
 
 def _deliveries(db: Statements, rows: Sequence[Sequence[Any]]) -> list[Delivery]:
@@ -164,9 +177,13 @@ class Deliveries:
         )
         return int(count)
 
-    async def last_posted(self, limit: int) -> list[tuple[Job, int]]:
-        """Read the newest jobs whose result was posted as a new message, with that message's id."""
-        return await self._database.read(_last_posted, limit)
+    async def last_posted(self, limit: int, channel_id: int | None = None) -> list[tuple[Job, int]]:
+        """Read the newest jobs, or those asked for in a channel, that were answered by a new message, with its id."""
+        return await self._database.read(_last_posted, limit, channel_id)
+
+    async def last_dead(self, limit: int, channel_id: int) -> list[tuple[Job, str]]:
+        """Read the newest jobs asked for in a channel whose answer could not be posted, with the reason."""
+        return await self._database.read(_last_dead, limit, channel_id)
 
     def _with_age(self, delivery: Delivery) -> Delivery:
         first = self._first_tries.get(delivery.job_id)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from bot.config import RetentionConfig
+from bot.config.sections import RetentionConfig
 from bot.queue.database import StoreFull
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore

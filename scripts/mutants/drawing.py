@@ -23,6 +23,8 @@ AREAS = {
     "delivery": ("bot/edge/delivery.py", "bot/edge/posting.py", "bot/edge/http_errors.py"),
     "cards": ("bot/edge/status_cards.py",),
     "backend": ("generator/backend",),
+    "policy": ("bot/policy",),
+    "anew": ("generator/video/anew",),
 }
 
 Key = tuple[str, str, str, str]

@@ -26,7 +26,7 @@ from scipy.stats import spearmanr
 from skimage import color
 from skimage.registration import optical_flow_ilk
 
-from bot.config import GeneratorConfig
+from bot.config.generator import GeneratorConfig
 from bot.edge.commands.submission.options import Options, resolve
 from generator.memory import ClipSize, plan_memory
 from generator.model.loaded import load_variant

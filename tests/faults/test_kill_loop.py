@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.kill_loop import AT_ONCE, KillLoop
+from tests.support.kill_loop import KillLoop
+from tests.support.kill_people import AT_ONCE
 
 SEED = int(os.environ.get("SEED", "1"))
 
@@ -25,6 +26,8 @@ async def test_every_accepted_request_gets_its_clip_once(tmp_path: Path, kills: 
     assert outcome.changes > 0
     assert outcome.changes_lost == 0, "what was shown as chosen is kept, and in the log"
     assert outcome.most_at_once <= AT_ONCE, "nobody has more than their quota, whatever died in between"
+    assert outcome.given_back > 0
+    assert (outcome.most_a_day, outcome.refused_early) == (outcome.per_day, 0), "all of a day's quota, and not more"
 
 
 async def test_the_loop_sees_the_duplicates_of_a_bot_without_nonces(tmp_path: Path) -> None:
@@ -33,16 +36,18 @@ async def test_the_loop_sees_the_duplicates_of_a_bot_without_nonces(tmp_path: Pa
     assert outcome.duplicates > 0
 
 
-async def test_the_loop_sees_the_losses_of_a_bot_that_marks_first(tmp_path: Path) -> None:
+async def test_the_loop_sees_the_losses_of_a_bot_that_marks_first_and_gives_nothing_back(tmp_path: Path) -> None:
     outcome = await KillLoop(tmp_path, SEED, "mark-first").run(8)
     print(outcome)
     assert outcome.lost > 0
+    assert outcome.refused_early > 0
 
 
-async def test_the_loop_sees_the_settings_that_were_never_kept_and_people_without_a_quota(tmp_path: Path) -> None:
+async def test_the_loop_sees_what_is_kept_in_memory_alone_and_people_without_a_quota(tmp_path: Path) -> None:
     loop = KillLoop(tmp_path, SEED, "keeps-nothing")
-    del loop.environment["VIVANT_QUOTA__PERSON__CLIPS_AT_ONCE"]
+    loop.at_once = 0
     outcome = await loop.run(8)
     print(outcome)
     assert outcome.changes_lost > 0
     assert outcome.most_at_once > AT_ONCE
+    assert outcome.most_a_day > outcome.per_day

@@ -169,6 +169,8 @@ class FakeDevice:
         bad = self._options.frames if not self._safe or self._options.unsafest else None
         if bad and self._options.good_seed == settings.seed:
             bad = None
+        if self._options.bad_motion not in (None, settings.motion_bucket):
+            bad = None
         if bad == "black":
             return np.zeros(base.shape, np.uint8)
         frame = base // 2
@@ -203,6 +205,7 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--ordinary-user", action="store_true", help="run without root's rights, where root tests")
     parser.add_argument("--frames", choices=("black", "frozen", "strobing"))
     parser.add_argument("--good-seed", type=int, help="the seed with which the frames are good")
+    parser.add_argument("--bad-motion", type=int, help="the motion bucket with which alone the frames are bad")
     parser.add_argument("--free-gib", type=float, default=24.0)
     parser.add_argument("--unsafest", action="store_true", help="there is no safer precision")
     parser.add_argument("--encodes-in-turn", action="store_true", help="render nothing meanwhile: a negative control")

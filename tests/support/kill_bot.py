@@ -18,8 +18,12 @@ from bot.app import Parts, run_bot
 from bot.config import Config, load_config
 from bot.edge.delivery import Poster
 from bot.edge.http_errors import AttemptResult, Next
+from bot.policy.quota import DAY_MS, Exceeded, Measure, Scope
 from bot.policy.server import ServerSettings, read_settings
-from bot.queue.job import Delivery, Job
+from bot.queue import fair_queue, jobs
+from bot.queue.database import Statements
+from bot.queue.job import Delivery, Job, wall_clock_ms
+from bot.queue.servers.quotas import Ask, QuotaReached, refuse_over_quota
 from bot.queue.servers.settings import Servers
 from bot.queue.store import JobStore
 from generator.backend.backend import OnState
@@ -30,7 +34,11 @@ from generator.process.private import write_private_files
 from generator.protocol import ExecutorConfig
 from tests.support.fake_bridge import FAKE_BRIDGE
 
-EXECUTOR = (sys.executable, "-m", "tests.support.fake_executor", "--step-seconds", "0.02")
+FAILING_MOTION = 13
+"""the motion of the clips that cannot be made"""
+BAD_FRAMES = ("--frames", "black", "--unsafest", "--bad-motion", str(FAILING_MOTION))
+EXECUTOR = (sys.executable, "-m", "tests.support.fake_executor", "--step-seconds", "0.02", *BAD_FRAMES)
+STARTED_MS = wall_clock_ms()
 
 
 class Forgetful(Poster):
@@ -62,6 +70,22 @@ async def keep_in_memory(self: Servers, guild_id: int, user_id: int, changes: Ma
     return read_settings(dict(changes))
 
 
+def count_since_start(db: Statements, ask: Ask, cost_ms: int, now_ms: int, clips: int = 1) -> None:
+    """Hold a request against what was asked for since the bot's start, as one would that counts in memory."""
+    refuse_over_quota(db, ask, cost_ms, STARTED_MS + DAY_MS, clips)
+
+
+def give_nothing_back(db: Statements, ask: Ask, cost_ms: int, now_ms: int, clips: int = 1) -> None:
+    """Count also what was cancelled or has failed, as one would that takes from a balance and dies in between."""
+    [(asked,)] = db.execute("select count(*) from job where user_id = ?", (ask.user_id,)).fetchall()
+    limit = dict(ask.allowance.quotas)[Scope.PERSON].clips_per_day
+    if limit and asked + clips > limit:
+        raise QuotaReached(Exceeded(scope=Scope.PERSON, measure=Measure.CLIPS_PER_DAY, limit=limit))
+    refuse_over_quota(db, ask, cost_ms, now_ms, clips)
+
+
+QUOTAS = {"keeps-nothing": count_since_start, "mark-first": give_nothing_back}
+
 POSTERS: dict[str, type[Poster]] = {
     "careful": Poster,
     "no-nonce": Forgetful,
@@ -83,6 +107,8 @@ async def main(poster: str, card: str = "FakeCard") -> None:
     config = load_config()
     if poster == "keeps-nothing":
         Servers.change = keep_in_memory  # type: ignore[method-assign]
+    for module in (fair_queue, jobs) if poster in QUOTAS else ():
+        setattr(module, "refuse_over_quota", QUOTAS[poster])  # noqa: B010 - the module does not export it
     await forget_starts(config)
     backend = partial(LocalBackend, command=EXECUTOR, limits=StallLimits(backoff_seconds=0.05, backoff_max_seconds=0.2))
     await run_bot(config, Parts(backend=backend, cluster=partial(fake_cluster, card=card), poster=POSTERS[poster]))

@@ -18,9 +18,10 @@ import psutil
 
 from bot.sandbox.faults import FaultScript, LoseReply, Reset
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES, VIVANT
-from tests.support.edge import png, until
+from bot.sandbox.world.standard import ADA, PICTURES, VIVANT
+from tests.support.edge import until
 from tests.support.kill_manager import Manager
+from tests.support.kill_people import AT_ONCE, GIVEN_BACK, People
 
 BOT_SHARE = 0.6
 """of the kills; the rest hit the executor"""
@@ -28,10 +29,10 @@ STARTING = 0.1
 """of the kills; they hit a bot that is not yet connected"""
 LIFE_SECONDS = 1.0
 """the mean life of a connected bot"""
-WAITING = 6
-"""how many jobs people let wait at once"""
-AT_ONCE = 2
-"""how many of them one person may have"""
+LEAST_PER_DAY = 3
+"""the quota of a short run; so few that it is used up while the bot is killed"""
+KILLS_PER_CLIP = 50
+"""a longer run has a clip more for each so many kills, so that some of the quota is left to its end"""
 
 
 @dataclass
@@ -53,6 +54,14 @@ class Outcome:
     """acknowledged, and neither kept nor in the log, or in the log without what was before"""
     most_at_once: int = 0
     """the jobs of one person that were seen waiting or running at once"""
+    per_day: int = 0
+    """the quota of some people"""
+    most_a_day: int = 0
+    """the clips that one of them was seen to have, made or coming"""
+    given_back: int = 0
+    """the jobs that were cancelled, or failed as they had to"""
+    refused_early: int = 0
+    """the clips that were refused to those who had not used up their quota"""
     integrity: str = ""
     seconds: float = 0.0
 
@@ -61,6 +70,7 @@ class Outcome:
         found = f"{self.accepted:,} requests accepted, {self.clips:,} clips, {self.lost} lost, {self.duplicates} twice"
         played = f"{self.replies_lost} replies lost, {self.posts_reset} posts reset"
         found += f", {self.changes} settings changed, {self.changes_lost} lost, {self.most_at_once} at once"
+        found += f", {self.most_a_day} of {self.per_day} a day, {self.given_back} given back, {self.refused_early} not"
         return f"{kills}, {found}: seed {self.seed}, {played}, database {self.integrity}, {self.seconds:g} s"
 
 
@@ -68,6 +78,8 @@ class KillLoop:
     """One run: a local Discord, a bot that is started again whenever it dies, people, and random kills."""
 
     settle_seconds = 120.0
+    at_once = AT_ONCE
+    """how many clips one person may have waiting or being made; 0: as many as they like"""
 
     def __init__(self, folder: Path, seed: int, poster: str = "careful") -> None:
         self.folder = folder
@@ -79,17 +91,19 @@ class KillLoop:
             "VIVANT_GENERATOR__QUALITY": "fast",
             "VIVANT_QUEUE__MAX_ATTEMPTS": "10",
             "VIVANT_RETENTION__MIN_FREE_MIB": "0",
-            "VIVANT_QUOTA__PERSON__CLIPS_AT_ONCE": str(AT_ONCE),
         }
         self.random = random.Random(seed)
         self._bot: asyncio.subprocess.Process | None = None
         self.sandbox = Sandbox(faults=FaultScript(seed))
         self.outcome = Outcome(seed)
         self.manager = Manager(self.sandbox)
+        self.people = People(self.sandbox, self.random, self._rows)
 
     async def run(self, kills: int) -> Outcome:
         """Kill `kills` times, let everything settle, and count."""
         started = time.monotonic()
+        self.outcome.per_day = LEAST_PER_DAY + kills // KILLS_PER_CLIP
+        self.environment |= self.people.quotas(self.outcome.per_day, self.at_once)
         async with self.sandbox, asyncio.TaskGroup() as tasks:
             faults = self.sandbox.faults
             faults.add(LoseReply(), times=None, probability=0.05)
@@ -97,7 +111,7 @@ class KillLoop:
             faults.add(Reset(), "POST", "/channels/*/messages", times=3)
             lost = faults.add(LoseReply(), "POST", "/channels/*/messages", times=3, skip=3)
             keeper = tasks.create_task(self._keep_running())
-            people = [tasks.create_task(self._ask()), tasks.create_task(self.manager.run())]
+            people = [tasks.create_task(self.people.ask()), tasks.create_task(self.manager.run())]
             for _ in range(kills):
                 await self.random_instant()
                 await self.kill()
@@ -106,6 +120,10 @@ class KillLoop:
                 task.cancel()
             self.sandbox.faults.clear()
             await self.kill_bot()  # a storm of crashes may have stopped the bot; a start clears it
+            await until(self._is_settled, "every job settled and delivered", timeout=self.settle_seconds)
+            await self.people.use_up(self.outcome.per_day)
+            await self.kill_bot()
+            await self.people.ask_for_more()
             await until(self._is_settled, "every job settled and delivered", timeout=self.settle_seconds)
             keeper.cancel()
         self._count()
@@ -127,17 +145,6 @@ class KillLoop:
                 await self._bot.wait()
         finally:
             await self.kill_bot()
-
-    async def _ask(self) -> None:
-        people = [ADA, BEN, MIA, OLGA]
-        while True:
-            await self.sandbox.gateway.online.wait()
-            held = self._rows("select user_id, count(*) from job where state in ('queued', 'running') group by user_id")
-            self.outcome.most_at_once = max(self.outcome.most_at_once, *(int(str(count)) for _, count in held), 0)
-            if sum(int(str(count)) for _, count in held) < WAITING:
-                person = self.random.choice(people)
-                await self.sandbox.world.invoke(person, PICTURES, "animate", {}, {"image": png()})
-            await asyncio.sleep(0.15)
 
     async def kill(self) -> None:
         """Kill the bot or its executors."""
@@ -190,6 +197,7 @@ class KillLoop:
 
     def _count(self) -> None:
         accepted = {int(str(row[0])) for row in self._rows("select id from job")}
+        without = {int(str(row[0])) for row in self._rows(f"select id from job where {GIVEN_BACK}")}
         clips: Counter[int] = Counter()
         cards: set[int] = set()
         for message in self.sandbox.world.messages_for(ADA, PICTURES):
@@ -200,8 +208,9 @@ class KillLoop:
             ):
                 clips.update(jobs)
         self.outcome.accepted = len(accepted)
+        self.outcome.given_back = len(without)
         self.outcome.clips = sum(clips.values())
-        self.outcome.lost = len((accepted | cards) - set(clips))
+        self.outcome.lost = len((accepted | cards) - without - set(clips))
         self.outcome.duplicates = sum(count - 1 for count in clips.values())
         played = [type(fault.action) for fault in self.sandbox.faults.played]
         self.outcome.replies_lost = played.count(LoseReply)
@@ -209,4 +218,6 @@ class KillLoop:
         kept, log = self._rows("select settings from server"), self._rows("select what from audit order by id")
         self.outcome.changes = len(self.manager.acknowledged)
         self.outcome.changes_lost = self.manager.count_lost([str(row[0]) for row in kept], [str(row[0]) for row in log])
+        self.outcome.most_at_once, self.outcome.most_a_day = self.people.most_at_once, self.people.most_a_day
+        self.outcome.refused_early = self.people.refused_early
         self.outcome.integrity = str(self._rows("pragma integrity_check")[0][0])

@@ -42,6 +42,11 @@ class OpenApi:
         requests["components"]["schemas"]["SnowflakeType"] = {"type": ["string", "integer"]}
         self._requests = _Side(requests)
         self._paths = document["paths"]
+        self._schemas = document["components"]["schemas"]
+
+    def schema(self, name: str) -> dict[str, Any]:
+        """Return one of the description's schemas."""
+        return dict(self._schemas[name])
 
     def problems(self, exchange: Exchange) -> list[str]:
         """Return every difference between the exchange and the description."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from discord import app_commands
 
-from bot.config import GeneratorConfig
+from bot.config.generator import GeneratorConfig
 from bot.edge.commands.about import forget_me, help_command, privacy
 from bot.edge.commands.admin import AdminCommands
 from bot.edge.commands.animate import animate_command, animate_message

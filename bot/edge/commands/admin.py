@@ -11,7 +11,7 @@ from bot.edge.commands.submission.answers import acknowledge, answer, fill_in
 from bot.edge.commands.submission.permissions import is_admin, is_operator
 from bot.edge.commands.trust.operators import COMMANDS, note
 from bot.edge.context import Interaction, Services
-from bot.texts.descriptions import (
+from bot.texts.jobs.running import (
     describe_status,
     describe_variants,
     estimated_time_text,

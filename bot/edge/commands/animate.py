@@ -9,7 +9,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.config import GeneratorConfig
+from bot.config.generator import GeneratorConfig
 from bot.edge.commands.submission.admitting import setting_of
 from bot.edge.commands.submission.answers import answer
 from bot.edge.commands.submission.choosing.suggestions import SUGGESTED, range_of, suggest

@@ -21,7 +21,7 @@ from bot.edge.commands.jobs.putting_back import press_put_back
 from bot.edge.commands.jobs.queue import cancel_job
 from bot.edge.commands.jobs.recipe import describe_job_recipe
 from bot.edge.commands.jobs.remedying import press_liven, press_remedy, press_tell
-from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, report
+from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, reporting
 from bot.edge.commands.submission.options import MOTION_STEP, draft, vary
 from bot.edge.commands.submission.permissions import is_operator, is_served, may_end
 from bot.edge.commands.submission.submit import submit_again
@@ -93,17 +93,15 @@ class JobButton(
         assert isinstance(item, ui.Button)
         return cls(item, Action(match["action"]), int(match["number"]), match["key"] or "")
 
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    @reporting
+    async def callback(self, interaction: Interaction) -> None:
         """Do what the button says, with the same checks and answers to failures as a command."""
-        try:
-            if self.action in ALWAYS_OPEN:
-                await _press(interaction, self.action, self.number, self.key)
-                return
-            note_request(interaction)
-            if await is_served(interaction):
-                await _press(interaction, self.action, self.number, self.key)
-        except Exception as error:  # noqa: BLE001 - a button has no tree to catch its errors
-            await report(interaction, error)
+        if self.action in ALWAYS_OPEN:
+            await _press(interaction, self.action, self.number, self.key)
+            return
+        note_request(interaction)
+        if await is_served(interaction):
+            await _press(interaction, self.action, self.number, self.key)
 
 
 async def _press(interaction: Interaction, action: Action, number: int, key: str) -> None:

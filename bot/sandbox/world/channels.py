@@ -185,6 +185,10 @@ class Channels:
         """Lock a thread that stays active: only who manages threads may write in it."""
         self._set_archived(self.get(channel_id), archived=False, locked=True)
 
+    def open_again(self, channel_id: str) -> None:
+        """Unlock a thread, and take it out of the archive."""
+        self._set_archived(self.get(channel_id), archived=False, locked=False)
+
     def require_open(self, channel: Json, who: str | None, *, reopen: bool) -> None:
         """Open an archived thread for a new message (`reopen`). Raises Refusal (50083, 160005) if it stays closed.
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.policy.motion import Motion
 from bot.policy.remedies import REMEDIES, Remedy, remedied, remedy_for
 from generator.clip import ClipSettings, Format
 from generator.errors import (
@@ -77,6 +78,8 @@ def test_remedies_change_what_they_say_and_keep_the_seed() -> None:
     assert (lively.motion_bucket, lively.noise_augmentation) == (190, 0.1)
     assert remedied(replace(GIF, motion_bucket=250), Remedy.LIVELIER).motion_bucket == 250
     assert (calm.motion_bucket, remedied(replace(GIF, motion_bucket=20), Remedy.CALMER).motion_bucket) == (77, 0)
+    assert remedied(GIF, Remedy.LIVELIER, Motion.MEDIUM).motion_bucket == 127, "as far as the server allows"
+    assert remedied(GIF, Remedy.SMALLER).frames == 12, "half of them"
     assert remedied(GIF, Remedy.AS_MP4).format is Format.MP4
     assert {remedied(GIF, remedy).seed for remedy in Remedy} == {GIF.seed}
 

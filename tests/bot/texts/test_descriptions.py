@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.queue.job import JobState
-from bot.texts.descriptions import describe_recipe, describe_settings, describe_status
+from bot.texts.descriptions import describe_recipe, describe_settings
+from bot.texts.jobs.running import describe_status
 from bot.work.gate import Hold, HoldCause
 from generator.clip import ClipSettings
 

@@ -222,7 +222,7 @@ def functions() -> dict[str, Callable[..., Any]]:
 
 CASES: dict[str, Callable[..., Any]] = functions()
 SMALLER = {
-    "descriptions.describe_presence": PRESENCE_LETTERS,
+    "jobs.running.describe_presence": PRESENCE_LETTERS,
     "descriptions.alt_text": 256,  # a layout takes less than a file
     **label_functions(),
 }

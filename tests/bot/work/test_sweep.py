@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import RetentionConfig
+from bot.config.sections import RetentionConfig
 from bot.queue.database import StoreFull
 from bot.queue.spool import Spool
 from bot.queue.store import JobStore

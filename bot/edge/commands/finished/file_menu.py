@@ -19,7 +19,7 @@ from discord import ui
 from bot.edge.commands.finished.extending import extend
 from bot.edge.commands.forgetting import note_request
 from bot.edge.commands.reviews.holding import to_hand_over
-from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, repeat_lost, report
+from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, repeat_lost, reporting
 from bot.edge.commands.submission.channel import LARGEST_POST
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.connection.posts import clip_name
@@ -69,18 +69,16 @@ class FileMenu(ui.DynamicItem[ui.Select[Any]], template=_CUSTOM_ID):
         assert isinstance(item, ui.Select)
         return cls(item, int(match["number"]), match["key"], match["state"])
 
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    @reporting
+    async def callback(self, interaction: Interaction) -> None:
         """Make the file, with the same checks and answers to failures as a command."""
-        try:
-            note_request(interaction)
-            if await is_served(interaction):
-                job = await interaction.client.services.store.jobs.get(self.number)
-                if job is None or job.key != self.key:
-                    await answer(interaction, earlier_text())
-                else:
-                    await change_clip(interaction, job, self.state, Change(self.item.values[0]))
-        except Exception as error:  # noqa: BLE001 - a menu has no tree to catch its errors
-            await report(interaction, error)
+        note_request(interaction)
+        if await is_served(interaction):
+            job = await interaction.client.services.store.jobs.get(self.number)
+            if job is None or job.key != self.key:
+                await answer(interaction, earlier_text())
+            else:
+                await change_clip(interaction, job, self.state, Change(self.item.values[0]))
 
 
 async def press_shorten(interaction: Interaction, job: Job) -> None:

@@ -15,7 +15,7 @@ from discord import ui
 
 from bot.edge.commands.forgetting import note_request
 from bot.edge.commands.form.fields import EXTRAS, Field, typed_of
-from bot.edge.commands.submission.answers import answer, is_acknowledged, report
+from bot.edge.commands.submission.answers import Form, answer, is_acknowledged
 from bot.edge.commands.submission.choosing.parts import choices_of, value_of
 from bot.edge.commands.submission.choosing.typed import submit_typed
 from bot.edge.commands.submission.permissions import is_served
@@ -47,7 +47,7 @@ OPEN_SECONDS = 3600.0
 Choice = ui.RadioGroup[Any] | ui.CheckboxGroup[Any] | ui.Select[Any]
 
 
-class AnimateForm(ui.Modal):
+class AnimateForm(Form):
     """Asks what a clip shall be, and submits it for whoever sends the form."""
 
     known: ClassVar[WeakValueDictionary[str, AnimateForm]] = WeakValueDictionary()
@@ -85,10 +85,6 @@ class AnimateForm(ui.Modal):
             await interaction.client.services.store.choices.keep(interaction.user.id, chosen)
         except StoreFull as error:
             log.warning("interaction=%d what was chosen is not remembered: %s", interaction.id, error)
-
-    async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:  # type: ignore[override]
-        """Log what failed and tell its person."""
-        await report(interaction, error)
 
     def _source(self) -> Source | None:
         """Return the picture that is meant."""

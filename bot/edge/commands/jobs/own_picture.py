@@ -9,7 +9,7 @@ import discord
 from discord import ui
 
 from bot.edge.commands.forgetting import note_request
-from bot.edge.commands.submission.answers import answer, answer_first, report
+from bot.edge.commands.submission.answers import Form, answer, answer_first, reporting
 from bot.edge.commands.submission.options import Options
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.commands.submission.submit import submit
@@ -55,7 +55,7 @@ def options_of(settings: ClipSettings, told: Told = NOTHING_TOLD) -> Options:
     )
 
 
-class OwnPictureForm(ui.Modal):
+class OwnPictureForm(Form):
     """Asks for a picture, and submits it with the settings of a recipe."""
 
     def __init__(self, settings: ClipSettings, told: Told = NOTHING_TOLD) -> None:
@@ -73,10 +73,6 @@ class OwnPictureForm(ui.Modal):
         options = replace(self._options, steps=min(self._options.steps or most, most))  # today's model may take fewer
         if await is_served(interaction):
             await submit(interaction, self._picture.values[0], options, Entrance.RECIPE)
-
-    async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:  # type: ignore[override]
-        """Log what failed and tell its person."""
-        await report(interaction, error)
 
 
 async def press_own_picture(interaction: Interaction, job: Job | None) -> None:
@@ -104,10 +100,8 @@ class _OwnPictureButton(ui.Button[OwnPictureView]):
         super().__init__(label=own_picture_button_label(), style=discord.ButtonStyle.primary)
         self._settings = settings
 
+    @reporting
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Open the form with the recipe's settings."""
-        try:
-            if await is_served(interaction):
-                await _open_form(interaction, OwnPictureForm(self._settings))
-        except Exception as error:  # noqa: BLE001 - a button has no tree to catch its errors
-            await report(interaction, error)
+        if await is_served(interaction):
+            await _open_form(interaction, OwnPictureForm(self._settings))

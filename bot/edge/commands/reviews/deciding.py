@@ -17,7 +17,7 @@ from discord import ui
 from bot.edge.card_edits import edit_card
 from bot.edge.commands.reviews.holding import post_card
 from bot.edge.commands.submission.admitting import Refused, allowance_on, refuse_blocked
-from bot.edge.commands.submission.answers import acknowledge, answer, fill_in, report
+from bot.edge.commands.submission.answers import acknowledge, answer, fill_in, reporting
 from bot.edge.commands.submission.permissions import is_operator, is_served
 from bot.edge.commands.submission.shares import roles_in_server
 from bot.edge.connection.languages import language_here, usual_language
@@ -63,17 +63,15 @@ class ReviewPress(ui.DynamicItem[ui.Button[Any]], template=r"vivant-review:(?P<a
         assert isinstance(item, ui.Button)
         return cls(item, ReviewAct(match["act"]), match["key"])
 
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    @reporting
+    async def callback(self, interaction: Interaction) -> None:
         """Do what the button says."""
-        try:
-            if not await is_served(interaction):
-                return
-            if self.act is ReviewAct.APPEAL:
-                await _appeal(interaction, self.key)
-            else:
-                await _decide(interaction, self.key, allowed=self.act is ReviewAct.ALLOW)
-        except Exception as error:  # noqa: BLE001 - a button has no tree to catch its errors
-            await report(interaction, error)
+        if not await is_served(interaction):
+            return
+        if self.act is ReviewAct.APPEAL:
+            await _appeal(interaction, self.key)
+        else:
+            await _decide(interaction, self.key, allowed=self.act is ReviewAct.ALLOW)
 
 
 async def _appeal(interaction: Interaction, key: str) -> None:

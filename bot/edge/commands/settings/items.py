@@ -16,7 +16,7 @@ from bot.edge.commands.forgetting import note_request
 from bot.edge.commands.settings.choices import WrongNumber, read_choice, read_quota
 from bot.edge.commands.settings.log_channel import can_write, write_to_channel
 from bot.edge.commands.settings.panel import Page, Shown, settings_panel
-from bot.edge.commands.submission.answers import answer, answer_first, report
+from bot.edge.commands.submission.answers import Form, answer, answer_first, reporting
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.connection.languages import language_here
 from bot.edge.context import Interaction
@@ -125,19 +125,17 @@ class SettingMenu(ui.DynamicItem[ui.Item[Any]], template=r"vivant-settings:(?P<p
         """Rebuild the menu from a choice."""
         return cls(item, Page(match["page"]), match["name"])
 
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    @reporting
+    async def callback(self, interaction: Interaction) -> None:
         """Change what was chosen; for a role's quota, open its form."""
-        try:
-            if not await _is_allowed(interaction):
-                return
-            data: Any = interaction.data
-            values: list[str] = data["values"]
-            if self.name == "role_quotas":
-                await open_form(interaction, values[0])
-            else:
-                await change(interaction, self.page, {self.name: read_choice(self.name, values)})
-        except Exception as error:  # noqa: BLE001 - a menu has no tree to catch its errors
-            await report(interaction, error)
+        if not await _is_allowed(interaction):
+            return
+        data: Any = interaction.data
+        values: list[str] = data["values"]
+        if self.name == "role_quotas":
+            await open_form(interaction, values[0])
+        else:
+            await change(interaction, self.page, {self.name: read_choice(self.name, values)})
 
 
 class PageButton(ui.DynamicItem[ui.Button[Any]], template=r"vivant-settings-page:(?P<page>[a-z]+)"):
@@ -155,13 +153,11 @@ class PageButton(ui.DynamicItem[ui.Button[Any]], template=r"vivant-settings-page
         assert isinstance(item, ui.Button)
         return cls(item, Page(match["page"]))
 
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    @reporting
+    async def callback(self, interaction: Interaction) -> None:
         """Show the page in the same message."""
-        try:
-            if await _is_allowed(interaction):
-                await show_page(interaction, self.page)
-        except Exception as error:  # noqa: BLE001 - a button has no tree to catch its errors
-            await report(interaction, error)
+        if await _is_allowed(interaction):
+            await show_page(interaction, self.page)
 
 
 class QuotaButton(ui.DynamicItem[ui.Button[Any]], template=r"vivant-settings-quota:(?P<name>[a-z_]+)"):
@@ -179,13 +175,11 @@ class QuotaButton(ui.DynamicItem[ui.Button[Any]], template=r"vivant-settings-quo
         assert isinstance(item, ui.Button)
         return cls(item, match["name"])
 
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    @reporting
+    async def callback(self, interaction: Interaction) -> None:
         """Open the form."""
-        try:
-            if await _is_allowed(interaction):
-                await open_form(interaction, self.name)
-        except Exception as error:  # noqa: BLE001 - a button has no tree to catch its errors
-            await report(interaction, error)
+        if await _is_allowed(interaction):
+            await open_form(interaction, self.name)
 
 
 async def open_form(interaction: Interaction, target: str) -> None:
@@ -209,7 +203,7 @@ def quota_changes(settings: ServerSettings, target: str, quota: Quota) -> dict[s
     return {"role_quotas": others if quota.is_unlimited else {**others, int(target): quota}}
 
 
-class QuotaForm(ui.Modal):
+class QuotaForm(Form):
     """Asks for the four numbers of a quota."""
 
     def __init__(self, target: str, quota: Quota) -> None:
@@ -235,10 +229,6 @@ class QuotaForm(ui.Modal):
             await answer(interaction, error.text)
             return
         await change(interaction, Page.LIMITS, quota_changes(settings, self.target, quota))
-
-    async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:  # type: ignore[override]
-        """Log what failed and tell its person."""
-        await report(interaction, error)
 
 
 ITEMS = (SettingMenu, PageButton, QuotaButton)

@@ -9,18 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
 from typing import Any, TypeVar
 
 import aiohttp
 import discord
-from discord import app_commands
+from discord import app_commands, ui
 
 from bot.edge.http_errors import NETWORK_ERRORS, passes
 from bot.texts.limits import MESSAGE_LETTERS, shorten
 from bot.texts.replies import failed_text, taken_back_text
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 log = logging.getLogger(__name__)
 
@@ -154,3 +156,26 @@ async def report(interaction: discord.Interaction[Any], error: Exception) -> Non
         await answer(interaction, failed_text())
     except NETWORK_ERRORS as late:
         log.info("interaction=%d could not be told: %s", interaction.id, type(late).__name__)
+
+
+def reporting(
+    press: Callable[[Item, Any], Awaitable[None]],
+) -> Callable[[Item, Any], Coroutine[Any, Any, None]]:
+    """Report what fails in the callback of a button or a menu, which has no tree of commands to catch its errors."""
+
+    @wraps(press)
+    async def pressed(self: Item, interaction: discord.Interaction[Any]) -> None:
+        try:
+            await press(self, interaction)
+        except Exception as error:  # noqa: BLE001 - there is nobody else who catches it
+            await report(interaction, error)
+
+    return pressed
+
+
+class Form(ui.Modal):
+    """A form that reports what fails in it."""
+
+    async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:  # type: ignore[override]
+        """Log what failed and tell its person."""
+        await report(interaction, error)

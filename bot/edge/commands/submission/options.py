@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
-from bot.config import GeneratorConfig
+from bot.config.generator import GeneratorConfig
 from bot.policy.motion import MOTION_BUCKETS, WILD_NOISE, Motion
 from bot.policy.server import ServerSettings
 from bot.policy.told import Told

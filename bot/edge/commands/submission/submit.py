@@ -6,13 +6,10 @@ needs the picture comes after it: by then the answer is public, so it is taken b
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from functools import partial
-
-import aiohttp
 
 from bot.edge.commands.reviews.holding import screen_picture
 from bot.edge.commands.submission.admitting import (
@@ -20,7 +17,6 @@ from bot.edge.commands.submission.admitting import (
     Asked,
     Refused,
     admit,
-    allowance_of,
     allowance_on,
     facts_of_job,
     refuse_full,
@@ -28,43 +24,39 @@ from bot.edge.commands.submission.admitting import (
 )
 from bot.edge.commands.submission.answers import acknowledge, answer, take_back
 from bot.edge.commands.submission.asking import ask_privately, ask_publicly, picture_of, picture_request
-from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, chosen_route, elsewhere_of, route_of, write_card
+from bot.edge.commands.submission.channel import ANSWER_WITHIN_MS, elsewhere_of, route_of, write_card
 from bot.edge.commands.submission.choosing.elsewhere import place_for_card
 from bot.edge.commands.submission.choosing.reading import write_options
 from bot.edge.commands.submission.choosing.refusing import refuse, refused_quota, refused_settings
-from bot.edge.commands.submission.download import download
+from bot.edge.commands.submission.download import new_job, take_picture
 from bot.edge.commands.submission.options import (
     Options,
     Setting,
     check_request,
-    notes_on_steps,
     told_again,
     told_of,
 )
-from bot.edge.commands.submission.shares import share_of
 from bot.edge.commands.submission.sources import Source
 from bot.edge.connection.cards import FirstWrite
 from bot.edge.context import Interaction, Services
 from bot.policy.facts import NOTHING_KNOWN, Entrance, Person, PictureFacts
 from bot.policy.told import Told
 from bot.queue.database import StoreFull
-from bot.queue.job import Job, NewJob, PictureReleased, QueueFull, Route
+from bot.queue.job import Job, NewJob, PictureReleased, QueueFull
 from bot.queue.job import Source as JobSource
 from bot.queue.servers.quotas import QuotaReached
 from bot.queue.servers.trust.consents import Consent
-from bot.texts.explanations import explain_full, explain_picture, explain_source
+from bot.texts.explanations import explain_full, explain_source
 from bot.texts.replies import (
     no_further_text,
     no_room_text,
-    not_fetched_text,
     picture_gone_text,
     queued_already_text,
     too_long_text,
 )
 from generator.clip import ClipSettings
-from generator.errors import PictureError, SettingsError
+from generator.errors import SettingsError
 from generator.memory import MIB
-from generator.protocol import Note
 from generator.variants import Variant
 
 log = logging.getLogger(__name__)
@@ -107,7 +99,7 @@ async def submit(
             message_id = await acknowledge(interaction, private=elsewhere_of(interaction) is not None)
             if message_id is None:
                 return
-            new = await _take_picture(interaction, source, setting.variant, settings, interaction.user.id)
+            new = await take_picture(interaction, source, setting.variant, settings, interaction.user.id)
         async with place_for_card(interaction, message_id) as card_id:
             await _accept(interaction, replace(new, told=told), card_id, asked)
     except Refused as refused:
@@ -151,7 +143,7 @@ async def submit_again(
             if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
                 raise Refused(queued_already_text())
         route = route_of(interaction, spoiler=job.route.spoiler)
-        new = await _new_job(interaction, route, settings, name)
+        new = await new_job(interaction, route, settings, name)
         asked = Asked(entrance=entrance, settings=settings, picture=picture)
         new = replace(new, of_job=None if prepare else job.id, told=told_again(job.told, job.settings, settings))
         await _accept(interaction, new, message_id, asked)
@@ -184,12 +176,12 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
         if job is None or not job.picture:
             raise Refused(picture_gone_text())
         route = route_of(interaction, spoiler=job.route.spoiler)
-        new = replace(await _new_job(interaction, route, settings, job.picture), of_job=job.id)
+        new = replace(await new_job(interaction, route, settings, job.picture), of_job=job.id)
         new = replace(new, told=told_again(job.told, job.settings, settings))
         asked = replace(asked, picture=replace(await facts_of_job(interaction, job), is_allowed=True))
     else:
         source = picture_of(request["picture"])
-        new = await _take_picture(interaction, source, variant, settings, person.id)
+        new = await take_picture(interaction, source, variant, settings, person.id)
         new = replace(new, told=Told.from_json(request.get("told")))
     route = replace(new.route, language=request.get("language"), own_language=request.get("own_language"))
     own = {"key": consent.key, "user_id": person.id, "share": request["share"], "route": route}
@@ -216,55 +208,6 @@ def _check_request(settings: ClipSettings, variant: Variant) -> None:
         check_request(settings, variant)
     except SettingsError as error:
         raise refused_settings(error) from error
-
-
-async def _take_picture(
-    interaction: Interaction, source: Source, variant: Variant, settings: ClipSettings, person: int
-) -> NewJob:
-    """Download the picture into the spool and frame it for the model, for somebody. Raises Refused."""
-    services = interaction.client.services
-    key = str(interaction.id)
-    incoming, picture = services.spool.request_paths(key)
-    limit = services.config.picture.max_mib * MIB
-    try:
-        async with services.intake.picture(person):
-            await download(interaction.client.downloads, source.url, incoming, limit, proxy=services.config.proxy)
-            async with services.intake.decoding(person):
-                prepared = await services.pictures.prepare(incoming, picture, variant, settings.shape, settings.framing)
-        settings = replace(settings, shape=prepared.shape)
-        services.store.names.note(person, picture.name, source.filename)
-        route = chosen_route(interaction, spoiler=source.is_spoiler())
-        notes = (*prepared.notes, *notes_on_steps(settings, variant))
-        new = await _new_job(interaction, route, settings, picture.name, notes)
-        return replace(new, source=JobSource(hash=prepared.hash))
-    except PictureError as error:
-        raise Refused(str(explain_picture(error)), mend="picture") from error
-    except (aiohttp.ClientError, TimeoutError) as error:
-        log.info("interaction=%d picture not fetched: %s", interaction.id, type(error).__name__)
-        raise Refused(not_fetched_text(), mend="picture") from error
-    except OSError as error:
-        log.warning("interaction=%d picture not kept: %s", interaction.id, error)
-        raise Refused(no_room_text(), mend="") from error
-    except BaseException:
-        await asyncio.to_thread(picture.unlink, missing_ok=True)  # no job names it
-        raise
-    finally:
-        await asyncio.to_thread(incoming.unlink, missing_ok=True)
-
-
-async def _new_job(
-    interaction: Interaction, route: Route, settings: ClipSettings, picture: str, notes: tuple[Note, ...] = ()
-) -> NewJob:
-    return NewJob(
-        key=str(interaction.id),
-        user_id=interaction.user.id,
-        route=route,
-        settings=settings,
-        picture=picture,
-        share=await share_of(interaction),
-        allowance=await allowance_of(interaction),
-        notes=notes,
-    )
 
 
 async def _accept(interaction: Interaction, new: NewJob, message_id: int, asked: Asked) -> None:

@@ -29,16 +29,28 @@ _GROUPS = (Kind.RADIO_GROUP, Kind.CHECKBOX_GROUP)
 _IN_LABEL = (*sorted(SELECTS), Kind.TEXT_INPUT, Kind.FILE_UPLOAD, *_GROUPS, Kind.CHECKBOX)
 LISTS = {*SELECTS, Kind.FILE_UPLOAD, Kind.CHECKBOX_GROUP}
 """what is answered with a list"""
+_LARGEST_ID = 2**31 - 1
+_TYPES: dict[str, type] = {
+    **dict.fromkeys(("title", "custom_id", "label", "description", "content", "value", "placeholder"), str),
+    **dict.fromkeys(("id", "min_values", "max_values", "min_length", "max_length"), int),
+    **dict.fromkeys(("required", "disabled", "default"), bool),
+    **dict.fromkeys(("components", "options", "default_values", "channel_types"), list),
+    "component": dict,
+}
+"""of a form, and of whatever is in it"""
 
 
 def check_modal(modal: Json) -> None:
-    """Check a form. Raises Refusal for a bad title, nesting, count, length or an id used twice."""
+    """Check a form. Raises Refusal for a bad type, title, nesting, count, length or an id used twice."""
+    _check_types(modal)
     for field, most in (("title", 45), ("custom_id", 100), ("components", MOST_ROWS)):
         if not 1 <= len(modal.get(field) or "") <= most:
             raise invalid_form(field, "BASE_TYPE_BAD_LENGTH", f"Must be between 1 and {most} in length.")
     for row in modal["components"]:
         _check_row(row)
     everything = list(walk(modal["components"]))
+    for item in everything:
+        _check_number(item, "id", 0, _LARGEST_ID)
     for name, code in (("custom_id", "COMPONENT_CUSTOM_ID_DUPLICATED"), ("id", "COMPONENT_ID_DUPLICATED")):
         used = [item[name] for item in everything if item.get(name)]
         if len(used) != len(set(used)):
@@ -95,6 +107,17 @@ def untouched(item: Json) -> Any:
     return next(iter(chosen), None) if item["type"] == Kind.RADIO_GROUP else chosen
 
 
+def _check_types(item: Any) -> None:
+    if not isinstance(item, dict):
+        raise invalid_form("components", "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType.")
+    for name, kind in _TYPES.items():
+        if item.get(name) is not None and type(item[name]) is not kind:
+            raise invalid_form(name, "BASE_TYPE_BAD_TYPE", f"Value of field {name!r} must be of type {kind.__name__}.")
+    inside = [*(item.get("components") or []), *(item.get("options") or [])]
+    for child in [*inside, item["component"]] if item.get("component") else inside:
+        _check_types(child)
+
+
 def _check_row(row: Json) -> None:
     kind = _kind(row, _TOP)
     if kind is Kind.TEXT_DISPLAY:
@@ -125,6 +148,8 @@ def _check_field(field: Json, allowed: tuple[Kind, ...]) -> None:
 
 
 def _check_text(field: Json) -> None:
+    if field.get("label") is not None:  # its own; a label around it has one, too
+        check_length("label", field["label"], 1, 45)
     if field.get("style") not in (1, 2):
         raise bad_component("BASE_TYPE_CHOICES", "Value of field 'style' must be one of (1, 2).")
     _check_number(field, "min_length", 0, MOST_TEXT)

@@ -10,7 +10,7 @@ import pytest
 
 from bot.queue.job import JobState
 from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES, TABLEAUX
-from bot.texts.descriptions import describe_status, unknown_time_text
+from bot.texts.jobs.running import describe_status, unknown_time_text
 from bot.texts.replies import resumed_text
 from bot.work.gate import Hold, HoldCause
 from tests.support.bench import lost

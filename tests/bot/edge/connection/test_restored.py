@@ -15,16 +15,20 @@ from pathlib import Path
 import pytest
 
 from bot.app import OUR_FILES
+from bot.edge.layouts.actions import Action
 from bot.edge.posting import Posting
 from bot.queue.deliveries import nonce_of
 from bot.queue.job import JobState
 from bot.sandbox.faults import LoseReply, Refuse
+from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload
 from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import ADA, BEN, GENERAL, MIA, PICTURES, VIVANT
+from bot.texts.replies import earlier_text
+from generator.errors import BadFrames, EncodingFailed, OutOfMemory, RenderCrashed, RenderError
 from generator.process.private import make_private
-from tests.support.edge import POSTS, count_clips, hanging, running_edge, until
-from tests.support.fakes import tiny_clip
+from tests.support.edge import POSTS, buttons, count_clips, hanging, running_edge, until
+from tests.support.fakes import Act, FakeBackend, tiny_clip
 from tests.support.jobs import Clock, claimed, faults, new_job, opened, rendered
 
 ROOT = Path(__file__).parents[4]
@@ -128,6 +132,71 @@ async def test_without_a_look_at_the_cards_the_same_restoration_renders_again(
         await until(lambda: [request.job for request in edge.backend.requests] == [2], "job 2 is rendered again")
 
 
+FAILURES = [
+    pytest.param(OutOfMemory(""), "Try smaller", id="smaller"),
+    pytest.param(BadFrames("", kind="frozen"), "Make it move", id="livelier"),
+    pytest.param(BadFrames("", kind="black"), "Another picture", id="other-picture"),
+    pytest.param(EncodingFailed("", why="ffmpeg-missing"), "Tell the operator", id="tell"),
+    pytest.param(RenderCrashed(""), "Again", id="again"),
+]
+
+
+async def _fail_after_the_copy(sandbox: Sandbox, folder: Path, error: RenderError, label: str) -> Json:
+    """Let the job that waited fail after the copy was made, restore it, and return the message that says so."""
+    await _back_up_with_a_waiting_job(sandbox, folder)
+    async with running_edge(folder / "data", sandbox, backend=FakeBackend(usual=Act(error=error))) as edge:
+        await edge.delivered(2)
+        await until(lambda: len(edge.seen()) == 2, "the clip and the failure, and no card")
+        told: Json = edge.seen()[-1]
+        assert set(buttons(told["components"])) == {label}
+    by_the_readme(folder)
+    return told
+
+
+@pytest.mark.parametrize(("error", "label"), FAILURES)
+async def test_a_failure_after_the_copy_is_known_by_the_button_under_it(
+    sandbox: Sandbox, tmp_path: Path, error: RenderError, label: str
+) -> None:
+    await _fail_after_the_copy(sandbox, tmp_path, error, label)
+    async with running_edge(tmp_path / "data", sandbox) as edge:
+        await edge.queued()
+        await edge.delivered(3)
+        assert [request.job for request in edge.backend.requests] == [3]
+        assert count_clips(edge.clips(), 3) == [1, 0, 1]
+
+
+async def test_a_look_up_that_knows_one_button_alone_renders_again(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control."""
+    await _fail_after_the_copy(sandbox, tmp_path, OutOfMemory(""), "Try smaller")
+    monkeypatch.setattr("bot.edge.connection.posts.FAILURE_ACTIONS", {Action.AGAIN})
+    async with running_edge(tmp_path / "data", sandbox) as edge:
+        await until(lambda: [request.job for request in edge.backend.requests] == [2], "job 2 is rendered again")
+
+
+async def test_a_failure_of_the_copy_s_future_offers_its_remedy_to_nobody(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The copy does not know how the job failed, so the button can only say that it is from before."""
+    told = await _fail_after_the_copy(sandbox, tmp_path, OutOfMemory(""), "Try smaller")
+    async with running_edge(tmp_path / "data", sandbox) as edge:
+        pressed = await edge.world.press(ADA, PICTURES, told["id"], buttons(told["components"])["Try smaller"])
+        assert earlier_text() in await edge.answer(await pressed.acknowledged())
+        assert edge.backend.requests == []
+
+
+async def test_a_failure_that_was_posted_unseen_is_found_before_it_is_posted_again(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    error = OutOfMemory("")
+    await _fail_after_the_copy(sandbox, tmp_path, error, "Try smaller")
+    _hide_the_cards(sandbox)
+    async with running_edge(tmp_path / "data", sandbox, backend=FakeBackend(usual=Act(error=error))) as edge:
+        await edge.delivered(2)
+        assert [request.job for request in edge.backend.requests] == [2], "it was tried again"
+        failures = [item for item in edge.seen() if "Try smaller" in buttons(item["components"])]
+        assert len(failures) == 1
+
+
 async def test_a_cancel_after_the_copy_holds(sandbox: Sandbox, tmp_path: Path) -> None:
     await _back_up_with_a_waiting_job(sandbox, tmp_path)
     async with running_edge(tmp_path / "data", sandbox, backend=hanging()) as edge:
@@ -164,6 +233,10 @@ async def _posted_unseen(sandbox: Sandbox, folder: Path) -> None:
     await _back_up_with_a_waiting_job(sandbox, folder)
     await _go_on(sandbox, folder)
     by_the_readme(folder)
+    _hide_the_cards(sandbox)
+
+
+def _hide_the_cards(sandbox: Sandbox) -> None:
     sandbox.world.clock.advance(3600)  # past the nonce's window
     refused = Refuse(403, '{"message": "Missing Access", "code": 50001}', {"Content-Type": "application/json"})
     sandbox.faults.add(refused, "GET", f"/channels/{PICTURES}/messages/*", times=None)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch.nn import functional
 
-from bot.config import GeneratorConfig
+from bot.config.generator import GeneratorConfig
 from bot.edge.commands.submission.options import Options, resolve
 from generator.clip import ClipSettings
 from generator.memory import ClipSize, plan_memory

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from generator.clip import ClipSettings, Format, Loop
-from generator.errors import RenderError
+from generator.errors import DiskFull, RenderError
 from generator.video.anew.again import encode_again
 from generator.video.clip_file import ClipFormat, EncodedClip
 from generator.video.encode import ClipWriter
@@ -119,6 +120,30 @@ def test_a_clip_comes_also_where_its_frames_cannot_be_kept(tmp_path: Path) -> No
     (tmp_path / ".1-1-frames.mp4.part").mkdir()  # ffmpeg cannot write there
     clip = write(tmp_path, ClipSettings(frames=9, format=Format.WEBP), panning())
     assert (clip.frames_path, clip.frames) == (None, 9)
+
+
+class FullForAMoment:
+    """An encoder whose disk is full once, and not any more when the next frame comes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._refused = path, False
+
+    def add(self, frame: Frame, check: Callable[[], None]) -> None:
+        if not self._refused:
+            self._refused = True
+            raise DiskFull("full")
+
+    def finish(self, check: Callable[[], None]) -> None:
+        self._path.write_bytes(b"a clip without its first frame")
+
+    def kill(self) -> None:
+        pass
+
+
+def test_frames_of_which_one_is_missing_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("generator.video.anew.kept_frames.open_encoder", lambda encoding, path: FullForAMoment(path))
+    clip = write(tmp_path, ClipSettings(frames=9, format=Format.WEBP), panning())
+    assert (clip.frames_path, [*tmp_path.glob("*frames*")]) == (None, [])
 
 
 async def test_one_child_makes_a_file_for_all_who_ask_for_it(tmp_path: Path) -> None:

@@ -90,3 +90,16 @@ def test_the_files_become_one_in_every_format_and_loop_with_its_frames_beside_it
     assert (clip.frames, clip.frames_path) == (30, kept)
     assert len(read_frames(kept)[0]) == 16
     assert len(read_frames(target)[0]) == 30
+
+
+def test_the_frames_are_kept_beside_an_mp4_that_holds_them_too_for_the_next_part_begins_with_them(
+    tmp_path: Path,
+) -> None:
+    before, new = scene()
+    first, part = stored(tmp_path / "before.mp4", before), stored(tmp_path / "part.mp4", new)
+    kept, settings = tmp_path / "1-1-frames.mp4", ClipSettings(frames=9, seams=(8,), format=Format.MP4)
+    asked = Joining(
+        before=first, source=part, frames=kept, target=tmp_path / "1-1.mp4", settings=settings, max_bytes=2**30
+    )
+    assert join_files(asked).frames_path == kept
+    assert len(read_frames(kept)[0]) == 16

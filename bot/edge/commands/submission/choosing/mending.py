@@ -11,7 +11,7 @@ import discord
 from discord import ui
 
 from bot.edge.commands.forgetting import note_request
-from bot.edge.commands.submission.answers import answer, answer_first, report
+from bot.edge.commands.submission.answers import Form, answer, answer_first, reporting
 from bot.edge.commands.submission.choosing.elsewhere import move, open_channels
 from bot.edge.commands.submission.choosing.parts import choices_of, value_of
 from bot.edge.commands.submission.choosing.reading import OPTIONS, WORDS, join_typed, read_lines, write_lines
@@ -62,21 +62,19 @@ class MendPress(ui.DynamicItem[ui.Button[Any]], template=r"vivant-mend:(?P<key>\
         assert isinstance(item, ui.Button)
         return cls(item, match["key"])
 
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    @reporting
+    async def callback(self, interaction: Interaction) -> None:
         """Open the form, or say that the request is no longer kept."""
-        try:
-            note_request(interaction)
-            kept = interaction.client.kept.get(self.key)
-            if not await is_served(interaction):
-                return
-            if kept is None or kept.owner.user_id != interaction.user.id:
-                await answer(interaction, not_kept_text())
-                return
-            server = interaction.client.services.store.servers.settings(interaction.guild_id)
-            form = MendForm(self.key, kept, Offered(server, open_channels(interaction)))
-            await answer_first(interaction, lambda: interaction.response.send_modal(form))
-        except Exception as error:  # noqa: BLE001 - a button has no tree to catch its errors
-            await report(interaction, error)
+        note_request(interaction)
+        kept = interaction.client.kept.get(self.key)
+        if not await is_served(interaction):
+            return
+        if kept is None or kept.owner.user_id != interaction.user.id:
+            await answer(interaction, not_kept_text())
+            return
+        server = interaction.client.services.store.servers.settings(interaction.guild_id)
+        form = MendForm(self.key, kept, Offered(server, open_channels(interaction)))
+        await answer_first(interaction, lambda: interaction.response.send_modal(form))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ class Offered:
     channels: Sequence[discord.TextChannel]
 
 
-class MendForm(ui.Modal):
+class MendForm(Form):
     """Asks for a refused request again."""
 
     def __init__(self, key: str, kept: Kept, offered: Offered) -> None:
@@ -129,10 +127,6 @@ class MendForm(ui.Modal):
             await refuse(interaction, refused_settings(error), source, {**read_lines(self.rest.value), **given}, facts)
             return
         await submit_typed(interaction, source, typed, Entrance.MEND, facts)
-
-    async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:  # type: ignore[override]
-        """Log what failed and tell its person."""
-        await report(interaction, error)
 
 
 def fields_of(kept: Kept, offered: Offered) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bot.config import GeneratorConfig
+from bot.config.generator import GeneratorConfig
 from bot.edge.commands.submission.choosing.reading import OPTIONS, WORDS, Typed, bounds_of, read_options
 from bot.edge.commands.submission.options import Setting
 from bot.policy.admission import OF_SETTINGS, decide

@@ -18,7 +18,8 @@ async def test_a_tapped_draft_is_made_in_full_with_its_seed_for_who_taps(start: 
         assert (drafts.drafts, drafts.seed) == (True, 100)
         assert (full.drafts, full.seed, full.motion_bucket, full.steps) == (False, 102, 80, drafts.steps)
         assert [(await edge.job(number)).user_id for number in (1, 2)] == [int(ADA), int(BEN)]
-        assert "here is your clip" in words(edge.clips()[-1])
+        told = words(edge.clips()[-1])
+        assert "here is your clip" in told and "Motion: 80" in told and "Drafts" not in told
 
 
 async def test_drafts_of_a_clip_are_asked_for_with_its_button(start: Start) -> None:

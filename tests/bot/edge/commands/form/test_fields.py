@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.config import GeneratorConfig
+from bot.config.generator import GeneratorConfig
 from bot.edge.commands.form.fields import EXTRAS, USUAL, Field, fields_of, typed_of
 from bot.edge.commands.submission.choosing.reading import read_options
 from bot.edge.commands.submission.choosing.suggestions import taken_settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from bot.config import GeneratorConfig
+from bot.config.generator import GeneratorConfig
 from bot.edge.commands.jobs.own_picture import options_of
 from bot.edge.commands.submission.options import resolve
 from bot.sandbox.rules.uploads import Upload
@@ -109,3 +109,62 @@ async def test_the_form_says_what_the_clip_is_made_with(start: Start) -> None:
         opened = await (await edge.world.press(ADA, PICTURES, shown["id"], custom_id)).acknowledged()
         assert opened.modal is not None
         assert "seed 77" in words(opened.modal["components"])
+
+
+async def test_the_clip_tells_what_was_chosen_for_the_recipe_but_not_what_its_picture_showed(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate(seed=77, motion="200", loop="boomerang", description="my cat", format="gif")
+        first = await edge.clip()
+        pressed = await edge.world.press(BEN, PICTURES, first["id"], buttons(first["components"])["Recipe"])
+        await edge.answer(await pressed.acknowledged(), actor=BEN)
+        await make(edge, str(pressed.message_id), actor=BEN)
+        second = await edge.clip(count=2)
+        shown = [next(line for line in words(clip).splitlines() if "seed 77" in line) for clip in (first, second)]
+        assert shown[0] == shown[1] and "Motion: 200" in shown[1] and "Boomerang" in shown[1]
+        mine, theirs = await edge.job(1), await edge.job(2)
+        assert theirs.told.chosen == mine.told.chosen == ("format", "loop", "seed", "motion_bucket")
+        assert (mine.told.description, theirs.told.description) == ("my cat", "")
+
+
+async def test_another_clip_of_it_keeps_what_was_chosen_but_the_seed(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate(seed=77, motion="200", format="gif")
+        clip = await edge.clip()
+        pressed = await edge.world.press(BEN, PICTURES, clip["id"], buttons(clip["components"])["Recipe"])
+        await edge.answer(await pressed.acknowledged(), actor=BEN)
+        await make(edge, str(pressed.message_id), actor=BEN)
+        theirs = await edge.clip(count=2)
+        await edge.world.press(BEN, PICTURES, theirs["id"], buttons(theirs["components"])["Again"])
+        await edge.clip(count=3)
+        assert (await edge.job(3)).told.chosen == ("format", "motion_bucket")
+        assert (await edge.job(3)).settings.motion_bucket == 200
+
+
+async def test_a_recipe_of_a_file_tells_no_choice_for_nobody_knows_what_was_chosen(
+    start: Start, tmp_path: Path
+) -> None:
+    async with start() as edge:
+        path = tmp_path / "made.mp4"
+        path.write_bytes(tiny_clip())
+        write_recipe(path, Format.MP4, make_recipe(ODD, BUILT_IN["demo"], fast_math=False))
+        read = await edge.invoke("recipe", files={"clip": Upload("made.mp4", "video/mp4", path.read_bytes())})
+        await edge.answer(read)
+        await make(edge, str(read.message_id), actor=ADA)
+        clip = await edge.clip()
+        assert "4711" not in words(clip)
+        assert (await edge.job()).settings.seed == 4711
+        assert (await edge.job()).told.chosen == ()
+
+
+async def test_of_a_sheet_of_drafts_the_whole_clip_is_made_with_ones_own_picture(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate(drafts=True, motion="200")
+        sheet = await edge.clip()
+        pressed = await edge.world.press(BEN, PICTURES, sheet["id"], buttons(sheet["components"])["Recipe"])
+        await edge.answer(await pressed.acknowledged(), actor=BEN)
+        await make(edge, str(pressed.message_id), actor=BEN)
+        clip = await edge.clip(count=2)
+        assert "Motion: 200" in words(clip) and "Drafts" not in words(clip)
+        mine, theirs = await edge.job(1), await edge.job(2)
+        assert mine.settings.drafts and not theirs.settings.drafts
+        assert replace(theirs.settings, shape=mine.settings.shape) == replace(mine.settings, drafts=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.config import GeneratorConfig
+from bot.config.generator import GeneratorConfig
 from bot.edge.commands.submission.choosing.reading import (
     OPTIONS,
     WORDS,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.config import GeneratorConfig
+from bot.config.generator import GeneratorConfig
 from bot.edge.commands.submission.choosing.reading import read_options
 from bot.edge.commands.submission.choosing.suggestions import NUMBERS, SUGGESTED, range_of, suggest
 from bot.edge.commands.submission.options import Setting, resolve, with_server
