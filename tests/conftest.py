@@ -19,6 +19,22 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 
+# Files with few tests that take long, the longest first: at the end of a run each would keep one core alone busy.
+LONG = (
+    "tests/faults/test_kill_loop.py",
+    "tests/test_end_to_end.py",
+    "tests/generator/backend/cluster/test_cluster_ends.py",
+    "tests/sandbox/test_demo.py",
+    "tests/bot/doctor/setup/test_flow.py",
+    "tests/faults/test_cluster_kill_loop.py",
+    "tests/faults/test_store_kill.py",
+    "tests/generator/backend/cluster/test_cluster.py",
+    "tests/generator/backend/test_local_backend.py",
+    "tests/faults/test_matrix.py",
+    "tests/test_mutants.py",
+)
+
+
 @pytest.fixture(autouse=True)
 def _no_operator_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's own VIVANT_* settings out of the tests."""
@@ -27,7 +43,10 @@ def _no_operator_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long fault runs out unless they are asked for with `-m soak`."""
+    """Begin with the longest files where processes share the tests; leave out soak tests that nobody asked for."""
+    if hasattr(config, "workerinput"):
+        first = {name: number for number, name in enumerate(LONG)}
+        items.sort(key=lambda item: first.get(item.nodeid.partition("::")[0], len(LONG)))
     if "soak" in str(config.option.markexpr):
         return
     soak = [item for item in items if item.get_closest_marker("soak")]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.conftest import LONG
 from tests.support.source_checks import claimless_tests, private_uses
 
 ROOT = Path(__file__).parent.parent
@@ -99,6 +100,11 @@ def test_names_of_its_own_and_named_exceptions_are_no_private_uses() -> None:
     own = "class Own:\n    def __init__(self):\n        self._here = 1\n    def _mine(self):\n        return self._here"
     derived = "class Derived(Own):\n    def ask(self):\n        return self._mine() + self.__doc__"
     assert private_uses(f"{own}\n{derived}\nos._exit(1)\nfrom torch import __version__") == []
+
+
+def test_the_tests_begin_with_long_files_that_exist_in_the_order_that_xdist_keeps() -> None:
+    assert set(LONG) <= TESTS.keys()
+    assert "--dist loadfile --no-loadscope-reorder\n" in (ROOT / "Makefile").read_text()
 
 
 def test_every_test_states_its_claim() -> None:

@@ -9,8 +9,6 @@ import ssl
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
-
 from bot.config import Config
 from bot.doctor.check import Check, Status
 from bot.edge.redact import hide_tokens
@@ -68,6 +66,8 @@ async def check_token(config: Config, api: str = API) -> list[Check]:
 
 async def find_account(config: Config, api: str = API) -> Account | Check:
     """Ask Discord who the token belongs to. A Check says why nobody is known, REFUSED that there is no such token."""
+    import aiohttp  # a third of the time that commands without Discord would take to start
+
     token = config.token.get_secret_value()
     if not token:
         remedy = (
@@ -117,6 +117,8 @@ class _Unauthorized(Exception):
 
 
 async def _identity(token: str, proxy: str | None, api: str) -> Account:
+    import aiohttp
+
     headers = {"Authorization": f"Bot {token}"}
     timeout = aiohttp.ClientTimeout(total=10)
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context())
@@ -143,7 +145,7 @@ def _known(account: Account) -> list[Check]:
 
 
 def _strange_answer(proxy: str | None, error: Exception) -> Check:
-    if proxy and isinstance(error, aiohttp.InvalidURL | ValueError) and not isinstance(error, UnicodeDecodeError):
+    if proxy and isinstance(error, ValueError) and not isinstance(error, UnicodeDecodeError):
         seen, remedy = f"asking through the proxy {hide_tokens(proxy)} fails", 'Write it as proxy = "http://host:port".'
     else:
         seen = "something else answers in Discord's place"

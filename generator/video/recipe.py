@@ -7,13 +7,11 @@ recipe as JSON. Reading trusts nothing, because anybody may have written the fil
 from __future__ import annotations
 
 import html
-import importlib.metadata
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
-from xml.sax.saxutils import quoteattr
 
 from generator.clip import ClipSettings, Format
 from generator.errors import SettingsError
@@ -49,9 +47,11 @@ def make_recipe(settings: ClipSettings, variant: Variant, **facts: Any) -> dict[
 
 def program() -> str:
     """Return this program's name and version."""
+    from importlib.metadata import PackageNotFoundError, version  # a third of what a picture child takes to start
+
     try:
-        return f"Vivant {importlib.metadata.version('vivant')}"
-    except importlib.metadata.PackageNotFoundError:  # run from a folder, without being installed
+        return f"Vivant {version('vivant')}"
+    except PackageNotFoundError:  # run from a folder, without being installed
         return "Vivant"
 
 
@@ -105,6 +105,8 @@ def _is_plain(settings: ClipSettings) -> bool:
 
 
 def _packet(recipe: dict[str, Any]) -> bytes:
+    from xml.sax.saxutils import quoteattr  # loads what opens addresses, too
+
     value = quoteattr(json.dumps(recipe, separators=(",", ":"), default=str), {'"': "&quot;"})
     return (
         '<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>'

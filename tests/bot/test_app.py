@@ -243,10 +243,17 @@ async def test_a_metrics_port_that_is_taken_is_told_with_its_setting(tmp_path: P
         await run_bot(Config(token="x", data_dir=tmp_path, metrics_port=port, metrics_address=ip_address("192.0.2.1")))
 
 
-@pytest.mark.parametrize("module", ["bot.app", "bot.edge.client", "bot.doctor", "bot.__main__", "bot.sandbox.demo"])
-def test_the_bot_imports_no_torch(module: str) -> None:
-    check = (
-        f"import sys, {module}; print([name for name in ('torch', 'diffusers', 'transformers') if name in sys.modules])"
-    )
+HEAVY = ("torch", "diffusers", "transformers")
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        *((module, HEAVY) for module in ("bot.app", "bot.edge.client", "bot.doctor", "bot.sandbox.demo")),
+        ("bot.__main__", (*HEAVY, "discord", "aiohttp")),  # each command would take longer to start
+    ],
+)
+def test_what_takes_long_is_loaded_by_those_alone_who_need_it(module: str, absent: tuple[str, ...]) -> None:
+    check = f"import sys, {module}; print([name for name in {absent} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"

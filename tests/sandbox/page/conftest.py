@@ -8,7 +8,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from bot.sandbox.server import Sandbox
-from tests.support.browser import bot_process, chromium, open_page
+from tests.support.browser import begin_anew, bot_process, chromium, open_page
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -23,8 +23,14 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def ada(browser: Browser, sandbox: Sandbox) -> AsyncIterator[Page]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def adas_window(browser: Browser, sandbox: Sandbox) -> AsyncIterator[Page]:
     page = await open_page(browser, sandbox)
     yield page
     await page.context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def ada(adas_window: Page) -> Page:
+    await begin_anew(adas_window)
+    return adas_window

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import timeit
 from collections import Counter
 
 from bot.edge.connection.pacing import Pace
@@ -54,7 +55,8 @@ def test_every_card_of_a_long_queue_is_told_in_the_end() -> None:
 
 def test_ten_thousand_cards_hold_up_nothing() -> None:
     waiting = cards({position: position + 7 for position in range(1, 10_001)})
-    began = time.process_time()
     chosen, _ = choose_waiting(waiting, PACE)
     assert chosen[:2] == [1, 2]
-    assert time.process_time() - began < 0.2
+    # Without a collection of what other tests left in this process, and without what a busy machine does once.
+    seconds = timeit.repeat(lambda: choose_waiting(waiting, PACE), timer=time.process_time, number=1, repeat=3)
+    assert min(seconds) < 0.2

@@ -216,6 +216,11 @@ async def test_what_moderators_were_asked_survives_a_restart(start: Start, tmp_p
         await until(lambda: card_for_moderators(edge), "the moderators' card")
         custom = buttons(card_for_moderators(edge)["components"])["Allow"]  # type: ignore[index]
         key = custom.rpartition(":")[2]
+
+        async def noted() -> bool:
+            return not await edge.store.reviews.without_card()
+
+        await until(noted, "the card in the store: noted later, it would undo what follows")
         await edge.store.reviews.note_card(key, None)  # type: ignore[arg-type]  # as if it had died before the card
     async with start(config=red_filter(tmp_path / "model")) as edge:
         card = await until(lambda: card_for_moderators(edge), "the card after the restart")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +25,10 @@ from bot.texts.safety.operators import (
     now_draining_text,
     unblocked_text,
 )
+from generator.protocol import Rendered, RenderRequest
 from tests.bot.edge.commands.trust.test_takedown import photo, refused
 from tests.support.edge import Edge, Start, hanging, running_edge, until, words
-from tests.support.fakes import Act, FakeBackend
+from tests.support.fakes import Act, FakeBackend, ProgressCallback
 
 
 async def admin(edge: Edge, command: str, options: dict[str, Any] | None = None, **more: Any) -> str:
@@ -36,17 +39,29 @@ def to_owner(edge: Edge, text: str) -> bool:
     return text in words(edge.seen(actor=OLGA, channel=DIRECT_OLGA))
 
 
+@dataclass
+class Held(FakeBackend):
+    """Finishes no clip before it may, so that no render is quicker than a busy machine's commands."""
+
+    may: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def play(self, act: Act, request: RenderRequest, on_progress: ProgressCallback) -> Rendered:
+        await self.may.wait()
+        return await super().play(act, request, on_progress)
+
+
 # -- drain -----------------------------------------------------------------------------------------------------------
 
 
 async def test_a_drain_finishes_what_waits_takes_nothing_new_and_says_when_it_is_done(start: Start) -> None:
-    backend = FakeBackend(usual=Act(steps=1, step_seconds=0.2))
+    backend = Held()
     async with start(backend=backend) as edge:
         for seed in (1, 2):
             await edge.queued(seed=seed)
         assert await admin(edge, "drain", {"reason": "moving house"}) == now_draining_text(2)
         assert "take nothing new now: moving house." in await edge.answer(await edge.animate())
         assert not to_owner(edge, drained_text("moving house.")), "the negative control: not yet"
+        backend.may.set()
         await until(lambda: to_owner(edge, drained_text("moving house.")), "it says that it is done")
         assert len(edge.clips()) == 2, "what was waiting was made and posted"
         assert await admin(edge, "resume") == resumed_text()
@@ -61,6 +76,7 @@ async def test_a_drain_outlives_the_process_and_is_told_once(sandbox: Sandbox, t
     async with running_edge(tmp_path, sandbox) as edge:
         assert edge.switches.draining == "moving house."
         await until(lambda: to_owner(edge, drained_text("moving house.")), "it says that it is done")
+        await until(lambda: edge.store.settings.get("drained"), "it notes that it has said so")
     async with running_edge(tmp_path, sandbox) as edge:
         assert "take nothing new" in await edge.answer(await edge.animate())
         assert words(edge.seen(actor=OLGA, channel=DIRECT_OLGA)).count("Everything is finished") == 1
