@@ -162,6 +162,9 @@ class ClipSettings:
         return cls(**values)
 
 
+STILL_BUCKET = 10
+"""motion buckets up to here are a still camera: of the demo model; nobody has measured where SVD begins to move"""
+
 DRAFTS = 4
 DRAFT_STEPS = 8
 """of a draft at most"""
@@ -186,15 +189,19 @@ def chosen_draft(settings: ClipSettings, index: int) -> ClipSettings:
 
 
 def draft_size(size: tuple[int, int], cell: int) -> tuple[int, int]:
-    """Return a draft's width and height: about half of the clip's, in whole cells of so many pixels."""
-    width, height = (cell * max(1, -(-side // (2 * cell))) for side in size)
+    """Return a draft's width and height: half of the clip's, or less, in whole cells of so many pixels.
+
+    So all drafts together have no more pixels than the clip: with a model of one step these are what they cost.
+    """
+    width, height = (cell * max(1, side // (2 * cell)) for side in size)
     return width, height
 
 
 def draft_bucket(settings: ClipSettings, size: tuple[int, int], draft: tuple[int, int]) -> int:
     """Return a draft's motion bucket: for the same way across a smaller frame a thing moves by fewer pixels."""
-    area, smaller = size[0] * size[1], draft[0] * draft[1]
-    return round(settings.motion_bucket * math.sqrt(smaller / area))
+    moving = max(0, settings.motion_bucket - STILL_BUCKET)
+    shorter = math.sqrt(draft[0] * draft[1] / (size[0] * size[1]))
+    return round(settings.motion_bucket - moving * (1 - shorter))
 
 
 def total_frames(settings: ClipSettings) -> int:

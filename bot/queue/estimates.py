@@ -59,7 +59,7 @@ def kind_of(settings: ClipSettings) -> str:
 def model_ms(settings: ClipSettings, variants: Mapping[str, Variant]) -> int:
     """Return a guess of the GPU milliseconds from pixels, frames and steps alone."""
     width, height = _size(settings, variants)
-    if settings.drafts:  # of a quarter of the pixels each, which makes one clip of few steps without guidance
+    if settings.drafts:  # of a quarter of the pixels each at most: as one clip of few steps without guidance
         settings = draft_of(settings, 0)
     work = settings.steps * settings.frames * width * height * (2 if settings.max_guidance > 1 else 1)
     return max(1_000, _ANCHOR_MS * work // _ANCHOR_WORK)

@@ -16,6 +16,8 @@ from generator.clip import Quality
 
 Denoise = Callable[[torch.Tensor, float, int], torch.Tensor]
 """called with noisy latents, their sigma and the step's index; returns the clean latents that the model expects"""
+DrawAgain = Callable[[torch.Size], torch.Tensor]
+"""called with the latents' shape by a solver that adds noise again; returns unit noise on the CPU"""
 OnStep = Callable[[int, int], None]
 """called with the number of steps done and of all steps"""
 
@@ -97,7 +99,7 @@ def ays_sigmas(steps: int, sigma_max: float = SIGMA_MAX) -> tuple[float, ...]:
 def draw_noise(
     seed: int, picture_shape: tuple[int, ...], latent_shape: tuple[int, ...]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Generator]:
-    """Return unit noise for the picture and for the latents, and the rng for what a solver draws later.
+    """Return unit noise for the picture and for the latents, and the rng for what `draw_again` draws later.
 
     All are on the CPU and in single precision, so that a seed means the same clip on any device. The order is that of
     StableVideoDiffusionPipeline.
@@ -105,6 +107,19 @@ def draw_noise(
     rng = torch.Generator("cpu").manual_seed(seed)
     picture = torch.randn(picture_shape, generator=rng)
     return picture, torch.randn(latent_shape, generator=rng), rng
+
+
+def draw_again(rng: torch.Generator, shape: torch.Size, clip_side: tuple[int, int]) -> torch.Tensor:
+    """Return unit noise of `shape`, frames x height x width x channels, on the CPU.
+
+    `clip_side` is the height and width of the clip's latents: a draft, whose latents are smaller, gets the clip's
+    noise, reduced by `shrink_noise`.
+    """
+    frames, height, width, channels = shape
+    noise = torch.randn((frames, *clip_side, channels), generator=rng)
+    if clip_side == (height, width):
+        return noise
+    return shrink_noise(noise.permute(0, 3, 1, 2), height, width).permute(0, 2, 3, 1)
 
 
 def shrink_noise(noise: torch.Tensor, height: int, width: int) -> torch.Tensor:
@@ -152,12 +167,13 @@ def sample(
     denoise: Denoise,
     noise: torch.Tensor,
     schedule: Schedule,
-    rng: torch.Generator | None = None,
+    again: DrawAgain = torch.randn,
     on_step: OnStep = lambda _done, _of: None,
 ) -> torch.Tensor:
     """Denoise unit `noise` of any shape down the schedule, and return the clean latents, of the same shape.
 
-    `on_step` is called before the first step and after each. Raises what `denoise` and `on_step` raise.
+    `again` is called by a distilled model's solver alone, `on_step` before the first step and after each. Raises what
+    these functions raise.
     """
     sigmas = schedule.sigmas
     latents = noise * math.sqrt(sigmas[0] ** 2 + 1)
@@ -165,7 +181,7 @@ def sample(
     on_step(0, schedule.calls)
     for index in range(schedule.calls):
         clean = denoise(latents, sigmas[index], index)
-        latents = _step(schedule, index, latents, clean, before, rng)
+        latents = _step(schedule, index, latents, clean, before, again)
         before = clean
         on_step(index + 1, schedule.calls)
     return latents
@@ -177,14 +193,13 @@ def _step(
     latents: torch.Tensor,
     clean: torch.Tensor,
     before: torch.Tensor | None,
-    rng: torch.Generator | None,
+    again: DrawAgain,
 ) -> torch.Tensor:
     sigma, following = schedule.sigmas[index], schedule.sigmas[index + 1]
     if following == 0.0:
         return clean
     if schedule.solver is Solver.CONSISTENCY:
-        noise = torch.randn(clean.shape, generator=rng).to(clean.device)
-        return clean + noise * following
+        return clean + again(clean.shape).to(clean.device) * following
     ratio = following / sigma
     if schedule.solver is Solver.MULTISTEP and before is not None:
         # DPM-Solver++(2M), Lu et al. 2022, in log-sigma time: extrapolate the model's answer by half a step.

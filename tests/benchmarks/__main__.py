@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks NAME [--json] [--OPTION=VALUE ...]`: each is a module here with `run() -> Report`.
 
-The options are those of the benchmark's `run`; today `scale` has sizes, and `demo` has folders. `all` leaves `scale`
-out, because it takes minutes.
+The options are those of the benchmark's `run`; today `scale` has sizes, `demo` has folders, and `drafts` has a number.
+`all` leaves `scale` out, because it takes minutes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 
 from generator.process.share import executor_environment
 
-NAMES = ("queue", "delivery", "loop", "encode", "lean", "memory", "demo", "trip", "cluster", "filter")
+NAMES = ("queue", "delivery", "loop", "encode", "lean", "memory", "demo", "drafts", "trip", "cluster", "filter")
 
 
 def parse(arguments: list[str]) -> tuple[list[str], bool, dict[str, int | str]]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from generator.clip import BOUNDS, DEFAULT_STEPS, ClipSettings, Format, Loop, Quality
+from generator.clip import BOUNDS, DEFAULT_STEPS, DRAFTS, ClipSettings, Format, Loop, Quality, draft_size
 from generator.errors import SettingsError
+from generator.variants import BUILT_IN
 
 
 @pytest.mark.parametrize("name", BOUNDS)
@@ -51,3 +52,13 @@ def test_a_value_that_is_none_of_a_kind_is_named_with_the_allowed_ones() -> None
 
 def test_every_quality_has_its_steps() -> None:
     assert set(DEFAULT_STEPS) == set(Quality)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_all_drafts_together_have_no_more_pixels_than_the_clip_and_each_fills_its_tile(name: str) -> None:
+    variant, cell = BUILT_IN[name], 32 if name == "demo" else 64
+    for size in (variant.landscape, variant.portrait, variant.square):
+        small = draft_size(size, cell)
+        assert [side % cell for side in small] == [0, 0]
+        assert DRAFTS * small[0] * small[1] <= size[0] * size[1]
+        assert all(0.4 * side <= smaller <= 0.5 * side for side, smaller in zip(size, small, strict=True))

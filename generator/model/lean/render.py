@@ -40,6 +40,7 @@ from generator.model.sampling import (
     SIGMA_MAX,
     SIGMA_MIN,
     Schedule,
+    draw_again,
     draw_noise,
     plan_steps,
     sample,
@@ -151,7 +152,7 @@ class LeanPipeline:
             hooks.progress(Progress(Phase.DENOISE, done, of, preview))
 
         start = noise[0].permute(0, 2, 3, 1).contiguous().to(self._device)
-        return sample(denoise, start, schedule, rng, on_step)
+        return sample(denoise, start, schedule, lambda noisy: draw_again(rng, noisy, (shape[-2], shape[-1])), on_step)
 
     def _schedule(self, settings: ClipSettings) -> Schedule:
         lowest, highest = (self._scheduler.get(name) for name in ("sigma_min", "sigma_max"))

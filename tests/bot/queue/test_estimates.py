@@ -13,6 +13,7 @@ from bot.queue.estimates import (
     Estimate,
     encoding_ms,
     estimate,
+    expected_ms,
     is_wide,
     keep_promise,
     kind_for,
@@ -197,6 +198,18 @@ def test_drafts_cost_what_their_few_small_steps_do_and_are_a_kind_of_their_own()
     assert kind_of(drafts) not in (kind_of(clip), kind_of(replace(clip, steps=8, max_guidance=1.0)))
     assert kind_of(replace(drafts, steps=4)) != kind_of(drafts)
     assert model_ms(drafts, BUILT_IN) == pytest.approx(model_ms(clip, BUILT_IN) * 8 / 50, rel=0.01)
+
+
+def test_drafts_of_a_model_of_one_step_cost_one_clip_until_it_is_known_what_they_take() -> None:
+    clip = ClipSettings(steps=1, max_guidance=1.0, frames=50)
+    drafts = replace(clip, drafts=True)
+    assert model_ms(drafts, BUILT_IN) == model_ms(clip, BUILT_IN) > 1_500, "more than the least of any clip"
+    with closing(in_memory()) as db:
+        learn(db, kind_for(db, clip, BUILT_IN)[0], 10_000)
+        kind, cost_ms = kind_for(db, drafts, BUILT_IN)
+        assert cost_ms == pytest.approx(10_000, rel=0.01), "as the clip, which is known"
+        learn(db, kind, 8_000)
+        assert kind_for(db, drafts, BUILT_IN)[1] == 8_000 == expected_ms(db, drafts, BUILT_IN)
 
 
 def test_a_promise_stands_until_it_has_passed_or_the_estimate_is_another_one() -> None:

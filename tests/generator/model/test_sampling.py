@@ -15,6 +15,7 @@ from generator.model.sampling import (
     Schedule,
     Solver,
     ays_sigmas,
+    draw_again,
     draw_noise,
     karras_sigmas,
     model_input,
@@ -135,7 +136,7 @@ def test_turbo_jumps_and_noises_again_and_never_calls_near_zero() -> None:
         return torch.full_like(noisy, 2.0)
 
     rng = torch.Generator().manual_seed(0)
-    assert torch.equal(sample(perfect, torch.randn(5, generator=rng), schedule, rng), torch.full((5,), 2.0))
+    assert torch.equal(sample(perfect, torch.randn(5, generator=rng), schedule), torch.full((5,), 2.0))
     assert asked == list(schedule.sigmas[:-1])
 
 
@@ -171,3 +172,15 @@ def test_a_smaller_clips_noise_lies_where_the_large_one_does() -> None:
     bright[:, 20:24, 40:48] = 1
     shrunk = shrink_noise(bright, 18, 32)
     assert float(shrunk[:, 10:12, 20:24].sum() / shrunk.sum()) > 0.99
+
+
+def test_noise_that_is_added_again_fits_the_clips_too() -> None:
+    large, small = (
+        draw_again(torch.Generator().manual_seed(3), torch.Size((2, *side, 4)), (36, 64))
+        for side in ((36, 64), (18, 32))
+    )
+    plain = torch.randn((2, 36, 64, 4), generator=torch.Generator().manual_seed(3))
+    assert torch.equal(large, plain), "a clip's is what it was without drafts"
+    assert small.shape == (2, 18, 32, 4)
+    assert torch.allclose(small.sum((1, 2)) / 24, large.sum((1, 2)) / 48, atol=1e-3)
+    assert torch.allclose(small[0, ..., 1], shrink_noise(large[0, ..., 1], 18, 32), atol=1e-5)

@@ -39,9 +39,21 @@ def clip(pipeline: Pipeline, plan: MemoryPlan = FULL, recorder: Recorder | None 
     return np.stack(list(pipeline.render(noise_picture(), tiny_settings(seed=seed), plan, hooks)))
 
 
+def draft(pipeline: Pipeline, plan: MemoryPlan = FULL) -> np.ndarray:
+    wanted = tiny_settings(drafts=True, noise_augmentation=0.0)
+    return np.stack(list(pipeline.render(noise_picture(128, 64), wanted, plan, Recorder().hooks)))
+
+
 @pytest.mark.parametrize("plan", LEAN_PLANS, ids=lambda plan: plan.rung)
 def test_every_plan_gives_the_stock_pipelines_frames(lean: Pipeline, expected: np.ndarray, plan: MemoryPlan) -> None:
     assert np.abs(clip(lean, plan).astype(int) - expected).max() <= 1
+
+
+def test_a_draft_is_smaller_and_the_stock_pipelines_too(lean: Pipeline, tiny_variant: Variant) -> None:
+    stock = load_variant(tiny_variant, CPU, PipelineConfig(PipelineKind.STOCK)).pipeline
+    ours, theirs = draft(lean), draft(stock, STOCK)
+    assert ours.shape == theirs.shape == (3, 64, 64, 3), "of a picture of 128x64, in cells of 64"
+    assert np.abs(ours.astype(int) - theirs).max() <= 1
 
 
 def test_a_render_can_be_left_at_any_check_and_the_next_is_the_same(lean: Pipeline) -> None:
@@ -76,6 +88,7 @@ def test_a_seed_decides_the_clip(lean: Pipeline) -> None:
 def test_turbo_renders_without_guidance(tiny_variant: Variant) -> None:
     turbo = load_variant(dataclasses.replace(tiny_variant, turbo=True), CPU).pipeline
     assert len(clip(turbo)) == 3
+    assert draft(turbo).shape == (3, 64, 64, 3)
 
 
 def test_a_preview_is_asked_after_each_step_and_changes_no_frame(lean: Pipeline) -> None:
