@@ -16,7 +16,7 @@ from typing import Any, Self
 import discord
 from discord import ui
 
-from bot.edge.commands.finished.extending import extend
+from bot.edge.commands.finished.extending import ask_from_where, extend
 from bot.edge.commands.forgetting import note_request
 from bot.edge.commands.reviews.holding import to_hand_over
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, repeat_lost, report
@@ -31,10 +31,9 @@ from bot.policy.admission import FILES, decide
 from bot.policy.facts import Entrance, Facts
 from bot.queue.job import Job
 from bot.queue.spool import ClipGone, SpoolFull
-from bot.texts.descriptions import ALT_TEXT, alone_text, clip_text
+from bot.texts.descriptions import alone_text, alt_text, clip_text
 from bot.texts.explanations import explain_settings
 from bot.texts.jobs.after_clip import frames_gone_text, making_already_text, not_changed_text, same_file_text
-from bot.texts.languages.sentences import _
 from bot.texts.languages.spoken import speaking
 from bot.texts.refusals import explain_refusal
 from bot.texts.replies import earlier_text, no_room_text
@@ -104,6 +103,9 @@ async def change_clip(interaction: Interaction, job: Job, state: str, change: Ch
     """Make what was chosen of a clip whose file has that state."""
     if change is Change.EXTEND:
         await extend(interaction, job, state)
+        return
+    if change is Change.EXTEND_FROM:
+        await ask_from_where(interaction, job, state)
         return
     now = with_state(job.settings, state)
     wanted = change_file(change, now, job.settings)
@@ -194,7 +196,7 @@ async def _show(interaction: Interaction, job: Job, path: Path, *, in_place: boo
 
     async def edit() -> None:
         # a new File for every try: discord.py uploads a used one as 0 bytes
-        file = discord.File(path, filename=name, spoiler=job.route.spoiler, description=_(ALT_TEXT))
+        file = discord.File(path, filename=name, spoiler=job.route.spoiler, description=alt_text(job))
         nobody = discord.AllowedMentions.none()
         await interaction.edit_original_response(attachments=[file], allowed_mentions=nobody, **content(file))
 
