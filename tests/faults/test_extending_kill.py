@@ -51,11 +51,11 @@ class Extensions(KillLoop):
             await self.sandbox.world.press(ADA, PICTURES, first["id"], menu_of(first), ["extend"])
             await until(is_moment, "the moment", timeout=60)
             await self.kill_bot()
-            await until(lambda: self._has_begun_again() and self._is_settled(), "all at rest again", timeout=self.settle_seconds)
+            await until(self._is_settled_again, "all at rest again", timeout=self.settle_seconds)
             keeper.cancel()
 
-    def _has_begun_again(self) -> bool:
-        return self._bot is not None and self._bot.returncode is None
+    def _is_settled_again(self) -> bool:
+        return self._bot is not None and self._bot.returncode is None and self._is_settled()
 
     def frames(self, message: Json) -> int:
         """Count the frames of a post's clip."""
