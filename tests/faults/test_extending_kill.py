@@ -35,17 +35,17 @@ class Extensions(KillLoop):
 
     def is_running(self) -> bool:
         """Tell whether the continuation renders."""
-        return bool(self._rows("select id from job where id > 1 and state = 'running'"))
+        return bool(self.rows("select id from job where id > 1 and state = 'running'"))
 
     async def run_killed(self, is_moment: Callable[[], object], *, loses_reply: bool = False) -> None:
         """Let a clip go on, kill the bot at that moment, and wait until all is at rest after the next start."""
         async with self.sandbox, asyncio.TaskGroup() as tasks:
-            keeper = tasks.create_task(self._keep_running())
+            keeper = tasks.create_task(self.keep_running())
             await self.sandbox.gateway.online.wait()
             options = {"frames": FRAMES, "loop": "none"}
             await self.sandbox.world.invoke(ADA, PICTURES, "animate", options, {"image": png()})
             [first] = await until(lambda: self.clips(0), "a clip", timeout=60)
-            await until(self._is_settled, "all at rest", timeout=60)
+            await until(self.is_settled, "all at rest", timeout=60)
             if loses_reply:
                 self.sandbox.faults.add(LoseReply(), *POSTS, times=1)
             await self.sandbox.world.press(ADA, PICTURES, first["id"], menu_of(first), ["extend"])
@@ -55,7 +55,7 @@ class Extensions(KillLoop):
             keeper.cancel()
 
     def _is_settled_again(self) -> bool:
-        return self._bot is not None and self._bot.returncode is None and self._is_settled()
+        return self.bot is not None and self.bot.returncode is None and self.is_settled()
 
     def frames(self, message: Json) -> int:
         """Count the frames of a post's clip."""

@@ -82,7 +82,7 @@ class KillLoop:
             "VIVANT_QUOTA__PERSON__CLIPS_AT_ONCE": str(AT_ONCE),
         }
         self.random = random.Random(seed)
-        self._bot: asyncio.subprocess.Process | None = None
+        self.bot: asyncio.subprocess.Process | None = None
         self.sandbox = Sandbox(faults=FaultScript(seed))
         self.outcome = Outcome(seed)
         self.manager = Manager(self.sandbox)
@@ -96,7 +96,7 @@ class KillLoop:
             # at least these, so that even a short run meets both ways in which a post's fate stays unknown
             faults.add(Reset(), "POST", "/channels/*/messages", times=3)
             lost = faults.add(LoseReply(), "POST", "/channels/*/messages", times=3, skip=3)
-            keeper = tasks.create_task(self._keep_running())
+            keeper = tasks.create_task(self.keep_running())
             people = [tasks.create_task(self._ask()), tasks.create_task(self.manager.run())]
             for _ in range(kills):
                 await self.random_instant()
@@ -106,7 +106,7 @@ class KillLoop:
                 task.cancel()
             self.sandbox.faults.clear()
             await self.kill_bot()  # a storm of crashes may have stopped the bot; a start clears it
-            await until(self._is_settled, "every job settled and delivered", timeout=self.settle_seconds)
+            await until(self.is_settled, "every job settled and delivered", timeout=self.settle_seconds)
             keeper.cancel()
         self._count()
         self.outcome.seconds = round(time.monotonic() - started, 1)
@@ -118,13 +118,13 @@ class KillLoop:
             await asyncio.wait_for(self.sandbox.gateway.online.wait(), 60)
         await asyncio.sleep(self.random.expovariate(1 / LIFE_SECONDS))
 
-    async def _keep_running(self) -> None:
+    async def keep_running(self) -> None:
         try:
             while True:
-                self._bot = await asyncio.create_subprocess_exec(
+                self.bot = await asyncio.create_subprocess_exec(
                     *self.command, env=os.environ | self.environment | self.sandbox.environment()
                 )
-                await self._bot.wait()
+                await self.bot.wait()
         finally:
             await self.kill_bot()
 
@@ -132,7 +132,7 @@ class KillLoop:
         people = [ADA, BEN, MIA, OLGA]
         while True:
             await self.sandbox.gateway.online.wait()
-            held = self._rows("select user_id, count(*) from job where state in ('queued', 'running') group by user_id")
+            held = self.rows("select user_id, count(*) from job where state in ('queued', 'running') group by user_id")
             self.outcome.most_at_once = max(self.outcome.most_at_once, *(int(str(count)) for _, count in held), 0)
             if sum(int(str(count)) for _, count in held) < WAITING:
                 person = self.random.choice(people)
@@ -153,23 +153,23 @@ class KillLoop:
 
     async def kill_bot(self) -> None:
         """Kill the bot, if it runs."""
-        if self._bot is not None and self._bot.returncode is None:
+        if self.bot is not None and self.bot.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                self._bot.kill()
-            await self._bot.wait()
+                self.bot.kill()
+            await self.bot.wait()
 
     def _executors(self) -> list[psutil.Process]:
-        if self._bot is None or self._bot.returncode is not None:
+        if self.bot is None or self.bot.returncode is not None:
             return []
         try:
-            children = psutil.Process(self._bot.pid).children()
+            children = psutil.Process(self.bot.pid).children()
             return [child for child in children if "tests.support.fake_executor" in child.cmdline()]
         except psutil.Error:
             return []
 
     # -- what is on disk and what people see
 
-    def _rows(self, query: str) -> list[tuple[object, ...]]:
+    def rows(self, query: str) -> list[tuple[object, ...]]:
         try:
             with contextlib.closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as db:
                 return db.execute(query).fetchall()
@@ -181,15 +181,15 @@ class KillLoop:
         return next(self.folder.glob("*.db"), self.folder / "none.db")
 
     def _open_jobs(self) -> int:
-        return len(self._rows("select id from job where state in ('queued', 'running')"))
+        return len(self.rows("select id from job where state in ('queued', 'running')"))
 
-    def _is_settled(self) -> bool:
+    def is_settled(self) -> bool:
         unsettled = self._open_jobs()
-        undelivered = len(self._rows("select job_id from outbox where state in ('pending', 'sending')"))
+        undelivered = len(self.rows("select job_id from outbox where state in ('pending', 'sending')"))
         return unsettled + undelivered == 0
 
     def _count(self) -> None:
-        accepted = {int(str(row[0])) for row in self._rows("select id from job")}
+        accepted = {int(str(row[0])) for row in self.rows("select id from job")}
         clips: Counter[int] = Counter()
         cards: set[int] = set()
         for message in self.sandbox.world.messages_for(ADA, PICTURES):
@@ -206,7 +206,7 @@ class KillLoop:
         played = [type(fault.action) for fault in self.sandbox.faults.played]
         self.outcome.replies_lost = played.count(LoseReply)
         self.outcome.posts_reset = played.count(Reset)
-        kept, log = self._rows("select settings from server"), self._rows("select what from audit order by id")
+        kept, log = self.rows("select settings from server"), self.rows("select what from audit order by id")
         self.outcome.changes = len(self.manager.acknowledged)
         self.outcome.changes_lost = self.manager.count_lost([str(row[0]) for row in kept], [str(row[0]) for row in log])
-        self.outcome.integrity = str(self._rows("pragma integrity_check")[0][0])
+        self.outcome.integrity = str(self.rows("pragma integrity_check")[0][0])
