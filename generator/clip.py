@@ -218,6 +218,13 @@ def shortened(settings: ClipSettings) -> ClipSettings:
     return dataclasses.replace(settings, seams=tuple(earlier), frames=frames)
 
 
+def cut(settings: ClipSettings, frames: int) -> ClipSettings:
+    """Return the settings of a clip of which only the first `frames` are left, at least two."""
+    earlier = tuple(seam for seam in settings.seams if seam < frames)
+    last = frames - earlier[-1] + 1 if earlier else frames
+    return dataclasses.replace(settings, seams=earlier, frames=last)
+
+
 def count_looped(settings: ClipSettings) -> int:
     """Return how many frames the clip has as a loop; a cross-fade or a cut leaves fewer."""
     frames = total_frames(settings)

@@ -57,18 +57,23 @@ def describe_settings(settings: ClipSettings) -> str:
         facts.append(pgettext("of a clip", "smooth"))
     if settings.drafts:
         facts.append(_("four drafts"))
+    if settings.seams:
+        facts.append(_("goes on after frame {number}", number=whole(settings.seams[-1])))
     facts += _unusual(settings)
     return " · ".join([*facts, _("seed {number}", number=settings.seed), shorten(settings.variant, NAME_LETTERS)])
 
 
 def alt_text(job: Job) -> str:
     """Return what a clip shows, for people who cannot see it, as far as somebody has said what its picture shows."""
-    if not job.told.description:
-        return _(ALT_TEXT)
+    told = shorten(job.told.description, DESCRIPTION_LETTERS)
+    if job.settings.seams:
+        seam = whole(job.settings.seams[-1])
+        if not told:
+            return _("An AI-generated clip made from a picture, which goes on after frame {number}", number=seam)
+        # Translators: at most 50 letters beside {description}.
+        return _("{description} (AI-generated, goes on after frame {number})", description=told, number=seam)
     # Translators: at most 50 letters beside {description}.
-    return _(
-        "{description} (a short AI-generated clip)", description=shorten(job.told.description, DESCRIPTION_LETTERS)
-    )
+    return _("{description} (a short AI-generated clip)", description=told) if told else _(ALT_TEXT)
 
 
 def describe_chosen(job: Job) -> str:

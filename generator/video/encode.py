@@ -119,6 +119,14 @@ class ClipWriter:
         is_ready = self._clip.loop in (Loop.NONE, Loop.BOOMERANG) and not self._clip.smooth
         return is_ready and self._clip.format is not Format.GIF
 
+    @property
+    def _is_interpolated(self) -> bool:
+        return self._clip.smooth and self._clip.playback_fps < SMOOTH_FPS
+
+    @property
+    def _is_planar(self) -> bool:
+        return self._is_interpolated and self._clip.format is Format.MP4
+
     def abort(self) -> None:
         """Stop encoding and delete what was written. After `finish` it does nothing."""
         self._kept.kill()
@@ -155,8 +163,9 @@ class ClipWriter:
         """Return the added frames as they shall play: looped, interpolated, and no faster than the format plays."""
         frames, notes = looped(self._frames, self._clip.loop)
         fps = float(self._clip.playback_fps)
-        if self._clip.smooth and fps < SMOOTH_FPS:
-            return Scene(Smoothed(frames, fps, self._clip.loop, self._watch), SMOOTH_FPS, notes)
+        if self._is_interpolated:
+            smoothed = Smoothed(frames, fps, self._clip.loop, self._watch, planar=self._is_planar)
+            return Scene(smoothed, SMOOTH_FPS, notes)
         if self._clip.format is Format.GIF and fps > FASTEST_GIF_FPS:
             notes += (Note("frame-rate", {"fps": FASTEST_GIF_FPS, "from_fps": fps, "why": "gif"}),)
             return Scene(slowed(frames, fps, FASTEST_GIF_FPS), FASTEST_GIF_FPS, notes)
@@ -165,8 +174,8 @@ class ClipWriter:
     def _write(self, scene: Scene) -> EncodedClip:
         added = len(self._frames)
         if self._encoder is None:
-            is_quick = isinstance(scene.frames, Smoothed)
-            self._encoder, added = self._open(self._first, scene.fps, self._aside, is_quick=is_quick), 0
+            first = self._open(self._first, scene.fps, self._aside, is_quick=self._is_interpolated)
+            self._encoder, added = first, 0
         step, master = self._first, None
         count = added + self._encode(scene.frames, self._aside, start=added)
         if self._aside.stat().st_size > self._clip.max_bytes:
@@ -264,6 +273,7 @@ class ClipWriter:
             quality=step.quality,
             live=live,
             is_quick=is_quick,
+            planar=self._is_planar,
         )
         return open_encoder(encoding, path)
 

@@ -8,7 +8,7 @@ from typing import Protocol, assert_never
 
 from generator.clip import Format
 from generator.variants import Size
-from generator.video.ffmpeg import Frame, FramePipe, OnWait
+from generator.video.ffmpeg import Frame, FramePipe, OnWait, raw_input
 from generator.video.formats.gif import write_gif
 from generator.video.formats.webp import WebpEncoder
 from generator.video.frames import resized
@@ -48,6 +48,8 @@ class Encoding:
     """for frames that come slowly: none is held back, and adding one never waits"""
     is_quick: bool = False
     """for many frames, most of them made between two others: the pace of `live`, and they may be held back"""
+    planar: bool = False
+    """for an MP4: the frames are no RGB but ffmpeg's nv12, in the file's own colours"""
 
 
 def open_encoder(encoding: Encoding, path: Path) -> Encoder:
@@ -57,8 +59,8 @@ def open_encoder(encoding: Encoding, path: Path) -> Encoder:
             return _GifEncoder(encoding, path)
         case Format.MP4:
             most_waiting = 0 if encoding.live else _MOST_WAITING
-            arguments = _mp4_arguments(encoding)
-            return FramePipe(encoding.source, encoding.fps, arguments, path, most_waiting=most_waiting)
+            source = raw_input(encoding.source, encoding.fps, planar=encoding.planar)
+            return FramePipe([*source, *_mp4_arguments(encoding)], path, most_waiting=most_waiting)
         case Format.WEBP:
             return WebpEncoder(encoding.size, encoding.fps, encoding.quality, path)
         case unknown:
@@ -90,13 +92,16 @@ def _mp4_arguments(encoding: Encoding) -> list[str]:
 
     `live` encodes without lookahead, which would hold frames back, and like `is_quick` with a preset that needs a third
     of medium's CPU time (0.6 against 1.9 s for 25 frames of 1024x576), for about the same size and 0.003 less SSIM.
+    `is_quick` looks less for motion (0.8 against 1.06 s for 86 frames), for 7 % more bytes and 0.2 dB less.
     """
     # The frames carry the colour tags: ffmpeg 9 ignores the encoder's options for primaries and transfer.
     tags = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
     comment = ["-metadata", f"comment={ai_comment()}"]
-    scale = f"{_scale(encoding.size)}:out_color_matrix=bt709:out_range=tv"
+    source = "in_color_matrix=bt709:in_range=tv:" if encoding.planar else ""
+    scale = f"{_scale(encoding.size)}:{source}out_color_matrix=bt709:out_range=tv"
     pace = ["-preset", "veryfast" if encoding.live or encoding.is_quick else "medium"]
     pace += ["-tune", "zerolatency"] if encoding.live else []
+    pace += ["-x264-params", "subme=1"] if encoding.is_quick else []
     x264 = ["-c:v", "libx264", *pace, "-crf", str(encoding.quality)]
     return ["-vf", f"{scale},format=yuv420p,{tags}", *x264, *comment, "-movflags", "+faststart", "-f", "mp4"]
 

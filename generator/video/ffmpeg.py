@@ -129,13 +129,14 @@ def _ignore() -> None:
 class FramePipe:
     """An ffmpeg process that encodes frames as they arrive. A thread writes to it."""
 
-    def __init__(
-        self, size: tuple[int, int], fps: float, arguments: Sequence[str], path: Path, *, most_waiting: int = 0
-    ) -> None:
-        """`most_waiting` frames are held at most before `add` waits; with 0 it never does."""
+    def __init__(self, arguments: Sequence[str], path: Path, *, most_waiting: int = 0) -> None:
+        """`arguments` begin with those of `raw_input`.
+
+        `most_waiting` frames are held at most before `add` waits; with 0 it never does.
+        """
         self._queue: queue.Queue[Frame | None] = queue.Queue(most_waiting)
         self._process = _Process(
-            [*raw_input(size, fps), *arguments, "-threads", _THREADS, "-y", str(path)],
+            [*arguments, "-threads", _THREADS, "-y", str(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
         )
@@ -180,10 +181,21 @@ def _check(status: int, said: str) -> None:
     raise EncodingFailed(f"ffmpeg ended with {status}: {said[-500:]}", why="ffmpeg-failed")
 
 
-def raw_input(size: tuple[int, int], fps: float) -> list[str]:
-    """Return ffmpeg's arguments for RGB frames of that width and height on stdin."""
+def raw_input(size: tuple[int, int], fps: float, *, planar: bool = False) -> list[str]:
+    """Return ffmpeg's arguments for RGB frames of that width and height on stdin, or for the planes of nv12."""
     rate = str(Fraction(fps).limit_denominator(1001))
-    return ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-framerate", rate, "-i", "pipe:0"]
+    return [
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "nv12" if planar else "rgb24",
+        "-s",
+        f"{size[0]}x{size[1]}",
+        "-framerate",
+        rate,
+        "-i",
+        "pipe:0",
+    ]
 
 
 def stream_frames(

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ from generator.clip import SMOOTH_FPS, Format, Loop, count_smoothed
 from generator.variants import Size
 from generator.video.clip_file import ClipFormat
 from generator.video.ffmpeg import Frame, OnWait
-from generator.video.timing.between import Flow, between, motion, small_grey
+from generator.video.timing.layers import Layers, Step, layers_of, layers_of_planar
 
 GIF_LONG_SIDE = 512
 """a GIF of this size has a few MB, at full size it would be over every limit"""
@@ -28,8 +29,6 @@ _THREADS = 2
 _WAIT_SECONDS = 0.2
 _AHEAD = 3
 """frames that are made before they are asked for"""
-_SAME = 0.01
-"""of the way: a frame that near is the rendered one"""
 
 
 def base_size(clip: ClipFormat) -> Size:
@@ -86,11 +85,21 @@ class Resized:
 class Smoothed:
     """The same motion at 24 frames a second, with frames between, also where a loop starts again.
 
-    The frames are made anew each time they are iterated: all of them in memory would be gigabytes.
+    The frames are made anew each time they are iterated: all of them in memory would be gigabytes. For a video they are
+    `planar`: as ffmpeg's nv12, which is half as much to move and needs no conversion.
     """
 
-    def __init__(self, frames: Sequence[Frame], fps: float, loop: Loop, on_wait: OnWait = lambda: None) -> None:
+    def __init__(
+        self,
+        frames: Sequence[Frame],
+        fps: float,
+        loop: Loop,
+        on_wait: OnWait = lambda: None,
+        *,
+        planar: bool = False,
+    ) -> None:
         self._frames, self._fps, self._loop, self._on_wait = frames, fps, loop, on_wait
+        self._layers_of = layers_of_planar if planar else layers_of
         self._one_at_a_time = threading.Lock()
 
     def __len__(self) -> int:
@@ -98,15 +107,16 @@ class Smoothed:
 
     def __iter__(self) -> Generator[Frame]:
         pool = ThreadPoolExecutor(_THREADS)
-        flows = {0: pool.submit(self._flow, 0)}
+        layers = lru_cache(3)(lambda index: self._layers_of(self._frames[index]))
+        steps = {0: pool.submit(self._step, 0, layers)}
         made: deque[Future[Frame]] = deque()
         try:
             for index in range(len(self)):
                 whole, at = divmod(index * self._fps / SMOOTH_FPS, 1.0)
                 before = int(whole)
-                if before + 1 not in flows:  # the next one is ready when it is needed
-                    flows = {before: flows[before], before + 1: pool.submit(self._flow, before + 1)}
-                made.append(pool.submit(self._between, before, flows[before], at))
+                if before + 1 not in steps:  # the next one is ready when it is needed
+                    steps = {before: steps[before], before + 1: pool.submit(self._step, before + 1, layers)}
+                made.append(pool.submit(_frame_at, steps[before], at))
                 if len(made) > _AHEAD:
                     yield self._awaited(made.popleft())
             while made:
@@ -114,21 +124,18 @@ class Smoothed:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _pair(self, before: int) -> tuple[Frame, Frame]:
+    def _step(self, before: int, layers: Callable[[int], Layers]) -> Step:
         last = len(self._frames) - 1
         first = min(before, last)
         after = first + 1 if first < last else (last if self._loop is Loop.NONE else 0)
-        return self._frames[first], self._frames[after]
-
-    def _flow(self, before: int) -> Flow:
         with self._one_at_a_time:  # it takes more memory than frames do
-            return motion(*map(small_grey, self._pair(before)))
-
-    def _between(self, before: int, flow: Future[Flow], at: float) -> Frame:
-        first, second = self._pair(before)
-        return first if at < _SAME else between(first, second, flow.result(), at)
+            return Step.between(layers(first), layers(after))
 
     def _awaited(self, frame: Future[Frame]) -> Frame:
         while not wait([frame], _WAIT_SECONDS).done:
             self._on_wait()
         return frame.result()
+
+
+def _frame_at(step: Future[Step], at: float) -> Frame:
+    return step.result().frame_at(at)

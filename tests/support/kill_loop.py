@@ -93,11 +93,11 @@ class KillLoop:
             "VIVANT_RETENTION__MIN_FREE_MIB": "0",
         }
         self.random = random.Random(seed)
-        self._bot: asyncio.subprocess.Process | None = None
+        self.bot: asyncio.subprocess.Process | None = None
         self.sandbox = Sandbox(faults=FaultScript(seed))
         self.outcome = Outcome(seed)
         self.manager = Manager(self.sandbox)
-        self.people = People(self.sandbox, self.random, self._rows)
+        self.people = People(self.sandbox, self.random, self.rows)
 
     async def run(self, kills: int) -> Outcome:
         """Kill `kills` times, let everything settle, and count."""
@@ -110,7 +110,7 @@ class KillLoop:
             # at least these, so that even a short run meets both ways in which a post's fate stays unknown
             faults.add(Reset(), "POST", "/channels/*/messages", times=3)
             lost = faults.add(LoseReply(), "POST", "/channels/*/messages", times=3, skip=3)
-            keeper = tasks.create_task(self._keep_running())
+            keeper = tasks.create_task(self.keep_running())
             people = [tasks.create_task(self.people.ask()), tasks.create_task(self.manager.run())]
             for _ in range(kills):
                 await self.random_instant()
@@ -120,11 +120,11 @@ class KillLoop:
                 task.cancel()
             self.sandbox.faults.clear()
             await self.kill_bot()  # a storm of crashes may have stopped the bot; a start clears it
-            await until(self._is_settled, "every job settled and delivered", timeout=self.settle_seconds)
+            await until(self.is_settled, "every job settled and delivered", timeout=self.settle_seconds)
             await self.people.use_up(self.outcome.per_day)
             await self.kill_bot()
             await self.people.ask_for_more()
-            await until(self._is_settled, "every job settled and delivered", timeout=self.settle_seconds)
+            await until(self.is_settled, "every job settled and delivered", timeout=self.settle_seconds)
             keeper.cancel()
         self._count()
         self.outcome.seconds = round(time.monotonic() - started, 1)
@@ -136,13 +136,13 @@ class KillLoop:
             await asyncio.wait_for(self.sandbox.gateway.online.wait(), 60)
         await asyncio.sleep(self.random.expovariate(1 / LIFE_SECONDS))
 
-    async def _keep_running(self) -> None:
+    async def keep_running(self) -> None:
         try:
             while True:
-                self._bot = await asyncio.create_subprocess_exec(
+                self.bot = await asyncio.create_subprocess_exec(
                     *self.command, env=os.environ | self.environment | self.sandbox.environment()
                 )
-                await self._bot.wait()
+                await self.bot.wait()
         finally:
             await self.kill_bot()
 
@@ -160,23 +160,23 @@ class KillLoop:
 
     async def kill_bot(self) -> None:
         """Kill the bot, if it runs."""
-        if self._bot is not None and self._bot.returncode is None:
+        if self.bot is not None and self.bot.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                self._bot.kill()
-            await self._bot.wait()
+                self.bot.kill()
+            await self.bot.wait()
 
     def _executors(self) -> list[psutil.Process]:
-        if self._bot is None or self._bot.returncode is not None:
+        if self.bot is None or self.bot.returncode is not None:
             return []
         try:
-            children = psutil.Process(self._bot.pid).children()
+            children = psutil.Process(self.bot.pid).children()
             return [child for child in children if "tests.support.fake_executor" in child.cmdline()]
         except psutil.Error:
             return []
 
     # -- what is on disk and what people see
 
-    def _rows(self, query: str) -> list[tuple[object, ...]]:
+    def rows(self, query: str) -> list[tuple[object, ...]]:
         try:
             with contextlib.closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as db:
                 return db.execute(query).fetchall()
@@ -188,16 +188,16 @@ class KillLoop:
         return next(self.folder.glob("*.db"), self.folder / "none.db")
 
     def _open_jobs(self) -> int:
-        return len(self._rows("select id from job where state in ('queued', 'running')"))
+        return len(self.rows("select id from job where state in ('queued', 'running')"))
 
-    def _is_settled(self) -> bool:
+    def is_settled(self) -> bool:
         unsettled = self._open_jobs()
-        undelivered = len(self._rows("select job_id from outbox where state in ('pending', 'sending')"))
+        undelivered = len(self.rows("select job_id from outbox where state in ('pending', 'sending')"))
         return unsettled + undelivered == 0
 
     def _count(self) -> None:
-        accepted = {int(str(row[0])) for row in self._rows("select id from job")}
-        without = {int(str(row[0])) for row in self._rows(f"select id from job where {GIVEN_BACK}")}
+        accepted = {int(str(row[0])) for row in self.rows("select id from job")}
+        without = {int(str(row[0])) for row in self.rows(f"select id from job where {GIVEN_BACK}")}
         clips: Counter[int] = Counter()
         cards: set[int] = set()
         for message in self.sandbox.world.messages_for(ADA, PICTURES):
@@ -215,9 +215,9 @@ class KillLoop:
         played = [type(fault.action) for fault in self.sandbox.faults.played]
         self.outcome.replies_lost = played.count(LoseReply)
         self.outcome.posts_reset = played.count(Reset)
-        kept, log = self._rows("select settings from server"), self._rows("select what from audit order by id")
+        kept, log = self.rows("select settings from server"), self.rows("select what from audit order by id")
         self.outcome.changes = len(self.manager.acknowledged)
         self.outcome.changes_lost = self.manager.count_lost([str(row[0]) for row in kept], [str(row[0]) for row in log])
         self.outcome.most_at_once, self.outcome.most_a_day = self.people.most_at_once, self.people.most_a_day
         self.outcome.refused_early = self.people.refused_early
-        self.outcome.integrity = str(self._rows("pragma integrity_check")[0][0])
+        self.outcome.integrity = str(self.rows("pragma integrity_check")[0][0])

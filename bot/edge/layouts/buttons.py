@@ -17,7 +17,7 @@ from bot.policy.remedies import Remedy, remedy_for
 from bot.queue.job import Job
 from bot.texts.jobs.after_clip import change_hint, change_label, menu_text
 from bot.texts.languages.sentences import pgettext, pN_
-from bot.work.uplink.changes import Change, state_of
+from bot.work.uplink.changes import Change, moments, state_of
 
 BUTTONS_IN_ROW = 3
 """under a clip: what makes another one, then what is about this one"""
@@ -56,7 +56,7 @@ class FileMenuItem(ui.Select[Any]):
         options = [
             discord.SelectOption(label=change_label(change), value=change, description=change_hint(change))
             for change in Change
-            if job.settings.seams or change is not Change.SHORTEN
+            if _is_offered(change, job)
         ]
         custom_id = ":".join(("vivant", "file", str(job.id), job.key, state_of(job.settings)))
         super().__init__(custom_id=custom_id, placeholder=menu_text(), options=options)
@@ -64,6 +64,12 @@ class FileMenuItem(ui.Select[Any]):
     def is_dispatchable(self) -> bool:
         """Return False, as an ActionButton does."""
         return False
+
+
+def _is_offered(change: Change, job: Job) -> bool:
+    if change is Change.SHORTEN:
+        return bool(job.settings.seams)
+    return change is not Change.EXTEND_FROM or bool(moments(job.settings))
 
 
 def clip_rows(job: Job) -> list[list[ui.Item[Any]]]:

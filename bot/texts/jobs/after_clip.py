@@ -5,6 +5,7 @@ Tested in tests/bot/texts/test_limits.py and tests/bot/edge/commands/finished/te
 
 from __future__ import annotations
 
+from bot.texts.languages.numbers import whole
 from bot.texts.languages.sentences import N_, _, ngettext
 from bot.work.uplink.changes import Change
 
@@ -14,7 +15,8 @@ _MENU: dict[Change, tuple[str, str]] = {
     Change.SEAM: (N_("Best cut loop"), N_("Cut to the part whose end fits its beginning best, with a score")),
     Change.NO_LOOP: (N_("No loop"), N_("From the beginning to the end")),
     Change.EXTEND: (N_("Go on from the end"), N_("Makes the clip longer; this one takes the GPU, like a clip")),
-    Change.SHORTEN: (N_("Undo the last part"), N_("The clip as it was before it went on")),
+    Change.EXTEND_FROM: (N_("Go on from earlier"), N_("You choose from where; what comes after is left out")),
+    Change.SHORTEN: (N_("Undo the last part"), N_("The clip without the part that was added last")),
     Change.SMOOTH: (N_("Smooth"), N_("Fills in frames, to 24 a second")),
     Change.SLOWER: (N_("Slower"), N_("Half the speed")),
     Change.FASTER: (N_("Faster"), N_("Twice the speed")),
@@ -33,6 +35,27 @@ def change_label(change: Change) -> str:
 def change_hint(change: Change) -> str:
     """Say below its name what a change does."""
     return _(_MENU[change][1])
+
+
+def moments_title() -> str:
+    """Name the form that asks from where a clip goes on."""
+    return _("Go on from earlier")
+
+
+def moments_label() -> str:
+    """Ask from where a clip goes on."""
+    return _("From where?")
+
+
+def moments_hint() -> str:
+    """Say in the form what becomes of the rest of the clip."""
+    return _("A new clip keeps what comes before. The clip above stays as it is.")
+
+
+def moment_label(frame: int, frames: int) -> str:
+    """Name a moment of a clip of so many frames from which it may go on."""
+    percent = whole(round(100 * frame / frames)) if frames else whole(0)
+    return _("From frame {frame} of {frames} ({percent} %)", percent=percent, frame=frame, frames=frames)
 
 
 def menu_text() -> str:
@@ -70,5 +93,5 @@ def worse_already_text() -> str:
     """Say that a clip has got worse at its end, so that it does not go on from there."""
     return _(
         "I stopped this clip where it began to get softer or its colours off. From there it would only get worse. "
-        'Nothing was queued. "Undo the last part" in the menu gives the shorter clip, which can go on in another way.'
+        'Nothing was queued. With "Go on from earlier" in the menu it can go on from there in another way.'
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 
-from generator.clip import BOUNDS, ClipSettings, Format, Loop, shortened
+from generator.clip import BOUNDS, ClipSettings, Format, Loop, shortened, total_frames
 from generator.errors import SettingsError
 
 
@@ -24,12 +24,17 @@ class Change(StrEnum):
     FASTER = "faster"
     EXTEND = "extend"
     """another segment from the last frame on: this one needs the GPU"""
+    EXTEND_FROM = "from"
+    """another segment from an earlier moment on, which is asked for"""
     SHORTEN = "shorten"
     """without the last segment"""
     UNDO = "undo"
     """back to the file as it was made first"""
 
 
+_PARTS = 0.75, 0.5, 0.25
+_FEWEST_KEPT = 2
+"""frames before a seam: with one alone nothing is known of how the clip moves"""
 _SPEED = {Change.SLOWER: 0.5, Change.FASTER: 2.0}
 
 
@@ -41,7 +46,7 @@ def change_file(change: Change, now: ClipSettings, first: ClipSettings) -> ClipS
         return replace(now, loop=Loop(change))
     if change is Change.SMOOTH:
         return replace(now, smooth=True)
-    if change is Change.EXTEND:
+    if change in (Change.EXTEND, Change.EXTEND_FROM):
         return now  # the file stays as it is
     if change is Change.SHORTEN:
         return shortened(now)
@@ -49,6 +54,14 @@ def change_file(change: Change, now: ClipSettings, first: ClipSettings) -> ClipS
         return first
     low, high = BOUNDS["playback_fps"]
     return replace(now, playback_fps=int(max(low, min(high, round(now.playback_fps * _SPEED[change])))))
+
+
+def moments(settings: ClipSettings) -> list[int]:
+    """Return after how many frames a clip may go on before its end, the latest first; none where there is no choice."""
+    frames = total_frames(settings)
+    found = {round(frames * part) for part in _PARTS}
+    kept = sorted((each for each in found if _FEWEST_KEPT <= each < frames), reverse=True)
+    return kept if len(kept) > 1 else []
 
 
 def changed_names(first: ClipSettings, now: ClipSettings) -> list[str]:

@@ -6,11 +6,11 @@ is at x - v/2 in the first frame is at x + v/2 in the second. Pillow moves the f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops
 
 from generator.video.ffmpeg import Frame
 
@@ -28,8 +28,8 @@ _FLATNESS = np.float32(8)
 """keeps what has no contrast from moving at random; in squared grey levels"""
 _FASTEST = 2.0
 """pixels by which one round moves at most: linear guesses go astray beyond"""
-_COLUMNS = 24
-"""and rows at most of the grid by which a frame is moved"""
+_CELLS = 24
+"""along the long side of the grid by which a frame is moved, at most. The motion is known no finer"""
 _CELL = 16
 """pixels of its cells' sides at least"""
 _NEAR = 0.1
@@ -38,7 +38,11 @@ _NEAR = 0.1
 
 def small_grey(frame: Frame) -> Plane:
     """Return the frame as a small grey picture, float, 0 to 255."""
-    picture = Image.fromarray(frame).convert("L")
+    return shrunk_grey(Image.fromarray(frame).convert("L"))
+
+
+def shrunk_grey(picture: Image.Image) -> Plane:
+    """Do what `small_grey` does with a grey picture."""
     scale = min(0.5, _LONG_SIDE / max(picture.size))
     width, height = (max(8, round(side * scale)) for side in picture.size)
     return np.asarray(picture.resize((width, height), Image.Resampling.BOX)).astype(np.float32)
@@ -62,12 +66,22 @@ def motion(first: Plane, second: Plane) -> Flow:
 
 def between(first: Frame, second: Frame, flow: Flow, at: float) -> Frame:
     """Return the frame at `at` (0 to 1) of the way; the flow is that of `motion`, of any smaller size."""
+    return np.asarray(picture_between(Image.fromarray(first), Image.fromarray(second), flow, at))
+
+
+def picture_between(first: Image.Image, second: Image.Image, flow: Flow, at: float) -> Image.Image:
+    """Do what `between` does with pictures of any mode without a palette."""
     if at < _NEAR:
         return _moved(first, flow, -at)
     if at > 1 - _NEAR:
         return _moved(second, flow, 1 - at)
-    ends = (Image.fromarray(_moved(first, flow, -at)), Image.fromarray(_moved(second, flow, 1 - at)))
-    return np.asarray(Image.blend(*ends, at))
+    return _blended(_moved(first, flow, -at), _moved(second, flow, 1 - at), at)
+
+
+def _blended(first: Image.Image, second: Image.Image, at: float) -> Image.Image:
+    """Return both pictures in one, rounded up: Pillow rounds down what it moves, and frames between would be darker."""
+    invert = ImageChops.invert
+    return invert(Image.blend(invert(first), invert(second), at))
 
 
 def _correction(one: Plane, other: Plane, flow: Flow) -> Flow:
@@ -85,28 +99,25 @@ def _correction(one: Plane, other: Plane, flow: Flow) -> Flow:
     return more, lower
 
 
-def _moved(frame: Frame, flow: Flow, part: float) -> Frame:
-    """Return the frame with each pixel taken from where that part of the flow leads."""
-    picture = Image.fromarray(frame)
-    mesh = list(_quads(picture.size, flow, part))
-    return np.asarray(picture.transform(picture.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR))
+def _moved(picture: Image.Image, flow: Flow, part: float) -> Image.Image:
+    """Return the picture with each pixel taken from where that part of the flow leads."""
+    quads = _quads(picture.size, flow, part)
+    return picture.transform(picture.size, Image.Transform.MESH, quads, Image.Resampling.BILINEAR)
 
 
-def _quads(size: tuple[int, int], flow: Flow, part: float) -> Iterator[tuple[tuple[int, ...], tuple[float, ...]]]:
-    """Yield rectangles of a frame, and the four corners where each is taken from."""
-    width, height = size
-    grid = max(1, min(_COLUMNS, width // _CELL)), max(1, min(_COLUMNS, height // _CELL))
-    xs, ys = (np.linspace(0, side, parts + 1).round().astype(int) for side, parts in zip(size, grid, strict=True))
-    rows, columns = flow[0].shape
+def _quads(size: tuple[int, int], flow: Flow, part: float) -> list[tuple[tuple[int, ...], list[float]]]:
+    """Return rectangles of a picture, and the four corners where each is taken from."""
+    cell = max(_CELL, max(size) / _CELLS)
+    xs, ys = (np.linspace(0, side, max(1, round(side / cell)) + 1).round().astype(int) for side in size)
+    (width, height), (rows, columns) = size, flow[0].shape
     at_x, at_y = np.meshgrid(xs * np.float32(columns / width) - 0.5, ys * np.float32(rows / height) - 0.5)
     from_x = np.clip(xs + _sampled(flow[0], at_x, at_y) * (part * width / columns), 0, width)
     from_y = np.clip(ys[:, None] + _sampled(flow[1], at_x, at_y) * (part * height / rows), 0, height)
-    corners = np.stack([from_x, from_y], axis=-1)
-    for row, column in np.ndindex(len(ys) - 1, len(xs) - 1):
-        box = int(xs[column]), int(ys[row]), int(xs[column + 1]), int(ys[row + 1])
-        around = [corners[row, column], corners[row + 1, column]]
-        around += [corners[row + 1, column + 1], corners[row, column + 1]]
-        yield box, tuple(float(each) for corner in around for each in corner)
+    points = np.stack([from_x, from_y], axis=-1)
+    corners = np.concatenate([points[:-1, :-1], points[1:, :-1], points[1:, 1:], points[:-1, 1:]], axis=-1)
+    cells = itertools.product(itertools.pairwise(ys.tolist()), itertools.pairwise(xs.tolist()))
+    boxes = [(left, top, right, bottom) for (top, bottom), (left, right) in cells]
+    return list(zip(boxes, corners.reshape(-1, 8).tolist(), strict=True))
 
 
 def _sampled(plane: Plane, columns: NDArray[np.floating], rows: NDArray[np.floating]) -> Plane:

@@ -16,7 +16,7 @@ from typing import Any, Self
 import discord
 from discord import ui
 
-from bot.edge.commands.finished.extending import extend
+from bot.edge.commands.finished.extending import ask_from_where, extend
 from bot.edge.commands.forgetting import note_request
 from bot.edge.commands.reviews.holding import to_hand_over
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in, repeat_lost, reporting
@@ -101,6 +101,9 @@ async def change_clip(interaction: Interaction, job: Job, state: str, change: Ch
     """Make what was chosen of a clip whose file has that state."""
     if change is Change.EXTEND:
         await extend(interaction, job, state)
+        return
+    if change is Change.EXTEND_FROM:
+        await ask_from_where(interaction, job, state)
         return
     now = with_state(job.settings, state)
     wanted = change_file(change, now, job.settings)

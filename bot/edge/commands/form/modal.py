@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 import discord
 from discord import ui
 
+from bot.edge.commands.finished.extending import EXTEND_PREFIX, ExtendForm
 from bot.edge.commands.forgetting import note_request
 from bot.edge.commands.form.fields import EXTRAS, Field, typed_of
 from bot.edge.commands.submission.answers import Form, answer, is_acknowledged
@@ -99,7 +100,8 @@ async def answer_gone(interaction: Interaction) -> None:
         return
     data: Mapping[str, Any] = interaction.data or {}
     custom_id = str(data.get("custom_id", ""))
-    if custom_id.startswith(PREFIX) and custom_id not in AnimateForm.known:
+    is_ours = custom_id.startswith((PREFIX, EXTEND_PREFIX))
+    if is_ours and custom_id not in AnimateForm.known and custom_id not in ExtendForm.known:
         await answer(interaction, form_gone_text())
 
 

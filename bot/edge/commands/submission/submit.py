@@ -149,19 +149,20 @@ async def submit_again(
         await _accept(interaction, new, message_id, asked)
     except AskAuthor as ask:
         assert job is not None
-        if prepare:
+        if prepare:  # it is made again after a yes: nothing is kept of it while the author thinks
             await services.requests.delete_files([name])
-            await take_back(interaction, ask.text)
-            return
-        await ask_publicly(interaction, ask, message_id, settings, {"job": job.id})
+        await ask_publicly(interaction, ask, message_id, settings, {"job": job.id, "prepare": prepare is not None})
     except Refused as refused:
         if prepare and not refused.is_kept:
             services.spool.delete_request(str(interaction.id))
         await take_back(interaction, refused.text, **refused.more)
 
 
-async def submit_allowed(interaction: Interaction, consent: Consent, message_id: int) -> None:
-    """Turn a request to which the picture's author agreed into a job; the interaction is theirs. Raises Refused."""
+async def submit_allowed(interaction: Interaction, consent: Consent, message_id: int, prepare: Prepare) -> None:
+    """Turn a request to which the picture's author agreed into a job; the interaction is theirs. Raises Refused.
+
+    `prepare` makes what was asked with a picture of its own again.
+    """
     services = interaction.client.services
     request = consent.request
     person = Person(id=consent.user_id, roles=frozenset(request["person"]["roles"]))
@@ -175,8 +176,10 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
         job = await services.store.jobs.get(request["job"])
         if job is None or not job.picture:
             raise Refused(picture_gone_text())
+        anew = bool(request.get("prepare"))
+        name, settings = await prepare(job, settings) if anew else (job.picture, settings)
         route = route_of(interaction, spoiler=job.route.spoiler)
-        new = replace(await new_job(interaction, route, settings, job.picture), of_job=job.id)
+        new = replace(await new_job(interaction, route, settings, name), of_job=None if anew else job.id)
         new = replace(new, told=told_again(job.told, job.settings, settings))
         asked = replace(asked, picture=replace(await facts_of_job(interaction, job), is_allowed=True))
     else:

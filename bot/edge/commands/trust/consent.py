@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import discord
 
+from bot.edge.commands.finished.extending import go_on_allowed
 from bot.edge.commands.submission.admitting import Refused
 from bot.edge.commands.submission.answers import acknowledge, acknowledge_press, answer, fill_in
 from bot.edge.commands.submission.submit import submit_allowed
@@ -72,7 +74,7 @@ async def _allow(interaction: Interaction, key: str) -> None:
     # From here on it is a request of who asked: it ends when they are forgotten.
     interaction.client.services.crew.ongoing.take(Owner(consent.user_id, consent.guild_id), task, interaction)
     try:
-        await submit_allowed(interaction, consent, message_id)
+        await submit_allowed(interaction, consent, message_id, partial(go_on_allowed, interaction))
     except Refused as refused:
         log.info("interaction=%d allowed, and not taken", interaction.id)
         await fill_in(interaction, allowed_refused_text(consent.user_id, refused.text))

@@ -6,14 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from bot.edge.commands.finished.extending import ExtendForm
 from bot.queue.rows import notes_text
+from bot.sandbox.rules.layout.components import walk
 from bot.sandbox.rules.payloads import Json
-from bot.sandbox.world.standard import ADA, PICTURES
+from bot.sandbox.rules.uploads import Upload
+from bot.sandbox.server import Sandbox
+from bot.sandbox.world.interactions import Interaction
+from bot.sandbox.world.standard import ADA, BEN, PICTURES
+from bot.texts.asking.animate_form import form_gone_text
+from bot.texts.descriptions import describe_settings
 from generator.clip import Format, Loop
 from generator.protocol import Note
+from generator.video.anew.joining import change
 from generator.video.ffmpeg import read_frames
-from tests.bot.edge.commands.finished.test_file_menu import changed, choose, downloaded
-from tests.support.edge import Edge, Start, buttons, until, words
+from tests.bot.edge.commands.finished.test_file_menu import again, changed, choose, downloaded, file_id
+from tests.support.edge import Edge, Start, buttons, clip_of, picture, running_edge, until, words
 
 
 async def extended(edge: Edge, message: Json, count: int) -> Json:
@@ -73,6 +81,8 @@ async def test_what_got_worse_goes_on_no_further_unless_it_is_shortened(start: S
         assert (await edge.job(2)).notes == (Note("drift", {}),)
         asked = await choose(edge, second, "extend")
         assert "Nothing was queued" in await edge.answer(asked)
+        opened = await open_form(edge, second)
+        assert opened.modal is not None, "from earlier it may go on"
         await choose(edge, second, "shorten")
         assert await extended(edge, await changed(edge, second, ".mp4"), 3), "the negative control"
 
@@ -88,6 +98,96 @@ async def test_its_files_go_with_it(start: Start) -> None:
         assert {"2-1.mp4", "2-1-frames.mp4", f"{picture}.png", f"{picture}-before.mp4"} <= left
         await edge.services.requests.forget_user(int(ADA))
         await until(lambda: not list(edge.spool.folder.iterdir()), "nothing is left")
+
+
+async def open_form(edge: Edge, message: Json, *, actor: str = ADA) -> Interaction:
+    """Choose to go on from an earlier moment; return what opened the form."""
+    opened = await (await choose(edge, message, "from", actor=actor)).acknowledged()
+    assert opened.modal is not None
+    return opened
+
+
+async def send(edge: Edge, opened: Interaction, frames: int, *, actor: str = ADA) -> Interaction:
+    assert opened.modal is not None
+    sent = await edge.world.submit_modal(actor, opened.id, opened.modal["custom_id"], {"from": str(frames)})
+    return await sent.acknowledged()
+
+
+async def test_a_clip_goes_on_from_an_earlier_moment_and_keeps_what_comes_before(start: Start, tmp_path: Path) -> None:
+    async with start() as edge:
+        boat = Upload("boat.png", "image/png", picture(), description="a small boat")
+        await edge.animate(file=boat, loop=Loop.NONE, frames=5)
+        first = await edge.clip()
+        before = read_frames(downloaded(edge, first, tmp_path))[0]
+        opened = await open_form(edge, first)
+        [field] = [item for item in walk(opened.modal["components"] if opened.modal else []) if "options" in item]
+        assert [option["value"] for option in field["options"]] == ["4", "2"]
+        assert field["options"][1]["label"] == "From frame 2 of 5 (40 %)"
+        await send(edge, opened, 2)
+        second = await edge.clip(count=2)
+        assert file_id(again(edge, first)) == file_id(first), "the clip above stays as it is"
+        frames = read_frames(downloaded(edge, second, tmp_path))[0]
+        assert len(frames) == 2 + 5 - 1
+        assert max(change(*pair) for pair in zip(before[:2], frames[:2], strict=True)) < 3, "what comes before"
+        job = await edge.job(2)
+        assert (job.settings.seams, job.settings.frames) == ((2,), 5)
+        assert "goes on after frame 2" in describe_settings(job.settings)
+        assert "goes on after frame 2" in str((clip_of(second) or {})["description"])
+        await edge.world.press(ADA, PICTURES, second["id"], buttons(second["components"])["Undo the last part"])
+        assert length(edge, await changed(edge, second, ".mp4"), tmp_path) == 2
+
+
+async def test_a_longer_clip_goes_on_from_within_an_earlier_part(start: Start, tmp_path: Path) -> None:
+    async with start() as edge:
+        await edge.animate(loop=Loop.NONE, frames=5)
+        second = await extended(edge, await edge.clip(), 2)
+        await send(edge, await open_form(edge, second), 4)
+        third = await edge.clip(count=3)
+        assert length(edge, third, tmp_path) == 8
+        assert (await edge.job(3)).settings.seams == (4,)
+        await send(edge, await open_form(edge, third), 6)
+        fourth = await edge.clip(count=4)
+        assert length(edge, fourth, tmp_path) == 10
+        assert (await edge.job(4)).settings.seams == (4, 6)
+
+
+async def seams_of(edge: Edge, actor: str) -> tuple[int, ...]:
+    """Wait until somebody has asked for a longer clip, and return its seams."""
+
+    async def found() -> tuple[int, ...]:
+        return next((job.settings.seams for job in await edge.store.jobs.of_user(int(actor)) if job.settings.seams), ())
+
+    return tuple(await until(found, "a request for a longer clip"))
+
+
+async def test_two_people_choose_at_once_each_their_own_moment(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate(loop=Loop.NONE, frames=5)
+        clip = await edge.clip()
+        opened = {actor: await open_form(edge, clip, actor=actor) for actor in (ADA, BEN)}
+        await send(edge, opened[ADA], 4)
+        await send(edge, opened[BEN], 2, actor=BEN)
+        assert (await seams_of(edge, ADA), await seams_of(edge, BEN)) == ((4,), (2,))
+
+
+async def test_a_form_from_before_a_restart_is_answered(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running_edge(tmp_path, sandbox) as edge:
+        await edge.animate(loop=Loop.NONE, frames=5)
+        opened = await open_form(edge, await edge.clip())
+    async with running_edge(tmp_path, sandbox) as edge:
+        ExtendForm.known.clear()  # the other process's
+        sent = await send(edge, opened, 4)
+        assert await edge.answer(sent) == form_gone_text()
+        assert len(await edge.store.jobs.of_user(int(ADA))) == 1
+
+
+async def test_a_very_short_clip_offers_no_choice(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate(loop=Loop.NONE, frames=3)
+        clip = await edge.clip()
+        [menu] = [item for item in walk(clip["components"]) if item["type"] == 3]
+        offered = {option["value"] for option in menu["options"]}
+        assert "extend" in offered and "from" not in offered
 
 
 @pytest.mark.parametrize("gone", ["frames", "clip"])

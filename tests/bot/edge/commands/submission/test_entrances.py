@@ -163,6 +163,14 @@ async def by_menu(scene: Scene) -> Interaction:
     return await (await scene.edge.world.press(ADA, scene.channel, scene.clip["id"], menu, ["extend"])).acknowledged()
 
 
+async def by_moments(scene: Scene) -> Interaction:
+    [menu] = [item["custom_id"] for item in walk(scene.clip["components"]) if item["type"] == 3]
+    chosen = await scene.edge.world.press(ADA, scene.channel, scene.clip["id"], menu, ["from"])
+    opened = await chosen.acknowledged()
+    form = opened.modal["custom_id"] if opened.modal else ""
+    return await (await scene.edge.world.submit_modal(ADA, opened.id, form, {"from": "2"})).acknowledged()
+
+
 async def by_mending(scene: Scene) -> Interaction:
     pressed = await scene.press(scene.refusal, "Mend and try again")
     rest = write_lines({name: STRONG[name] for name in STRONG if name != "motion"})  # the menus have what is allowed
@@ -193,6 +201,7 @@ ENTRANCES: dict[str, dict[str, Drive]] = {
     "button more": {"under a clip": by_button("More motion")},
     "button less": {"under a clip": by_button("Less motion")},
     "FileMenu": {"go on from the end": by_menu},
+    "ExtendForm": {"go on from earlier": by_moments},
     "button drafts": {"under a clip": by_button("Drafts")},
     "button first": {"under drafts": by_button("1", under="sheet")},
     "button second": {"under drafts": by_button("2", under="sheet")},

@@ -24,6 +24,8 @@ from bot.texts.safety.trust import (
     unanswered_text,
     withdrawn_text,
 )
+from generator.clip import Loop, total_frames
+from tests.bot.edge.commands.finished.test_file_menu import choose as choose_change
 from tests.support.edge import Edge, Start, buttons, hanging, picture, png, running_edge, until, words
 
 MENU = "Animate this image"
@@ -93,6 +95,42 @@ async def test_what_the_picture_shows_is_kept_with_the_question(start: Start) ->
         await press(edge, await question(edge), "Allow", BEN)
         await edge.clip()
         assert (await edge.job()).told.description == "Ben's boat"
+
+
+@pytest.mark.parametrize(("choice", "kept"), [("extend", 5), ("from", 2)])
+async def test_whose_clip_somebody_else_wants_to_go_on_is_asked(start: Start, choice: str, kept: int) -> None:
+    async with start() as edge:
+        await edge.animate(actor=BEN, loop=Loop.NONE, frames=5)
+        clip = await edge.clip()
+        await edge.delivered()
+        before = set(edge.spool.folder.iterdir())
+        await choose(edge, OthersPictures.ASK)
+        pressed = await (await choose_change(edge, clip, choice)).acknowledged()
+        if pressed.modal is not None:
+            sent = await edge.world.submit_modal(ADA, pressed.id, pressed.modal["custom_id"], {"from": str(kept)})
+            await sent.acknowledged()
+        asked = await question(edge)
+        assert {item["id"] for item in asked["mentions"]} == {BEN}
+        assert set(edge.spool.folder.iterdir()) == before, "nothing more is kept while he thinks"
+        assert await edge.store.jobs.of_user(int(ADA)) == []
+        await press(edge, asked, "Allow", BEN)
+        await edge.clip(count=2)
+        [job] = await edge.store.jobs.of_user(int(ADA))
+        assert (job.settings.seams, total_frames(job.settings)) == ((kept,), kept + 4)
+
+
+async def test_what_is_to_go_on_and_is_gone_by_the_yes_is_told(start: Start) -> None:
+    async with start() as edge:
+        await edge.animate(actor=BEN, loop=Loop.NONE)
+        clip = await edge.clip()
+        await choose(edge, OthersPictures.ASK)
+        await choose_change(edge, clip, "extend")
+        asked = await question(edge)
+        edge.spool.delete(["1-1.mp4"])
+        await press(edge, asked, "Allow", BEN)
+        await until(lambda: "no longer have the frames" in words(edge.seen(actor=ADA)), "why not")
+        assert await edge.store.jobs.of_user(int(ADA)) == []
+        assert not list(edge.spool.folder.glob("*before*"))
 
 
 async def test_without_the_setting_nobody_is_asked(start: Start) -> None:
