@@ -20,7 +20,8 @@ _OPTION: _Limits = {"label": 100, "description": 100}
 _MENU: _Limits = {"placeholder": 150}
 COMPONENTS: Mapping[str, _Limits] = {
     "Button": {"label": 80},
-    **dict.fromkeys(("Modal", "Form"), {"title": 45}),
+    "Modal": {"title": 45},
+    "Form": {"title": 45},
     "Label": {"text": 45, "description": 100},
     "TextInput": {"label": 45, "placeholder": 100},
     **dict.fromkeys(("SelectOption", "RadioGroupOption", "CheckboxGroupOption"), _OPTION),

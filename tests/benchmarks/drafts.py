@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from bot.config import GeneratorConfig
+from bot.config.generator import GeneratorConfig
 from bot.edge.commands.submission.options import Options, resolve
 from generator.clip import DRAFTS, ClipSettings, chosen_draft, draft_bucket, draft_of
 from generator.memory import ClipSize, plan_memory

@@ -223,6 +223,12 @@ def words(node: Any) -> str:
     return ""
 
 
+def form_id(opened: Interaction) -> str:
+    """Return the custom id of the form that an interaction opened."""
+    assert opened.modal is not None
+    return str(opened.modal["custom_id"])
+
+
 def buttons(node: Any) -> dict[str, str]:
     """Return the custom ids of a message's buttons by label."""
     if isinstance(node, list):

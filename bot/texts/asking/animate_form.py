@@ -60,8 +60,13 @@ def unnamed_picture_text() -> str:
     return _("picture")
 
 
-def form_gone_text() -> str:
-    """Say that an open form is known no more."""
+def form_gone_text(*, remembers: bool) -> str:
+    """Say that an open form is known no more; `remembers` tells whether a new one begins with the last choices."""
+    if not remembers:
+        return _(
+            "I no longer know that form: it was open for more than an hour, or I was restarted since. "
+            "Nothing was queued or changed. Please open it again."
+        )
     return _(
         "I no longer know that form: it was open for more than an hour, or I was restarted since. Nothing was queued. "
         "Please open it again; I begin with what you chose last time."

@@ -9,15 +9,14 @@ import asyncio
 import logging
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
-from weakref import WeakValueDictionary
+from typing import Any
 
 import discord
 from discord import ui
 
 from bot.edge.commands.forgetting import note_request
 from bot.edge.commands.submission.admitting import Refused
-from bot.edge.commands.submission.answers import answer, answer_first, report
+from bot.edge.commands.submission.answers import Form, answer, answer_first
 from bot.edge.commands.submission.options import new_seed
 from bot.edge.commands.submission.permissions import is_served
 from bot.edge.commands.submission.submit import submit_again
@@ -41,10 +40,6 @@ from generator.errors import GeneratorError
 
 log = logging.getLogger(__name__)
 
-EXTEND_PREFIX = "vivant-extend:"
-_OPEN_SECONDS = 3600.0
-"""how long the bot remembers an open form: nobody tells it that one was closed"""
-
 
 async def extend(interaction: Interaction, job: Job, state: str) -> None:
     """Enqueue the clip that goes on where the file with that state ends."""
@@ -59,20 +54,17 @@ async def ask_from_where(interaction: Interaction, job: Job, state: str) -> None
     """Open the form that asks after how many frames the file with that state shall go on."""
     now = with_state(job.settings, state)
     if moments(now):
-        form = ExtendForm(f"{EXTEND_PREFIX}{interaction.id}", job.id, now)
+        form = ExtendForm(f"vivant-extend:{interaction.id}", job.id, now)
         await answer_first(interaction, lambda: interaction.response.send_modal(form))
     else:  # undone meanwhile, in a message that somebody else still sees as it was
         await extend(interaction, job, state)
 
 
-class ExtendForm(ui.Modal):
+class ExtendForm(Form):
     """Asks from where a clip goes on, and enqueues that for whoever sends the form."""
 
-    known: ClassVar[WeakValueDictionary[str, ExtendForm]] = WeakValueDictionary()
-    """as in AnimateForm"""
-
     def __init__(self, custom_id: str, job_id: int, settings: ClipSettings) -> None:
-        super().__init__(title=moments_title(), custom_id=custom_id, timeout=_OPEN_SECONDS)
+        super().__init__(title=moments_title(), custom_id=custom_id)
         self._job_id, self._settings, kept = job_id, settings, moments(settings)
         options = [
             discord.RadioGroupOption(
@@ -82,17 +74,12 @@ class ExtendForm(ui.Modal):
         ]
         self._frames: ui.RadioGroup[Any] = ui.RadioGroup(custom_id="from", options=options)
         self.add_item(ui.Label(text=moments_label(), description=moments_hint(), component=self._frames))
-        self.known[custom_id] = self
 
     async def on_submit(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Enqueue the clip that goes on from there."""
         note_request(interaction)
         if await is_served(interaction):
             await _go_on(interaction, self._job_id, cut(self._settings, int(self._frames.value or 0)))
-
-    async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:  # type: ignore[override]
-        """Log what failed and tell its person."""
-        await report(interaction, error)
 
 
 async def _go_on(interaction: Interaction, job_id: int, now: ClipSettings) -> None:

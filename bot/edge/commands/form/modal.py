@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
-from weakref import WeakValueDictionary
+from typing import Any
 
 import discord
 from discord import ui
 
-from bot.edge.commands.finished.extending import EXTEND_PREFIX, ExtendForm
 from bot.edge.commands.forgetting import note_request
 from bot.edge.commands.form.fields import EXTRAS, Field, typed_of
 from bot.edge.commands.submission.answers import Form, answer, is_acknowledged
@@ -42,8 +40,6 @@ from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, shorten
 log = logging.getLogger(__name__)
 
 PREFIX = "vivant-form:"
-OPEN_SECONDS = 3600.0
-"""how long the bot remembers an open form: nobody tells it that one was closed"""
 
 Choice = ui.RadioGroup[Any] | ui.CheckboxGroup[Any] | ui.Select[Any]
 
@@ -51,11 +47,8 @@ Choice = ui.RadioGroup[Any] | ui.CheckboxGroup[Any] | ui.Select[Any]
 class AnimateForm(Form):
     """Asks what a clip shall be, and submits it for whoever sends the form."""
 
-    known: ClassVar[WeakValueDictionary[str, AnimateForm]] = WeakValueDictionary()
-    """the forms that may still be sent, by custom id; discord.py keeps them as long as they may be"""
-
     def __init__(self, number: int, fields: Sequence[Field], pictures: Sequence[Source], facts: PictureFacts) -> None:
-        super().__init__(title=_(FORM_TITLE), custom_id=f"{PREFIX}{number}", timeout=OPEN_SECONDS)
+        super().__init__(title=_(FORM_TITLE), custom_id=f"{PREFIX}{number}")
         self.pictures = list(pictures[:MOST_CHOICES])
         self.facts = facts
         self.upload: ui.FileUpload[Any] | None = None
@@ -69,7 +62,6 @@ class AnimateForm(Form):
         self.choices = {field.name: _draw(field) for field in fields}
         for name, item in self.choices.items():
             self.add_item(ui.Label(text=_(LABELS[name]), description=_(ABOUT[name]), component=item))
-        self.known[self.custom_id] = self
 
     async def on_submit(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Submit what was chosen, and keep it for this person's next form, also when it was refused."""
@@ -100,9 +92,8 @@ async def answer_gone(interaction: Interaction) -> None:
         return
     data: Mapping[str, Any] = interaction.data or {}
     custom_id = str(data.get("custom_id", ""))
-    is_ours = custom_id.startswith((PREFIX, EXTEND_PREFIX))
-    if is_ours and custom_id not in AnimateForm.known and custom_id not in ExtendForm.known:
-        await answer(interaction, form_gone_text())
+    if custom_id not in Form.known:
+        await answer(interaction, form_gone_text(remembers=custom_id.startswith(PREFIX)))
 
 
 def _choose_picture(pictures: Sequence[Source]) -> ui.Select[Any]:

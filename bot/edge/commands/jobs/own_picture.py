@@ -58,8 +58,8 @@ def options_of(settings: ClipSettings, told: Told = NOTHING_TOLD) -> Options:
 class OwnPictureForm(Form):
     """Asks for a picture, and submits it with the settings of a recipe."""
 
-    def __init__(self, settings: ClipSettings, told: Told = NOTHING_TOLD) -> None:
-        super().__init__(title=own_picture_form_title(), custom_id="vivant-own-picture")
+    def __init__(self, number: int, settings: ClipSettings, told: Told = NOTHING_TOLD) -> None:
+        super().__init__(title=own_picture_form_title(), custom_id=f"vivant-own-picture:{number}")
         self._options = options_of(settings, told)
         self._picture: ui.FileUpload[Any] = ui.FileUpload(custom_id="picture", min_values=1, max_values=1)
         self.add_item(ui.Label(text=own_picture_field_label(), component=self._picture))
@@ -80,7 +80,7 @@ async def press_own_picture(interaction: Interaction, job: Job | None) -> None:
     if job is None:
         await answer(interaction, earlier_text())
     else:
-        await _open_form(interaction, OwnPictureForm(job.settings, job.told))
+        await _open_form(interaction, OwnPictureForm(interaction.id, job.settings, job.told))
 
 
 async def _open_form(interaction: Interaction, form: OwnPictureForm) -> None:
@@ -104,4 +104,4 @@ class _OwnPictureButton(ui.Button[OwnPictureView]):
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Open the form with the recipe's settings."""
         if await is_served(interaction):
-            await _open_form(interaction, OwnPictureForm(self._settings))
+            await _open_form(interaction, OwnPictureForm(interaction.id, self._settings))

@@ -11,7 +11,8 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
+from weakref import WeakValueDictionary
 
 import aiohttp
 import discord
@@ -33,6 +34,8 @@ RESTS_SECONDS = (0.1, 0.5, 1.0)
 TRY_SECONDS = 5.0
 """for one try of a first answer"""
 ACKNOWLEDGED_ALREADY = 40060
+FORM_SECONDS = 3600.0
+"""how long the bot remembers an open form: nobody tells it that one was closed"""
 _ARRIVED = "arrived"
 """in an interaction's `extras`: a first answer had arrived whose reply was lost, which discord.py does not know"""
 _UPDATES = "updates"
@@ -174,7 +177,14 @@ def reporting(
 
 
 class Form(ui.Modal):
-    """A form that reports what fails in it."""
+    """A form that reports what fails in it. Each opening has a custom id of its own, by which discord.py finds it."""
+
+    known: ClassVar[WeakValueDictionary[str, Form]] = WeakValueDictionary()
+    """the forms that may still be sent, by custom id; discord.py keeps them as long as they may be"""
+
+    def __init__(self, *, title: str, custom_id: str, timeout: float | None = None) -> None:
+        super().__init__(title=title, custom_id=custom_id, timeout=timeout or FORM_SECONDS)
+        self.known[custom_id] = self
 
     async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:  # type: ignore[override]
         """Log what failed and tell its person."""

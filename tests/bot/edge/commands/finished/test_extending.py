@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.edge.commands.finished.extending import ExtendForm
+from bot.edge.commands.submission.answers import Form
 from bot.queue.rows import notes_text
 from bot.sandbox.rules.layout.components import walk
 from bot.sandbox.rules.payloads import Json
@@ -175,9 +175,9 @@ async def test_a_form_from_before_a_restart_is_answered(sandbox: Sandbox, tmp_pa
         await edge.animate(loop=Loop.NONE, frames=5)
         opened = await open_form(edge, await edge.clip())
     async with running_edge(tmp_path, sandbox) as edge:
-        ExtendForm.known.clear()  # the other process's
+        Form.known.clear()  # the other process's
         sent = await send(edge, opened, 4)
-        assert await edge.answer(sent) == form_gone_text()
+        assert await edge.answer(sent) == form_gone_text(remembers=False)
         assert len(await edge.store.jobs.of_user(int(ADA))) == 1
 
 

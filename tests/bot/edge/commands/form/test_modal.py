@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.edge.commands.form import modal
-from bot.edge.commands.form.modal import AnimateForm
+from bot.edge.commands.submission import answers
+from bot.edge.commands.submission.answers import Form
 from bot.policy.motion import Motion
 from bot.policy.server import OthersPictures
 from bot.sandbox.rules.uploads import Upload
@@ -226,7 +226,7 @@ async def test_a_form_that_was_open_at_a_restart_is_answered_in_words(tmp_path: 
             await send(edge, known)  # the negative control
             await edge.clip()
         assert opened.modal is not None
-        AnimateForm.known.pop(opened.modal["custom_id"])  # another process has no such object
+        Form.known.pop(opened.modal["custom_id"])  # another process has no such object
         sandbox.gateway.online.clear()
         async with running_edge(tmp_path, sandbox) as edge:
             sent = await send(edge, opened)
@@ -234,8 +234,8 @@ async def test_a_form_that_was_open_at_a_restart_is_answered_in_words(tmp_path: 
 
 
 async def test_a_form_that_is_left_alone_is_let_go_of(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert modal.OPEN_SECONDS == 3600, "as the privacy notice says"
-    monkeypatch.setattr(modal, "OPEN_SECONDS", 0.05)
+    assert answers.FORM_SECONDS == 3600, "as the privacy notice says"
+    monkeypatch.setattr(answers, "FORM_SECONDS", 0.05)
     async with start() as edge:
         opened = await open_on_message(edge)
         assert opened.modal is not None
@@ -244,7 +244,7 @@ async def test_a_form_that_is_left_alone_is_let_go_of(start: Start, monkeypatch:
         async def is_gone() -> bool:
             await asyncio.sleep(0)
             gc.collect()
-            return custom_id not in AnimateForm.known
+            return custom_id not in Form.known
 
         await until(is_gone, "nobody holds the form")
         sent = await send(edge, opened)

@@ -13,7 +13,7 @@ from bot.sandbox.world.standard import ADA, BEN, PICTURES
 from generator.clip import ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.variants import BUILT_IN
 from generator.video.recipe import make_recipe, write_recipe
-from tests.support.edge import Edge, Start, buttons, png, until, words
+from tests.support.edge import Edge, Start, buttons, form_id, png, until, words
 from tests.support.fakes import tiny_clip
 
 ODD = ClipSettings(
@@ -48,7 +48,7 @@ async def make(edge: Edge, message_id: str, *, actor: str) -> None:
     [shown] = [item for item in edge.seen(actor=actor) if item["id"] == message_id]
     custom_id = buttons(shown["components"])["With your picture"]
     opened = await (await edge.world.press(actor, PICTURES, message_id, custom_id)).acknowledged()
-    sent = await edge.world.submit_modal(actor, opened.id, "vivant-own-picture", {"picture": [png("own.png")]})
+    sent = await edge.world.submit_modal(actor, opened.id, form_id(opened), {"picture": [png("own.png")]})
     await sent.acknowledged()
 
 
@@ -168,3 +168,22 @@ async def test_of_a_sheet_of_drafts_the_whole_clip_is_made_with_ones_own_picture
         mine, theirs = await edge.job(1), await edge.job(2)
         assert mine.settings.drafts and not theirs.settings.drafts
         assert replace(theirs.settings, shape=mine.settings.shape) == replace(mine.settings, drafts=False)
+
+
+async def test_two_people_with_the_form_open_at_once_get_each_their_own_recipe(start: Start) -> None:
+    async with start() as edge:
+        opened = {}
+        for number, (seed, actor) in enumerate(((11, ADA), (22, BEN)), 1):
+            await edge.animate(seed=seed)
+            clip = await edge.clip(count=number)
+            pressed = await edge.world.press(actor, PICTURES, clip["id"], buttons(clip["components"])["Recipe"])
+            await edge.answer(await pressed.acknowledged(), actor=actor)
+            [shown] = [item for item in edge.seen(actor=actor) if item["id"] == pressed.message_id]
+            custom_id = buttons(shown["components"])["With your picture"]
+            opened[actor] = await (await edge.world.press(actor, PICTURES, shown["id"], custom_id)).acknowledged()
+        for actor, form in opened.items():
+            sent = await edge.world.submit_modal(actor, form.id, form_id(form), {"picture": [png("own.png")]})
+            await sent.acknowledged()
+        await edge.clip(count=4)
+        made = [await edge.job(number) for number in (3, 4)]
+        assert {(job.user_id, job.settings.seed) for job in made} == {(int(ADA), 11), (int(BEN), 22)}

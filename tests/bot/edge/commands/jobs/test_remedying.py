@@ -12,7 +12,7 @@ from bot.queue.job import JobState
 from bot.sandbox.world.standard import ADA, BEN, DIRECT_ADA, OLGA, PICTURES
 from bot.texts.jobs.status import CardView
 from generator.errors import BadFrames, EncodingFailed, OutOfMemory, RenderError
-from tests.support.edge import Edge, Start, buttons, png, until, words
+from tests.support.edge import Edge, Start, buttons, form_id, png, until, words
 from tests.support.fakes import Act, FakeBackend
 from tests.support.texts import make_job, render_errors
 
@@ -70,7 +70,7 @@ async def test_another_picture_is_asked_for_in_a_form(start: Start) -> None:
         message = await failed(edge, seed=5)
         custom_id = buttons(message["components"])["Another picture"]
         opened = await (await edge.world.press(ADA, PICTURES, message["id"], custom_id)).acknowledged()
-        await edge.world.submit_modal(ADA, opened.id, "vivant-own-picture", {"picture": [png("other.png")]})
+        await edge.world.submit_modal(ADA, opened.id, form_id(opened), {"picture": [png("other.png")]})
         await edge.clip()
         assert (await edge.job(2)).settings.seed == 5
 

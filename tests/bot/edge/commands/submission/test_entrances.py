@@ -48,7 +48,7 @@ from bot.sandbox.world.standard import (
 )
 from generator.clip import ClipSettings, Format, Quality
 from generator.errors import BadFrames, OutOfMemory
-from tests.support.edge import Edge, Start, buttons, png, until, words
+from tests.support.edge import Edge, Start, buttons, form_id, png, until, words
 from tests.support.fakes import Act, FakeBackend, tiny_clip
 
 MENU = "Animate this image"
@@ -185,7 +185,7 @@ async def by_own_picture(scene: Scene) -> Interaction:
     await scene.edge.answer(recipe, channel=scene.channel)
     [shown] = [item for item in scene.edge.seen(channel=scene.channel) if item["id"] == recipe.message_id]
     opened = await scene.press(shown, "With your picture")
-    sent = await scene.edge.world.submit_modal(ADA, opened.id, "vivant-own-picture", {"picture": [png("own.png")]})
+    sent = await scene.edge.world.submit_modal(ADA, opened.id, form_id(opened), {"picture": [png("own.png")]})
     return await sent.acknowledged()
 
 
