@@ -211,11 +211,20 @@ class Person:
 
     async def speak(self, language: str) -> None:
         """Set one's Discord to a language."""
+        await self._choose_beside("#language", language, f"Language: {language}")
+
+    async def become(self, name: str) -> None:
+        """Go on as somebody else, with the same hands."""
+        await self._choose_beside("#who", name, re.compile(f"You are {name}"))
+
+    async def _choose_beside(self, control: str, choice: str, then: str | re.Pattern[str]) -> None:
+        """Choose from a menu of the sidebar, which a phone hides; `then` is what the menu's button is called."""
         if self.layout.is_phone:
             await self.press(self.page.get_by_role("button", name="Channels", exact=True))
-        await self.press(self.page.locator("#language"))
-        await self.press(self.page.get_by_role("menuitem", name=language))
-        await expect(self.page.locator("#language")).to_have_accessible_name(f"Language: {language}")
+        button = self.page.locator(control)
+        await self.press(button)
+        await self.press(self.page.get_by_role("menuitem", name=choice))
+        await expect(button).to_have_accessible_name(then)
         if self.layout.is_phone:
             await self.page.keyboard.press("Escape")
             await expect(self.page.locator("#sidebar")).to_be_hidden()
