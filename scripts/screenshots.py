@@ -25,6 +25,7 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.world.standard import OLGA
 from generator.backend.backend import Backend
 from generator.backend.local_backend import LocalBackend
+from generator.backend.stalls import StallLimits
 from generator.protocol import Rendered, RenderRequest
 from tests.support.browser import chromium
 from tests.support.edge import Edge, running_edge
@@ -35,10 +36,10 @@ from tests.support.flows.person import Hands, Layout, Person
 
 FOLDER = Path(__file__).parents[1] / "docs" / "screenshots"
 PATIENCE_MS = 120_000
+PATIENT = StallLimits(step_floor_seconds=600.0)
+"""no step is given up on a busy machine"""
 SHARP: dict[str, Any] = {"device_scale_factor": 1.25, "bypass_csp": True, "patience_ms": PATIENCE_MS}
 """the page allows no evaluated scripts, and Playwright's waiting for a condition is one"""
-COLOURS = 192
-"""of a picture: all of them together stay below a megabyte"""
 WINDOW = {"width": 1080, "height": 700}
 DARK, LIGHT = (Layout("desktop", theme, Hands.MOUSE) for theme in ("dark", "light"))
 PHONE, LIGHT_PHONE = (Layout("phone", theme, Hands.FINGER) for theme in ("dark", "light"))
@@ -58,7 +59,7 @@ class DemoModel(FakeBackend):
 
     def made(self, config: Any, **more: Any) -> Self:
         """Stand where the bot's own backend stands."""
-        self.model = LocalBackend(config, **more)
+        self.model = LocalBackend(config, limits=PATIENT, **more)
         return self
 
     async def start(self) -> None:
@@ -90,7 +91,8 @@ async def save(page: Page, name: str) -> None:
     await page.wait_for_function("[...document.querySelectorAll('video')].every((one) => one.readyState >= 2)")
     picture = Image.open(BytesIO(await page.screenshot()))
     path = FOLDER / f"{name}.png"
-    palette = picture.convert("RGB").quantize(COLOURS, kmeans=4, dither=Image.Dither.FLOYDSTEINBERG)
+    colours: dict[str, Any] = {"method": Image.Quantize.MAXCOVERAGE, "kmeans": 4, "dither": Image.Dither.FLOYDSTEINBERG}
+    palette = picture.convert("RGB").quantize(256, **colours)  # of the methods, it keeps a green dot beside a clip
     palette.save(path, optimize=True)
     sys.stdout.write(f"{path} {path.stat().st_size // 1024} KiB\n")
 

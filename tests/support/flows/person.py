@@ -59,6 +59,8 @@ DEVICES: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1180, "height": 720}},
     "phone": {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True},
 }
+BESIDE_SIDEBAR = (380, 400)
+"""a point of the phone, in pixels"""
 LAYOUTS = (
     Layout("desktop", "dark", Hands.MOUSE),
     Layout("desktop", "light", Hands.KEYS),
@@ -226,5 +228,8 @@ class Person:
         await self.press(self.page.get_by_role("menuitem", name=choice))
         await expect(button).to_have_accessible_name(then)
         if self.layout.is_phone:
-            await self.page.keyboard.press("Escape")
+            if self.layout.hands is Hands.KEYS:
+                await self.page.keyboard.press("Escape")
+            else:
+                await self.page.touchscreen.tap(*BESIDE_SIDEBAR)
             await expect(self.page.locator("#sidebar")).to_be_hidden()
