@@ -41,7 +41,7 @@ def test_every_button_and_every_kind_of_label_has_its_limit() -> None:
     limits = label_limits()
     assert limits[key_of("Animate a picture", None)] == limits[key_of("Motion", None)] == 45
     assert limits[key_of("Tick what you want", None)] == limits[key_of("Half the speed", None)] == 100
-    assert limits[key_of("Change the file: loop, speed, format", None)] == 150
+    assert limits[key_of("Change it: longer, loop, speed, format", None)] == 150
     assert key_of("Nothing was queued.", None) not in limits
 
 

@@ -56,7 +56,7 @@ async def extend_and_undo(here: Here) -> None:
     """Let a clip go on from its end, and take the new part back."""
     me = here.person
     first = await here.made(loop="none")
-    await me.choose_below(first, "Go on from the end")
+    await me.choose_below(first, "Longer: from the end")
     await expect(me.clips()).to_have_count(2, timeout=RENDER_MS)
     longer = me.clips().last
     await expect(longer.get_by_role("button", name="Undo the last part")).to_be_visible()
