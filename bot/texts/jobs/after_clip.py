@@ -60,7 +60,7 @@ def moment_label(frame: int, frames: int) -> str:
 
 def menu_text() -> str:
     """Say what the menu below a clip is for, while nothing is chosen."""
-    return _("Change it: longer, loop, speed, format")
+    return _("Longer, loop, speed, format")
 
 
 def frames_gone_text(clip_hours: int) -> str:

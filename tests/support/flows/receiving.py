@@ -48,6 +48,11 @@ async def change_the_file(here: Here) -> None:
         name = await _chosen(here, clip, choice)
         assert not choice.startswith("As ") or name.endswith(choice.removeprefix("As ").lower())
         await here.one_clip()
+    await _chosen(here, clip, "Boomerang")
+    changed, _ = _file(here)
+    await me.press_below(clip, "Undo changes")
+    await until(lambda: _file(here)[0] != changed, "the file as it was made first")
+    await expect(clip.get_by_role("button", name="Undo changes")).to_have_count(0)
     assert len(here.edge.backend.requests) == 1
     await expect(messages(me.page)).to_have_count(1)
 
