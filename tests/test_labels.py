@@ -21,6 +21,7 @@ NAMED_BY_PEOPLE = {
     "commands.submission.choosing.parts SelectOption description",
     "commands.submission.picture_choice _PictureButton 3",  # a file's, cut
     "commands.submission.picture_choice Button label",  # `_PictureButton 3`
+    "commands.submission.answers Modal title",  # `Form title`, of each form
     "layouts.cards Thumbnail description",  # `_layout alt_text`
 }
 """what shows no text of ours, or one that is found where it is handed on"""
@@ -41,7 +42,7 @@ def test_every_button_and_every_kind_of_label_has_its_limit() -> None:
     limits = label_limits()
     assert limits[key_of("Animate a picture", None)] == limits[key_of("Motion", None)] == 45
     assert limits[key_of("Tick what you want", None)] == limits[key_of("Half the speed", None)] == 100
-    assert limits[key_of("Change the file: loop, speed, format", None)] == 150
+    assert limits[key_of("Longer, loop, speed, format", None)] == 150
     assert key_of("Nothing was queued.", None) not in limits
 
 

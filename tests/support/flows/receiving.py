@@ -48,6 +48,11 @@ async def change_the_file(here: Here) -> None:
         name = await _chosen(here, clip, choice)
         assert not choice.startswith("As ") or name.endswith(choice.removeprefix("As ").lower())
         await here.one_clip()
+    await _chosen(here, clip, "Boomerang")
+    changed, _ = _file(here)
+    await me.press_below(clip, "Undo changes")
+    await until(lambda: _file(here)[0] != changed, "the file as it was made first")
+    await expect(clip.get_by_role("button", name="Undo changes")).to_have_count(0)
     assert len(here.edge.backend.requests) == 1
     await expect(messages(me.page)).to_have_count(1)
 
@@ -56,7 +61,7 @@ async def extend_and_undo(here: Here) -> None:
     """Let a clip go on from its end, and take the new part back."""
     me = here.person
     first = await here.made(loop="none")
-    await me.choose_below(first, "Go on from the end")
+    await me.choose_below(first, "Longer: from the end")
     await expect(me.clips()).to_have_count(2, timeout=RENDER_MS)
     longer = me.clips().last
     await expect(longer.get_by_role("button", name="Undo the last part")).to_be_visible()
