@@ -36,7 +36,7 @@ from bot.texts.jobs.after_clip import (
 from bot.texts.replies import no_room_text
 from bot.work.uplink.changes import moments, with_state
 from generator.clip import ClipSettings, cut, total_frames
-from generator.errors import GeneratorError
+from generator.errors import DiskFull, GeneratorError
 
 log = logging.getLogger(__name__)
 
@@ -107,5 +107,6 @@ async def _prepare(interaction: Interaction, frames: int, job: Job, settings: Cl
     except (GeneratorError, OSError) as error:
         log.warning("job=%d cannot be continued: %s", job.id, error)
         await asyncio.to_thread(services.spool.delete_request, str(interaction.id))
-        raise Refused(no_room_text() if isinstance(error, OSError) else not_changed_text()) from error
+        is_full = isinstance(error, (OSError, DiskFull))
+        raise Refused(no_room_text() if is_full else not_changed_text()) from error
     return picture, replace(settings, seams=(*settings.seams, count))

@@ -20,10 +20,13 @@ from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.standard import ADA, BEN, PICTURES
 from bot.texts.asking.animate_form import form_gone_text
 from bot.texts.descriptions import describe_settings
+from bot.texts.replies import no_room_text
 from bot.work.uplink.remaking import Remaking
-from generator.clip import Format, Loop
+from generator.clip import ClipSettings, Format, Loop
+from generator.errors import DiskFull
 from generator.protocol import Note
 from generator.video.anew.joining import change
+from generator.video.clip_file import EncodedClip
 from generator.video.ffmpeg import read_frames
 from tests.bot.edge.commands.finished.test_file_menu import again, changed, choose, downloaded, file_id
 from tests.support.edge import Edge, Start, buttons, clip_of, picture, running_edge, until, words
@@ -220,6 +223,33 @@ async def test_a_clip_that_is_deleted_while_it_is_to_go_on_does_not_go_on(
         assert "no longer" in await edge.answer(asked)
         assert await edge.store.jobs.of_user(int(ADA)) == []
         assert not list(edge.spool.folder.iterdir())
+
+
+@dataclass(frozen=True)
+class FullDisk:
+    """What makes files anew, on a disk without room."""
+
+    remaking: Remaking
+
+    async def continue_from(self, job: Job, frames: int, key: str) -> tuple[str, int]:
+        await self.remaking.continue_from(job, frames, key)
+        raise DiskFull("no room for the picture")
+
+    async def make(self, job: Job, settings: ClipSettings, max_bytes: int, person: int) -> EncodedClip:
+        raise DiskFull("no room for the file")
+
+
+@pytest.mark.parametrize("change", ["extend", "gif"])
+async def test_a_full_disk_is_said_and_nothing_is_left_on_it(start: Start, change: str) -> None:
+    async with start() as edge:
+        await edge.animate(loop=Loop.NONE, frames=5)
+        clip = await edge.clip()
+        before = set(edge.spool.folder.iterdir())
+        full: Any = FullDisk(edge.services.remaking)
+        edge.client.services = replace(edge.services, remaking=full)
+        assert await edge.answer(await choose(edge, clip, change)) == no_room_text()
+        assert set(edge.spool.folder.iterdir()) == before
+        assert len(await edge.store.jobs.of_user(int(ADA))) == 1
 
 
 async def test_the_card_names_the_clip_that_goes_on(start: Start) -> None:
