@@ -16,6 +16,7 @@ NAMED_BY_PEOPLE = {
     "commands.admin Choice name",  # a variant's; a longer one is left out
     "commands.animate Choice name",  # a suggestion, cut
     "commands.settings.panel SelectOption label",  # `settings.choices Choice 1`, cut
+    "commands.submission.answers Modal title",  # `Form title`
     "commands.submission.choosing.mending SelectOption label",  # a channel's, cut
     "commands.submission.choosing.parts SelectOption label",  # `choices_of 1`, cut
     "commands.submission.choosing.parts SelectOption description",

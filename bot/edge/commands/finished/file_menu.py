@@ -42,7 +42,7 @@ from bot.work.uplink.changes import Change, change_file, changed_names, with_sta
 from bot.work.uplink.clip_sizes import SHRINK_TO
 from bot.work.uplink.remaking import MakingAlready
 from generator.clip import ClipSettings, check_extent
-from generator.errors import GeneratorError, SettingsError
+from generator.errors import DiskFull, GeneratorError, SettingsError
 from generator.video.clip_file import EncodedClip
 
 log = logging.getLogger(__name__)
@@ -158,7 +158,7 @@ async def _change(interaction: Interaction, job: Job, wanted: ClipSettings, *, i
         return frames_gone_text(services.config.retention.clip_hours)
     except MakingAlready:
         return making_already_text()
-    except SpoolFull:
+    except (SpoolFull, DiskFull):
         return no_room_text()
     except discord.NotFound:
         log.info("job=%d its message was deleted while its file was changed", job.id)

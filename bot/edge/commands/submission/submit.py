@@ -145,7 +145,7 @@ async def submit_again(
         route = route_of(interaction, spoiler=job.route.spoiler)
         new = await new_job(interaction, route, settings, name)
         asked = Asked(entrance=entrance, settings=settings, picture=picture)
-        new = replace(new, of_job=None if prepare else job.id, told=told_again(job.told, job.settings, settings))
+        new = replace(new, of_job=job.id, told=told_again(job.told, job.settings, settings))
         await _accept(interaction, new, message_id, asked)
     except AskAuthor as ask:
         assert job is not None
@@ -176,14 +176,14 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
         job = await services.store.jobs.get(request["job"])
         if job is None or not job.picture:
             raise Refused(picture_gone_text())
-        anew = bool(request.get("prepare"))
-        name, settings = await prepare(job, settings) if anew else (job.picture, settings)
+        is_own = bool(request.get("prepare"))
+        name, settings = await prepare(job, settings) if is_own else (job.picture, settings)
         route = route_of(interaction, spoiler=job.route.spoiler)
-        new = replace(await new_job(interaction, route, settings, name), of_job=None if anew else job.id)
+        new = replace(await new_job(interaction, route, settings, name), of_job=job.id)
         new = replace(new, told=told_again(job.told, job.settings, settings))
         asked = replace(asked, picture=replace(await facts_of_job(interaction, job), is_allowed=True))
     else:
-        source = picture_of(request["picture"])
+        is_own, source = True, picture_of(request["picture"])
         new = await take_picture(interaction, source, variant, settings, person.id)
         new = replace(new, told=Told.from_json(request.get("told")))
     route = replace(new.route, language=request.get("language"), own_language=request.get("own_language"))
@@ -192,7 +192,7 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
     try:
         await _accept(interaction, new, message_id, asked)
     except Refused as refused:
-        if new.of_job is None and not refused.is_kept:
+        if is_own and not refused.is_kept:
             await services.requests.delete_files([new.picture])
         raise
 

@@ -73,7 +73,7 @@ class MendPress(ui.DynamicItem[ui.Button[Any]], template=r"vivant-mend:(?P<key>\
             await answer(interaction, not_kept_text())
             return
         server = interaction.client.services.store.servers.settings(interaction.guild_id)
-        form = MendForm(self.key, kept, Offered(server, open_channels(interaction)))
+        form = MendForm(interaction.id, self.key, kept, Offered(server, open_channels(interaction)))
         await answer_first(interaction, lambda: interaction.response.send_modal(form))
 
 
@@ -88,8 +88,8 @@ class Offered:
 class MendForm(Form):
     """Asks for a refused request again."""
 
-    def __init__(self, key: str, kept: Kept, offered: Offered) -> None:
-        super().__init__(title=mend_title(), custom_id=f"vivant-mend-form:{key}", timeout=KEEP_SECONDS)
+    def __init__(self, interaction_id: int, key: str, kept: Kept, offered: Offered) -> None:
+        super().__init__(interaction_id, title=mend_title(), name=f"vivant-mend-form:{key}", timeout=KEEP_SECONDS)
         self.key = key
         self.add_item(ui.TextDisplay(kept.why))
         names = fields_of(kept, offered)

@@ -146,6 +146,16 @@ async def test_a_line_below_counts_instead_of_a_field_that_was_left_as_it_opened
         assert settings.format is Format.WEBP
 
 
+async def test_a_request_that_is_open_in_two_windows_is_mended_once_and_the_other_window_is_told(start: Start) -> None:
+    async with start() as edge:
+        told = await refusal(edge, await edge.animate(motion="banana", seed=7))
+        windows = [await open_form(edge, told) for _ in range(2)]
+        await send(edge, windows[0], motion="42")
+        await edge.clip()
+        assert "I no longer keep what you chose" in await edge.answer(await send(edge, windows[1], motion="43"))
+        assert [job.settings.motion_bucket for job in await edge.store.jobs.of_user(int(ADA))] == [42]
+
+
 async def test_two_options_that_contradict_each_other_are_said_and_mended(start: Start) -> None:
     async with start() as edge:
         told = await refusal(edge, await edge.animate(smooth=True, playback_fps=30))
