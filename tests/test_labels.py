@@ -22,7 +22,6 @@ NAMED_BY_PEOPLE = {
     "commands.submission.choosing.parts SelectOption description",
     "commands.submission.picture_choice _PictureButton 3",  # a file's, cut
     "commands.submission.picture_choice Button label",  # `_PictureButton 3`
-    "commands.submission.answers Modal title",  # `Form title`, of each form
     "layouts.cards Thumbnail description",  # `_layout alt_text`
 }
 """what shows no text of ours, or one that is found where it is handed on"""
