@@ -143,8 +143,8 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
         "Noch mal",
     ),
     "a button in other quotation marks": (
-        lambda text: text.replace("„Letzten Teil zurücknehmen“ im", "Letzten Teil zurücknehmen im"),
-        "„Letzten Teil zurücknehmen“",
+        lambda text: text.replace("„Von früher an weiter“ im", "Von früher an weiter im"),
+        "„Von früher an weiter“",
     ),
     "a button in bold by its English name": (
         lambda text: text.replace("**Lebhafter machen**", "**Make it move**"),
