@@ -33,6 +33,7 @@ class Change(StrEnum):
 
 
 _PARTS = 0.75, 0.5, 0.25
+"""of a clip: how much of it may be kept when it goes on from an earlier moment"""
 _FEWEST_KEPT = 2
 """frames before a seam: with one alone nothing is known of how the clip moves"""
 _SPEED = {Change.SLOWER: 0.5, Change.FASTER: 2.0}
