@@ -19,9 +19,9 @@ from bot.texts.descriptions import describe_settings
 from generator.clip import Format, Loop
 from generator.protocol import Note
 from generator.video.anew.joining import change
-from generator.video.ffmpeg import read_frames
 from tests.bot.edge.commands.finished.test_file_menu import again, changed, choose, downloaded, file_id
 from tests.support.edge import Edge, Start, buttons, clip_of, picture, running_edge, until, words
+from tests.support.inspect_clip import read_frames
 
 
 async def extended(edge: Edge, message: Json, count: int) -> Json:
