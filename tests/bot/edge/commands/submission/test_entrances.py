@@ -168,7 +168,7 @@ async def by_moments(scene: Scene) -> Interaction:
     chosen = await scene.edge.world.press(ADA, scene.channel, scene.clip["id"], menu, ["from"])
     opened = await chosen.acknowledged()
     form = opened.modal["custom_id"] if opened.modal else ""
-    return await (await scene.edge.world.submit_modal(ADA, opened.id, form, {"from": "2"})).acknowledged()
+    return await (await scene.edge.world.submit_modal(ADA, opened.id, form, {"from": "10"})).acknowledged()
 
 
 async def by_mending(scene: Scene) -> Interaction:
