@@ -183,24 +183,23 @@ def _as_made(job: Job, wanted: ClipSettings, made: EncodedClip) -> Job:
 async def _show(interaction: Interaction, job: Job, path: Path, *, in_place: bool, is_changed: bool) -> None:
     delivery = await interaction.client.services.store.deliveries.of_job(job.id)
     name = clip_name(delivery.nonce if delivery else str(job.id), job.settings.format)
-    flags = interaction.message.flags if interaction.message is not None and in_place else None
+    message = interaction.message if in_place else None
+    public = message.flags if message is not None and not message.flags.ephemeral else None
 
     def content(file: discord.File) -> dict[str, Any]:
-        if flags is None or flags.ephemeral:
+        if public is None:
             return {"content": alone_text(job), "view": menu_alone(job, is_changed=is_changed)}
-        with speaking(job.route.language):
-            if flags.components_v2:
-                spoiler = job.route.spoiler
-                return {"view": clip_layout(job, file.filename, spoiler=spoiler, is_changed=is_changed)}
-            return {"content": clip_text(job), "view": clip_buttons(job, is_changed=is_changed)}
+        if public.components_v2:
+            spoiler = job.route.spoiler
+            return {"view": clip_layout(job, file.filename, spoiler=spoiler, is_changed=is_changed)}
+        return {"content": clip_text(job), "view": clip_buttons(job, is_changed=is_changed)}
 
     async def edit() -> None:
-        # a new File for every try: discord.py uploads a used one as 0 bytes
-        is_for_all = flags is not None and not flags.ephemeral
-        with speaking(job.route.language if is_for_all else None):
-            alt = alt_text(job)
-        file = discord.File(path, filename=name, spoiler=job.route.spoiler, description=alt)
+        with speaking(None if public is None else job.route.language):
+            # a new File for every try: discord.py uploads a used one as 0 bytes
+            file = discord.File(path, filename=name, spoiler=job.route.spoiler, description=alt_text(job))
+            shown = content(file)
         nobody = discord.AllowedMentions.none()
-        await interaction.edit_original_response(attachments=[file], allowed_mentions=nobody, **content(file))
+        await interaction.edit_original_response(attachments=[file], allowed_mentions=nobody, **shown)
 
     await repeat_lost(edit)

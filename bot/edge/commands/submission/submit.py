@@ -133,15 +133,14 @@ async def submit_again(
         settings = settings_of(job.settings)
         if settings == job.settings:
             raise Refused(no_further_text())
-        if settings.variant not in services.switches.variants:
-            settings = replace(settings, variant=services.switches.variant.name)
-        settings = services.switches.variants[settings.variant].limited(settings)
+        variant = _variant_now(services, settings)
+        settings = variant.limited(replace(settings, variant=variant.name))
         name, settings = await prepare(job, settings) if prepare else (job.picture, settings)
-        _check_request(settings, services.switches.variants[settings.variant])
+        _check_request(settings, variant)
         picture = await facts_of_job(interaction, job)
-        for other in await services.store.jobs.active():
-            if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
-                raise Refused(queued_already_text())
+        same = interaction.user.id, job.picture, settings
+        if any(same == (other.user_id, other.picture, other.settings) for other in await services.store.jobs.active()):
+            raise Refused(queued_already_text())
         route = route_of(interaction, spoiler=job.route.spoiler)
         new = await new_job(interaction, route, settings, name)
         asked = Asked(entrance=entrance, settings=settings, picture=picture)
@@ -167,7 +166,7 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
     request = consent.request
     person = Person(id=consent.user_id, roles=frozenset(request["person"]["roles"]))
     settings = ClipSettings.from_json(request["settings"])
-    variant = services.switches.variants.get(settings.variant, services.switches.variant)
+    variant = _variant_now(services, settings)
     settings = replace(settings, variant=variant.name)
     picture = PictureFacts(author_id=consent.author_id, is_allowed=True)
     asked = Asked(entrance=Entrance.ALLOWED, settings=settings, picture=picture, behalf=person)
@@ -195,6 +194,11 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
         if is_own and not refused.is_kept:
             await services.requests.delete_files([new.picture])
         raise
+
+
+def _variant_now(services: Services, settings: ClipSettings) -> Variant:
+    """Return the variant of earlier settings, or the one in use where that is gone."""
+    return services.switches.variants.get(settings.variant, services.switches.variant)
 
 
 def _resolve(setting: Setting, options: Options) -> ClipSettings:

@@ -27,10 +27,10 @@ from generator.errors import DiskFull
 from generator.protocol import Note
 from generator.video.anew.joining import change
 from generator.video.clip_file import EncodedClip
-from generator.video.ffmpeg import read_frames
 from tests.bot.edge.commands.finished.test_file_menu import again, changed, choose, downloaded, file_id
 from tests.support.edge import Edge, Start, buttons, clip_of, picture, running_edge, until, words
 from tests.support.fakes import Act, FakeBackend
+from tests.support.inspect_clip import read_frames
 
 
 async def extended(edge: Edge, message: Json, count: int) -> Json:
