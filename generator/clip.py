@@ -211,11 +211,7 @@ def total_frames(settings: ClipSettings) -> int:
 
 def shortened(settings: ClipSettings) -> ClipSettings:
     """Return the settings of a clip without its last segment; the same when it has but one."""
-    if not settings.seams:
-        return settings
-    *earlier, total = settings.seams
-    frames = total - earlier[-1] + 1 if earlier else total
-    return dataclasses.replace(settings, seams=tuple(earlier), frames=frames)
+    return cut(settings, settings.seams[-1]) if settings.seams else settings
 
 
 def cut(settings: ClipSettings, frames: int) -> ClipSettings:

@@ -155,6 +155,8 @@ def own_defaults(folder: Path) -> dict[str, Any]:
         values = json.loads((folder / "variant.json").read_text("utf-8-sig"))
     except OSError:
         return {}
+    except RecursionError as error:
+        raise ValueError("variant.json is nested too deeply") from error
     if not isinstance(values, dict):
         raise ValueError("variant.json is no JSON object")
     return {key: value for key, value in values.items() if key in _OWN_DEFAULTS}

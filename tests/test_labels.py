@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import ast
 
+import pytest
+
 from scripts.languages.catalogues import sentences
 from scripts.languages.checks import most_letters, problems
 from scripts.languages.labels import COMPONENTS, given_labels, key_of, label_limits
-from scripts.languages.texts import ROOT, extract
+from scripts.languages.origins import ROOT, Origins, Scope, parse_module
+from scripts.languages.texts import extract
 
 NAMED_BY_PEOPLE = {
     "commands.admin Choice name",  # a variant's; a longer one is left out
-    "commands.animate Choice name",  # a suggestion, cut
     "commands.settings.panel SelectOption label",  # `settings.choices Choice 1`, cut
+    "commands.submission.answers Modal title",  # `Form title`
     "commands.submission.choosing.mending SelectOption label",  # a channel's, cut
-    "commands.submission.choosing.parts SelectOption label",  # `choices_of 1`, cut
-    "commands.submission.choosing.parts SelectOption description",
     "commands.submission.picture_choice _PictureButton 3",  # a file's, cut
     "commands.submission.picture_choice Button label",  # `_PictureButton 3`
     "layouts.cards Thumbnail description",  # `_layout alt_text`
@@ -27,11 +28,10 @@ NAMED_BY_PEOPLE = {
 
 
 def test_the_texts_of_every_component_are_found() -> None:
-    empty = {given.where for given in given_labels() if not given.texts}
     shown = {given.where for given in given_labels() if given.texts}
-    assert empty == NAMED_BY_PEOPLE - (shown - empty)
-    for kind in COMPONENTS.keys() - {"UserSelect", "MentionableSelect", "RadioGroupOption", "CheckboxGroupOption"}:
-        assert kind == "TextInput" or any(f" {kind} " in given.where for given in given_labels()), kind
+    empty = {given.where for given in given_labels()} - shown
+    assert empty == NAMED_BY_PEOPLE
+    assert {where.split()[1] for where in shown | empty} == COMPONENTS.keys()
 
 
 def test_every_button_and_every_kind_of_label_has_its_limit() -> None:
@@ -41,7 +41,7 @@ def test_every_button_and_every_kind_of_label_has_its_limit() -> None:
     limits = label_limits()
     assert limits[key_of("Animate a picture", None)] == limits[key_of("Motion", None)] == 45
     assert limits[key_of("Tick what you want", None)] == limits[key_of("Half the speed", None)] == 100
-    assert limits[key_of("Change the file: loop, speed, format", None)] == 150
+    assert limits[key_of("Longer, loop, speed, format", None)] == 150
     assert key_of("Nothing was queued.", None) not in limits
 
 
@@ -50,6 +50,33 @@ def test_the_english_labels_fit_too() -> None:
     for message in sentences(template):
         message.string = message.id
     assert [text for text in problems(template, []) if "Discord takes" in text] == []
+
+
+MODULE = """
+TABLE = {1: (N_("one"), "-"), 2: (N_("two"), "-")}
+
+def say(count):
+    text = shorten(_("few")) if count < 2 else ngettext("a", "many", count)
+    return text
+"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "texts"),
+    [
+        ('_("yes") if _("no") else N_("well")', {"yes", "well"}),
+        ('_("hello {name}", name=_("you"))', {"hello {name}"}),
+        ('pgettext("button", "press").upper()', {"press"}),
+        ('f"{_(TABLE[key][0])}: {name}" or _("none")', {"one", "two", "none"}),
+        ("say(5)", {"few", ("a", "many")}),
+        ("[_(text) for text in sorted(given)]", set()),
+    ],
+)
+def test_a_text_is_found_where_an_expression_has_it_from(expression: str, texts: set[object]) -> None:
+    origins = Origins()
+    module = parse_module("bot.edge.nowhere", MODULE)
+    origins.follow(ast.parse(expression, mode="eval").body, Scope(module))
+    assert {text for text, _context in origins.texts} == texts
 
 
 SHOWN = {"label", "placeholder", "title", "description"}

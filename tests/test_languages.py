@@ -129,7 +129,7 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
     "a form's title that is too long": (in_place_of("Animate a picture", 46), "takes 45"),
     "a field's label that is too long": (in_place_of("Seconds of the GPU in 24 hours", 46), "takes 45"),
     "a field's description that is too long": (in_place_of("How much shall move", 101), "takes 100"),
-    "a menu's text that is too long": (in_place_of("Change the file: loop, speed, format", 151), "takes 150"),
+    "a menu's text that is too long": (in_place_of("Longer, loop, speed, format", 151), "takes 150"),
     "an option's label that is too long": (in_place_of("Cover them as spoilers", 101), "takes 100"),
     "an option's description that is too long": (in_place_of("Half the speed", 101), "takes 100"),
     "an alt text that is too long": (in_place_of("Your picture, as framed", 257), "takes 256"),
@@ -143,8 +143,8 @@ BROKEN: dict[str, tuple[Callable[[str], str], str]] = {
         "Noch mal",
     ),
     "a button in other quotation marks": (
-        lambda text: text.replace("„Letzten Teil zurücknehmen“ im", "Letzten Teil zurücknehmen im"),
-        "„Letzten Teil zurücknehmen“",
+        lambda text: text.replace("„Länger: von früher an“ im", "Länger: von früher an im"),
+        "„Länger: von früher an“",
     ),
     "a button in bold by its English name": (
         lambda text: text.replace("**Lebhafter machen**", "**Make it move**"),

@@ -16,6 +16,8 @@ from generator.variants import BUILT_IN, Variant, own_defaults
 
 _PathText = Annotated[str, AfterValidator(from_home)]
 """a path that may begin with `~`"""
+_Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8)]
+"""in pixels: a latent stands for 8 of them, and a file has even sides"""
 _NO_FOLDER = "-"
 """a source without a folder, to check what a folder says by itself"""
 
@@ -31,9 +33,9 @@ class VariantConfig(Section):
     licence: str = ""
     licence_url: str = ""
     description: str = ""
-    landscape: tuple[int, int] = (1024, 576)
-    portrait: tuple[int, int] = (576, 1024)
-    square: tuple[int, int] = (768, 768)
+    landscape: tuple[_Side, _Side] = (1024, 576)
+    portrait: tuple[_Side, _Side] = (576, 1024)
+    square: tuple[_Side, _Side] = (768, 768)
     quality: Quality | None = None
     steps: int | None = Field(None, ge=1, le=100)
     max_steps: int | None = Field(None, ge=1, le=100)

@@ -1,9 +1,8 @@
-"""The connection to Discord: registers the commands, paces its own starts, keeps the presence up to date."""
+"""The connection to Discord: registers the commands, paces its own starts, answers to its events."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import logging
@@ -29,13 +28,11 @@ from bot.edge.connection.invalid_requests import InvalidRequests
 from bot.edge.connection.languages import CatalogueTranslator, answer_in_own_language
 from bot.edge.connection.left_cards import end_cards_in
 from bot.edge.connection.pacing import paced_identify, paced_start
+from bot.edge.connection.presence import Presence
 from bot.edge.connection.restored import look_up_answered
 from bot.edge.connection.starting import Pause, explain_close, wait_for_discord
 from bot.edge.context import Interaction, ServiceClient, Services
-from bot.edge.http_errors import NETWORK_ERRORS
 from bot.edge.redact import hide_tokens_in_logs
-from bot.queue.job import JobState
-from bot.texts.jobs.running import describe_presence
 from bot.work.supervise import keep_going
 from bot.work.uplink.uploads import open_socket
 
@@ -46,8 +43,6 @@ CONNECTIONS = 12
 KEEP_CONNECTION_SECONDS = 60.0
 LONGEST_LIMIT_SECONDS = 60.0
 """of a rate limit that discord.py waits for by itself: our own loops wait for longer ones without holding anything"""
-PRESENCE_SECONDS = 60.0
-"""Discord allows five presence updates in 20 s; only a pause and its end are shown sooner than after a minute"""
 
 
 # discord.py warns at every start about voice libraries that nothing here uses.
@@ -104,7 +99,7 @@ class VivantClient(ServiceClient):
         self._now_ms = now_ms
         self._pause = pause
         self._made = time.monotonic()
-        self._shown = ""
+        self._presence = Presence(self)
         add_commands(self.tree, services.config.generator)
 
     def is_connected(self) -> bool:
@@ -149,7 +144,7 @@ class VivantClient(ServiceClient):
 
     async def connect(self, *, reconnect: bool = True) -> None:
         """Stay connected to the gateway, with the presence kept up to date beside it."""
-        presence = asyncio.create_task(keep_going("the presence", self._keep_presence))
+        presence = asyncio.create_task(keep_going("the presence", self._presence.keep))
         connection = asyncio.create_task(self._stay_connected(reconnect))
         try:
             await asyncio.wait({connection})
@@ -190,8 +185,8 @@ class VivantClient(ServiceClient):
         await super().before_identify_hook(shard_id, initial=initial)
 
     async def on_shard_ready(self, shard_id: int) -> None:
-        """Note how long the first start took. A new session shows no presence, so it has to be set again."""
-        self._shown = ""
+        """Note how long the first start took, and show the presence again, which a new session does not have."""
+        self._presence.forget()
         if self.ready_seconds is None:
             self.ready_seconds = time.monotonic() - self._made
             log.info("ready %.2f s after the start, %d servers", self.ready_seconds, len(self.guilds))
@@ -224,28 +219,3 @@ class VivantClient(ServiceClient):
     async def on_thread_remove(self, thread: discord.Thread) -> None:
         """Forget our membership of a thread; discord.py keeps it, and with it the belief that we may post there."""
         thread.me = None
-
-    async def _keep_presence(self) -> None:
-        await self.wait_until_ready()
-        while True:
-            try:
-                await self._show_presence()
-            except (*NETWORK_ERRORS, discord.ConnectionClosed) as error:
-                log.info("presence not updated: %s", type(error).__name__)
-            except Exception as error:
-                log.error("presence not updated", exc_info=error)
-            # Not wait_for: before Python 3.12 it swallows a stop that comes at the moment of a change.
-            with contextlib.suppress(TimeoutError):  # at once when the bot is paused or goes on
-                async with asyncio.timeout(PRESENCE_SECONDS):
-                    await self.services.switches.gate.changed.wait()
-
-    async def _show_presence(self) -> None:
-        services = self.services
-        services.switches.gate.changed.clear()
-        hold = services.switches.gate.hold
-        waiting = (await services.store.jobs.counts())[JobState.QUEUED]
-        text = describe_presence(services.switches.variant, waiting, hold)
-        if text != self._shown:
-            status = discord.Status.idle if hold else discord.Status.online
-            await self.change_presence(activity=discord.CustomActivity(text), status=status)
-            self._shown = text

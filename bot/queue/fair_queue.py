@@ -107,7 +107,7 @@ def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, 
         [job] = select_jobs(db, "where id = :id", {"id": known})
         return job
     _refuse_more(limits, in_lane + 1, in_guild + 1)
-    if new.of_job is not None and not _holds_picture(db, new.of_job, new.picture):
+    if new.of_job is not None and not _holds_files(db, new.of_job):
         raise PictureReleased(f"job {new.of_job} has let go of {new.picture}")
     kind_id, gpu_ms = kind_for(db, new.settings, variants)
     cost_ms = gpu_ms + encoding_ms(new.settings, variants)
@@ -121,9 +121,9 @@ def enqueue(db: Statements, new: NewJob, limits: Limits, variants: Mapping[str, 
     return _queued_job(job_id, new)
 
 
-def _holds_picture(db: Statements, job_id: int, picture: str) -> bool:
-    """Tell whether a job's row still keeps the picture, so that nothing deletes its file before this transaction."""
-    return bool(db.execute("select 1 from job where id = ? and picture = ?", (job_id, picture)).fetchall())
+def _holds_files(db: Statements, job_id: int) -> bool:
+    """Tell whether a job still keeps its picture and clip: nothing was deleted before this transaction."""
+    return bool(db.execute("select 1 from job where id = ? and picture <> ''", (job_id,)).fetchall())
 
 
 def refuse_when_full(db: Statements, user_id: int, guild_id: int | None, coming: int, limits: Limits) -> None:

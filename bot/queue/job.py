@@ -118,7 +118,7 @@ class NewJob:
     picture: str
     """the conditioning image's name in the spool"""
     of_job: int | None = None
-    """the job whose picture this takes, for a variation: it is refused when that one has let go of the picture"""
+    """the job whose picture or last frames this takes: it is refused when that one has let go of its files"""
     share: int = 100
     """the person's share of the GPU, in percent of one ordinary share"""
     notes: tuple[Note, ...] = ()

@@ -23,6 +23,8 @@ ALT_TEXT = N_("A short AI-generated clip made from a picture")
 _WORDS = ("format", "shape", "framing", "loop")
 """settings that are words, called as the menu calls them"""
 _LONGEST_CELL = 60
+_RARE = ("drafts", "seams")
+"""settings of which a recipe tells only where there is something to tell"""
 DEMO_LABEL = N_("Demo model: tiny, soft frames that show how it works, not how good it gets.")
 
 
@@ -175,13 +177,13 @@ def failure_text(job: Job) -> str:
 
 
 def describe_recipe(settings: ClipSettings, *, job_id: int | None = None, fast_math: bool = False) -> str:
-    """Return every setting of a clip as a list that a person can copy.
+    """Return the settings of a clip as a list that a person can copy, of drafts and seams only where it has them.
 
     `job_id`: None for a clip that somebody attached. `fast_math`: it was computed approximately.
     """
     wire = settings.to_json()
     order = ("variant", "frames", "motion_bucket", "noise_augmentation", "conditioning_fps", "playback_fps")
-    keys = [*order, *(key for key in wire if key not in order)]
+    keys = [*order, *(key for key in wire if key not in (*order, *_RARE) or wire[key])]
     whole_clip = pgettext("frames that are decoded together", "whole clip")
     rows = [f"{key:20s} {whole_clip if wire[key] is None else _cell(wire[key])}" for key in keys]
     if fast_math:
@@ -195,5 +197,9 @@ def describe_recipe(settings: ClipSettings, *, job_id: int | None = None, fast_m
 
 def _cell(value: object) -> str:
     """Return a value that anybody may have written as one short line that cannot end the code block around it."""
+    if isinstance(value, bool):
+        value = "true" if value else "false"  # as people type it
+    elif isinstance(value, tuple):
+        value = ", ".join(map(str, value))
     shown = "".join(letter if letter.isprintable() else "?" for letter in str(value)[:_LONGEST_CELL])
     return shown.replace("`", "'")

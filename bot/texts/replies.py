@@ -245,14 +245,19 @@ def help_text(variant: Variant) -> str:
     """Explain what the bot does."""
     lines = [
         _(
-            "**I bring pictures to life.** `/animate` with a picture gives a short clip, or right-click any message "
-            "with a picture: Apps, Animate this image. To choose more: `/animate-form`, or Apps, Animate with choices."
+            "**I bring pictures to life.** `/animate` with a picture gives a short clip, or choose Apps, Animate "
+            "this image in the menu of any message with a picture: hold the message on a phone, right-click it on a "
+            "computer. To choose more: `/animate-form`, or Apps, Animate with choices."
         ),
         _(
             "Best is one clear subject on a simple background. Faces, text, hands and small things come out distorted: "
             "that is a limit of the model, and no setting cures it. A closer crop and gentle motion help."
         ),
-        _("Too little motion? Try Strong or Wild. Too much? Gentle. The buttons under a clip make variations."),
+        _("Too little motion? Try Strong or Wild. Too much? Gentle."),
+        _(
+            "Under each clip: Again and the buttons beside it make another one, Drafts gives four rough ones to choose "
+            "from, and the menu makes it longer, a loop, slower, smoother or a GIF. What you change there you can undo."
+        ),
         _(
             "`/queue` where you stand in the queue · `/cancel` give one up · `/history` your clips · "
             "`/result` a finished clip again · "

@@ -7,41 +7,33 @@ encoding makes them anew.
 
 from __future__ import annotations
 
-import bisect
-import contextlib
-import errno
 import itertools
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
-from PIL import Image
 
 from generator.clip import SMOOTH_FPS, Format, Loop
-from generator.errors import DiskFull, EncodingFailed
-from generator.process.durable import publish
+from generator.errors import EncodingFailed
+from generator.process.durable import disk_watched, publish
 from generator.protocol import Hooks, Note, Phase, Progress
 from generator.variants import Size
 from generator.video.anew.kept_frames import KeptFrames
 from generator.video.clip_file import ClipFormat, EncodedClip
 from generator.video.encoders import Encoder, Encoding, open_encoder
-from generator.video.ffmpeg import Frame, StoredFrames
+from generator.video.ffmpeg import Frame
 from generator.video.formats.gif import FASTEST_GIF_FPS
-from generator.video.formats.webp import encode_picture
-from generator.video.frames import Frames, Resized, Smoothed, base_size, resized, scaled, slowed
-from generator.video.recipe import read_recipe, write_recipe
-from generator.video.size_ladder import SizeStep, next_step, size_ladder
+from generator.video.formats.webp import guess_step
+from generator.video.frames import Frames, Smoothed, base_size, resized, scaled, slowed
+from generator.video.recipe import write_recipe
+from generator.video.size_ladder import SizeStep, next_step, size_ladder, size_notes
 from generator.video.timing.loops import looped
 
 NOBODY = Hooks(lambda progress: None, lambda: None)
 """hooks of a clip that nobody watches or cancels"""
-
-_FRAMES_ASKED = 3
-_SURE = 0.95
-"""of the budget, for a size that is guessed from so few frames"""
 
 
 @dataclass(slots=True)
@@ -105,7 +97,7 @@ class ClipWriter:
         if frame.shape != (self._clip.height, self._clip.width, 3) or frame.dtype != np.uint8:
             raise ValueError(f"a frame of {frame.shape} {frame.dtype} does not fit the clip")
         if not self._frames and self._may_begin:
-            with _disk_watched():
+            with disk_watched():
                 self._encoder = self._open(self._first, self._clip.playback_fps, self._aside, live=True)
         self._kept.add(frame)
         frame = resized(frame, self._base)
@@ -154,7 +146,7 @@ class ClipWriter:
         """Do what `finish` does with these frames; those that were added are the first of them."""
         self._watch.hooks, self._watch.of = hooks, len(scene.frames)
         try:
-            with _disk_watched():
+            with disk_watched():
                 return self._write(scene)
         finally:
             self._clear()
@@ -191,7 +183,7 @@ class ClipWriter:
             frames=count,
             playback_fps=scene.fps / step.every,
             seconds=count * step.every / scene.fps,
-            notes=scene.notes + _size_notes(self._base, size, scene.fps, step),
+            notes=scene.notes + size_notes(self._base, size, scene.fps, step),
             master_path=master,
         )
         publish(self._aside, self._path)
@@ -205,9 +197,10 @@ class ClipWriter:
         max_bytes = self._clip.max_bytes
         steps = size_ladder(self._clip.format, len(scene.frames))
         sizes, best = {0: self._aside.stat().st_size}, None
-        guess = self._guess_step(steps, scene) if self._clip.format is Format.WEBP else None
-        while (index := guess or next_step(steps, sizes, max_bytes)) is not None:
-            guess = None
+        index = next_step(steps, sizes, max_bytes)
+        if self._clip.format is Format.WEBP and self._frames:
+            index = guess_step(steps, self._frames, len(scene.frames), max_bytes)
+        while index is not None:
             step = steps[index]
             self._encoder = self._open(step, scene.fps / step.every, self._trial)
             count = self._encode(scene.frames, self._trial, every=step.every)
@@ -215,25 +208,12 @@ class ClipWriter:
             if sizes[index] <= max_bytes:
                 best = step, count
                 self._trial.replace(self._smaller)
+            index = next_step(steps, sizes, max_bytes)
         if best is None:
             raise EncodingFailed(
                 f"no step of the size ladder fits into {max_bytes} bytes", why="budget", max_bytes=max_bytes
             )
         return best
-
-    def _guess_step(self, steps: list[SizeStep], scene: Scene) -> int | None:
-        """Return the step that a few frames of a WebP say fits: each takes its bytes by itself."""
-        some = self._frames[:: max(1, len(self._frames) // _FRAMES_ASKED)][:_FRAMES_ASKED]
-        if not some:
-            return None
-
-        def takes(index: int) -> int:
-            step = steps[index]
-            sizes = [len(encode_picture(frame, self._size_on(step), step.quality)) for frame in some]
-            return sum(sizes) * -(-len(scene.frames) // step.every) // len(some)
-
-        fits = bisect.bisect_left(range(1, len(steps)), True, key=lambda at: takes(at) <= _SURE * self._clip.max_bytes)
-        return min(1 + fits, len(steps) - 1)
 
     def _encode(self, frames: Frames, path: Path, *, start: int = 0, every: int = 1) -> int:
         """Add frames to the open encoder, finish its file and write the recipe into it. Return how many were added."""
@@ -276,64 +256,3 @@ class ClipWriter:
             planar=self._is_planar,
         )
         return open_encoder(encoding, path)
-
-
-def _size_notes(base: Size, size: Size, fps: float, step: SizeStep) -> tuple[Note, ...]:
-    notes: list[Note] = []
-    if size != base:
-        notes.append(
-            Note("shrunk", {"width": size[0], "height": size[1], "from_width": base[0], "from_height": base[1]})
-        )
-    if step.every > 1:
-        notes.append(Note("frame-rate", {"fps": round(fps / step.every, 2), "from_fps": fps}))
-    return tuple(notes)
-
-
-def shrink_clip(source: Path, target: Path, format: Format, max_bytes: int) -> EncodedClip:
-    """Encode a finished clip of any format again, within a smaller budget, and keep its recipe.
-
-    Raises EncodingFailed or DiskFull.
-    """
-    stored = StoredFrames(source)
-    clip = ClipFormat(
-        format=format,
-        width=stored.size[0],
-        height=stored.size[1],
-        playback_fps=stored.fps,
-        max_bytes=max_bytes,
-        recipe=read_recipe(source) or {},
-    )
-    with ClipWriter(target, clip) as writer:
-        return writer.write(Scene(Resized(stored, base_size(clip)), stored.fps))
-
-
-def stills(clip: Path, target: Path, count: int) -> int:
-    """Write up to `count` frames, the first and the last among them, below each other into a PNG; return how many."""
-    stored = StoredFrames(clip)
-    wanted = set(np.linspace(0, len(stored) - 1, count).round().astype(int).tolist())
-    frames = [frame for at, frame in enumerate(stored) if at in wanted]
-    if not frames:
-        raise EncodingFailed("the clip has no frame", why="ffmpeg-failed")
-    with _disk_watched():
-        Image.fromarray(np.concatenate(frames)).save(target, "PNG", compress_level=1)
-    return len(frames)
-
-
-def last_frame(clip: Path, target: Path, most: int) -> int:
-    """Write the last of a clip's first `most` frames into a PNG; return how many those are. Raises EncodingFailed."""
-    frames = list(itertools.islice(StoredFrames(clip), most))
-    if not frames:
-        raise EncodingFailed("the clip has no frame", why="ffmpeg-failed")
-    with _disk_watched():
-        Image.fromarray(frames[-1]).save(target, "PNG")
-    return len(frames)
-
-
-@contextlib.contextmanager
-def _disk_watched() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(str(error)) from error
-        raise

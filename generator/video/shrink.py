@@ -151,9 +151,9 @@ async def _ask_child(kind: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer(request: dict[str, Any]) -> bytes:
-    from generator.video.anew.again import encode_again
+    from generator.video.anew.again import encode_again, shrink_clip
     from generator.video.anew.joining import join_files
-    from generator.video.encode import last_frame, shrink_clip, stills
+    from generator.video.anew.stills import last_frame, stills
 
     source, target = Path(request["source"]), Path(request["target"])
     try:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from generator.clip import Format
+from generator.protocol import Note
+from generator.variants import Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +70,15 @@ def next_step(steps: Sequence[SizeStep], sizes: Mapping[int, int], max_bytes: in
     wanted = steps[too_large].cost * max_bytes / sizes[too_large]
     below = range(too_large + 1, len(steps))
     return next((index for index in below if steps[index].cost <= wanted), below[-1])
+
+
+def size_notes(base: Size, size: Size, fps: float, step: SizeStep) -> tuple[Note, ...]:
+    """Return what a clip's person is told of its step: the width and height, and the frame rate, if they are lower."""
+    notes: list[Note] = []
+    if size != base:
+        notes.append(
+            Note("shrunk", {"width": size[0], "height": size[1], "from_width": base[0], "from_height": base[1]})
+        )
+    if step.every > 1:
+        notes.append(Note("frame-rate", {"fps": round(fps / step.every, 2), "from_fps": fps}))
+    return tuple(notes)

@@ -33,8 +33,11 @@ QUOTES = {
     "ja": ("「", "」"),
 }
 _NAMED = ("button", "menu entry", "permission")
+"""contexts of the labels that sentences may name without quotation marks"""
 _DOES = r" (?:button|makes|deletes|hands|asks)\b"
+"""what follows such a label at the beginning of a sentence"""
 _LABEL_CONTEXTS = ("menu entry", "choice", "permission")
+"""of the labels that no component of ours shows, but Discord"""
 
 
 @dataclass(frozen=True)

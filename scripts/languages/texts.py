@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import discord
@@ -18,16 +17,8 @@ from discord import app_commands
 from bot.edge.commands import add_commands
 from bot.edge.connection.languages import context_of
 from scripts.languages.labels import key_of, label_limits
+from scripts.languages.origins import KEYWORDS, ROOT
 
-ROOT = Path(__file__).parent.parent.parent
-KEYWORDS: dict[str, Any] = {
-    "_": None,
-    "N_": None,
-    "ngettext": (1, 2),
-    "nN_": (1, 2),
-    "pgettext": ((1, "c"), 2),
-    "pN_": ((1, "c"), 2),
-}
 COMMENT_TAG = "Translators:"
 LIMITS = {
     "command name": "32 small letters, digits, - or _ at most, and no space",

@@ -28,9 +28,10 @@ from generator.memory import MIB
 from generator.video.anew.again import encode_again
 from generator.video.clip_file import ClipFormat
 from generator.video.encode import ClipWriter
-from generator.video.ffmpeg import find_ffmpeg, read_frames
+from generator.video.ffmpeg import find_ffmpeg
 from generator.video.frames import resized
 from tests.benchmarks.report import Report
+from tests.support.inspect_clip import read_frames
 from tests.support.scenes import Frames, pan
 
 SIZE, POSTED, FPS, COUNT = (1024, 576), (512, 288), 7, 25

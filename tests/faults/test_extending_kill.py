@@ -12,8 +12,8 @@ from bot.sandbox.faults import LoseReply
 from bot.sandbox.rules.layout.components import walk
 from bot.sandbox.rules.payloads import Json
 from bot.sandbox.world.standard import ADA, PICTURES
-from generator.video.ffmpeg import read_frames
 from tests.support.edge import POSTS, clip_of, png, until
+from tests.support.inspect_clip import read_frames
 from tests.support.kill_loop import KillLoop
 
 FRAMES = 5

@@ -8,7 +8,19 @@ from typing import Any
 
 import pytest
 
-from generator.clip import BOUNDS, DEFAULT_STEPS, DRAFTS, ClipSettings, Format, Loop, Quality, draft_size
+from generator.clip import (
+    BOUNDS,
+    DEFAULT_STEPS,
+    DRAFTS,
+    ClipSettings,
+    Format,
+    Loop,
+    Quality,
+    cut,
+    draft_size,
+    shortened,
+    total_frames,
+)
 from generator.errors import SettingsError
 from generator.variants import BUILT_IN
 
@@ -62,3 +74,28 @@ def test_all_drafts_together_have_no_more_pixels_than_the_clip_and_each_fills_it
         assert [side % cell for side in small] == [0, 0]
         assert DRAFTS * small[0] * small[1] <= size[0] * size[1]
         assert all(0.4 * side <= smaller <= 0.5 * side for side, smaller in zip(size, small, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("frames", "seams", "last"),
+    [
+        pytest.param(45, (25, 37), 9, id="within the last segment"),
+        pytest.param(37, (25,), 13, id="at the last seam, which goes"),
+        pytest.param(30, (25,), 6, id="within an earlier segment"),
+        pytest.param(25, (), 25, id="at the first seam"),
+        pytest.param(2, (), 2, id="to the fewest"),
+    ],
+)
+def test_a_clip_that_is_cut_keeps_the_seams_before_and_ends_there(
+    frames: int, seams: tuple[int, ...], last: int
+) -> None:
+    whole = ClipSettings(seams=(25, 37), frames=25, seed=3)
+    left = cut(whole, frames)
+    assert left == dataclasses.replace(whole, seams=seams, frames=last)
+    assert total_frames(left) == frames
+
+
+def test_segments_are_taken_back_one_by_one_down_to_the_first() -> None:
+    whole = ClipSettings(seams=(25, 37), frames=25)
+    assert shortened(whole) == ClipSettings(seams=(25,), frames=13)
+    assert shortened(shortened(whole)) == shortened(ClipSettings(frames=25)) == ClipSettings(frames=25)

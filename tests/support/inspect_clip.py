@@ -9,7 +9,8 @@ from pathlib import Path
 
 from PIL import Image, ImageSequence
 
-from generator.video.ffmpeg import find_ffmpeg
+from generator.video.anew.stored_frames import StoredFrames
+from generator.video.ffmpeg import Frame, find_ffmpeg
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,12 @@ class Inspected:
 def inspect_clip(path: Path) -> Inspected:
     """Decode the whole file and return what it contains. Raises when a part of it cannot be decoded."""
     return _inspect_mp4(path) if path.suffix == ".mp4" else _inspect_picture(path)
+
+
+def read_frames(path: Path) -> tuple[list[Frame], float]:
+    """Return all frames of an MP4, GIF or WebP, and its playback fps. Raises EncodingFailed."""
+    stored = StoredFrames(path)
+    return list(stored), stored.fps
 
 
 def boxes(path: Path) -> list[str]:

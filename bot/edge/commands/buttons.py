@@ -13,7 +13,7 @@ import discord
 from discord import ui
 
 from bot.edge.card_edits import remove_card
-from bot.edge.commands.finished.file_menu import press_shorten
+from bot.edge.commands.finished.file_menu import press_change
 from bot.edge.commands.forgetting import note_request, press_forget
 from bot.edge.commands.jobs.history import press_discard, press_discarding, press_fetch, press_history
 from bot.edge.commands.jobs.own_picture import press_own_picture
@@ -35,6 +35,7 @@ from bot.edge.layouts.buttons import job_buttons
 from bot.policy.facts import Entrance
 from bot.queue.job import Job, wall_clock_ms
 from bot.texts.replies import earlier_text, not_yours_text
+from bot.work.uplink.changes import Change
 from generator.clip import ClipSettings, chosen_draft
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,8 @@ _OF_JOBS: dict[Action, Callable[[Interaction, Job | None], Awaitable[None]]] = {
     Action.DISCARD: press_discard,
     Action.DISCARDING: press_discarding,
 }
+_CHANGES = {Action.SHORTEN: Change.SHORTEN, Action.UNDO: Change.UNDO}
+"""of a clip's file, which its menu offers as well"""
 ALWAYS_OPEN = (
     *_OF_PEOPLE.keys() - {Action.ALLOW, Action.HISTORY},
     *(Action.DELETE, Action.REPORT, Action.DISCARD, Action.DISCARDING),
@@ -115,8 +118,8 @@ async def _press(interaction: Interaction, action: Action, number: int, key: str
         await answer(interaction, earlier_text())
     elif action in _VARIATIONS:
         await submit_again(interaction, number, *_VARIATIONS[action])
-    elif action is Action.SHORTEN:
-        await (press_shorten(interaction, job) if job else answer(interaction, earlier_text()))
+    elif action in _CHANGES:
+        await (press_change(interaction, job, _CHANGES[action]) if job else answer(interaction, earlier_text()))
     elif action is Action.DELETE:
         await _delete(interaction, job if job and job.key == key else None)
     elif action in _OF_JOBS:

@@ -31,6 +31,8 @@ class Action(StrEnum):
     FOURTH = "fourth"
     SHORTEN = "shorten"
     """undo the last part of a clip"""
+    UNDO = "undo"
+    """the file of a clip as it was made first"""
     LIVEN = "liven"
     RECIPE = "recipe"
     DELETE = "delete"
@@ -70,6 +72,7 @@ _LABELS: dict[Action, tuple[tuple[str, str], discord.ButtonStyle]] = {
     Action.THIRD: (("button", "3"), discord.ButtonStyle.primary),
     Action.FOURTH: (("button", "4"), discord.ButtonStyle.primary),
     Action.SHORTEN: (pN_("button", "Undo the last part"), discord.ButtonStyle.secondary),
+    Action.UNDO: (pN_("button", "Undo changes"), discord.ButtonStyle.secondary),
     Action.LIVEN: (pN_("button", "Make it move"), discord.ButtonStyle.success),
     Action.RECIPE: (pN_("button", "Recipe"), discord.ButtonStyle.secondary),
     Action.DELETE: (pN_("button", "Delete"), discord.ButtonStyle.secondary),

@@ -72,28 +72,31 @@ def _is_offered(change: Change, job: Job) -> bool:
     return change is not Change.EXTEND_FROM or bool(moments(job.settings))
 
 
-def clip_rows(job: Job) -> list[list[ui.Item[Any]]]:
-    """Return the rows below a clip, or below a sheet of drafts, whose file is not for keeping."""
+def clip_rows(job: Job, *, is_changed: bool = False) -> list[list[ui.Item[Any]]]:
+    """Return the rows below a clip, or below a sheet of drafts, whose file is not for keeping.
+
+    `is_changed`: the file is no longer as it was made first.
+    """
     usual = buttons_of(job, STILL_ACTIONS if is_nearly_still(job.facts) else CLIP_ACTIONS)
     another, about = usual[:BUTTONS_IN_ROW], usual[BUTTONS_IN_ROW:]
     if job.settings.drafts:
         return [[*buttons_of(job, DRAFT_ACTIONS)], [*another], [*about]]
-    undo = buttons_of(job, [Action.SHORTEN] if job.settings.seams else [])
+    undo = buttons_of(job, [Action.SHORTEN] * bool(job.settings.seams) + [Action.UNDO] * is_changed)
     return [[*another, *buttons_of(job, [Action.DRAFTS])], [*about, *undo], [FileMenuItem(job)]]
 
 
-def clip_buttons(job: Job) -> ui.View:
+def clip_buttons(job: Job, *, is_changed: bool = False) -> ui.View:
     """Return the buttons below a posted clip, and the menu of changes of its file."""
-    rows = clip_rows(job)
+    rows = clip_rows(job, is_changed=is_changed)
     for number, row in enumerate(rows):
         for item in row:
             item.row = number
     return _view(item for row in rows for item in row)
 
 
-def menu_alone(job: Job) -> ui.View:
-    """Return the menu of changes of a clip's file without the buttons, for a clip that one person sees."""
-    return _view([FileMenuItem(job)])
+def menu_alone(job: Job, *, is_changed: bool = False) -> ui.View:
+    """Return the menu of changes of a clip's file, and what undoes them, for a clip that one person sees."""
+    return _view([*buttons_of(job, [Action.UNDO] * is_changed), FileMenuItem(job)])
 
 
 def failure_buttons(job: Job) -> ui.View:

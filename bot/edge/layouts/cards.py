@@ -95,12 +95,12 @@ def dead_card(job: Job, reason: str | None, review: Review | None = None) -> ui.
     return _layout(dead_lines(job, reason), [], _FAILED, [])
 
 
-def clip_layout(job: Job, file_name: str, *, spoiler: bool) -> ui.LayoutView:
+def clip_layout(job: Job, file_name: str, *, spoiler: bool, is_changed: bool = False) -> ui.LayoutView:
     """Lay out clip and card in one, for channels where only the interaction's answer can be edited."""
     layout = ui.LayoutView(timeout=None)
     layout.add_item(ui.TextDisplay(clip_text(job)))
     clip = discord.MediaGalleryItem(f"attachment://{file_name}", description=alt_text(job), spoiler=spoiler)
     layout.add_item(ui.MediaGallery(clip))
-    for row in clip_rows(job):
+    for row in clip_rows(job, is_changed=is_changed):
         layout.add_item(ui.ActionRow(*row))
     return layout

@@ -14,8 +14,8 @@ _MENU: dict[Change, tuple[str, str]] = {
     Change.CROSSFADE: (N_("Cross-fade loop"), N_("The end melts into the beginning; a quarter shorter")),
     Change.SEAM: (N_("Best cut loop"), N_("Cut to the part whose end fits its beginning best, with a score")),
     Change.NO_LOOP: (N_("No loop"), N_("From the beginning to the end")),
-    Change.EXTEND: (N_("Go on from the end"), N_("Makes the clip longer; this one takes the GPU, like a clip")),
-    Change.EXTEND_FROM: (N_("Go on from earlier"), N_("You choose from where; what comes after is left out")),
+    Change.EXTEND: (N_("Longer: from the end"), N_("It goes on from there; this one takes the GPU, like a clip")),
+    Change.EXTEND_FROM: (N_("Longer: from earlier"), N_("You choose from where; what comes after is left out")),
     Change.SHORTEN: (N_("Undo the last part"), N_("The clip without the part that was added last")),
     Change.SMOOTH: (N_("Smooth"), N_("Fills in frames, to 24 a second")),
     Change.SLOWER: (N_("Slower"), N_("Half the speed")),
@@ -39,7 +39,7 @@ def change_hint(change: Change) -> str:
 
 def moments_title() -> str:
     """Name the form that asks from where a clip goes on."""
-    return _("Go on from earlier")
+    return _("Longer: from earlier")
 
 
 def moments_label() -> str:
@@ -60,7 +60,7 @@ def moment_label(frame: int, frames: int) -> str:
 
 def menu_text() -> str:
     """Say what the menu below a clip is for, while nothing is chosen."""
-    return _("Change the file: loop, speed, format")
+    return _("Longer, loop, speed, format")
 
 
 def frames_gone_text(clip_hours: int) -> str:
@@ -93,5 +93,5 @@ def worse_already_text() -> str:
     """Say that a clip has got worse at its end, so that it does not go on from there."""
     return _(
         "I stopped this clip where it began to get softer or its colours off. From there it would only get worse. "
-        'Nothing was queued. With "Go on from earlier" in the menu it can go on from there in another way.'
+        'Nothing was queued. With "Longer: from earlier" in the menu it can go on from there in another way.'
     )

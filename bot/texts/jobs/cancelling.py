@@ -17,7 +17,7 @@ _CANCELLED = {
     CancelOutcome.QUEUED_CANCELLED: N_("Cancelled. That was job {number}: {picture}."),
     CancelOutcome.RUNNING_REQUESTED: N_(
         "Cancelled. It stops within moments. That was job {number}: {picture}. It was begun, so it cannot be "
-        "put back; ask for it again with the same seed, and it becomes the same clip."
+        "put back. Again makes another clip of the same picture; /animate with the same seed makes this one."
     ),
     CancelOutcome.ALREADY_SETTLED: N_("It was over already. That was job {number}: {picture}."),
 }

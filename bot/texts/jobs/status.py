@@ -101,6 +101,15 @@ def describe_origin(view: CardView) -> list[str]:
         return [_("-# Asked for {when}", when=asked)] if asked and job.state not in SETTLED else []
     if view.origin.url is None:
         return [_("-# <@{user}> asked {when} for another clip of an earlier picture.", user=job.user_id, when=asked)]
+    if job.settings.drafts:
+        return [
+            _(
+                "-# <@{user}> asked {when} for four drafts of the picture of [this one]({url}).",
+                user=job.user_id,
+                when=asked,
+                url=view.origin.url,
+            )
+        ]
     return [
         _(
             "-# <@{user}> asked {when} for another clip like [this one]({url}).",

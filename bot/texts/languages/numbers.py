@@ -20,8 +20,8 @@ def rounded(number: float, decimals: int = 0) -> str:
 
 
 def shortest(number: float) -> str:
-    """Write a number with the decimals that it has, in six digits at most: 2, 2.5, 0.02."""
-    return _with_signs(f"{number:g}")
+    """Write a number with the decimals that it has, six digits or all before the point: 2, 2.5, 0.02, 4294967295."""
+    return _with_signs(f"{number:g}" if abs(number) < 1e6 else f"{number:.0f}")
 
 
 def percent(fraction: float) -> str:

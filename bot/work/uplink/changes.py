@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 
-from generator.clip import BOUNDS, ClipSettings, Format, Loop, shortened, total_frames
+from generator.clip import BOUNDS, ClipSettings, Format, Loop, cut, shortened, total_frames
 from generator.errors import SettingsError
 
 
 class Change(StrEnum):
     """One change of a clip's file. What was changed before stays."""
 
-    MP4 = "mp4"
-    GIF = "gif"
-    WEBP = "webp"
+    EXTEND = "extend"
+    """another segment from the last frame on: this one needs the GPU"""
+    EXTEND_FROM = "from"
+    """another segment from an earlier moment on, which is asked for"""
+    SHORTEN = "shorten"
+    """without the last segment"""
     BOOMERANG = "boomerang"
     CROSSFADE = "crossfade"
     SEAM = "seam"
@@ -22,17 +25,15 @@ class Change(StrEnum):
     SMOOTH = "smooth"
     SLOWER = "slower"
     FASTER = "faster"
-    EXTEND = "extend"
-    """another segment from the last frame on: this one needs the GPU"""
-    EXTEND_FROM = "from"
-    """another segment from an earlier moment on, which is asked for"""
-    SHORTEN = "shorten"
-    """without the last segment"""
+    MP4 = "mp4"
+    GIF = "gif"
+    WEBP = "webp"
     UNDO = "undo"
     """back to the file as it was made first"""
 
 
 _PARTS = 0.75, 0.5, 0.25
+"""of a clip: how much of it may be kept when it goes on from an earlier moment"""
 _FEWEST_KEPT = 2
 """frames before a seam: with one alone nothing is known of how the clip moves"""
 _SPEED = {Change.SLOWER: 0.5, Change.FASTER: 2.0}
@@ -79,11 +80,10 @@ def with_state(first: ClipSettings, state: str) -> ClipSettings:
     """Return the settings of the file that a menu's state describes; `first` where it describes none."""
     try:
         format, loop, smooth, fps, *seams = state.split(".")
-        left, made = (int(*seams) if seams else 0), first
+        left = int(*seams) if seams else 0
         if seams and not 0 < left <= len(first.seams):
             return first
-        while len(made.seams) > left:
-            made = shortened(made)
+        made = cut(first, first.seams[left]) if left < len(first.seams) else first
         return replace(made, format=Format(format), loop=Loop(loop), smooth=bool(int(smooth)), playback_fps=int(fps))
     except (ValueError, SettingsError):
         return first

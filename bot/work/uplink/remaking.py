@@ -44,7 +44,10 @@ class Remaking:
         """
         source, (_, picture) = self._spool.frames_of(job), self._spool.request_paths(key)
         with self._ongoing.noted(Owner(job.user_id, job.route.guild_id)):
-            await asyncio.to_thread(shutil.copyfile, source, before_path(picture))
+            try:
+                await asyncio.to_thread(shutil.copyfile, source, before_path(picture))
+            except FileNotFoundError as error:  # deleted since it was looked for
+                raise ClipGone(f"job {job.id}") from error
             return picture.name, await take_frame(before_path(picture), picture, frames)
 
     async def make(self, job: Job, settings: ClipSettings, max_bytes: int, person: int) -> EncodedClip:

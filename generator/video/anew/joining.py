@@ -17,9 +17,10 @@ from PIL import Image
 from generator.errors import BadFrames
 from generator.protocol import Note
 from generator.video.anew.kept_frames import KeptFrames
+from generator.video.anew.stored_frames import StoredFrames
 from generator.video.clip_file import ClipFormat, EncodedClip, Joining
 from generator.video.encode import ClipWriter
-from generator.video.ffmpeg import Frame, StoredFrames
+from generator.video.ffmpeg import Frame
 from generator.video.recipe import read_recipe
 from generator.video.timing.between import between, motion, small_grey
 

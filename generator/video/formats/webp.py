@@ -6,8 +6,10 @@ takes as many bytes where everything moves. Tested in tests/generator/video/test
 
 from __future__ import annotations
 
+import bisect
 import io
 import weakref
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from PIL import Image
 
 from generator.variants import Size
 from generator.video.ffmpeg import Frame, OnWait
-from generator.video.frames import resized
+from generator.video.frames import resized, scaled
+from generator.video.size_ladder import SizeStep
 
 _THREADS = 2
 _MOST_WAITING = 8
@@ -23,6 +26,9 @@ _MOST_WAITING = 8
 _WAIT_SECONDS = 0.2
 _EFFORT = 1
 """of libwebp, 0 to 6: 2 takes 17 % more time and, for frames that are not still, more bytes"""
+_FRAMES_ASKED = 3
+_SURE = 0.95
+"""of the budget, for a size that is guessed from so few frames"""
 
 
 def encode_picture(frame: Frame, size: Size, quality: int) -> bytes:
@@ -30,6 +36,24 @@ def encode_picture(frame: Frame, size: Size, quality: int) -> bytes:
     file = io.BytesIO()
     Image.fromarray(resized(frame, size)).save(file, "WEBP", quality=quality, method=_EFFORT)
     return file.getvalue()[12:]  # after RIFF, a size and WEBP
+
+
+def guess_step(steps: Sequence[SizeStep], frames: Sequence[Frame], count: int, max_bytes: int) -> int:
+    """Return the index of the first step, from 1 on, on which a clip of `count` such frames fits; else the last one.
+
+    A few of the frames tell: each takes its bytes by itself.
+    """
+    some = frames[:: max(1, len(frames) // _FRAMES_ASKED)][:_FRAMES_ASKED]
+    height, width, _ = some[0].shape
+
+    def takes(index: int) -> int:
+        step = steps[index]
+        size = scaled((width, height), step.scale)
+        sizes = [len(encode_picture(frame, size, step.quality)) for frame in some]
+        return sum(sizes) * -(-count // step.every) // len(some)
+
+    fits = bisect.bisect_left(range(1, len(steps)), True, key=lambda index: takes(index) <= _SURE * max_bytes)
+    return min(1 + fits, len(steps) - 1)
 
 
 class WebpEncoder:

@@ -26,7 +26,7 @@ _TO_PLANES = (
 )
 """from RGB to brightness and two colour differences: BT.709 in a video's range, 16 to 235 and 16 to 240"""
 _PAIRS = "La"
-"""Pillow's mode for two values that are moved without touching each other; it would weight those of "LA\""""
+"""Pillow's mode for two values that are moved without touching each other; it would weight those of LA"""
 
 
 def layers_of(frame: Frame) -> Layers:

@@ -60,7 +60,7 @@ async def test_it_asks_for_no_privileged_intent_and_mentions_nobody_by_itself(ed
 async def test_the_line_below_the_bots_name_comes_back_with_a_new_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.edge.client.PRESENCE_SECONDS", 0.05)
+    monkeypatch.setattr("bot.edge.connection.presence.PRESENCE_SECONDS", 0.05)
     async with Sandbox() as sandbox, running_edge(tmp_path, sandbox):
         await until(lambda: sandbox.gateway.presences, "the presence")
         before = sandbox.gateway.presences
@@ -84,7 +84,7 @@ async def test_a_surprise_at_the_line_below_the_name_is_no_end_of_it(
     async def stumble() -> None:
         raise KeyError("a bug")
 
-    monkeypatch.setattr("bot.edge.client.PRESENCE_SECONDS", 0.02)
+    monkeypatch.setattr("bot.edge.connection.presence.PRESENCE_SECONDS", 0.02)
     await until(lambda: edge.sandbox.gateway.presences, "the presence of one bot")
     async with running_edge(edge.services.config.data_dir / "other", edge.sandbox) as other:
         monkeypatch.setattr(other.store.jobs, "counts", stumble)

@@ -115,7 +115,8 @@ def longest_layouts() -> list[discord.ui.View | discord.ui.LayoutView]:
         *(sent_card(job, url) for job in jobs),
         *(dead_card(job, reason) for job in jobs for reason in (*DeadReason, None)),
         *(clip_layout(job, f"vivant-{'9' * 25}.webp", spoiler=True) for job in jobs),
-        *(clip_buttons(job) for job in jobs),
+        *(clip_layout(job, f"vivant-{'9' * 25}.webp", spoiler=True, is_changed=True) for job in jobs),
+        *(clip_buttons(job, is_changed=is_changed) for job in jobs for is_changed in (False, True)),
         *(failure_buttons(job) for job in jobs),
         forget_buttons(HUGE),
     ]

@@ -19,9 +19,16 @@ def test_the_settings_line_names_what_few_people_set() -> None:
 
 
 def test_a_recipe_lists_every_setting() -> None:
-    text = describe_recipe(ClipSettings(seed=4242), job_id=1)
-    assert all(key in text for key in ClipSettings().to_json())
-    assert "4242" in text
+    settings = ClipSettings(seed=4242, frames=20, smooth=True, drafts=True, seams=(14, 20))
+    rows = dict(line.split(maxsplit=1) for line in describe_recipe(settings, job_id=1).splitlines()[2:-2])
+    assert set(rows) == set(settings.to_json())
+    assert (rows["seed"], rows["smooth"], rows["drafts"], rows["seams"]) == ("4242", "true", "true", "14, 20")
+
+
+def test_a_recipe_tells_of_drafts_and_seams_only_where_there_are_some() -> None:
+    text = describe_recipe(ClipSettings(), job_id=1)
+    assert not [word for word in ("drafts", "seams", "()", "False") if word in text]
+    assert "smooth               false" in text
 
 
 @pytest.mark.parametrize("value", ["```", "a\nb", "x" * 5000, "\u2028", "a\u202eb", "```\n" * 50], ids=repr)

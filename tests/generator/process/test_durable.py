@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
-from generator.process.durable import publish, written_aside
+from generator.errors import DiskFull
+from generator.process.durable import disk_watched, publish, written_aside
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -37,3 +39,11 @@ def test_the_bytes_are_synced_before_the_name_and_the_folder_after(
     monkeypatch.setattr("os.fsync", lambda descriptor: seen.append([path.name for path in tmp_path.iterdir()]))
     publish(aside, tmp_path / "clip.mp4")
     assert seen == [["aside"], ["clip.mp4"]]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_from_other_mistakes(number: int) -> None:
+    with pytest.raises(DiskFull), disk_watched():
+        raise OSError(number, "full")
+    with pytest.raises(PermissionError), disk_watched():
+        raise OSError(errno.EACCES, "not allowed")

@@ -16,12 +16,13 @@ import pytest
 from generator.clip import Format, Loop
 from generator.errors import DiskFull, EncodingFailed
 from generator.memory import MIB
+from generator.video.anew.again import shrink_clip
 from generator.video.clip_file import ClipFormat, EncodedClip
-from generator.video.encode import ClipWriter, shrink_clip
-from generator.video.ffmpeg import raw_input, read_frames, through_ffmpeg
+from generator.video.encode import ClipWriter
+from generator.video.ffmpeg import raw_input, through_ffmpeg
 from generator.video.recipe import read_recipe
 from generator.video.shrink import shrink
-from tests.support.inspect_clip import boxes, inspect_clip
+from tests.support.inspect_clip import boxes, inspect_clip, read_frames
 from tests.support.scenes import Frames, noise, pan
 
 KIB = 1024

@@ -17,14 +17,17 @@ from generator.clip import Format, Loop
 from generator.errors import Cancelled
 from generator.memory import MIB
 from generator.protocol import Hooks, Phase, Progress
+from generator.video.anew.again import shrink_clip
 from generator.video.clip_file import ClipFormat, EncodedClip
-from generator.video.encode import ClipWriter, shrink_clip
+from generator.video.encode import ClipWriter
 from generator.video.encoders import Encoding, open_encoder
-from generator.video.ffmpeg import find_ffmpeg, raw_input, read_frames, through_ffmpeg
-from generator.video.frames import Smoothed
+from generator.video.ffmpeg import find_ffmpeg, raw_input, through_ffmpeg
+from generator.video.formats.webp import encode_picture, guess_step
+from generator.video.frames import Smoothed, scaled
 from generator.video.recipe import read_recipe, write_recipe
+from generator.video.size_ladder import size_ladder
 from tests.support.ffmpegs import found_ffmpegs
-from tests.support.inspect_clip import inspect_clip
+from tests.support.inspect_clip import inspect_clip, read_frames
 from tests.support.scenes import Frames, noise, pan
 
 BT709 = (1, 1, 1, 0)
@@ -259,3 +262,16 @@ def test_an_interpolated_clip_is_never_in_memory_as_a_whole(tmp_path: Path) -> N
     assert clip.frames == len(kept) == 7 * 24
     assert listed > whole, "the negative control: this is seen"
     assert streamed < whole / 3
+
+
+def test_a_few_frames_tell_the_first_step_on_which_a_webp_fits() -> None:
+    frames, steps = noise(6, 64, 36), size_ladder(Format.WEBP, 6)
+
+    def all_bytes(index: int) -> int:
+        size = scaled((64, 36), steps[index].scale)
+        return sum(len(encode_picture(frame, size, steps[index].quality)) for frame in frames[:: steps[index].every])
+
+    assert guess_step(steps, frames, 6, 2**30) == 1, "the first step is known to be too large"
+    assert guess_step(steps, frames, 6, 0) == len(steps) - 1
+    for wanted in (2, 5):
+        assert guess_step(steps, frames, 6, round(all_bytes(wanted) * 1.1)) == wanted

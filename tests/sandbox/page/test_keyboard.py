@@ -113,3 +113,12 @@ async def test_a_phone_is_not_told_of_keys_that_it_lacks(browser: Browser, sandb
     await expect(page.locator("#suggestions")).to_contain_text("the arrow sends")
     await expect(page.locator("#suggestions")).not_to_contain_text(re.compile("enter", re.IGNORECASE))
     await page.context.close()
+
+
+async def test_a_tap_leaves_no_colour_of_the_browsers_own(browser: Browser, sandbox: Sandbox) -> None:
+    page = await open_page(browser, sandbox, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    colour = "getComputedStyle(document.querySelector('#open-channels')).webkitTapHighlightColor"
+    assert await page.evaluate(colour) == "rgba(0, 0, 0, 0)"
+    await page.evaluate("document.querySelector('link[href*=\"touch\"]').disabled = true")
+    assert await page.evaluate(colour) != "rgba(0, 0, 0, 0)", "the negative control"
+    await page.context.close()

@@ -58,7 +58,7 @@ async def test_a_screen_reader_is_told_the_labels_what_is_required_and_the_limit
     await expect(form).to_contain_text("Read this first.")
     await expect(form).to_contain_text("What has a star is required.")
     files = form.get_by_label("Files (required)")
-    await expect(files).to_have_accessible_description("One or two pictures Up to 2 files, at most 10 MB each.")
+    await expect(files).to_have_accessible_description("One or two pictures · Up to 2 files, at most 10 MB each.")
     await expect(files).to_have_attribute("aria-required", "true")
     await expect(form.get_by_role("group", name="Pair (required)")).to_have_accessible_description("Choose 2.")
     radios = form.get_by_role("radiogroup", name="Speed (required)")

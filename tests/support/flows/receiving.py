@@ -49,6 +49,11 @@ async def change_the_file(here: Here) -> None:
         name = await _chosen(here, clip, choice)
         assert not choice.startswith("As ") or name.endswith(choice.removeprefix("As ").lower())
         await here.one_clip()
+    await _chosen(here, clip, "Boomerang")
+    changed, _ = _file(here)
+    await me.press_below(clip, "Undo changes")
+    await until(lambda: _file(here)[0] != changed, "the file as it was made first")
+    await expect(clip.get_by_role("button", name="Undo changes")).to_have_count(0)
     assert len(here.edge.backend.requests) == 1
     await expect(messages(me.page)).to_have_count(1)
 
@@ -57,7 +62,7 @@ async def extend_and_undo(here: Here) -> None:
     """Let a clip go on from its end, and take the new part back."""
     me = here.person
     first = await here.made(loop="none")
-    await me.choose_below(first, "Go on from the end")
+    await me.choose_below(first, "Longer: from the end")
     await expect(me.clips()).to_have_count(2, timeout=RENDER_MS)
     longer = me.clips().last
     await expect(longer.get_by_role("button", name="Undo the last part")).to_be_visible()
@@ -70,8 +75,8 @@ async def go_on_from_earlier(here: Here) -> None:
     """Let a clip go on from a moment that one chooses in a form; the clip above stays."""
     me = here.person
     first = await here.made(loop="none")
-    await me.choose_below(first, "Go on from earlier")
-    form = me.page.get_by_role("dialog", name="Go on from earlier")
+    await me.choose_below(first, "Longer: from earlier")
+    form = me.page.get_by_role("dialog", name="Longer: from earlier")
     await me.press(form.get_by_role("radio", name="From frame 4 of 14"))
     await expect(form).to_contain_text("A new clip keeps what comes before.")
     await here.look()
@@ -87,7 +92,7 @@ async def ask_whose_clip_it_is(here: Here) -> None:
     me = here.person
     await here.let_authors_be_asked()
     await here.edge.animate(actor=BEN, file=balloons(), loop="none")
-    await me.choose_below(await here.one_clip(), "Go on from the end")
+    await me.choose_below(await here.one_clip(), "Longer: from the end")
     await expect(me.newest("@Ben, may @Ada have a short clip made of your picture?")).to_be_visible()
     await me.become("Ben")
     asked = me.newest("@Ben, may @Ada")

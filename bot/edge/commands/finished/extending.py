@@ -36,7 +36,7 @@ from bot.texts.jobs.after_clip import (
 from bot.texts.replies import no_room_text
 from bot.work.uplink.changes import moments, with_state
 from generator.clip import ClipSettings, cut, total_frames
-from generator.errors import GeneratorError
+from generator.errors import DiskFull, GeneratorError
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ async def ask_from_where(interaction: Interaction, job: Job, state: str) -> None
     """Open the form that asks after how many frames the file with that state shall go on."""
     now = with_state(job.settings, state)
     if moments(now):
-        form = ExtendForm(f"vivant-extend:{interaction.id}", job.id, now)
+        form = ExtendForm(interaction.id, job.id, now)
         await answer_first(interaction, lambda: interaction.response.send_modal(form))
     else:  # undone meanwhile, in a message that somebody else still sees as it was
         await extend(interaction, job, state)
@@ -63,8 +63,8 @@ async def ask_from_where(interaction: Interaction, job: Job, state: str) -> None
 class ExtendForm(Form):
     """Asks from where a clip goes on, and enqueues that for whoever sends the form."""
 
-    def __init__(self, custom_id: str, job_id: int, settings: ClipSettings) -> None:
-        super().__init__(title=moments_title(), custom_id=custom_id)
+    def __init__(self, interaction_id: int, job_id: int, settings: ClipSettings) -> None:
+        super().__init__(interaction_id, title=moments_title(), name="vivant-extend")
         self._job_id, self._settings, kept = job_id, settings, moments(settings)
         options = [
             discord.RadioGroupOption(
@@ -102,9 +102,11 @@ async def _prepare(interaction: Interaction, frames: int, job: Job, settings: Cl
     try:
         picture, count = await services.remaking.continue_from(job, frames, str(interaction.id))
     except ClipGone as error:
+        await asyncio.to_thread(services.spool.delete_request, str(interaction.id))
         raise Refused(frames_gone_text(services.config.retention.clip_hours)) from error
     except (GeneratorError, OSError) as error:
         log.warning("job=%d cannot be continued: %s", job.id, error)
         await asyncio.to_thread(services.spool.delete_request, str(interaction.id))
-        raise Refused(no_room_text() if isinstance(error, OSError) else not_changed_text()) from error
+        is_full = isinstance(error, (OSError, DiskFull))
+        raise Refused(no_room_text() if is_full else not_changed_text()) from error
     return picture, replace(settings, seams=(*settings.seams, count))

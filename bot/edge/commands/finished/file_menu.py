@@ -42,7 +42,7 @@ from bot.work.uplink.changes import Change, change_file, changed_names, with_sta
 from bot.work.uplink.clip_sizes import SHRINK_TO
 from bot.work.uplink.remaking import MakingAlready
 from generator.clip import ClipSettings, check_extent
-from generator.errors import GeneratorError, SettingsError
+from generator.errors import DiskFull, GeneratorError, SettingsError
 from generator.video.clip_file import EncodedClip
 
 log = logging.getLogger(__name__)
@@ -81,12 +81,12 @@ class FileMenu(ui.DynamicItem[ui.Select[Any]], template=_CUSTOM_ID):
                 await change_clip(interaction, job, self.state, Change(self.item.values[0]))
 
 
-async def press_shorten(interaction: Interaction, job: Job) -> None:
-    """Undo the last part of a clip, as the menu beside the button does."""
+async def press_change(interaction: Interaction, job: Job, change: Change) -> None:
+    """Make a change by its button, as the menu beside the button does."""
     assert interaction.message is not None
     menus = (found for item in interaction.message.components for found in _menus_in(item))
     state = next((match["state"] for menu in menus if (match := _CUSTOM_ID.fullmatch(menu))), "")
-    await change_clip(interaction, job, state, Change.SHORTEN)
+    await change_clip(interaction, job, state, change)
 
 
 def _menus_in(component: Any) -> Iterator[str]:
@@ -145,7 +145,8 @@ async def _change(interaction: Interaction, job: Job, wanted: ClipSettings, *, i
         for budget in (limit, *(size for size in SHRINK_TO if size < limit)):
             made = await services.remaking.make(job, wanted, budget, interaction.user.id)
             try:
-                await _show(interaction, _as_made(job, wanted, made), made.path, in_place=in_place)
+                now, is_changed = _as_made(job, wanted, made), wanted != job.settings
+                await _show(interaction, now, made.path, in_place=in_place, is_changed=is_changed)
                 return None
             except discord.HTTPException as error:
                 if classify(error).next is not Next.SHRINK:
@@ -157,7 +158,7 @@ async def _change(interaction: Interaction, job: Job, wanted: ClipSettings, *, i
         return frames_gone_text(services.config.retention.clip_hours)
     except MakingAlready:
         return making_already_text()
-    except SpoolFull:
+    except (SpoolFull, DiskFull):
         return no_room_text()
     except discord.NotFound:
         log.info("job=%d its message was deleted while its file was changed", job.id)
@@ -179,26 +180,26 @@ def _as_made(job: Job, wanted: ClipSettings, made: EncodedClip) -> Job:
     return replace(job, settings=wanted, told=told, notes=(*others, *made.notes))
 
 
-async def _show(interaction: Interaction, job: Job, path: Path, *, in_place: bool) -> None:
+async def _show(interaction: Interaction, job: Job, path: Path, *, in_place: bool, is_changed: bool) -> None:
     delivery = await interaction.client.services.store.deliveries.of_job(job.id)
     name = clip_name(delivery.nonce if delivery else str(job.id), job.settings.format)
-    flags = interaction.message.flags if interaction.message is not None and in_place else None
+    message = interaction.message if in_place else None
+    public = message.flags if message is not None and not message.flags.ephemeral else None
 
     def content(file: discord.File) -> dict[str, Any]:
-        if flags is None or flags.ephemeral:
-            return {"content": alone_text(job), "view": menu_alone(job)}
-        with speaking(job.route.language):
-            if flags.components_v2:
-                return {"view": clip_layout(job, file.filename, spoiler=job.route.spoiler)}
-            return {"content": clip_text(job), "view": clip_buttons(job)}
+        if public is None:
+            return {"content": alone_text(job), "view": menu_alone(job, is_changed=is_changed)}
+        if public.components_v2:
+            spoiler = job.route.spoiler
+            return {"view": clip_layout(job, file.filename, spoiler=spoiler, is_changed=is_changed)}
+        return {"content": clip_text(job), "view": clip_buttons(job, is_changed=is_changed)}
 
     async def edit() -> None:
-        # a new File for every try: discord.py uploads a used one as 0 bytes
-        is_for_all = flags is not None and not flags.ephemeral
-        with speaking(job.route.language if is_for_all else None):
-            shown = alt_text(job)
-        file = discord.File(path, filename=name, spoiler=job.route.spoiler, description=shown)
+        with speaking(None if public is None else job.route.language):
+            # a new File for every try: discord.py uploads a used one as 0 bytes
+            file = discord.File(path, filename=name, spoiler=job.route.spoiler, description=alt_text(job))
+            shown = content(file)
         nobody = discord.AllowedMentions.none()
-        await interaction.edit_original_response(attachments=[file], allowed_mentions=nobody, **content(file))
+        await interaction.edit_original_response(attachments=[file], allowed_mentions=nobody, **shown)
 
     await repeat_lost(edit)

@@ -39,7 +39,7 @@ from bot.texts.limits import CHOICE_LETTERS, MOST_CHOICES, shorten
 
 log = logging.getLogger(__name__)
 
-PREFIX = "vivant-form:"
+_NAME = "vivant-form"
 
 Choice = ui.RadioGroup[Any] | ui.CheckboxGroup[Any] | ui.Select[Any]
 
@@ -47,8 +47,10 @@ Choice = ui.RadioGroup[Any] | ui.CheckboxGroup[Any] | ui.Select[Any]
 class AnimateForm(Form):
     """Asks what a clip shall be, and submits it for whoever sends the form."""
 
-    def __init__(self, number: int, fields: Sequence[Field], pictures: Sequence[Source], facts: PictureFacts) -> None:
-        super().__init__(title=_(FORM_TITLE), custom_id=f"{PREFIX}{number}")
+    def __init__(
+        self, interaction_id: int, fields: Sequence[Field], pictures: Sequence[Source], facts: PictureFacts
+    ) -> None:
+        super().__init__(interaction_id, title=_(FORM_TITLE), name=_NAME)
         self.pictures = list(pictures[:MOST_CHOICES])
         self.facts = facts
         self.upload: ui.FileUpload[Any] | None = None
@@ -93,7 +95,7 @@ async def answer_gone(interaction: Interaction) -> None:
     data: Mapping[str, Any] = interaction.data or {}
     custom_id = str(data.get("custom_id", ""))
     if custom_id not in Form.known:
-        await answer(interaction, form_gone_text(remembers=custom_id.startswith(PREFIX)))
+        await answer(interaction, form_gone_text(remembers=custom_id.startswith(f"{_NAME}:")))
 
 
 def _choose_picture(pictures: Sequence[Source]) -> ui.Select[Any]:

@@ -58,8 +58,8 @@ def options_of(settings: ClipSettings, told: Told = NOTHING_TOLD) -> Options:
 class OwnPictureForm(Form):
     """Asks for a picture, and submits it with the settings of a recipe."""
 
-    def __init__(self, number: int, settings: ClipSettings, told: Told = NOTHING_TOLD) -> None:
-        super().__init__(title=own_picture_form_title(), custom_id=f"vivant-own-picture:{number}")
+    def __init__(self, interaction_id: int, settings: ClipSettings, told: Told = NOTHING_TOLD) -> None:
+        super().__init__(interaction_id, title=own_picture_form_title(), name="vivant-own-picture")
         self._options = options_of(settings, told)
         self._picture: ui.FileUpload[Any] = ui.FileUpload(custom_id="picture", min_values=1, max_values=1)
         self.add_item(ui.Label(text=own_picture_field_label(), component=self._picture))

@@ -92,6 +92,8 @@ async def cancel_job(interaction: Interaction, job_id: int) -> None:
     text = cancelled_text(outcome, job, services.store.names.of(job) if is_own else None)
     if outcome is CancelOutcome.QUEUED_CANCELLED and may_put_back(interaction, job):
         await fill_in(interaction, f"{text} {can_put_back_text()}", view=job_buttons(job, Action.PUT_BACK))
+    elif outcome is CancelOutcome.RUNNING_REQUESTED and is_own:
+        await fill_in(interaction, text, view=job_buttons(job, Action.AGAIN))
     else:
         await fill_in(interaction, text)
 

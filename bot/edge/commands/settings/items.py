@@ -185,7 +185,7 @@ class QuotaButton(ui.DynamicItem[ui.Button[Any]], template=r"vivant-settings-quo
 async def open_form(interaction: Interaction, target: str) -> None:
     """Open the form for a quota: of each person, of the server, or of the role with that id."""
     settings = interaction.client.services.store.servers.settings(interaction.guild_id)
-    form = QuotaForm(target, _quota_of(settings, target))
+    form = QuotaForm(interaction.id, target, _quota_of(settings, target))
     await answer_first(interaction, lambda: interaction.response.send_modal(form))
 
 
@@ -206,8 +206,8 @@ def quota_changes(settings: ServerSettings, target: str, quota: Quota) -> dict[s
 class QuotaForm(Form):
     """Asks for the four numbers of a quota."""
 
-    def __init__(self, target: str, quota: Quota) -> None:
-        super().__init__(title=quota_form_title(target), custom_id=f"vivant-settings-form:{target}")
+    def __init__(self, interaction_id: int, target: str, quota: Quota) -> None:
+        super().__init__(interaction_id, title=quota_form_title(target), name=f"vivant-settings-form:{target}")
         self.target = target
         self.fields: dict[str, ui.TextInput[Any]] = {}
         for name in FORM_LABELS:

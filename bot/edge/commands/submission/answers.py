@@ -182,9 +182,18 @@ class Form(ui.Modal):
     known: ClassVar[WeakValueDictionary[str, Form]] = WeakValueDictionary()
     """the forms that may still be sent, by custom id; discord.py keeps them as long as they may be"""
 
-    def __init__(self, *, title: str, custom_id: str, timeout: float | None = None) -> None:
-        super().__init__(title=title, custom_id=custom_id, timeout=timeout or FORM_SECONDS)
-        self.known[custom_id] = self
+    def __init__(self, interaction_id: int, *, title: str, name: str, timeout: float | None = None) -> None:
+        super().__init__(title=title, custom_id=f"{name}:{interaction_id}", timeout=timeout or FORM_SECONDS)
+        self.known[self.custom_id] = self
+
+    def stop(self) -> None:
+        """Take nothing more: it was sent, and discord.py forgets it. Cycles keep it in memory for a while."""
+        super().stop()
+        self.known.pop(self.custom_id, None)
+
+    async def on_timeout(self) -> None:
+        """Take nothing more, as `stop` does."""
+        self.known.pop(self.custom_id, None)
 
     async def on_error(self, interaction: discord.Interaction[Any], error: Exception) -> None:  # type: ignore[override]
         """Log what failed and tell its person."""

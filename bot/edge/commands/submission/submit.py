@@ -133,19 +133,18 @@ async def submit_again(
         settings = settings_of(job.settings)
         if settings == job.settings:
             raise Refused(no_further_text())
-        if settings.variant not in services.switches.variants:
-            settings = replace(settings, variant=services.switches.variant.name)
-        settings = services.switches.variants[settings.variant].limited(settings)
+        variant = _variant_now(services, settings)
+        settings = variant.limited(replace(settings, variant=variant.name))
         name, settings = await prepare(job, settings) if prepare else (job.picture, settings)
-        _check_request(settings, services.switches.variants[settings.variant])
+        _check_request(settings, variant)
         picture = await facts_of_job(interaction, job)
-        for other in await services.store.jobs.active():
-            if (other.user_id, other.picture, other.settings) == (interaction.user.id, job.picture, settings):
-                raise Refused(queued_already_text())
+        same = interaction.user.id, job.picture, settings
+        if any(same == (other.user_id, other.picture, other.settings) for other in await services.store.jobs.active()):
+            raise Refused(queued_already_text())
         route = route_of(interaction, spoiler=job.route.spoiler)
         new = await new_job(interaction, route, settings, name)
         asked = Asked(entrance=entrance, settings=settings, picture=picture)
-        new = replace(new, of_job=None if prepare else job.id, told=told_again(job.told, job.settings, settings))
+        new = replace(new, of_job=job.id, told=told_again(job.told, job.settings, settings))
         await _accept(interaction, new, message_id, asked)
     except AskAuthor as ask:
         assert job is not None
@@ -167,7 +166,7 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
     request = consent.request
     person = Person(id=consent.user_id, roles=frozenset(request["person"]["roles"]))
     settings = ClipSettings.from_json(request["settings"])
-    variant = services.switches.variants.get(settings.variant, services.switches.variant)
+    variant = _variant_now(services, settings)
     settings = replace(settings, variant=variant.name)
     picture = PictureFacts(author_id=consent.author_id, is_allowed=True)
     asked = Asked(entrance=Entrance.ALLOWED, settings=settings, picture=picture, behalf=person)
@@ -176,14 +175,14 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
         job = await services.store.jobs.get(request["job"])
         if job is None or not job.picture:
             raise Refused(picture_gone_text())
-        anew = bool(request.get("prepare"))
-        name, settings = await prepare(job, settings) if anew else (job.picture, settings)
+        is_own = bool(request.get("prepare"))
+        name, settings = await prepare(job, settings) if is_own else (job.picture, settings)
         route = route_of(interaction, spoiler=job.route.spoiler)
-        new = replace(await new_job(interaction, route, settings, name), of_job=None if anew else job.id)
+        new = replace(await new_job(interaction, route, settings, name), of_job=job.id)
         new = replace(new, told=told_again(job.told, job.settings, settings))
         asked = replace(asked, picture=replace(await facts_of_job(interaction, job), is_allowed=True))
     else:
-        source = picture_of(request["picture"])
+        is_own, source = True, picture_of(request["picture"])
         new = await take_picture(interaction, source, variant, settings, person.id)
         new = replace(new, told=Told.from_json(request.get("told")))
     route = replace(new.route, language=request.get("language"), own_language=request.get("own_language"))
@@ -192,9 +191,14 @@ async def submit_allowed(interaction: Interaction, consent: Consent, message_id:
     try:
         await _accept(interaction, new, message_id, asked)
     except Refused as refused:
-        if new.of_job is None and not refused.is_kept:
+        if is_own and not refused.is_kept:
             await services.requests.delete_files([new.picture])
         raise
+
+
+def _variant_now(services: Services, settings: ClipSettings) -> Variant:
+    """Return the variant of earlier settings, or the one in use where that is gone."""
+    return services.switches.variants.get(settings.variant, services.switches.variant)
 
 
 def _resolve(setting: Setting, options: Options) -> ClipSettings:

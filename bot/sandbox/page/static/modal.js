@@ -108,7 +108,7 @@ function drawField(item, label, description, session, fields) {
     field.control.id
       ? h("label", { class: "field-label", id: ids.label, for: field.control.id }, name)
       : h("span", { class: "field-label", id: ids.label }, name),
-    h("small", { id: ids.about, hidden: notes.length === 0 }, notes.join(" ")),
+    h("small", { id: ids.about, hidden: notes.length === 0 }, notes.join(" · ")),
     field.element,
     wrong,
   );

@@ -116,6 +116,9 @@ def test_a_card_made_by_a_button_says_who_asked_and_of_which_clip() -> None:
     [line] = describe_origin(CardView(job=job, origin=Origin("https://discord.com/channels/1/2/3")))
     assert f"<@{job.user_id}>" in line and "(https://discord.com/channels/1/2/3)" in line
     assert "<t:1700000000:R>" in line
+    drafts = replace(job, settings=replace(job.settings, drafts=True))
+    [line] = describe_origin(CardView(job=drafts, origin=Origin("https://discord.com/channels/1/2/3")))
+    assert "four drafts" in line and "another clip" not in line
     [line] = describe_origin(CardView(job=job, origin=Origin(None)))
     assert "an earlier picture" in line and "http" not in line
     assert describe_origin(CardView(job=job)) == ["-# Asked for <t:1700000000:R>"]

@@ -29,3 +29,8 @@ def test_numbers_have_the_signs_of_the_language(code: str, texts: list[str]) -> 
             shortest(2.5),
             percent(0.42),
         ] == texts
+
+
+@pytest.mark.parametrize(("number", "text"), [(4294967295.0, "4294967295"), (1234567, "1234567"), (0.02, "0.02")])
+def test_a_number_that_may_be_typed_is_written_without_an_exponent(number: float, text: str) -> None:
+    assert shortest(number) == text

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.work.uplink.changes import Change, change_file, state_of, with_state
+from bot.work.uplink.changes import Change, change_file, moments, state_of, with_state
 from generator.clip import ClipSettings, Format, Loop, total_frames
 
 FIRST = ClipSettings(format=Format.WEBP, loop=Loop.SEAM, playback_fps=7, seed=3)
@@ -67,3 +67,21 @@ def test_a_menu_remembers_how_many_parts_are_left() -> None:
     for made in (first, one_less, alone):
         assert with_state(first, state_of(made)) == made
     assert with_state(first, "mp4.none.0.7.3") == first, "it never had so many"
+
+
+@pytest.mark.parametrize(
+    ("seams", "frames", "expected"),
+    [
+        ((), 25, [19, 12, 6]),
+        ((), 14, [10, 7, 4]),
+        ((), 5, [4, 2]),
+        ((), 4, [3, 2]),
+        ((), 3, []),
+        ((), 2, []),
+        ((25,), 25, [37, 24, 12]),
+    ],
+)
+def test_a_clip_goes_on_from_three_moments_or_as_many_as_differ(
+    seams: tuple[int, ...], frames: int, expected: list[int]
+) -> None:
+    assert moments(ClipSettings(seams=seams, frames=frames)) == expected

@@ -15,10 +15,10 @@ from generator.errors import DiskFull, RenderError
 from generator.video.anew.again import encode_again
 from generator.video.clip_file import ClipFormat, EncodedClip
 from generator.video.encode import ClipWriter
-from generator.video.ffmpeg import Frame, read_frames
+from generator.video.ffmpeg import Frame
 from generator.video.recipe import read_settings
 from generator.video.shrink import Shrinks
-from tests.support.inspect_clip import inspect_clip
+from tests.support.inspect_clip import inspect_clip, read_frames
 
 MIB = 1024 * 1024
 

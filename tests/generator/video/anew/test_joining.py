@@ -13,7 +13,8 @@ from generator.errors import BadFrames
 from generator.video.anew.joining import LARGEST_JUMP, Joined, change, join, join_files
 from generator.video.clip_file import ClipFormat, Joining
 from generator.video.encode import ClipWriter
-from generator.video.ffmpeg import Frame, read_frames
+from generator.video.ffmpeg import Frame
+from tests.support.inspect_clip import read_frames
 from tests.support.scenes import pan
 
 

@@ -73,7 +73,7 @@ class MendPress(ui.DynamicItem[ui.Button[Any]], template=r"vivant-mend:(?P<key>\
             await answer(interaction, not_kept_text())
             return
         server = interaction.client.services.store.servers.settings(interaction.guild_id)
-        form = MendForm(self.key, kept, Offered(server, open_channels(interaction)))
+        form = MendForm(interaction.id, self.key, kept, Offered(server, open_channels(interaction)))
         await answer_first(interaction, lambda: interaction.response.send_modal(form))
 
 
@@ -88,8 +88,8 @@ class Offered:
 class MendForm(Form):
     """Asks for a refused request again."""
 
-    def __init__(self, key: str, kept: Kept, offered: Offered) -> None:
-        super().__init__(title=mend_title(), custom_id=f"vivant-mend-form:{key}", timeout=KEEP_SECONDS)
+    def __init__(self, interaction_id: int, key: str, kept: Kept, offered: Offered) -> None:
+        super().__init__(interaction_id, title=mend_title(), name=f"vivant-mend-form:{key}", timeout=KEEP_SECONDS)
         self.key = key
         self.add_item(ui.TextDisplay(kept.why))
         names = fields_of(kept, offered)
@@ -117,7 +117,7 @@ class MendForm(Form):
             await answer(interaction, not_kept_text())
             return
         interaction.client.kept.drop(self.key)  # once; a further refusal keeps it anew
-        given = {name: value for name, field in self.fields.items() if (value := value_of(field)) is not None}
+        given = self._given(kept.typed)
         picture: Source | None = given.pop("picture", None)
         move(interaction, given.pop("channel", ""))
         source, facts = (picture, NOTHING_KNOWN) if picture else (kept.source, kept.picture)
@@ -127,6 +127,12 @@ class MendForm(Form):
             await refuse(interaction, refused_settings(error), source, {**read_lines(self.rest.value), **given}, facts)
             return
         await submit_typed(interaction, source, typed, Entrance.MEND, facts)
+
+    def _given(self, typed: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is in the fields; a line below counts instead of a field that was left as it opened."""
+        found = {name: value for name, field in self.fields.items() if (value := value_of(field)) is not None}
+        lines = read_lines(self.rest.value)
+        return {name: value for name, value in found.items() if name not in lines or value != _filled(name, typed)}
 
 
 def fields_of(kept: Kept, offered: Offered) -> list[str]:
@@ -142,10 +148,14 @@ def _mark(kept: Kept) -> str:
     return texts.get(kept.mend) or refused_field_text(shown(kept.typed.get(kept.mend, "")))
 
 
-def _field(name: str, typed: Mapping[str, Any], offered: Offered) -> ui.Item[Any]:
+def _filled(name: str, typed: Mapping[str, Any]) -> str:
+    """Return what a field holds when it opens."""
     value = shown(typed.get(name, ""))
-    if name == "motion" and value in set(Motion):
-        value = typed_word(Motion(value))
+    return typed_word(Motion(value)) if name == "motion" and value in set(Motion) else value
+
+
+def _field(name: str, typed: Mapping[str, Any], offered: Offered) -> ui.Item[Any]:
+    value = _filled(name, typed)
     if name == "picture":
         return ui.FileUpload(custom_id=name, required=False, min_values=0, max_values=1)
     if name == "channel":

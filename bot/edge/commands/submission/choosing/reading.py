@@ -38,7 +38,9 @@ _SWITCHES = tuple(field.name for field in fields(Options) if field.type == "bool
 OPTIONS = ("motion", *WORDS, *_SWITCHES, *_WHOLE, *_BROKEN, "description")
 """what may be typed beside the picture"""
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-_LINE = re.compile(r"\s*([\w-]+)\s*[:\N{FULLWIDTH COLON}=\s]\s*(.+?)\s*")
+_LINE = re.compile(r"\s*([\w\N{FULLWIDTH LOW LINE}-]+)\s*[:\N{FULLWIDTH COLON}=\N{FULLWIDTH EQUALS SIGN}\s]\s*(.+?)\s*")
+_MOST_DIGITS = 30
+"""of a number that is read; Python reads no more than 4300"""
 T = TypeVar("T", bound=StrEnum)
 
 
@@ -93,11 +95,11 @@ def read_lines(text: str) -> dict[str, str]:
 
     An option may be called as in the language that is spoken, or by its English name.
     """
-    english = {pgettext("option name", option): option for option in OPTIONS}
+    english = {_plain(pgettext("option name", option)): option for option in OPTIONS}
     found = {}
-    for line in filter(str.strip, text.splitlines()):
+    for line in filter(str.strip, unicodedata.normalize("NFC", text).splitlines()):
         match = _LINE.fullmatch(line)
-        name, value = (match[1].lower(), match[2]) if match else (line.strip(), "")
+        name, value = (_plain(match[1]), match[2]) if match else (line.strip(), "")
         found[option_of(english.get(name, name))] = value
     return found
 
@@ -128,7 +130,7 @@ def _motion(value: Any) -> dict[str, Any]:
         return {"motion": motion, "motion_bucket": None}
     text = _plain(value).partition(":")[0].strip()
     low, high = bounds_of("motion")
-    if not re.fullmatch(r"-?\d+", text):
+    if not re.fullmatch(r"-?\d+", text) or len(text) > _MOST_DIGITS:
         raise SettingsError("", setting="motion", value=str(value), allowed=[*Motion], low=low, high=high)
     return {"motion": None, "motion_bucket": int(_within("motion", int(text), value))}
 
@@ -143,7 +145,7 @@ def _number(name: str, value: Any) -> float | int:
     text = _plain(value).partition(":")[0].strip().replace(",", ".")
     low, high = bounds_of(name)
     pattern = r"-?\d+(\.0+)?" if name in _WHOLE else r"-?(\d+\.?\d*|\.\d+)"
-    if not re.fullmatch(pattern, text) or len(text) > 30:
+    if not re.fullmatch(pattern, text) or len(text) > _MOST_DIGITS:
         raise SettingsError("", setting=name, value=str(value), is_whole=name in _WHOLE, low=low, high=high)
     number = _within(name, float(text), value)
     return int(number) if name in _WHOLE else number

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.edge.commands.submission.answers import Form
+from bot.queue.job import Job
 from bot.queue.rows import notes_text
 from bot.sandbox.rules.layout.components import walk
 from bot.sandbox.rules.payloads import Json
@@ -16,12 +20,17 @@ from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.standard import ADA, BEN, PICTURES
 from bot.texts.asking.animate_form import form_gone_text
 from bot.texts.descriptions import describe_settings
-from generator.clip import Format, Loop
+from bot.texts.replies import no_room_text
+from bot.work.uplink.remaking import Remaking
+from generator.clip import ClipSettings, Format, Loop
+from generator.errors import DiskFull
 from generator.protocol import Note
 from generator.video.anew.joining import change
-from generator.video.ffmpeg import read_frames
+from generator.video.clip_file import EncodedClip
 from tests.bot.edge.commands.finished.test_file_menu import again, changed, choose, downloaded, file_id
 from tests.support.edge import Edge, Start, buttons, clip_of, picture, running_edge, until, words
+from tests.support.fakes import Act, FakeBackend
+from tests.support.inspect_clip import read_frames
 
 
 async def extended(edge: Edge, message: Json, count: int) -> Json:
@@ -168,6 +177,89 @@ async def test_two_people_choose_at_once_each_their_own_moment(start: Start) -> 
         await send(edge, opened[ADA], 4)
         await send(edge, opened[BEN], 2, actor=BEN)
         assert (await seams_of(edge, ADA), await seams_of(edge, BEN)) == ((4,), (2,))
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """What makes files anew, and something that happens meanwhile."""
+
+    remaking: Remaking
+    happens: Callable[[Job], Awaitable[object]]
+    first: bool
+    """before the frames are copied, instead of afterwards"""
+
+    async def continue_from(self, job: Job, frames: int, key: str) -> tuple[str, int]:
+        if self.first:
+            await self.happens(job)
+        made = await self.remaking.continue_from(job, frames, key)
+        await self.happens(job)
+        return made
+
+
+@pytest.mark.parametrize(
+    ("what", "first"), [("deleted", True), ("deleted", False), ("its person forgotten", False), ("nothing", False)]
+)
+async def test_a_clip_that_is_deleted_while_it_is_to_go_on_does_not_go_on(
+    start: Start, what: str, *, first: bool
+) -> None:
+    async with start() as edge:
+        await edge.animate(actor=BEN, loop=Loop.NONE, frames=5)
+        clip = await edge.clip()
+        await edge.delivered()
+
+        async def happens(job: Job) -> None:
+            if what == "deleted":
+                await edge.services.requests.delete_clip(job)
+            elif what != "nothing":
+                await edge.store.retention.forget_user(job.user_id)
+                edge.spool.delete(["1-1.mp4", job.picture])
+
+        interrupted: Any = Interrupted(edge.services.remaking, happens, first)
+        edge.client.services = replace(edge.services, remaking=interrupted)
+        asked = await choose(edge, clip, "extend")
+        if what == "nothing":  # the negative control
+            assert await seams_of(edge, ADA) == (5,)
+            return
+        assert "no longer" in await edge.answer(asked)
+        assert await edge.store.jobs.of_user(int(ADA)) == []
+        assert not list(edge.spool.folder.iterdir())
+
+
+@dataclass(frozen=True)
+class FullDisk:
+    """What makes files anew, on a disk without room."""
+
+    remaking: Remaking
+
+    async def continue_from(self, job: Job, frames: int, key: str) -> tuple[str, int]:
+        await self.remaking.continue_from(job, frames, key)
+        raise DiskFull("no room for the picture")
+
+    async def make(self, job: Job, settings: ClipSettings, max_bytes: int, person: int) -> EncodedClip:
+        raise DiskFull("no room for the file")
+
+
+@pytest.mark.parametrize("change", ["extend", "gif"])
+async def test_a_full_disk_is_said_and_nothing_is_left_on_it(start: Start, change: str) -> None:
+    async with start() as edge:
+        await edge.animate(loop=Loop.NONE, frames=5)
+        clip = await edge.clip()
+        before = set(edge.spool.folder.iterdir())
+        full: Any = FullDisk(edge.services.remaking)
+        edge.client.services = replace(edge.services, remaking=full)
+        assert await edge.answer(await choose(edge, clip, change)) == no_room_text()
+        assert set(edge.spool.folder.iterdir()) == before
+        assert len(await edge.store.jobs.of_user(int(ADA))) == 1
+
+
+async def test_the_card_names_the_clip_that_goes_on(start: Start) -> None:
+    async with start(backend=FakeBackend([Act(), Act(hangs=True)])) as edge:
+        await edge.animate(loop=Loop.NONE, frames=5)
+        clip = await edge.clip()
+        await edge.delivered()
+        await choose(edge, clip, "extend")
+        await until(lambda: [item for item in edge.seen() if f"/{clip['id']}" in words(item)], "a card that names it")
+        assert (await edge.job(2)).of_job == 1
 
 
 async def test_a_form_from_before_a_restart_is_answered(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -90,7 +90,8 @@ async def test_ones_own_clip_changes_in_its_place_and_changes_add_up(start: Star
         settings = read_settings(path)
         assert settings is not None and (settings.format, settings.loop) == (Format.GIF, Loop.BOOMERANG)
         assert "Boomerang" in words(both)
-        await choose(edge, both, "undo")
+        assert "Undo changes" not in buttons(clip["components"]), "there is nothing to undo yet"
+        await edge.world.press(ADA, PICTURES, both["id"], buttons(both["components"])["Undo changes"])
         first = await changed(edge, both, ".mp4")
         assert inspected(edge, first, tmp_path).frames == 5
         assert len(edge.seen()) == 1, "no message more"
@@ -112,6 +113,9 @@ async def test_somebody_else_gets_the_changed_file_privately_and_goes_on_there(s
         await choose(edge, own, "faster", actor=BEN)
         faster = await changed(edge, own, ".webp", actor=BEN)
         assert "<@" not in words(faster) and "14" in words(faster)
+        await edge.world.press(BEN, PICTURES, faster["id"], buttons(faster["components"])["Undo changes"])
+        first = await changed(edge, faster, ".mp4", actor=BEN)
+        assert "Undo changes" not in buttons(first["components"]), "there is nothing to undo any more"
 
 
 async def test_a_changed_file_says_what_it_shows_in_the_language_of_those_who_see_it(start: Start) -> None:
@@ -136,7 +140,7 @@ async def test_a_clip_in_an_answer_changes_too(start: Start) -> None:
         clip = await edge.clip(channel=DIRECT_ADA)
         await choose(edge, clip, "gif", channel=DIRECT_ADA)
         seen = await changed(edge, clip, ".gif", channel=DIRECT_ADA)
-        assert set(buttons(seen["components"])) >= {"Again", "Delete"}
+        assert set(buttons(seen["components"])) >= {"Again", "Delete", "Undo changes"}
 
 
 async def test_a_result_that_was_fetched_has_the_menu(start: Start) -> None:

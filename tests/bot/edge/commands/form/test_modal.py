@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +224,8 @@ async def test_a_form_that_was_open_at_a_restart_is_answered_in_words(tmp_path: 
             assert "no longer know" not in words(edge.seen())
             await send(edge, known)  # the negative control
             await edge.clip()
+            again = await send(edge, known)  # Discord keeps a form open whose answer it has not seen
+            assert "I no longer know that form" in await edge.answer(again)
         assert opened.modal is not None
         Form.known.pop(opened.modal["custom_id"])  # another process has no such object
         sandbox.gateway.online.clear()
@@ -243,7 +244,6 @@ async def test_a_form_that_is_left_alone_is_let_go_of(start: Start, monkeypatch:
 
         async def is_gone() -> bool:
             await asyncio.sleep(0)
-            gc.collect()
             return custom_id not in Form.known
 
         await until(is_gone, "nobody holds the form")

@@ -41,7 +41,7 @@ async def test_the_form_tells_what_each_field_is_and_begins_with_the_last_choice
     page = await open_page(browser, edge.sandbox, "Ben")
     await run_command(page, "animate-form")
     form = form_on(page)
-    about = "JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC One file, at most 10 MB."
+    about = "JPEG, PNG, WebP, GIF, AVIF, TIFF or HEIC · One file, at most 10 MB."
     await expect(form.get_by_label("Picture (required)")).to_have_accessible_description(about)
     group = form.get_by_role("radiogroup", name="Motion (required)")
     await expect(group).to_have_accessible_description("How much shall move")

@@ -8,7 +8,9 @@ from pathlib import Path
 from bot.config.generator import GeneratorConfig
 from bot.edge.commands.jobs.own_picture import options_of
 from bot.edge.commands.submission.options import resolve
+from bot.sandbox.rules.payloads import Json
 from bot.sandbox.rules.uploads import Upload
+from bot.sandbox.world.interactions import Interaction
 from bot.sandbox.world.standard import ADA, BEN, PICTURES
 from generator.clip import ClipSettings, Format, Framing, Loop, Quality, Shape
 from generator.variants import BUILT_IN
@@ -43,13 +45,28 @@ def test_the_options_ask_for_every_setting_of_the_recipe() -> None:
     )
 
 
-async def make(edge: Edge, message_id: str, *, actor: str) -> None:
-    """Press the button of a recipe as somebody, and send the form with their picture."""
+async def recipe_of(edge: Edge, clip: Json, *, actor: str) -> str:
+    """Press Recipe below a clip as somebody, and return the id of the message that tells it."""
+    pressed = await edge.world.press(actor, PICTURES, clip["id"], buttons(clip["components"])["Recipe"])
+    assert await edge.answer(await pressed.acknowledged(), actor=actor)
+    return str(pressed.message_id)
+
+
+async def open_form(edge: Edge, message_id: str, *, actor: str) -> Interaction:
+    """Press the button of a recipe as somebody; return what opened the form."""
     [shown] = [item for item in edge.seen(actor=actor) if item["id"] == message_id]
     custom_id = buttons(shown["components"])["With your picture"]
-    opened = await (await edge.world.press(actor, PICTURES, message_id, custom_id)).acknowledged()
+    return await (await edge.world.press(actor, PICTURES, message_id, custom_id)).acknowledged()
+
+
+async def send(edge: Edge, opened: Interaction, *, actor: str) -> None:
     sent = await edge.world.submit_modal(actor, opened.id, form_id(opened), {"picture": [png("own.png")]})
     await sent.acknowledged()
+
+
+async def make(edge: Edge, message_id: str, *, actor: str) -> None:
+    """Have a recipe made with somebody's picture."""
+    await send(edge, await open_form(edge, message_id, actor=actor), actor=actor)
 
 
 async def test_somebody_else_makes_a_clip_s_recipe_with_their_own_picture(start: Start) -> None:
@@ -89,12 +106,11 @@ async def test_a_recipe_that_this_server_does_not_allow_is_refused_privately(sta
     async with start() as edge:
         await edge.animate(seed=77, format="gif")
         clip = await edge.clip()
-        pressed = await edge.world.press(ADA, PICTURES, clip["id"], buttons(clip["components"])["Recipe"])
-        await edge.answer(await pressed.acknowledged())
+        recipe = await recipe_of(edge, clip, actor=ADA)
         guild = (await edge.job()).route.guild_id
         assert guild is not None
         await edge.store.servers.change(guild, int(BEN), {"formats": [Format.WEBP]})
-        await make(edge, str(pressed.message_id), actor=ADA)
+        await make(edge, recipe, actor=ADA)
         await until(lambda: "only these formats: webp" in words(edge.seen()), "the refusal")
         assert len(await edge.store.jobs.of_user(int(ADA))) == 1
 
@@ -104,9 +120,7 @@ async def test_the_form_says_what_the_clip_is_made_with(start: Start) -> None:
         job = await edge.queued(seed=77)
         read = await edge.invoke("recipe", {"job": job.id})
         await edge.answer(read)
-        [shown] = [item for item in edge.seen() if item["id"] == read.message_id]
-        custom_id = buttons(shown["components"])["With your picture"]
-        opened = await (await edge.world.press(ADA, PICTURES, shown["id"], custom_id)).acknowledged()
+        opened = await open_form(edge, str(read.message_id), actor=ADA)
         assert opened.modal is not None
         assert "seed 77" in words(opened.modal["components"])
 
@@ -115,9 +129,7 @@ async def test_the_clip_tells_what_was_chosen_for_the_recipe_but_not_what_its_pi
     async with start() as edge:
         await edge.animate(seed=77, motion="200", loop="boomerang", description="my cat", format="gif")
         first = await edge.clip()
-        pressed = await edge.world.press(BEN, PICTURES, first["id"], buttons(first["components"])["Recipe"])
-        await edge.answer(await pressed.acknowledged(), actor=BEN)
-        await make(edge, str(pressed.message_id), actor=BEN)
+        await make(edge, await recipe_of(edge, first, actor=BEN), actor=BEN)
         second = await edge.clip(count=2)
         shown = [next(line for line in words(clip).splitlines() if "seed 77" in line) for clip in (first, second)]
         assert shown[0] == shown[1] and "Motion: 200" in shown[1] and "Boomerang" in shown[1]
@@ -130,9 +142,7 @@ async def test_another_clip_of_it_keeps_what_was_chosen_but_the_seed(start: Star
     async with start() as edge:
         await edge.animate(seed=77, motion="200", format="gif")
         clip = await edge.clip()
-        pressed = await edge.world.press(BEN, PICTURES, clip["id"], buttons(clip["components"])["Recipe"])
-        await edge.answer(await pressed.acknowledged(), actor=BEN)
-        await make(edge, str(pressed.message_id), actor=BEN)
+        await make(edge, await recipe_of(edge, clip, actor=BEN), actor=BEN)
         theirs = await edge.clip(count=2)
         await edge.world.press(BEN, PICTURES, theirs["id"], buttons(theirs["components"])["Again"])
         await edge.clip(count=3)
@@ -160,9 +170,7 @@ async def test_of_a_sheet_of_drafts_the_whole_clip_is_made_with_ones_own_picture
     async with start() as edge:
         await edge.animate(drafts=True, motion="200")
         sheet = await edge.clip()
-        pressed = await edge.world.press(BEN, PICTURES, sheet["id"], buttons(sheet["components"])["Recipe"])
-        await edge.answer(await pressed.acknowledged(), actor=BEN)
-        await make(edge, str(pressed.message_id), actor=BEN)
+        await make(edge, await recipe_of(edge, sheet, actor=BEN), actor=BEN)
         clip = await edge.clip(count=2)
         assert "Motion: 200" in words(clip) and "Drafts" not in words(clip)
         mine, theirs = await edge.job(1), await edge.job(2)
@@ -176,14 +184,9 @@ async def test_two_people_with_the_form_open_at_once_get_each_their_own_recipe(s
         for number, (seed, actor) in enumerate(((11, ADA), (22, BEN)), 1):
             await edge.animate(seed=seed)
             clip = await edge.clip(count=number)
-            pressed = await edge.world.press(actor, PICTURES, clip["id"], buttons(clip["components"])["Recipe"])
-            await edge.answer(await pressed.acknowledged(), actor=actor)
-            [shown] = [item for item in edge.seen(actor=actor) if item["id"] == pressed.message_id]
-            custom_id = buttons(shown["components"])["With your picture"]
-            opened[actor] = await (await edge.world.press(actor, PICTURES, shown["id"], custom_id)).acknowledged()
+            opened[actor] = await open_form(edge, await recipe_of(edge, clip, actor=actor), actor=actor)
         for actor, form in opened.items():
-            sent = await edge.world.submit_modal(actor, form.id, form_id(form), {"picture": [png("own.png")]})
-            await sent.acknowledged()
+            await send(edge, form, actor=actor)
         await edge.clip(count=4)
         made = [await edge.job(number) for number in (3, 4)]
         assert {(job.user_id, job.settings.seed) for job in made} == {(int(ADA), 11), (int(BEN), 22)}

@@ -61,6 +61,18 @@ async def test_what_was_put_back_becomes_a_clip(start: Start) -> None:
         assert (await edge.job(2)).state is JobState.RENDERED
 
 
+async def test_what_was_begun_can_be_made_anew_with_one_tap(start: Start) -> None:
+    async with start(backend=FakeBackend(script=[Act(hangs=True)], usual=Act(steps=1))) as edge:
+        await edge.queued()
+        await until(lambda: edge.backend.requests, "the job runs")
+        told = await cancel_waiting(edge, 1)
+        assert "cannot be put back" in words(told)
+        assert set(buttons(told["components"])) == {"Again"}
+        await edge.world.press(ADA, PICTURES, told["id"], buttons(told["components"])["Again"])
+        await edge.clip()
+        assert (await edge.job(2)).picture == (await edge.job(1)).picture
+
+
 async def test_only_its_own_person_and_only_where_they_asked(start: Start) -> None:
     async with start(backend=hanging()) as edge:
         await three_waiting(edge)

@@ -17,7 +17,7 @@ from bot.sandbox.rules.errors import NotPossible
 from bot.sandbox.rules.layout.components import Kind, walk
 from bot.sandbox.rules.permissions import Permission
 from bot.sandbox.server import Sandbox
-from bot.sandbox.world.interactions import State
+from bot.sandbox.world.interactions import Interaction, State
 from bot.sandbox.world.standard import (
     ADA,
     DIRECT_ADA,
@@ -34,7 +34,7 @@ from bot.sandbox.world.standard import (
 )
 from generator.clip import Format
 from generator.picture.filter.model import INSTALL
-from tests.support.edge import Edge, Start, buttons, hanging, running_edge, until, words
+from tests.support.edge import Edge, Start, buttons, form_id, hanging, running_edge, until, words
 
 PANEL = "My settings for"
 
@@ -162,10 +162,26 @@ async def fill_in(edge: Edge, custom_id: str, target: str, values: dict[str, str
     """Open a quota's form, and send it."""
     asked = await edge.world.press(OLGA, PICTURES, panel(edge)["id"], custom_id, list(chosen))
     await asked.acknowledged()
-    assert asked.state is State.MODAL
+    assert asked.state is State.MODAL and f"vivant-settings-form:{target}:" in form_id(asked)
+    return await send_form(edge, asked, values)
+
+
+async def send_form(edge: Edge, asked: Interaction, values: dict[str, str]) -> Interaction:
+    """Send a quota's form that is open."""
     fields = {name: values.get(name, "") for name in Quota.model_fields}
-    sent = await edge.world.submit_modal(OLGA, asked.id, f"vivant-settings-form:{target}", fields)
+    sent = await edge.world.submit_modal(OLGA, asked.id, form_id(asked), fields)
     return await sent.acknowledged()
+
+
+async def test_a_form_that_is_open_in_two_windows_takes_what_is_sent_from_either(start: Start) -> None:
+    async with start() as edge:
+        await opened(edge)
+        await turn_to(edge, Page.LIMITS)
+        custom_id = "vivant-settings-quota:member_quota"
+        windows = [await edge.world.press(OLGA, PICTURES, panel(edge)["id"], custom_id) for _ in range(2)]
+        for window, clips in zip(windows, (5, 6), strict=True):
+            await send_form(edge, await window.acknowledged(), {"clips_per_day": str(clips)})
+            assert kept(edge).member_quota == Quota(clips_per_day=clips)
 
 
 async def test_only_who_manages_the_server_sees_or_changes_anything(start: Start) -> None:

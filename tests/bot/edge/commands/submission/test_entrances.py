@@ -167,8 +167,10 @@ async def by_moments(scene: Scene) -> Interaction:
     [menu] = [item["custom_id"] for item in walk(scene.clip["components"]) if item["type"] == 3]
     chosen = await scene.edge.world.press(ADA, scene.channel, scene.clip["id"], menu, ["from"])
     opened = await chosen.acknowledged()
-    form = opened.modal["custom_id"] if opened.modal else ""
-    return await (await scene.edge.world.submit_modal(ADA, opened.id, form, {"from": "2"})).acknowledged()
+    form = opened.modal or {}
+    [field] = [item for item in walk(form["components"]) if "options" in item]
+    values = {"from": field["options"][-1]["value"]}
+    return await (await scene.edge.world.submit_modal(ADA, opened.id, form["custom_id"], values)).acknowledged()
 
 
 async def by_mending(scene: Scene) -> Interaction:

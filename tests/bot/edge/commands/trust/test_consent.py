@@ -119,16 +119,21 @@ async def test_whose_clip_somebody_else_wants_to_go_on_is_asked(start: Start, ch
         assert (job.settings.seams, total_frames(job.settings)) == ((kept,), kept + 4)
 
 
-async def test_what_is_to_go_on_and_is_gone_by_the_yes_is_told(start: Start) -> None:
+@pytest.mark.parametrize("how", ["expired", "deleted"])
+async def test_what_is_to_go_on_and_is_gone_by_the_yes_is_told(start: Start, how: str) -> None:
     async with start() as edge:
         await edge.animate(actor=BEN, loop=Loop.NONE)
         clip = await edge.clip()
         await choose(edge, OthersPictures.ASK)
         await choose_change(edge, clip, "extend")
         asked = await question(edge)
-        edge.spool.delete(["1-1.mp4"])
+        if how == "deleted":
+            await edge.services.requests.delete_clip(await edge.job())
+        else:
+            edge.spool.delete(["1-1.mp4"])
         await press(edge, asked, "Allow", BEN)
-        await until(lambda: "no longer have the frames" in words(edge.seen(actor=ADA)), "why not")
+        why = "no longer have the frames" if how == "expired" else "no longer kept here"
+        await until(lambda: why in words(edge.seen(actor=ADA)), "why not")
         assert await edge.store.jobs.of_user(int(ADA)) == []
         assert not list(edge.spool.folder.glob("*before*"))
 

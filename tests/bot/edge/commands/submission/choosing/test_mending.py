@@ -115,15 +115,15 @@ async def open_form_or_answer(edge: Edge, told: dict[str, Any]) -> str:
 async def test_what_is_wrong_again_can_be_mended_again(start: Start) -> None:
     async with start() as edge:
         told = await refusal(edge, await edge.animate(motion="banana", seed=7))
-        for rest, says in (
-            ("seed: 8\nspeed: 9", "There is no option `speed`"),
-            ("seed: many", "`seed` is a whole number"),
-            ("seed: 1\nseed: 2", "The option `seed` is there twice"),
-            ("motion: 9", "The option `motion` is there twice"),
-            ("loop: round", "I know no loop `round`"),
+        for motion, rest, says in (
+            ("42", "seed: 8\nspeed: 9", "There is no option `speed`"),
+            ("42", "seed: many", "`seed` is a whole number"),
+            ("42", "seed: 1\nseed: 2", "The option `seed` is there twice"),
+            ("43", "motion: 9", "The option `motion` is there twice"),
+            ("42", "loop: round", "I know no loop `round`"),
         ):
             opened = await open_form(edge, told)
-            told = await refusal(edge, await send(edge, opened, motion="42", rest=rest))
+            told = await refusal(edge, await send(edge, opened, motion=motion, rest=rest))
             assert says in words(told)
         opened = await open_form(edge, told)
         assert parts(opened)["loop"]["description"].startswith("Refused:")
@@ -132,6 +132,28 @@ async def test_what_is_wrong_again_can_be_mended_again(start: Start) -> None:
         await edge.clip()
         settings = edge.backend.requests[0].settings
         assert (settings.motion_bucket, settings.seed, settings.loop) == (42, 7, Loop.BOOMERANG)
+
+
+async def test_a_line_below_counts_instead_of_a_field_that_was_left_as_it_opened(start: Start) -> None:
+    async with start() as edge:
+        told = await refusal(edge, await edge.animate(smooth=True, playback_fps=30, motion="wild", format="gif"))
+        opened = await open_form(edge, told)
+        assert (filled(opened)["smooth"], filled(opened)["motion"]) == ("true", "wild")
+        await send(edge, opened, rest="playback_fps: 30\nsmooth: false\nmotion: 42\nformat: webp")
+        await edge.clip()
+        settings = edge.backend.requests[0].settings
+        assert (settings.smooth, settings.playback_fps, settings.motion_bucket) == (False, 30, 42)
+        assert settings.format is Format.WEBP
+
+
+async def test_a_request_that_is_open_in_two_windows_is_mended_once_and_the_other_window_is_told(start: Start) -> None:
+    async with start() as edge:
+        told = await refusal(edge, await edge.animate(motion="banana", seed=7))
+        windows = [await open_form(edge, told) for _ in range(2)]
+        await send(edge, windows[0], motion="42")
+        await edge.clip()
+        assert "I no longer keep what you chose" in await edge.answer(await send(edge, windows[1], motion="43"))
+        assert [job.settings.motion_bucket for job in await edge.store.jobs.of_user(int(ADA))] == [42]
 
 
 async def test_two_options_that_contradict_each_other_are_said_and_mended(start: Start) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import fields
 from enum import StrEnum
 from typing import Any
@@ -62,6 +63,14 @@ def test_what_is_shown_in_a_language_can_be_typed_in_it(code: str) -> None:
         chosen = {"motion": Motion.WILD, "noise_augmentation": 0.1, "playback_fps": 9}
         assert read_options(read_lines(write_lines(chosen))) == read_options(chosen)
         assert read_lines("loop: boomerang") == {"loop": "boomerang"}, "English is always read"
+        for line in write_lines(dict.fromkeys(OPTIONS, "42")).splitlines():
+            for typed in (line, line.upper(), unicodedata.normalize("NFD", line), wide(line)):
+                assert list(read_lines(typed)) == list(read_lines(line)), "as each keyboard and clipboard writes it"
+
+
+def wide(text: str) -> str:
+    """Return a text with the letters and signs of a Japanese keyboard, which are as wide as they are high."""
+    return "".join(chr(ord(letter) + 0xFEE0) if "!" <= letter <= "~" and letter != "-" else letter for letter in text)
 
 
 def test_a_word_of_another_language_is_not_taken_for_one() -> None:
@@ -82,6 +91,8 @@ def test_a_word_of_another_language_is_not_taken_for_one() -> None:
         ({"motion": ""}, "a whole number from 0 to 255"),
         ({"motion": "256"}, "`motion` is out of range. It goes from 0 to 255"),
         ({"motion": "-1"}, "`motion` is out of range"),
+        ({"motion": "9" * 5000}, "a whole number from 0 to 255"),
+        ({"seed": "9" * 5000}, "`seed` is a whole number from 0 to 4294967295"),
         ({"motion": "`x`"}, "I know no motion `'x'`"),
         ({"format": "avi"}, "I know no format `avi`. Choose one of `mp4`, `gif`, `webp`"),
         ({"quality": "best"}, "`fast`, `balanced`, `quality`"),
