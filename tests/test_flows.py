@@ -57,7 +57,8 @@ async def test_a_person_gets_through(name: str, person: Person, edge: Edge) -> N
     try:
         await FLOWS[name](here)
     except BaseException:
-        await person.page.reload()  # so that the next flow finds no dialog of this one
+        await person.page.evaluate("sessionStorage.clear()")
+        await person.page.reload()  # so that the next flow finds Ada, and no dialog of this one
         raise
     finally:
         await here.clear()

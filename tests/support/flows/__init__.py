@@ -25,6 +25,8 @@ FLOWS: dict[str, Flow] = {
     "clip": receiving.receive_one_message,
     "menu": receiving.change_the_file,
     "extend": receiving.extend_and_undo,
+    "earlier": receiving.go_on_from_earlier,
+    "ask-author": receiving.ask_whose_clip_it_is,
     "still": receiving.cure_a_still_clip,
     "failure": receiving.help_a_failure,
     "history": keeping.look_back,

@@ -11,11 +11,12 @@ from typing import Any
 from PIL import Image
 from playwright.async_api import Locator, expect
 
+from bot.policy.server import OthersPictures
 from bot.sandbox.rules.locales import USUAL_LOCALE
 from bot.sandbox.rules.uploads import Upload
-from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES
+from bot.sandbox.world.standard import ADA, BEN, MIA, OLGA, PICTURES, TABLEAUX
 from generator.clip import ClipSettings
-from tests.support.browser import SAMPLE
+from tests.support.browser import SAMPLE, messages
 from tests.support.edge import Edge, until
 from tests.support.fakes import Act
 from tests.support.flows.person import Person
@@ -58,15 +59,21 @@ class Here:
         await self.edge.animate(file=Upload("lake.webp", "image/webp", SAMPLE.read_bytes()), **options)
         return await self.one_clip()
 
+    async def let_authors_be_asked(self, wants: OthersPictures = OthersPictures.ASK) -> None:
+        """Choose for the server that the author of a picture is asked first."""
+        await self.edge.store.servers.change(int(TABLEAUX), int(OLGA), {"others_pictures": wants})
+
     async def clear(self) -> None:
         """Leave the bot and the channel as they were before anybody came."""
         self.edge.backend.usual = Act(steps=1)
         self.edge.world.set_locale(ADA, USUAL_LOCALE)
+        await self.let_authors_be_asked(OthersPictures.ALLOWED)
         for actor in (ADA, BEN, MIA):
             await self.edge.services.requests.forget_user(int(actor))
         for actor in (OLGA, ADA):  # what only Ada sees, she dismisses
             for message in self.edge.seen(actor=actor):
                 self.edge.world.delete_message(actor, PICTURES, message["id"])
+        await expect(messages(self.person.page)).to_have_count(0)  # the next flow shall not take this clip for its own
         self.edge.backend.requests.clear()
 
 

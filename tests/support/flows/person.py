@@ -59,6 +59,8 @@ DEVICES: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1180, "height": 720}},
     "phone": {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True},
 }
+BESIDE_SIDEBAR = (380, 400)
+"""a point of the phone, in pixels"""
 LAYOUTS = (
     Layout("desktop", "dark", Hands.MOUSE),
     Layout("desktop", "light", Hands.KEYS),
@@ -211,11 +213,23 @@ class Person:
 
     async def speak(self, language: str) -> None:
         """Set one's Discord to a language."""
+        await self._choose_beside("#language", language, f"Language: {language}")
+
+    async def become(self, name: str) -> None:
+        """Go on as somebody else, with the same hands."""
+        await self._choose_beside("#who", name, re.compile(f"You are {name}"))
+
+    async def _choose_beside(self, control: str, choice: str, then: str | re.Pattern[str]) -> None:
+        """Choose from a menu of the sidebar, which a phone hides; `then` is what the menu's button is called."""
         if self.layout.is_phone:
             await self.press(self.page.get_by_role("button", name="Channels", exact=True))
-        await self.press(self.page.locator("#language"))
-        await self.press(self.page.get_by_role("menuitem", name=language))
-        await expect(self.page.locator("#language")).to_have_accessible_name(f"Language: {language}")
+        button = self.page.locator(control)
+        await self.press(button)
+        await self.press(self.page.get_by_role("menuitem", name=choice))
+        await expect(button).to_have_accessible_name(then)
         if self.layout.is_phone:
-            await self.page.keyboard.press("Escape")
+            if self.layout.hands is Hands.KEYS:
+                await self.page.keyboard.press("Escape")
+            else:
+                await self.page.touchscreen.tap(*BESIDE_SIDEBAR)
             await expect(self.page.locator("#sidebar")).to_be_hidden()

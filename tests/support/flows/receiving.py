@@ -1,4 +1,4 @@
-"""The clip and what becomes of it: one message, its menu, going on, the cure of a still one, and failures."""
+"""The clip and what becomes of it: message, menu, going on and who is asked, the cure of a still one, and failures."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import re
 
 from playwright.async_api import Locator, expect
 
+from bot.sandbox.world.standard import BEN
 from generator.errors import OutOfMemory
 from tests.support.browser import messages
 from tests.support.edge import clip_of, until
 from tests.support.fakes import Act
-from tests.support.flows.here import RENDER_MS, Here
+from tests.support.flows.here import RENDER_MS, Here, balloons
 from tests.support.flows.person import Hands
 
 CHANGES = (
@@ -68,6 +69,41 @@ async def extend_and_undo(here: Here) -> None:
     await here.look()
     await me.press_below(longer, "Undo the last part")
     await expect(longer.get_by_role("button", name="Undo the last part")).to_have_count(0)
+
+
+async def go_on_from_earlier(here: Here) -> None:
+    """Let a clip go on from a moment that one chooses in a form; the clip above stays."""
+    me = here.person
+    first = await here.made(loop="none")
+    await me.choose_below(first, "Longer: from earlier")
+    form = me.page.get_by_role("dialog", name="Longer: from earlier")
+    await me.press(form.get_by_role("radio", name="From frame 4 of 14"))
+    await expect(form).to_contain_text("A new clip keeps what comes before.")
+    await here.look()
+    await me.press(form.get_by_role("button", name="Submit"))
+    await expect(me.clips()).to_have_count(2, timeout=RENDER_MS)
+    goes_on = re.compile("goes on after frame 4")
+    await expect(me.clips().last.get_by_role("figure", name=goes_on)).to_be_visible()
+    await expect(me.clips().first.get_by_role("figure", name=goes_on)).to_have_count(0)
+
+
+async def ask_whose_clip_it_is(here: Here) -> None:
+    """Want somebody's clip to go on, where authors are asked first; as that somebody, read that and allow it."""
+    me = here.person
+    await here.let_authors_be_asked()
+    await here.edge.animate(actor=BEN, file=balloons(), loop="none")
+    await me.choose_below(await here.one_clip(), "Longer: from the end")
+    await expect(me.newest("@Ben, may @Ada have a short clip made of your picture?")).to_be_visible()
+    await me.become("Ben")
+    asked = me.newest("@Ben, may @Ada")
+    await expect(asked.get_by_role("button", name="Never my pictures")).to_be_visible()
+    await here.look()
+    assert len(here.edge.backend.requests) == 1, "nothing is made before a yes"
+    await me.press_below(asked, "Allow")
+    await expect(me.newest("@Ben agreed that @Ada has a clip")).to_be_visible()
+    await me.become("Ada")
+    await expect(me.clips()).to_have_count(2, timeout=RENDER_MS)
+    await expect(me.clips().last).to_contain_text("@Ada here is your clip.")
 
 
 async def cure_a_still_clip(here: Here) -> None:
