@@ -72,7 +72,10 @@ def _legend(names: list[str], *, blind: bool) -> list[str]:
     known = " Two models; which is left was drawn by lot." if blind else " Left: the model before. Right: the new one."
     both = known if len(names) > 1 else ""
     command = "Made by `python -m scripts.demo_sheets` with the settings of somebody who chooses nothing."
-    return [f"Each row: {shown}.{both} {command}", "The model never saw these photographs."]
+    return [
+        f"Each row: {shown}.{both} {command}",
+        "The model never saw these photographs. Each sheet is under the licences of its photographs, not under that of the code.",
+    ]
 
 
 def _credit(photograph: Photograph) -> str:
