@@ -74,7 +74,8 @@ def _legend(names: list[str], *, blind: bool) -> list[str]:
     command = "Made by `python -m scripts.demo_sheets` with the settings of somebody who chooses nothing."
     return [
         f"Each row: {shown}.{both} {command}",
-        "The model never saw these photographs. Each sheet is under the licences of its photographs, not under that of the code.",
+        "The model never saw these photographs. "
+        "Each sheet is under the licences of its photographs, not under that of the code.",
     ]
 
 
