@@ -20,8 +20,11 @@ def rounded(number: float, decimals: int = 0) -> str:
 
 
 def shortest(number: float) -> str:
-    """Write a number with the decimals that it has, six digits or all before the point: 2, 2.5, 0.02, 4294967295."""
-    return _with_signs(f"{number:g}" if abs(number) < 1e6 else f"{number:.0f}")
+    """Write a number with the decimals that it has, six digits or all before the point: 2, 2.5, 0.02, 4294967295.
+
+    From 1e15 on, which no setting of ours reaches, with an exponent.
+    """
+    return _with_signs(f"{number:.0f}" if 1e6 <= abs(number) < 1e15 else f"{number:g}")
 
 
 def percent(fraction: float) -> str:

@@ -18,6 +18,7 @@ from bot.texts.explanations import (
     explain_source,
     format_minutes,
 )
+from bot.texts.languages.numbers import shortest
 from bot.texts.languages.sentences import pgettext
 from bot.texts.languages.spoken import speaking
 from bot.texts.replies import explain_cancel, now_paused_text, paused_text
@@ -100,7 +101,7 @@ def test_an_option_out_of_range_is_named_with_its_range(setting: str) -> None:
     with pytest.raises(SettingsError) as caught:
         ClipSettings(**beyond)
     text = explain_settings(caught.value)
-    assert f"{low:g} to {high:g}" in text
+    assert f"{shortest(low)} to {shortest(high)}" in text
 
 
 MISTAKES: dict[str, tuple[Callable[[], object], str]] = {

@@ -231,7 +231,7 @@ NO_ENTRANCES = {
     *("button deny", "button never", "button optout", "button optin"),
     "MendPress",  # opens the form, which asks
     *("button own", "_OwnPictureButton", "button tell"),  # the first two open OwnPictureForm
-    *("button history", "button fetch", "button discard", "button discarding"),
+    *("button history", "button undo", "button fetch", "button discard", "button discarding"),
     "JobButton",  # its actions are listed one by one
     "ReviewPress",  # what moderators allow was asked for, and admitted, by one of the entrances
 }
