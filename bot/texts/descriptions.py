@@ -183,7 +183,7 @@ def describe_recipe(settings: ClipSettings, *, job_id: int | None = None, fast_m
     """
     wire = settings.to_json()
     order = ("variant", "frames", "motion_bucket", "noise_augmentation", "conditioning_fps", "playback_fps")
-    keys = [*order, *(key for key in wire if key not in (*order, *_RARE) or wire[key])]
+    keys = [*order, *(key for key in wire if key not in order and (key not in _RARE or wire[key]))]
     whole_clip = pgettext("frames that are decoded together", "whole clip")
     rows = [f"{key:20s} {whole_clip if wire[key] is None else _cell(wire[key])}" for key in keys]
     if fast_math:

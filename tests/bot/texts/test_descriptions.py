@@ -71,3 +71,13 @@ def test_the_status_shows_each_card_with_its_plan_and_its_speed() -> None:
     status = describe_status(counts={}, backends=cards, free_bytes=0, variant="svd-xt", hold=None)
     assert "GPU process 0: NVIDIA H200, 139.8 GiB, plan full, 10.1 s a clip, pid 7, gpu 0" in status
     assert "GPU process 1: NVIDIA T4, 14.6 GiB, plan none, gpu GPU-1" in status
+
+
+def test_a_recipe_names_each_setting_once_and_the_rare_ones_where_they_are_used() -> None:
+    def keys(settings: ClipSettings) -> list[str]:
+        return [line.split()[0] for line in describe_recipe(settings).splitlines()[2:-2]]
+
+    usual = keys(ClipSettings())
+    assert len(usual) == len(set(usual)) and usual[0] == "variant"
+    assert set(ClipSettings().to_json()) - set(usual) == {"drafts", "seams"}
+    assert set(keys(ClipSettings(drafts=True))) - set(usual) == {"drafts"}
