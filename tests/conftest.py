@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -40,6 +41,14 @@ def _no_operator_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's own VIVANT_* settings out of the tests."""
     for name in [name for name in os.environ if name.startswith("VIVANT_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _usual_umask() -> Iterator[None]:
+    """Begin with the usual umask: a bot that an earlier test ran in this process had made all of it private."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +12,6 @@ import pytest
 from generator.process.private import make_private, open_to_others, write_private_files
 
 NAMES = ("data.db*", "spool", "spool/*")
-
-
-@pytest.fixture(autouse=True)
-def _loose_umask() -> Iterator[None]:
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
 
 
 def mode(path: Path) -> int:

@@ -47,16 +47,12 @@ def require_whole(folder: Path) -> int:
 
 
 async def test_a_running_bots_folder_is_saved_with_what_its_rows_name_and_nothing_else(tmp_path: Path) -> None:
-    before = os.umask(0o022)
-    try:
-        async with opened(tmp_path / "data") as store:
-            spool = await fill(store, tmp_path / "data", 4)
-            for name in ("incoming-key", ".picture-x.png.part", "99-1.mp4"):
-                spool.folder.joinpath(name).touch()
-            made = await asyncio.to_thread(make_backup, tmp_path / "data", tmp_path / "new" / "backup")
-            await store.jobs.enqueue(new_job(user_id=9))
-    finally:
-        os.umask(before)
+    async with opened(tmp_path / "data") as store:
+        spool = await fill(store, tmp_path / "data", 4)
+        for name in ("incoming-key", ".picture-x.png.part", "99-1.mp4"):
+            spool.folder.joinpath(name).touch()
+        made = await asyncio.to_thread(make_backup, tmp_path / "data", tmp_path / "new" / "backup")
+        await store.jobs.enqueue(new_job(user_id=9))
     assert made.jobs == require_whole(tmp_path / "new" / "backup") == 4
     assert made.contents.missing == []
     modes = {oct(path.stat().st_mode & 0o077) for path in (tmp_path / "new" / "backup").rglob("*")}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -269,15 +268,6 @@ async def test_a_copy_is_noticed_once_and_an_ordinary_restart_never(tmp_path: Pa
         assert not await store.recheck.is_due()
 
 
-@pytest.fixture
-def usual_umask() -> Iterator[None]:
-    """Give others the right to read what is written, as a shell does; a bot in this process has taken it away."""
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
-
-
-@pytest.mark.usefixtures("usual_umask")
 async def test_a_start_that_takes_others_rights_away_makes_no_copy_of_the_folder(tmp_path: Path) -> None:
     for _ in range(3):
         make_private(tmp_path, OUR_FILES)
