@@ -81,7 +81,7 @@ class FakeDevice:
         self._used_gib = 6.0
         for step in range(settings.steps):
             hooks.check()
-            preview = hooks.preview(lambda: np.zeros((9, 16, 12), np.float32))
+            preview = hooks.preview(lambda: np.zeros((9, 16, 16), np.float32))
             hooks.progress(Progress(Phase.DENOISE, step, settings.steps, preview))
             time.sleep(self._options.step_seconds)
             if step == self._options.at_step:

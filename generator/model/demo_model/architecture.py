@@ -28,7 +28,7 @@ from generator.model.demo_model.start.fetching import prepare_fetching
 from generator.model.demo_model.start.noise_route import route_noise
 from generator.model.lean.encoders import CLIP_SIZE
 
-LATENT_CHANNELS = 12
+LATENT_CHANNELS = 16
 LATENT_FACTOR = 4
 """pixels per side of a latent cell; with 8 and few channels a first frame cannot reach 30 dB against its photograph"""
 CONTEXT_CHANNELS = 32

@@ -62,10 +62,10 @@ def displace(mix: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """
     right, down, inwards, turn, orbit = (mix[:, index, None, None] for index in range(MOVES))
     near = v + 0.6 * torch.exp(-(u * u + v * v) / 0.13) - 0.25
-    # All moves also push in a little: less of what the picture does not show then comes into view at the edges.
-    push = 0.45 + 1.45 * inwards
-    across = right * (1 + 0.4 * near) - push * u - 1.2 * turn * v + 2.2 * orbit * near
-    along = down * (1 + 0.4 * near) - push * v + 1.2 * turn * u
+    # All moves also push in: hardly anything that the picture does not show then comes into view at the edges.
+    push = 0.95 + 1.4 * inwards
+    across = 0.8 * right * (1 + 0.4 * near) - push * u - 0.9 * turn * v + 1.9 * orbit * near
+    along = 0.6 * down * (1 + 0.4 * near) - push * v + 0.9 * turn * u
     return across, along
 
 

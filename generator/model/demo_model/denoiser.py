@@ -1,11 +1,12 @@
-"""Third and fourth stage: train the UNet with the image encoder, then both together with the decoder.
+"""Third and fourth stage: train the UNet's last block with the image encoder, then both together with the decoder.
 
 Stable Video Diffusion learns from random moves with random noise, and takes many steps to settle on one of them. Here
 the noise decides the move (see `camera_motion`), so already at the highest noise level there is one right answer, and
 one step is enough. It is the only step that is trained, with exactly what the pipeline begins with: noise without a
 trace of the clip. A trace would change what the noise says on the move, by as much as a tenth of the way.
 
-The third stage trains only the last block, which fetches the picture: the moves stay as precise as they were learned.
+Both stages train only the last block, which fetches the picture: the moves stay as precise as they were learned. At
+first its prediction is what it fetches, and nothing else.
 
 Of the training only the result is tested. Tested in tests/generator/model/demo_model/test_demo_model.py.
 """
@@ -23,11 +24,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generator.model.demo_model.architecture import LATENT_FACTOR, Networks
-from generator.model.demo_model.autoencoder import picture_error
+from generator.model.demo_model.autoencoder import detail_error, picture_error
 from generator.model.demo_model.camera_motion import follow, write_numbers
 from generator.model.demo_model.films.clips import EncodedClips, TrainingSize
 from generator.model.demo_model.films.plates import Plates
-from generator.model.demo_model.motion import SIGMA_MAX, Places, choose, fixed_weights
+from generator.model.demo_model.motion import SIGMA_MAX, choose, fixed_weights
 from generator.model.demo_model.scenes import Dice
 from generator.model.demo_model.training_loop import (
     Clock,
@@ -46,12 +47,21 @@ LATE = 0.8
 """how much more than the first frame the last one counts"""
 UNCOVERED = 0.5
 """how much more counts what was not in the picture"""
-TOLD = 0.3
-"""weight, in the fourth stage, of the waves that the last block looks by"""
+LATENTS = 0.3
+DECODED = 2.0
+DETAIL = 0.4
+STEADY = 2.0
+COLOUR = 3.0
+"""weights, in the fourth stage, of the latents, and of what the decoder makes of them: all errors, missing or added
+fine detail, errors that do not move with the picture, and wrong colours of whole areas"""
+GUESSED = 3.0
+"""what an error counts there where the picture does not show what is seen"""
+AREA = 32
+"""pixels: side of such an area"""
 SHORT = 0.5
 """as progress: clips of 14 frames in all shapes"""
 SHOWN = 3
-"""frames of each clip that the fourth stage decodes"""
+"""frames of each clip that the fourth stage decodes: two neighbours, and the first or the last"""
 
 
 TRAINING_SIZES = (
@@ -63,14 +73,13 @@ TRAINING_SIZES = (
 
 
 def train_denoiser(trained: Networks, clock: Clock, plates: Plates, batch: int, path: Path, report: Report) -> None:
-    """Train the UNet and image encoder in place until the clock's budget is spent. `batch` is clips per step."""
+    """Train last block and image encoder in place until the clock's budget is spent. `batch` is clips per step."""
     flatten_temporal_convolutions(trained.unet)
-    nn.init.zeros_(trained.unet.conv_out.weight)
     vae = copy.deepcopy(trained.vae).to(training_type(plates.dice.device))
     keep_moves(trained.unet)
-    lesson = Lesson(trained, plates.dice.device)
+    lesson = Lesson(trained)
     networks = [trained.unet, trained.image_encoder]
-    _train(Course("denoiser", lesson, networks, vae, 1e-3, finish=False), clock, plates, batch, path, report)
+    _train(Course("denoiser", lesson, networks, vae, 5e-4, finish=False), clock, plates, batch, path, report)
 
 
 def keep_moves(unet: Any) -> None:
@@ -81,13 +90,13 @@ def keep_moves(unet: Any) -> None:
 
 
 def finish(trained: Networks, clock: Clock, plates: Plates, batch: int, path: Path, report: Report) -> None:
-    """Train UNet, image encoder and decoder together, on what the decoder makes of the UNet's latents."""
+    """Train last block, image encoder and decoder together, on what the decoder makes of the latents."""
     flatten_temporal_convolutions(trained.unet)
-    trained.unet.requires_grad_(True)
+    keep_moves(trained.unet)
     skip_temporal_halves(trained.vae.decoder)
     dtype = training_type(plates.dice.device)
     vae = copy.deepcopy(trained.vae).to(dtype)  # its encoder stays what it was
-    lesson = Lesson(trained, plates.dice.device, decoder=trained.vae.decoder)
+    lesson = Lesson(trained, trained.vae.decoder)
     networks = [trained.unet, trained.image_encoder, trained.vae.decoder]
     _train(Course("finish", lesson, networks, vae, 3e-4, finish=True), clock, plates, batch, path, report)
 
@@ -109,7 +118,7 @@ def _train(course: Course, clock: Clock, plates: Plates, batch: int, path: Path,
     for network in networks:
         network.to(training_type(plates.dice.device))
     stage = Stage(networks, course.lesson.loss, course.peak_rate)
-    stage.fix(fixed_weights(networks[0], looking=not course.finish))
+    stage.fix(fixed_weights(networks[0]))
     pools: dict[TrainingSize, EncodedClips] = {}
 
     def draw(step: int, progress: float) -> tuple[str, dict[str, Tensor]]:
@@ -118,8 +127,7 @@ def _train(course: Course, clock: Clock, plates: Plates, batch: int, path: Path,
             pools[size] = EncodedClips(size, course.vae, plates, batch, pictures=course.finish)
         return str(size), _inputs(plates.dice, pools[size].draw())
 
-    train_stage(course.name, stage, clock, draw, path, course.lesson.places.also(report))
-    course.lesson.close()
+    train_stage(course.name, stage, clock, draw, path, report)
     put_average(networks, stage)
 
 
@@ -129,7 +137,8 @@ def _inputs(dice: Dice, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
     noise = write_numbers(dice.normal(*drawn["latents"].shape), drawn["numbers"])
     added = {"noise": noise, "kept": 1 - dice.chance(DROPPED, clips)}
     if "pictures" in drawn:
-        shown = torch.cat([dice.integers(frames, SHOWN - 1), dice.integers(2, 1) * (frames - 1)])
+        before = dice.integers(frames - 1, 1)
+        shown = torch.cat([before, before + 1, dice.integers(2, 1) * (frames - 1)])
         pictures = drawn.pop("pictures").index_select(1, shown)
         added |= {"shown": shown, "pictures": pictures}
     return drawn | added
@@ -138,13 +147,8 @@ def _inputs(dice: Dice, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
 class Lesson:
     """The loss of the third and fourth stage."""
 
-    def __init__(self, trained: Networks, device: torch.device, decoder: Any = None) -> None:
+    def __init__(self, trained: Networks, decoder: Any = None) -> None:
         self._unet, self._image_encoder, self._decoder = trained.unet, trained.image_encoder, decoder
-        self.places = Places(trained.unet, device)
-
-    def close(self) -> None:
-        """Leave the UNet as it was."""
-        self.places.close()
 
     def loss(self, inputs: dict[str, Tensor]) -> Tensor:
         """Return the error of the v-prediction, and of what it means, a scalar."""
@@ -156,10 +160,9 @@ class Lesson:
         error = predicted - target
         weights = _weigh(inputs, latents.shape)
         loss: Tensor = (weights * (error.square() + 0.3 * (error.square() + 0.01).sqrt())).mean()
-        _, looked = self.places.wrong(inputs)
         if self._decoder is not None:
             clean = noisy / scale**2 - predicted * SIGMA_MAX / scale
-            loss = loss + TOLD * looked + self._unlike(inputs, clean)
+            loss = LATENTS * loss + self._unlike(inputs, clean)
         return loss
 
     def _predict(self, inputs: dict[str, Tensor], noisy: Tensor) -> Tensor:
@@ -177,22 +180,45 @@ class Lesson:
         return result
 
     def _unlike(self, inputs: dict[str, Tensor], clean: Tensor) -> Tensor:
-        """Return the error of some decoded frames, and of how much fine detail they have."""
+        """Return the error of some decoded frames."""
         some = clean.index_select(1, inputs["shown"]).flatten(0, 1)
         marks = torch.zeros(len(some), 1, device=some.device)
         decoded = self._decoder(some.to(self._unet.dtype), marks, num_frames=1).float()
         pictures = inputs["pictures"].flatten(0, 1).float() / 127.5 - 1
-        return 2 * picture_error(decoded, pictures) + 0.05 * _detail_error(decoded, pictures)
+        error = decoded - pictures
+        x, y = _origins(inputs, pictures.shape[-2:])
+        shown = (x.abs() < 1) & (y.abs() < 1)
+        weighed = pictures + torch.where(shown, 1.0, GUESSED).flatten(0, 1)[:, None] * error
+        colour = functional.avg_pool2d(error, AREA).abs().mean()
+        flicker = _flicker(error.unflatten(0, (-1, SHOWN)), inputs)
+        loss = DECODED * picture_error(weighed, pictures) + DETAIL * detail_error(decoded, pictures)
+        return loss + STEADY * flicker + COLOUR * colour
 
 
-def _detail_error(decoded: Tensor, pictures: Tensor) -> Tensor:
-    """Return how far the energy of fine detail is off in 32x32 patches, as the mean size of its logarithm."""
-    energies = []
-    for each in (decoded, pictures):
-        grey = each.mean(1, keepdim=True)
-        fine = grey - functional.avg_pool2d(grey, 3, stride=1, padding=1)
-        energies.append(functional.avg_pool2d(fine.square(), 32).add(1e-4).log())
-    return (energies[0] - energies[1]).abs().mean()
+def _origins(inputs: dict[str, Tensor], size: torch.Size, since: int | None = None) -> tuple[Tensor, Tensor]:
+    """Return where the pixels of the frames shown come from in the first one, or in the one shown as `since`.
+
+    Both are (clips, SHOWN, height, width), from -1 to 1 inside the frame.
+    """
+    height, width = size
+    way = inputs["way"].index_select(1, inputs["shown"])
+    if since is not None:
+        way = way - way[:, since : since + 1]
+    across, along = follow(inputs["numbers"], way, height, width, 1)
+    x = (torch.arange(width, device=way.device) + 0.5 + across) * 2 / width - 1
+    y = ((torch.arange(height, device=way.device) + 0.5)[:, None] + along) * 2 / height - 1
+    return x, y
+
+
+def _flicker(errors: Tensor, inputs: dict[str, Tensor]) -> Tensor:
+    """Return how much of the errors of the first two frames shown does not move with the picture.
+
+    `errors` is (clips, SHOWN, 3, height, width).
+    """
+    x, y = _origins(inputs, errors.shape[-2:], since=0)
+    grid = torch.stack([x[:, 1], y[:, 1]], -1)
+    carried = functional.grid_sample(errors[:, 0], grid, padding_mode="border", align_corners=False)
+    return (carried - errors[:, 1]).abs().mean()
 
 
 def _weigh(inputs: dict[str, Tensor], shape: torch.Size) -> Tensor:

@@ -1,8 +1,8 @@
 """Second stage: train the UNet to tell where each position comes from, before it makes any picture.
 
 Where the camera looks depends on the noise, the frame and what is asked, never on the picture. So this stage needs no
-films: its conditions are random, each clip of each step has a new move, and the UNet runs only up to the block whose
-output the last one looks by, which leaves out its slowest part.
+films: its conditions are random or pictures, mixed at random into as many channels, each clip of each step has a new
+move, and the UNet runs only up to the block whose output the last one looks by, which leaves out its slowest part.
 
 Of the training only the result is tested. Tested in tests/generator/model/demo_model/test_demo_model.py.
 """
@@ -22,7 +22,7 @@ from torch.nn import functional
 from generator.model.demo_model.architecture import CONTEXT_CHANNELS, LATENT_CHANNELS, LATENT_FACTOR, Networks
 from generator.model.demo_model.camera_motion import MOVES, follow, ways, write_numbers
 from generator.model.demo_model.films.clips import TrainingSize, draw_settings
-from generator.model.demo_model.scenes import Dice
+from generator.model.demo_model.films.plates import Plates
 from generator.model.demo_model.start.fetching import PERIODS, WAVES, fixed_parts, waves
 from generator.model.demo_model.start.noise_route import route_mask
 from generator.model.demo_model.training_loop import (
@@ -42,22 +42,30 @@ MOTION_SIZES = (
     TrainingSize(288, 288, 14, begins=0.0, frequency=0.2),
     TrainingSize(224, 384, 25, begins=0.0, frequency=0.1),
 )
+RENEW_EVERY = 8
+"""steps"""
+PICTURES = 0.6
+"""fraction of the clips whose condition is made of a picture"""
+COUNTS = (0.7, 0.15, 0.15)
+"""what an error counts by the wave's period: the shortest says the pixel, the others only tell its repeats apart"""
 
 
-def train_motion(trained: Networks, clock: Clock, dice: Dice, batch: int, path: Path, report: Report) -> None:
+def train_motion(trained: Networks, clock: Clock, plates: Plates, batch: int, path: Path, report: Report) -> None:
     """Train the UNet in place until the clock's budget is spent. `batch` is clips of 14 frames per step."""
-    unet = trained.unet
+    unet, dice = trained.unet, plates.dice
     flatten_temporal_convolutions(unet)
     lesson = MotionLesson(unet, dice.device)
     networks = [unet, lesson.places.told]
     for network in networks:
         network.to(training_type(dice.device))
     stage = Stage(networks, lesson.loss, 2e-3)
-    stage.fix(fixed_weights(unet, looking=True))
+    stage.fix(fixed_weights(unet))
 
     def draw(step: int, progress: float) -> tuple[str, dict[str, Tensor]]:
         size = choose(MOTION_SIZES, step, progress)
-        return str(size), draw_moves(dice, size, max(1, batch * 14 // size.frames))
+        if step % RENEW_EVERY == 0:
+            plates.renew()
+        return str(size), draw_moves(plates, size, max(1, batch * 14 // size.frames))
 
     train_stage("motion", stage, clock, draw, path, lesson.places.also(report))
     lesson.close()
@@ -107,7 +115,9 @@ class Places:
         with torch.no_grad():
             off = (8 * (guessed - truth)[:, :2]).square().sum(1).sqrt().mean()
             self._off.copy_(torch.stack([off, _decoded_error(said, seen)]))
-        return functional.mse_loss(guessed, truth), functional.mse_loss(said, seen)
+        errors = (said - seen).square().unflatten(1, (2, len(COUNTS), 4))
+        looked = sum(count * errors[:, :, index].mean() for index, count in enumerate(COUNTS))
+        return functional.mse_loss(guessed, truth), looked
 
 
 def _decoded_error(said: Tensor, seen: Tensor) -> Tensor:
@@ -156,24 +166,35 @@ def _stop(_module: Any, _inputs: Any) -> None:
     raise _Enough
 
 
-def draw_moves(dice: Dice, size: TrainingSize, clips: int) -> dict[str, Tensor]:
-    """Return clips with new moves and random conditions: smooth ones with more or less detail, some without any."""
+def draw_moves(plates: Plates, size: TrainingSize, clips: int) -> dict[str, Tensor]:
+    """Return clips with new moves, and conditions that have nothing to do with these."""
+    dice = plates.dice
     bucket, fps, augmentation = draw_settings(dice, clips)
     numbers = dice.normal(clips, MOVES)
     height, width = size.height // LATENT_FACTOR, size.width // LATENT_FACTOR
     noise = dice.normal(clips, size.frames, LATENT_CHANNELS, height, width)
-    coarse = dice.normal(clips, LATENT_CHANNELS, height // 8, width // 8)
-    smooth = functional.interpolate(coarse, (height, width), mode="bicubic")
-    detail = dice.normal(clips, LATENT_CHANNELS, height, width) * dice.uniform(0, 1, clips).view(-1, 1, 1, 1)
-    strength = dice.uniform(0, 1.5, clips).view(-1, 1, 1, 1)
     return {
         "noise": write_numbers(noise, numbers),
-        "condition": strength * (smooth + detail),
+        "condition": _conditions(plates, size, clips),
         "context": dice.normal(clips, 1, CONTEXT_CHANNELS),
         "ids": torch.stack([fps - 1, bucket, augmentation], 1),
         "numbers": numbers,
         "way": ways(bucket, fps, augmentation, size.frames),
     }
+
+
+def _conditions(plates: Plates, size: TrainingSize, clips: int) -> Tensor:
+    """Return smooth noise with more or less detail, some without any, and pictures in random channels."""
+    dice = plates.dice
+    height, width = size.height // LATENT_FACTOR, size.width // LATENT_FACTOR
+    coarse = dice.normal(clips, LATENT_CHANNELS, height // 8, width // 8)
+    smooth = functional.interpolate(coarse, (height, width), mode="bicubic")
+    detail = dice.normal(clips, LATENT_CHANNELS, height, width) * dice.uniform(0, 1, clips, 1, 1, 1)
+    noise = dice.uniform(0, 1.5, clips, 1, 1, 1) * (smooth + detail)
+    cells = functional.pixel_unshuffle(plates.stills(clips, size.height, size.width), LATENT_FACTOR)
+    mixed = torch.einsum("nchw,nkc->nkhw", cells, dice.normal(clips, LATENT_CHANNELS, cells.shape[1]))
+    mixed = dice.uniform(0.7, 1.3, clips, 1, 1, 1) * mixed / mixed.std((2, 3), keepdim=True).clamp_min(1e-3)
+    return torch.where(dice.chance(PICTURES, clips, 1, 1, 1) > 0, mixed, noise)
 
 
 def choose(sizes: tuple[TrainingSize, ...], step: int, progress: float) -> TrainingSize:
@@ -183,10 +204,10 @@ def choose(sizes: tuple[TrainingSize, ...], step: int, progress: float) -> Train
     return ready[int(torch.multinomial(frequencies, 1, generator=torch.Generator().manual_seed(step)))]
 
 
-def fixed_weights(unet: Any, *, looking: bool) -> dict[Tensor, Tensor]:
-    """Return which numbers of the UNet's weights are not trained: see `noise_route` and, if `looking`, `fetching`."""
+def fixed_weights(unet: Any) -> dict[Tensor, Tensor]:
+    """Return which numbers of the UNet's weights are not trained: see `noise_route` and `fetching`."""
     masks = {weight: mask.to(weight.device) for weight, mask in zip(unet.parameters(), route_mask(unet), strict=True)}
-    for weight, mask in fixed_parts(unet, LATENT_CHANNELS).items() if looking else ():
+    for weight, mask in fixed_parts(unet, LATENT_CHANNELS).items():
         masks[weight] = masks[weight] | mask
     return masks
 

@@ -122,7 +122,7 @@ def _train_stage(name: str, trained: Networks, plates: Plates, plan: Plan, repor
     if name == "autoencoder":
         train_autoencoder(trained.vae, clock, plates, 12 * plan.batch, path, report)
     elif name == "motion":
-        train_motion(trained, clock, plates.dice, 2 * plan.batch, path, report)
+        train_motion(trained, clock, plates, 2 * plan.batch, path, report)
     else:
         STAGES[name](trained, clock, plates, plan.batch, path, report)
 

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from generator.model.demo_model.architecture import LATENT_FACTOR
 from generator.model.demo_model.camera_motion import MOVES, follow, ways
 from generator.model.demo_model.films.plates import SUPERSAMPLED, Plates
 from generator.model.demo_model.scenes import Dice
+from generator.model.demo_model.start.fetching import fetch
 from generator.model.lean.encoders import CLIP_MEAN, CLIP_SIZE, CLIP_STD
 
 STEPS_PER_BATCH = 3
@@ -22,6 +24,9 @@ STEPS_PER_BATCH = 3
 KEPT_BATCHES = 24
 ENCODED_TOGETHER = 56
 """frames"""
+USUAL_BUCKET = 90.0
+USUAL_RANGE = 25.0
+"""standard deviation"""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class EncodedClips:
         condition = self._encode(picture + augmentation.view(-1, 1, 1, 1) * dice.normal(*picture.shape))
         latents = self._encode(frames.flatten(0, 1)).unflatten(0, (self.batch, size.frames))
         made = {
-            "latents": latents,
+            "latents": _fetched(latents, numbers, way),
             "condition": condition,
             "seen": see(picture),
             "ids": torch.stack([fps - 1, bucket, augmentation], 1),
@@ -84,11 +89,26 @@ class EncodedClips:
         return torch.cat([self._vae.encode(chunk).latent_dist.mean for chunk in chunks])
 
 
+def _fetched(latents: Tensor, numbers: Tensor, way: Tensor) -> Tensor:
+    """Return the latents of clips (clips, frames, channels, height, width) as the last block can fetch them.
+
+    What the first frame shows is fetched from there; only what it does not show is each frame's own.
+    """
+    frames, (height, width) = latents.shape[1], latents.shape[-2:]
+    across, along = (each.flatten(0, 1) for each in follow(numbers, way, height, width, LATENT_FACTOR))
+    x = (torch.arange(width, device=way.device) + 0.5) * LATENT_FACTOR + across
+    y = ((torch.arange(height, device=way.device) + 0.5) * LATENT_FACTOR)[:, None] + along
+    shown = (x > 0) & (x < width * LATENT_FACTOR) & (y > 0) & (y < height * LATENT_FACTOR)
+    found = fetch(latents[:, 0].float().repeat_interleave(frames, 0), x, y, LATENT_FACTOR)
+    return torch.where(shown[:, None], found, latents.flatten(0, 1)).view_as(latents).to(latents.dtype)
+
+
 def draw_settings(dice: Dice, clips: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return motion buckets, conditioning fps and noise augmentations, mostly the defaults or near them."""
-    bucket = torch.where(
-        dice.chance(0.06, clips) > 0, dice.integers(21, clips).float(), dice.integers(256, clips).float()
-    )
+    bucket = dice.integers(256, clips).float()
+    usual = (USUAL_BUCKET + USUAL_RANGE * dice.normal(clips)).clamp(0, 255)
+    bucket = torch.where(dice.chance(0.4, clips) > 0, usual, bucket)
+    bucket = torch.where(dice.chance(0.06, clips) > 0, dice.integers(21, clips).float(), bucket)
     fps = torch.where(dice.chance(0.75, clips) > 0, torch.full_like(bucket, 7.0), dice.integers(26, clips) + 5.0)
     usual = torch.full_like(bucket, 0.02)
     return bucket, fps, torch.where(dice.chance(0.8, clips) > 0, usual, 10 ** dice.uniform(-2.5, 0, clips))

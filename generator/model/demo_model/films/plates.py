@@ -72,12 +72,21 @@ class Plates:
 
     def crops(self, count: int, size: int) -> Tensor:
         """Return square crops (count, 3, size, size) at random scales, from -1 to 1."""
-        dice = self.dice
+        return self.views(size, torch.eye(2, 3, device=self.dice.device).expand(1, count, 2, 3))[:, 0]
+
+    def views(self, size: int, moves: Tensor) -> Tensor:
+        """Return several views of each of some square crops, (crops, views, 3, size, size), all equally sharp.
+
+        `moves` (views, crops, 2, 3) tells where a view's pixels come from, as affine maps in units of half a crop.
+        """
+        dice, count = self.dice, moves.shape[1]
         scale = dice.uniform(1.0, 2.2, count, 1, 1) * size / 2
-        x = (dice.uniform(-1, 1, count, 1, 1) * (WIDTH / 2 - scale)).expand(-1, size * 2, size * 2)
-        y = (dice.uniform(-1, 1, count, 1, 1) * (HEIGHT / 2 - scale)).expand(-1, size * 2, size * 2)
-        steps = (torch.arange(size * 2, device=dice.device) + 0.5) / size - 1
-        return sharpened(dice, self._sample(self._pick(count), x + scale * steps, y + scale * steps[:, None]))
+        x = dice.uniform(-1, 1, count, 1, 1) * (WIDTH / 2 - scale)
+        y = dice.uniform(-1, 1, count, 1, 1) * (HEIGHT / 2 - scale)
+        plates = self._pick(count)
+        grids = [functional.affine_grid(each, [count, 1, 2 * size, 2 * size], align_corners=False) for each in moves]
+        seen = [self._sample(plates, x + scale * grid[..., 0], y + scale * grid[..., 1]) for grid in grids]
+        return sharpened(dice, torch.stack(seen, 1))
 
     def films(self, count: int, across: Tensor, along: Tensor) -> Tensor:
         """Return clips (count, frames, 3, height, width) whose pixels come from elsewhere in the first frame.
@@ -96,6 +105,11 @@ class Plates:
             for time in range(frames)
         ]
         return sharpened(self.dice, torch.stack(seen, 1))
+
+    def stills(self, count: int, height: int, width: int) -> Tensor:
+        """Return single pictures of a size, (count, 3, height, width)."""
+        unmoved = torch.zeros(count, 1, SUPERSAMPLED * height, SUPERSAMPLED * width, device=self.dice.device)
+        return self.films(count, unmoved, unmoved)[:, 0]
 
     def _pick(self, count: int) -> Tensor:
         return self._pool[self.dice.integers(KEPT, count)]

@@ -113,10 +113,10 @@ def cat() -> Made:
 
 
 def others() -> list[Made]:
-    """Return short clips of other photographs with other moves, lying, standing and square."""
-    standing = clip("astronaut", DEMO.portrait, (0, -1), seed=2, frames=5, motion_bucket=200)
-    square = clip("coffee", DEMO.square, (0, -1), seed=3, frames=5, motion_bucket=200)
-    return [standing, square, clip("rocket", shown=(0, -1), seed=4, frames=5, motion_bucket=200)]
+    """Return clips of other photographs with other moves, standing, square and lying."""
+    standing = clip("astronaut", DEMO.portrait, (0, -1), seed=2)
+    square = clip("coffee", DEMO.square, (0, -1), seed=3)
+    return [standing, square, clip("rocket", shown=(0, -1), seed=4)]
 
 
 def test_the_checkpoint_is_small_and_complete() -> None:
@@ -130,8 +130,8 @@ def test_the_checkpoint_is_small_and_complete() -> None:
 def test_the_first_frame_is_the_picture() -> None:
     found = [psnr(each.pixels, each.frames[0]) for each in (cat(), *others())]
     print(f"demo model: first frame against {len(found)} photographs: {', '.join(f'{db:.1f}' for db in found)} dB")
-    assert median(found) >= 29
-    assert min(found) >= 27
+    assert median(found) >= 32
+    assert min(found) >= 30
     # Control: the same figure for another photograph's clip is far below.
     assert psnr(cat().pixels, others()[-1].frames[0]) < 15
 
@@ -140,10 +140,10 @@ def test_the_last_frame_is_the_picture_where_the_camera_has_gone_and_nearly_as_s
     made = [cat(), *others()]
     last, unmoved = [each.likeness() for each in made], [each.unmoved() for each in made]
     print(f"demo model: last frame {', '.join(f'{db:.1f}' for db in last)} dB, unmoved {max(unmoved):.1f} at most")
-    assert median(last) >= 25
+    assert median(last) >= 30
     assert min(here - there for here, there in zip(last, unmoved, strict=True)) > 3
-    assert cat().truth()[2] > 10, "the camera goes that many pixels"
-    assert last[0] > unmoved[0] + 9
+    assert cat().truth()[2] > 8, "the camera goes that many pixels"
+    assert last[0] > unmoved[0] + 12
 
 
 def test_the_seed_decides_the_move() -> None:
@@ -163,17 +163,22 @@ def test_the_seed_decides_every_pixel() -> None:
 
 def test_the_higher_the_bucket_the_further_the_camera_goes() -> None:
     went = []
-    for bucket in (0, 20, 80, 200):
-        made = clip("chelsea", frames=4, motion_bucket=bucket)
+    for bucket in (0, 20, 80, 127):
+        made = clip("chelsea", motion_bucket=bucket)
+        true = made.truth()[2]
         move = find_move(made.pixels.astype(np.uint8), made.frames[-1].astype(np.uint8))
         went.append(move.size)
-        true = made.truth()[2]
-        assert move.size == pytest.approx(true, rel=0.15 if true > 2 else 0.5, abs=0.25), (
-            "a short way comes out shorter"
-        )
-    print(f"demo model: pixels in 4 frames at buckets 0, 20, 80, 200: {', '.join(f'{way:.2f}' for way in went)}")
-    assert went[0] < 0.3
+        assert move.size == pytest.approx(true, rel=0.1, abs=0.2)
+    print(f"demo model: pixels in 14 frames at buckets 0, 20, 80, 127: {', '.join(f'{way:.2f}' for way in went)}")
+    assert went[0] < 0.2
     assert went[0] < went[1] < went[2] < went[3]
+
+
+def test_a_clip_of_a_length_that_it_was_not_trained_for_moves_as_well() -> None:
+    """The camera goes further than it should in a very short clip: a limit that the model's card names."""
+    made = clip("chelsea", frames=4, motion_bucket=80)
+    move = find_move(made.pixels.astype(np.uint8), made.frames[-1].astype(np.uint8))
+    assert 0.85 < move.size / made.truth()[2] < 1.4
 
 
 @pytest.mark.parametrize("changes", [{"conditioning_fps": 12}, {"noise_augmentation": 0.3}])
