@@ -46,7 +46,7 @@ VARIANT = {
     "max_steps": 1,
     "max_guidance": 1.0,
     "loop": "boomerang",
-    "motion_bucket": 90,
+    "motion_bucket": 75,
 }
 """what `generator.variants` reads beside a checkpoint: its sizes, and what its clips are like if nothing is chosen.
 

@@ -64,8 +64,8 @@ def displace(mix: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     near = v + 0.6 * torch.exp(-(u * u + v * v) / 0.13) - 0.25
     # All moves also push in: hardly anything that the picture does not show then comes into view at the edges.
     push = 0.95 + 1.4 * inwards
-    across = 0.8 * right * (1 + 0.4 * near) - push * u - 0.9 * turn * v + 1.9 * orbit * near
-    along = 0.6 * down * (1 + 0.4 * near) - push * v + 0.9 * turn * u
+    across = 1.2 * right * (1 + 0.4 * near) - push * u - 1.35 * turn * v + 2.85 * orbit * near
+    along = 0.9 * down * (1 + 0.4 * near) - push * v + 1.35 * turn * u
     return across, along
 
 

@@ -24,7 +24,7 @@ STEPS_PER_BATCH = 3
 KEPT_BATCHES = 24
 ENCODED_TOGETHER = 56
 """frames"""
-USUAL_BUCKET = 90.0
+USUAL_BUCKET = 75.0
 USUAL_RANGE = 25.0
 """standard deviation"""
 

@@ -168,9 +168,9 @@ def test_the_higher_the_bucket_the_further_the_camera_goes() -> None:
         true = made.truth()[2]
         move = find_move(made.pixels.astype(np.uint8), made.frames[-1].astype(np.uint8))
         went.append(move.size)
-        assert move.size == pytest.approx(true, rel=0.1, abs=0.2)
+        assert move.size == pytest.approx(true, rel=0.1, abs=0.25)
     print(f"demo model: pixels in 14 frames at buckets 0, 20, 80, 127: {', '.join(f'{way:.2f}' for way in went)}")
-    assert went[0] < 0.2
+    assert went[0] < 0.25
     assert went[0] < went[1] < went[2] < went[3]
 
 
