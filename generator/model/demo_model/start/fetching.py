@@ -7,8 +7,8 @@ the block before hands over; the training tells that block directly what they sh
 than the other; of the difference comes a latent between two cells nearly as sharp as in one.
 
 All that makes queries and keys, and the way of the picture's latents to them and out again, stays as it is here: a
-network that is unsure of the move would otherwise learn to look everywhere a little, which is a blurred picture, and one
-that learns moves alone would use these channels for something else.
+network that is unsure of the move would otherwise learn to look everywhere a little, which is a blurred picture, and
+one that learns moves alone would use these channels for something else.
 """
 
 from __future__ import annotations
