@@ -173,7 +173,8 @@ async def test_two_workers_share_one_queue_and_one_gate(tmp_path: Path) -> None:
         await asyncio.wait(tasks)
 
     assert all(backend.requests for backend in backends)
-    assert sorted(request.job for backend in backends for request in backend.requests) == list(range(1, 9))
+    asked = sorted(request.job for backend in backends for request in backend.requests)
+    assert asked in [list(range(1, end)) for end in (9, 10, 11)], "each once, and none but those claims after the gate"
 
 
 def too_large() -> OutOfMemory:

@@ -21,6 +21,8 @@ from generator.clip import Format, Loop, Quality
 from generator.variants import BUILT_IN
 from tests.support.edge import Start
 
+USUAL = str(BUILT_IN["demo"].motion_bucket)
+
 
 def where(variant: str = "demo", *, config: GeneratorConfig | None = None, **server: Any) -> Setting:
     return Setting(
@@ -38,9 +40,9 @@ def values(option: str, current: str, setting: Setting, **typed: Any) -> list[An
 
 def test_the_names_of_a_motion_say_what_they_do() -> None:
     shown = texts("motion", "", where())
-    assert shown[0] == "90: gentle, as usual with demo"
+    assert shown[0] == f"{USUAL}: gentle, as usual with demo"
     assert shown[1] == "gentle: still camera, only small things move"
-    assert values("motion", "", where()) == ["90", "gentle", "medium", "strong", "wild"]
+    assert values("motion", "", where()) == [USUAL, "gentle", "medium", "strong", "wild"]
     assert [texts("motion", "", where(name))[0].split(",")[0] for name in ("svd", "svd-xt")] == ["127: medium"] * 2
 
 
@@ -69,7 +71,7 @@ def test_a_motion_is_suggested_by_its_name_in_the_persons_language() -> None:
 
 def test_a_motion_that_the_server_refuses_is_not_suggested() -> None:
     setting = where(most_motion=Motion.MEDIUM)
-    assert values("motion", "", setting) == ["90", "gentle", "medium"]
+    assert values("motion", "", setting) == [USUAL, "gentle", "medium"]
     assert suggest("motion", "200", {}, setting)[0] == ("127: medium, the most that is taken here", "127")
     assert values("motion", "wi", setting) == ["gentle", "medium"]
 
