@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from generator.model.demo_model.camera_motion import follow, ways
 from tests.benchmarks.clip_figures import ClipFigures, Framed, distinct, frame, judge
+from tests.benchmarks.demo import Measured
 from tests.support.photographs import installed, photographs
 from tests.support.registration import Move, track
 
@@ -36,9 +37,13 @@ def displacement(numbers: NDArray[np.float64], bucket: float) -> tuple[torch.Ten
 
 
 @cache
-def perfect(numbers: tuple[float, ...] = tuple(RIGHT), bucket: float = 255.0) -> NDArray[np.uint8]:
-    """Return the clip that a perfect model would make: what the photograph shows, beyond the picture's edges too."""
+def perfect(numbers: tuple[float, ...], bucket: float, aside: float = 0.0) -> NDArray[np.uint8]:
+    """Return the clip that a perfect model would make: what the photograph shows, beyond the picture's edges too.
+
+    `aside` is by how many pixels more the camera has gone to the right in the last frame: past the picture's side.
+    """
     across, along = displacement(np.array(numbers), bucket)
+    across = across + aside * torch.linspace(0, 1, FRAMES)[:, None, None]
     wide, margin = framed().wide, framed().margin
     height, width = wide.shape[:2]
     x = (torch.arange(SIZE[0]) + 0.5 + margin + across) * 2 / width - 1
@@ -48,14 +53,18 @@ def perfect(numbers: tuple[float, ...] = tuple(RIGHT), bucket: float = 255.0) ->
     return seen.permute(0, 2, 3, 1).clamp(0, 255).round().byte().numpy()
 
 
+def panned() -> NDArray[np.uint8]:
+    return perfect(tuple(RIGHT), 127.0, aside=8.0)
+
+
 @cache
 def ideal() -> ClipFigures:
-    return judge(perfect(), framed())
+    return judge(panned(), framed())
 
 
 def spoilt(what: str) -> ClipFigures:
     """Return the figures of the same clip with one thing wrong with it."""
-    frames = perfect().astype(np.float64)
+    frames = panned().astype(np.float64)
     noise = np.random.default_rng(0).normal(size=frames.shape)
     share = np.linspace(0, 1, FRAMES)[:, None, None, None]
     if what == "grain":
@@ -90,6 +99,15 @@ def test_a_perfect_clips_figures_are_near_perfect() -> None:
     assert found.fine == pytest.approx(0.9, abs=0.15), "the clip is softer by the interpolation that made it"
     assert found.edges is not None
     assert found.edges < 1.3
+
+
+def test_a_clip_that_shows_nothing_new_has_no_edges_to_judge(tmp_path: Path) -> None:
+    inside = judge(perfect(tuple(RIGHT), 127.0), framed())
+    assert inside.edges is None
+    for clips, uncovered in (([inside], 0), ([inside, ideal()], 1)):
+        figures = Measured(tmp_path, {str(number): each for number, each in enumerate(clips)}, [1.0]).figures()
+        assert figures["clips_with_uncovered_edges"] == uncovered
+        assert bool(figures["uncovered_edges_error_ratio_median"]) == bool(uncovered)
 
 
 @pytest.mark.parametrize("what", ["grain", "tint", "blur", "edges", "first"])

@@ -85,7 +85,7 @@ def test_the_model_moves_a_draft_as_its_clip() -> None:
         (last,) = pipeline.decode(latents[-1:], wanted, plan, SILENT)
         return find_move(tile(picture), tile(Image.fromarray(last)))
 
-    sheet = dataclasses.replace(settings(13, 255, frames=3), conditioning_fps=5, drafts=True)
+    sheet = dataclasses.replace(settings(3, 127, frames=14), drafts=True)
     draft = draft_of(sheet, 0)
     other = dataclasses.replace(draft, drafts=False, motion_bucket=draft_bucket(draft, SIZE, SMALL))
     clip, same, control = moved(chosen_draft(sheet, 0)), moved(draft), moved(other, picture.resize(SMALL))

@@ -122,12 +122,14 @@ def picture_error(decoded: Tensor, pictures: Tensor) -> Tensor:
 
 def detail_error(decoded: Tensor, pictures: Tensor) -> Tensor:
     """Return how far the energy of fine detail is off in 32x32 patches, as the mean size of its logarithm."""
-    energies = []
-    for each in (decoded, pictures):
-        grey = each.mean(1, keepdim=True)
-        fine = grey - functional.avg_pool2d(grey, 3, stride=1, padding=1)
-        energies.append(functional.avg_pool2d(fine.square(), 32).add(1e-4).log())
-    return (energies[0] - energies[1]).abs().mean()
+    found, true = (functional.avg_pool2d(fine_energy(each), 32).add(1e-4).log() for each in (decoded, pictures))
+    return (found - true).abs().mean()
+
+
+def fine_energy(pictures: Tensor) -> Tensor:
+    """Return the energy of what a 3x3 mean takes away from pictures (any number, 3, height, width), in one channel."""
+    grey = pictures.mean(1, keepdim=True)
+    return (grey - functional.avg_pool2d(grey, 3, stride=1, padding=1)).square()
 
 
 def _fetched(latents: Tensor, moves: Tensor) -> Tensor:

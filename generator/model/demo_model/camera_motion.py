@@ -3,8 +3,8 @@
 A clip's noise decides the move. Five of its channels, each added up over the whole clip, are five standard normal
 numbers: how much of each basic move the clip has. Their squares, signs kept, are the moves' shares, so that one or two
 stand out. Where a pixel comes from is the way, times a sum of the shares, each times a smooth function of the position
-in the frame: a network can learn that without a picture. Nearness is assumed, not seen (what is low in the frame or at
-its centre is near).
+in the frame: a network can learn that without a picture. Nearness is assumed, not seen: the frame's centre is near. Its
+sides stay where they are or move outwards a little, so that nothing comes into view that the picture does not show.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 MOVES = 5
-"""basic moves: pan right, pan down, zoom in, turn, orbit; each also the other way"""
+"""basic moves: pan right, pan down, push in, turn, orbit; each also the other way, but a push in, which gets slower"""
 FULL_MOTION = 0.16 / 13
 """way per frame at motion bucket 255 and 7 fps, in units of the square root of the frame's area"""
 STILL_BELOW = 10
@@ -54,19 +54,21 @@ def mix_moves(numbers: Tensor) -> Tensor:
     return mix
 
 
-def displace(mix: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+def displace(mix: Tensor, u: Tensor, v: Tensor, half: tuple[float, float]) -> tuple[Tensor, Tensor]:
     """Return where a frame's pixels come from, relative to themselves, after a way of 1.
 
     `mix` is (clips, MOVES). `u` and `v` are the pixels' distances from the centre, to the right and down, of one shape
-    (height, width). Both results are (clips, height, width). All lengths are in units of the root of the frame's area.
+    (height, width); `half` is half the frame's width and height. Both results are (clips, height, width). All lengths
+    are in units of the root of the frame's area.
     """
     right, down, inwards, turn, orbit = (mix[:, index, None, None] for index in range(MOVES))
-    near = v + 0.6 * torch.exp(-(u * u + v * v) / 0.13) - 0.25
-    # All moves also push in: hardly anything that the picture does not show then comes into view at the edges.
-    push = 0.95 + 1.4 * inwards
-    across = 1.2 * right * (1 + 0.4 * near) - push * u - 1.35 * turn * v + 2.85 * orbit * near
-    along = 0.9 * down * (1 + 0.4 * near) - push * v + 1.35 * turn * u
-    return across, along
+    p, q = u / half[0], v / half[1]
+    between_sides, between_ends = 1 - p * p, 1 - q * q
+    near = torch.exp(-3.3 * p * p - 1.12 * q * q)
+    push = 0.52 + 0.48 * inwards
+    across = half[0] * (right * (1.3 * between_sides + near) + 4.9 * orbit * (near - between_sides / 2))
+    along = half[1] * down * 2.2 * between_ends
+    return across - push * u - 0.32 * turn * v, along - push * v + 0.32 * turn * u
 
 
 def follow(numbers: Tensor, way: Tensor, height: int, width: int, cell: float) -> tuple[Tensor, Tensor]:
@@ -77,7 +79,8 @@ def follow(numbers: Tensor, way: Tensor, height: int, width: int, cell: float) -
     """
     size = (height * width) ** 0.5
     u, v = ((torch.arange(count, device=way.device) + 0.5 - count / 2) / size for count in (width, height))
-    across, along = displace(mix_moves(numbers), u.expand(height, width), v[:, None].expand(height, width))
+    half = (width / size / 2, height / size / 2)
+    across, along = displace(mix_moves(numbers), u.expand(height, width), v[:, None].expand(height, width), half)
     scale = way[:, :, None, None] * size * cell
     return scale * across[:, None], scale * along[:, None]
 

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from generator.model.demo_model.architecture import LATENT_FACTOR, Networks
-from generator.model.demo_model.autoencoder import detail_error, picture_error
+from generator.model.demo_model.architecture import Networks
+from generator.model.demo_model.autoencoder import detail_error, fine_energy, picture_error
 from generator.model.demo_model.camera_motion import follow, write_numbers
 from generator.model.demo_model.films.clips import EncodedClips, TrainingSize
 from generator.model.demo_model.films.plates import Plates
@@ -45,17 +45,15 @@ DROPPED = 0.02
 """fraction of clips trained without their picture, for classifier-free guidance"""
 LATE = 0.8
 """how much more than the first frame the last one counts"""
-UNCOVERED = 0.5
-"""how much more counts what was not in the picture"""
 LATENTS = 0.3
 DECODED = 2.0
 DETAIL = 0.4
+CRISP = 0.4
 STEADY = 2.0
 COLOUR = 3.0
 """weights, in the fourth stage, of the latents, and of what the decoder makes of them: all errors, missing or added
-fine detail, errors that do not move with the picture, and wrong colours of whole areas"""
-GUESSED = 3.0
-"""what an error counts there where the picture does not show what is seen"""
+fine detail, frames that are less or more crisp than the first, errors that do not move with the picture, and wrong
+colours of whole areas"""
 AREA = 32
 """pixels: side of such an area"""
 SHORT = 0.5
@@ -139,8 +137,8 @@ def _inputs(dice: Dice, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
     if "pictures" in drawn:
         before = dice.integers(frames - 1, 1)
         shown = torch.cat([before, before + 1, dice.integers(2, 1) * (frames - 1)])
-        pictures = drawn.pop("pictures").index_select(1, shown)
-        added |= {"shown": shown, "pictures": pictures}
+        pictures = drawn.pop("pictures")
+        added |= {"shown": shown, "pictures": pictures.index_select(1, shown), "fine": _fine(_levels(pictures[:, 0]))}
     return drawn | added
 
 
@@ -158,8 +156,8 @@ class Lesson:
         predicted = self._predict(inputs, noisy / scale)
         target = (noisy / scale**2 - latents) * scale / SIGMA_MAX
         error = predicted - target
-        weights = _weigh(inputs, latents.shape)
-        loss: Tensor = (weights * (error.square() + 0.3 * (error.square() + 0.01).sqrt())).mean()
+        since = torch.linspace(-0.5, 0.5, latents.shape[1], device=latents.device)[:, None, None, None]
+        loss: Tensor = ((1 + LATE * since) * (error.square() + 0.3 * (error.square() + 0.01).sqrt())).mean()
         if self._decoder is not None:
             clean = noisy / scale**2 - predicted * SIGMA_MAX / scale
             loss = LATENTS * loss + self._unlike(inputs, clean)
@@ -184,30 +182,22 @@ class Lesson:
         some = clean.index_select(1, inputs["shown"]).flatten(0, 1)
         marks = torch.zeros(len(some), 1, device=some.device)
         decoded = self._decoder(some.to(self._unet.dtype), marks, num_frames=1).float()
-        pictures = inputs["pictures"].flatten(0, 1).float() / 127.5 - 1
+        pictures = _levels(inputs["pictures"].flatten(0, 1))
         error = decoded - pictures
-        x, y = _origins(inputs, pictures.shape[-2:])
-        shown = (x.abs() < 1) & (y.abs() < 1)
-        weighed = pictures + torch.where(shown, 1.0, GUESSED).flatten(0, 1)[:, None] * error
         colour = functional.avg_pool2d(error, AREA).abs().mean()
         flicker = _flicker(error.unflatten(0, (-1, SHOWN)), inputs)
-        loss = DECODED * picture_error(weighed, pictures) + DETAIL * detail_error(decoded, pictures)
-        return loss + STEADY * flicker + COLOUR * colour
+        crisp = (_fine(decoded).log() - inputs["fine"].repeat_interleave(SHOWN).log()).abs().mean()
+        loss = DECODED * picture_error(decoded, pictures) + DETAIL * detail_error(decoded, pictures)
+        return loss + CRISP * crisp + STEADY * flicker + COLOUR * colour
 
 
-def _origins(inputs: dict[str, Tensor], size: torch.Size, since: int | None = None) -> tuple[Tensor, Tensor]:
-    """Return where the pixels of the frames shown come from in the first one, or in the one shown as `since`.
+def _levels(pictures: Tensor) -> Tensor:
+    return pictures.float() / 127.5 - 1
 
-    Both are (clips, SHOWN, height, width), from -1 to 1 inside the frame.
-    """
-    height, width = size
-    way = inputs["way"].index_select(1, inputs["shown"])
-    if since is not None:
-        way = way - way[:, since : since + 1]
-    across, along = follow(inputs["numbers"], way, height, width, 1)
-    x = (torch.arange(width, device=way.device) + 0.5 + across) * 2 / width - 1
-    y = ((torch.arange(height, device=way.device) + 0.5)[:, None] + along) * 2 / height - 1
-    return x, y
+
+def _fine(pictures: Tensor) -> Tensor:
+    """Return the mean energy of each picture's fine detail, one number for each."""
+    return fine_energy(pictures).mean((1, 2, 3)) + 1e-6
 
 
 def _flicker(errors: Tensor, inputs: dict[str, Tensor]) -> Tensor:
@@ -215,18 +205,11 @@ def _flicker(errors: Tensor, inputs: dict[str, Tensor]) -> Tensor:
 
     `errors` is (clips, SHOWN, 3, height, width).
     """
-    x, y = _origins(inputs, errors.shape[-2:], since=0)
-    grid = torch.stack([x[:, 1], y[:, 1]], -1)
+    height, width = errors.shape[-2:]
+    since, way = inputs["way"].index_select(1, inputs["shown"])[:, :2].split(1, 1)
+    across, along = (each[:, 0] for each in follow(inputs["numbers"], way - since, height, width, 1))
+    x = (torch.arange(width, device=way.device) + 0.5 + across) * 2 / width - 1
+    y = ((torch.arange(height, device=way.device) + 0.5)[:, None] + along) * 2 / height - 1
+    grid = torch.stack([x, y], -1)
     carried = functional.grid_sample(errors[:, 0], grid, padding_mode="border", align_corners=False)
     return (carried - errors[:, 1]).abs().mean()
-
-
-def _weigh(inputs: dict[str, Tensor], shape: torch.Size) -> Tensor:
-    """Return what each latent counts, (clips, frames, 1, height, width): more if late or not in the picture."""
-    frames, height, width = shape[1], shape[3], shape[4]
-    across, along = follow(inputs["numbers"], inputs["way"], height, width, LATENT_FACTOR)
-    x = (torch.arange(width, device=across.device) + 0.5) * LATENT_FACTOR + across
-    y = ((torch.arange(height, device=across.device) + 0.5) * LATENT_FACTOR)[:, None] + along
-    covered = (x >= 0) & (x <= width * LATENT_FACTOR) & (y >= 0) & (y <= height * LATENT_FACTOR)
-    late = 1 - LATE / 2 + LATE * torch.arange(frames, device=across.device) / (frames - 1)
-    return (late[:, None, None] * torch.where(covered, 1.0, 1 + UNCOVERED))[:, :, None]

@@ -37,10 +37,13 @@ from generator.model.demo_model.training_loop import (
 
 SIGMA_MAX = 700.0
 MOTION_SIZES = (
-    TrainingSize(224, 384, 14, begins=0.0, frequency=0.5),
-    TrainingSize(384, 224, 14, begins=0.0, frequency=0.2),
-    TrainingSize(288, 288, 14, begins=0.0, frequency=0.2),
-    TrainingSize(224, 384, 25, begins=0.0, frequency=0.1),
+    TrainingSize(224, 384, 14, begins=0.0, frequency=0.34),
+    TrainingSize(224, 384, 4, begins=0.0, frequency=0.26),
+    TrainingSize(384, 224, 14, begins=0.0, frequency=0.1),
+    TrainingSize(384, 224, 4, begins=0.0, frequency=0.09),
+    TrainingSize(288, 288, 14, begins=0.0, frequency=0.09),
+    TrainingSize(288, 288, 4, begins=0.0, frequency=0.09),
+    TrainingSize(224, 384, 25, begins=0.0, frequency=0.03),
 )
 RENEW_EVERY = 8
 """steps"""

@@ -71,7 +71,7 @@ class EncodedClips:
         frames = self._plates.films(self.batch, *follow(numbers, way, *fine, 1 / SUPERSAMPLED))
         picture = frames[:, 0]
         condition = self._encode(picture + augmentation.view(-1, 1, 1, 1) * dice.normal(*picture.shape))
-        latents = self._encode(frames.flatten(0, 1)).unflatten(0, (self.batch, size.frames))
+        latents = self._encode(picture)
         made = {
             "latents": _fetched(latents, numbers, way),
             "condition": condition,
@@ -92,15 +92,15 @@ class EncodedClips:
 def _fetched(latents: Tensor, numbers: Tensor, way: Tensor) -> Tensor:
     """Return the latents of clips (clips, frames, channels, height, width) as the last block can fetch them.
 
-    What the first frame shows is fetched from there; only what it does not show is each frame's own.
+    `latents` (clips, channels, height, width) are the first frames': they show all that is ever seen.
     """
-    frames, (height, width) = latents.shape[1], latents.shape[-2:]
+    clips, frames = way.shape
+    height, width = latents.shape[-2:]
     across, along = (each.flatten(0, 1) for each in follow(numbers, way, height, width, LATENT_FACTOR))
     x = (torch.arange(width, device=way.device) + 0.5) * LATENT_FACTOR + across
     y = ((torch.arange(height, device=way.device) + 0.5) * LATENT_FACTOR)[:, None] + along
-    shown = (x > 0) & (x < width * LATENT_FACTOR) & (y > 0) & (y < height * LATENT_FACTOR)
-    found = fetch(latents[:, 0].float().repeat_interleave(frames, 0), x, y, LATENT_FACTOR)
-    return torch.where(shown[:, None], found, latents.flatten(0, 1)).view_as(latents).to(latents.dtype)
+    found = fetch(latents.float().repeat_interleave(frames, 0), x, y, LATENT_FACTOR)
+    return found.view(clips, frames, *latents.shape[1:]).to(latents.dtype)
 
 
 def draw_settings(dice: Dice, clips: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from generator.model.demo_model.camera_motion import (
@@ -49,12 +50,27 @@ def test_a_higher_bucket_moves_further_and_the_first_frame_not_at_all() -> None:
 def test_what_is_near_moves_more_than_what_is_far() -> None:
     pan = torch.eye(MOVES)[:1]
     across, _ = follow(pan, torch.tensor([[0.05]]), 28, 48, 8)
-    assert float(across[0, 0, -1, 24]) > 1.2 * float(across[0, 0, 0, 24])
+    assert float(across[0, 0, 14, 24]) > 1.2 * float(across[0, 0, 14, 36]) > 0
+
+
+@pytest.mark.parametrize("shape", [(224, 384), (384, 224), (288, 288)])
+def test_nothing_comes_into_view_that_the_picture_does_not_show(shape: tuple[int, int]) -> None:
+    height, width = shape
+    numbers = torch.randn(300, MOVES, generator=torch.Generator().manual_seed(3))
+    numbers = torch.cat([numbers, torch.eye(MOVES), -torch.eye(MOVES)])
+    ways_here = ways(torch.tensor([75.0, 127.0]), torch.full((2,), 7.0), torch.full((2,), 0.02), 14)[:, -1:]
+    for way in ways_here:
+        across, along = (each[:, 0] for each in follow(numbers, way.expand(len(numbers), 1), height, width, 1))
+        x, y = torch.arange(width) + 0.5 + across, torch.arange(height)[:, None] + 0.5 + along
+        outside = torch.stack([-x, x - width, -y, y - height]).amax((0, 2, 3))
+        assert float(outside.max()) < 0.25, "pixels"
+    # Control: the same pan without what holds the sides, as wide as in the centre everywhere.
+    assert float((x + across.amax((1, 2), keepdim=True) - across - width)[-2 * MOVES].max()) > 10
 
 
 def test_where_pixels_come_from_is_a_sum_over_the_shares() -> None:
     u, v = torch.linspace(-0.6, 0.6, 9).expand(7, 9), torch.linspace(-0.4, 0.4, 7)[:, None].expand(7, 9)
     one, other = torch.randn(2, 1, MOVES, generator=torch.Generator().manual_seed(2))
-    halves = [(a + b) / 2 for a, b in zip(displace(one, u, v), displace(other, u, v), strict=True)]
-    for half, both in zip(halves, displace((one + other) / 2, u, v), strict=True):
+    found = [displace(mix, u, v, (0.65, 0.45)) for mix in (one, other, (one + other) / 2)]
+    for half, both in zip([(a + b) / 2 for a, b in zip(*found[:2], strict=True)], found[2], strict=True):
         assert torch.allclose(half, both, atol=1e-6)

