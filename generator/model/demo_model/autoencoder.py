@@ -129,7 +129,7 @@ def detail_error(decoded: Tensor, pictures: Tensor) -> Tensor:
 def fine_energy(pictures: Tensor) -> Tensor:
     """Return the energy of what a 3x3 mean takes away from pictures (any number, 3, height, width), in one channel."""
     grey = pictures.mean(1, keepdim=True)
-    return (grey - functional.avg_pool2d(grey, 3, stride=1, padding=1)).square()
+    return (grey - functional.avg_pool2d(grey, 3, stride=1, padding=1, count_include_pad=False)).square()
 
 
 def _fetched(latents: Tensor, moves: Tensor) -> Tensor:

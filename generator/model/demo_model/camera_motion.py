@@ -3,8 +3,8 @@
 A clip's noise decides the move. Five of its channels, each added up over the whole clip, are five standard normal
 numbers: how much of each basic move the clip has. Their squares, signs kept, are the moves' shares, so that one or two
 stand out. Where a pixel comes from is the way, times a sum of the shares, each times a smooth function of the position
-in the frame: a network can learn that without a picture. Nearness is assumed, not seen: the frame's centre is near. Its
-sides stay where they are or move outwards a little, so that nothing comes into view that the picture does not show.
+in the frame: a network can learn that without a picture. Nearness is assumed, not seen: the frame's centre is near. The
+frame's sides stay where they are or move outwards a little, so nothing comes into view that the picture does not show.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 MOVES = 5
-"""basic moves: pan right, pan down, push in, turn, orbit; each also the other way, but a push in, which gets slower"""
+"""basic moves: pan right, pan down, push in, turn, orbit; each also the other way, but that of a push in is slower"""
 FULL_MOTION = 0.16 / 13
 """way per frame at motion bucket 255 and 7 fps, in units of the square root of the frame's area"""
 STILL_BELOW = 10
@@ -65,6 +65,7 @@ def displace(mix: Tensor, u: Tensor, v: Tensor, half: tuple[float, float]) -> tu
     p, q = u / half[0], v / half[1]
     between_sides, between_ends = 1 - p * p, 1 - q * q
     near = torch.exp(-3.3 * p * p - 1.12 * q * q)
+    # At a side only `near` is left of a pan or an orbit, 0.18 at most: less than the push, so no side comes inwards.
     push = 0.52 + 0.48 * inwards
     across = half[0] * (right * (1.3 * between_sides + near) + 4.9 * orbit * (near - between_sides / 2))
     along = half[1] * down * 2.2 * between_ends

@@ -156,8 +156,8 @@ class Lesson:
         predicted = self._predict(inputs, noisy / scale)
         target = (noisy / scale**2 - latents) * scale / SIGMA_MAX
         error = predicted - target
-        since = torch.linspace(-0.5, 0.5, latents.shape[1], device=latents.device)[:, None, None, None]
-        loss: Tensor = ((1 + LATE * since) * (error.square() + 0.3 * (error.square() + 0.01).sqrt())).mean()
+        late = torch.linspace(-0.5, 0.5, latents.shape[1], device=latents.device)[:, None, None, None]
+        loss: Tensor = ((1 + LATE * late) * (error.square() + 0.3 * (error.square() + 0.01).sqrt())).mean()
         if self._decoder is not None:
             clean = noisy / scale**2 - predicted * SIGMA_MAX / scale
             loss = LATENTS * loss + self._unlike(inputs, clean)
@@ -203,11 +203,12 @@ def _fine(pictures: Tensor) -> Tensor:
 def _flicker(errors: Tensor, inputs: dict[str, Tensor]) -> Tensor:
     """Return how much of the errors of the first two frames shown does not move with the picture.
 
-    `errors` is (clips, SHOWN, 3, height, width).
+    `errors` is (clips, SHOWN, 3, height, width). The displacement between the two is taken where the later frame has
+    it: at motion bucket 75 that is off by 0.02 pixels in the mean, at 127 by 0.06.
     """
     height, width = errors.shape[-2:]
-    since, way = inputs["way"].index_select(1, inputs["shown"])[:, :2].split(1, 1)
-    across, along = (each[:, 0] for each in follow(inputs["numbers"], way - since, height, width, 1))
+    before, way = inputs["way"].index_select(1, inputs["shown"])[:, :2].split(1, 1)
+    across, along = (each[:, 0] for each in follow(inputs["numbers"], way - before, height, width, 1))
     x = (torch.arange(width, device=way.device) + 0.5 + across) * 2 / width - 1
     y = ((torch.arange(height, device=way.device) + 0.5)[:, None] + along) * 2 / height - 1
     grid = torch.stack([x, y], -1)

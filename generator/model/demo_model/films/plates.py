@@ -20,7 +20,7 @@ from generator.model.demo_model.camera_motion import REACH
 from generator.model.demo_model.scenes import Dice, paint_pictures
 
 HEIGHT, WIDTH = 608, 896
-"""of a plate: a frame of 384x224 with the camera's whole reach around it, at 1.85 pixels per pixel"""
+"""of a plate: a frame of 384x224 at 1.69 pixels per pixel, with a border that the camera does not enter"""
 KEPT = 96
 PAINTED_TOGETHER = 4
 PHOTOGRAPHS = 0.5

@@ -23,7 +23,7 @@ from generator.model.demo_model.camera_motion import MOVES
 BESIDE_NOISE = 8.0
 """constant beside a number of deviation 1, so that a norm's factor hardly depends on the number"""
 CONSTANT = 2.0
-"""the same beside a share"""
+"""the same beside a share, but weaker: a share may be larger"""
 LOUD = 32.0
 """in some channels of each token, for the same reason in a layer norm"""
 LOUD_CHANNELS = 8
@@ -34,7 +34,7 @@ CLIP_GAIN = 16000.0
 STEEP = 32.0
 """of a number's size as gelu makes it: the larger, the nearer to 0 it is right"""
 SAID = (4.5, 4.0, 1.0, 1.0, 3.0)
-"""how loud the share of each move is: the louder, the further that move goes"""
+"""how loud the share of each move is: moves that go far are loud, since what is loud is learned sooner"""
 
 
 @torch.no_grad()

@@ -50,7 +50,8 @@ def test_a_higher_bucket_moves_further_and_the_first_frame_not_at_all() -> None:
 def test_what_is_near_moves_more_than_what_is_far() -> None:
     pan = torch.eye(MOVES)[:1]
     across, _ = follow(pan, torch.tensor([[0.05]]), 28, 48, 8)
-    assert float(across[0, 0, 14, 24]) > 1.2 * float(across[0, 0, 14, 36]) > 0
+    between = (across[0, 0, 14, 11] + across[0, 0, 14, 36]) / 2  # so that the push in cancels
+    assert float(across[0, 0, 14, 24]) > 1.5 * float(between) > 0
 
 
 @pytest.mark.parametrize("shape", [(224, 384), (384, 224), (288, 288)])
@@ -63,9 +64,9 @@ def test_nothing_comes_into_view_that_the_picture_does_not_show(shape: tuple[int
         across, along = (each[:, 0] for each in follow(numbers, way.expand(len(numbers), 1), height, width, 1))
         x, y = torch.arange(width) + 0.5 + across, torch.arange(height)[:, None] + 0.5 + along
         outside = torch.stack([-x, x - width, -y, y - height]).amax((0, 2, 3))
-        assert float(outside.max()) < 0.25, "pixels"
-    # Control: the same pan without what holds the sides, as wide as in the centre everywhere.
-    assert float((x + across.amax((1, 2), keepdim=True) - across - width)[-2 * MOVES].max()) > 10
+        assert float(outside.max()) < 0, "pixels"
+    # Control: a pan that went as far everywhere as in the centre would show more than 10 pixels beyond the side.
+    assert float(across[-2 * MOVES].max()) > 10
 
 
 def test_where_pixels_come_from_is_a_sum_over_the_shares() -> None:
