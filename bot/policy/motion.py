@@ -39,8 +39,8 @@ LIVELY_BUCKET = 190
 """the motion that cures them too: 180 to 200 by the experience of many"""
 STILL_PERCENT = 0.9
 """of the picture's shorter side: five pixels in a clip of 576 rows, which nobody sees move. Still clips read as 0.5 at
-most with noise and flicker (tests/generator/executor/test_motion.py), the demo model's as 0.7 with the motion buckets 0
-and 10, as 1.3 and more from 30 on"""
+most with noise and flicker (tests/generator/executor/test_motion.py), the demo model's as 0.2 at most with the motion
+buckets 0 and 10, as 0.5 to 1.1 with 30 and as 1.1 and more from 50 on (six photographs)"""
 
 
 def is_nearly_still(facts: Mapping[str, Any] | None) -> bool:
