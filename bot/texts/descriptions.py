@@ -25,7 +25,7 @@ _WORDS = ("format", "shape", "framing", "loop")
 _LONGEST_CELL = 60
 _RARE = ("drafts", "seams")
 """settings of which a recipe tells only where there is something to tell"""
-DEMO_LABEL = N_("Demo model: tiny, soft frames that show how it works, not how good it gets.")
+DEMO_LABEL = N_("Demo model: small frames, and only the camera moves. It shows how it works, not how good it gets.")
 
 
 def small_print(sentences: list[str], settings: ClipSettings) -> list[str]:
