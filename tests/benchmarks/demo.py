@@ -125,7 +125,7 @@ class Measured:
             "fine_detail_last_to_first_moved_median": median(clip.fine_moved for clip in clips),
             "last_frames_as_clean_as_the_first": sum(low <= clip.fine <= high for clip in clips),
             "clips_with_uncovered_edges": len(edges),
-            "uncovered_edges_error_ratio_median": median(edges) if edges else 0.0,
+            "uncovered_edges_error_ratio_median": median(edges) if edges else 0.0,  # no edge, no error
             "move_median_pixels": median(clip.move.size for clip in clips),
             "distinct_moves_of_10_seeds": self.moves,
             "motion_follows_bucket_lowest_spearman": min(orders, default=0.0),
